@@ -1,0 +1,1 @@
+"""The ground floor: errors, schemas, artifacts, files, configuration, catalogue look-up, progress."""

@@ -1,0 +1,57 @@
+"""What every stage is given and what it gives back."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interestrec.core import files
+from interestrec.core.artifacts import TIMING, Artifact, Recipe, building, open_artifact, up_to_date
+from interestrec.core.progress import log
+from interestrec.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """The settings of a run, where its input artifacts are, and whether to build what is up to date."""
+
+    settings: Settings
+    force: bool = False
+    paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
+
+    def open(self, kind: str) -> Artifact:
+        """The input artifact of this kind: the one given, else the workspace's current one."""
+        return open_artifact(self.paths.get(kind, self.settings.workspace / kind), kind)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage did: the artifact, whether it was built now, and a summary for people and machines."""
+
+    artifact: Artifact
+    built: bool
+    summary: dict[str, Any]
+
+
+def produce(
+    context: Context, recipe: Recipe, build: Callable[[Path], None], summarise: Callable[[Path], dict[str, Any]]
+) -> Result:
+    """Build the recipe's artifact unless it is there already.
+
+    Args:
+        build: writes the artifact's files into the directory it is given.
+        summarise: reads the few figures worth printing from a committed artifact's directory.
+    """
+    workspace = context.settings.workspace
+    started = time.monotonic()
+    found = None if context.force else up_to_date(workspace, recipe)
+    if found is None:
+        with building(workspace, recipe) as partial:
+            build(partial)
+            seconds = time.monotonic() - started
+            files.append_json_line(partial / TIMING, {"stage": recipe.stage, "seconds": round(seconds, 3)})
+    else:
+        log.info("%s: up to date", recipe.stage)
+    artifact = found or open_artifact(workspace / recipe.kind, recipe.kind)
+    return Result(artifact, found is None, summarise(artifact.path))

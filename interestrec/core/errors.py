@@ -1,0 +1,80 @@
+"""Errors a user can act on, each with its process exit status.
+
+A message is one sentence: what is wrong, where, and what to do. Anything that is not an
+`InterestrecError` is our own bug and keeps its traceback.
+"""
+
+
+class InterestrecError(Exception):
+    """Base of every error with a message meant for the user."""
+
+    exit_status = 70
+
+
+class UsageError(InterestrecError):
+    """The command line contradicts itself."""
+
+    exit_status = 2
+
+
+class DataError(InterestrecError):
+    """Input data is malformed, contradicts the configuration, or leaves nothing to work with."""
+
+    exit_status = 65
+
+
+class ArtifactError(InterestrecError):
+    """An artifact is damaged, of another kind or schema, or built from another input."""
+
+    exit_status = 65
+
+
+class InputMissingError(InterestrecError):
+    """A file, directory or artifact that the stage needs is not there."""
+
+    exit_status = 66
+
+
+class DeviceError(InterestrecError):
+    """The configured device is not there; there is never a silent fallback to another one."""
+
+    exit_status = 69
+
+
+class NumericError(InterestrecError):
+    """A loss or a score became NaN or infinite."""
+
+    exit_status = 70
+
+
+class CannotCreateError(InterestrecError):
+    """An output directory or file cannot be created."""
+
+    exit_status = 73
+
+
+class StorageError(InterestrecError):
+    """Reading or writing failed: disk full, I/O error, or a download that did not arrive whole."""
+
+    exit_status = 74
+
+
+class AccessError(InterestrecError):
+    """Permission denied."""
+
+    exit_status = 77
+
+
+class ConfigError(InterestrecError):
+    """The configuration is wrong; the message names file, line and column where they are known."""
+
+    exit_status = 78
+
+
+def from_os_error(error: OSError, path: object) -> InterestrecError:
+    """The user-facing error for an `OSError` met at `path`, with the exit status of its kind."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return InputMissingError(f"{path}: no such file or directory; check the path")
+    if isinstance(error, PermissionError):
+        return AccessError(f"{path}: permission denied; check the owner and mode")
+    return StorageError(f"{path}: {error.strerror or error}; free space or check the disk, then run again")

@@ -1,0 +1,151 @@
+"""All reading and writing of artifact files: checked on the way in, flushed to disk on the way out."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interestrec.core.errors import ArtifactError, StorageError, from_os_error
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_BLOCK = 1 << 20
+_ROW_GROUP = 1 << 18
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as source:
+            while block := source.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    return digest.hexdigest()
+
+
+def sha256_of_json(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a directory to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text and flush it to disk."""
+    try:
+        with path.open("w", encoding="utf-8", newline="\n") as target:
+            target.write(text)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError as error:
+        raise from_os_error(error, path) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document with sorted keys, so that equal content is equal bytes. NaN is refused."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Append one JSON line; for logs outside an artifact's digests, such as `timing.jsonl`."""
+    try:
+        with path.open("a", encoding="utf-8") as target:
+            target.write(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise from_os_error(error, path) from error
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON document written by an earlier stage or another tool."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except ValueError as error:
+        raise ArtifactError(f"{path}: not valid JSON ({error}); rebuild or replace it") from error
+
+
+def write_parquet(path: Path, table: "pa.Table", schema: "pa.Schema") -> None:
+    """Write a table that must match `schema`, with page checksums, and flush it to disk."""
+    write_parquet_batches(path, [table.select(schema.names).cast(schema)], schema)
+
+
+def write_parquet_batches(path: Path, tables: "Iterable[pa.Table]", schema: "pa.Schema") -> None:
+    """Stream tables of one schema into a single Parquet file; memory is bounded by the largest table."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+            for table in tables:
+                writer.write_table(table, row_group_size=_ROW_GROUP)
+        sync(path)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+
+
+def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":
+    """Read a Parquet artifact, verifying page checksums and, when given, that it has the schema's columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True, memory_map=False)
+    except FileNotFoundError as error:
+        raise from_os_error(error, path) from error
+    except (OSError, pa.ArrowException) as error:
+        raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+    if schema is not None and columns is None:
+        missing = [name for name in schema.names if name not in table.column_names]
+        if missing:
+            raise ArtifactError(f"{path}: lacks column(s) {', '.join(missing)}; run the stage that wrote it again")
+    return table
+
+
+def write_safetensors(
+    path: Path, tensors: "Mapping[str, np.ndarray]", metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write named arrays in the safetensors layout and flush them to disk.
+
+    `metadata` is for other tools' sake: `{"format": "pt"}` is what transformers expects of a checkpoint.
+    """
+    from safetensors.numpy import save_file
+
+    try:
+        save_file(dict(sorted(tensors.items())), path, metadata=dict(metadata) if metadata else None)
+        sync(path)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except Exception as error:  # safetensors wraps I/O errors in a type of its own
+        raise StorageError(f"{path}: could not be written ({error}); free space or check the disk") from error
+
+
+def read_safetensors(path: Path) -> "dict[str, np.ndarray]":
+    """Read named arrays.
+
+    Raises:
+        InputMissingError: there is no such file.
+        ArtifactError: the file is not in the safetensors layout.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(f"{path}: not a valid safetensors file ({error}); fetch or build it again") from error

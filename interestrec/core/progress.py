@@ -1,0 +1,42 @@
+"""Progress for people: a bar on a terminal, plain log lines elsewhere, nothing when quiet.
+
+All of it goes to standard error; standard output belongs to results.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger("interestrec")
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+def track(iterable: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Yield from `iterable`, showing how far it is.
+
+    Off a terminal a line is logged at most every 15 seconds, so that a cron log stays short.
+    """
+    if total is None and isinstance(iterable, Sized):
+        total = len(iterable)
+    if not log.isEnabledFor(logging.INFO):
+        yield from iterable
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(iterable, desc=description, total=total, unit=unit, leave=False, dynamic_ncols=True)
+    else:
+        yield from _logged(iterable, description, total, unit)
+
+
+def _logged(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
+    last = time.monotonic()
+    for count, element in enumerate(iterable, start=1):
+        yield element
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_LINES:
+            last = now
+            log.info("%s: %d%s %s", description, count, f" of {total}" if total else "", unit)

@@ -1,0 +1,165 @@
+"""The schema of every table that passes between stages; other programs read these files too.
+
+Changing a column's name, type or meaning means a new `SCHEMA_VERSION`.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+SPLITS = ("train", "valid", "test")
+VALID_PARTS = ("valid_select", "valid_blend")
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+ITEMS = pa.schema(
+    [
+        _required("item", pa.int32()),
+        _required("item_id", pa.string()),
+        _required("title", pa.string()),
+        _required("text", pa.string()),
+        pa.field("category", pa.string()),
+        pa.field("price", pa.float64()),
+        pa.field("published", _TIME),
+        _required("has_text", pa.bool_()),
+    ]
+)
+
+# One row an item; tokens of the two text columns, without special tokens and without a length limit.
+TEXT_FEATURES = pa.schema(
+    [
+        _required("item", pa.int32()),
+        _required("title_tokens", pa.list_(pa.int32())),
+        _required("text_tokens", pa.list_(pa.int32())),
+    ]
+)
+
+# `valid_part`: the half of the validation split that the user's hash falls into.
+USERS = pa.schema([_required("user", pa.int32()), _required("user_id", pa.string()), _required("valid_part", _WORD)])
+
+# Sorted by user and position; `position` counts from 0 within the user.
+TIMELINES = pa.schema(
+    [
+        _required("user", pa.int32()),
+        _required("item", pa.int32()),
+        pa.field("time", _TIME),
+        _required("event", _WORD),
+        pa.field("value", pa.float64()),
+        _required("intensity", pa.float32()),
+        _required("split", _WORD),
+        _required("position", pa.int32()),
+    ]
+)
+
+# `history_start` and `history_end` are positions in the user's timeline, the end exclusive.
+IMPRESSIONS = pa.schema(
+    [
+        _required("impression", pa.int64()),
+        _required("impression_id", pa.string()),
+        _required("user", pa.int32()),
+        pa.field("time", _TIME),
+        _required("split", _WORD),
+        _required("history_start", pa.int32()),
+        _required("history_end", pa.int32()),
+    ]
+)
+
+CANDIDATES = pa.schema(
+    [_required("impression", pa.int64()), _required("item", pa.int32()), pa.field("label", pa.float32())]
+)
+
+TRAINING_LOG = pa.schema(
+    [
+        _required("step", pa.int64()),
+        _required("epoch", pa.int32()),
+        _required("name", pa.string()),
+        _required("value", pa.float64()),
+    ]
+)
+
+# Both ranking tables carry, after these columns, one float32 column a component; it is null for every
+# system but `interestrec`, except `intensity`, which every system fills with its prediction in [0, 1].
+RANKED_IMPRESSIONS = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("impression_id", pa.string()),
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        pa.field("label", pa.float32()),
+        pa.field("relevant", pa.bool_()),
+        _required("score", pa.float64()),
+        _required("rank", pa.int32()),
+    ]
+)
+
+RANKED_CATALOGUE = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        _required("rank", pa.int32()),
+        _required("score", pa.float64()),
+    ]
+)
+
+TRUTH = pa.schema(
+    [
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        pa.field("label", pa.float32()),
+        _required("relevant", pa.bool_()),
+    ]
+)
+
+METRICS = pa.schema(
+    [
+        _required("system", pa.string()),
+        _required("protocol", pa.string()),
+        _required("slice", pa.string()),
+        _required("metric", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        _required("n", pa.int64()),
+        _required("dropped", pa.int64()),
+    ]
+)
+
+COMPARISONS = pa.schema(
+    [
+        _required("protocol", pa.string()),
+        _required("slice", pa.string()),
+        _required("metric", pa.string()),
+        _required("system_a", pa.string()),
+        _required("system_b", pa.string()),
+        _required("difference", pa.float64()),
+        _required("ci_low", pa.float64()),
+        _required("ci_high", pa.float64()),
+        _required("p", pa.float64()),
+        _required("p_holm", pa.float64()),
+    ]
+)
+
+PER_USER = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("protocol", _WORD),
+        _required("user_id", pa.string()),
+        _required("metric", _WORD),
+        _required("value", pa.float64()),
+        _required("n", pa.int64()),
+    ]
+)
+
+
+def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:
+    """A ranking schema with one nullable float32 column a component appended."""
+    for name in components:
+        schema = schema.append(pa.field(name, pa.float32()))
+    return schema

@@ -1,0 +1,292 @@
+"""Every configuration key, its type, default and meaning: one YAML file serves all stages.
+
+Objects of this module stop at `stages/`; the floors below take plain arguments.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """Unknown keys are errors; settings never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+OpenFraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+
+
+class DataSettings(Section):
+    """What all formats share."""
+
+    root: Path = Path()  # directory that all data files are relative to; itself relative to the working directory
+    relevant_at: Annotated[float, Field(gt=0, le=1)] | None = None  # relevant = intensity at or above it
+    max_bad_rows: CountOrZero = 0  # malformed rows tolerated (counted in quality.json) before it is an error
+    max_items_without_text: Fraction = 0.05  # share of items
+
+
+class MindData(DataSettings):
+    """MIND layout: `news.tsv` files and `behaviors.tsv` files a split."""
+
+    format: Literal["mind"]
+    news: list[str] = Field(min_length=1)
+    train: list[str] = Field(min_length=1)
+    valid: list[str] = []
+    test: list[str] = []
+
+
+class Condition(Section):
+    """Rows kept by a filter: exactly one test on one column."""
+
+    column: str
+    equals: str | float | None = None
+    one_of: list[str | float] | None = None
+    above: float | None = None
+    below: float | None = None
+    not_prefix: str | None = None
+    not_null: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_test(self) -> "Condition":
+        if len(self.model_dump(exclude_none=True)) != 2:
+            raise ValueError("give exactly one of equals, one_of, above, below, not_prefix, not_null")
+        return self
+
+
+class Table(Section):
+    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too."""
+
+    files: list[str] = Field(min_length=1)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # where the suffix does not tell
+    where: list[Condition] = []
+
+
+class EventColumns(Section):
+    user: str
+    item: str
+    time: str | None = None
+    event: str | None = None  # column with the event type; without it every row is an `event`
+    value: str | None = None  # rating, hours, seconds …
+
+
+class EventTable(Table):
+    columns: EventColumns
+    event: str = "event"  # type of every row when no column tells it
+    event_types: dict[str, str] | None = None  # type in the log -> our name; unlisted types are counted and left out
+    time_unit: Literal["s", "ms", "us"] = "s"  # of numeric times; text is read as ISO 8601
+
+
+class ItemColumns(Section):
+    item: str
+    title: list[str] = []  # columns joined by a space, empty ones left out
+    text: list[str] = []
+    category: str | None = None
+    price: str | None = None
+    published: str | None = None
+
+
+class ItemTable(Table):
+    columns: ItemColumns
+
+
+class EventsData(DataSettings):
+    """Event log by column mapping; items from a table of their own or from the event rows."""
+
+    format: Literal["events"]
+    events: EventTable
+    items: ItemTable
+
+
+class RecboleData(DataSettings):
+    """RecBole atomic files: `.inter` and `.item`."""
+
+    format: Literal["recbole"]
+    inter: str
+    item: str
+    value: str | None = None  # field of `.inter` with the rating
+    event: str = "event"
+    title: list[str] = Field(min_length=1)  # fields of `.item`, joined by a space
+    text: list[str] = []
+    category: str | None = None
+
+
+DATA_FORMATS: dict[str, type[DataSettings]] = {"mind": MindData, "events": EventsData, "recbole": RecboleData}
+
+
+class ItemField(Section):
+    """A field of the item that the item tower sees."""
+
+    name: Literal["title", "text"]
+    kind: Literal["text"] = "text"
+    encoder: str = "text"
+    max_tokens: Count = 32
+
+
+class ItemsSettings(Section):
+    fields: list[ItemField] = Field(default=[ItemField(name="title")], min_length=1)
+
+
+class SplitSettings(Section):
+    method: Literal["given", "global_time", "user_time", "user_random"] = "global_time"
+    valid: OpenFraction = 0.1
+    test: OpenFraction = 0.2
+    valid_from: str | None = None  # `given` without valid files: train rows at or after this time are valid
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SplitSettings":
+        if self.valid + self.test >= 1:
+            raise ValueError("valid + test must leave something to train on")
+        if self.valid_from is not None and self.method != "given":
+            raise ValueError("valid_from belongs to method: given")
+        return self
+
+
+class ValueMap(Section):
+    """`linear`: `low` becomes 0 and `high` becomes 1; a value outside is a bad row."""
+
+    map: Literal["linear"] = "linear"
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ValueMap":
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
+class IntensitySettings(Section):
+    """Intensity of an event = weight of its type × mapped value."""
+
+    weights: dict[str, Fraction] = {}  # event type -> weight; all 1 when empty, else every type must be listed
+    value: ValueMap | None = None
+
+
+class PreprocessSettings(Section):
+    split: SplitSettings = SplitSettings()
+    intensity: IntensitySettings = IntensitySettings()
+
+
+class EncoderSettings(Section):
+    source: Path  # directory in Hugging Face layout: config.json, model.safetensors, tokenizer files
+    pooling: Literal["mean"] = "mean"
+
+
+class PretrainAdaptSettings(Section):
+    steps: CountOrZero = 0  # 0 keeps the encoder as it is
+    batch_size: Count = 32
+    learning_rate: Positive = 5e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    mask_probability: OpenFraction = 0.15
+    held_out: OpenFraction = 0.05  # share of texts kept aside for the loss before and after
+
+
+class FinetuneSettings(Section):
+    epochs: CountOrZero = 5
+    history_epochs: CountOrZero = 0  # first phase: next event within every train timeline
+    batch_size: Count = 32  # impressions a step
+    max_history: Count = 50  # most recent events of the history
+    negatives: Count = 20  # sampled a positive event, where an impression has no other candidates
+    trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
+    learning_rate: Positive = 1e-3
+    encoder_learning_rate: Positive = 2e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    hidden: list[Count] = [64]  # widths of the MLP head
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    intensity_weight: Annotated[float, Field(ge=0)] = 1.0  # of the graded cross-entropy
+    softmax_weight: Annotated[float, Field(ge=0)] = 1.0  # of the impression softmax
+    patience: Count = 2  # evaluations without a gain on valid_select before stopping
+
+
+SystemName = Literal["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
+ComponentName = Literal["intensity", "item_item", "collaborative", "trending", "content"]
+
+
+class ItemKnnSettings(Section):
+    neighbours: Count = 100
+    shrinkage: Annotated[float, Field(ge=0)] = 10.0
+
+
+class AlsSettings(Section):
+    factors: Count = 64
+    regularization: Positive = 0.05
+    iterations: Count = 15
+    alpha: Positive = 10.0
+
+
+class RankSettings(Section):
+    systems: list[SystemName] = ["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
+    components: list[ComponentName] = ["intensity", "item_item", "collaborative", "trending"]
+    refit: bool = True  # count-based scorers are fitted again on train + valid after all choices are made
+    trending_days: Positive = 7.0
+    item_knn: ItemKnnSettings = ItemKnnSettings()
+    als: AlsSettings = AlsSettings()
+    top_k: Count = 100  # length of the list a user over the whole catalogue
+    seen: Literal["out", "in"] = "out"  # items of the history in the catalogue's list
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "RankSettings":
+        for name in ("systems", "components"):
+            chosen = getattr(self, name)
+            if not chosen or len(set(chosen)) != len(chosen):
+                raise ValueError(f"{name} must name at least one, none twice")
+        return self
+
+
+class EvaluateSettings(Section):
+    metrics: list[str] = ["auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "rmse", "logloss"]
+    gain: Literal["binary", "graded"] = "binary"  # of ndcg
+    bootstrap: Count = 1000  # resamples over users behind each interval
+
+
+class RuntimeSettings(Section):
+    """How to run; outside an artifact's digest."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    threads: Count | None = None  # None = all cores
+
+
+class Settings(Section):
+    version: Literal[1] = 1
+    workspace: Path = Path("workspace")
+    seed: CountOrZero = 42
+    data: Annotated[MindData | EventsData | RecboleData, Field(discriminator="format")]
+    items: ItemsSettings = ItemsSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    encoders: dict[str, EncoderSettings] = Field(min_length=1, max_length=1)
+    pretrain_adapt: PretrainAdaptSettings = PretrainAdaptSettings()
+    finetune: FinetuneSettings = FinetuneSettings()
+    rank: RankSettings = RankSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        for position, field in enumerate(self.items.fields):
+            if field.encoder not in self.encoders:
+                raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders")
+        if self.preprocess.intensity.value is not None and self.data.relevant_at is None:
+            raise ValueError("data.relevant_at: must be given where values are mapped to intensities")
+        return self
+
+    @property
+    def encoder(self) -> EncoderSettings:
+        """The text encoder."""
+        return next(iter(self.encoders.values()))
+
+    def lineage(self, *sections: str) -> dict[str, Any]:
+        """The named sections as JSON values for an artifact's recipe, without paths.
+
+        Paths say where bytes are, not what they are; their content enters through input digests.
+        """
+        values = self.model_dump(mode="json", include=set(sections))
+        values.get("data", {}).pop("root", None)
+        for encoder in values.get("encoders", {}).values():
+            encoder.pop("source")
+        return values

@@ -1,0 +1,1 @@
+"""The corpus: cleaning, intensity, splits, timelines, and reading it back."""

@@ -1,0 +1,131 @@
+"""The `corpus` artifact as columnar arrays: what every later stage reads."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core import files, schemas
+from interestrec.core.errors import ArtifactError
+
+ITEMS = "items.parquet"
+USERS = "users.parquet"
+TIMELINES = "timelines.parquet"
+IMPRESSIONS = "impressions.parquet"
+CANDIDATES = "candidates.parquet"
+QUALITY = "quality.json"
+FEATURES = "features"
+
+NO_TIME = np.iinfo(np.int64).min  # stands for a null time in integer microseconds
+
+
+@dataclass(frozen=True)
+class Timelines:
+    """Events of all users, sorted by user and position. `offsets[u]:offsets[u + 1]` are user u's rows."""
+
+    offsets: np.ndarray  # int64 [users + 1]
+    user: np.ndarray  # int32 [events]
+    item: np.ndarray  # int32 [events]
+    time: np.ndarray  # int64 [events], microseconds since 1970 UTC, NO_TIME where null
+    intensity: np.ndarray  # float32 [events]
+    split: np.ndarray  # int8 [events], index into schemas.SPLITS
+
+
+@dataclass(frozen=True)
+class Impressions:
+    """Requests with their candidates. `offsets[i]:offsets[i + 1]` are impression i's rows of `item`, `label`."""
+
+    impression_id: pa.ChunkedArray  # string [impressions]
+    user: np.ndarray  # int32 [impressions]
+    time: np.ndarray  # int64 [impressions], microseconds, NO_TIME where null
+    split: np.ndarray  # int8 [impressions], index into schemas.SPLITS
+    history_start: np.ndarray  # int64 [impressions], rows of Timelines
+    history_end: np.ndarray  # int64 [impressions], rows of Timelines, exclusive
+    offsets: np.ndarray  # int64 [impressions + 1]
+    item: np.ndarray  # int32 [candidates]
+    label: np.ndarray  # float32 [candidates], NaN where unknown
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus opened for reading; tables are loaded when first used."""
+
+    path: Path
+    relevant_at: float | None  # None: relevant = intensity > 0
+
+    @cached_property
+    def items(self) -> pa.Table:
+        """Table of schemas.ITEMS; row number = item."""
+        return files.read_parquet(self.path / ITEMS, schemas.ITEMS)
+
+    @cached_property
+    def users(self) -> pa.Table:
+        """Table of schemas.USERS; row number = user."""
+        return files.read_parquet(self.path / USERS, schemas.USERS)
+
+    @cached_property
+    def in_valid_select(self) -> np.ndarray:
+        """bool [users]: the half of valid for choices; the other half is valid_blend."""
+        part = self.users["valid_part"].cast(pa.string())
+        return pc.equal(part, "valid_select").to_numpy()
+
+    @cached_property
+    def text_features(self) -> pa.Table:
+        """Table of schemas.TEXT_FEATURES; row number = item."""
+        found = sorted((self.path / FEATURES).glob("text-*.parquet"))
+        if len(found) != 1:
+            raise ArtifactError(f"{self.path / FEATURES}: expected one text feature file, found {len(found)}")
+        return files.read_parquet(found[0], schemas.TEXT_FEATURES)
+
+    @cached_property
+    def timelines(self) -> Timelines:
+        """All events as arrays."""
+        table = files.read_parquet(self.path / TIMELINES, schemas.TIMELINES)
+        user = table["user"].to_numpy()
+        return Timelines(
+            offsets=_offsets(user, self.users.num_rows),
+            user=user,
+            item=table["item"].to_numpy(),
+            time=_microseconds(table["time"]),
+            intensity=table["intensity"].to_numpy(),
+            split=_split_codes(table["split"]),
+        )
+
+    @cached_property
+    def impressions(self) -> Impressions:
+        """All impressions and their candidates as arrays."""
+        table = files.read_parquet(self.path / IMPRESSIONS, schemas.IMPRESSIONS)
+        candidates = files.read_parquet(self.path / CANDIDATES, schemas.CANDIDATES)
+        user = table["user"].to_numpy()
+        first_row = self.timelines.offsets[user]
+        return Impressions(
+            impression_id=table["impression_id"],
+            user=user,
+            time=_microseconds(table["time"]),
+            split=_split_codes(table["split"]),
+            history_start=first_row + table["history_start"].to_numpy(),
+            history_end=first_row + table["history_end"].to_numpy(),
+            offsets=_offsets(candidates["impression"].to_numpy(), table.num_rows),
+            item=candidates["item"].to_numpy(),
+            label=candidates["label"].to_numpy(zero_copy_only=False),
+        )
+
+    def relevant(self, label: np.ndarray) -> np.ndarray:
+        """bool: which labels count as relevant; an unknown label (NaN) never does."""
+        return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)
+
+
+def _offsets(owner: np.ndarray, owners: int) -> np.ndarray:
+    """Where each owner's rows begin in a column sorted by owner; int64 [owners + 1]."""
+    return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
+
+
+def _microseconds(column: pa.ChunkedArray) -> np.ndarray:
+    return column.cast(pa.int64()).fill_null(NO_TIME).to_numpy()
+
+
+def _split_codes(column: pa.ChunkedArray) -> np.ndarray:
+    return pc.index_in(column.cast(pa.string()), pa.array(schemas.SPLITS)).to_numpy().astype(np.int8)

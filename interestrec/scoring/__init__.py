@@ -1,0 +1,1 @@
+"""What deciding is made of: scorers, one a file, and the blend of their scores."""

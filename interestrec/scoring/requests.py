@@ -1,0 +1,51 @@
+"""What a scorer is asked: requests with their histories, and lists of candidates."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Events:
+    """Interactions a scorer is fitted on."""
+
+    user: np.ndarray  # int32 [n]
+    item: np.ndarray  # int32 [n]
+    intensity: np.ndarray  # float32 [n]
+    time: np.ndarray  # int64 [n], microseconds, store.NO_TIME where null
+    n_users: int
+    n_items: int
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Users as known when they ask: request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
+
+    user: np.ndarray  # int32 [requests]
+    offsets: np.ndarray  # int64 [requests + 1]
+    item: np.ndarray  # int32 [total]
+    intensity: np.ndarray  # float32 [total]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def block(self, start: int, stop: int) -> "Requests":
+        """The requests `start` to `stop`, exclusive."""
+        stop = min(stop, len(self))
+        first, last = self.offsets[start], self.offsets[stop]
+        offsets = self.offsets[start : stop + 1] - first
+        return Requests(self.user[start:stop], offsets, self.item[first:last], self.intensity[first:last])
+
+
+class Scorer(Protocol):
+    """Anything that can score items for requests: baselines, components, the intensity model.
+
+    Scores are comparable within a request only, higher is better, and finite.
+    """
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        """float32 [requests, items]: a score for every item of the corpus. Call it with a bounded block."""
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [len(item)]: request r's candidates are `item[offsets[r]:offsets[r + 1]]`."""
