@@ -40,6 +40,11 @@ class Artifact:
     digest: str
     manifest: dict[str, Any]
 
+    @property
+    def stage(self) -> str:
+        """The stage that wrote it."""
+        return WRITTEN_BY[self.kind]
+
     def require_input(self, other: "Artifact") -> None:
         """Refuse to go on when this artifact was built from another version of `other`'s kind.
 
@@ -49,7 +54,7 @@ class Artifact:
         if self.manifest["inputs"].get(other.kind) != other.digest:
             raise ArtifactError(
                 f"{self.path}: this {self.kind} was built from another {other.kind} than {other.path}; "
-                f"run `interestrec {WRITTEN_BY[self.kind]}` again"
+                f"run `interestrec {self.stage}` again"
             )
 
 

@@ -1,0 +1,108 @@
+"""What a command shows and how it ends: text for people, one JSON document for machines, an exit status."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from interestrec.core.errors import InterestrecError
+
+if TYPE_CHECKING:
+    from interestrec.core.context import Context, Result
+
+
+class Output:
+    """Results of one command on standard output."""
+
+    def __init__(self, command: str, as_json: bool) -> None:
+        self.command = command
+        self.as_json = as_json
+
+    def show(self, values: dict[str, Any], text: str) -> None:
+        """Print `text`, or `values` as one JSON document."""
+        if self.as_json:
+            document = {"command": self.command, "status": "ok", **values}
+            text = json.dumps(document, ensure_ascii=False, sort_keys=True)
+        print(text, flush=True)
+
+    def stage(self, context: "Context") -> None:
+        """Run the stage that the command is named after."""
+        from interestrec.pipeline import run_stage
+
+        result = run_stage(self.command, context)
+        self.show(_as_values(result), _as_text(result))
+
+    def all_stages(self, context: "Context") -> None:
+        """Run all stages; text appears as each is done, JSON when all are."""
+        from interestrec.pipeline import run_all
+
+        results = []
+        for result in run_all(context):
+            results.append(_as_values(result))
+            if not self.as_json:
+                self.show({}, _as_text(result))
+        if self.as_json:
+            self.show({"stages": results}, "")
+
+
+def _as_values(result: "Result") -> dict[str, Any]:
+    artifact = result.artifact
+    return {
+        "stage": artifact.stage,
+        "artifact": str(artifact.path),
+        "digest": artifact.digest,
+        "built": result.built,
+        "summary": result.summary,
+    }
+
+
+def _as_text(result: "Result") -> str:
+    artifact = result.artifact
+    figures = [f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict)]
+    line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
+    if artifact.kind != "report":
+        return line
+    from interestrec.report.table import report_text
+
+    return f"{report_text(artifact.path)}\n{line}\nreport: {artifact.path / 'report.html'}"
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
+    """Logging to standard error, and every way a command can end mapped to its exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("interestrec").setLevel(logging.WARNING if quiet else logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds, so partial versions go
+    try:
+        yield Output(command, as_json)
+    except InterestrecError as error:
+        print(f"interestrec {command}: {error}", file=sys.stderr)
+        _fail(command, as_json, str(error), error.exit_status)
+    except KeyboardInterrupt:
+        print(f"interestrec {command}: interrupted", file=sys.stderr)
+        _fail(command, as_json, "interrupted", 128 + signal.SIGINT)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be flushed there
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:
+        traceback.print_exc()
+        print(f"interestrec {command}: internal error; please report it with the lines above", file=sys.stderr)
+        _fail(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
+
+
+def _fail(command: str, as_json: bool, message: str, status: int) -> NoReturn:
+    if as_json:
+        document = {"command": command, "status": "error", "error": message, "exit_status": status}
+        print(json.dumps(document, ensure_ascii=False, sort_keys=True), flush=True)
+    sys.exit(status)

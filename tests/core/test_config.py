@@ -1,0 +1,127 @@
+"""Configuration: values, overrides, and every problem with its place in one pass."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from interestrec.core.config import dump_settings, find_config, load_settings
+from interestrec.core.errors import ConfigError, InputMissingError
+from interestrec.core.settings import MindData
+
+GOOD = """
+data:
+  format: mind
+  news: [news.tsv]
+  train: [train.tsv]
+encoders:
+  text: {source: encoders/minilm}
+finetune:
+  learning_rate: 2e-5
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "news.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def problems(path: Path, text: str, *overrides: str) -> str:
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, overrides)
+    assert caught.value.exit_status == 78
+    return str(caught.value)
+
+
+def test_values_defaults_and_scientific_notation(config: Path) -> None:
+    settings = load_settings(config)
+    assert isinstance(settings.data, MindData)
+    assert settings.finetune.learning_rate == 2e-5
+    assert settings.seed == 42
+
+
+def test_overrides_win_and_are_yaml(config: Path, tmp_path: Path) -> None:
+    settings = load_settings(config, ["finetune.epochs=3", "finetune.hidden=[8, 4]", "data.train.0=b.tsv"], tmp_path)
+    assert settings.finetune.epochs == 3
+    assert settings.finetune.hidden == [8, 4]
+    assert isinstance(settings.data, MindData)
+    assert settings.data.train == ["b.tsv"]
+    assert settings.workspace == tmp_path
+
+
+def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
+    text = GOOD + "  epoch: 3\n  dropout: 2\nsede: 1\n"
+    message = problems(config, text, "rank.als.factorz=3")
+    lines = message.splitlines()
+    assert len(lines) == 4
+    assert any("news.yaml:10:3: unknown key 'finetune.epoch' (did you mean 'epochs'?)" in line for line in lines)
+    assert any("news.yaml:11:3: finetune.dropout" in line for line in lines)
+    assert any("news.yaml:12:1: unknown key 'sede' (did you mean 'seed'?)" in line for line in lines)
+    assert any(line.startswith("--set rank.als.factorz=3: unknown key") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "is empty"),
+        ("- a\n", "1:1: expected a mapping"),
+        ("data: [\n", "not valid YAML"),
+        ("seed: 1\nseed: 2\n", "2:1: the key 'seed' is given twice"),
+        (GOOD.replace("mind", "mnd"), "'data.format' must be one of mind, events, recbole"),
+        (GOOD.replace("  news: [news.tsv]\n", ""), "'data.news' is missing"),
+        (GOOD + "items: {fields: [{name: title, encoder: txt}]}\n", "no encoder 'txt'"),
+        (GOOD + "preprocess: {intensity: {value: {low: 0, high: 5}}}\n", "data.relevant_at"),
+        (GOOD + "preprocess: {split: {valid: 0.5, test: 0.5}}\n", "must leave something to train on"),
+        (GOOD + "rank: {systems: [random, random]}\n", "none twice"),
+        (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+    ],
+)
+def test_bad_configurations(config: Path, text: str, expected: str) -> None:
+    assert expected in problems(config, text)
+
+
+@pytest.mark.parametrize("override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "finetune.epochs=["])
+def test_bad_overrides(config: Path, override: str) -> None:
+    assert f"--set {override}" in problems(config, GOOD, override)
+
+
+def test_yaml_may_not_be_binary(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(b"seed: \xff\n")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_settings(path)
+
+
+def test_what_is_shown_loads_to_the_same(config: Path, tmp_path: Path) -> None:
+    settings = load_settings(config)
+    (tmp_path / "again.yaml").write_text(dump_settings(settings))
+    assert load_settings(tmp_path / "again.yaml") == settings
+
+
+def test_lineage_leaves_out_where_bytes_are(config: Path) -> None:
+    here = load_settings(config)
+    there = load_settings(config, ["data.root=/elsewhere", "encoders.text.source=/other"])
+    assert here.lineage("data", "encoders") == there.lineage("data", "encoders")
+    assert here.lineage("finetune") != load_settings(config, ["finetune.epochs=9"]).lineage("finetune")
+
+
+def test_find_config_by_path_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputMissingError, match="interestrec init news"):
+        find_config(None)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "news.yaml").touch()
+    assert find_config("news") == find_config("news.yaml") == Path("configs/news.yaml")
+    (tmp_path / "interestrec.yaml").touch()
+    assert find_config(None) == Path("interestrec.yaml")
+
+
+def test_templates_in_the_checkout_are_valid() -> None:
+    templates = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+    assert templates
+    for template in templates:
+        assert yaml.safe_load(template.read_text())["version"] == 1
+        load_settings(template)
