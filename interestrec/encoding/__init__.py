@@ -1,0 +1,1 @@
+"""Texts to vectors: each distinct text once, in batches of a few fixed shapes."""

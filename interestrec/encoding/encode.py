@@ -1,0 +1,74 @@
+"""Running the encoder over all texts: pooled vectors, or the output of its frozen lower layers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from interestrec.core.progress import track
+from interestrec.encoding.inputs import TextInputs, batches
+from interestrec.model.bert import Bert, mean_pool
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """Output of the lower layers for text n: `values[offsets[n]:offsets[n + 1]]`."""
+
+    offsets: np.ndarray  # int64 [texts + 1]
+    values: np.ndarray  # float32 [tokens, hidden]
+
+    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden states float32 [rows, longest, hidden] and mask float32 [rows, longest] of the given texts."""
+        lengths = np.diff(self.offsets)[rows]
+        position = np.arange(lengths.max())
+        inside = position < lengths[:, None]
+        source = np.where(inside, self.offsets[:-1][rows][:, None] + position, 0)
+        mask = inside.astype(np.float32)
+        return self.values[source] * mask[:, :, None], mask
+
+
+def encode(bert: Bert, inputs: TextInputs) -> np.ndarray:
+    """Mean-pooled vectors of all texts, each distinct text encoded once: float32 [texts, hidden]."""
+    texts, row = inputs.distinct()
+    vectors = np.zeros((len(texts), bert.config.hidden_size), np.float32)
+
+    @tf.function(input_signature=_signature())
+    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        return mean_pool(bert(ids, mask), mask)
+
+    for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
+        vectors[rows] = forward(*texts.padded(rows, length)).numpy()
+    return vectors[row]
+
+
+def encode_lower(bert: Bert, inputs: TextInputs, layers: int) -> HiddenStates:
+    """Output of the first `layers` layers for all tokens of all texts."""
+    values = np.zeros((len(inputs.tokens), bert.config.hidden_size), np.float32)
+
+    @tf.function(input_signature=_signature())
+    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        return bert.lower(ids, mask, layers)
+
+    for rows, length in track(list(batches(inputs.lengths)), "encoding frozen layers", unit="batches"):
+        ids, mask = inputs.padded(rows, length)
+        hidden = forward(ids, mask).numpy()
+        target = inputs.offsets[:-1][rows][:, None] + np.arange(length)
+        values[target[mask > 0]] = hidden[mask > 0]
+    return HiddenStates(inputs.offsets, values)
+
+
+def encode_upper(bert: Bert, hidden: HiddenStates, layers: int) -> np.ndarray:
+    """Mean-pooled vectors from the output of the first `layers` layers: float32 [texts, hidden]."""
+    vectors = np.zeros((len(hidden.offsets) - 1, bert.config.hidden_size), np.float32)
+
+    @tf.function(reduce_retracing=True)
+    def forward(states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        return mean_pool(bert.upper(states, mask, layers), mask)
+
+    for rows, _ in batches(np.diff(hidden.offsets)):
+        vectors[rows] = forward(*hidden.padded(rows)).numpy()
+    return vectors
+
+
+def _signature() -> list[tf.TensorSpec]:
+    return [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]

@@ -1,0 +1,99 @@
+"""Token sequences of all items as one flat array, and batches of them in a few fixed shapes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+_TOKENS_A_BATCH = 4096
+_STEP = 8  # lengths of batches are multiples of it: at most seven padding positions a text
+
+
+@dataclass(frozen=True)
+class TextInputs:
+    """Encoder input of text n: `tokens[offsets[n]:offsets[n + 1]]`, special tokens included."""
+
+    offsets: np.ndarray  # int64 [texts + 1]
+    tokens: np.ndarray  # int32 [total]
+    pad_id: int
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [texts]."""
+        return np.diff(self.offsets)
+
+    def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """The given texts as a batch: ids int32 [rows, length] and mask float32 [rows, length]."""
+        position = np.arange(length)
+        inside = position < self.lengths[rows][:, None]
+        source = self.offsets[:-1][rows][:, None] + position
+        ids = np.where(inside, self.tokens[np.where(inside, source, 0)], self.pad_id)
+        return ids.astype(np.int32), inside.astype(np.float32)
+
+    def select(self, rows: np.ndarray) -> "TextInputs":
+        """The given texts in the given order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        source = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return TextInputs(offsets, self.tokens[source], self.pad_id)
+
+    def distinct(self) -> tuple["TextInputs", np.ndarray]:
+        """The distinct texts in order of first appearance, and for every text its row among them."""
+        bounds = zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        rows: dict[bytes, int] = {}
+        row = np.array([rows.setdefault(self.tokens[a:b].tobytes(), len(rows)) for a, b in bounds], np.int64)
+        first = np.zeros(len(rows), np.int64)
+        first[row[::-1]] = np.arange(len(row))[::-1]
+        return self.select(first), row
+
+
+def text_inputs(
+    features: pa.Table, fields: Sequence[tuple[str, int]], cls_id: int, sep_id: int, pad_id: int, longest: int
+) -> TextInputs:
+    """[CLS] field tokens … [SEP] of every item.
+
+    Args:
+        features: table of schemas.TEXT_FEATURES.
+        fields: (`title` or `text`, most tokens taken of it), in order.
+        longest: positions the encoder has; what is beyond is cut before [SEP].
+    """
+    items = features.num_rows
+    parts = []
+    for name, budget in fields:
+        column = features[f"{name}_tokens"].combine_chunks()
+        offsets = column.offsets.to_numpy().astype(np.int64)
+        parts.append((offsets, column.values.to_numpy(), np.minimum(np.diff(offsets), budget)))
+    free = np.full(items, longest - 2, np.int64)
+    taken = []
+    for _, _, wanted in parts:
+        taken.append(np.minimum(wanted, free))
+        free = free - taken[-1]
+    offsets = np.concatenate([[0], np.cumsum(np.sum(taken, axis=0) + 2)])
+    tokens = np.full(offsets[-1], cls_id, np.int32)
+    tokens[offsets[1:] - 1] = sep_id
+    start = offsets[:-1] + 1
+    for (source_offsets, values, _), count in zip(parts, taken, strict=True):
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        tokens[np.repeat(start, count) + within] = values[np.repeat(source_offsets[:-1], count) + within]
+        start = start + count
+    return TextInputs(offsets, tokens, pad_id)
+
+
+def batches(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Rows and padded length of batches that cover every text once.
+
+    Texts of one padded length stay in their order, and every batch of a length has the same number of rows, the
+    last filled up with its first row. So a text added at the end changes neither shape nor place of the texts
+    before it, and their vectors stay the same to the last bit.
+    """
+    padded = -(-lengths // _STEP) * _STEP
+    for length in np.unique(padded):
+        rows = np.flatnonzero(padded == length)
+        size = max(_TOKENS_A_BATCH // int(length), 1)
+        for start in range(0, len(rows), size):
+            batch = rows[start : start + size]
+            yield np.concatenate([batch, np.repeat(batch[:1], size - len(batch))]), int(length)

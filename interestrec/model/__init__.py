@@ -1,0 +1,1 @@
+"""Networks: BERT, the two towers, the head, the losses. TensorFlow starts at this floor."""

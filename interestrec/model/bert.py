@@ -1,0 +1,201 @@
+"""BERT for checkpoints in Hugging Face layout, written for speed on [tokens, hidden] matrices.
+
+Devlin et al. 2019. Query, key and value are one matrix product; nothing is an einsum; activations stay
+two-dimensional but for the attention scores. The layers can be run in two parts, so that the output of a
+frozen prefix is computed once.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError, InputMissingError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+_MASKED = -1e9  # added to attention scores of padding
+
+
+@dataclass(frozen=True)
+class BertConfig:
+    """The sizes that decide the shapes of a checkpoint."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    layer_norm_eps: float
+    initializer_range: float
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+
+def read_config(directory: Path) -> BertConfig:
+    """Read and check `config.json` of an encoder's directory.
+
+    Raises:
+        InputMissingError: the directory or file is missing.
+        ArtifactError: it does not describe a BERT that this release can run.
+    """
+    path = directory / CONFIG
+    if not path.is_file() or not (directory / WEIGHTS).is_file():
+        raise InputMissingError(
+            f"{directory}: no encoder here; a directory with {CONFIG}, {WEIGHTS} and tokenizer files is needed "
+            "(`interestrec fetch minilm-l6`)"
+        )
+    values = files.read_json(path)
+    if not isinstance(values, dict) or values.get("model_type") != "bert":
+        found = values.get("model_type") if isinstance(values, dict) else None
+        raise ArtifactError(f"{path}: model_type is '{found}', this release runs 'bert'; choose another encoder")
+    for key, wanted in {"hidden_act": "gelu", "position_embedding_type": "absolute"}.items():
+        if values.get(key, wanted) != wanted:
+            raise ArtifactError(
+                f"{path}: {key} is '{values[key]}', only '{wanted}' is supported; choose another encoder"
+            )
+    sizes = {"layer_norm_eps": 1e-12, "initializer_range": 0.02, "type_vocab_size": 2, **values}
+    try:
+        config = BertConfig(**{name: sizes[name] for name in BertConfig.__dataclass_fields__})
+    except KeyError as error:
+        raise ArtifactError(f"{path}: lacks {error}; fetch the encoder again") from error
+    counts = [v for name, v in asdict(config).items() if name not in ("layer_norm_eps", "initializer_range")]
+    if not all(isinstance(v, int) and v > 0 for v in counts) or config.hidden_size % config.num_attention_heads:
+        raise ArtifactError(f"{path}: sizes must be positive and hidden_size divisible by the heads; fetch it again")
+    return config
+
+
+class BertLayer(keras.layers.Layer):
+    """One transformer block: self-attention and a feed-forward part, each with a residual and LayerNorm."""
+
+    def __init__(self, config: BertConfig, dropout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the block's weights."""
+        hidden, inner = self.config.hidden_size, self.config.intermediate_size
+        normal = keras.initializers.TruncatedNormal(stddev=self.config.initializer_range, seed=0)
+        shapes = {
+            "qkv": (hidden, 3 * hidden),
+            "output": (hidden, hidden),
+            "up": (hidden, inner),
+            "down": (inner, hidden),
+        }
+        for name, shape in shapes.items():
+            setattr(self, f"{name}_kernel", self.add_weight(name=f"{name}_kernel", shape=shape, initializer=normal))
+            bias = self.add_weight(name=f"{name}_bias", shape=shape[1:], initializer="zeros")
+            setattr(self, f"{name}_bias", bias)
+        for name in ("attention", "feed_forward"):
+            setattr(self, f"{name}_gamma", self.add_weight(name=f"{name}_gamma", shape=(hidden,), initializer="ones"))
+            setattr(self, f"{name}_beta", self.add_weight(name=f"{name}_beta", shape=(hidden,), initializer="zeros"))
+
+    def call(self, x: tf.Tensor, bias: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """One block.
+
+        Args:
+            x: float32 [texts × length, hidden].
+            bias: float32 [texts, 1, 1, length], 0 at tokens and a large negative number at padding.
+
+        Returns:
+            float32 [texts × length, hidden].
+        """
+        attended = self._dense(self._attention(x, bias), "output")
+        x = self._norm(x + self.dropout(attended, training=training), "attention")
+        inner = tf.nn.gelu(self._dense(x, "up"), approximate=False)
+        return self._norm(x + self.dropout(self._dense(inner, "down"), training=training), "feed_forward")
+
+    def _attention(self, x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+        texts, length = tf.shape(bias)[0], tf.shape(bias)[3]
+        heads, size = self.config.num_attention_heads, self.config.head_size
+        qkv = tf.reshape(self._dense(x, "qkv"), [texts, length, 3, heads, size])
+        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # each [texts, heads, length, size]
+        scores = tf.matmul(query * (size**-0.5), key, transpose_b=True) + bias
+        context = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), [0, 2, 1, 3])
+        return tf.reshape(context, [-1, heads * size])
+
+    def _dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        return tf.nn.bias_add(tf.matmul(x, getattr(self, f"{name}_kernel")), getattr(self, f"{name}_bias"))
+
+    def _norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        gamma, beta = getattr(self, f"{name}_gamma"), getattr(self, f"{name}_beta")
+        return layer_norm(x, gamma, beta, self.config.layer_norm_eps)
+
+
+def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Layer normalisation over the last axis (Ba et al. 2016)."""
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
+class Bert(keras.layers.Layer):
+    """Embeddings and blocks; `lower` runs up to a layer, `upper` from there on."""
+
+    def __init__(self, config: BertConfig, dropout: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.dropout = keras.layers.Dropout(dropout)
+        self.blocks = [BertLayer(config, dropout, name=f"layer_{n}") for n in range(config.num_hidden_layers)]
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create all weights."""
+        normal = keras.initializers.TruncatedNormal(stddev=self.config.initializer_range, seed=0)
+        rows = {
+            "words": self.config.vocab_size,
+            "positions": self.config.max_position_embeddings,
+            "segments": self.config.type_vocab_size,
+        }
+        for name, count in rows.items():
+            shape = (count, self.config.hidden_size)
+            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=normal))
+        self.gamma = self.add_weight(name="gamma", shape=(self.config.hidden_size,), initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=(self.config.hidden_size,), initializer="zeros")
+        for block in self.blocks:
+            block.build(None)
+        self.built = True
+
+    def call(self, ids: tf.Tensor, mask: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """All layers: hidden states, float32 [texts, length, hidden], of int32 ids and a float32 mask."""
+        return self.lower(ids, mask, self.config.num_hidden_layers, training)
+
+    def lower(self, ids: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
+        """Embeddings and the first `layers` blocks.
+
+        Args:
+            ids: int32 [texts, length].
+            mask: float32 [texts, length], 1 at tokens and 0 at padding.
+
+        Returns:
+            float32 [texts, length, hidden].
+        """
+        length = tf.shape(ids)[1]
+        x = tf.gather(self.words, ids) + self.positions[None, :length] + self.segments[0]
+        x = layer_norm(tf.reshape(x, [-1, self.config.hidden_size]), self.gamma, self.beta, self.config.layer_norm_eps)
+        x = self.dropout(x, training=training)
+        return self._run(self.blocks[:layers], x, mask, training)
+
+    def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
+        """The blocks above the first `layers`, on their output; shapes as in `lower`."""
+        x = tf.reshape(hidden, [-1, self.config.hidden_size])
+        return self._run(self.blocks[layers:], x, mask, training)
+
+    def _run(self, blocks: list[BertLayer], x: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
+        bias = (1.0 - mask[:, None, None, :]) * _MASKED
+        for block in blocks:
+            x = block(x, bias, training=training)
+        return tf.reshape(x, [tf.shape(mask)[0], tf.shape(mask)[1], self.config.hidden_size])
+
+
+def mean_pool(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean of the hidden states of real tokens: float32 [texts, hidden] (Reimers and Gurevych 2019)."""
+    weight = mask[:, :, None]
+    return tf.reduce_sum(hidden * weight, axis=1) / tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)

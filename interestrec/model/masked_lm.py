@@ -1,0 +1,69 @@
+"""The head that predicts masked tokens from hidden states; its decoder is the word embedding, transposed."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from interestrec.model.bert import Bert, layer_norm
+
+_PREFIX = "cls.predictions"
+# ours -> Hugging Face; the kernel is transposed there
+_NAMES = {
+    "kernel": f"{_PREFIX}.transform.dense.weight",
+    "kernel_bias": f"{_PREFIX}.transform.dense.bias",
+    "gamma": f"{_PREFIX}.transform.LayerNorm.weight",
+    "beta": f"{_PREFIX}.transform.LayerNorm.bias",
+    "bias": f"{_PREFIX}.bias",
+}
+
+
+class MaskedLmHead(keras.layers.Layer):
+    """Transform, LayerNorm and tied decoder (Devlin et al. 2019).
+
+    Checkpoints of sentence encoders come without these weights; then the transform starts as the identity.
+    """
+
+    def __init__(self, bert: Bert, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        config = bert.config
+        self.epsilon = config.layer_norm_eps
+        width = (config.hidden_size,)
+        self.kernel = self.add_weight(name="kernel", shape=width * 2, initializer=keras.initializers.Identity())
+        self.kernel_bias = self.add_weight(name="kernel_bias", shape=width, initializer="zeros")
+        self.gamma = self.add_weight(name="gamma", shape=width, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=width, initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(config.vocab_size,), initializer="zeros")
+        self.built = True
+
+    def call(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
+        """Logits over the vocabulary.
+
+        Args:
+            hidden: float32 [positions, hidden], the masked positions only.
+            words: float32 [vocabulary, hidden], the encoder's word embeddings.
+
+        Returns:
+            float32 [positions, vocabulary].
+        """
+        x = tf.nn.gelu(tf.matmul(hidden, self.kernel) + self.kernel_bias, approximate=False)
+        x = layer_norm(x, self.gamma, self.beta, self.epsilon)
+        return tf.matmul(x, words, transpose_b=True) + self.bias
+
+    def assign(self, tensors: dict[str, np.ndarray]) -> bool:
+        """Take the head's weights from a checkpoint that has all of them; tell whether it had."""
+        if not all(
+            name in tensors and tensors[name].ndim == len(getattr(self, ours).shape) for ours, name in _NAMES.items()
+        ):
+            return False
+        for ours, name in _NAMES.items():
+            value = tensors[name].T if ours == "kernel" else tensors[name]
+            getattr(self, ours).assign(value)
+        return True
+
+    def export(self) -> dict[str, np.ndarray]:
+        """The head's weights by their Hugging Face names."""
+        values = {name: getattr(self, ours).numpy() for ours, name in _NAMES.items()}
+        values[_NAMES["kernel"]] = np.ascontiguousarray(values[_NAMES["kernel"]].T)
+        return values

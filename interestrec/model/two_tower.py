@@ -1,0 +1,128 @@
+"""The two-tower model of interest intensity: y_ui = σ(head(x_u, x_i))."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError
+from interestrec.model.head import InterestHead
+from interestrec.model.item_tower import ItemTower
+from interestrec.model.user_tower import ItemsUserTower
+
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class TwoTowerConfig:
+    """All that is needed to build the model before its weights are loaded."""
+
+    width: int  # of the encoder's vectors
+    hidden: tuple[int, ...]  # of the MLP
+    levels: int  # of the category path
+    max_history: int
+    dropout: float
+
+
+class Side(NamedTuple):
+    """Items on one side of the head: vectors float32 [..., width] and category codes int32 [..., levels]."""
+
+    vectors: tf.Tensor
+    categories: tf.Tensor
+
+
+class TwoTower(keras.layers.Layer):
+    """Item tower, user tower and head over vectors of item texts."""
+
+    def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.item_tower = ItemTower(config.width, config.hidden[0] * 2, config.dropout, name="item_tower")
+        self.user_tower = ItemsUserTower(config.width, name="user_tower")
+        self.head = InterestHead(config.width, list(config.hidden), config.levels, config.dropout, name="head")
+        self.item_tower.build()
+        self.head.build()
+        self.built = True
+
+    def call(
+        self,
+        vectors: tf.Tensor,
+        categories: tf.Tensor,
+        history: tf.Tensor,
+        intensity: tf.Tensor,
+        candidates: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Logits of a batch whose distinct items are encoded once.
+
+        Args:
+            vectors: float32 [items, width], text vectors of the batch's distinct items.
+            categories: int32 [items, levels], -1 where an item has none.
+            history: int32 [impressions, length], rows of `vectors`.
+            intensity: float32 [impressions, length], 0 at padding.
+            candidates: int32 [impressions, candidates], rows of `vectors`.
+
+        Returns:
+            float32 [impressions, candidates].
+        """
+        items = self.item_tower(vectors, training=training)
+        return self.score(
+            Side(tf.gather(items, history), tf.gather(categories, history)),
+            intensity,
+            Side(tf.gather(items, candidates), tf.gather(categories, candidates)),
+            training=training,
+        )
+
+    def score(self, history: Side, intensity: tf.Tensor, candidates: Side, training: bool = False) -> tf.Tensor:
+        """Logits from item vectors.
+
+        Args:
+            history: of [users, length] items.
+            intensity: float32 [users, length], 0 at padding.
+            candidates: of [users, candidates] items, or [1, candidates] shared by all users.
+
+        Returns:
+            float32 [users, candidates].
+        """
+        weights = self.user_tower.weigh(history.vectors, intensity)
+        user = self.user_tower(history.vectors, intensity)
+        return self.head(
+            user,
+            history.vectors,
+            weights,
+            candidates.vectors,
+            history.categories,
+            candidates.categories,
+            training=training,
+        )
+
+
+def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
+    """Write configuration and weights; `extra` are tuned encoder tensors by their Hugging Face names."""
+    files.write_json(directory / CONFIG, asdict(model.config))
+    tensors = {weight.path: weight.numpy() for weight in model.weights if "seed_generator" not in weight.path}
+    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"encoder.{k}": v for k, v in extra.items()}})
+
+
+def load_two_tower(directory: Path) -> TwoTower:
+    """Build the model of a `model` artifact and load its checked weights.
+
+    Raises:
+        ArtifactError: a weight is missing or has another shape.
+    """
+    values = files.read_json(directory / CONFIG)
+    model = TwoTower(TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"])}), name="two_tower")
+    tensors = files.read_safetensors(directory / WEIGHTS)
+    for weight in model.weights:
+        if "seed_generator" in weight.path:
+            continue
+        if weight.path not in tensors or tensors[weight.path].shape != tuple(weight.shape):
+            raise ArtifactError(f"{directory / WEIGHTS}: '{weight.path}' is missing or misshapen; finetune again")
+        weight.assign(tensors[weight.path])
+    return model

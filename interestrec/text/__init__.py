@@ -1,0 +1,1 @@
+"""Text to tokens: normalisation, the tokenizer, masking."""

@@ -1,0 +1,38 @@
+"""Masks for masked-language-model training."""
+
+import numpy as np
+
+IGNORED = -1  # label of a position that is not predicted
+
+
+def mask_tokens(
+    ids: np.ndarray,
+    maskable: np.ndarray,
+    rng: np.random.Generator,
+    mask_id: int,
+    vocabulary_size: int,
+    probability: float,
+    special_ids: tuple[int, ...] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose positions to predict; of these 80 % become [MASK], 10 % a random token, 10 % stay.
+
+    Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers", section 3.1.
+
+    Args:
+        ids: int32 [texts, length].
+        maskable: bool [texts, length], False at padding and special tokens.
+        probability: share of maskable positions to predict.
+        special_ids: tokens never drawn as a random replacement.
+
+    Returns:
+        (inputs, labels), both int32 [texts, length]; a label is the original token where it is to be
+        predicted and IGNORED elsewhere.
+    """
+    chosen = maskable & (rng.random(ids.shape) < probability)
+    kind = rng.random(ids.shape)
+    ordinary = np.setdiff1d(np.arange(vocabulary_size, dtype=np.int32), np.array(special_ids, np.int32))
+    replacement = ordinary[rng.integers(0, len(ordinary), ids.shape)]
+    inputs = np.where(chosen & (kind < 0.8), np.int32(mask_id), ids)
+    inputs = np.where(chosen & (kind >= 0.9), replacement, inputs)
+    labels = np.where(chosen, ids, np.int32(IGNORED))
+    return inputs.astype(np.int32), labels.astype(np.int32)

@@ -1,0 +1,100 @@
+"""The tokenizer that belongs to an encoder, read from its Hugging Face directory. No network, no remote code."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError, InputMissingError
+
+_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+)
+_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A fast tokenizer with the ids that batches need."""
+
+    backend: Any  # tokenizers.Tokenizer
+    vocabulary_size: int
+    cls_id: int
+    sep_id: int
+    pad_id: int
+    mask_id: int
+    special_ids: tuple[int, ...]
+    digest: str
+
+    def encode(self, texts: list[str]) -> pa.ListArray:
+        """Token ids of each text, list<int32>, without special tokens and without a length limit."""
+        lengths = [0]
+        values: list[int] = []
+        for start in range(0, len(texts), _BATCH):
+            for encoding in self.backend.encode_batch_fast(texts[start : start + _BATCH], add_special_tokens=False):
+                values.extend(encoding.ids)
+                lengths.append(len(values))
+        return pa.ListArray.from_arrays(pa.array(lengths, pa.int32()), pa.array(values, pa.int32()))
+
+
+def tokenizer_files(directory: Path) -> list[Path]:
+    """The files in an encoder's directory that make up its tokenizer."""
+    return [directory / name for name in _FILES if (directory / name).is_file()]
+
+
+def tokenizer_digest(directory: Path) -> str:
+    """SHA-256 over names and contents of the tokenizer's files.
+
+    Raises:
+        InputMissingError: the directory is missing or holds no tokenizer.
+    """
+    found = tokenizer_files(directory)
+    if not directory.is_dir() or not found:
+        raise InputMissingError(
+            f"{directory}: no tokenizer here; give an encoder in Hugging Face layout (`interestrec fetch minilm-l6`)"
+        )
+    content = "".join(f"{path.name}:{files.sha256_of(path)}\n" for path in found)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def load_tokenizer(directory: Path) -> Tokenizer:
+    """Load the tokenizer of an encoder's directory.
+
+    Raises:
+        InputMissingError: no tokenizer is there.
+        ArtifactError: it is damaged, has no fast implementation, or lacks a special token that BERT needs.
+    """
+    digest = tokenizer_digest(directory)
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+        backend = loaded.backend_tokenizer
+    except Exception as error:  # transformers raises whatever its parsers raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again") from error
+    special = {name: getattr(loaded, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask")}
+    absent = [name for name, token in special.items() if token is None]
+    if absent:
+        raise ArtifactError(f"{directory}: the tokenizer has no {', '.join(absent)} token; a BERT tokenizer is needed")
+    backend.no_padding()
+    backend.no_truncation()
+    return Tokenizer(
+        backend=backend,
+        vocabulary_size=backend.get_vocab_size(with_added_tokens=True),
+        cls_id=special["cls"],
+        sep_id=special["sep"],
+        pad_id=special["pad"],
+        mask_id=special["mask"],
+        special_ids=tuple(sorted(loaded.all_special_ids)),
+        digest=digest,
+    )

@@ -1,0 +1,118 @@
+"""Batches: padded indices of distinct items, so that a step encodes each item once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from interestrec.corpus.store import Timelines
+from interestrec.training.examples import Examples
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Indices point into `distinct`; padding points to row 0 and is told by `intensity` and `present`."""
+
+    distinct: np.ndarray  # int32 [items]
+    history: np.ndarray  # int32 [examples, length]
+    intensity: np.ndarray  # float32 [examples, length], 0 at padding
+    candidates: np.ndarray  # int32 [examples, candidates]
+    labels: np.ndarray  # float32 [examples, candidates], 0 at sampled negatives and padding
+    present: np.ndarray  # bool [examples, candidates], False at padding
+    known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws negatives by popularity from the inverse of its cumulative distribution."""
+
+    cumulative: np.ndarray  # float64 [items]
+    count: int  # negatives an example
+
+    @classmethod
+    def of(cls, popularity: np.ndarray, count: int) -> "Sampler":
+        """A sampler of `count` negatives in proportion to `popularity`, float64 [items]."""
+        return cls(np.cumsum(popularity), count)
+
+    def draw(self, examples: int, rng: np.random.Generator) -> np.ndarray:
+        """int32 [examples, count]."""
+        uniform = rng.random((examples, self.count)) * self.cumulative[-1]
+        drawn = np.searchsorted(self.cumulative, uniform, side="right")
+        return np.minimum(drawn, len(self.cumulative) - 1).astype(np.int32)
+
+
+def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of an epoch, a function of seed and epoch alone: int64 [examples]."""
+    return np.random.default_rng([seed, epoch]).permutation(examples)
+
+
+def in_batches(
+    examples: Examples,
+    timelines: Timelines,
+    sampler: Sampler,
+    order: np.ndarray,
+    size: int,
+    max_history: int,
+    seed: list[int],
+) -> Iterator[Batch]:
+    """Batches of `size` examples in the given order; negatives are a function of seed and batch number."""
+    for number, start in enumerate(range(0, len(order), size)):
+        rng = np.random.default_rng([*seed, number])
+        yield build(examples.select(order[start : start + size]), timelines, sampler, max_history, rng)
+
+
+def build(
+    examples: Examples, timelines: Timelines, sampler: Sampler, max_history: int, rng: np.random.Generator
+) -> Batch:
+    """One batch with the `max_history` most recent events of each history.
+
+    Every example has room for the sampler's negatives, but only those with `sampled` take them. A negative that is
+    in the example's history or is its own candidate is an accidental hit and is left out.
+    """
+    history, intensity = histories(examples.start, examples.end, timelines, max_history)
+    shown = np.diff(examples.offsets)
+    width = int(shown.max())
+    position = np.arange(width)
+    inside = position < shown[:, None]
+    source = np.where(inside, examples.offsets[:-1, None] + position, 0)
+    candidates = np.where(inside, examples.item[source], 0)
+    labels = np.where(inside, examples.label[source], 0.0)
+    present = inside
+    if examples.sampled.any():
+        negatives = sampler.draw(len(examples), rng)
+        taken = np.concatenate([np.where(intensity > 0, history, -1), np.where(inside, candidates, -1)], axis=1)
+        hit = (negatives[:, :, None] == taken[:, None, :]).any(axis=2)
+        candidates = np.concatenate([candidates, negatives], axis=1)
+        labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
+        present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
+    known = np.zeros(present.shape, bool)
+    known[:, :width] = inside
+    distinct, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
+    return Batch(
+        distinct=distinct.astype(np.int32),
+        history=index[: history.size].reshape(history.shape).astype(np.int32),
+        intensity=intensity,
+        candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
+        labels=labels.astype(np.float32),
+        present=present,
+        known=known,
+    )
+
+
+def histories(
+    start: np.ndarray, end: np.ndarray, timelines: Timelines, max_history: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The last `max_history` events of each range of timeline rows, oldest first.
+
+    Returns:
+        items int32 and intensities float32, both [ranges, longest]; padding is item 0 with intensity 0.
+    """
+    begin = np.maximum(start, end - max_history)
+    length = max(int((end - begin).max(initial=0)), 1)
+    position = np.arange(length)
+    inside = position < (end - begin)[:, None]
+    source = np.where(inside, begin[:, None] + position, 0)
+    if len(timelines.item) == 0:
+        return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
+    items = np.where(inside, timelines.item[source], 0).astype(np.int32)
+    return items, np.where(inside, timelines.intensity[source], 0.0).astype(np.float32)

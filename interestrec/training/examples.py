@@ -1,0 +1,93 @@
+"""What the model learns from: requests with a history, candidates and graded labels.
+
+Two kinds, one shape. An impression's candidates are what was shown. An event has one candidate, the item itself,
+and is told apart from sampled negatives.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from interestrec.corpus.store import Corpus, Impressions, Timelines
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Example e: history rows `start[e]:end[e]` of the timelines, candidates `item[offsets[e]:offsets[e + 1]]`."""
+
+    start: np.ndarray  # int64 [examples], rows of Timelines
+    end: np.ndarray  # int64 [examples], exclusive
+    offsets: np.ndarray  # int64 [examples + 1]
+    item: np.ndarray  # int32 [candidates]
+    label: np.ndarray  # float32 [candidates], intensity
+    sampled: np.ndarray  # bool [examples]: needs sampled negatives, because nothing shown was ignored
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def select(self, chosen: np.ndarray) -> "Examples":
+        """The examples at the given positions."""
+        counts = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        rows = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return Examples(
+            self.start[chosen], self.end[chosen], offsets, self.item[rows], self.label[rows], self.sampled[chosen]
+        )
+
+
+def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:
+    """Impressions by a mask, bool [impressions], as examples; candidates without a label are left out."""
+    rows = np.flatnonzero(chosen)
+    counts = np.diff(impressions.offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    known = ~np.isnan(impressions.label) & chosen[owner]
+    kept = np.bincount(owner[known], minlength=len(counts))[rows]
+    label = impressions.label[known]
+    ignored = np.bincount(owner[known], label <= 0, minlength=len(counts))[rows] > 0
+    return Examples(
+        start=impressions.history_start[rows],
+        end=impressions.history_end[rows],
+        offsets=np.concatenate([[0], np.cumsum(kept)]).astype(np.int64),
+        item=impressions.item[known],
+        label=label,
+        sampled=~ignored,
+    )
+
+
+def of_histories(impressions: Impressions, timelines: Timelines, chosen: np.ndarray) -> Examples:
+    """Next-event examples within the histories of the chosen impressions: every event after the first of each
+    history is a candidate whose history is what came before it.
+
+    Of histories that begin at one row only the longest is used, so that no event is seen twice.
+    """
+    start, end = impressions.history_start[chosen], impressions.history_end[chosen]
+    order = np.lexsort((end, start))
+    start, end = start[order], end[order]
+    last = np.append(start[1:] != start[:-1], True) if len(start) else np.zeros(0, bool)
+    start, end = start[last], end[last]
+    counts = np.maximum(end - start - 1, 0)
+    begin = np.repeat(start, counts)
+    target = begin + 1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    positive = timelines.intensity[target] > 0
+    begin, target = begin[positive], target[positive]
+    return Examples(
+        start=begin,
+        end=target,
+        offsets=np.arange(len(target) + 1, dtype=np.int64),
+        item=timelines.item[target],
+        label=timelines.intensity[target],
+        sampled=np.ones(len(target), bool),
+    )
+
+
+def popularity(corpus: Corpus) -> np.ndarray:
+    """Share of each item in the positive train events: float64 [items]; the distribution of sampled negatives.
+
+    Drawing negatives as often as they occur as positives takes popularity out of the score: what is learned is
+    the pointwise mutual information of user and item (Levy and Goldberg 2014). How popular an item is at the
+    time of the request is for the decision to add.
+    """
+    timelines = corpus.timelines
+    train = (timelines.split == 0) & (timelines.intensity > 0)
+    counts = np.bincount(timelines.item[train], minlength=corpus.items.num_rows).astype(np.float64)
+    return counts / max(counts.sum(), 1.0)
