@@ -1,0 +1,1 @@
+"""The five stages: order and I/O, no mathematics."""
