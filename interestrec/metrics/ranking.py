@@ -120,9 +120,7 @@ def _slots(lists: Lists, k: int) -> np.ndarray:
     return np.clip(k - lists.before, 0, lists.size)
 
 
-def _mean_over_positions(
-    lists: Lists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None
-) -> np.ndarray:
+def _mean_over_positions(lists: Lists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None) -> np.ndarray:
     """Mean weight of the ranks a block covers, ranks beyond k weighing nothing: what each tied row expects."""
     longest = int(lists.length.max(initial=0))
     ranks = np.arange(1, longest + 1, dtype=np.float64)
