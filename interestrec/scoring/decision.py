@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from interestrec.scoring.blend import standardise_lists, standardise_rows
+from interestrec.scoring.histories import Asked
 from interestrec.scoring.requests import Requests, Scorer
 
 Scores = dict[str, np.ndarray]
@@ -25,14 +26,6 @@ class Decision:
         """The same weights over refitted components."""
         return Decision(components, self.candidate_weights, self.catalogue_weights, self.known)
 
-    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float64 [len(item)]"""
-        return self.of_candidates(self.parts_of_candidates(requests, offsets, item), offsets)
-
-    def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float64 [requests, items]"""
-        return self.of_catalogue(self.parts_of_catalogue(requests))
-
     def parts_of_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> Scores:
         """Each component's float32 scores [len(item)]."""
         return {name: part.score_candidates(requests, offsets, item) for name, part in self.components.items()}
@@ -50,6 +43,25 @@ class Decision:
         """The blended float64 scores [requests, items]."""
         standardised = (standardise_rows(parts[name], self.known) for name in self.components)
         return _weighted(self.catalogue_weights, standardised)
+
+
+System = Scorer | Decision
+
+
+def score_asked(system: System, asked: Asked, item: np.ndarray) -> tuple[np.ndarray, Scores]:
+    """float64 scores of the impressions' candidates `item`, and the components they are made of, if any."""
+    if isinstance(system, Decision):
+        parts = system.parts_of_candidates(asked.requests, asked.request_offsets, item)
+        return system.of_candidates(parts, asked.offsets), parts
+    return system.score_candidates(asked.requests, asked.request_offsets, item).astype(np.float64), {}
+
+
+def score_whole_catalogue(system: System, requests: Requests) -> tuple[np.ndarray, Scores]:
+    """float64 scores [requests, items], and the components they are made of, if any."""
+    if isinstance(system, Decision):
+        parts = system.parts_of_catalogue(requests)
+        return system.of_catalogue(parts), parts
+    return system.score_catalogue(requests).astype(np.float64), {}
 
 
 def _weighted(weights: np.ndarray, standardised: Iterable[np.ndarray]) -> np.ndarray:

@@ -10,6 +10,7 @@ from interestrec.metrics import lists, ranking
 from interestrec.scoring import histories
 from interestrec.scoring.blend import Fitted, fit_weights, standardise_lists, standardise_rows
 from interestrec.scoring.blocks import blocks
+from interestrec.scoring.decision import System, score_asked
 from interestrec.scoring.requests import Scorer
 
 _CELLS = 1 << 24  # rows × components of the catalogue's features held at one time
@@ -30,12 +31,13 @@ def blend_impressions(corpus: Corpus) -> np.ndarray:
     return np.flatnonzero((shown.split == histories.VALID) & ~corpus.in_valid_select[shown.user])
 
 
-def score_impressions(corpus: Corpus, scorer: Scorer, impression: np.ndarray) -> np.ndarray:
+def score_impressions(corpus: Corpus, system: System, impression: np.ndarray) -> np.ndarray:
     """Scores of the impressions' candidates, one impression after another; float64 [candidates]."""
     scores = [np.zeros(0)]
     for start, stop in blocks(len(impression), corpus.items.num_rows):
-        requests, offsets, rows = histories.of_impressions(corpus, impression[start:stop])
-        scores.append(scorer.score_candidates(requests, offsets, corpus.impressions.item[rows]).astype(np.float64))
+        asked = histories.of_impressions(corpus, impression[start:stop])
+        item = corpus.impressions.item[asked.rows]
+        scores.append(score_asked(system, asked, item)[0])
     return np.concatenate(scores)
 
 
@@ -43,17 +45,18 @@ def fit_on_impressions(corpus: Corpus, components: Mapping[str, Scorer]) -> Blen
     """Weights for ranking within impressions, from impressions of at least two candidates."""
     impression = blend_impressions(corpus)
     impression = impression[np.diff(corpus.impressions.offsets)[impression] > 1]
-    _, offsets, rows = histories.of_impressions(corpus, impression)
+    asked = histories.of_impressions(corpus, impression)
     scores = [score_impressions(corpus, scorer, impression) for scorer in components.values()]
-    features = np.stack([standardise_lists(score, offsets) for score in scores], axis=1)
-    relevant = corpus.relevant(corpus.impressions.label[rows])
-    return _fit(list(components), features, offsets, relevant, "auc")
+    features = np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1)
+    relevant = corpus.relevant(corpus.impressions.label[asked.rows])
+    return _fit(list(components), features, asked.offsets, relevant, "auc")
 
 
 def fit_on_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int) -> BlendFit:
     """Weights for ranking the catalogue, from users' relevant validation items among all known ones.
 
-    Users beyond what memory holds are left out at random.
+    Users without a history are left out, because for them only what is the same for everyone tells items
+    apart, whatever it weighs; users beyond what memory holds are left out at random.
     """
     known = histories.known_items(corpus)
     users = _within_memory(corpus, ~corpus.in_valid_select, int(known.sum()) * len(components), seed)
@@ -63,6 +66,7 @@ def fit_on_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_s
     for start, stop in blocks(len(requests), corpus.items.num_rows):
         block = requests.block(start, stop)
         eligible = np.repeat(known[None, :], len(block), axis=0)
+        eligible[np.diff(block.offsets) == 0] = False
         if exclude_seen:
             eligible[np.repeat(np.arange(len(block)), np.diff(block.offsets)), block.item] = False
         wanted = np.zeros(eligible.shape, dtype=bool)
@@ -70,7 +74,7 @@ def fit_on_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_s
         wanted[truth.request[here] - start, truth.item[here]] = True
         parts = [standardise_rows(scorer.score_catalogue(block), known)[eligible] for scorer in components.values()]
         features.append(np.stack(parts, axis=1))
-        sizes.append(eligible.sum(axis=1))
+        sizes.append(eligible.sum(axis=1)[np.diff(block.offsets) > 0])
         relevant.append(wanted[eligible])
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
     return _fit(list(components), np.concatenate(features), offsets, np.concatenate(relevant), "ndcg@10")

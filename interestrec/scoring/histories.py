@@ -22,6 +22,16 @@ class Truth:
     seen: np.ndarray  # bool [pairs], the item is in the request's history
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Impressions as requests for scores of their candidates."""
+
+    requests: Requests
+    request_offsets: np.ndarray  # int64 [requests + 1] into `rows`: the candidates of a request
+    offsets: np.ndarray  # int64 [impressions + 1] into `rows`: the candidates of an impression
+    rows: np.ndarray  # int64, rows of the corpus's candidates
+
+
 def states_histories(corpus: Corpus) -> bool:
     """Whether the log states histories with its impressions, as MIND does."""
     event = files.read_parquet(corpus.path / TIMELINES, columns=["event"])["event"]
@@ -51,19 +61,24 @@ def known_items(corpus: Corpus) -> np.ndarray:
     return known
 
 
-def of_impressions(corpus: Corpus, impression: np.ndarray) -> tuple[Requests, np.ndarray, np.ndarray]:
-    """The requests that impressions make: each with its own history and candidates.
+def of_impressions(corpus: Corpus, impression: np.ndarray) -> Asked:
+    """What impressions ask; neighbours with the same history, as lines of one invoice, are one request.
 
     Args:
-        impression: int64 [requests], rows of the impressions.
-
-    Returns:
-        the requests, int64 offsets [requests + 1], and int64 candidate rows [offsets[-1]] of the corpus.
+        impression: int64 [impressions], rows of the corpus's impressions.
     """
     shown = corpus.impressions
-    start, stop = shown.history_start[impression], shown.history_end[impression]
+    user, start, stop = shown.user[impression], shown.history_start[impression], shown.history_end[impression]
+    differs = np.ones(len(impression), dtype=bool)
+    differs[1:] = (np.diff(user) != 0) | (np.diff(start) != 0) | (np.diff(stop) != 0)
+    first = np.flatnonzero(differs)
     offsets, rows = _flatten(shown.offsets[impression], shown.offsets[impression + 1])
-    return _requests(corpus, shown.user[impression], *_flatten(start, stop)), offsets, rows
+    return Asked(
+        requests=_requests(corpus, user[first], *_flatten(start[first], stop[first])),
+        request_offsets=offsets[np.append(first, len(impression))],
+        offsets=offsets,
+        rows=rows,
+    )
 
 
 def of_catalogue(corpus: Corpus, split: int, users: np.ndarray | None = None) -> Requests:

@@ -9,7 +9,7 @@ import numpy as np
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import calibration, fit_blend, histories
 from interestrec.scoring.calibration import Calibration
-from interestrec.scoring.decision import Decision
+from interestrec.scoring.decision import Decision, System
 from interestrec.scoring.fit_blend import BlendFit
 from interestrec.scoring.requests import Scorer
 from interestrec.scoring.systems import COMPONENTS
@@ -21,13 +21,13 @@ OURS = "interestrec"
 class Lineup:
     """The systems in order, calibrations of those without an intensity of their own, and the blend's fit."""
 
-    systems: dict[str, Scorer]
+    systems: dict[str, System]
     calibrations: dict[str, Calibration]
     blend: dict[str, Any]  # what systems.json says about the fit of ours; empty where it takes no part
 
     def over(self, scorers: Mapping[str, Scorer]) -> "Lineup":
         """The same choices over refitted scorers."""
-        systems: dict[str, Scorer] = {}
+        systems: dict[str, System] = {}
         for name, system in self.systems.items():
             systems[name] = system.over(_components(scorers, system)) if isinstance(system, Decision) else scorers[name]
         return Lineup(systems, self.calibrations, self.blend)
@@ -49,7 +49,7 @@ def fit(
         scorers: by their names in scoring/systems.py.
         exclude_seen: whether the catalogue's lists leave out items of the history.
     """
-    systems = {name: scorers[name] for name in names if name != OURS}
+    systems: dict[str, System] = {name: scorers[name] for name in names if name != OURS}
     blend: dict[str, Any] = {}
     if OURS in names:
         parts = {name: scorers[COMPONENTS[name]] for name in components}
@@ -91,10 +91,9 @@ def _components(scorers: Mapping[str, Scorer], decision: Decision) -> dict[str, 
     return {name: scorers[COMPONENTS[name]] for name in decision.components}
 
 
-def _calibrate(corpus: Corpus, systems: Mapping[str, Scorer], own_intensity: str | None) -> dict[str, Calibration]:
+def _calibrate(corpus: Corpus, systems: Mapping[str, System], own_intensity: str | None) -> dict[str, Calibration]:
     impression = fit_blend.blend_impressions(corpus)
-    _, _, rows = histories.of_impressions(corpus, impression)
-    label = corpus.impressions.label[rows]
+    label = corpus.impressions.label[histories.of_impressions(corpus, impression).rows]
     mean = _mean_train_label(corpus)
     return {
         name: calibration.fit(fit_blend.score_impressions(corpus, system, impression), label, otherwise=mean)

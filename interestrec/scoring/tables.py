@@ -10,7 +10,7 @@ from interestrec.core import schemas
 from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
 from interestrec.metrics.topk import ranks, top_k
-from interestrec.scoring.histories import Truth
+from interestrec.scoring.histories import Asked, Truth
 from interestrec.scoring.requests import Requests
 
 
@@ -28,8 +28,7 @@ def impression_block(
     layout: Layout,
     system: str,
     impression: np.ndarray,
-    offsets: np.ndarray,
-    rows: np.ndarray,
+    asked: Asked,
     score: np.ndarray,
     components: Mapping[str, np.ndarray],
 ) -> pa.Table:
@@ -37,12 +36,12 @@ def impression_block(
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
-        offsets: int64 [impressions + 1] into `rows`.
-        rows: int64 [candidates], rows of the corpus's candidates.
+        asked: the same impressions with their candidates.
         score: float64 [candidates].
         components: float32 [candidates] by name; those left out are null.
     """
     corpus, shown = layout.corpus, layout.corpus.impressions
+    offsets, rows = asked.offsets, asked.rows
     owner = np.repeat(impression, np.diff(offsets))
     item, label = shown.item[rows], shown.label[rows]
     unknown = np.isnan(label)

@@ -16,7 +16,7 @@ from interestrec.core.settings import RankSettings
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, histories, tables
 from interestrec.scoring.blocks import blocks
-from interestrec.scoring.decision import Decision
+from interestrec.scoring.decision import score_asked, score_whole_catalogue
 from interestrec.scoring.lineup import OURS, Lineup
 from interestrec.scoring.lineup import fit as fit_lineup
 from interestrec.scoring.random import Random, id_hashes
@@ -143,21 +143,16 @@ def _describe(
 def _impressions(layout: tables.Layout, lineup: Lineup) -> Iterator[pa.Table]:
     """Blocks of the test impressions' candidates, system by system."""
     corpus = layout.corpus
-    asked = np.flatnonzero(corpus.impressions.split == histories.TEST)
+    test = np.flatnonzero(corpus.impressions.split == histories.TEST)
     for name, system in track(lineup.systems.items(), "rank impressions", unit="systems"):
-        for start, stop in blocks(len(asked), corpus.items.num_rows):
-            impression = asked[start:stop]
-            requests, offsets, rows = histories.of_impressions(corpus, impression)
-            item = corpus.impressions.item[rows]
-            components: dict[str, np.ndarray] = {}
-            if isinstance(system, Decision):
-                components = system.parts_of_candidates(requests, offsets, item)
-                score = system.of_candidates(components, offsets)
-            else:
-                score = system.score_candidates(requests, offsets, item).astype(np.float64)
+        for start, stop in blocks(len(test), corpus.items.num_rows):
+            impression = test[start:stop]
+            asked = histories.of_impressions(corpus, impression)
+            item = corpus.impressions.item[asked.rows]
+            score, components = score_asked(system, asked, item)
             if name in lineup.calibrations:
                 components["intensity"] = lineup.calibrations[name](score)
-            yield tables.impression_block(layout, name, impression, offsets, rows, score, components)
+            yield tables.impression_block(layout, name, impression, asked, score, components)
 
 
 def _catalogue(layout: tables.Layout, lineup: Lineup, asked: Requests, settings: RankSettings) -> Iterator[pa.Table]:
@@ -165,12 +160,7 @@ def _catalogue(layout: tables.Layout, lineup: Lineup, asked: Requests, settings:
     for name, system in track(lineup.systems.items(), "rank catalogue", unit="systems"):
         for start, stop in blocks(len(asked), layout.corpus.items.num_rows):
             requests = asked.block(start, stop)
-            components: dict[str, np.ndarray] = {}
-            if isinstance(system, Decision):
-                components = system.parts_of_catalogue(requests)
-                score = system.of_catalogue(components)
-            else:
-                score = system.score_catalogue(requests).astype(np.float64)
+            score, components = score_whole_catalogue(system, requests)
             if name in lineup.calibrations:
                 components["intensity"] = lineup.calibrations[name](score)
             yield tables.catalogue_block(
