@@ -103,4 +103,4 @@ def _rules(quality: Any) -> list[dict[str, Any]]:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "n/a" if value is None else f"{value:.4f}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 OURS_COLOR, OTHER_COLOR, INK = "#1f6feb", "#6e7781", "#24292f"
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
     "svg.fonttype": "none",
     "font.family": "sans-serif",

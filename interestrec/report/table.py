@@ -36,13 +36,13 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
             continue
         names = list(dict.fromkeys(row["metric"] for row in here))
         n = max(row["n"] for row in here)
-        table = Table(title=f"{title} (n = {n:,})", title_justify="left", title_style="")
+        table = Table()
         table.add_column("system", no_wrap=True)
         for name in names:
             table.add_column(name + (" ↓" if name in LOWER_IS_BETTER else ""), justify="right", no_wrap=True)
         for system, values in by_system(here).items():
             table.add_row(system, *(_shown(values.get(name), best(here, name), color) for name in names))
-        console.print(table)
+        console.print(f"{title} (n = {n:,})", table, sep="\n", highlight=False)
     written = console.file
     return written.getvalue() if isinstance(written, io.StringIO) else ""
 
@@ -63,7 +63,7 @@ def best(rows: list[dict[str, Any]], metric: str) -> float | None:
 
 def _shown(value: float | None, best_value: float | None, color: bool) -> str:
     if value is None:
-        return "–"
+        return "n/a"
     text = f"{value:.4f}"
     if value != best_value:
         return text if color else f"{text} "

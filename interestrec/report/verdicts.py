@@ -41,6 +41,8 @@ def verdict(
     if ours not in values or not others:
         return None
     strongest = next(row for row in others if row["value"] == best(others, str(metric)))
+    if protocol == INTENSITY and strongest["value"] == 0:
+        return f"There is nothing to learn about intensity here: {strongest['system']} is never wrong."
     found = [
         row
         for row in comparisons
@@ -55,6 +57,6 @@ def verdict(
     claims = {
         "better": f"{ours} is better than {strongest['system']}, the strongest other system",
         "worse": f"{ours} is worse than {strongest['system']}, the strongest other system",
-        "no evidence": f"There is no evidence that {ours} and {strongest['system']}, the strongest other system, differ",
+        "no evidence": f"No evidence that {ours} and {strongest['system']}, the strongest other system, differ",
     }
     return f"{claims[word(row)]}: {figures} ({interval})."
