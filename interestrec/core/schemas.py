@@ -9,6 +9,7 @@ SCHEMA_VERSION = 1
 
 SPLITS = ("train", "valid", "test")
 VALID_PARTS = ("valid_select", "valid_blend")
+HISTORY_EVENT = "history"  # event of timeline rows that a log states as history, without a time of their own
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", tz="UTC")

@@ -217,7 +217,7 @@ class AlsSettings(Section):
     factors: Count = 64
     regularization: Positive = 0.05
     iterations: Count = 15
-    alpha: Positive = 10.0
+    alpha: Positive = 1.0  # confidence of a pair = 1 + alpha × log(1 + events)
 
 
 class RankSettings(Section):

@@ -113,6 +113,11 @@ class Corpus:
             label=candidates["label"].to_numpy(zero_copy_only=False),
         )
 
+    @property
+    def relevant_from(self) -> float:
+        """The least relevant label."""
+        return float(np.finfo(np.float32).tiny) if self.relevant_at is None else float(np.float32(self.relevant_at))
+
     def relevant(self, label: np.ndarray) -> np.ndarray:
         """bool: which labels count as relevant; an unknown label (NaN) never does."""
         return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)

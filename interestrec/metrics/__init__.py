@@ -1,0 +1,1 @@
+"""Pure NumPy: ranking metrics, intensity metrics, the bootstrap, top-k."""

@@ -1,0 +1,84 @@
+"""Ranked lists of many requests as flat arrays, cut into blocks of tied scores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Lists ordered best first, with what each metric needs of their tied blocks.
+
+    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it.
+    Totals also count relevant items that a shortened list does not hold.
+    """
+
+    n_lists: int
+    block_list: np.ndarray  # int64 [blocks], the list a block belongs to
+    before: np.ndarray  # int64 [blocks], rows of the list above the block
+    size: np.ndarray  # int64 [blocks]
+    relevant: np.ndarray  # int64 [blocks], relevant rows in the block
+    relevant_before: np.ndarray  # int64 [blocks], relevant rows of the list above the block
+    gain: np.ndarray  # float64 [blocks], sum of gains in the block
+    length: np.ndarray  # int64 [lists]
+    total_relevant: np.ndarray  # int64 [lists]
+    ideal_offsets: np.ndarray  # int64 [lists + 1]
+    ideal_gain: np.ndarray  # float64, each list's attainable gains, largest first
+
+
+def ranked(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> Lists:
+    """Lists that hold all their candidates.
+
+    Args:
+        offsets: int64 [lists + 1]; list i is rows `offsets[i]:offsets[i + 1]` of the other arrays.
+        score: float64 [rows], higher is better.
+        relevant: bool [rows].
+        gain: float64 [rows], ≥ 0; for ndcg.
+    """
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return ranked_with_truth(offsets, score, relevant, gain, owner, relevant, gain)
+
+
+def ranked_with_truth(
+    offsets: np.ndarray,
+    score: np.ndarray,
+    relevant: np.ndarray,
+    gain: np.ndarray,
+    truth_list: np.ndarray,
+    truth_relevant: np.ndarray,
+    truth_gain: np.ndarray,
+) -> Lists:
+    """Lists cut at some length: relevant items beyond the cut count as missed.
+
+    Args:
+        truth_list: int64 [truths], sorted; the list each true item belongs to, whether the list holds it or not.
+        truth_relevant: bool [truths].
+        truth_gain: float64 [truths].
+        Others as for `ranked`.
+    """
+    n_lists = len(offsets) - 1
+    length = np.diff(offsets)
+    owner = np.repeat(np.arange(n_lists), length)
+    order = np.lexsort((-score, owner))
+    ordered = score[order]
+    starts_block = np.ones(len(order), dtype=bool)
+    starts_block[1:] = (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])
+    first = np.flatnonzero(starts_block)
+    size = np.diff(np.append(first, len(order)))
+    block_list = owner[first]
+    hits = np.concatenate([[0], np.cumsum(relevant[order], dtype=np.int64)])
+    gains = np.add.reduceat(gain[order], first) if len(first) else np.zeros(0)
+    best_first = np.lexsort((-truth_gain, truth_list))
+    return Lists(
+        n_lists=n_lists,
+        block_list=block_list,
+        before=first - offsets[block_list],
+        size=size,
+        relevant=hits[first + size] - hits[first],
+        relevant_before=hits[first] - hits[offsets[block_list]],
+        gain=gains.astype(np.float64),
+        length=length,
+        total_relevant=np.bincount(truth_list[truth_relevant], minlength=n_lists),
+        ideal_offsets=np.searchsorted(truth_list, np.arange(n_lists + 1)),
+        ideal_gain=truth_gain[best_first].astype(np.float64),
+    )

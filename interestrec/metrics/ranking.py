@@ -1,0 +1,147 @@
+"""Ranking metrics a list, with ties taken by expectation over all orders of the tied rows.
+
+A scorer that gives every candidate the same score gets exactly what a random order gets on average
+(McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence
+of tied scores", ECIR 2008). Every metric maps lists to float64 [lists], NaN where it is undefined.
+"""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import gammaln
+
+from interestrec.core.catalogue import pick
+from interestrec.core.errors import ConfigError
+from interestrec.metrics.lists import Lists
+
+Metric = Callable[[Lists], np.ndarray]
+
+
+def auc(lists: Lists) -> np.ndarray:
+    """Share of (relevant, other) pairs in the right order, a tie counting half; undefined with one class."""
+    others = lists.length - lists.total_relevant
+    below_or_tied = _per_block(lists, others) - (lists.before - lists.relevant_before)
+    tied = lists.size - lists.relevant
+    pairs = lists.relevant * (below_or_tied - tied + 0.5 * tied)
+    return _divide(_sum_by_list(lists, pairs), lists.total_relevant * others)
+
+
+def mrr(lists: Lists) -> np.ndarray:
+    """MIND's MRR: mean of 1/rank over all relevant items of the list."""
+    return _divide(_sum_by_list(lists, lists.relevant * _mean_over_positions(lists, _reciprocals)), _relevant(lists))
+
+
+def rr(lists: Lists) -> np.ndarray:
+    """1/rank of the first relevant item.
+
+    Within the first block that holds a relevant row, the first of r relevant among n tied rows is the j-th
+    with probability C(n - j, r - 1) / C(n, r).
+    """
+    chosen = np.flatnonzero((lists.relevant > 0) & (lists.relevant_before == 0))
+    n, r = lists.size[chosen], lists.relevant[chosen]
+    block = np.repeat(np.arange(len(chosen)), n)
+    j = np.arange(len(block)) - np.repeat(np.cumsum(n) - n, n) + 1
+    possible = j <= (n - r + 1)[block]
+    block, j = block[possible], j[possible]
+    probability = np.exp(_log_choose(n[block] - j, r[block] - 1) - _log_choose(n[block], r[block]))
+    value = np.bincount(block, probability / (lists.before[chosen][block] + j), minlength=len(chosen))
+    total = np.bincount(lists.block_list[chosen], value, minlength=lists.n_lists)
+    return np.where(lists.total_relevant > 0, total, np.nan)
+
+
+def ndcg(lists: Lists, k: int) -> np.ndarray:
+    """Discounted gain of the first k, 1/log2(rank + 1), over that of the best possible order."""
+    reached = _sum_by_list(lists, lists.gain * _mean_over_positions(lists, _discounts, k))
+    rank = np.arange(len(lists.ideal_gain)) - np.repeat(lists.ideal_offsets[:-1], np.diff(lists.ideal_offsets))
+    owner = np.repeat(np.arange(lists.n_lists), np.diff(lists.ideal_offsets))
+    attainable = np.where(rank < k, lists.ideal_gain / np.log2(rank + 2), 0.0)
+    return _divide(reached, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
+
+
+def hit(lists: Lists, k: int) -> np.ndarray:
+    """1 when one of the first k is relevant; where a block crosses k, the probability that it is."""
+    slots = _slots(lists, k)
+    n, r = lists.size, lists.relevant
+    missed = (slots <= n - r) & (lists.before < k)
+    none = np.zeros(len(n))
+    none[missed] = np.exp(_log_choose((n - r)[missed], slots[missed]) - _log_choose(n[missed], slots[missed]))
+    none[lists.before >= k] = 1.0
+    log_none = np.log(none, where=none > 0, out=np.full(len(n), -np.inf))
+    return np.where(lists.total_relevant > 0, 1.0 - np.exp(_sum_by_list(lists, log_none)), np.nan)
+
+
+def recall(lists: Lists, k: int) -> np.ndarray:
+    """Relevant items among the first k over min(k, relevant)."""
+    found = _sum_by_list(lists, lists.relevant * _slots(lists, k) / lists.size)
+    return _divide(found, np.minimum(k, _relevant(lists)))
+
+
+WHOLE = {"auc": auc, "mrr": mrr, "rr": rr}
+AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall}
+METRICS: dict[str, Callable[..., np.ndarray]] = {**WHOLE, **{f"{name}@k": metric for name, metric in AT_K.items()}}
+
+
+def cutoff(name: str) -> int | None:
+    """The k of `ndcg@k`; None for a metric of the whole list."""
+    match = re.fullmatch(r"\w+@([1-9]\d*)", name)
+    return int(match[1]) if match else None
+
+
+def metric(name: str) -> Metric:
+    """The metric called `auc`, `mrr`, `rr`, `ndcg@k`, `hit@k` or `recall@k`, k a positive number.
+
+    Raises:
+        ConfigError: there is no such metric.
+    """
+    k = cutoff(name)
+    if k is None:
+        if name == "" or name.endswith("@k"):
+            raise ConfigError(f"metric '{name}': write a number for k, as in ndcg@10")
+        return pick(METRICS, name, "metric")
+    chosen = pick(METRICS, name.partition("@")[0] + "@k", "metric")
+    return lambda lists: chosen(lists, k)
+
+
+def _relevant(lists: Lists) -> np.ndarray:
+    return lists.total_relevant
+
+
+def _per_block(lists: Lists, per_list: np.ndarray) -> np.ndarray:
+    return per_list[lists.block_list]
+
+
+def _sum_by_list(lists: Lists, per_block: np.ndarray) -> np.ndarray:
+    return np.bincount(lists.block_list, per_block, minlength=lists.n_lists)
+
+
+def _slots(lists: Lists, k: int) -> np.ndarray:
+    """How many of a block's rows stand among the first k."""
+    return np.clip(k - lists.before, 0, lists.size)
+
+
+def _mean_over_positions(lists: Lists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None) -> np.ndarray:
+    """Mean weight of the ranks a block covers, ranks beyond k weighing nothing: what each tied row expects."""
+    longest = int(lists.length.max(initial=0))
+    ranks = np.arange(1, longest + 1, dtype=np.float64)
+    cumulative = np.concatenate([[0.0], np.cumsum(weights(ranks))])
+    last = longest if k is None else min(k, longest)
+    start, stop = np.minimum(lists.before, last), np.minimum(lists.before + lists.size, last)
+    return (cumulative[stop] - cumulative[start]) / lists.size
+
+
+def _reciprocals(rank: np.ndarray) -> np.ndarray:
+    return 1.0 / rank
+
+
+def _discounts(rank: np.ndarray) -> np.ndarray:
+    return 1.0 / np.log2(rank + 1.0)
+
+
+def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+
+
+def _divide(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
+    where = (denominator > 0) if defined is None else defined & (denominator > 0)
+    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=where)

@@ -1,0 +1,70 @@
+"""The table a person reads in the terminal."""
+
+import io
+from typing import Any
+
+import pyarrow as pa
+
+from interestrec.report.cells import ALL, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+
+TITLES = {
+    IMPRESSIONS: "Within impressions",
+    CATALOGUE: "Over the whole catalogue",
+    INTENSITY: "Predicted intensity against labels",
+}
+OURS = "interestrec"
+
+
+def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
+    """A table a protocol: systems as rows, ours first, metrics as columns, the best value in bold.
+
+    Where there are warm and cold users, only the slice of all users is shown.
+
+    Args:
+        metrics: rows of schemas.METRICS.
+        width: columns of the terminal.
+        color: whether to use bold type, for a terminal; without it the best value is marked with a star.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = [row for row in metrics.to_pylist() if row["slice"] == ALL]
+    console = Console(file=io.StringIO(), width=width, force_terminal=color, color_system="standard" if color else None)
+    for protocol, title in TITLES.items():
+        here = [row for row in rows if row["protocol"] == protocol]
+        if not here:
+            continue
+        names = list(dict.fromkeys(row["metric"] for row in here))
+        n = max(row["n"] for row in here)
+        table = Table()
+        table.add_column("system", no_wrap=True)
+        for name in names:
+            table.add_column(name + (" ↓" if name in LOWER_IS_BETTER else ""), justify="right", no_wrap=True)
+        for system, values in by_system(here).items():
+            table.add_row(system, *(_shown(values.get(name), best(here, name), color) for name in names))
+        console.print(f"{title} (n = {n:,})", table, sep="\n", highlight=False)
+    written = console.file
+    return written.getvalue() if isinstance(written, io.StringIO) else ""
+
+
+def by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Metric values by system, ours first, the others in the order of the rows."""
+    systems = sorted(dict.fromkeys(row["system"] for row in rows), key=lambda system: system != OURS)
+    return {system: {row["metric"]: row["value"] for row in rows if row["system"] == system} for system in systems}
+
+
+def best(rows: list[dict[str, Any]], metric: str) -> float | None:
+    """The best value of a metric among rows of one protocol and slice; None without any."""
+    values = [row["value"] for row in rows if row["metric"] == metric and row["value"] is not None]
+    if not values:
+        return None
+    return min(values) if metric in LOWER_IS_BETTER else max(values)
+
+
+def _shown(value: float | None, best_value: float | None, color: bool) -> str:
+    if value is None:
+        return "n/a"
+    text = f"{value:.4f}"
+    if value != best_value:
+        return text if color else f"{text} "
+    return f"[bold]{text}[/bold]" if color else f"{text}*"

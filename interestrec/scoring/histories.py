@@ -1,0 +1,140 @@
+"""From a corpus to what scorers are fitted on, asked for, and judged by."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from interestrec.core import files, schemas
+from interestrec.corpus.store import TIMELINES, Corpus
+from interestrec.scoring.requests import Events, Requests
+
+TRAIN, VALID, TEST = range(len(schemas.SPLITS))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Distinct (request, item) pairs with an event, sorted by request, then item."""
+
+    request: np.ndarray  # int64 [pairs], row of the Requests
+    item: np.ndarray  # int32 [pairs]
+    label: np.ndarray  # float32 [pairs], the highest where there are several
+    seen: np.ndarray  # bool [pairs], the item is in the request's history
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Impressions as requests for scores of their candidates."""
+
+    requests: Requests
+    request_offsets: np.ndarray  # int64 [requests + 1] into `rows`: the candidates of a request
+    offsets: np.ndarray  # int64 [impressions + 1] into `rows`: the candidates of an impression
+    rows: np.ndarray  # int64, rows of the corpus's candidates
+
+
+def states_histories(corpus: Corpus) -> bool:
+    """Whether the log states histories with its impressions, as MIND does."""
+    event = files.read_parquet(corpus.path / TIMELINES, columns=["event"])["event"]
+    return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
+
+
+def positive_events(corpus: Corpus, before: int) -> Events:
+    """Relevant events of the splits before `before` (VALID: train only; TEST: train and valid)."""
+    rows = corpus.timelines
+    chosen = (rows.split < before) & corpus.relevant(rows.intensity)
+    return Events(
+        user=rows.user[chosen],
+        item=rows.item[chosen],
+        intensity=rows.intensity[chosen],
+        time=rows.time[chosen],
+        n_users=corpus.users.num_rows,
+        n_items=corpus.items.num_rows,
+    )
+
+
+def known_items(corpus: Corpus) -> np.ndarray:
+    """bool [items]: in an event, a history or a candidate list of train or valid."""
+    known = np.zeros(corpus.items.num_rows, dtype=bool)
+    known[corpus.timelines.item[corpus.timelines.split < TEST]] = True
+    shown = np.repeat(corpus.impressions.split < TEST, np.diff(corpus.impressions.offsets))
+    known[corpus.impressions.item[shown]] = True
+    return known
+
+
+def of_impressions(corpus: Corpus, impression: np.ndarray) -> Asked:
+    """What impressions ask; neighbours with the same history, as lines of one invoice, are one request.
+
+    Args:
+        impression: int64 [impressions], rows of the corpus's impressions.
+    """
+    shown = corpus.impressions
+    user, start, stop = shown.user[impression], shown.history_start[impression], shown.history_end[impression]
+    differs = np.ones(len(impression), dtype=bool)
+    differs[1:] = (np.diff(user) != 0) | (np.diff(start) != 0) | (np.diff(stop) != 0)
+    first = np.flatnonzero(differs)
+    offsets, rows = _flatten(shown.offsets[impression], shown.offsets[impression + 1])
+    return Asked(
+        requests=_requests(corpus, user[first], *_flatten(start[first], stop[first])),
+        request_offsets=offsets[np.append(first, len(impression))],
+        offsets=offsets,
+        rows=rows,
+    )
+
+
+def of_catalogue(corpus: Corpus, split: int, users: np.ndarray | None = None) -> Requests:
+    """One request a user with an impression in `split`, known as they were when that split began.
+
+    The history is the one that the user's first impression of the split states, where the log states
+    histories; else all the user's events of earlier splits.
+
+    Args:
+        split: VALID or TEST.
+        users: bool [users], whom to take; None for all.
+    """
+    shown = corpus.impressions
+    rows = np.flatnonzero(shown.split == split)
+    if users is not None:
+        rows = rows[users[shown.user[rows]]]
+    rows = rows[np.lexsort((rows, shown.time[rows], shown.user[rows]))]
+    user, first = np.unique(shown.user[rows], return_index=True)
+    if states_histories(corpus):
+        first_row = rows[first]
+        return _requests(corpus, user, *_flatten(shown.history_start[first_row], shown.history_end[first_row]))
+    timelines = corpus.timelines
+    asking = np.zeros(corpus.users.num_rows, dtype=bool)
+    asking[user] = True
+    known = np.flatnonzero((timelines.split < split) & asking[timelines.user])
+    begin, end = (np.searchsorted(timelines.user[known], user, side) for side in ("left", "right"))
+    return _requests(corpus, user, np.append(begin, end[-1:]).astype(np.int64), known)
+
+
+def truth_of(corpus: Corpus, requests: Requests, split: int) -> Truth:
+    """What each request's user went on to have in `split`: candidates with a label above 0."""
+    shown = corpus.impressions
+    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    place = np.full(corpus.users.num_rows, -1, dtype=np.int64)
+    place[requests.user] = np.arange(len(requests))
+    request = place[shown.user[owner]]
+    happened = np.flatnonzero((shown.split[owner] == split) & (shown.label > 0) & (request >= 0))
+    request, item, label = request[happened], shown.item[happened], shown.label[happened]
+    order = np.lexsort((-label, item, request))
+    n_items = corpus.items.num_rows
+    cell, first = np.unique(request[order] * n_items + item[order], return_index=True)
+    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    return Truth(
+        request=cell // n_items,
+        item=(cell % n_items).astype(np.int32),
+        label=label[order][first],
+        seen=np.isin(cell, row * n_items + requests.item),
+    )
+
+
+def _flatten(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranges one after another: int64 offsets [ranges + 1] and the rows that the ranges cover."""
+    size = stop - start
+    offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    return offsets, np.arange(offsets[-1]) - np.repeat(offsets[:-1] - start, size)
+
+
+def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> Requests:
+    return Requests(user, offsets, corpus.timelines.item[rows], corpus.timelines.intensity[rows])

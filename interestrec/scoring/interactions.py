@@ -1,0 +1,33 @@
+"""Positive events and request histories as sparse user × item matrices."""
+
+import numpy as np
+from scipy import sparse
+
+from interestrec.scoring.requests import Events, Requests
+
+
+def matrix_of_events(events: Events) -> sparse.csr_matrix:
+    """float32 [users, items]: how often each user had each item."""
+    return _counts(events.user, events.item, (events.n_users, events.n_items))
+
+
+def matrix_of_histories(requests: Requests, positive: np.ndarray, n_items: int) -> sparse.csr_matrix:
+    """float32 [requests, items]: how often each request's history holds each item.
+
+    Args:
+        positive: bool [len(requests.item)], the history rows that count.
+    """
+    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    return _counts(row[positive], requests.item[positive], (len(requests), n_items))
+
+
+def at_candidates(dense: np.ndarray, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """The entries of `dense` [requests, items] at each request's candidates; float32 [len(item)]."""
+    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return dense[row, item]
+
+
+def _counts(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    cell, count = np.unique(row.astype(np.int64) * shape[1] + column, return_counts=True)
+    pointer = np.searchsorted(cell, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
+    return sparse.csr_matrix((count.astype(np.float32), (cell % shape[1]).astype(np.int32), pointer), shape=shape)
