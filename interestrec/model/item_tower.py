@@ -7,9 +7,10 @@ import tensorflow as tf
 
 
 class ItemTower(keras.layers.Layer):
-    """x_i = normalise(v̂ + W₂ gelu(W₁ v̂)), v̂ the normalised vector of the item's text.
+    """x_i = normalise(v̂ + W₂ gelu(W₁ v̂)), v̂ the normalised vector of the item's text with dropout.
 
-    W₂ starts at zero, so training starts from the encoder's own geometry.
+    W₂ starts at zero, so training starts from the encoder's own geometry. Dropout on v̂ itself makes the
+    similarity, too, lean on many directions at once.
     """
 
     def __init__(self, width: int, inner: int, dropout: float, **kwargs: Any) -> None:
@@ -27,6 +28,5 @@ class ItemTower(keras.layers.Layer):
 
     def call(self, vectors: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Item vectors of length 1: float32 [items, width] from float32 [items, width]."""
-        unit = tf.math.l2_normalize(vectors, axis=-1)
-        kept = self.dropout(unit, training=training)
-        return tf.math.l2_normalize(unit + self.up(self.down(kept)), axis=-1)
+        kept = self.dropout(tf.math.l2_normalize(vectors, axis=-1), training=training)
+        return tf.math.l2_normalize(kept + self.up(self.down(kept)), axis=-1)

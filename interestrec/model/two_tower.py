@@ -79,6 +79,10 @@ class TwoTower(keras.layers.Layer):
             training=training,
         )
 
+    def item_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """x_i of all items from their text vectors: float32 [items, width], both."""
+        return self.item_tower(tf.constant(vectors)).numpy()
+
     def score(self, history: Side, intensity: tf.Tensor, candidates: Side, training: bool = False) -> tf.Tensor:
         """Logits from item vectors.
 

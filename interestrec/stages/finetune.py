@@ -1,23 +1,25 @@
 """`finetune`: train the two-tower model of interest intensity on a corpus and an encoder."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from interestrec.core import files, schemas
-from interestrec.core.artifacts import Artifact, Recipe
+from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import DataError
-from interestrec.core.progress import log
-from interestrec.core.settings import Settings
-from interestrec.corpus.categories import category_levels
+from interestrec.core.errors import ConfigError
+from interestrec.core.settings import FinetuneSettings, Settings
 from interestrec.corpus.store import Corpus
 from interestrec.text.tokenizer import load_tokenizer
 
-SELECTED = "valid_select"
-BLENDED = "valid_blend"
+if TYPE_CHECKING:
+    from interestrec.training.finetuning import Plan
+
+VECTORS = "item_vectors.safetensors"
+LOG = "training_log.parquet"
+CALIBRATION = "calibration.json"
+OUTCOME = "outcome.json"
 
 
 def run(context: Context) -> Result:
@@ -25,8 +27,7 @@ def run(context: Context) -> Result:
 
     Raises:
         ArtifactError: the encoder was adapted to another corpus.
-        DataError: there is nothing to train on or to validate with.
-        DeviceError, NumericError: as the device and the loop say.
+        UsageError, DataError, DeviceError, NumericError: as device, training and loop say.
     """
     corpus, encoder = context.open("corpus"), context.open("encoder")
     encoder.require_input(corpus)
@@ -41,26 +42,67 @@ def run(context: Context) -> Result:
         },
         seed=settings.seed,
     )
-
-    def build(directory: Path) -> None:
-        _build(directory, Corpus(corpus.path, settings.data.relevant_at), encoder, settings)
-
-    return produce(context, recipe, build, _summarise)
+    opened = Corpus(corpus.path, settings.data.relevant_at)
+    return produce(context, recipe, lambda directory: _build(directory, opened, encoder.path, settings), _summarise)
 
 
-def _build(directory: Path, corpus: Corpus, encoder: Artifact, settings: Settings) -> None:
-    from interestrec.encoding.encode import encode, encode_lower, encode_upper
+def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -> None:
+    # TensorFlow only when there is something to build.
     from interestrec.encoding.inputs import text_inputs
     from interestrec.model.checkpoint import load_bert
-    from interestrec.model.two_tower import TwoTower, TwoTowerConfig, save_two_tower
-    from interestrec.training import device, examples
-    from interestrec.training.batches import Sampler
-    from interestrec.training.calibration import fit_platt
-    from interestrec.training.loop import Rates, fit
-    from interestrec.training.texts import FrozenTexts, LearningTexts, Texts
-    from interestrec.training.validation import Validation, known_logits, start_bias
+    from interestrec.model.two_tower import save_two_tower
+    from interestrec.training import device
+    from interestrec.training.finetuning import finetune
 
-    chosen = settings.finetune
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-    tokenizer = load_tokenizer(encoder.path)
-    bert = load_bert(encoder.path, chosen.dropout)
+    bert = load_bert(encoder)
+    tokenizer = load_tokenizer(encoder)
+    fields = [(field.name, field.max_tokens) for field in settings.items.fields]
+    longest = bert.config.max_position_embeddings
+    inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
+    trained = finetune(corpus, bert, inputs, _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed))
+    save_two_tower(trained.model, directory, trained.encoder_tensors)
+    vectors = {
+        "frozen": trained.frozen_vectors,
+        "item": trained.model.item_vectors(trained.text_vectors),
+        "category": trained.categories,
+    }
+    files.write_safetensors(directory / VECTORS, vectors)
+    history = trained.outcome.history
+    table = pa.table({name: getattr(history, name) for name in schemas.TRAINING_LOG.names})
+    files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
+    files.write_json(directory / CALIBRATION, trained.calibration)
+    start = history.value[0]
+    files.write_json(
+        directory / OUTCOME,
+        {"valid_auc_start": start, "valid_auc": trained.outcome.best, "best_epoch": trained.outcome.best_epoch},
+    )
+
+
+def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
+    from interestrec.training.finetuning import Plan
+    from interestrec.training.loop import Rates
+
+    if chosen.trainable_layers > layers:
+        raise ConfigError(
+            f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
+        )
+    losses = {"intensity": chosen.intensity_weight, "softmax": chosen.softmax_weight}
+    rates = Rates(chosen.learning_rate, chosen.encoder_learning_rate, chosen.weight_decay, losses)
+    return Plan(
+        epochs=chosen.epochs,
+        history_epochs=chosen.history_epochs,
+        batch_size=chosen.batch_size,
+        max_history=chosen.max_history,
+        negatives=chosen.negatives,
+        trainable_layers=chosen.trainable_layers,
+        hidden=tuple(chosen.hidden),
+        dropout=chosen.dropout,
+        patience=chosen.patience,
+        rates=rates,
+        seed=seed,
+    )
+
+
+def _summarise(directory: Path) -> dict[str, Any]:
+    return dict(files.read_json(directory / OUTCOME))

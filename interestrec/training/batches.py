@@ -41,11 +41,6 @@ class Sampler:
         return np.minimum(drawn, len(self.cumulative) - 1).astype(np.int32)
 
 
-def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of an epoch, a function of seed and epoch alone: int64 [examples]."""
-    return np.random.default_rng([seed, epoch]).permutation(examples)
-
-
 def in_batches(
     examples: Examples,
     timelines: Timelines,
