@@ -1,0 +1,1 @@
+"""Readers of raw logs, one file a format; READERS in `registry` names them."""
