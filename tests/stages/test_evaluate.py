@@ -129,6 +129,13 @@ def test_comparisons_are_ours_against_every_other_system(tmp_path: Path) -> None
         assert row["p"] <= row["p_holm"] <= 1
 
 
+def test_baselines_without_ours_are_reported_without_comparisons(tmp_path: Path) -> None:
+    path = evaluated(workspace(tmp_path, log_of_events(), systems=["popularity", "random"]))
+    assert pq.read_table(path / "comparisons.parquet").num_rows == 0
+    assert value(path, "popularity", "catalogue", "ndcg@5")["value"] > 0
+    assert "popularity" in (path / "report.html").read_text()
+
+
 def test_json_says_what_the_table_says_and_two_runs_are_byte_equal(tmp_path: Path) -> None:
     context = workspace(tmp_path, log_of_events())
     path = evaluated(context)

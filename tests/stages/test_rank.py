@@ -92,7 +92,6 @@ def test_the_test_split_moves_neither_fits_nor_weights(tmp_path: Path) -> None:
         ("c", deleted, 24),
         ("d", extra, 26),
     ):
-        # the stand-in's vectors of the first 24 items must not depend on how many there are
         path = rank.run(workspace(tmp_path / name, changed, n_items)).artifact.path
         found.append(files.read_json(path / "systems.json")["systems"])
     assert found[1] == found[0]
@@ -123,6 +122,21 @@ def test_impressions_with_both_classes_get_weights_of_their_own(tmp_path: Path) 
     for _, group in shown.groupby(["system", "impression_id"]):
         assert sorted(group["rank"]) == list(range(1, len(group) + 1))
         assert group.sort_values("rank")["score"].is_monotonic_decreasing
+
+
+def test_baselines_alone_need_neither_a_blend_nor_the_intensity_model(tmp_path: Path) -> None:
+    path = rank.run(workspace(tmp_path, log_of_events(), systems=["popularity", "content"])).artifact.path
+    shown = pq.read_table(path / "impressions.parquet")
+    assert shown.schema.equals(schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"]))
+    assert set(shown["system"].to_pylist()) == {"popularity", "content"}
+
+
+def test_ours_without_the_intensity_component_has_its_score_calibrated(tmp_path: Path) -> None:
+    path = rank.run(workspace(tmp_path, None, components=["item_item", "trending"])).artifact.path
+    shown = pq.read_table(path / "impressions.parquet").to_pandas()
+    ours = shown[shown["system"] == "interestrec"]
+    assert ours["intensity"].between(0, 1).all()
+    assert ours["intensity"].corr(ours["score"], method="spearman") > 0.5
 
 
 def test_a_model_of_another_corpus_is_refused(tmp_path: Path) -> None:
