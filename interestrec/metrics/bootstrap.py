@@ -40,9 +40,10 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.nd
     """Percentile interval of resampled values; two float64 [columns], NaN where every draw was."""
     tail = (1 - level) / 2
     defined = ~np.isnan(values).all(axis=0)
-    low, high = np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
-    low[defined], high[defined] = np.nanquantile(values[:, defined], [tail, 1 - tail], axis=0)
-    return low, high
+    ends = np.full((2, values.shape[1]), np.nan)
+    if defined.any():
+        ends[:, defined] = np.nanquantile(values[:, defined], [tail, 1 - tail], axis=0)
+    return ends[0], ends[1]
 
 
 def randomisation_p(

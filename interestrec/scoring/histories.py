@@ -104,8 +104,8 @@ def of_catalogue(corpus: Corpus, split: int, users: np.ndarray | None = None) ->
     asking = np.zeros(corpus.users.num_rows, dtype=bool)
     asking[user] = True
     known = np.flatnonzero((timelines.split < split) & asking[timelines.user])
-    begin, end = (np.searchsorted(timelines.user[known], user, side) for side in ("left", "right"))
-    return _requests(corpus, user, np.append(begin, end[-1:]).astype(np.int64), known)
+    end = np.searchsorted(timelines.user[known], user, side="right")
+    return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known)
 
 
 def truth_of(corpus: Corpus, requests: Requests, split: int) -> Truth:

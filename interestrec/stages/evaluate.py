@@ -103,7 +103,10 @@ def _impression_cells(
 def _catalogue_cells(
     corpus: Corpus, rankings: Artifact, systems: list[str], names: list[str], graded: bool, top_k: int
 ) -> list[Cell]:
-    """Cells of the protocol `catalogue`, over the users with a test impression."""
+    """Cells of the protocol `catalogue`, over the users with a test impression.
+
+    Relevant items beyond the stored list count as missed, so `mrr` and `rr` give them 0.
+    """
     for name in names:
         if (cutoff(name) or 0) > top_k:
             raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")

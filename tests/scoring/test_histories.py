@@ -1,0 +1,80 @@
+"""Requests, events and truth, read off a log without and a log with stated histories."""
+
+from pathlib import Path
+
+import numpy as np
+
+from interestrec.corpus.store import Corpus
+from interestrec.scoring import histories
+from interestrec.scoring.requests import Requests
+from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
+
+
+def history_of(asked: Requests, request: int) -> list[int]:
+    return asked.item[asked.offsets[request] : asked.offsets[request + 1]].tolist()
+
+
+def event_log(path: Path) -> Corpus:
+    log = [
+        Event(0, 0, 1),
+        Event(0, 1, 2, intensity=0.2),
+        Event(0, 2, 5, "valid"),
+        Event(0, 0, 8, "test"),
+        Event(0, 3, 9, "test", intensity=0.4),
+        Event(0, 3, 10, "test", intensity=0.8),
+        Event(1, 1, 3),
+        Event(2, 4, 9, "test"),
+    ]
+    return Corpus(write_event_log(path, 3, 5, log), relevant_at=0.5)
+
+
+def test_only_relevant_events_of_earlier_splits_are_fitted_on(tmp_path: Path) -> None:
+    corpus = event_log(tmp_path)
+    assert histories.positive_events(corpus, histories.VALID).item.tolist() == [0, 1]
+    assert histories.positive_events(corpus, histories.TEST).item.tolist() == [0, 2, 1]
+    assert np.flatnonzero(histories.known_items(corpus)).tolist() == [0, 1, 2]
+
+
+def test_a_log_without_stated_histories_knows_a_user_by_earlier_splits(tmp_path: Path) -> None:
+    corpus = event_log(tmp_path)
+    test = histories.of_catalogue(corpus, histories.TEST)
+    assert test.user.tolist() == [0, 2]
+    assert [history_of(test, r) for r in (0, 1)] == [[0, 1, 2], []]
+    valid = histories.of_catalogue(corpus, histories.VALID)
+    assert [history_of(valid, r) for r in range(len(valid))] == [[0, 1]]
+    nobody = histories.of_catalogue(corpus, histories.VALID, np.zeros(3, dtype=bool))
+    assert len(nobody) == 0
+
+
+def test_truth_holds_each_item_once_with_its_best_label_and_whether_it_was_seen(tmp_path: Path) -> None:
+    corpus = event_log(tmp_path)
+    truth = histories.truth_of(corpus, histories.of_catalogue(corpus, histories.TEST), histories.TEST)
+    assert truth.request.tolist() == [0, 0, 1]
+    assert truth.item.tolist() == [0, 3, 4]
+    np.testing.assert_allclose(truth.label, [1.0, 0.8, 1.0])
+    assert truth.seen.tolist() == [True, False, False]
+
+
+def test_neighbouring_impressions_with_one_history_are_one_request(tmp_path: Path) -> None:
+    log = [Event(0, 0, 1), Event(0, 1, 2), Event(0, 2, 2), Event(0, 3, 3)]
+    asked = histories.of_impressions(Corpus(write_event_log(tmp_path, 1, 4, log), None), np.arange(4))
+    assert [history_of(asked.requests, r) for r in range(3)] == [[], [0], [0, 1, 2]]
+    assert asked.request_offsets.tolist() == [0, 1, 3, 4]
+    assert asked.offsets.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_log_with_stated_histories_knows_a_user_by_the_first_impression(tmp_path: Path) -> None:
+    log = [
+        Event(0, 0, None, "test", event="history"),
+        Event(0, 1, None, "test", event="history"),
+        Event(0, 4, 6, "test", event="click"),
+    ]
+    shown = [
+        Impression(0, "test", (1, 2), [(3, 1.0), (2, 0.0)], day=7),
+        Impression(0, "test", (0, 1), [(4, 1.0), (3, 0.0)], day=6),
+    ]
+    corpus = Corpus(write_corpus(tmp_path, 1, 5, log, shown), None)
+    assert history_of(histories.of_catalogue(corpus, histories.TEST), 0) == [0]
+    truth = histories.truth_of(corpus, histories.of_catalogue(corpus, histories.TEST), histories.TEST)
+    assert truth.item.tolist() == [3, 4]  # stated history rows and ignored candidates are no truth
+    assert len(histories.positive_events(corpus, histories.TEST).item) == 0

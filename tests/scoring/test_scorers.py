@@ -1,0 +1,67 @@
+"""What every scorer promises, whichever it is."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from interestrec.scoring import als, content, item_knn, popularity, trending
+from interestrec.scoring.random import Random, id_hashes
+from interestrec.scoring.requests import Events, Scorer
+from tests.scoring.asking import events, requests, split_candidates
+
+LEAST = float(np.finfo(np.float32).tiny)
+
+
+def some_events() -> Events:
+    rng = np.random.default_rng(0)
+    pairs = [(int(u), int(i)) for u, i in zip(rng.integers(0, 20, 150), rng.integers(0, 12, 150), strict=True)]
+    return events(pairs, 25, 15, days=list(rng.random(150) * 30))
+
+
+def chance(_: Events) -> Scorer:
+    return Random(id_hashes([f"u{n}" for n in range(25)], 1), id_hashes([f"i{n}" for n in range(15)], 1))
+
+
+SCORERS: dict[str, Callable[[Events], Scorer]] = {
+    "random": chance,
+    "popularity": popularity.fit,
+    "trending": lambda e: trending.fit(e, days=7),
+    "item_knn": lambda e: item_knn.fit(e, LEAST, neighbours=5, shrinkage=2.0),
+    "als": lambda e: als.fit(e, LEAST, factors=4, regularization=0.1, iterations=5, alpha=1.0, seed=3),
+    "content": lambda e: content.fit(np.random.default_rng(1).normal(size=(15, 6)).astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_candidates_get_the_catalogues_scores(name: str) -> None:
+    scorer = SCORERS[name](some_events())
+    asked = requests([0, 3, 3], [], [14], [7, 2], users=[4, 24, 1, 9])
+    whole = scorer.score_catalogue(asked)
+    assert whole.shape == (4, 15)
+    assert whole.dtype == np.float32
+    assert np.isfinite(whole).all()
+    lists = [[2, 14], [0], [5, 5, 1], []]
+    offsets, item = split_candidates(lists)
+    expected = [whole[row, i] for row, candidates in enumerate(lists) for i in candidates]
+    np.testing.assert_allclose(scorer.score_candidates(asked, offsets, item), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_second_fit_and_another_company_of_requests_change_nothing(name: str) -> None:
+    first, second = SCORERS[name](some_events()), SCORERS[name](some_events())
+    asked = requests([0, 3], [1], [4, 4, 8], users=[2, 3, 24])
+    np.testing.assert_array_equal(first.score_catalogue(asked), second.score_catalogue(asked))
+    alone = first.score_catalogue(asked.block(2, 3))
+    np.testing.assert_allclose(alone[0], first.score_catalogue(asked)[2], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["popularity", "trending", "item_knn", "als"])
+def test_users_and_items_without_events_do_not_move_the_others(name: str) -> None:
+    """Deleting what only the test split holds must leave the fit as it was."""
+    small = some_events()
+    large = Events(small.user, small.item, small.intensity, small.time, n_users=60, n_items=40)
+    asked = requests([0, 3], [1], users=[2, 3])
+    a, b = SCORERS[name](small).score_catalogue(asked), SCORERS[name](large).score_catalogue(asked)
+    np.testing.assert_array_equal(a, b[:, :15])
+    assert not b[:, 15:].any()

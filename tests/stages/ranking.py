@@ -1,0 +1,100 @@
+"""A workspace with a corpus, an encoder and a model, and a stand-in for the intensity model."""
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from interestrec.core import files
+from interestrec.core.artifacts import Recipe, building, open_artifact
+from interestrec.core.context import Context
+from interestrec.core.settings import Settings
+from interestrec.scoring import content
+from interestrec.scoring.requests import Requests
+from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
+
+N_USERS, N_ITEMS = 60, 24
+
+
+class HalfCosine:
+    """Intensity as similarity, moved into [0, 1]."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.content = content.fit(vectors)
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        return (1 + self.content.score_catalogue(requests)) / 2
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        return (1 + self.content.score_candidates(requests, offsets, item)) / 2
+
+
+def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_intensity(path: Path) -> HalfCosine:
+        return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
+
+    module: Any = types.ModuleType("interestrec.scoring.intensity")
+    module.load_intensity = load_intensity
+    monkeypatch.setitem(sys.modules, "interestrec.scoring.intensity", module)
+
+
+def log_of_events(seed: int = 0) -> list[Event]:
+    """Users of two tastes over thirty days; the last ten are valid and test."""
+    rng = np.random.default_rng(seed)
+    log = []
+    for user in range(N_USERS):
+        taste = user % 2 * (N_ITEMS // 2)
+        for day in sorted(rng.random(10) * 30):
+            split = "train" if day < 20 else "valid" if day < 25 else "test"
+            item = int(taste + rng.integers(N_ITEMS // 2)) if rng.random() < 0.9 else int(rng.integers(N_ITEMS))
+            log.append(Event(user, item, float(day), split, float(rng.choice([0.25, 0.5, 1.0]))))
+    return log
+
+
+def write_impression_log(path: Path) -> Path:
+    """Stated histories and impressions of four candidates, one of them clicked by taste."""
+    rng = np.random.default_rng(5)
+    log, impressions = [], []
+    for user in range(N_USERS):
+        split = ("train", "train", "valid", "valid", "test")[user % 5]
+        taste = user % 2 * (N_ITEMS // 2)
+        history = rng.choice(N_ITEMS // 2, 4, replace=False) + taste
+        log += [Event(user, int(item), None, split, event="history") for item in history[: user % 5 + 1]]
+        clicked, others = taste + int(rng.integers(N_ITEMS // 2)), rng.choice(N_ITEMS, 3, replace=False)
+        log.append(Event(user, clicked, float(user % 5), split, event="click"))
+        shown = [(clicked, 1.0), *((int(item), 0.0) for item in others if item != clicked)]
+        impressions.append(Impression(user, split, (0, user % 5 + 1), shown, float(user % 5)))
+    return write_corpus(path, N_USERS, N_ITEMS, log, impressions)
+
+
+def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS, **rank: Any) -> Context:
+    """Artifacts of an event log, or of impressions when `log` is None, and the settings to rank them."""
+    with building(root, Recipe("corpus", {}, {"log": log}, 1)) as directory:
+        if log is None:
+            write_impression_log(directory)
+        else:
+            write_event_log(directory, N_USERS, n_items, log)
+    corpus = open_artifact(root / "corpus", "corpus")
+    with building(root, Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
+        files.write_json(directory / "config.json", {})
+    encoder = open_artifact(root / "encoder", "encoder")
+    inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
+    with building(root, Recipe("model", inputs, {}, 1)) as directory:
+        vectors = np.random.default_rng(1).normal(size=(n_items, 8)).astype(np.float32)
+        vectors[N_ITEMS // 2 :, 0] += 2
+        files.write_safetensors(directory / "item_vectors.safetensors", {"frozen": vectors})
+    settings = {
+        "workspace": str(root),
+        "data": {"format": "recbole", "inter": "x", "item": "y", "title": ["t"], "relevant_at": 0.5},
+        "encoders": {"text": {"source": "z"}},
+        "rank": {"als": {"factors": 4, "iterations": 3}, "top_k": 10, **rank},
+        "evaluate": {"metrics": ["auc", "rr", "ndcg@5", "recall@10", "rmse"], "bootstrap": 50},
+    }
+    return Context(Settings.model_validate(settings))
+
+
+def without_timing(directory: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(directory.iterdir()) if p.name != "timing.jsonl"}

@@ -1,0 +1,171 @@
+"""The stage that measures, compares and explains."""
+
+import dataclasses
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from interestrec.core import files, schemas
+from interestrec.core.artifacts import Recipe, building, open_artifact
+from interestrec.core.context import Context
+from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.stages import evaluate, rank
+from tests.scoring.corpora import Event, write_event_log
+from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
+
+
+@pytest.fixture(autouse=True)
+def intensity(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_intensity(monkeypatch)
+
+
+def evaluated(context: Context) -> Path:
+    rank.run(context)
+    return evaluate.run(context).artifact.path
+
+
+def value(path: Path, system: str, protocol: str, metric: str, part: str = "all") -> dict[str, float]:
+    key = {"system": system, "protocol": protocol, "metric": metric, "slice": part}
+    rows = pq.read_table(path / "metrics.parquet").to_pylist()
+    (found,) = [row for row in rows if key.items() <= row.items()]
+    return found
+
+
+def by_hand(root: Path) -> Context:
+    """Two systems over three test users; u0 and u1 have a past, u2 is cold."""
+    log = [Event(0, 0, 1), Event(1, 1, 1), Event(0, 1, 9, "test"), Event(1, 2, 9, "test"), Event(2, 3, 9, "test")]
+    context = workspace(root, log_of_events())
+    with building(root, Recipe("corpus", {"by": "hand"}, {}, 1)) as directory:
+        write_event_log(directory, 3, 4, log)
+    corpus = open_artifact(root / "corpus", "corpus")
+    with building(root, Recipe("rankings", {"corpus": corpus.digest}, {}, 1)) as directory:
+        listed = [
+            ("interestrec", "u0", "i1", 1, 2.0),
+            ("interestrec", "u0", "i2", 2, 1.0),
+            ("interestrec", "u1", "i0", 1, 1.0),
+            ("interestrec", "u1", "i2", 2, 1.0),
+            ("random", "u2", "i3", 1, 1.0),
+        ]
+        names = ("system", "user_id", "item_id", "rank", "score")
+        table = pa.table(dict(zip(names, (list(column) for column in zip(*listed, strict=True)), strict=True)))
+        files.write_parquet(directory / "catalogue.parquet", table, schemas.RANKED_CATALOGUE)
+        truth = pa.table({"user_id": ["u0", "u1", "u2"], "item_id": ["i1", "i2", "i3"], "label": [1.0] * 3})
+        truth = truth.append_column("relevant", pa.array([True] * 3))
+        files.write_parquet(directory / "truth.parquet", truth, schemas.TRUTH)
+        shown = [(s, f"m{u}", f"u{u}", f"i{u + 1}") for s in ("interestrec", "random") for u in range(3)]
+        columns = dict(zip(("system", "impression_id", "user_id", "item_id"), zip(*shown, strict=True), strict=True))
+        impressions = pa.table(
+            {
+                **{name: list(column) for name, column in columns.items()},
+                "label": [1.0] * 6,
+                "relevant": [True] * 6,
+                "score": [0.0] * 6,
+                "rank": [1] * 6,
+                "intensity": [1.0, 1.0, 0.7, 0.5, 0.5, 0.5],
+            }
+        )
+        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"])
+        files.write_parquet(directory / "impressions.parquet", impressions, schema)
+        described = {"systems": {"random": {}, "interestrec": {}}, "settings": {"top_k": 10}, "counts": {}}
+        files.write_json(directory / "systems.json", described)
+    return context
+
+
+def test_the_catalogue_by_hand(tmp_path: Path) -> None:
+    path = evaluate.run(by_hand(tmp_path)).artifact.path
+    # u0 finds its item first, u1 in a tie of two places, u2 has no list and scores 0
+    tied = (1 + 1 / math.log2(3)) / 2
+    ours = value(path, "interestrec", "catalogue", "ndcg@5")
+    assert ours["value"] == pytest.approx((1 + tied + 0) / 3)
+    assert (ours["n"], ours["dropped"]) == (3, 0)
+    warm = value(path, "interestrec", "catalogue", "ndcg@5", "warm_users")
+    assert warm["value"] == pytest.approx((1 + tied) / 2)
+    assert warm["n"] == 2
+    assert value(path, "random", "catalogue", "ndcg@5", "warm_users")["value"] == 0
+    assert value(path, "interestrec", "catalogue", "rr")["value"] == pytest.approx((1 + 3 / 4) / 3)
+    rows = pq.read_table(path / "metrics.parquet").to_pylist()
+    assert not [row for row in rows if row["protocol"] == "impressions"]  # one candidate each: no choice to judge
+    assert not [row for row in rows if row["protocol"] == "catalogue" and row["metric"] == "auc"]
+
+
+def test_intensity_by_hand(tmp_path: Path) -> None:
+    path = evaluate.run(by_hand(tmp_path)).artifact.path
+    assert value(path, "interestrec", "intensity", "rmse")["value"] == pytest.approx(math.sqrt(0.09 / 3))
+    assert value(path, "random", "intensity", "rmse")["value"] == pytest.approx(0.5)
+    per_user = pq.read_table(path / "per_user.parquet").to_pandas().set_index(["system", "metric", "user_id"])["value"]
+    assert per_user["interestrec", "rmse", "u2"] == pytest.approx(0.3)
+    assert per_user["interestrec", "ndcg@5", "u0"] == 1
+
+
+def test_impressions_agree_with_scikit_learn_on_the_stored_rows(tmp_path: Path) -> None:
+    context = workspace(tmp_path, None)
+    path = evaluated(context)
+    shown = pq.read_table(tmp_path / "rankings" / "impressions.parquet").to_pandas()
+    for system in ("interestrec", "content", "random"):
+        mine = shown[shown["system"] == system]
+        groups = [g for _, g in mine.groupby("impression_id") if g["relevant"].nunique() == 2]
+        expected = sum(roc_auc_score(g["relevant"], g["score"]) for g in groups) / len(groups)
+        found = value(path, system, "impressions", "auc")
+        assert found["value"] == pytest.approx(expected)
+        assert found["n"] == len(groups)
+        assert found["dropped"] == mine["impression_id"].nunique() - len(groups)
+        assert found["ci_low"] <= found["value"] <= found["ci_high"]
+
+
+def test_comparisons_are_ours_against_every_other_system(tmp_path: Path) -> None:
+    path = evaluated(workspace(tmp_path, log_of_events()))
+    rows = pq.read_table(path / "comparisons.parquet").to_pylist()
+    assert {row["system_a"] for row in rows} == {"interestrec"}
+    assert {row["system_b"] for row in rows} == {"random", "popularity", "trending", "item_knn", "als", "content"}
+    for row in rows:
+        pair = [value(path, row[s], row["protocol"], row["metric"])["value"] for s in ("system_a", "system_b")]
+        assert row["difference"] == pytest.approx(pair[0] - pair[1])
+        assert row["p"] <= row["p_holm"] <= 1
+
+
+def test_baselines_without_ours_are_reported_without_comparisons(tmp_path: Path) -> None:
+    path = evaluated(workspace(tmp_path, log_of_events(), systems=["popularity", "random"]))
+    assert pq.read_table(path / "comparisons.parquet").num_rows == 0
+    assert value(path, "popularity", "catalogue", "ndcg@5")["value"] > 0
+    assert "popularity" in (path / "report.html").read_text()
+
+
+def test_json_says_what_the_table_says_and_two_runs_are_byte_equal(tmp_path: Path) -> None:
+    context = workspace(tmp_path, log_of_events())
+    path = evaluated(context)
+    assert files.read_json(path / "metrics.json") == pq.read_table(path / "metrics.parquet").to_pylist()
+    before = without_timing(path)
+    assert set(before) >= {"comparisons.parquet", "metrics.json", "metrics.parquet", "per_user.parquet", "report.html"}
+    again = evaluate.run(dataclasses.replace(context, force=True))
+    assert without_timing(again.artifact.path) == before
+
+
+def test_a_metric_beyond_the_stored_lists_and_an_unknown_one_are_refused(tmp_path: Path) -> None:
+    context = workspace(tmp_path, log_of_events())
+    rank.run(context)
+    for metric, message in (("ndcg@11", "top_k = 10"), ("ndgc@5", "did you mean 'ndcg@k'")):
+        settings = context.settings.model_copy(
+            update={"evaluate": context.settings.evaluate.model_copy(update={"metrics": [metric]})}
+        )
+        with pytest.raises(ConfigError, match=message):
+            evaluate.run(dataclasses.replace(context, settings=settings))
+
+
+def test_rankings_of_another_corpus_are_refused(tmp_path: Path) -> None:
+    context = workspace(tmp_path, log_of_events())
+    rank.run(context)
+    with building(tmp_path, Recipe("corpus", {"other": "1"}, {}, 1)) as directory:
+        files.write_json(directory / "quality.json", {})
+    with pytest.raises(ArtifactError, match="another corpus"):
+        evaluate.run(context)
+
+
+def test_evaluating_loads_no_tensorflow() -> None:
+    code = "import sys, interestrec.stages.evaluate; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
