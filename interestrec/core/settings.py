@@ -169,6 +169,7 @@ class IntensitySettings(Section):
 
 
 class PreprocessSettings(Section):
+    duplicates: Literal["drop", "keep"] = "drop"  # events equal in user, item, time, type and value
     split: SplitSettings = SplitSettings()
     intensity: IntensitySettings = IntensitySettings()
 

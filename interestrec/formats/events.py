@@ -66,7 +66,8 @@ def _id(log: Log, column: str) -> str:
     """SQL of a column as an id: a whole number without a fraction, else the trimmed text; null when empty."""
     kind = log.sql(f"SELECT typeof({column}) FROM raw WHERE {column} IS NOT NULL LIMIT 1")
     if kind and kind[0][0] in ("DOUBLE", "FLOAT"):
-        return f"CASE WHEN {column} = floor({column}) THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        whole = f"CAST(CAST({column} AS BIGINT) AS VARCHAR)"
+        return f"CASE WHEN {column} = floor({column}) THEN {whole} ELSE CAST({column} AS VARCHAR) END"
     return f"nullif(trim(CAST({column} AS VARCHAR)), '')"
 
 
@@ -148,17 +149,17 @@ def _add_items(log: Log, table: str, columns: list[str], path: Path, mapping: di
         texts = ", ".join(f"nullif(trim(CAST({part} AS VARCHAR)), '')" for part in parts)
         return f"concat_ws(' ', {texts})" if texts else "''"
 
-    def single(name: str) -> str | None:
-        return require(columns, mapping[name], path, f"{key}.{name}") if mapping[name] else None
+    def single(name: str, converted: str) -> str:
+        column = mapping[name]
+        return converted.format(require(columns, column, path, f"{key}.{name}")) if column else "NULL"
 
-    category, price, published = single("category"), single("price"), single("published")
+    category = single("category", "nullif(trim(CAST({} AS VARCHAR)), '')")
+    price, published = single("price", "try_cast({} AS DOUBLE)"), single("published", "try_cast({} AS TIMESTAMP)")
     if not mapping["title"] and not mapping["text"]:
         raise DataError(f"{path}: {key} names neither title nor text; an item without words cannot be encoded")
     item = _id(log, require(columns, mapping["item"], path, f"{key}.item"))
     log.db.execute(
         f"INSERT INTO items SELECT {item} AS id, {joined('title')}, {joined('text')}, "
-        f"{f"nullif(trim(CAST({category} AS VARCHAR)), '')" if category else 'NULL'}, "
-        f"{f'try_cast({price} AS DOUBLE)' if price else 'NULL'}, "
-        f"{f'try_cast({published} AS TIMESTAMP)' if published else 'NULL'}, "
-        f"_row + (SELECT coalesce(max(ord), 0) FROM items), {event_ord} FROM {table} WHERE {item} IS NOT NULL ORDER BY _row"
+        f"{category}, {price}, {published}, _row + (SELECT coalesce(max(ord), 0) FROM items), "
+        f"{event_ord} FROM {table} WHERE {item} IS NOT NULL ORDER BY _row"
     )

@@ -73,14 +73,15 @@ def _read_behaviors(log: Log, path: Path, split: str) -> int:
         "list_filter(string_split(f[5], ' '), lambda x: x <> '') AS shown "
         "FROM (SELECT row, string_split(line, chr(9)) AS f FROM lines WHERE line <> '')"
     )
+    wrong = "list_filter(shown, lambda x: NOT regexp_full_match(x, '.+-[01]'))"
     log.db.execute(
         "ALTER TABLE parsed ADD COLUMN reason VARCHAR; UPDATE parsed SET reason = CASE "
-        f"WHEN len(f) <> {_BEHAVIOR_COLUMNS} THEN 'expected {_BEHAVIOR_COLUMNS} tab-separated columns, found ' || len(f) "
+        f"WHEN len(f) <> {_BEHAVIOR_COLUMNS} "
+        f"THEN 'expected {_BEHAVIOR_COLUMNS} tab-separated columns, found ' || len(f) "
         "WHEN f[2] = '' THEN 'the user is empty' "
         "WHEN trim(f[3]) <> '' AND time IS NULL THEN 'the time ''' || f[3] || ''' is not like 11/12/2019 2:14:46 PM' "
         "WHEN len(shown) = 0 THEN 'no candidates' "
-        "WHEN len(list_filter(shown, lambda x: NOT regexp_full_match(x, '.+-[01]'))) > 0 THEN 'the candidate ''' || "
-        "list_filter(shown, lambda x: NOT regexp_full_match(x, '.+-[01]'))[1] || ''' is not an item id with -0 or -1' END"
+        f"WHEN len({wrong}) > 0 THEN 'the candidate ''' || {wrong}[1] || ''' is not an item id with -0 or -1' END"
     )
     log.db.execute(f"INSERT INTO bad_rows SELECT {source}, row, reason FROM parsed WHERE reason IS NOT NULL")
     log.db.execute(

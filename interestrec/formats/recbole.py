@@ -56,9 +56,10 @@ def _read_items(log: Log, path: Path, title: list[str], text: list[str], categor
         for name, columns in {"title": title, "text": text}.items()
     }
     kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
+    body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
     log.db.execute(
         f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), "
-        f"{f"concat_ws(' ', {joined['text']})" if joined['text'] else "''"}, {kind}, NULL, NULL, row, NULL "
+        f"{body}, {kind}, NULL, NULL, row, NULL "
         f"FROM fields WHERE {key} <> '' ORDER BY row"
     )
     return log.rows("lines")

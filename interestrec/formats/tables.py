@@ -104,7 +104,7 @@ def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[
             )
         elif kind in (".jsonl", ".ndjson"):
             check_text(path)
-            source = f"read_json({literal}, format = 'newline_delimited', sample_size = -1, convert_strings_to_integers = false)"
+            source = f"read_json({literal}, format = 'newline_delimited', sample_size = -1)"
             log.db.execute(
                 f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, row_number() OVER () AS _row FROM {source}"
             )
