@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import DataError
-from interestrec.formats.raw import Log
+from interestrec.core.raw_log import Log
 from interestrec.formats.tables import open_table, quoted, require
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}

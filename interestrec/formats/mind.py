@@ -6,7 +6,7 @@ entities. Behaviours: impression id, user, time, clicked history, shown candidat
 
 from pathlib import Path
 
-from interestrec.formats.raw import Log
+from interestrec.core.raw_log import Log
 from interestrec.formats.tables import open_lines, quoted
 
 _NEWS_COLUMNS = 8

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from interestrec.formats.raw import Log
+from interestrec.core.raw_log import Log
 from interestrec.formats.tables import name_of, open_lines, quoted, require
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"

@@ -8,7 +8,7 @@ import duckdb
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import DataError, InputMissingError, from_os_error
-from interestrec.formats.raw import Log
+from interestrec.core.raw_log import Log
 
 _BLOCK = 1 << 22
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}

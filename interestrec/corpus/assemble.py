@@ -1,0 +1,164 @@
+"""Numbers for items and users, timelines, impressions and candidates, from a cleaned and split log."""
+
+import pyarrow as pa
+
+from interestrec.core import schemas
+from interestrec.core.raw_log import Log
+
+_RANK = "CASE split WHEN 'train' THEN 0 WHEN 'valid' THEN 1 ELSE 2 END"
+_ATTRIBUTES = ("title", "text", "category", "price", "published")
+
+
+def number(log: Log) -> None:
+    """Tables `item_numbers` and `user_numbers`: those known before the test split first, then by id.
+
+    So deleting or adding test events changes no number of an item or user seen in train or valid. Of an item
+    that is described by event rows, each attribute is the most frequent value of its earliest split, ties to the
+    smallest.
+    """
+    log.db.execute(
+        "CREATE OR REPLACE TEMP TABLE known_items AS SELECT DISTINCT item_id FROM ("
+        "SELECT item_id FROM events WHERE split <> 'test' UNION ALL "
+        "SELECT unnest(history) FROM impressions WHERE split <> 'test' UNION ALL "
+        "SELECT unnest(shown) FROM impressions WHERE split <> 'test');"
+        "CREATE OR REPLACE TEMP TABLE known_users AS SELECT DISTINCT user_id FROM ("
+        "SELECT user_id FROM events WHERE split <> 'test' UNION ALL "
+        "SELECT user_id FROM impressions WHERE split <> 'test')"
+    )
+    _one_description_each(log)
+    log.db.execute(
+        "CREATE OR REPLACE TEMP TABLE item_numbers AS SELECT item_id, CAST(row_number() OVER (ORDER BY "
+        "item_id NOT IN (FROM known_items), item_id) - 1 AS INTEGER) AS item FROM described;"
+        "CREATE OR REPLACE TEMP TABLE user_numbers AS SELECT user_id, CAST(row_number() OVER (ORDER BY "
+        'user_id NOT IN (FROM known_users), user_id) - 1 AS INTEGER) AS "user" FROM ('
+        "SELECT DISTINCT user_id FROM (SELECT user_id FROM events UNION ALL SELECT user_id FROM impressions))"
+    )
+
+
+def _one_description_each(log: Log) -> None:
+    """Table `described`: one row an item."""
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE sourced AS SELECT i.*, CASE WHEN i.event_ord IS NULL THEN 0 ELSE {_RANK} END "
+        "AS rank FROM items i LEFT JOIN events e ON i.event_ord = e.ord WHERE i.event_ord IS NULL OR e.ord IS NOT NULL"
+    )
+    columns = []
+    for name in _ATTRIBUTES:
+        empty = f"{name} IS NULL" + (f" OR {name} = ''" if name in ("title", "text") else "")
+        log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE best_{name} AS SELECT DISTINCT ON (item_id) item_id, {name} FROM ("
+            f"SELECT item_id, {name}, rank, count(*) AS n FROM sourced WHERE NOT ({empty}) GROUP BY ALL) "
+            f"ORDER BY item_id, rank, n DESC, {name}"
+        )
+        columns.append(f"best_{name}.{name}")
+    joins = " ".join(f"LEFT JOIN best_{name} USING (item_id)" for name in _ATTRIBUTES)
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE described AS SELECT item_id, {', '.join(columns)} FROM "
+        f"(SELECT DISTINCT item_id FROM sourced) {joins}"
+    )
+
+
+def item_table(log: Log) -> pa.Table:
+    """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published."""
+    return log.db.execute(
+        "SELECT item, item_id, title, text, category, price, timezone('UTC', published) AS published "
+        "FROM item_numbers JOIN described USING (item_id) ORDER BY item"
+    ).to_arrow_table()
+
+
+def user_table(log: Log) -> pa.Table:
+    """Table of schemas.USERS; the half of valid is decided by a hash of the id alone."""
+    select, blend = schemas.VALID_PARTS
+    return log.db.execute(
+        f"SELECT \"user\", user_id, CASE WHEN md5(user_id) < '8' THEN '{select}' ELSE '{blend}' END AS valid_part "
+        'FROM user_numbers ORDER BY "user"'
+    ).to_arrow_table()
+
+
+def timelines(log: Log, history_intensity: float) -> pa.Table:
+    """Table of schemas.TIMELINES, also kept as `timeline` for `impressions`.
+
+    A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
+    earliest impression that states it. Events follow by split, time and row; without times by split and row.
+    """
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE segments AS SELECT user_id, history, min({_RANK}) AS rank, min(ord) AS first "
+        "FROM impressions WHERE len(history) > 0 GROUP BY user_id, history"
+    )
+    log.db.execute(
+        'CREATE OR REPLACE TEMP TABLE timeline AS SELECT *, CAST(row_number() OVER (PARTITION BY "user" ORDER BY '
+        "stated DESC, rank, segment, place, time, ord) - 1 AS INTEGER) AS position FROM ("
+        f"SELECT user_id, item_id, CAST(NULL AS TIMESTAMP) AS time, '{schemas.HISTORY_EVENT}' AS event, "
+        f"CAST(NULL AS DOUBLE) AS value, CAST({history_intensity!r} AS FLOAT) AS intensity, rank, true AS stated, "
+        "first AS segment, place, 0 AS ord FROM (SELECT *, unnest(history) AS item_id, "
+        "generate_subscripts(history, 1) AS place FROM segments) UNION ALL "
+        f"SELECT user_id, item_id, time, event, value, intensity, {_RANK}, false, 0, 0, ord FROM events) "
+        "JOIN user_numbers USING (user_id) JOIN item_numbers USING (item_id)"
+    )
+    return log.db.execute(
+        "SELECT \"user\", item, timezone('UTC', time) AS time, event, value, intensity, "
+        "['train', 'valid', 'test'][rank + 1] AS split, position FROM timeline ORDER BY \"user\", position"
+    ).to_arrow_table()
+
+
+def impressions(log: Log) -> tuple[pa.Table, pa.Table]:
+    """Tables of schemas.IMPRESSIONS and schemas.CANDIDATES, both ordered by split, user and source row.
+
+    A log without impressions has one an event, with the event's item as only candidate.
+    """
+    if log.rows("impressions"):
+        _stated_requests(log)
+    else:
+        _event_requests(log)
+    log.db.execute(
+        'CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (ORDER BY rank, "user", ord) - 1 '
+        "AS impression FROM requests"
+    )
+    table = log.db.execute(
+        "SELECT impression, impression_id, \"user\", timezone('UTC', time) AS time, "
+        "['train', 'valid', 'test'][rank + 1] AS split, history_start, history_end FROM numbered ORDER BY impression"
+    ).to_arrow_table()
+    candidates = log.db.execute(
+        "SELECT impression, item, label FROM (SELECT impression, unnest(shown) AS item_id, unnest(labels) AS label, "
+        "generate_subscripts(shown, 1) AS place FROM numbered) JOIN item_numbers USING (item_id) "
+        "ORDER BY impression, place"
+    ).to_arrow_table()
+    return table, candidates
+
+
+def _stated_requests(log: Log) -> None:
+    """Impressions of the log; the history of each is its segment of the user's timeline, as stated.
+
+    A label is the intensity of the click. Ids that files of one split share are told apart by a suffix.
+    """
+    log.db.execute(
+        'CREATE OR REPLACE TEMP TABLE bounds AS SELECT "user", segment, min(position) AS history_start, '
+        "max(position) + 1 AS history_end FROM timeline WHERE stated GROUP BY ALL;"
+        "CREATE OR REPLACE TEMP TABLE clicks AS SELECT DISTINCT ON (event) event, intensity FROM events ORDER BY event"
+    )
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE requests AS SELECT i.ord, impression_id || CASE WHEN same > 1 THEN '#' || same "
+        f"ELSE '' END AS impression_id, \"user\", i.time, {_RANK} AS rank, "
+        "CAST(coalesce(history_start, 0) AS INTEGER) AS history_start, "
+        "CAST(coalesce(history_end, 0) AS INTEGER) AS history_end, shown, "
+        "list_transform(labels, lambda x: CAST(x * (SELECT any_value(intensity) FROM clicks) AS FLOAT)) AS labels "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY split, impression_id ORDER BY ord) AS same FROM impressions) i "
+        "JOIN user_numbers u ON i.user_id = u.user_id "
+        "LEFT JOIN segments s ON i.user_id = s.user_id AND i.history = s.history "
+        'LEFT JOIN bounds USING ("user") WHERE s.first IS NULL OR bounds.segment = s.first'
+    )
+
+
+def _event_requests(log: Log) -> None:
+    """One impression an event; its history is what the user did strictly before.
+
+    Without times that is: earlier rows for train, all of train for valid, all of train and valid for test.
+    """
+    log.db.execute(
+        'CREATE OR REPLACE TEMP TABLE requests AS SELECT ord, CAST(row_number() OVER (ORDER BY rank, "user", ord) AS '
+        'VARCHAR) AS impression_id, "user", time, rank, 0 AS history_start, CAST(CASE '
+        'WHEN time IS NOT NULL THEN rank() OVER (PARTITION BY "user" ORDER BY time) - 1 '
+        "WHEN rank = 0 THEN position "
+        'ELSE count(*) FILTER (rank < 2) OVER (PARTITION BY "user") - CASE rank WHEN 1 THEN count(*) FILTER (rank = 1) '
+        'OVER (PARTITION BY "user") ELSE 0 END END AS INTEGER) AS history_end, [item_id] AS shown, '
+        "[intensity] AS labels FROM timeline"
+    )
