@@ -48,6 +48,7 @@ def main() -> None:
     """Entry point of the `interestrec` command."""
     # Before any stage imports TensorFlow or transformers: their chatter is not ours, and stages need no network.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     app()
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from interestrec.core.errors import DataError
 
@@ -60,6 +61,10 @@ class Log:
     def number(self, query: str, parameters: list[Any] | None = None) -> int:
         """The single integer that a query gives."""
         return int(self.sql(query, parameters)[0][0])
+
+    def table(self, query: str) -> pa.Table:
+        """The result of a query as an Arrow table."""
+        return self.db.sql(query).to_arrow_table()
 
     def rows(self, table: str) -> int:
         """How many rows a table has."""

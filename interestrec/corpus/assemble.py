@@ -59,19 +59,19 @@ def _one_description_each(log: Log) -> None:
 
 def item_table(log: Log) -> pa.Table:
     """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published."""
-    return log.db.execute(
+    return log.table(
         "SELECT item, item_id, title, text, category, price, timezone('UTC', published) AS published "
         "FROM item_numbers JOIN described USING (item_id) ORDER BY item"
-    ).to_arrow_table()
+    )
 
 
 def user_table(log: Log) -> pa.Table:
     """Table of schemas.USERS; the half of valid is decided by a hash of the id alone."""
     select, blend = schemas.VALID_PARTS
-    return log.db.execute(
+    return log.table(
         f"SELECT \"user\", user_id, CASE WHEN md5(user_id) < '8' THEN '{select}' ELSE '{blend}' END AS valid_part "
         'FROM user_numbers ORDER BY "user"'
-    ).to_arrow_table()
+    )
 
 
 def timelines(log: Log, history_intensity: float) -> pa.Table:
@@ -94,54 +94,54 @@ def timelines(log: Log, history_intensity: float) -> pa.Table:
         f"SELECT user_id, item_id, time, event, value, intensity, {_RANK}, false, 0, 0, ord FROM events) "
         "JOIN user_numbers USING (user_id) JOIN item_numbers USING (item_id)"
     )
-    return log.db.execute(
+    return log.table(
         "SELECT \"user\", item, timezone('UTC', time) AS time, event, value, intensity, "
         "['train', 'valid', 'test'][rank + 1] AS split, position FROM timeline ORDER BY \"user\", position"
-    ).to_arrow_table()
+    )
 
 
-def impressions(log: Log) -> tuple[pa.Table, pa.Table]:
+def impressions(log: Log, click_intensity: float) -> tuple[pa.Table, pa.Table]:
     """Tables of schemas.IMPRESSIONS and schemas.CANDIDATES, both ordered by split, user and source row.
 
     A log without impressions has one an event, with the event's item as only candidate.
     """
     if log.rows("impressions"):
-        _stated_requests(log)
+        _stated_requests(log, click_intensity)
     else:
         _event_requests(log)
     log.db.execute(
         'CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (ORDER BY rank, "user", ord) - 1 '
         "AS impression FROM requests"
     )
-    table = log.db.execute(
+    table = log.table(
         "SELECT impression, impression_id, \"user\", timezone('UTC', time) AS time, "
         "['train', 'valid', 'test'][rank + 1] AS split, history_start, history_end FROM numbered ORDER BY impression"
-    ).to_arrow_table()
-    candidates = log.db.execute(
+    )
+    candidates = log.table(
         "SELECT impression, item, label FROM (SELECT impression, unnest(shown) AS item_id, unnest(labels) AS label, "
         "generate_subscripts(shown, 1) AS place FROM numbered) JOIN item_numbers USING (item_id) "
         "ORDER BY impression, place"
-    ).to_arrow_table()
+    )
     return table, candidates
 
 
-def _stated_requests(log: Log) -> None:
+def _stated_requests(log: Log, click_intensity: float) -> None:
     """Impressions of the log; the history of each is its segment of the user's timeline, as stated.
 
     A label is the intensity of the click. Ids that files of one split share are told apart by a suffix.
     """
     log.db.execute(
         'CREATE OR REPLACE TEMP TABLE bounds AS SELECT "user", segment, min(position) AS history_start, '
-        "max(position) + 1 AS history_end FROM timeline WHERE stated GROUP BY ALL;"
-        "CREATE OR REPLACE TEMP TABLE clicks AS SELECT DISTINCT ON (event) event, intensity FROM events ORDER BY event"
+        "max(position) + 1 AS history_end FROM timeline WHERE stated GROUP BY ALL"
     )
     log.db.execute(
         f"CREATE OR REPLACE TEMP TABLE requests AS SELECT i.ord, impression_id || CASE WHEN same > 1 THEN '#' || same "
         f"ELSE '' END AS impression_id, \"user\", i.time, {_RANK} AS rank, "
         "CAST(coalesce(history_start, 0) AS INTEGER) AS history_start, "
         "CAST(coalesce(history_end, 0) AS INTEGER) AS history_end, shown, "
-        "list_transform(labels, lambda x: CAST(x * (SELECT any_value(intensity) FROM clicks) AS FLOAT)) AS labels "
-        "FROM (SELECT *, row_number() OVER (PARTITION BY split, impression_id ORDER BY ord) AS same FROM impressions) i "
+        f"list_transform(labels, lambda x: CAST(x * {click_intensity!r} AS FLOAT)) AS labels "
+        "FROM (SELECT *, row_number() OVER (PARTITION BY split, impression_id ORDER BY ord) AS same "
+        "FROM impressions) i "
         "JOIN user_numbers u ON i.user_id = u.user_id "
         "LEFT JOIN segments s ON i.user_id = s.user_id AND i.history = s.history "
         'LEFT JOIN bounds USING ("user") WHERE s.first IS NULL OR bounds.segment = s.first'

@@ -61,8 +61,9 @@ def build(log: Log, plan: Plan) -> Tables:
             "check data.relevant_at, preprocess.intensity and the labels"
         )
     assemble.number(log)
-    timelines = assemble.timelines(log, clean.stated_intensity(plan.weights))
-    impressions, candidates = assemble.impressions(log)
+    click = clean.click_intensity(plan.weights)
+    timelines = assemble.timelines(log, click)
+    impressions, candidates = assemble.impressions(log, click)
     return Tables(assemble.item_table(log), assemble.user_table(log), timelines, impressions, candidates)
 
 

@@ -58,7 +58,8 @@ def _resolve_impressions(log: Log) -> None:
         "generate_subscripts(shown, 1) AS place FROM impressions) SEMI JOIN known USING (item_id) GROUP BY ord;"
         "CREATE OR REPLACE TABLE impressions AS SELECT impression_id, user_id, time, split, "
         "coalesce(h.history, []) AS history, coalesce(s.shown, []) AS shown, coalesce(s.labels, []) AS labels, ord, "
-        "source, row FROM impressions LEFT JOIN kept_history h USING (ord) LEFT JOIN kept_shown s USING (ord) ORDER BY ord"
+        "source, row FROM impressions LEFT JOIN kept_history h USING (ord) LEFT JOIN kept_shown s USING (ord) "
+        "ORDER BY ord"
     )
     after = log.sql(counts)[0]
     reason = "the item has no row in the table of items"
@@ -122,6 +123,6 @@ def _refuse_bad_values(log: Log, limits: tuple[float, float], max_bad_rows: int)
     log.drop("values out of range", "events", wrong, reason, f"source || ':' || row || ': ' || {shown}")
 
 
-def stated_intensity(weights: Mapping[str, float]) -> float:
-    """Intensity of an entry of a stated history: that of a click."""
+def click_intensity(weights: Mapping[str, float]) -> float:
+    """Intensity of a click, which is also that of an entry of a stated history."""
     return weights.get(CLICK, 1.0)

@@ -77,10 +77,11 @@ def _user_random(log: Log, valid: float, test: float, seed: int) -> None:
 
 
 def _last_of_each_user(log: Log, valid: float, test: float, order: str) -> None:
+    tested, validated = (f"floor(total * {share!r} + 1e-9)" for share in (test, valid))
     log.db.execute(
-        "UPDATE events SET split = CASE WHEN n > total - floor(total * "
-        f"{test!r} + 1e-9) THEN 'test' WHEN n > total - floor(total * {test!r} + 1e-9) - floor(total * {valid!r} + 1e-9) "
-        "THEN 'valid' ELSE 'train' END FROM (SELECT ord AS o, row_number() OVER (PARTITION BY user_id ORDER BY "
+        f"UPDATE events SET split = CASE WHEN n > total - {tested} THEN 'test' "
+        f"WHEN n > total - {tested} - {validated} THEN 'valid' ELSE 'train' END "
+        "FROM (SELECT ord AS o, row_number() OVER (PARTITION BY user_id ORDER BY "
         f"{order}) AS n, count(*) OVER (PARTITION BY user_id) AS total FROM events) ranked WHERE events.ord = ranked.o"
     )
 
