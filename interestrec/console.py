@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -67,9 +68,12 @@ def _as_text(result: "Result") -> str:
     line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
     if artifact.kind != "report":
         return line
-    from interestrec.report.table import report_text
+    from interestrec.core import files, schemas
+    from interestrec.report.table import metrics_table
 
-    return f"{report_text(artifact.path)}\n{line}\nreport: {artifact.path / 'report.html'}"
+    metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
+    table = metrics_table(metrics, shutil.get_terminal_size().columns, sys.stdout.isatty())
+    return f"{table}\n{line}\nreport: {artifact.path / 'report.html'}"
 
 
 def _figure(value: Any) -> str:

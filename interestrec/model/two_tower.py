@@ -1,6 +1,6 @@
 """The two-tower model of interest intensity: y_ui = σ(head(x_u, x_i))."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +83,15 @@ class TwoTower(keras.layers.Layer):
         """x_i of all items from their text vectors: float32 [items, width], both."""
         return self.item_tower(tf.constant(vectors)).numpy()
 
+    def scorer(self) -> Callable[..., np.ndarray]:
+        """`score` compiled, without dropout, from arrays to an array: (history, intensity, candidates)."""
+        compiled = tf.function(self.score, reduce_retracing=True)
+
+        def scores(history: Side, intensity: np.ndarray, candidates: Side) -> np.ndarray:
+            return compiled(_tensors(history), tf.constant(intensity), _tensors(candidates)).numpy()
+
+        return scores
+
     def score(self, history: Side, intensity: tf.Tensor, candidates: Side, training: bool = False) -> tf.Tensor:
         """Logits from item vectors.
 
@@ -107,10 +116,15 @@ class TwoTower(keras.layers.Layer):
         )
 
 
+def _tensors(side: Side) -> Side:
+    return Side(tf.constant(side.vectors), tf.constant(side.categories))
+
+
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
     """Write configuration and weights; `extra` are tuned encoder tensors by their Hugging Face names."""
     files.write_json(directory / CONFIG, asdict(model.config))
-    tensors = {weight.path: weight.numpy() for weight in model.weights if "seed_generator" not in weight.path}
+    kept = [weight for weight in model.weights if "seed_generator" not in weight.path]
+    tensors = {weight.path: np.asarray(weight.numpy()) for weight in kept}
     files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"encoder.{k}": v for k, v in extra.items()}})
 
 

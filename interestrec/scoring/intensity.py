@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core import files
 from interestrec.model.two_tower import Side, TwoTower, load_two_tower
@@ -22,17 +21,17 @@ class Intensity:
         self.vectors = vectors
         self.categories = categories
         self.calibration = calibration
-        self._forward = tf.function(model.score, reduce_retracing=True)
+        self._scores = model.scorer()
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
-        everything = Side(tf.constant(self.vectors[None]), tf.constant(self.categories[None]))
+        everything = Side(self.vectors[None], self.categories[None])
         scores = np.zeros((len(requests), len(self.vectors)), np.float32)
         step = max(_CELLS // (self.model.config.max_history * len(self.vectors)), 1)
         for start in range(0, len(requests), step):
             block = requests.block(start, start + step)
             history, intensity = self._histories(block)
-            scores[start : start + len(block)] = self._forward(self._side(history), intensity, everything).numpy()
+            scores[start : start + len(block)] = self._scores(self._side(history), intensity, everything)
         return self._calibrated(scores)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -48,24 +47,24 @@ class Intensity:
             source = np.where(inside, offsets[start:stop, None] + np.arange(width), 0)
             candidates = np.where(inside, item[source], 0)
             history, intensity = self._histories(block)
-            logits = self._forward(self._side(history), intensity, self._side(candidates)).numpy()
+            logits = self._scores(self._side(history), intensity, self._side(candidates))
             scores[offsets[start] : offsets[stop]] = logits[inside]
         return self._calibrated(scores)
 
     def _side(self, items: np.ndarray) -> Side:
-        return Side(tf.constant(self.vectors[items]), tf.constant(self.categories[items]))
+        return Side(self.vectors[items], self.categories[items])
 
-    def _histories(self, requests: Requests) -> tuple[np.ndarray, tf.Tensor]:
+    def _histories(self, requests: Requests) -> tuple[np.ndarray, np.ndarray]:
         """The most recent items int32 [requests, max_history] and intensities float32, 0 at padding."""
         length = self.model.config.max_history
         end = requests.offsets[1:]
         begin = np.maximum(requests.offsets[:-1], end - length)
         inside = np.arange(length) < (end - begin)[:, None]
         if len(requests.item) == 0:
-            return np.zeros(inside.shape, np.int32), tf.zeros(inside.shape)
+            return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
         source = np.where(inside, begin[:, None] + np.arange(length), 0)
         items = np.where(inside, requests.item[source], 0)
-        return items, tf.constant(np.where(inside, requests.intensity[source], 0.0).astype(np.float32))
+        return items, np.where(inside, requests.intensity[source], 0.0).astype(np.float32)
 
     def _calibrated(self, logits: np.ndarray) -> np.ndarray:
         z = self.calibration["scale"] * logits.astype(np.float64) + self.calibration["shift"]

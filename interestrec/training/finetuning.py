@@ -146,7 +146,9 @@ def _phase(
         order = np.random.default_rng(seed).permutation(len(examples))
         return in_batches(examples, corpus.timelines, sampler, order, plan.batch_size, plan.max_history, seed)
 
-    return Phase(name, epochs, -(-len(examples) // plan.batch_size), batches)
+    # Equal labels would only teach the head to say "yes" to whatever is popular.
+    graded = len(examples) > 0 and float(np.ptp(examples.label)) > 0
+    return Phase(name, epochs, -(-len(examples) // plan.batch_size), batches, graded)
 
 
 def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:

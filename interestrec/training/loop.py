@@ -1,7 +1,7 @@
 """The training loop of the two-tower model: phases, early stopping, best weights kept."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ class Phase:
     epochs: int
     steps: int  # an epoch
     batches: Callable[[int], Iterator[Batch]]  # epoch -> its batches
+    graded: bool  # whether its labels differ, so that there is an intensity to learn
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def fit(
     for phase in phases:
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(value)
-        update = _update(model, texts, rates, phase.epochs * phase.steps)
+        losses = {name: weight for name, weight in rates.losses.items() if name != "intensity" or phase.graded}
+        update = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
         waited = 0
         for within in range(phase.epochs):
             epoch += 1
