@@ -16,6 +16,8 @@ from interestrec.core.errors import InterestrecError
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
 
+_TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps lines rather than loses digits
+
 
 class Output:
     """Results of one command on standard output."""
@@ -64,7 +66,9 @@ def _as_values(result: "Result") -> dict[str, Any]:
 
 def _as_text(result: "Result") -> str:
     artifact = result.artifact
-    figures = [f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict)]
+    figures = [
+        f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict | list)
+    ]
     line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
     if artifact.kind != "report":
         return line
@@ -72,7 +76,8 @@ def _as_text(result: "Result") -> str:
     from interestrec.report.table import metrics_table
 
     metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
-    table = metrics_table(metrics, shutil.get_terminal_size().columns, sys.stdout.isatty())
+    width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
+    table = metrics_table(metrics, width, sys.stdout.isatty())
     return f"{table}\n{line}\nreport: {artifact.path / 'report.html'}"
 
 

@@ -61,15 +61,15 @@ def fit(
     if len(known) == 0:
         return Als(None, known, events.n_items, relevant_from)
     counts = matrix_of_events(events)[np.unique(events.user)][:, known]
-    model = AlternatingLeastSquares(
-        factors=factors,
-        regularization=regularization,
-        alpha=alpha,
-        iterations=iterations,
-        num_threads=1,
-        random_state=seed,
-    )
     with _one_thread():
+        model = AlternatingLeastSquares(
+            factors=factors,
+            regularization=regularization,
+            alpha=alpha,
+            iterations=iterations,
+            num_threads=1,
+            random_state=seed,
+        )
         model.fit(_damped(counts), show_progress=False)
     return Als(model, known, events.n_items, relevant_from)
 

@@ -113,8 +113,8 @@ def _texts(bert: Bert, inputs: TextInputs, trainable_layers: int) -> tuple[Texts
 def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
     """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
 
-    An impression that shows several candidates of one class teaches no order and is left to the metrics that
-    can use it; a single candidate is an event, told apart from sampled negatives.
+    An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
+    an event, told apart from sampled negatives when it is positive, and graded in any case.
     """
     impressions = corpus.impressions
     chosen = impressions.split == split
@@ -123,7 +123,7 @@ def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarra
     counts = np.diff(impressions.offsets)
     owner = np.repeat(np.arange(len(counts)), counts)
     positives = np.bincount(owner, impressions.label > 0, minlength=len(counts))
-    return chosen & (positives > 0) & ((positives < counts) | (counts == 1))
+    return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
 def _phases(corpus: Corpus, train: Examples, sampler: Sampler, plan: Plan) -> list[Phase]:
