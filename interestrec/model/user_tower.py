@@ -9,22 +9,24 @@ _ABSENT = -1e9
 
 
 class ItemsUserTower(keras.layers.Layer):
-    """x_u = Σ_j α_j x_j over the history, α = softmax(a·x_j + log intensity_j): attention of NRMS's kind.
+    """x_u = Σ_j α_j x_j over the history, α = softmax(a·x_j + log intensity_j - r log(1 + age_j)).
 
-    Wu et al. 2019, "Neural News Recommendation with Multi-Head Self-Attention", additive part. `a` starts at
-    zero: a new tower is the mean of the history weighted by intensity. An empty history gives the zero vector.
+    Attention of NRMS's additive kind (Wu et al. 2019) with a power law of forgetting; age_j is how many events of
+    the history came after j. `a` and `r` start at zero: a new tower is the mean of the history weighted by
+    intensity. An empty history gives the zero vector.
     """
 
     def __init__(self, width: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.attention = self.add_weight(name="attention", shape=(width, 1), initializer="zeros")
+        self.forgetting = self.add_weight(name="forgetting", shape=(), initializer="zeros")
         self.built = True
 
     def weigh(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
         """Attention logits of the history, candidate-independent.
 
         Args:
-            history: float32 [users, length, width], item vectors.
+            history: float32 [users, length, width], item vectors, oldest first.
             intensity: float32 [users, length], 0 at padding.
 
         Returns:
@@ -32,7 +34,9 @@ class ItemsUserTower(keras.layers.Layer):
         """
         logits = tf.squeeze(tf.matmul(history, self.attention), axis=-1)
         present = intensity > 0
-        return tf.where(present, logits + tf.math.log(tf.where(present, intensity, 1.0)), _ABSENT)
+        age = tf.cumsum(tf.cast(present, tf.float32), axis=1, exclusive=True, reverse=True)
+        logits += tf.math.log(tf.where(present, intensity, 1.0)) - self.forgetting * tf.math.log1p(age)
+        return tf.where(present, logits, _ABSENT)
 
     def call(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
         """User vectors: float32 [users, width]; arguments as in `weigh`."""
