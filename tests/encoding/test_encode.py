@@ -1,0 +1,47 @@
+"""Encoding: each text once, in any company the same vector."""
+
+from pathlib import Path
+
+import numpy as np
+
+from interestrec.encoding.encode import encode, encode_lower, encode_upper
+from interestrec.encoding.inputs import TextInputs
+from interestrec.model.checkpoint import load_bert
+
+
+def inputs(texts: list[list[int]]) -> TextInputs:
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
+    return TextInputs(offsets, np.concatenate(texts).astype(np.int32), 0)
+
+
+def random_texts(count: int, seed: int = 0) -> list[list[int]]:
+    rng = np.random.default_rng(seed)
+    return [[2, *rng.integers(5, 60, rng.integers(1, 20)), 3] for _ in range(count)]
+
+
+def test_vectors_are_those_of_each_text_alone(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    texts = random_texts(30)
+    vectors = encode(bert, inputs([*texts, texts[0]]))
+    for text, vector in zip(texts, vectors, strict=False):
+        ids = np.array([text], np.int32)
+        alone = bert(ids, np.ones(ids.shape, np.float32)).numpy().mean(axis=1)[0]
+        np.testing.assert_allclose(vector, alone, atol=1e-5)
+    np.testing.assert_array_equal(vectors[0], vectors[-1])
+
+
+def test_texts_added_at_the_end_change_no_bit(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    texts = random_texts(40)
+    before = encode(bert, inputs(texts))
+    after = encode(bert, inputs(texts + random_texts(25, seed=1)))
+    np.testing.assert_array_equal(after[:40], before)
+
+
+def test_lower_and_upper_layers_make_the_whole(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    texts = inputs(random_texts(25))
+    whole = encode(bert, texts)
+    for layers in (0, 1, 2):
+        hidden = encode_lower(bert, texts, layers)
+        np.testing.assert_allclose(encode_upper(bert, hidden, layers), whole, atol=1e-5)
