@@ -1,0 +1,66 @@
+"""Which rows of a corpus become training examples."""
+
+import numpy as np
+import pyarrow as pa
+
+from interestrec.corpus.store import NO_TIME, Impressions, Timelines
+from interestrec.training.examples import of_histories, of_impressions
+
+TIMELINES = Timelines(
+    offsets=np.array([0, 6]),
+    user=np.zeros(6, np.int32),
+    item=np.arange(6, dtype=np.int32),
+    time=np.full(6, NO_TIME),
+    intensity=np.array([1, 1, 0, 1, 1, 1], np.float32),
+    split=np.zeros(6, np.int8),
+)
+
+
+def impressions(ranges: list[tuple[int, int]], labels: list[list[float]]) -> Impressions:
+    start, end = (np.array(bound, np.int64) for bound in zip(*ranges, strict=True))
+    counts = [len(row) for row in labels]
+    return Impressions(
+        impression_id=pa.chunked_array([[str(n) for n in range(len(ranges))]]),
+        user=np.zeros(len(ranges), np.int32),
+        time=np.full(len(ranges), NO_TIME),
+        split=np.zeros(len(ranges), np.int8),
+        history_start=start,
+        history_end=end,
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        item=np.arange(sum(counts), dtype=np.int32) + 100,
+        label=np.concatenate(labels).astype(np.float32),
+    )
+
+
+def test_impressions_keep_known_candidates_and_tell_who_needs_negatives() -> None:
+    shown = impressions([(0, 1), (0, 2), (0, 3)], [[1.0, 0.0], [0.5], [np.nan, 1.0, 0.25]])
+    found = of_impressions(shown, np.array([True, True, True]))
+    np.testing.assert_array_equal(found.offsets, [0, 2, 3, 5])
+    np.testing.assert_array_equal(found.item, [100, 101, 102, 104, 105])
+    np.testing.assert_array_equal(found.sampled, [False, True, True])
+    part = of_impressions(shown, np.array([False, True, True]))
+    np.testing.assert_array_equal(part.end, [2, 3])
+    np.testing.assert_array_equal(part.item, [102, 104, 105])
+
+
+def test_selecting_examples() -> None:
+    found = of_impressions(impressions([(0, 1), (0, 2)], [[1.0, 0.0], [0.5]]), np.array([True, True]))
+    turned = found.select(np.array([1, 0, 1]))
+    np.testing.assert_array_equal(turned.item, [102, 100, 101, 102])
+    np.testing.assert_array_equal(turned.offsets, [0, 1, 3, 4])
+    np.testing.assert_array_equal(turned.end, [2, 1, 2])
+
+
+def test_histories_give_every_positive_event_once_with_what_came_before() -> None:
+    shown = impressions([(0, 2), (0, 4), (0, 4), (4, 6), (2, 2)], [[1.0]] * 5)
+    found = of_histories(shown, TIMELINES, np.ones(5, bool))
+    # Of the ranges from row 0 the longest is taken; row 2 has no intensity and is no target.
+    assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(0, 1), (0, 3), (4, 5)]
+    np.testing.assert_array_equal(found.item, [1, 3, 5])
+    assert found.sampled.all()
+
+
+def test_no_impressions_no_examples() -> None:
+    shown = impressions([(0, 2)], [[1.0]])
+    assert len(of_histories(shown, TIMELINES, np.zeros(1, bool))) == 0
+    assert len(of_impressions(shown, np.zeros(1, bool))) == 0

@@ -1,0 +1,155 @@
+"""The training loop: it learns, keeps the best, stops, and says when a loss breaks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from interestrec.core.errors import DeviceError, NumericError
+from interestrec.encoding.encode import encode_lower
+from interestrec.encoding.inputs import TextInputs
+from interestrec.model.checkpoint import export, load_bert
+from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+from interestrec.training import device
+from interestrec.training.batches import Batch
+from interestrec.training.calibration import fit_platt
+from interestrec.training.loop import Phase, Rates, fit
+from interestrec.training.schedule import WarmUpLinearDecay, adamw
+from interestrec.training.texts import FrozenTexts, LearningTexts
+
+WIDTH = 16
+RATES = Rates(towers=1e-2, encoder=1e-3, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+CATEGORIES = np.full((40, 2), -1, np.int32)
+
+
+def tower() -> TwoTower:
+    keras.utils.set_random_seed(3)
+    return TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, 0.0), name="two_tower")
+
+
+def planted(examples: int = 64, seed: int = 0) -> Batch:
+    """Whoever read an even item wants item 0, whoever read an odd one item 1: nothing a similarity would know."""
+    rng = np.random.default_rng(seed)
+    history = rng.integers(2, 40, (examples, 1)).astype(np.int32)
+    labels = np.stack([history[:, 0] % 2 == 0, history[:, 0] % 2 == 1], axis=1).astype(np.float32)
+    ones = np.ones((examples, 2), bool)
+    candidates = np.tile(np.array([[0, 1]], np.int32), (examples, 1))
+    items = np.arange(40, dtype=np.int32)
+    return Batch(items, history, np.ones((examples, 1), np.float32), candidates, labels, ones, ones)
+
+
+def vectors() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(40, WIDTH)).astype(np.float32)
+
+
+def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
+    logits = model(table, CATEGORIES, batch.history, batch.intensity, batch.candidates).numpy()
+    return float(((logits[:, 0] > logits[:, 1]) == (batch.labels[:, 0] > 0)).mean())
+
+
+def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
+    chosen = batch or planted()
+    return Phase("impressions", epochs, steps, lambda epoch: iter([chosen] * steps), graded=True)
+
+
+def test_it_learns_what_similarity_does_not_know() -> None:
+    model, table, held_out = tower(), vectors(), planted(seed=9)
+    before = accuracy(model, table, held_out)
+    outcome = fit(
+        model, FrozenTexts(table), CATEGORIES, [phase(40)], RATES, lambda: accuracy(model, table, held_out), patience=40
+    )
+    assert before < 0.8
+    assert outcome.best > 0.85
+    assert accuracy(model, table, held_out) == outcome.best
+    assert {"loss", "loss_intensity", "loss_softmax", "valid_auc"} == set(outcome.history.name)
+
+
+def scripted(values: list[float]) -> Callable[[], float]:
+    return iter(values).__next__
+
+
+def weights(model: TwoTower) -> list[np.ndarray]:
+    return [np.asarray(v.numpy()) for v in model.trainable_variables]
+
+
+def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
+    model = tower()
+    before = weights(model)
+    outcome = fit(
+        model, FrozenTexts(vectors()), CATEGORIES, [phase(9)], RATES, scripted([0.9, 0.8, 0.7, 0.6]), patience=2
+    )
+    assert (outcome.best, outcome.best_epoch) == (0.9, 0)
+    assert outcome.history.name.count("valid_auc") == 3  # the start and two epochs without a gain
+    for old, new in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
+    model, table = tower(), FrozenTexts(vectors())
+    fit(model, table, CATEGORIES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1)
+    best = weights(model)
+    again = tower()
+    outcome = fit(again, table, CATEGORIES, [phase(1), phase(1)], RATES, scripted([0.5, 0.6, 0.4]), patience=1)
+    assert outcome.best_epoch == 1
+    for old, new in zip(best, weights(again), strict=True):
+        np.testing.assert_array_equal(new, old)
+
+
+def test_a_loss_that_is_not_finite_names_the_step() -> None:
+    table = vectors()
+    table[0] = np.nan
+    with pytest.raises(NumericError, match="not finite at step 1"):
+        fit(tower(), FrozenTexts(table), CATEGORIES, [phase(1)], RATES, lambda: 0.5, patience=1)
+
+
+def test_equal_labels_leave_the_cross_entropy_out() -> None:
+    ungraded = Phase("histories", 1, 1, lambda epoch: iter([planted()]), graded=False)
+    outcome = fit(tower(), FrozenTexts(vectors()), CATEGORIES, [ungraded], RATES, lambda: 0.5, patience=1)
+    assert "loss_intensity" not in outcome.history.name
+    assert "loss_softmax" in outcome.history.name
+
+
+def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    before = export(bert)
+    rng = np.random.default_rng(0)
+    texts = [[2, *rng.integers(5, 60, 4), 3] for _ in range(40)]
+    inputs = TextInputs(np.arange(41) * 6, np.concatenate(texts).astype(np.int32), 0)
+    learning = LearningTexts(bert, 1, encode_lower(bert, inputs, 1), np.arange(40))
+    start = learning.all_vectors()
+    fit(tower(), learning, CATEGORIES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1)
+    moved = {name for name, value in export(bert).items() if not np.array_equal(value, before[name])}
+    assert moved
+    assert all(name.startswith("encoder.layer.1.") for name in moved)
+    assert not np.array_equal(learning.all_vectors(), start)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rate = WarmUpLinearDecay(1.0, 100)
+    assert [round(float(rate(step)), 3) for step in (0, 4, 9, 55, 100)] == [0.1, 0.5, 1.0, 0.5, 0.0]
+
+
+def test_vectors_and_scalars_do_not_decay() -> None:
+    variables = tower().trainable_variables
+    optimizer = adamw(variables, 0.0, 10, weight_decay=0.5)
+    decayed = [v.path for v in variables if optimizer._use_weight_decay(v)]
+    assert "head/first_user/kernel" in decayed
+    assert not {"head/scale", "head/match", "item_tower/down/bias"} & set(decayed)
+
+
+def test_a_missing_gpu_is_said_and_not_replaced() -> None:
+    with pytest.raises(DeviceError, match=r"runtime\.device is gpu"):
+        device.prepare("gpu", None, 1)
+
+
+def test_calibration_finds_scale_and_shift() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 20000)
+    labels = (rng.random(20000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float64)
+    found = fit_platt(logits, labels)
+    assert found["scale"] == pytest.approx(0.5, abs=0.03)
+    assert found["shift"] == pytest.approx(-1, abs=0.05)
+    assert fit_platt(logits[:10], labels[:10]) == {"scale": 1.0, "shift": 0.0}
+    assert fit_platt(logits, np.ones(20000)) == {"scale": 1.0, "shift": 0.0}
