@@ -21,7 +21,7 @@ from interestrec.core.errors import DataError
 
 # Times are read and kept in UTC whatever zone the machine is in.
 _SETTINGS = "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false;"
-_EXAMPLES = 3
+EXAMPLES = 3  # shown of the rows that a rule leaves out
 
 TABLES = """
 CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCHAR, price DOUBLE,
@@ -53,6 +53,7 @@ class Log:
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute(_SETTINGS + TABLES)
         self.quality = Quality()
+        self.rows_read = 0  # records met in the raw files, malformed ones included
 
     def sql(self, query: str, parameters: list[Any] | None = None) -> list[tuple]:
         """Run statements; the rows of the last."""
@@ -78,13 +79,13 @@ class Log:
             example: SQL expression that shows a row to a person.
         """
         before = self.rows(table)
-        shown = self.sql(f"SELECT {example} FROM {table} WHERE {condition} ORDER BY ord LIMIT {_EXAMPLES}")
+        shown = self.sql(f"SELECT {example} FROM {table} WHERE {condition} ORDER BY ord LIMIT {EXAMPLES}")
         self.db.execute(f"DELETE FROM {table} WHERE {condition}")
         after = self.rows(table)
         self.quality.count(rule, before, after, reason, [str(row[0]) for row in shown])
         return before - after
 
-    def settle_bad_rows(self, rows_read: int, tolerated: int) -> None:
+    def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.
 
         Raises:
@@ -97,5 +98,5 @@ class Log:
                 f"{source}:{row}: {reason}; {len(bad)} such row(s), data.max_bad_rows allows {tolerated}: "
                 "correct the file or raise the limit"
             )
-        examples = [f"{source}:{row}: {reason}" for source, row, reason in bad[:_EXAMPLES]]
-        self.quality.count("bad rows", rows_read, rows_read - len(bad), "malformed rows", examples)
+        examples = [f"{source}:{row}: {reason}" for source, row, reason in bad[:EXAMPLES]]
+        self.quality.count("bad rows", self.rows_read, self.rows_read - len(bad), "malformed rows", examples)
