@@ -12,6 +12,7 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -38,21 +39,27 @@ CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR);
 class Quality:
     """Every cleaning rule with its counts: the content of `quality.json`."""
 
+    root: Path = Path()  # left out of the examples: where the data is says nothing about what it is
     rules: list[dict[str, Any]] = field(default_factory=list)
 
     def count(self, rule: str, rows_in: int, rows_out: int, reason: str, examples: list[str]) -> None:
         """Record a rule; rules that changed nothing are recorded too."""
-        entry = {"rule": rule, "rows_in": rows_in, "rows_out": rows_out, "reason": reason, "examples": examples}
+        shown = [example.removeprefix(f"{self.root}/") for example in examples]
+        entry = {"rule": rule, "rows_in": rows_in, "rows_out": rows_out, "reason": reason, "examples": shown}
         self.rules.append(entry)
 
 
 class Log:
-    """The database that a reader fills, and the counts of what was left out."""
+    """The database that a reader fills, and the counts of what was left out.
 
-    def __init__(self) -> None:
+    Args:
+        root: the directory that the raw files are under.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute(_SETTINGS + TABLES)
-        self.quality = Quality()
+        self.quality = Quality(root)
         self.rows_read = 0  # records met in the raw files, malformed ones included
 
     def sql(self, query: str, parameters: list[Any] | None = None) -> list[tuple]:

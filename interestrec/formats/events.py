@@ -47,7 +47,7 @@ def _filter(log: Log, columns: list[str], path: Path, key: str, where: list[dict
         left_out = log.sql(f"SELECT _row FROM raw WHERE NOT coalesce({kept}, false) ORDER BY _row LIMIT {EXAMPLES}")
         log.db.execute(f"DELETE FROM raw WHERE NOT coalesce({kept}, false)")
         reason = f"{path.name}: kept where {condition['column']} {test.replace('_', ' ')} {value}"
-        log.quality.count("filter", before, log.rows("raw"), reason, [f"{path.name}:{row[0]}" for row in left_out])
+        log.quality.count("filter", before, log.rows("raw"), reason, [f"{path}:{row[0]}" for row in left_out])
 
 
 def _equals(column: str, value: Any) -> str:
@@ -114,9 +114,7 @@ def _add_events(
     examples = log.sql(f"SELECT _row FROM parsed WHERE {nobody} ORDER BY _row LIMIT {EXAMPLES}")
     log.db.execute(f"DELETE FROM parsed WHERE {nobody}")
     reason = f"{path.name}: the user or the item is empty"
-    log.quality.count(
-        "events of nobody", before, log.rows("parsed"), reason, [f"{path.name}:{row[0]}" for row in examples]
-    )
+    log.quality.count("events of nobody", before, log.rows("parsed"), reason, [f"{path}:{row[0]}" for row in examples])
     log.db.execute(
         f"INSERT INTO bad_rows SELECT {source}, _row, CASE "
         "WHEN event IS NULL THEN 'the event type is empty' "

@@ -50,8 +50,8 @@ def data_files(data: MindData | EventsData | RecboleData) -> list[str]:
 
 
 def _build(directory: Path, settings: Settings) -> None:
-    log = Log()
     data = settings.data
+    log = Log(data.root)
     read = pick(READERS, data.format, "format")
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     read(log, root=data.root, max_bad_rows=data.max_bad_rows, **options)
