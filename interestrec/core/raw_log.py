@@ -12,6 +12,7 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,7 +22,7 @@ from interestrec.core.errors import DataError
 
 # Times are read and kept in UTC whatever zone the machine is in.
 _SETTINGS = "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false;"
-_EXAMPLES = 3
+EXAMPLES = 3  # shown of the rows that a rule leaves out
 
 TABLES = """
 CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCHAR, price DOUBLE,
@@ -38,21 +39,28 @@ CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR);
 class Quality:
     """Every cleaning rule with its counts: the content of `quality.json`."""
 
+    root: Path = Path()  # left out of the examples: where the data is says nothing about what it is
     rules: list[dict[str, Any]] = field(default_factory=list)
 
     def count(self, rule: str, rows_in: int, rows_out: int, reason: str, examples: list[str]) -> None:
         """Record a rule; rules that changed nothing are recorded too."""
-        entry = {"rule": rule, "rows_in": rows_in, "rows_out": rows_out, "reason": reason, "examples": examples}
+        shown = [example.removeprefix(f"{self.root}/") for example in examples]
+        entry = {"rule": rule, "rows_in": rows_in, "rows_out": rows_out, "reason": reason, "examples": shown}
         self.rules.append(entry)
 
 
 class Log:
-    """The database that a reader fills, and the counts of what was left out."""
+    """The database that a reader fills, and the counts of what was left out.
 
-    def __init__(self) -> None:
+    Args:
+        root: the directory that the raw files are under.
+    """
+
+    def __init__(self, root: Path = Path()) -> None:
         self.db = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
         self.db.execute(_SETTINGS + TABLES)
-        self.quality = Quality()
+        self.quality = Quality(root)
+        self.rows_read = 0  # records met in the raw files, malformed ones included
 
     def sql(self, query: str, parameters: list[Any] | None = None) -> list[tuple]:
         """Run statements; the rows of the last."""
@@ -78,13 +86,13 @@ class Log:
             example: SQL expression that shows a row to a person.
         """
         before = self.rows(table)
-        shown = self.sql(f"SELECT {example} FROM {table} WHERE {condition} ORDER BY ord LIMIT {_EXAMPLES}")
+        shown = self.sql(f"SELECT {example} FROM {table} WHERE {condition} ORDER BY ord LIMIT {EXAMPLES}")
         self.db.execute(f"DELETE FROM {table} WHERE {condition}")
         after = self.rows(table)
         self.quality.count(rule, before, after, reason, [str(row[0]) for row in shown])
         return before - after
 
-    def settle_bad_rows(self, rows_read: int, tolerated: int) -> None:
+    def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.
 
         Raises:
@@ -97,5 +105,5 @@ class Log:
                 f"{source}:{row}: {reason}; {len(bad)} such row(s), data.max_bad_rows allows {tolerated}: "
                 "correct the file or raise the limit"
             )
-        examples = [f"{source}:{row}: {reason}" for source, row, reason in bad[:_EXAMPLES]]
-        self.quality.count("bad rows", rows_read, rows_read - len(bad), "malformed rows", examples)
+        examples = [f"{source}:{row}: {reason}" for source, row, reason in bad[:EXAMPLES]]
+        self.quality.count("bad rows", self.rows_read, self.rows_read - len(bad), "malformed rows", examples)

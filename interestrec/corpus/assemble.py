@@ -13,8 +13,8 @@ def number(log: Log) -> None:
     """Tables `item_numbers` and `user_numbers`: those known before the test split first, then by id.
 
     So deleting or adding test events changes no number of an item or user seen in train or valid. Of an item
-    that is described by event rows, each attribute is the most frequent value of its earliest split, ties to the
-    smallest.
+    that is described by event rows, each attribute is the most frequent value of the earliest split
+    that has one, ties to the smallest; rows of test describe only items that are in no other split.
     """
     log.db.execute(
         "CREATE OR REPLACE TEMP TABLE known_items AS SELECT DISTINCT item_id FROM ("
@@ -38,15 +38,17 @@ def number(log: Log) -> None:
 def _one_description_each(log: Log) -> None:
     """Table `described`: one row an item."""
     log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sourced AS SELECT i.*, CASE WHEN i.event_ord IS NULL THEN 0 ELSE {_RANK} END "
-        "AS rank FROM items i LEFT JOIN events e ON i.event_ord = e.ord WHERE i.event_ord IS NULL OR e.ord IS NOT NULL"
+        f"CREATE OR REPLACE TEMP TABLE sourced AS SELECT *, min(rank) OVER (PARTITION BY item_id) AS earliest FROM ("
+        f"SELECT i.*, CASE WHEN i.event_ord IS NULL THEN 0 ELSE {_RANK} END AS rank FROM items i "
+        "LEFT JOIN events e ON i.event_ord = e.ord WHERE i.event_ord IS NULL OR e.ord IS NOT NULL)"
     )
     columns = []
     for name in _ATTRIBUTES:
         empty = f"{name} IS NULL" + (f" OR {name} = ''" if name in ("title", "text") else "")
         log.db.execute(
             f"CREATE OR REPLACE TEMP TABLE best_{name} AS SELECT DISTINCT ON (item_id) item_id, {name} FROM ("
-            f"SELECT item_id, {name}, rank, count(*) AS n FROM sourced WHERE NOT ({empty}) GROUP BY ALL) "
+            f"SELECT item_id, {name}, rank, count(*) AS n FROM sourced WHERE NOT ({empty}) "
+            "AND (rank < 2 OR earliest = 2) GROUP BY ALL) "
             f"ORDER BY item_id, rank, n DESC, {name}"
         )
         columns.append(f"best_{name}.{name}")
@@ -100,15 +102,18 @@ def timelines(log: Log, history_intensity: float) -> pa.Table:
     )
 
 
-def impressions(log: Log, click_intensity: float) -> tuple[pa.Table, pa.Table]:
+def impressions(log: Log, click_intensity: float, by_time: bool) -> tuple[pa.Table, pa.Table]:
     """Tables of schemas.IMPRESSIONS and schemas.CANDIDATES, both ordered by split, user and source row.
 
     A log without impressions has one an event, with the event's item as only candidate.
+
+    Args:
+        by_time: no event of a later split is earlier in time; not so where the split is drawn at random.
     """
     if log.rows("impressions"):
         _stated_requests(log, click_intensity)
     else:
-        _event_requests(log)
+        _event_requests(log, by_time)
     log.db.execute(
         'CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (ORDER BY rank, "user", ord) - 1 '
         "AS impression FROM requests"
@@ -136,7 +141,7 @@ def _stated_requests(log: Log, click_intensity: float) -> None:
     )
     log.db.execute(
         f"CREATE OR REPLACE TEMP TABLE requests AS SELECT i.ord, impression_id || CASE WHEN same > 1 THEN '#' || same "
-        f"ELSE '' END AS impression_id, \"user\", i.time, {_RANK} AS rank, "
+        f"ELSE '' END AS impression_id, u.\"user\", i.time, {_RANK} AS rank, "
         "CAST(coalesce(history_start, 0) AS INTEGER) AS history_start, "
         "CAST(coalesce(history_end, 0) AS INTEGER) AS history_end, shown, "
         f"list_transform(labels, lambda x: CAST(x * {click_intensity!r} AS FLOAT)) AS labels "
@@ -144,21 +149,27 @@ def _stated_requests(log: Log, click_intensity: float) -> None:
         "FROM impressions) i "
         "JOIN user_numbers u ON i.user_id = u.user_id "
         "LEFT JOIN segments s ON i.user_id = s.user_id AND i.history = s.history "
-        'LEFT JOIN bounds USING ("user") WHERE s.first IS NULL OR bounds.segment = s.first'
+        'LEFT JOIN bounds b ON b."user" = u."user" AND b.segment = s.first'
     )
 
 
-def _event_requests(log: Log) -> None:
+def _event_requests(log: Log, by_time: bool) -> None:
     """One impression an event; its history is what the user did strictly before.
 
-    Without times that is: earlier rows for train, all of train for valid, all of train and valid for test.
+    Of a random split that is: what was before within train for train, all of train for valid, all of train and valid
+    for test; so no history of train or valid holds an event of a later split.
     """
+    user = 'PARTITION BY "user"'
+    before = f"rank() OVER ({user} ORDER BY time) - 1"
+    if not by_time:
+        before = (
+            f"CASE rank WHEN 0 THEN CASE WHEN time IS NULL THEN position "
+            f"ELSE rank() OVER ({user}, rank ORDER BY time) - 1 END "
+            f"ELSE count(*) FILTER (rank = 0) OVER ({user}) "
+            f"+ CASE rank WHEN 1 THEN 0 ELSE count(*) FILTER (rank = 1) OVER ({user}) END END"
+        )
     log.db.execute(
         'CREATE OR REPLACE TEMP TABLE requests AS SELECT ord, CAST(row_number() OVER (ORDER BY rank, "user", ord) AS '
-        'VARCHAR) AS impression_id, "user", time, rank, 0 AS history_start, CAST(CASE '
-        'WHEN time IS NOT NULL THEN rank() OVER (PARTITION BY "user" ORDER BY time) - 1 '
-        "WHEN rank = 0 THEN position "
-        'ELSE count(*) FILTER (rank < 2) OVER (PARTITION BY "user") - CASE rank WHEN 1 THEN count(*) FILTER (rank = 1) '
-        'OVER (PARTITION BY "user") ELSE 0 END END AS INTEGER) AS history_end, [item_id] AS shown, '
-        "[intensity] AS labels FROM timeline"
+        'VARCHAR) AS impression_id, "user", time, rank, 0 AS history_start, '
+        f"CAST({before} AS INTEGER) AS history_end, [item_id] AS shown, [intensity] AS labels FROM timeline"
     )

@@ -63,7 +63,7 @@ def build(log: Log, plan: Plan) -> Tables:
     assemble.number(log)
     click = clean.click_intensity(plan.weights)
     timelines = assemble.timelines(log, click)
-    impressions, candidates = assemble.impressions(log, click)
+    impressions, candidates = assemble.impressions(log, click, by_time=plan.method != "user_random")
     return Tables(assemble.item_table(log), assemble.user_table(log), timelines, impressions, candidates)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.core.raw_log import Log
+from interestrec.core.raw_log import EXAMPLES, Log
 
 CLICK = "click"  # what a stated history consists of
 
 
 def drop_repeated_events(log: Log) -> None:
-    """Of events equal in user, item, time, type and value keep the first; a log of impressions has none to drop."""
+    """Of events equal in user, item, time, type and value keep the first; a missing time equals a missing time."""
     log.drop(
         "repeated events",
         "events",
@@ -48,8 +48,9 @@ def _resolve_impressions(log: Log) -> None:
     """Filter histories and candidates to known items."""
     counts = "SELECT sum(len(history)), sum(len(shown)) FROM impressions"
     before = log.sql(counts)[0]
+    log.db.execute("CREATE OR REPLACE TEMP TABLE known AS SELECT DISTINCT item_id FROM items")
+    examples = {column: _most_frequent_unknown(log, column) for column in ("history", "shown")}
     log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE known AS SELECT DISTINCT item_id FROM items;"
         "CREATE OR REPLACE TEMP TABLE kept_history AS SELECT ord, list(item_id ORDER BY place) AS history FROM ("
         "SELECT ord, unnest(history) AS item_id, generate_subscripts(history, 1) AS place FROM impressions) "
         "SEMI JOIN known USING (item_id) GROUP BY ord;"
@@ -63,8 +64,8 @@ def _resolve_impressions(log: Log) -> None:
     )
     after = log.sql(counts)[0]
     reason = "the item has no row in the table of items"
-    log.quality.count("unresolved history entries", int(before[0]), int(after[0]), reason, [])
-    log.quality.count("unresolved candidates", int(before[1]), int(after[1]), reason, [])
+    log.quality.count("unresolved history entries", int(before[0]), int(after[0]), reason, examples["history"])
+    log.quality.count("unresolved candidates", int(before[1]), int(after[1]), reason, examples["shown"])
     log.drop(
         "impressions without candidates",
         "impressions",
@@ -76,6 +77,17 @@ def _resolve_impressions(log: Log) -> None:
     single = log.number("SELECT count(*) FROM impressions WHERE list_min(labels) = list_max(labels)")
     reason = "candidates of one class only: kept, but left out of metrics and losses that need two"
     log.quality.count("one-class impressions", rows, rows, f"{reason}: {single}", [])
+
+
+def _most_frequent_unknown(log: Log, column: str) -> list[str]:
+    """Ids without a row that fill most places of a list column, with how many."""
+    return [
+        f"{item} ({places})"
+        for item, places in log.sql(
+            f"SELECT item_id, count(*) AS n FROM (SELECT unnest({column}) AS item_id FROM impressions) "
+            f"ANTI JOIN known USING (item_id) GROUP BY item_id ORDER BY n DESC, item_id LIMIT {EXAMPLES}"
+        )
+    ]
 
 
 def grade(log: Log, weights: Mapping[str, float], limits: tuple[float, float] | None, max_bad_rows: int) -> None:

@@ -47,7 +47,7 @@ def _given(log: Log, table: str, valid: float, valid_from: str | None, seed: int
         )
     elif not log.number(f"SELECT count(*) FROM {table} WHERE split = 'valid'"):
         timed = log.number(f"SELECT count(*) FROM {table} WHERE split = 'train' AND time IS NULL") == 0
-        key = "time" if timed else f"md5('{seed}' || ':' || user_id || ':' || impression_id || ':' || ord)"
+        key = "time" if timed else f"md5('{seed}' || ':' || user_id || ':' || impression_id)"
         log.db.execute(
             f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND {key} >= ({_cut(key, table, 1 - valid)} "
             "WHERE split = 'train')"

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log
-from interestrec.formats.tables import open_table, quoted, require
+from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.formats.lines import quoted
+from interestrec.formats.tables import moment, open_table, require
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -15,22 +16,25 @@ def read(log: Log, root: Path, max_bad_rows: int, events: dict[str, Any], items:
 
     Raises:
         InputMissingError: a file is missing.
+        ConfigError: items from the events' own files have filters of their own.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
     together = items["files"] == events["files"]
-    rows = 0
+    if together and (items["where"] or items["delimiter"] != events["delimiter"]):
+        raise ConfigError(
+            "data.items: `where` and `delimiter` are those of data.events when both name the same files; "
+            "give them under data.events only"
+        )
     for name in events["files"]:
         columns = open_table(log, "raw", root / name, events["delimiter"])
-        rows += log.rows("raw")
         _filter(log, columns, root / name, "data.events.where", events["where"])
         _add_events(log, columns, root / name, events, items["columns"] if together else None)
     if not together:
         for name in items["files"]:
             columns = open_table(log, "raw", root / name, items["delimiter"])
-            rows += log.rows("raw")
             _filter(log, columns, root / name, "data.items.where", items["where"])
             _add_items(log, "raw", columns, root / name, items["columns"], event_ord="NULL")
-    log.settle_bad_rows(rows, max_bad_rows)
+    log.settle_bad_rows(max_bad_rows)
 
 
 def _filter(log: Log, columns: list[str], path: Path, key: str, where: list[dict[str, Any]]) -> None:
@@ -40,9 +44,10 @@ def _filter(log: Log, columns: list[str], path: Path, key: str, where: list[dict
         test, value = next((k, v) for k, v in condition.items() if k != "column" and v is not None)
         before = log.rows("raw")
         kept = _TESTS[test](column, value)
+        left_out = log.sql(f"SELECT _row FROM raw WHERE NOT coalesce({kept}, false) ORDER BY _row LIMIT {EXAMPLES}")
         log.db.execute(f"DELETE FROM raw WHERE NOT coalesce({kept}, false)")
         reason = f"{path.name}: kept where {condition['column']} {test.replace('_', ' ')} {value}"
-        log.quality.count("filter", before, log.rows("raw"), reason, [])
+        log.quality.count("filter", before, log.rows("raw"), reason, [f"{path}:{row[0]}" for row in left_out])
 
 
 def _equals(column: str, value: Any) -> str:
@@ -66,8 +71,11 @@ def _id(log: Log, column: str) -> str:
     """SQL of a column as an id: a whole number without a fraction, else the trimmed text; null when empty."""
     kind = log.sql(f"SELECT typeof({column}) FROM raw WHERE {column} IS NOT NULL LIMIT 1")
     if kind and kind[0][0] in ("DOUBLE", "FLOAT"):
-        whole = f"CAST(CAST({column} AS BIGINT) AS VARCHAR)"
-        return f"CASE WHEN {column} = floor({column}) THEN {whole} ELSE CAST({column} AS VARCHAR) END"
+        text = f"CAST({column} AS VARCHAR)"
+        whole = f"coalesce(CAST(try_cast({column} AS BIGINT) AS VARCHAR), {text})"
+        return (
+            f"CASE WHEN isfinite({column}) THEN CASE WHEN {column} = floor({column}) THEN {whole} ELSE {text} END END"
+        )
     return f"nullif(trim(CAST({column} AS VARCHAR)), '')"
 
 
@@ -82,10 +90,7 @@ def _time(log: Log, column: str | None, unit: str) -> str:
     # `2019-10-01 00:00:00 UTC` is common and no ISO 8601.
     text = f"try_cast(regexp_replace(CAST({column} AS VARCHAR), ' ?UTC$', '+00:00') AS TIMESTAMPTZ)"
     stamp = f"try_cast({text} AS TIMESTAMP)"
-    return (
-        f"CASE WHEN {number} IS NOT NULL THEN make_timestamp(CAST({number} * {_MICROSECONDS[unit]} AS BIGINT)) "
-        f"ELSE {stamp} END"
-    )
+    return f"CASE WHEN {number} IS NOT NULL THEN {moment(number, _MICROSECONDS[unit])} ELSE {stamp} END"
 
 
 def _add_events(
@@ -104,22 +109,26 @@ def _add_events(
         f"{f'CAST({value} AS VARCHAR)' if value else 'NULL'} AS raw_value FROM raw"
     )
     source = quoted(str(path))
-    text = path.suffix != ".parquet" and not path.name.endswith(".parquet.gz")
-    line = "_row + 1" if text and ".json" not in path.name else "_row"
+    before = log.rows("parsed")
+    nobody = "user_id IS NULL OR item_id IS NULL"
+    examples = log.sql(f"SELECT _row FROM parsed WHERE {nobody} ORDER BY _row LIMIT {EXAMPLES}")
+    log.db.execute(f"DELETE FROM parsed WHERE {nobody}")
+    reason = f"{path.name}: the user or the item is empty"
+    log.quality.count("events of nobody", before, log.rows("parsed"), reason, [f"{path}:{row[0]}" for row in examples])
     log.db.execute(
-        f"INSERT INTO bad_rows SELECT {source}, {line}, CASE "
-        "WHEN user_id IS NULL OR item_id IS NULL THEN 'user or item is empty' "
+        f"INSERT INTO bad_rows SELECT {source}, _row, CASE "
         "WHEN event IS NULL THEN 'the event type is empty' "
-        "WHEN time IS NULL AND raw_time <> '' THEN 'the time ''' || raw_time || ''' cannot be read' "
+        "WHEN time IS NULL AND raw_time <> '' THEN 'the time ''' || raw_time || ''' "
+        f"is neither ISO 8601 nor a number of {events['time_unit']} between 1900 and 2200' "
         "WHEN raw_value <> '' AND NOT coalesce(isfinite(value), false) THEN "
         "'the value ''' || raw_value || ''' is not a number' END AS reason FROM parsed WHERE reason IS NOT NULL"
     )
-    log.db.execute(f"DELETE FROM parsed WHERE {line} IN (SELECT row FROM bad_rows WHERE source = {source})")
+    log.db.execute(f"DELETE FROM parsed WHERE _row IN (SELECT row FROM bad_rows WHERE source = {source})")
     if events["event_types"] is not None:
         _map_types(log, path, events["event_types"])
     log.db.execute("CREATE OR REPLACE TEMP TABLE base AS SELECT coalesce(max(ord), 0) AS ord FROM events")
     log.db.execute(
-        f"INSERT INTO events SELECT user_id, item_id, time, event, value, NULL, _row + base.ord, {source}, {line} "
+        f"INSERT INTO events SELECT user_id, item_id, time, event, value, NULL, _row + base.ord, {source}, _row "
         "FROM parsed, base ORDER BY _row"
     )
     if item_columns is not None:

@@ -7,7 +7,7 @@ entities. Behaviours: impression id, user, time, clicked history, shown candidat
 from pathlib import Path
 
 from interestrec.core.raw_log import Log
-from interestrec.formats.tables import open_lines, quoted
+from interestrec.formats.lines import open_lines, quoted
 
 _NEWS_COLUMNS = 8
 _BEHAVIOR_COLUMNS = 5
@@ -24,13 +24,12 @@ def read(
         InputMissingError: a file is missing.
         DataError: more malformed rows than tolerated.
     """
-    read_rows = 0
     for name in news:
-        read_rows += _read_news(log, root / name)
+        _read_news(log, root / name)
     for split, names in {"train": train, "valid": valid, "test": test}.items():
         for name in names:
-            read_rows += _read_behaviors(log, root / name, split)
-    log.settle_bad_rows(read_rows, max_bad_rows)
+            _read_behaviors(log, root / name, split)
+    log.settle_bad_rows(max_bad_rows)
     log.drop(
         "repeated impressions",
         "impressions",
@@ -48,7 +47,7 @@ def read(
     )
 
 
-def _read_news(log: Log, path: Path) -> int:
+def _read_news(log: Log, path: Path) -> None:
     open_lines(log, "lines", path)
     source = quoted(str(path))
     log.db.execute(
@@ -61,10 +60,9 @@ def _read_news(log: Log, path: Path) -> int:
         "row + (SELECT count(*) FROM items), NULL FROM (SELECT row, string_split(line, chr(9)) AS f FROM lines) "
         f"WHERE len(f) = {_NEWS_COLUMNS} AND f[1] <> '' ORDER BY row"
     )
-    return log.rows("lines")
 
 
-def _read_behaviors(log: Log, path: Path, split: str) -> int:
+def _read_behaviors(log: Log, path: Path, split: str) -> None:
     open_lines(log, "lines", path)
     source = quoted(str(path))
     log.db.execute(
@@ -91,4 +89,3 @@ def _read_behaviors(log: Log, path: Path, split: str) -> int:
         f"row + (SELECT coalesce(max(ord), 0) FROM impressions), {source}, row "
         "FROM parsed WHERE reason IS NULL ORDER BY row"
     )
-    return log.rows("lines")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from interestrec.core.errors import DataError
 from interestrec.core.raw_log import Log
-from interestrec.formats.tables import name_of, open_lines, quoted, require
+from interestrec.formats.lines import open_lines, quoted
+from interestrec.formats.tables import distinct, moment, name_of, require
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
 
@@ -26,15 +28,19 @@ def read(
         InputMissingError: a file is missing.
         DataError: a field is missing, or more malformed rows than tolerated.
     """
-    rows = _read_items(log, root / item, title, text, category) + _read_events(log, root / inter, value, event)
-    log.settle_bad_rows(rows, max_bad_rows)
+    _read_items(log, root / item, title, text, category)
+    _read_events(log, root / inter, value, event)
+    log.settle_bad_rows(max_bad_rows)
 
 
 def _open(log: Log, path: Path) -> list[str]:
     """Table `atomic` (row, f VARCHAR[]) of the well-formed rows; the field names without their types."""
     open_lines(log, "lines", path)
     header = log.sql("SELECT line FROM lines ORDER BY row LIMIT 1")
-    fields = [name.partition(":")[0] for name in header[0][0].split("\t")] if header else []
+    if not header:
+        raise DataError(f"{path}: the file is empty; expected a header such as user_id:token")
+    log.rows_read -= 1
+    fields = distinct([name.partition(":")[0] for name in header[0][0].split("\t")], path)
     log.db.execute(
         "CREATE OR REPLACE TEMP TABLE atomic AS SELECT row, string_split(line, chr(9)) AS f FROM lines "
         "WHERE row > (SELECT min(row) FROM lines)"
@@ -44,11 +50,11 @@ def _open(log: Log, path: Path) -> list[str]:
         f"|| len(f) FROM atomic WHERE len(f) <> {len(fields)}; DELETE FROM atomic WHERE len(f) <> {len(fields)}"
     )
     columns = ", ".join(f"f[{n + 1}] AS {name_of(name)}" for n, name in enumerate(fields))
-    log.db.execute(f"CREATE OR REPLACE TEMP VIEW fields AS SELECT row, {columns or 'f'} FROM atomic")
+    log.db.execute(f"CREATE OR REPLACE TEMP VIEW fields AS SELECT row, {columns} FROM atomic")
     return fields
 
 
-def _read_items(log: Log, path: Path, title: list[str], text: list[str], category: str | None) -> int:
+def _read_items(log: Log, path: Path, title: list[str], text: list[str], category: str | None) -> None:
     fields = _open(log, path)
     key = require(fields, _ITEM, path, "RecBole's item id")
     joined = {
@@ -62,25 +68,25 @@ def _read_items(log: Log, path: Path, title: list[str], text: list[str], categor
         f"{body}, {kind}, NULL, NULL, row, NULL "
         f"FROM fields WHERE {key} <> '' ORDER BY row"
     )
-    return log.rows("lines")
 
 
-def _read_events(log: Log, path: Path, value: str | None, event: str) -> int:
+def _read_events(log: Log, path: Path, value: str | None, event: str) -> None:
     fields = _open(log, path)
     user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
     time = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "NULL"
+    when = moment(f"try_cast({time} AS DOUBLE)", 1_000_000)
     measured = f"nullif({require(fields, value, path, 'data.value')}, '')" if value else "NULL"
     source = quoted(str(path))
     log.db.execute(
         f"INSERT INTO bad_rows SELECT {source}, row, CASE WHEN {user} = '' OR {item} = '' THEN 'user or item is empty' "
-        f"WHEN {time} IS NOT NULL AND try_cast({time} AS DOUBLE) IS NULL THEN 'the time ''' || {time} || "
-        f"''' is not a number of seconds' ELSE 'the value ''' || {measured} || ''' is not a number' END FROM fields "
-        f"WHERE {user} = '' OR {item} = '' OR ({time} IS NOT NULL AND try_cast({time} AS DOUBLE) IS NULL) "
+        f"WHEN {time} IS NOT NULL AND {when} IS NULL THEN 'the time ''' || {time} || "
+        f"''' is no number of seconds between 1900 and 2200' "
+        f"ELSE 'the value ''' || {measured} || ''' is not a number' END FROM fields "
+        f"WHERE {user} = '' OR {item} = '' OR ({time} IS NOT NULL AND {when} IS NULL) "
         f"OR ({measured} IS NOT NULL AND NOT coalesce(isfinite(try_cast({measured} AS DOUBLE)), false))"
     )
     log.db.execute(
-        f"INSERT INTO events SELECT {user}, {item}, make_timestamp(CAST(CAST({time} AS DOUBLE) * 1e6 AS BIGINT)), "
+        f"INSERT INTO events SELECT {user}, {item}, {when}, "
         f"{quoted(event)}, CAST({measured} AS DOUBLE), NULL, row, {source}, row FROM fields "
         f"WHERE row NOT IN (SELECT row FROM bad_rows WHERE source = {source}) ORDER BY row"
     )
-    return log.rows("lines")

@@ -1,23 +1,16 @@
-"""Opening a raw file as a table of text columns with the number of each row."""
+"""Opening a raw file as a table of columns with the number of each row in the file."""
 
-import gzip
 import re
 from pathlib import Path
 
 import duckdb
 
 from interestrec.core.catalogue import suggestion
-from interestrec.core.errors import DataError, InputMissingError, from_os_error
+from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
+from interestrec.formats.lines import load_lines, open_lines, quoted
 
-_BLOCK = 1 << 22
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_NO_DELIMITER = "\x01"  # cannot be in a text file that passed `check_text`
-
-
-def quoted(text: str) -> str:
-    """A string literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def name_of(column: str) -> str:
@@ -25,69 +18,11 @@ def name_of(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def check_text(path: Path) -> list[int]:
-    """Refuse a file that is missing, not UTF-8, or has control bytes that no text has.
-
-    Returns:
-        The numbers of its empty lines, from 1.
-
-    Raises:
-        InputMissingError, DataError: with the line.
-    """
-    line, tail = 1, b""
-    empty: list[int] = []
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
-            while block := source.read(_BLOCK):
-                block = tail + block
-                cut = block.rfind(b"\n") + 1
-                line = _check_lines(block[:cut], path, line, empty)
-                tail = block[cut:]
-        _check_lines(tail, path, line, empty)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from error
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    return empty
-
-
-def _check_lines(block: bytes, path: Path, line: int, empty: list[int]) -> int:
-    position = next((p for p in (block.find(b"\0"), block.find(b"\x01")) if p >= 0), -1)
-    reason = "a control character that no text has"
-    if position < 0:
-        try:
-            block.decode("utf-8")
-        except UnicodeDecodeError as error:
-            position, reason = error.start, "not UTF-8"
-    if position >= 0:
-        where = line + block.count(b"\n", 0, position)
-        raise DataError(f"{path}:{where}: {reason}; convert the file to UTF-8 or remove the line")
-    empty += [line + block.count(b"\n", 0, m.start()) for m in re.finditer(rb"^\r?\n", block, re.MULTILINE)]
-    return line + block.count(b"\n")
-
-
-def open_lines(log: Log, table: str, path: Path) -> None:
-    """A table (row BIGINT, line VARCHAR) of a text file's lines that are not empty; quotes mean nothing.
-
-    `row` is the line's number in the file, from 1.
-    """
-    # The CSV reader leaves empty lines out, so the numbers of those after one are moved up.
-    moved = [line - index for index, line in enumerate(check_text(path))]
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT n + len(list_filter(?::BIGINT[], lambda x: x <= n)) AS row, "
-        "line FROM (SELECT row_number() OVER () AS n, rtrim(line, chr(13)) AS line "
-        f"FROM read_csv({quoted(str(path))}, header = false, delim = '{_NO_DELIMITER}', quote = '', escape = '', "
-        "columns = {'line': 'VARCHAR'}, nullstr = '\x02', auto_detect = false, max_line_size = 16777216, "
-        "null_padding = false, strict_mode = false, parallel = false))",
-        [moved],
-    )
-
-
 def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[str]:
-    """A table of a file's columns plus `_row` (from 1); the names of the columns.
+    """A table of a file's columns plus `_row`; the names of the columns.
 
-    CSV and TSV columns are text, and their malformed rows go to `bad_rows` with the file's line; JSON lines and
-    Parquet keep their types. `.gz` may follow the suffix.
+    Columns of CSV, TSV and JSON lines are text, null where empty, `_row` is the line a record begins in; malformed
+    records go to `bad_rows`. Parquet keeps its types, `_row` counts from 1. `.gz` may follow the suffix of text.
 
     Raises:
         InputMissingError, DataError: the file is missing, of no known kind, or not readable as what it is.
@@ -95,21 +30,12 @@ def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
     kind = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
-    literal = quoted(str(path))
     try:
         if kind == ".parquet":
-            source = f"read_parquet({literal})"
-            log.db.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, row_number() OVER () AS _row FROM {source}"
-            )
+            _open_parquet(log, table, path)
         elif kind in (".jsonl", ".ndjson"):
-            check_text(path)
-            source = f"read_json({literal}, format = 'newline_delimited', sample_size = -1)"
-            log.db.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, row_number() OVER () AS _row FROM {source}"
-            )
+            _open_json_lines(log, table, path)
         elif delimiter or kind in _DELIMITERS:
-            check_text(path)
             _open_delimited(log, table, path, delimiter or _DELIMITERS[kind])
         else:
             raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl, .parquet, or give `delimiter`")
@@ -120,18 +46,113 @@ def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[
     return [column for column in columns if column != "_row"]
 
 
+def _open_parquet(log: Log, table: str, path: Path) -> None:
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row "
+        f"FROM read_parquet({quoted(str(path))}, file_row_number = true)"
+    )
+    log.rows_read += log.rows(table)
+
+
+def _open_json_lines(log: Log, table: str, path: Path) -> None:
+    """One JSON object a line; a whole number keeps no fraction, so that an id 13085.0 is 13085."""
+    open_lines(log, "lines", path)
+    log.db.execute(
+        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines "
+        "WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT';"
+        "DELETE FROM lines WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT'"
+    )
+    keys = [row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) AS key FROM lines ORDER BY key")]
+    columns = []
+    for key in distinct(keys, path):
+        where = quoted("$." + '"' + key.replace('"', '\\"') + '"')
+        text = f"json_extract_string(line, {where})"
+        number = f"try_cast({text} AS DOUBLE)"
+        columns.append(
+            f"nullif(CASE WHEN json_type(line, {where}) = 'DOUBLE' AND {number} = floor({number}) "
+            f"THEN coalesce(CAST(try_cast({number} AS BIGINT) AS VARCHAR), {text}) ELSE {text} END, '') "
+            f"AS {name_of(key)}"
+        )
+    log.db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {', '.join([*columns, 'row AS _row'])} FROM lines")
+
+
 def _open_delimited(log: Log, table: str, path: Path, delimiter: str) -> None:
-    log.db.execute("DROP TABLE IF EXISTS rejects; DROP TABLE IF EXISTS scans")
+    """CSV and its kin (RFC 4180): a header, fields that may be quoted, quoted fields that may span lines."""
+    load_lines(log, "lines", path)
+    _split_fields(log, "lines", delimiter)
+    if not log.rows("records"):
+        raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
+    width = "(SELECT len(f) FROM records ORDER BY row LIMIT 1)"
+    whole = f"SELECT count(*) FROM records WHERE f IS NULL OR len(f) <> {width}"
+    # Only where a line alone is no record can a quoted field span lines; a lone quote within a field is harmless.
+    if log.number(whole) and log.number("SELECT count(*) FROM lines WHERE contains(line, '\"')"):
+        _join_quoted_lines(log)
+        _split_fields(log, "joined", delimiter)
+    names, header = log.sql("SELECT f, row FROM records ORDER BY row LIMIT 1")[0]
+    if names is None:
+        raise DataError(f"{path}:{header}: the header has a quote that is not closed; correct it")
+    log.rows_read -= 1
     log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, row_number() OVER () AS _row FROM read_csv("
-        f"{quoted(str(path))}, delim = {quoted(delimiter)}, header = true, all_varchar = true, quote = '\"', "
-        "escape = '\"', nullstr = '', store_rejects = true, rejects_table = 'rejects', rejects_scan = 'scans', "
-        "rejects_limit = 0, strict_mode = true, null_padding = false, max_line_size = 16777216, parallel = false)"
+        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, CASE WHEN f IS NULL THEN 'a quote is not closed, or "
+        f"followed by more than the delimiter' ELSE 'expected {len(names)} columns, found ' || len(f) END "
+        f"FROM records WHERE f IS NULL OR len(f) <> {len(names)}"
     )
+    columns = ", ".join(f"nullif(f[{n}], '') AS {name_of(name)}" for n, name in enumerate(distinct(names, path), 1))
     log.db.execute(
-        f"INSERT INTO bad_rows SELECT DISTINCT ON (line) {quoted(str(path))}, line, "
-        "'malformed row: ' || split_part(error_message, chr(10), 1) FROM rejects ORDER BY line"
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns}, row AS _row FROM records "
+        f"WHERE len(f) = {len(names)} AND row > {header} ORDER BY row"
     )
+
+
+def _split_fields(log: Log, lines: str, delimiter: str) -> None:
+    """Table `records` (row, f VARCHAR[]): the fields without their quotes, null where the quotes are wrong."""
+    d = re.escape(delimiter)
+    field = f'(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)'
+    record = quoted(f"(?s){field}(?:{d}{field})*")
+    # Every match begins with a delimiter, so that no match is empty.
+    fields = f"regexp_extract_all({quoted(delimiter)} || line, {quoted(f'(?s){d}({field})')}, 1)"
+    bare = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
+    log.db.execute(
+        "CREATE OR REPLACE TEMP TABLE records AS SELECT row, CASE "
+        f"WHEN NOT contains(line, '\"') THEN string_split(line, {quoted(delimiter)}) "
+        f"WHEN regexp_full_match(line, {record}) THEN list_transform({fields}, {bare}) END AS f "
+        f"FROM {lines} WHERE line <> ''"
+    )
+
+
+def _join_quoted_lines(log: Log) -> None:
+    """Table `joined` (row, line): a line that an odd number of quotes precedes continues the record before it."""
+    quotes = "len(line) - len(replace(line, '\"', ''))"
+    log.db.execute(
+        "CREATE OR REPLACE TEMP TABLE joined AS SELECT min(row) AS row, string_agg(line, chr(10) ORDER BY row) AS line "
+        "FROM (SELECT row, line, sum(CAST(NOT inside AS BIGINT)) OVER (ORDER BY row) AS record FROM (SELECT row, line, "
+        f"coalesce(sum({quotes}) OVER (ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) % 2 = 1 "
+        "AS inside FROM lines)) GROUP BY record"
+    )
+
+
+def distinct(names: list[str], path: Path) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        DataError: two are equal but for case.
+    """
+    seen = {"_row"}
+    for name in names:
+        if name.lower() in seen:
+            raise DataError(f"{path}: two columns are called '{name}'; rename one")
+        seen.add(name.lower())
+    return names
+
+
+def moment(number: str, microseconds: int) -> str:
+    """SQL of a number of units of so many microseconds since 1970 as a timestamp; null outside 1900 to 2200.
+
+    A year beyond is a unit mistaken for another.
+    """
+    first, last = -2_208_988_800 * 1_000_000 // microseconds, 7_258_118_400 * 1_000_000 // microseconds
+    stamp = f"make_timestamp(CAST({number} * {microseconds} AS BIGINT))"
+    return f"CASE WHEN {number} BETWEEN {first} AND {last} THEN {stamp} END"
 
 
 def require(columns: list[str], wanted: str, path: Path, key: str) -> str:

@@ -50,13 +50,15 @@ def data_files(data: MindData | EventsData | RecboleData) -> list[str]:
 
 
 def _build(directory: Path, settings: Settings) -> None:
-    log = Log()
     data = settings.data
+    log = Log(data.root)
     read = pick(READERS, data.format, "format")
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     read(log, root=data.root, max_bad_rows=data.max_bad_rows, **options)
-    tables = build(log, _plan(data, settings.preprocess, settings.seed))
-    report_rules(log)
+    try:
+        tables = build(log, _plan(data, settings.preprocess, settings.seed))
+    finally:  # the counts explain what was wrong, too
+        report_rules(log)
     items = _normalised(tables.items)
     without = pc.sum(pc.invert(items["has_text"])).as_py() or 0
     if without > data.max_items_without_text * items.num_rows:
