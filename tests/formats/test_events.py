@@ -110,8 +110,9 @@ def test_each_condition(tmp_path: Path, condition: dict[str, Any], kept: int) ->
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"who": ""}, "user or item is empty"),
-        ({"when": "soon"}, "the time 'soon' cannot be read"),
+        ({"when": "soon"}, "the time 'soon' is neither ISO 8601 nor a number"),
+        ({"when": "1e30"}, "the time '1e30' is neither"),
+        ({"kind": ""}, "the event type is empty"),
         ({"stars": "many"}, "the value 'many' is not a number"),
         ({"stars": "inf"}, "the value 'inf' is not a number"),
     ],
@@ -128,8 +129,16 @@ def test_a_row_with_too_many_columns(tmp_path: Path) -> None:
     write_events(tmp_path / "a.csv")
     with (tmp_path / "a.csv").open("a") as target:
         target.write("u3,10,2026-03-01T10:00:00Z,view,1,extra\n")
-    with pytest.raises(DataError, match=r"a\.csv:5: malformed row"):
+    with pytest.raises(DataError, match=r"a\.csv:5: expected 5 columns, found 6"):
         read(tmp_path, "a.csv")
+
+
+def test_events_of_nobody_are_left_out_and_counted(tmp_path: Path) -> None:
+    write_events(tmp_path / "a.csv", [*ROWS, {**ROWS[0], "who": ""}, {**ROWS[0], "what": " "}])
+    log = read(tmp_path, "a.csv")
+    assert found(log) == EXPECTED
+    rule = next(r for r in log.quality.rules if r["rule"] == "events of nobody")
+    assert (rule["rows_in"], rule["rows_out"]) == (5, 3)
 
 
 def test_wrong_columns_name_those_there_are(tmp_path: Path) -> None:

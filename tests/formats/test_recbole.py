@@ -43,7 +43,7 @@ def test_fields_by_name(tmp_path: Path) -> None:
         ("1\t\t3\t4", "user or item is empty"),
         ("1\t2\tx\t4", "the value 'x' is not a number"),
         ("1\t2\tnan\t4", "the value 'nan' is not a number"),
-        ("1\t2\t3\tx", "the time 'x' is not a number"),
+        ("1\t2\t3\tx", "the time 'x' is no number of seconds"),
     ],
 )
 def test_malformed_rows(tmp_path: Path, row: str, reason: str) -> None:
