@@ -43,7 +43,7 @@ class TwoTower(keras.layers.Layer):
     def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.item_tower = ItemTower(config.width, config.hidden[0] * 2, config.dropout, name="item_tower")
+        self.item_tower = ItemTower(config.width, config.dropout, name="item_tower")
         self.user_tower = ItemsUserTower(config.width, name="user_tower")
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.dropout, name="head")
         self.item_tower.build()

@@ -96,7 +96,7 @@ def test_shared_candidates_are_scored_like_repeated_ones() -> None:
 def test_every_weight_learns() -> None:
     tower = model()
     tower.head.last.kernel.assign(RNG.normal(size=(4, 1)))
-    tower.item_tower.up.kernel.assign(RNG.normal(size=(12, WIDTH)))
+    tower.item_tower.map.kernel.assign(RNG.normal(size=(WIDTH, WIDTH)))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(tf.square(tower(VECTORS, CATEGORIES, HISTORY, INTENSITY, CANDIDATES)))
     for weight, gradient in zip(tower.trainable_variables, tape.gradient(loss, tower.trainable_variables), strict=True):
