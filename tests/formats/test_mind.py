@@ -1,0 +1,86 @@
+"""MIND files as they are found: times or none, empty histories, quotes that mean nothing."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from interestrec.core.errors import DataError, InputMissingError
+from interestrec.core.raw_log import Log
+from interestrec.formats.mind import read
+
+NEWS = 'N1\tsports\tgolf\tA "title\tAbstract\tu\t[]\t[]\nN2\tnews\t\tTwo\t\t\t\t\n'
+TRAIN = "1\tU1\t11/12/2019 2:14:46 PM\tN1 N2\tN1-0 N2-1\n2\tU2\t\t\tN9-1 N1-1\n"
+
+
+def run(directory: Path, train: str = TRAIN, news: str = NEWS, tolerated: int = 0) -> Log:
+    (directory / "news.tsv").write_text(news)
+    (directory / "train.tsv").write_text(train)
+    (directory / "test.tsv").write_text("1\tU1\t\tN1\tN2-1\n")
+    log = Log(directory)
+    read(log, directory, tolerated, ["news.tsv"], ["train.tsv"], [], ["test.tsv"])
+    return log
+
+
+def test_news_and_impressions(tmp_path: Path) -> None:
+    log = run(tmp_path)
+    assert log.sql("SELECT item_id, title, text, category FROM items ORDER BY ord") == [
+        ("N1", 'A "title', "Abstract", "sports/golf"),
+        ("N2", "Two", "", "news"),
+    ]
+    assert log.sql(
+        "SELECT impression_id, user_id, time, split, history, shown, labels FROM impressions ORDER BY ord"
+    ) == [
+        ("1", "U1", datetime(2019, 11, 12, 14, 14, 46), "train", ["N1", "N2"], ["N1", "N2"], [0, 1]),
+        ("2", "U2", None, "train", [], ["N9", "N1"], [1, 1]),
+        ("1", "U1", None, "test", ["N1"], ["N2"], [1]),
+    ]
+
+
+def test_clicks_are_events_and_ignored_candidates_are_not(tmp_path: Path) -> None:
+    log = run(tmp_path)
+    assert log.sql("SELECT user_id, item_id, event, split, row FROM events ORDER BY ord") == [
+        ("U1", "N2", "click", "train", 1),
+        ("U2", "N9", "click", "train", 2),
+        ("U2", "N1", "click", "train", 2),
+        ("U1", "N2", "click", "test", 1),
+    ]
+
+
+def test_equal_rows_count_once(tmp_path: Path) -> None:
+    log = run(tmp_path, TRAIN + TRAIN)
+    assert log.rows("impressions") == 3
+    counted = next(entry for entry in log.quality.rules if entry["rule"] == "repeated impressions")
+    assert counted["examples"] == ["train.tsv:3", "train.tsv:4"]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("3\tU3\t\tN1", "expected 5 tab-separated columns, found 4"),
+        ("3\t\t\tN1\tN1-1", "the user is empty"),
+        ("3\tU3\t2019/13/45\tN1\tN1-1", "the time '2019/13/45' is not like 11/12/2019 2:14:46 PM"),
+        ("3\tU3\t\tN1\t", "no candidates"),
+        ("3\tU3\t\tN1\tN1-0 N2 N3-1", "the candidate 'N2' is not an item id with -0 or -1"),
+        ("3\tU3\t\tN1\tN1-2", "the candidate 'N1-2' is not"),
+    ],
+)
+def test_malformed_rows(tmp_path: Path, row: str, reason: str) -> None:
+    with pytest.raises(DataError) as error:
+        run(tmp_path, TRAIN + "\n" + row + "\n")
+    assert str(error.value).startswith(f"{tmp_path / 'train.tsv'}:4: {reason}")
+    assert error.value.exit_status == 65
+    log = run(tmp_path, TRAIN + "\n" + row + "\n", tolerated=1)
+    assert log.rows("impressions") == 3
+    counted = next(entry for entry in log.quality.rules if entry["rule"] == "bad rows")
+    assert (counted["rows_in"], counted["rows_out"]) == (6, 5)
+
+
+def test_malformed_news(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"news\.tsv:3: expected 8 tab-separated columns.*found 2"):
+        run(tmp_path, news=NEWS + "N3\tsports\n")
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError):
+        read(Log(), tmp_path, 0, ["news.tsv"], [], [], [])
