@@ -1,7 +1,6 @@
-"""Event tables by column mapping, in every kind of file."""
+"""Event logs by column mapping."""
 
-import gzip
-import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,145 +8,155 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.errors import DataError, InputMissingError
+from interestrec.core.errors import ConfigError, DataError, InputMissingError
 from interestrec.core.raw_log import Log
-from interestrec.core.settings import EventsData
-from interestrec.formats import events
+from interestrec.formats.events import read
 
-ROWS = [
-    {"who": "u1", "what": "10", "when": "2026-03-01T10:00:00Z", "kind": "view", "stars": "3.5"},
-    {"who": "u1", "what": "11", "when": "2026-03-01 11:30:00 UTC", "kind": "buy", "stars": "5"},
-    {"who": "u,2", "what": "10", "when": "2026-03-02T00:00:00+02:00", "kind": "view", "stars": ""},
-]
-ITEMS = "what,name,brand\n10,Red lamp,Acme\n11,Blue chair,\n"
-MAPPING: dict[str, Any] = {
-    "columns": {"user": "who", "item": "what", "time": "when", "event": "kind", "value": "stars"},
-}
-EXPECTED = [
-    ("u1", "10", "2026-03-01 10:00:00", "view", 3.5),
-    ("u1", "11", "2026-03-01 11:30:00", "buy", 5.0),
-    ("u,2", "10", "2026-03-01 22:00:00", "view", None),
-]
+HEADER = "user,item,time,kind,stars,invoice\n"
 
 
-def write_events(path: Path, rows: list[dict[str, Any]] = ROWS) -> None:
-    kind = path.name.removesuffix(".gz").rpartition(".")[2]
-    if kind == "parquet":
-        pq.write_table(pa.Table.from_pylist(rows), path)
-        return
-    if kind == "jsonl":
-        text = "".join(json.dumps({k: v for k, v in row.items() if v != ""}) + "\n" for row in rows)
-    else:
-        mark = {"csv": ",", "tsv": "\t", "dat": "|"}[kind]
-        quoted = [[f'"{v}"' if "," in str(v) else str(v) for v in row.values()] for row in rows]
-        text = "\n".join(mark.join(row) for row in [list(rows[0]), *quoted]) + "\n"
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+def mapping(**changes: Any) -> dict[str, Any]:
+    columns = {"user": "user", "item": "item", "time": "time", "event": None, "value": None}
+    columns.update(changes.pop("columns", {}))
+    whole = {"files": ["e.csv"], "event": "view", "event_types": None, "delimiter": None, "where": [], "time_unit": "s"}
+    return {**whole, **changes, "columns": columns}
 
 
-def read(root: Path, name: str, max_bad_rows: int = 0, items: dict[str, Any] | None = None, **changes: Any) -> Log:
-    (root / "items.csv").write_text(ITEMS)
-    described = items or {"files": ["items.csv"], "columns": {"item": "what", "title": ["brand", "name"]}}
-    mapping = {"files": [name], **MAPPING, **changes}
-    settings = EventsData.model_validate({"format": "events", "events": mapping, "items": described}).model_dump()
-    log = Log()
-    events.read(log, root, max_bad_rows, settings["events"], settings["items"])
+def items(**changes: Any) -> dict[str, Any]:
+    columns = {"item": "id", "title": ["name"], "text": [], "category": None, "price": None, "published": None}
+    columns.update(changes.pop("columns", {}))
+    return {"files": ["i.csv"], "delimiter": None, "where": [], **changes, "columns": columns}
+
+
+def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, about: dict | None = None) -> Log:
+    if text is not None:
+        (directory / events["files"][0]).write_text(HEADER + text)
+    (directory / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\nb,,blue,x\n")
+    log = Log(directory)
+    read(log, directory, tolerated, events, about or items())
     return log
 
 
-def found(log: Log) -> list[tuple]:
-    return log.sql("SELECT user_id, item_id, CAST(time AS VARCHAR), event, value FROM events ORDER BY ord")
+def found(log: Log, columns: str = "user_id, item_id, time, event, value, row") -> list[tuple]:
+    return log.sql(f"SELECT {columns} FROM events ORDER BY ord")
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"])
-def test_every_kind_of_file_reads_the_same(tmp_path: Path, name: str) -> None:
-    write_events(tmp_path / name)
-    log = read(tmp_path, name)
-    assert found(log) == EXPECTED
-    assert log.sql("SELECT item_id, title FROM items ORDER BY ord") == [("10", "Acme Red lamp"), ("11", "Blue chair")]
+def rule(log: Log, name: str) -> dict[str, Any]:
+    return next(entry for entry in log.quality.rules if entry["rule"] == name)
 
 
-def test_a_delimiter_for_an_unknown_suffix(tmp_path: Path) -> None:
-    write_events(tmp_path / "a.dat")
-    assert found(read(tmp_path, "a.dat", delimiter="|")) == EXPECTED
-    with pytest.raises(DataError, match="unknown kind of file"):
-        read(tmp_path, "a.dat")
+def test_columns_are_mapped(tmp_path: Path) -> None:
+    log = run(tmp_path, "u,a,60,view,4.5,X\n", mapping(columns={"event": "kind", "value": "stars"}))
+    assert found(log) == [("u", "a", datetime(1970, 1, 1, 0, 1), "view", 4.5, 2)]
 
 
-def test_numbers_as_ids_and_times(tmp_path: Path) -> None:
-    table = pa.table({"u": [13085.0, None], "i": [7, 8], "t": [1_700_000_000_500, 1_700_000_000_000]})
-    pq.write_table(table, tmp_path / "a.parquet")
-    columns = {"user": "u", "item": "i", "time": "t"}
-    items = {"files": ["a.parquet"], "columns": {"item": "i", "title": ["i"]}}
-    log = read(tmp_path, "a.parquet", 1, items, columns=columns, time_unit="ms", event="play")
-    assert found(log) == [("13085", "7", "2023-11-14 22:13:20.5", "play", None)]
+@pytest.mark.parametrize(
+    ("written", "unit", "read_as"),
+    [
+        ("2026-03-01T10:00:00Z", "s", datetime(2026, 3, 1, 10)),
+        ("2026-03-01T12:00:00+02:00", "s", datetime(2026, 3, 1, 10)),
+        ("2026-03-01 10:00:00", "s", datetime(2026, 3, 1, 10)),
+        ("2019-10-01 00:00:00 UTC", "s", datetime(2019, 10, 1)),
+        ("1500000000", "s", datetime(2017, 7, 14, 2, 40)),
+        ("1500000000000", "ms", datetime(2017, 7, 14, 2, 40)),
+        ("1500000000000000", "us", datetime(2017, 7, 14, 2, 40)),
+        ("", "s", None),
+    ],
+)
+def test_times(tmp_path: Path, written: str, unit: str, read_as: datetime | None) -> None:
+    log = run(tmp_path, f"u,a,{written},,,\n", mapping(time_unit=unit))
+    assert found(log, "time") == [(read_as,)]
 
 
-def test_filters_and_event_types_are_counted(tmp_path: Path) -> None:
-    write_events(tmp_path / "a.csv")
-    where = [{"column": "who", "not_prefix": "u,"}, {"column": "stars", "above": 1}]
-    log = read(tmp_path, "a.csv", where=where, event_types={"buy": "purchase"})
-    assert found(log) == [("u1", "11", "2026-03-01 11:30:00", "purchase", 5.0)]
-    counted = {r["rule"]: (r["rows_in"], r["rows_out"], r["examples"]) for r in log.quality.rules}
-    assert counted["unlisted event types"] == (2, 1, ["view (1)"])
-    assert [(r["rows_in"], r["rows_out"]) for r in log.quality.rules if r["rule"] == "filter"] == [(3, 2), (2, 2)]
+def test_ids_of_parquet_are_whole_numbers(tmp_path: Path) -> None:
+    table = {"user": [13085.0, float("nan"), 2.5], "item": [1, 2, 3], "time": [1, 2, 3]}
+    pq.write_table(pa.table(table), tmp_path / "e.parquet")
+    log = run(tmp_path, None, mapping(files=["e.parquet"]))
+    assert found(log, "user_id, item_id") == [("13085", "1"), ("2.5", "3")]
+    assert rule(log, "events of nobody")["examples"] == ["e.parquet:2"]
+
+
+def test_rows_without_user_or_item_are_left_out_and_counted(tmp_path: Path) -> None:
+    log = run(tmp_path, ",a,1,,,\nu,a,2,,,\nu, ,3,,,\n", mapping())
+    assert found(log, "row") == [(3,)]
+    counted = rule(log, "events of nobody")
+    assert (counted["rows_in"], counted["rows_out"], counted["examples"]) == (3, 1, ["e.csv:2", "e.csv:4"])
 
 
 @pytest.mark.parametrize(
     ("condition", "kept"),
     [
-        ({"column": "kind", "equals": "buy"}, 1),
-        ({"column": "stars", "equals": 5}, 1),
-        ({"column": "what", "one_of": ["10", "12"]}, 2),
-        ({"column": "stars", "below": 4}, 1),
-        ({"column": "stars", "not_null": True}, 2),
+        ({"column": "invoice", "not_prefix": "C"}, [2, 4]),
+        ({"column": "invoice", "equals": "C1"}, [3]),
+        ({"column": "stars", "equals": 4}, [3]),
+        ({"column": "stars", "one_of": [4, "5.0"]}, [3, 4]),
+        ({"column": "stars", "above": 4}, [4]),
+        ({"column": "stars", "below": 4}, [2]),
+        ({"column": "kind", "not_null": True}, [2, 3]),
     ],
 )
-def test_each_condition(tmp_path: Path, condition: dict[str, Any], kept: int) -> None:
-    write_events(tmp_path / "a.csv")
-    assert len(found(read(tmp_path, "a.csv", where=[condition]))) == kept
+def test_filters(tmp_path: Path, condition: dict, kept: list[int]) -> None:
+    log = run(tmp_path, "u,a,1,view,3,1\nu,a,2,view,4,C1\nu,a,3,,5.0,2\n", mapping(where=[condition]))
+    assert found(log, "row") == [(row,) for row in kept]
+    counted = rule(log, "filter")
+    assert (counted["rows_in"], counted["rows_out"]) == (3, len(kept))
+    assert len(counted["examples"]) == 3 - len(kept)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"when": "soon"}, "the time 'soon' is neither ISO 8601 nor a number"),
-        ({"when": "1e30"}, "the time '1e30' is neither"),
-        ({"kind": ""}, "the event type is empty"),
-        ({"stars": "many"}, "the value 'many' is not a number"),
-        ({"stars": "inf"}, "the value 'inf' is not a number"),
-    ],
-)
-def test_malformed_rows_are_named_or_tolerated(tmp_path: Path, change: dict[str, str], reason: str) -> None:
-    write_events(tmp_path / "a.csv", [*ROWS, {**ROWS[0], **change}])
-    with pytest.raises(DataError) as caught:
-        read(tmp_path, "a.csv")
-    assert f"a.csv:5: {reason}" in str(caught.value)
-    assert len(found(read(tmp_path, "a.csv", max_bad_rows=1))) == 3
+def test_event_types_are_mapped_and_unlisted_ones_counted(tmp_path: Path) -> None:
+    types = mapping(columns={"event": "kind"}, event_types={"v": "view", "b": "purchase"})
+    log = run(tmp_path, "u,a,1,v,,\nu,a,2,b,,\nu,a,3,z,,\nu,a,4,z,,\n", types)
+    assert found(log, "event") == [("view",), ("purchase",)]
+    assert rule(log, "unlisted event types")["examples"] == ["z (2)"]
 
 
-def test_a_row_with_too_many_columns(tmp_path: Path) -> None:
-    write_events(tmp_path / "a.csv")
-    with (tmp_path / "a.csv").open("a") as target:
-        target.write("u3,10,2026-03-01T10:00:00Z,view,1,extra\n")
-    with pytest.raises(DataError, match=r"a\.csv:5: expected 5 columns, found 6"):
-        read(tmp_path, "a.csv")
+def test_items_of_their_own_table(tmp_path: Path) -> None:
+    about = items(columns={"title": ["name", "extra"], "text": ["extra"], "category": "extra", "price": "cost"})
+    log = run(tmp_path, "u,a,1,,,\n", mapping(), about=about)
+    assert log.sql("SELECT item_id, title, text, category, price, event_ord FROM items ORDER BY ord") == [
+        ("a", "Apple red", "red", "red", 1.5, None),
+        ("b", "blue", "blue", "blue", None, None),
+    ]
 
 
-def test_events_of_nobody_are_left_out_and_counted(tmp_path: Path) -> None:
-    write_events(tmp_path / "a.csv", [*ROWS, {**ROWS[0], "who": ""}, {**ROWS[0], "what": " "}])
-    log = read(tmp_path, "a.csv")
-    assert found(log) == EXPECTED
-    rule = next(r for r in log.quality.rules if r["rule"] == "events of nobody")
-    assert (rule["rows_in"], rule["rows_out"]) == (5, 3)
+def test_items_of_the_event_rows_point_to_their_events(tmp_path: Path) -> None:
+    about = items(files=["e.csv"], columns={"item": "item", "title": ["kind"]})
+    log = run(tmp_path, "u,a,1,red,,\nu,b,bad,blue,,\nu,c,3,green,,\n", mapping(), 1, about)
+    rows = log.sql("SELECT i.item_id, title, e.row FROM items i JOIN events e ON i.event_ord = e.ord ORDER BY i.ord")
+    assert rows == [("a", "red", 2), ("c", "green", 4)]
 
 
-def test_wrong_columns_name_those_there_are(tmp_path: Path) -> None:
-    write_events(tmp_path / "a.csv")
-    columns = {"user": "whom", "item": "what"}
-    with pytest.raises(DataError, match=r"no column 'whom' .*did you mean 'who'\?.*it has: who, what, when"):
-        read(tmp_path, "a.csv", columns=columns)
-    with pytest.raises(InputMissingError, match=r"b\.csv"):
-        read(tmp_path, "b.csv")
-    (tmp_path / "broken.parquet").write_bytes(b"PAR1nothing")
-    with pytest.raises(DataError, match="cannot be read"):
-        read(tmp_path, "broken.parquet")
+def test_several_files_are_one_log(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(HEADER + "v,b,2,,,\n")
+    log = run(tmp_path, "u,a,1,,,\n", mapping(files=["e.csv", "f.csv"]))
+    assert found(log, "user_id, row") == [("u", 2), ("v", 2)]
+    assert log.number("SELECT count(DISTINCT ord) FROM events") == 2
+
+
+def test_bad_rows_are_named_counted_and_bounded(tmp_path: Path) -> None:
+    text = "u,a,1,v,3,\nu,a,soon,v,3,\nu,a,3,v,many,\nu,a,4\n\nu,b,5,v,nan,\nu,b,1500000000000,v,1,\n"
+    events = mapping(columns={"value": "stars"})
+    log = run(tmp_path, text, events, tolerated=5)
+    assert found(log, "row") == [(2,)]
+    counted = rule(log, "bad rows")
+    assert counted["rows_in"] - counted["rows_out"] == 5
+    assert (
+        counted["examples"][0] == "e.csv:3: the time 'soon' is neither ISO 8601 nor a number of s between 1900 and 2200"
+    )
+    assert log.sql("SELECT row FROM bad_rows ORDER BY row") == [(3,), (4,), (5,), (7,), (8,)]
+    with pytest.raises(DataError, match=r"e\.csv:3: the time 'soon'.*5 such row\(s\), data\.max_bad_rows allows 4"):
+        run(tmp_path, text, events, tolerated=4)
+
+
+def test_faults(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError) as missing:
+        run(tmp_path, None, mapping(files=["absent.csv"]))
+    assert missing.value.exit_status == 66
+    with pytest.raises(DataError, match=r"no column 'usr' \(data\.events\.columns\.user\) \(did you mean 'user'"):
+        run(tmp_path, "", mapping(columns={"user": "usr"}))
+    with pytest.raises(DataError, match=r"no column 'x' \(data\.events\.where\.0\.column\)"):
+        run(tmp_path, "", mapping(where=[{"column": "x", "not_null": True}]))
+    with pytest.raises(DataError, match="names neither title nor text"):
+        run(tmp_path, "", mapping(), about=items(columns={"title": []}))
+    with pytest.raises(ConfigError, match="give them under data"):
+        run(tmp_path, "", mapping(), about=items(files=["e.csv"], where=[{"column": "item", "not_null": True}]))

@@ -1,57 +1,65 @@
 """RecBole's atomic files."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from interestrec.core.errors import DataError
+from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
-from interestrec.formats import recbole
+from interestrec.formats.recbole import read
 
-INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n186\t302\t4.5\t\n"
-ITEM = """item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq
-242\tKolya\t1996\tComedy
-302\tL.A.\t\t
-"""
+INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t4.5\t881250949.0\n7\t2\t3\t\n"
+ITEM = 'item_id:token\tname:token_seq\tyear:token\tclass:token_seq\n1\tToy "Story\t1995\tAnimation Comedy\n2\tX\t\t\n'
 
 
-def read(root: Path, inter: str = INTER, item: str = ITEM, max_bad_rows: int = 0, value: str = "rating") -> Log:
-    (root / "a.inter").write_text(inter)
-    (root / "a.item").write_text(item)
-    log = Log()
-    title = ["movie_title", "release_year"]
-    recbole.read(log, root, max_bad_rows, "a.inter", "a.item", value, "rating", title, ["class"], None)
+def run(directory: Path, inter: str = INTER, item: str = ITEM, tolerated: int = 0, value: str | None = "rating") -> Log:
+    (directory / "a.inter").write_text(inter)
+    (directory / "a.item").write_text(item)
+    log = Log(directory)
+    read(log, directory, tolerated, "a.inter", "a.item", value, "rating", ["name", "year"], ["class"], "class")
     return log
 
 
-def test_fields_by_name(tmp_path: Path) -> None:
-    log = read(tmp_path)
-    assert log.sql("SELECT user_id, item_id, CAST(time AS VARCHAR), event, value FROM events ORDER BY ord") == [
-        ("196", "242", "1997-12-04 15:55:49", "rating", 3.0),
-        ("186", "302", None, "rating", 4.5),
+def test_fields_lose_their_types(tmp_path: Path) -> None:
+    log = run(tmp_path)
+    assert log.sql("SELECT user_id, item_id, time, event, value, row FROM events ORDER BY ord") == [
+        ("7", "1", datetime(1997, 12, 4, 15, 55, 49), "rating", 4.5, 2),
+        ("7", "2", None, "rating", 3.0, 3),
     ]
-    assert log.sql("SELECT item_id, title, text FROM items ORDER BY ord") == [
-        ("242", "Kolya 1996", "Comedy"),
-        ("302", "L.A.", ""),
+    assert log.sql("SELECT item_id, title, text, category FROM items ORDER BY ord") == [
+        ("1", 'Toy "Story 1995', "Animation Comedy", "Animation Comedy"),
+        ("2", "X", "", None),
     ]
+    assert log.rows_read == 4
+
+
+def test_without_a_value(tmp_path: Path) -> None:
+    assert run(tmp_path, value=None).sql("SELECT DISTINCT value FROM events") == [(None,)]
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("1\t2\t3", "expected 4 tab-separated fields, found 3"),
-        ("1\t\t3\t4", "user or item is empty"),
-        ("1\t2\tx\t4", "the value 'x' is not a number"),
-        ("1\t2\tnan\t4", "the value 'nan' is not a number"),
-        ("1\t2\t3\tx", "the time 'x' is no number of seconds"),
+        ("7\t1\t4", "expected 4 tab-separated fields, found 3"),
+        ("\t1\t4\t1", "user or item is empty"),
+        ("7\t1\tgood\t1", "the value 'good' is not a number"),
+        ("7\t1\t4\tnoon", "the time 'noon' is no number of seconds"),
+        ("7\t1\t4\t881250949000000", "the time '881250949000000' is no number of seconds"),
     ],
 )
 def test_malformed_rows(tmp_path: Path, row: str, reason: str) -> None:
-    with pytest.raises(DataError, match=f"a.inter:4: {reason}"):
-        read(tmp_path, INTER + row + "\n")
-    assert read(tmp_path, INTER + row + "\n", max_bad_rows=1).rows("events") == 2
+    with pytest.raises(DataError) as error:
+        run(tmp_path, INTER + row + "\n")
+    assert str(error.value).startswith(f"{tmp_path / 'a.inter'}:4: {reason}")
+    log = run(tmp_path, INTER + row + "\n", tolerated=1)
+    assert log.rows("events") == 2
 
 
-def test_a_missing_field_names_the_others(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no column 'stars' .*it has: user_id, item_id, rating"):
-        read(tmp_path, value="stars")
+def test_faults(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no column 'stars' \(data\.value\).*it has: user_id, item_id, rating"):
+        run(tmp_path, value="stars")
+    with pytest.raises(DataError, match="the file is empty"):
+        run(tmp_path, inter="")
+    with pytest.raises(InputMissingError):
+        read(Log(), tmp_path, 0, "absent.inter", "a.item", None, "x", ["name"], [], None)

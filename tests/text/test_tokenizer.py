@@ -1,38 +1,65 @@
-"""The tokenizer of an encoder's directory."""
+"""The tokenizer of an encoder's directory, against transformers."""
 
+import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
+TEXTS = ["The team, the game!", "", "zzz 東京", "market " * 100]
 
-def test_tokens_without_special_tokens_and_without_a_limit(tiny_encoder: Path) -> None:
+
+def test_ids_are_those_of_transformers_without_special_tokens(tiny_encoder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(str(tiny_encoder))
+    ours = load_tokenizer(tiny_encoder).encode(TEXTS)
+    assert ours.type == pa.list_(pa.int32())
+    assert ours.to_pylist() == [theirs(t, add_special_tokens=False, truncation=False)["input_ids"] for t in TEXTS]
+    assert len(ours[3].as_py()) == 100  # no length limit, whatever the tokenizer's own
+
+
+def test_special_tokens(tiny_encoder: Path) -> None:
     tokenizer = load_tokenizer(tiny_encoder)
-    texts = ["The game", "", "storm " * 300]
-    found = tokenizer.encode(texts).to_pylist()
-    assert [len(tokens) for tokens in found] == [2, 0, 300]
-    assert not {tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id} & set(found[2])
-    assert found[0] == tokenizer.backend.encode("the game", add_special_tokens=False).ids
-    assert {tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.pad_id} <= set(tokenizer.special_ids)
+    # The order of the vocabulary of the fixture: [PAD], [UNK], [CLS], [SEP], [MASK].
+    assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id) == (0, 2, 3, 4)
+    assert tokenizer.special_ids == (0, 1, 2, 3, 4)
+    assert tokenizer.vocabulary_size == json.loads((tiny_encoder / "config.json").read_text())["vocab_size"]
+    assert tokenizer.encode([]).to_pylist() == []
 
 
-def test_the_digest_is_of_the_files_contents(tiny_encoder: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(tiny_encoder, copy)
-    assert tokenizer_digest(copy) == tokenizer_digest(tiny_encoder)
-    (copy / "tokenizer.json").write_text((copy / "tokenizer.json").read_text() + " ")
+def test_digest_is_of_names_and_contents_of_tokenizer_files_only(tiny_encoder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tiny_encoder, tmp_path / "copy")
+    (copy / "model.safetensors").write_bytes(b"other weights")
+    assert tokenizer_digest(copy) == tokenizer_digest(tiny_encoder) == load_tokenizer(tiny_encoder).digest
+    with (copy / "tokenizer.json").open("a") as file:
+        file.write(" ")
     assert tokenizer_digest(copy) != tokenizer_digest(tiny_encoder)
 
 
 def test_a_directory_that_is_no_encoder(tmp_path: Path, tiny_encoder: Path) -> None:
-    with pytest.raises(InputMissingError, match="no tokenizer here"):
-        load_tokenizer(tmp_path / "none")
-    with pytest.raises(InputMissingError, match="no tokenizer here"):
-        load_tokenizer(tmp_path)
-    shutil.copytree(tiny_encoder, tmp_path / "damaged")
-    (tmp_path / "damaged" / "tokenizer.json").write_text("{")
-    with pytest.raises(ArtifactError, match="cannot be loaded"):
-        load_tokenizer(tmp_path / "damaged")
+    for directory in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(InputMissingError, match="no tokenizer here") as error:
+            load_tokenizer(directory)
+        assert error.value.exit_status == 66
+    damaged = shutil.copytree(tiny_encoder, tmp_path / "damaged")
+    (damaged / "tokenizer.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="cannot be loaded") as wrong:
+        load_tokenizer(damaged)
+    assert wrong.value.exit_status == 65
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_tokenizer_without_mask_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
+    maskless = shutil.copytree(tiny_encoder, tmp_path / "maskless")
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (maskless / name).is_file():
+            content = json.loads((maskless / name).read_text())
+            content.pop("mask_token", None)
+            (maskless / name).write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match="has no mask token"):
+        load_tokenizer(maskless)

@@ -1,0 +1,117 @@
+"""Splits by hand, and what must hold for any log."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interestrec.core.errors import DataError
+from interestrec.core.raw_log import Log
+from interestrec.corpus.split import split
+from tests.corpus.logs import event_log, impression_log
+
+FIRST = {"train": "T", "valid": "V", "test": "E"}
+
+
+def splits(log: Log, table: str = "events") -> str:
+    return "".join(FIRST[row[0]] for row in log.sql(f"SELECT split FROM {table} ORDER BY ord"))
+
+
+def run(log: Log, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1) -> str:
+    split(log, method, valid, test, since, seed)
+    return splits(log)
+
+
+def test_global_time_takes_the_last_events_of_all() -> None:
+    order = np.random.default_rng(0).permutation(10)
+    log = event_log([("u" + str(n % 3), "a", int(n)) for n in order])
+    found = run(log, "global_time")
+    assert [found[list(order).index(n)] for n in range(10)] == list("TTTTTTTVEE")
+
+
+def test_equal_times_stay_together() -> None:
+    log = event_log([("u", "a", t) for t in [1, 2, 3, 4, 5, 6, 6, 6, 9, 9]])
+    assert run(log, "global_time") == "TTTTTVVVEE"
+
+
+def test_user_time_takes_the_last_of_each_user_ties_by_row() -> None:
+    rows = [("u", "a", 5)] * 5 + [("u", "b", t) for t in (4, 3, 2, 1, 0)] + [("v", "a", t) for t in range(4)]
+    log = event_log([(u, f"{i}{n}", t) for n, (u, i, t) in enumerate(rows)])
+    # u: rows of times 0 … 4 come first, then the five of time 5 by row; v has too few for a tenth or two tenths.
+    assert run(log, "user_time") == "TTVEE" + "TTTTT" + "TTTT"
+
+
+def test_user_random_needs_no_times_and_heeds_the_seed() -> None:
+    events = [(u, f"i{n}", None) for u in "uv" for n in range(20)]
+    one, again, other = (run(event_log(events), "user_random", seed=seed) for seed in (1, 1, 2))
+    assert one == again != other
+    for found in (one[:20], one[20:]):
+        assert (found.count("T"), found.count("V"), found.count("E")) == (14, 2, 4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(20)), st.sampled_from(["global_time", "user_time", "user_random"]))
+def test_the_order_of_rows_decides_nothing(order: list[int], method: str) -> None:
+    events = [("uv"[n % 2], f"i{n}", 100 + n) for n in range(20)]
+    found = run(event_log([events[n] for n in order]), method)
+    assert "".join(found[order.index(n)] for n in range(20)) == run(event_log(events), method)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=12, max_size=40))
+def test_no_train_event_is_as_late_as_a_test_event(times: list[int]) -> None:
+    log = event_log([("u", f"i{n}", t) for n, t in enumerate(times)])
+    try:
+        found = run(log, "global_time")
+    except DataError as error:  # so many equal times that a split is empty
+        assert "split is empty" in str(error)
+        return
+    latest = {name: [t for t, s in zip(times, found, strict=True) if s == name] for name in "TVE"}
+    assert max(latest["T"]) < min(latest["V"]) <= max(latest["V"]) < min(latest["E"])
+
+
+IMPRESSIONS = [(str(n), f"u{n}", 86400 * n, "train", "", "a-1 b-0") for n in range(10)]
+TEST = ("t", "u", None, "test", "", "a-1 b-0")
+
+
+def test_given_with_valid_files() -> None:
+    log = impression_log([IMPRESSIONS[0], ("v", "u", None, "valid", "", "a-1"), TEST], "ab")
+    assert run(log, "given") == "TVE" == splits(log, "impressions")
+
+
+def test_given_with_valid_from() -> None:
+    log = impression_log([*IMPRESSIONS, TEST], "ab")
+    assert run(log, "given", since="1970-01-09") == "TTTTTTTTVVE" == splits(log, "impressions")
+
+
+def test_given_alone_takes_the_last_tenth_of_train() -> None:
+    log = impression_log([*IMPRESSIONS[::-1], TEST], "ab")
+    assert run(log, "given") == "VTTTTTTTTTE"
+
+
+def test_given_without_times_draws_a_tenth_by_seed() -> None:
+    untimed = [(name, user, None, *rest) for name, user, _, *rest in IMPRESSIONS * 10]
+    untimed = [(f"{n}", *row[1:]) for n, row in enumerate(untimed)]
+    one, other = (run(impression_log(untimed, "ab"), "given", seed=seed) for seed in (1, 2))
+    assert one.count("V") == other.count("V") == 10
+    assert one != other
+    shuffled = list(np.random.default_rng(0).permutation(100))
+    found = run(impression_log([untimed[n] for n in shuffled], "ab"), "given", seed=1)
+    assert "".join(found[shuffled.index(n)] for n in range(100)) == one
+
+
+def test_faults() -> None:
+    timed = [("u", f"i{n}", n) for n in range(10)]
+    for method in ("global_time", "user_time"):
+        with pytest.raises(DataError, match=rf"e\.csv:11: no time, and 1 such row.*is {method}; use user_random"):
+            run(event_log([*timed, ("u", "a", None)]), method)
+    with pytest.raises(DataError, match="the valid split is empty"):
+        run(event_log(timed[:2]), "user_time")
+    with pytest.raises(DataError, match="no files a split"):
+        run(event_log(timed), "given")
+    with pytest.raises(DataError, match="this format brings its splits"):
+        run(impression_log(IMPRESSIONS, "ab"), "global_time")
+    with pytest.raises(DataError, match="valid_from 'later' is no time"):
+        run(impression_log(IMPRESSIONS, "ab"), "given", since="later")
+    with pytest.raises(DataError, match="the valid split is empty"):
+        run(impression_log(IMPRESSIONS, "ab"), "given", since="2026-01-01")

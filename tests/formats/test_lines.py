@@ -1,0 +1,59 @@
+"""Lines of raw text: numbers, ends, bytes that are no text."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from interestrec.core.errors import DataError, InputMissingError
+from interestrec.core.raw_log import Log
+from interestrec.formats import lines
+from interestrec.formats.lines import load_lines, open_lines
+
+
+def read(path: Path, content: bytes) -> tuple[Log, list[tuple]]:
+    path.write_bytes(content)
+    log = Log()
+    open_lines(log, "found", path)
+    return log, log.sql("SELECT row, line FROM found ORDER BY row")
+
+
+def test_empty_lines_count_in_the_numbers_only(tmp_path: Path) -> None:
+    log, found = read(tmp_path / "a.tsv", b"one\n\n\r\ntwo\r\nthree")
+    assert found == [(1, "one"), (4, "two"), (5, "three")]
+    assert log.rows_read == 3
+
+
+def test_byte_order_mark_and_lone_carriage_returns(tmp_path: Path) -> None:
+    _, found = read(tmp_path / "a.tsv", b"\xef\xbb\xbfo\rne\ntwo\n")
+    assert found == [(1, "o\rne"), (2, "two")]
+
+
+def test_a_line_that_is_no_text_is_a_bad_row_and_the_others_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    log, found = read(path, b"one\nt\xffwo\nthr\x00ee\nf\xc3\xb6ur\n")
+    assert found == [(1, "one"), (4, "four".replace("o", "ö"))]
+    assert log.sql("SELECT source, row, reason FROM bad_rows ORDER BY row") == [
+        (str(path), 2, "not UTF-8"),
+        (str(path), 3, "not UTF-8"),
+    ]
+    assert log.rows_read == 4
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 22])
+def test_blocks_of_any_size_give_the_same_lines(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_BLOCK", size)
+    _, found = read(tmp_path / "a.tsv", "éa\n\nlonger line\r\nz\n".encode())
+    assert found == [(1, "éa"), (3, "longer line"), (4, "z")]
+
+
+def test_gzip(tmp_path: Path) -> None:
+    _, found = read(tmp_path / "a.tsv.gz", gzip.compress(b"one\ntwo\n"))
+    assert found == [(1, "one"), (2, "two")]
+
+
+def test_faults(tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError, match=r"absent\.tsv: no such file"):
+        load_lines(Log(), "found", tmp_path / "absent.tsv")
+    with pytest.raises(DataError, match=r"a\.tsv\.gz: damaged gzip"):
+        read(tmp_path / "a.tsv.gz", gzip.compress(b"one\ntwo\n" * 100)[:-9])

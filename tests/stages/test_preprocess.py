@@ -1,0 +1,229 @@
+"""preprocess: artifact, equal bytes, faults with their exit status, and what was there before stays whole."""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core import files, schemas
+from interestrec.core.config import load_settings
+from interestrec.core.context import Context, Result
+from interestrec.core.errors import ConfigError, DataError, InputMissingError, InterestrecError
+from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.stages.preprocess import run
+from interestrec.text.tokenizer import load_tokenizer
+
+CONFIG = """
+version: 1
+workspace: {directory}/workspace
+data:
+  format: events
+  root: {directory}
+  events: {{files: [events.csv], columns: {{user: user, item: item, time: time, event: kind}}}}
+  items: {{files: [items.csv], columns: {{item: id, title: [name], text: [about]}}}}
+preprocess:
+  intensity: {{weights: {{view: 0.25, buy: 1.0}}}}
+encoders: {{text: {{source: {encoder}}}}}
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, tiny_encoder: Path) -> Path:
+    """A directory with two raw tables and `shop.yaml`."""
+    rows = [f"u{n % 4},i{n % 5},{1000 + n},{'buy' if n % 3 else 'view'}" for n in range(40)]
+    (tmp_path / "events.csv").write_text("\n".join(["user,item,time,kind", *rows, rows[0], "u1,nowhere,5,view"]) + "\n")
+    names = ["Old &amp; new", "<b>The</b> game", "dog", "cat", "house"]
+    (tmp_path / "items.csv").write_text("id,name,about\n" + "".join(f"i{n},{t},the sun\n" for n, t in enumerate(names)))
+    (tmp_path / "shop.yaml").write_text(CONFIG.format(directory=tmp_path, encoder=tiny_encoder))
+    return tmp_path
+
+
+def preprocess(directory: Path, *overrides: str, force: bool = False) -> Result:
+    return run(Context(load_settings(directory / "shop.yaml", overrides), force))
+
+
+def content(path: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(path)): files.sha256_of(p)
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and p.name != "timing.jsonl"
+    }
+
+
+def test_the_artifact_has_every_file_of_its_schema(shop: Path, tiny_encoder: Path) -> None:
+    result = preprocess(shop)
+    assert result.built
+    assert result.summary == {"items": 5, "users": 4, "events": 40, "impressions": 40}
+    corpus = shop / "workspace" / "corpus"
+    tokenizer = load_tokenizer(tiny_encoder)
+    features = f"features/text-{tokenizer.digest[:16]}.parquet"
+    for name, schema in {
+        "items.parquet": schemas.ITEMS,
+        "users.parquet": schemas.USERS,
+        "timelines.parquet": schemas.TIMELINES,
+        "impressions.parquet": schemas.IMPRESSIONS,
+        "candidates.parquet": schemas.CANDIDATES,
+        features: schemas.TEXT_FEATURES,
+    }.items():
+        assert pq.read_schema(corpus / name).equals(schema), name
+    assert set(result.artifact.manifest["inputs"]) == {"tokenizer", "events.csv", "items.csv"}
+    items = pq.read_table(corpus / "items.parquet").to_pylist()
+    assert [item["title"] for item in items] == ["Old & new", "The game", "dog", "cat", "house"]
+    tokens = pq.read_table(corpus / features)
+    assert tokens["title_tokens"].to_pylist() == tokenizer.encode([item["title"] for item in items]).to_pylist()
+    assert tokens["text_tokens"].to_pylist() == tokenizer.encode(["the sun"] * 5).to_pylist()
+
+
+def test_the_reader_gives_back_what_was_written(shop: Path) -> None:
+    preprocess(shop)
+    corpus = Corpus(shop / "workspace" / "corpus", relevant_at=0.5)
+    timelines, impressions = corpus.timelines, corpus.impressions
+    assert timelines.offsets.tolist() == [0, 10, 20, 30, 40]
+    assert timelines.time.min() == 1000 * 1_000_000 > NO_TIME
+    assert set(timelines.intensity.tolist()) == {0.25, 1.0}
+    assert (timelines.split[timelines.offsets[:-1]] == 0).all()
+    for n in range(len(impressions.user)):
+        start, end = impressions.history_start[n], impressions.history_end[n]
+        assert (timelines.user[start:end] == impressions.user[n]).all()
+        assert (timelines.time[start:end] < impressions.time[n]).all()
+        assert impressions.offsets[n + 1] - impressions.offsets[n] == 1
+    assert corpus.relevant(impressions.label).tolist() == (impressions.label == 1).tolist()
+
+
+def test_quality_counts_every_rule_and_says_so_on_screen(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "interestrec"):
+        preprocess(shop)
+    quality = json.loads((shop / "workspace" / "corpus" / "quality.json").read_text())
+    rules = {rule["rule"]: rule for rule in quality["rules"]}
+    assert (rules["repeated events"]["rows_in"], rules["repeated events"]["rows_out"]) == (42, 41)
+    assert rules["unresolved events"]["examples"] == ["u1 nowhere"]
+    assert quality["counts"]["events"] == {"train": 28, "valid": 4, "test": 8}
+    assert quality["counts"]["items_without_text"] == 0
+    assert "repeated events: 1 of 42 left out" in caplog.text
+    assert "unresolved events: 1 of 41 left out" in caplog.text
+    assert "bad rows" not in caplog.text
+
+
+def test_equal_input_is_equal_bytes_wherever_it_lies(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with (shop / "events.csv").open("a") as file:
+        file.write("u1,i1,yesterday,view\n")
+    first = preprocess(shop, "data.max_bad_rows=1")
+    moved = tmp_path_factory.mktemp("elsewhere")
+    for name in ("events.csv", "items.csv"):
+        shutil.copy(shop / name, moved / name)
+    second = preprocess(shop, "data.max_bad_rows=1", f"data.root={moved}", f"workspace={moved}/workspace")
+    assert second.built
+    assert content(second.artifact.path) == content(first.artifact.path)
+    assert not preprocess(shop, "data.max_bad_rows=1").built
+
+
+def test_splitting_a_file_in_two_changes_no_table(shop: Path) -> None:
+    first = preprocess(shop)
+    header, *rows = (shop / "events.csv").read_text().splitlines()
+    for name, part in {"one.csv": rows[:17], "two.csv": rows[17:]}.items():
+        (shop / name).write_text("\n".join([header, *part]) + "\n")
+    second = preprocess(shop, "data.events.files=[one.csv, two.csv]")
+    assert second.built
+    one, other = content(first.artifact.path), content(second.artifact.path)
+    assert {n: d for n, d in one.items() if n.endswith(".parquet")} == {
+        n: d for n, d in other.items() if n.endswith(".parquet")
+    }
+
+
+def test_changed_data_is_another_version_and_the_first_stays(shop: Path) -> None:
+    first = preprocess(shop)
+    with (shop / "events.csv").open("a") as file:
+        file.write("u1,i1,1003,buy\n")
+    second = preprocess(shop)
+    assert second.artifact.path != first.artifact.path
+    assert first.artifact.path.is_dir()
+    assert (shop / "workspace" / "corpus").resolve() == second.artifact.path
+
+
+@pytest.mark.parametrize(
+    ("change", "overrides", "kind", "status", "message"),
+    [
+        (None, ["data.events.files=[absent.csv]"], InputMissingError, 66, r"absent\.csv: no such file"),
+        (None, ["data.events.columns.user=usr"], DataError, 65, r"events\.csv: has no column 'usr'"),
+        ("u1,i1,1\n", [], DataError, 65, r"events\.csv:44: expected 4 columns, found 3"),
+        ("u1,i1,then,view\n", [], DataError, 65, r"events\.csv:44: the time 'then'"),
+        ("u1,i1,,view\n", [], DataError, 65, r"events\.csv:44: no time.*use user_random"),
+        ("u1,i1,2000,like\n", [], ConfigError, 78, "event type 'like' of the log has no weight"),
+        (None, ["data.relevant_at=1", "preprocess.intensity.weights={view: 0.2, buy: 0.9}"], DataError, 65, "positive"),
+        (None, ["preprocess.split={method: user_time, valid: 0.01}"], DataError, 65, "the valid split is empty"),
+        (None, ["encoders.text.source=interestrec"], InputMissingError, 66, "no tokenizer here"),
+    ],
+)
+def test_faults(
+    shop: Path, change: str | None, overrides: list[str], kind: type[InterestrecError], status: int, message: str
+) -> None:
+    before = content(preprocess(shop).artifact.path)
+    if change:
+        with (shop / "events.csv").open("a") as file:
+            file.write(change)
+    linked = (shop / "workspace" / "corpus").resolve()
+    with pytest.raises(kind, match=message) as error:
+        preprocess(shop, *overrides)
+    assert error.value.exit_status == status
+    assert "\n" not in str(error.value)
+    assert (shop / "workspace" / "corpus").resolve() == linked
+    assert content(linked) == before
+    assert [p.name for p in linked.parent.iterdir()] == [linked.name]
+
+
+def test_items_without_text_are_flagged_up_to_a_limit(shop: Path) -> None:
+    text = (shop / "items.csv").read_text()
+    (shop / "items.csv").write_text(text.replace("dog,the sun", "<br>,"))
+    with pytest.raises(DataError, match=r"1 of 5 items have no text, more than data\.max_items_without_text \(0\.05\)"):
+        preprocess(shop)
+    preprocess(shop, "data.max_items_without_text=0.2")
+    items = pq.read_table(shop / "workspace" / "corpus" / "items.parquet")
+    assert items["has_text"].to_pylist() == [True, True, False, True, True]
+    quality = json.loads((shop / "workspace" / "corpus" / "quality.json").read_text())
+    assert quality["counts"]["items_without_text"] == 1
+
+
+def known_rows(corpus: Path) -> list[tuple]:
+    """Train and valid events by string ids."""
+    item = pq.read_table(corpus / "items.parquet")["item_id"].to_pylist()
+    user = pq.read_table(corpus / "users.parquet")["user_id"].to_pylist()
+    rows = pq.read_table(corpus / "timelines.parquet").to_pylist()
+    return [
+        (user[r["user"]], item[r["item"]], r["time"], r["event"], r["intensity"], r["split"], r["position"])
+        for r in rows
+        if r["split"] != "test"
+    ]
+
+
+def test_no_peeking(shop: Path) -> None:
+    """Other users and items in the last fifth by time leave all that comes before as it is."""
+    preprocess(shop)
+    corpus = shop / "workspace" / "corpus"
+    before, items = known_rows(corpus), pq.read_table(corpus / "items.parquet")
+    header, *rows = (shop / "events.csv").read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    late = [n for n, row in enumerate(cells) if int(row[2]) >= 1032]
+    assert len(late) == 8
+    users, shown = [cells[n][0] for n in late[::-1]], [cells[n][1] for n in [*late[3:], *late[:3]]]
+    for n, user, item in zip(late, users, shown, strict=True):
+        cells[n][:2] = [user, item]
+    (shop / "events.csv").write_text("\n".join([header, *(",".join(row) for row in cells)]) + "\n")
+    assert preprocess(shop).built
+    assert known_rows(corpus) == before
+    assert pq.read_table(corpus / "items.parquet").equals(items)
+
+
+def test_parquet_and_csv_give_the_same_corpus(shop: Path) -> None:
+    first = preprocess(shop)
+    header, *rows = (line.split(",") for line in (shop / "events.csv").read_text().splitlines())
+    table = pa.table(dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)))
+    table = table.set_column(2, "time", table["time"].cast(pa.int64()))
+    pq.write_table(table, shop / "events.parquet")
+    second = preprocess(shop, "data.events.files=[events.parquet]")
+    for name in ("items", "users", "timelines", "impressions", "candidates"):
+        paths = [result.artifact.path / f"{name}.parquet" for result in (first, second)]
+        assert files.sha256_of(paths[0]) == files.sha256_of(paths[1]), name
