@@ -37,6 +37,15 @@ def test_counts() -> None:
     assert rule(log, "unresolved events")["rows_out"] == 30
 
 
+def test_tables_are_equal_whatever_the_threads() -> None:
+    rows = [(f"u{n % 50}", f"i{n % 37}", n % 97) for n in range(2000)]
+    first, log = build(event_log(rows), plan()), event_log(rows)
+    log.db.execute("SET threads = 1")
+    second = build(log, plan())
+    for name in ("items", "users", "timelines", "impressions", "candidates"):
+        assert getattr(first, name).equals(getattr(second, name)), name
+
+
 def test_duplicates_may_be_kept() -> None:
     assert build(event_log([*EVENTS, EVENTS[0]]), plan(drop_duplicates=False)).timelines.num_rows == 31
 

@@ -124,6 +124,7 @@ def test_items_of_the_event_rows_point_to_their_events(tmp_path: Path) -> None:
     log = run(tmp_path, "u,a,1,red,,\nu,b,bad,blue,,\nu,c,3,green,,\n", mapping(), 1, about)
     rows = log.sql("SELECT i.item_id, title, e.row FROM items i JOIN events e ON i.event_ord = e.ord ORDER BY i.ord")
     assert rows == [("a", "red", 2), ("c", "green", 4)]
+    assert log.rows("items") == 2  # a bad row describes nothing
 
 
 def test_several_files_are_one_log(tmp_path: Path) -> None:
