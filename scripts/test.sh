@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Install the test extra into .venv, then lint, type checks and tests.
+# Install the test extra into .venv and the encoder that some tests compare with; then lint, type checks and tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
 [ -x .venv/bin/python ] || "${PYTHON:-python3}" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/bin/interestrec fetch minilm-l6
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
