@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,10 @@ from interestrec.core.errors import ArtifactError, DataError, InputMissingError
 from interestrec.core.settings import Settings
 from interestrec.corpus.store import Corpus
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
+
+if TYPE_CHECKING:
+    from interestrec.encoding.inputs import TextInputs
+    from interestrec.training.adaptation import Schedule
 
 ADAPTATION = "adaptation.json"
 CONFIG = "config.json"
@@ -82,7 +86,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings) -> None:
     files.write_json(directory / ADAPTATION, report)
 
 
-def _texts(corpus: Corpus, tokenizer: Tokenizer, settings: Settings, longest: int) -> tuple[Any, Any]:
+def _texts(corpus: Corpus, tokenizer: Tokenizer, settings: Settings, longest: int) -> "tuple[TextInputs, TextInputs]":
     """Distinct texts of items seen in train, some held out by a seeded draw; items of valid and test stay unread."""
     from interestrec.encoding.inputs import text_inputs
 
@@ -110,7 +114,7 @@ def _seen_in_train(corpus: Corpus) -> np.ndarray:
     return seen
 
 
-def _schedule(settings: Settings) -> Any:
+def _schedule(settings: Settings) -> "Schedule":
     from interestrec.training.adaptation import Schedule
 
     chosen = settings.pretrain_adapt
