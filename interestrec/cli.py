@@ -161,7 +161,7 @@ def run(
 
 @app.command(epilog="Example: interestrec init news --to news.yaml")
 def init(
-    template: Annotated[str, typer.Argument(help="news, shop, quickstart, …; a wrong name lists them all")],
+    template: Annotated[str, typer.Argument(help="news, shop, video or quickstart")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
     as_json: Json = False,
 ) -> None:

@@ -86,7 +86,7 @@ def test_config_show_round_trips(tmp_path: Path) -> None:
     assert interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout == shown.stdout
 
 
-@pytest.mark.parametrize("template", ["news", "shop", "quickstart"])
+@pytest.mark.parametrize("template", ["news", "shop", "video", "quickstart"])
 def test_init_writes_a_configuration_that_loads(tmp_path: Path, template: str) -> None:
     assert interestrec("init", template, cwd=tmp_path).returncode == 0
     assert interestrec("config", "show", cwd=tmp_path).returncode == 0
