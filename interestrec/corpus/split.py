@@ -4,8 +4,6 @@ from interestrec.core.errors import DataError
 from interestrec.core.raw_log import Log
 from interestrec.core.schemas import SPLITS
 
-METHODS = ("given", "global_time", "user_time", "user_random")
-
 
 def split(log: Log, method: str, valid: float, test: float, valid_from: str | None, seed: int) -> None:
     """Fill the `split` column of `events`, and of `impressions` where the log has them.
