@@ -17,10 +17,10 @@ class HiddenStates:
     offsets: np.ndarray  # int64 [texts + 1]
     values: np.ndarray  # float32 [tokens, hidden]
 
-    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden states float32 [rows, longest, hidden] and mask float32 [rows, longest] of the given texts."""
+    def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden states float32 [rows, length, hidden] and mask float32 [rows, length] of the given texts."""
         lengths = np.diff(self.offsets)[rows]
-        position = np.arange(lengths.max())
+        position = np.arange(length)
         inside = position < lengths[:, None]
         source = np.where(inside, self.offsets[:-1][rows][:, None] + position, 0)
         mask = inside.astype(np.float32)
@@ -65,8 +65,9 @@ def encode_upper(bert: Bert, hidden: HiddenStates, layers: int) -> np.ndarray:
     def forward(states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         return mean_pool(bert.upper(states, mask, layers), mask)
 
-    for rows, _ in batches(np.diff(hidden.offsets)):
-        vectors[rows] = forward(*hidden.padded(rows)).numpy()
+    # The length is the bucket's, not the longest text's: a text added at the end must not move a bit of those before.
+    for rows, length in batches(np.diff(hidden.offsets)):
+        vectors[rows] = forward(*hidden.padded(rows, length)).numpy()
     return vectors
 
 

@@ -58,7 +58,8 @@ class LearningTexts:
 
     def inputs(self, items: np.ndarray) -> tuple[np.ndarray, ...]:
         """See Texts."""
-        return self.hidden.padded(self.text_of_item[items])
+        rows = self.text_of_item[items]
+        return self.hidden.padded(rows, int(np.diff(self.hidden.offsets)[rows].max()))
 
     def vectors(self, *inputs: tf.Tensor, training: bool) -> tf.Tensor:
         """See Texts."""

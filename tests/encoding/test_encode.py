@@ -45,3 +45,11 @@ def test_lower_and_upper_layers_make_the_whole(tiny_encoder: Path) -> None:
     for layers in (0, 1, 2):
         hidden = encode_lower(bert, texts, layers)
         np.testing.assert_allclose(encode_upper(bert, hidden, layers), whole, atol=1e-5)
+
+
+def test_longer_texts_added_at_the_end_change_no_bit_of_the_upper_layers(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    short, longer = [[2, *range(10, 18), 3]] * 20, [[2, *range(20, 34), 3]] * 5  # 10 and 16 tokens: one bucket
+    before = encode_upper(bert, encode_lower(bert, inputs(short), 1), 1)
+    after = encode_upper(bert, encode_lower(bert, inputs(short + longer), 1), 1)
+    np.testing.assert_array_equal(after[:20], before)
