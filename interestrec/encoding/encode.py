@@ -61,7 +61,7 @@ def encode_upper(bert: Bert, hidden: HiddenStates, layers: int) -> np.ndarray:
     """Mean-pooled vectors from the output of the first `layers` layers: float32 [texts, hidden]."""
     vectors = np.zeros((len(hidden.offsets) - 1, bert.config.hidden_size), np.float32)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec([None, None, bert.config.hidden_size]), tf.TensorSpec([None, None])])
     def forward(states: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         return mean_pool(bert.upper(states, mask, layers), mask)
 

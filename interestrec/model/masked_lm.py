@@ -6,9 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from interestrec.model.bert import Bert, layer_norm
+from interestrec.core.errors import ArtifactError
+from interestrec.model.bert import WEIGHTS, Bert, layer_norm
 
 _PREFIX = "cls.predictions"
+# Some checkpoints store the tied decoder once more. Training changes the word embeddings, not these copies: they are
+# never written back, and whoever loads the encoder ties the decoder anew.
+DECODER = f"{_PREFIX}.decoder."
 # ours -> Hugging Face; the kernel is transposed there
 _NAMES = {
     "kernel": f"{_PREFIX}.transform.dense.weight",
@@ -52,14 +56,21 @@ class MaskedLmHead(keras.layers.Layer):
         return tf.matmul(x, words, transpose_b=True) + self.bias
 
     def assign(self, tensors: dict[str, np.ndarray]) -> bool:
-        """Take the head's weights from a checkpoint that has all of them; tell whether it had."""
-        if not all(
-            name in tensors and tensors[name].ndim == len(getattr(self, ours).shape) for ours, name in _NAMES.items()
-        ):
+        """Take the head's weights from a checkpoint that has all of them; tell whether it had.
+
+        Raises:
+            ArtifactError: a tensor of the head has another shape than the encoder asks for.
+        """
+        if not all(name in tensors for name in _NAMES.values()):
             return False
         for ours, name in _NAMES.items():
-            value = tensors[name].T if ours == "kernel" else tensors[name]
-            getattr(self, ours).assign(value)
+            weight = getattr(self, ours)
+            if tensors[name].shape != tuple(weight.shape):
+                raise ArtifactError(
+                    f"{WEIGHTS}: tensor '{name}' has shape {tensors[name].shape}, config.json says "
+                    f"{tuple(weight.shape)}; fetch the encoder again"
+                )
+            weight.assign(tensors[name].T if ours == "kernel" else tensors[name])
         return True
 
     def export(self) -> dict[str, np.ndarray]:

@@ -53,7 +53,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings) -> None:
     # TensorFlow only when there is something to build.
     from interestrec.model.bert import Bert, read_config
     from interestrec.model.checkpoint import assign, export, read_tensors
-    from interestrec.model.masked_lm import MaskedLmHead
+    from interestrec.model.masked_lm import DECODER, MaskedLmHead
     from interestrec.training import device
     from interestrec.training.adaptation import adapt
 
@@ -71,7 +71,8 @@ def _build(directory: Path, corpus: Corpus, settings: Settings) -> None:
         tokenizer = load_tokenizer(source)
         train, held_out = _texts(corpus, tokenizer, settings, config.max_position_embeddings)
         adapted = adapt(bert, head, train, held_out, tokenizer, _schedule(settings))
-        tensors = {**tensors, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
+        kept = {name: value for name, value in tensors.items() if not name.startswith(DECODER)}
+        tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
         report.update(
             texts=len(train),
             held_out_texts=len(held_out),

@@ -17,6 +17,8 @@ from interestrec.training.schedule import adamw
 
 _STEP = 8  # batch lengths are multiples of it
 _MOST_HELD_OUT = 512
+# ids, mask, labels; a step is compiled once, whatever shapes its batches have
+_BATCH = [tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32, tf.int32)]
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ def adapt(
     optimizer = adamw(variables, plan.learning_rate, plan.steps, plan.weight_decay)
     fixed = _held_out_batches(held_out, tokenizer, plan)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=_BATCH)
     def update(ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = _loss(bert, head, ids, mask, labels, training=True)
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=_BATCH)
     def measure(ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return _loss(bert, head, ids, mask, labels, training=False)
 

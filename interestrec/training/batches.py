@@ -62,7 +62,8 @@ def build(
     """One batch with the `max_history` most recent events of each history.
 
     Every example has room for the sampler's negatives, but only those with `sampled` take them. A negative that is
-    in the example's history or is its own candidate is an accidental hit and is left out.
+    anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
+    hit and is left out.
     """
     history, intensity = histories(examples.start, examples.end, timelines, max_history)
     shown = np.diff(examples.offsets)
@@ -75,8 +76,7 @@ def build(
     present = inside
     if examples.sampled.any():
         negatives = sampler.draw(len(examples), rng)
-        taken = np.concatenate([np.where(intensity > 0, history, -1), np.where(inside, candidates, -1)], axis=1)
-        hit = (negatives[:, :, None] == taken[:, None, :]).any(axis=2)
+        hit = _taken(negatives, examples, timelines)
         candidates = np.concatenate([candidates, negatives], axis=1)
         labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
         present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
@@ -92,6 +92,17 @@ def build(
         present=present,
         known=known,
     )
+
+
+def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
+    """bool [examples, count]: the item is in the example's whole history or among its candidates."""
+    example = np.arange(len(examples))
+    lengths = examples.end - examples.start
+    rows = np.repeat(examples.end - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
+    items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
+    owner = np.concatenate([np.repeat(example, lengths), np.repeat(example, np.diff(examples.offsets))])
+    span = max(int(items.max()), int(negatives.max())) + 1
+    return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 
 def histories(

@@ -54,6 +54,18 @@ def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:
     )
 
 
+def told_apart(examples: Examples) -> Examples:
+    """The examples that show both classes, where there are any; else all.
+
+    A mean AUC over what was shown and ignored and over events against sampled negatives would be a mean of two
+    tasks, and the second, far easier, would choose the weights.
+    """
+    owner = np.repeat(np.arange(len(examples)), np.diff(examples.offsets))
+    positives = np.bincount(owner, examples.label > 0, minlength=len(examples))
+    both = (positives > 0) & (positives < np.diff(examples.offsets))
+    return examples.select(np.flatnonzero(both)) if both.any() else examples
+
+
 def of_histories(impressions: Impressions, timelines: Timelines, chosen: np.ndarray) -> Examples:
     """Next-event examples within the histories of the chosen impressions: every event after the first of each
     history is a candidate whose history is what came before it.

@@ -76,7 +76,7 @@ def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, plan: Plan) -> Trai
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
     sampler = Sampler.of(made.popularity(corpus), plan.negatives)
     _start_bias(model, scores, draw(train, corpus.timelines, sampler, plan.max_history, plan.seed))
-    held_out = draw(select, corpus.timelines, sampler, plan.max_history, plan.seed)
+    held_out = draw(made.told_apart(select), corpus.timelines, sampler, plan.max_history, plan.seed)
     outcome = fit(
         model,
         texts,

@@ -15,6 +15,12 @@ from interestrec.training.batches import Batch
 from interestrec.training.schedule import adamw
 from interestrec.training.texts import Texts
 
+# Category codes, then a Batch without `distinct`. A step is compiled once a phase, whatever shapes its batches have.
+_BATCH = tuple(
+    tf.TensorSpec([None, None], kind)
+    for kind in (tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool)
+)
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -126,7 +132,7 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
     optimizers = [adamw(variables, rate, steps, rates.weight_decay) for variables, rate in groups]
     apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=(texts.signature, *_BATCH))
     def update(inputs: tuple, categories, history, intensity, candidates, labels, present, known):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
             vectors = texts.vectors(*inputs, training=True)

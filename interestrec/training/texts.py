@@ -16,6 +16,10 @@ class Texts(Protocol):
     def variables(self) -> list[tf.Variable]:
         """Weights that the training loop updates."""
 
+    @property
+    def signature(self) -> tuple[tf.TensorSpec, ...]:
+        """Shapes and types of what `inputs` gives."""
+
     def inputs(self, items: np.ndarray) -> tuple[np.ndarray, ...]:
         """Arrays that `vectors` needs for the given items, int32 [items]."""
 
@@ -32,6 +36,7 @@ class FrozenTexts:
     def __init__(self, table: np.ndarray) -> None:
         self.table = table
         self.variables: list[tf.Variable] = []
+        self.signature = (tf.TensorSpec([None, table.shape[1]], tf.float32),)
 
     def inputs(self, items: np.ndarray) -> tuple[np.ndarray, ...]:
         """See Texts."""
@@ -55,6 +60,8 @@ class LearningTexts:
         self.hidden = hidden
         self.text_of_item = text_of_item
         self.variables = [v for block in bert.blocks[layers:] for v in block.trainable_variables]
+        width = bert.config.hidden_size
+        self.signature = (tf.TensorSpec([None, None, width], tf.float32), tf.TensorSpec([None, None], tf.float32))
 
     def inputs(self, items: np.ndarray) -> tuple[np.ndarray, ...]:
         """See Texts."""

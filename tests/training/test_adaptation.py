@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interestrec.core.errors import NumericError
+from interestrec.core.errors import ArtifactError, NumericError
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.checkpoint import export, load_bert
 from interestrec.model.masked_lm import MaskedLmHead
@@ -53,3 +53,12 @@ def test_a_head_is_taken_from_a_checkpoint_that_has_one(tiny_encoder: Path) -> N
     for name, value in other.export().items():
         np.testing.assert_array_equal(value, exported[name])
     assert not other.assign({})
+
+
+@pytest.mark.parametrize("name", ["cls.predictions.bias", "cls.predictions.transform.dense.weight"])
+def test_a_misshapen_head_is_named(tiny_encoder: Path, name: str) -> None:
+    head = MaskedLmHead(load_bert(tiny_encoder))
+    exported = head.export()
+    exported[name] = exported[name][:3]
+    with pytest.raises(ArtifactError, match=name):
+        head.assign(exported)

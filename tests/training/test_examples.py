@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.corpus.store import NO_TIME, Impressions, Timelines
-from interestrec.training.examples import of_histories, of_impressions
+from interestrec.training.examples import of_histories, of_impressions, told_apart
 
 TIMELINES = Timelines(
     offsets=np.array([0, 6]),
@@ -58,6 +58,14 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
     assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(0, 1), (0, 3), (4, 5)]
     np.testing.assert_array_equal(found.item, [1, 3, 5])
     assert found.sampled.all()
+
+
+def test_early_stopping_looks_at_what_shows_both_classes_where_anything_does() -> None:
+    shown = impressions([(0, 1)] * 4, [[1.0, 0.0], [0.5], [0.0], [0.0, 0.25, 1.0]])
+    mixed = told_apart(of_impressions(shown, np.array([True, True, True, True])))
+    np.testing.assert_array_equal(np.diff(mixed.offsets), [2, 3])
+    events = of_impressions(shown, np.array([False, True, True, False]))
+    np.testing.assert_array_equal(told_apart(events).item, events.item)
 
 
 def test_no_impressions_no_examples() -> None:

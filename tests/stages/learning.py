@@ -1,0 +1,33 @@
+"""A workspace of generated news with the tiny encoder, for the stages that learn."""
+
+from pathlib import Path
+from typing import Any
+
+from interestrec.core.context import Context
+from interestrec.core.settings import Settings
+from interestrec.stages import preprocess
+from tests import generated
+
+
+def workspace(root: Path, encoder: Path, **settings: Any) -> Context:
+    """A corpus of generated news in `root/work`, and the settings to learn from it."""
+    generated.write_mind(root / "raw")
+    values: dict[str, Any] = {
+        "workspace": str(root / "work"),
+        "data": {
+            "format": "mind",
+            "root": str(root / "raw"),
+            "news": ["news.tsv"],
+            "train": ["train.tsv"],
+            "valid": ["valid.tsv"],
+            "test": ["test.tsv"],
+        },
+        "preprocess": {"split": {"method": "given"}},
+        "encoders": {"text": {"source": str(encoder)}},
+        "pretrain_adapt": {"steps": 3, "batch_size": 8, "held_out": 0.2},
+        "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": 2},
+        **settings,
+    }
+    context = Context(Settings.model_validate(values))
+    preprocess.run(context)
+    return context

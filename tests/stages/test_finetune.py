@@ -1,0 +1,56 @@
+"""The model artifact: what is in it, what it depends on, what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core import files
+from interestrec.core.context import Context, Result
+from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.model.two_tower import load_two_tower
+from interestrec.stages import finetune, preprocess, pretrain_adapt
+from tests.stages.learning import workspace
+
+
+def trained(root: Path, encoder: Path, **chosen: object) -> tuple[Context, Result]:
+    context = workspace(root, encoder, finetune={"hidden": [8], "negatives": 2, **chosen})
+    pretrain_adapt.run(context)
+    return context, finetune.run(context)
+
+
+def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> None:
+    context, result = trained(tmp_path, tiny_encoder, epochs=2, history_epochs=1)
+    path = result.artifact.path
+    vectors = files.read_safetensors(path / finetune.VECTORS)
+    items = pq.read_table(context.settings.workspace / "corpus" / "items.parquet").num_rows
+    assert vectors["item"].shape == vectors["frozen"].shape == (items, 16)
+    np.testing.assert_allclose(np.linalg.norm(vectors["item"], axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(load_two_tower(path).item_vectors(vectors["frozen"]), vectors["item"], atol=1e-6)
+    log = pq.read_table(path / finetune.LOG).to_pandas()
+    valid = log[log["name"] == "valid_auc"]
+    assert valid["epoch"].tolist() == [0, 1, 2, 3]
+    assert result.summary["valid_auc"] == valid["value"].max()
+    assert set(files.read_json(path / finetune.CALIBRATION)) == {"scale", "shift"}
+    assert not finetune.run(context).built
+
+
+def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny_encoder: Path) -> None:
+    _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=0, trainable_layers=1)
+    stored = {n for n in files.read_safetensors(result.artifact.path / "weights.safetensors") if "encoder" in n}
+    assert stored
+    assert all(name.startswith("encoder.encoder.layer.1.") for name in stored)
+
+
+def test_more_layers_than_there_are_is_a_mistake_in_the_configuration(tmp_path: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(ConfigError, match="the encoder has 2 layers"):
+        trained(tmp_path, tiny_encoder, trainable_layers=3)
+
+
+def test_an_encoder_adapted_to_another_corpus_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
+    context, _ = trained(tmp_path, tiny_encoder, epochs=0, history_epochs=0)
+    (tmp_path / "raw" / "valid.tsv").write_text((tmp_path / "raw" / "test.tsv").read_text())
+    preprocess.run(context)
+    with pytest.raises(ArtifactError, match="corpus"):
+        finetune.run(context)
