@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,13 +87,33 @@ def write_parquet(path: Path, table: "pa.Table", schema: "pa.Schema") -> None:
 
 def write_parquet_batches(path: Path, tables: "Iterable[pa.Table]", schema: "pa.Schema") -> None:
     """Stream tables of one schema into a single Parquet file; memory is bounded by the largest table."""
+    with parquet_writer(path, schema) as write:
+        for table in tables:
+            write(table)
+
+
+@contextmanager
+def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Table], None]]":
+    """A function that appends a table of the schema to a Parquet file; flushed to disk at the end."""
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
-            for table in tables:
-                writer.write_table(table, row_group_size=_ROW_GROUP)
+            yield lambda table: writer.write_table(table, row_group_size=_ROW_GROUP)
         sync(path)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+
+
+def stream_parquet(path: Path, columns: list[str]) -> "Iterator[pa.Table]":
+    """Some columns of a Parquet file written a moment ago, in tables of at most a row group."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as source:
+            for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns):
+                yield pa.Table.from_batches([batch])
     except OSError as error:
         raise from_os_error(error, path) from error
 

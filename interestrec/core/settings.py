@@ -30,6 +30,11 @@ class DataSettings(Section):
     max_bad_rows: CountOrZero = 0  # malformed rows tolerated (counted in quality.json) before it is an error
     max_items_without_text: Fraction = 0.05  # share of items
 
+    @property
+    def names(self) -> list[str]:
+        """Names and patterns of all raw files, relative to `root`."""
+        raise NotImplementedError
+
 
 class MindData(DataSettings):
     """MIND layout: `news.tsv` files and `behaviors.tsv` files a split."""
@@ -39,6 +44,11 @@ class MindData(DataSettings):
     train: list[str] = Field(min_length=1)
     valid: list[str] = []
     test: list[str] = []
+
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        return [*self.news, *self.train, *self.valid, *self.test]
 
 
 class Condition(Section):
@@ -60,7 +70,10 @@ class Condition(Section):
 
 
 class Table(Section):
-    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too."""
+    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too.
+
+    Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
+    """
 
     files: list[str] = Field(min_length=1)
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # where the suffix does not tell
@@ -68,11 +81,18 @@ class Table(Section):
 
 
 class EventColumns(Section):
-    user: str
+    user: str | None = None
+    session: str | None = None  # stands for the user where that is empty or has no column
     item: str
     time: str | None = None
     event: str | None = None  # column with the event type; without it every row is an `event`
     value: str | None = None  # rating, hours, seconds …
+
+    @model_validator(mode="after")
+    def _somebody(self) -> "EventColumns":
+        if self.user is None and self.session is None:
+            raise ValueError("give user, session or both")
+        return self
 
 
 class EventTable(Table):
@@ -87,8 +107,15 @@ class ItemColumns(Section):
     title: list[str] = []  # columns joined by a space, empty ones left out
     text: list[str] = []
     category: str | None = None
+    category_separator: str | None = None  # what parts the levels of a category, where it is not `/`
     price: str | None = None
     published: str | None = None
+
+    @model_validator(mode="after")
+    def _words(self) -> "ItemColumns":
+        if not self.title and not self.text:
+            raise ValueError("name title or text; an item without words cannot be encoded")
+        return self
 
 
 class ItemTable(Table):
@@ -102,6 +129,11 @@ class EventsData(DataSettings):
     events: EventTable
     items: ItemTable
 
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        return [*self.events.files, *self.items.files]
+
 
 class RecboleData(DataSettings):
     """RecBole atomic files: `.inter` and `.item`."""
@@ -114,6 +146,11 @@ class RecboleData(DataSettings):
     title: list[str] = Field(min_length=1)  # fields of `.item`, joined by a space
     text: list[str] = []
     category: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        return [self.inter, self.item]
 
 
 DATA_FORMATS: dict[str, type[DataSettings]] = {"mind": MindData, "events": EventsData, "recbole": RecboleData}
@@ -148,28 +185,82 @@ class SplitSettings(Section):
 
 
 class ValueMap(Section):
-    """`linear`: `low` becomes 0 and `high` becomes 1; a value outside is a bad row."""
+    """How a measured value (stars, seconds, hours) grades an event: a map to [0, 1], fitted on train.
 
-    map: Literal["linear"] = "linear"
-    low: float
-    high: float
+    `linear`: `low` becomes 0 and `high` becomes 1, a value outside is a bad row. `log`: log(1 + v) / log(1 + high),
+    1 above; without `high` the 99 % quantile of train. `quantile`: the share of train values below. `threshold`: the
+    share of `thresholds` that the value reaches.
+    """
+
+    map: Literal["linear", "log", "quantile", "threshold"]
+    low: float | None = None
+    high: float | None = None
+    thresholds: list[float] = []
+    per_words: bool = False  # the value is divided by hundreds of words of the item first: seconds of reading
+    missing: Fraction | None = None  # what a missing value becomes; None = it is a bad row
 
     @model_validator(mode="after")
-    def _ordered(self) -> "ValueMap":
-        if self.low >= self.high:
-            raise ValueError("low must be below high")
+    def _complete(self) -> "ValueMap":
+        if self.map == "linear" and (self.low is None or self.high is None or self.low >= self.high):
+            raise ValueError("linear needs low and high, low below high")
+        if self.map != "linear" and self.low is not None:
+            raise ValueError(f"low belongs to linear, not to {self.map}")
+        if self.map in ("quantile", "threshold") and self.high is not None:
+            raise ValueError(f"high belongs to linear and log, not to {self.map}")
+        if self.map == "log" and self.high is not None and self.high <= 0:
+            raise ValueError("high must be above 0")
+        if (self.map == "threshold") != bool(self.thresholds):
+            raise ValueError("thresholds belong to map: threshold, which needs at least one")
+        if sorted(set(self.thresholds)) != self.thresholds:
+            raise ValueError("thresholds must rise")
         return self
 
 
 class IntensitySettings(Section):
-    """Intensity of an event = weight of its type × mapped value."""
+    """Intensity of an event = weight of its type × mapped value × decay, then events of a pair are combined."""
 
     weights: dict[str, Fraction] = {}  # event type -> weight; all 1 when empty, else every type must be listed
-    value: ValueMap | None = None
+    values: dict[str, ValueMap] = {}  # event type -> map of its value; without one the value does not count
+    # event type -> `zero`: not interested, intensity 0; `withdraw`: takes back the latest earlier event of the pair
+    negative: dict[str, Literal["zero", "withdraw"]] = {}
+    combine: Literal["none", "max", "sum", "last", "noisy_or"] = "none"  # events of one user and item in one split
+    half_life_days: Positive | None = None  # train events fade with their age at the end of train
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "IntensitySettings":
+        for kind in self.negative:
+            if kind in self.weights or kind in self.values:
+                raise ValueError(f"{kind} is negative: it takes neither a weight nor a map")
+        return self
+
+
+class RobotSettings(Section):
+    """Users that no person is, told by their train events."""
+
+    a_minute: Count | None = None  # most events within one minute
+    spread: Positive | None = None  # volume above Q3 + spread × (Q3 - Q1) of log(1 + events)
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "RobotSettings":
+        if self.a_minute is None and self.spread is None:
+            raise ValueError("give a_minute, spread or both")
+        return self
+
+
+class KCoreSettings(Section):
+    """Fewest train events of a user and of an item; repeated until nothing more goes."""
+
+    users: Count = 1
+    items: Count = 1
 
 
 class PreprocessSettings(Section):
     duplicates: Literal["drop", "keep"] = "drop"  # events equal in user, item, time, type and value
+    near_duplicate_items: Literal["keep", "merge"] = "keep"  # items whose title and text have the same words
+    burst_seconds: Positive | None = None  # double clicks: same user, item and type less than this apart
+    robots: RobotSettings | None = None
+    k_core: KCoreSettings | None = None
+    boilerplate: OpenFraction | None = None  # sentences in more than this share of the texts are taken out
     split: SplitSettings = SplitSettings()
     intensity: IntensitySettings = IntensitySettings()
 
@@ -251,6 +342,7 @@ class RuntimeSettings(Section):
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     threads: Count | None = None  # None = all cores
+    memory: Positive = 2.0  # GiB that the database of preprocess takes before it spills to disk
 
 
 class Settings(Section):
@@ -272,7 +364,7 @@ class Settings(Section):
         for position, field in enumerate(self.items.fields):
             if field.encoder not in self.encoders:
                 raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders")
-        if self.preprocess.intensity.value is not None and self.data.relevant_at is None:
+        if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be given where values are mapped to intensities")
         return self
 

@@ -1,12 +1,20 @@
-"""Numbers for items and users, timelines, impressions and candidates, from a cleaned and split log."""
+"""Numbers for items and users, timelines, impressions and candidates, from a cleaned, split and graded log.
 
+Tables are streamed: SQL orders the rows, arrays of whole users are worked on, and what is written is let go.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from interestrec.core import schemas
 from interestrec.core.raw_log import Log
+from interestrec.corpus.histories import by_user, positions, requests_of
 
-_RANK = "CASE split WHEN 'train' THEN 0 WHEN 'valid' THEN 1 ELSE 2 END"
 _ATTRIBUTES = ("title", "text", "category", "price", "published")
+_ROWS = 1 << 18  # of a streamed table
 
 
 def number(log: Log) -> None:
@@ -16,54 +24,65 @@ def number(log: Log) -> None:
     that is described by event rows, each attribute is the most frequent value of the earliest split
     that has one, ties to the smallest; rows of test describe only items that are in no other split.
     """
+    known_impressions = "(SELECT * FROM impressions WHERE split <> 'test')"
+    for table, splits in {"train_items": "split = 'train'", "known_items": "split <> 'test'"}.items():
+        requests = f"(SELECT * FROM impressions WHERE {splits})"
+        log.db.execute(
+            f"CREATE TEMP TABLE {table} AS SELECT DISTINCT item FROM (SELECT item FROM events WHERE {splits} UNION ALL "
+            f"SELECT unnest(items) FROM segments SEMI JOIN {requests} USING (segment) UNION ALL "
+            f"SELECT unnest(shown) FROM {requests})"
+        )
     log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE known_items AS SELECT DISTINCT item_id FROM ("
-        "SELECT item_id FROM events WHERE split <> 'test' UNION ALL "
-        "SELECT unnest(history) FROM impressions WHERE split <> 'test' UNION ALL "
-        "SELECT unnest(shown) FROM impressions WHERE split <> 'test');"
-        "CREATE OR REPLACE TEMP TABLE known_users AS SELECT DISTINCT user_id FROM ("
-        "SELECT user_id FROM events WHERE split <> 'test' UNION ALL "
-        "SELECT user_id FROM impressions WHERE split <> 'test')"
+        'CREATE TEMP TABLE known_users AS SELECT DISTINCT "user" FROM ('
+        "SELECT \"user\" FROM events WHERE split <> 'test' UNION ALL "
+        f'SELECT "user" FROM {known_impressions} JOIN user_codes USING (user_id))'
     )
     _one_description_each(log)
     log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE item_numbers AS SELECT item_id, CAST(row_number() OVER (ORDER BY "
-        "item_id NOT IN (FROM known_items), item_id) - 1 AS INTEGER) AS item FROM described;"
-        "CREATE OR REPLACE TEMP TABLE user_numbers AS SELECT user_id, CAST(row_number() OVER (ORDER BY "
-        'user_id NOT IN (FROM known_users), user_id) - 1 AS INTEGER) AS "user" FROM ('
-        "SELECT DISTINCT user_id FROM (SELECT user_id FROM events UNION ALL SELECT user_id FROM impressions))"
+        "CREATE TEMP TABLE item_numbers AS SELECT code, item_id, CAST(row_number() OVER (ORDER BY "
+        "code NOT IN (FROM known_items), item_id) - 1 AS INTEGER) AS item FROM described;"
+        "CREATE TEMP TABLE user_numbers AS SELECT code, user_id, CAST(row_number() OVER (ORDER BY "
+        'code NOT IN (FROM known_users), user_id) - 1 AS INTEGER) AS "user" FROM ('
+        'SELECT "user" AS code, user_id FROM user_codes WHERE "user" IN (SELECT "user" FROM events) '
+        "OR user_id IN (SELECT user_id FROM impressions))"
     )
 
 
 def _one_description_each(log: Log) -> None:
-    """Table `described`: one row an item."""
+    """Table `described`: one row an item code."""
+    rows = (
+        "SELECT c.item AS code, i.*, 0 AS rank FROM items i JOIN item_codes c USING (item_id) "
+        "WHERE i.event_ord IS NULL UNION ALL "
+        "SELECT c.item, i.*, enum_code(e.split) FROM items i JOIN item_codes c USING (item_id) "
+        "JOIN events e ON i.event_ord = e.ord"
+    )
     log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE sourced AS SELECT *, min(rank) OVER (PARTITION BY item_id) AS earliest FROM ("
-        f"SELECT i.*, CASE WHEN i.event_ord IS NULL THEN 0 ELSE {_RANK} END AS rank FROM items i "
-        "LEFT JOIN events e ON i.event_ord = e.ord WHERE i.event_ord IS NULL OR e.ord IS NOT NULL)"
+        f"CREATE TEMP TABLE sourced AS SELECT *, min(rank) OVER (PARTITION BY code) AS earliest FROM ({rows})"
     )
     columns = []
     for name in _ATTRIBUTES:
         empty = f"{name} IS NULL" + (f" OR {name} = ''" if name in ("title", "text") else "")
         log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE best_{name} AS SELECT DISTINCT ON (item_id) item_id, {name} FROM ("
-            f"SELECT item_id, {name}, rank, count(*) AS n FROM sourced WHERE NOT ({empty}) "
+            f"CREATE TEMP TABLE best_{name} AS SELECT DISTINCT ON (code) code, {name} FROM ("
+            f"SELECT code, {name}, rank, count(*) AS n, min(ord) AS ord FROM sourced WHERE NOT ({empty}) "
             "AND (rank < 2 OR earliest = 2) GROUP BY ALL) "
-            f"ORDER BY item_id, rank, n DESC, {name}"
+            f"ORDER BY code, rank, n DESC, {name}"
         )
         columns.append(f"best_{name}.{name}")
-    joins = " ".join(f"LEFT JOIN best_{name} USING (item_id)" for name in _ATTRIBUTES)
+    joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in _ATTRIBUTES)
     log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE described AS SELECT item_id, {', '.join(columns)} FROM "
-        f"(SELECT DISTINCT item_id FROM sourced) {joins}"
+        f"CREATE TEMP TABLE described AS SELECT code, item_id, {', '.join(columns)} FROM "
+        f"(SELECT code, arg_min(item_id, ord) AS item_id FROM sourced GROUP BY code) {joins}"
     )
 
 
 def item_table(log: Log) -> pa.Table:
-    """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published."""
+    """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published,
+    and `in_train`, whether train has an event with it, states it or shows it."""
     return log.table(
-        "SELECT item, item_id, title, text, category, price, timezone('UTC', published) AS published "
-        "FROM item_numbers JOIN described USING (item_id) ORDER BY item"
+        "SELECT item, n.item_id, title, text, category, price, timezone('UTC', published) AS published, "
+        "code IN (FROM train_items) AS in_train "
+        "FROM item_numbers n JOIN described USING (code) ORDER BY item"
     )
 
 
@@ -76,100 +95,131 @@ def user_table(log: Log) -> pa.Table:
     )
 
 
-def timelines(log: Log, history_intensity: float) -> pa.Table:
-    """Table of schemas.TIMELINES, also kept as `timeline` for `impressions`.
+def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES: one impression an event, ordered by split.
+
+    Args:
+        timelines: starts a pass over the timelines; there is one a split.
+        by_time: no event of a later split is earlier in time; not so where the split is drawn at random.
+    """
+    first = 0
+    for split in range(len(schemas.SPLITS)):
+        for table in by_user(timelines()):
+            pair = requests_of(table, split, first, by_time)
+            first += pair[0].num_rows
+            if pair[0].num_rows:
+                yield pair
+
+
+def timelines(log: Log) -> Iterator[pa.Table]:
+    """Tables of schemas.TIMELINES, whole users each; the last lays `bounds` of stated histories for `impressions`.
 
     A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
     earliest impression that states it. Events follow by split, time and row; without times by split and row.
     """
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE segments AS SELECT user_id, history, min({_RANK}) AS rank, min(ord) AS first "
-        "FROM impressions WHERE len(history) > 0 GROUP BY user_id, history"
-    )
-    log.db.execute(
-        'CREATE OR REPLACE TEMP TABLE timeline AS SELECT *, CAST(row_number() OVER (PARTITION BY "user" ORDER BY '
-        "stated DESC, rank, segment, place, time, ord) - 1 AS INTEGER) AS position FROM ("
-        f"SELECT user_id, item_id, CAST(NULL AS TIMESTAMP) AS time, '{schemas.HISTORY_EVENT}' AS event, "
-        f"CAST(NULL AS DOUBLE) AS value, CAST({history_intensity!r} AS FLOAT) AS intensity, rank, true AS stated, "
-        "first AS segment, place, 0 AS ord FROM (SELECT *, unnest(history) AS item_id, "
-        "generate_subscripts(history, 1) AS place FROM segments) UNION ALL "
-        f"SELECT user_id, item_id, time, event, value, intensity, {_RANK}, false, 0, 0, ord FROM events) "
-        "JOIN user_numbers USING (user_id) JOIN item_numbers USING (item_id)"
-    )
-    return log.table(
-        "SELECT \"user\", item, timezone('UTC', time) AS time, event, value, intensity, "
-        "['train', 'valid', 'test'][rank + 1] AS split, position FROM timeline ORDER BY \"user\", position"
-    )
-
-
-def impressions(log: Log, click_intensity: float, by_time: bool) -> tuple[pa.Table, pa.Table]:
-    """Tables of schemas.IMPRESSIONS and schemas.CANDIDATES, both ordered by split, user and source row.
-
-    A log without impressions has one an event, with the event's item as only candidate.
-
-    Args:
-        by_time: no event of a later split is earlier in time; not so where the split is drawn at random.
-    """
-    if log.rows("impressions"):
-        _stated_requests(log, click_intensity)
-    else:
-        _event_requests(log, by_time)
-    log.db.execute(
-        'CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER (ORDER BY rank, "user", ord) - 1 '
-        "AS impression FROM requests"
-    )
-    table = log.table(
-        "SELECT impression, impression_id, \"user\", timezone('UTC', time) AS time, "
-        "['train', 'valid', 'test'][rank + 1] AS split, history_start, history_end FROM numbered ORDER BY impression"
-    )
-    candidates = log.table(
-        "SELECT impression, item, label FROM (SELECT impression, unnest(shown) AS item_id, unnest(labels) AS label, "
-        "generate_subscripts(shown, 1) AS place FROM numbered) JOIN item_numbers USING (item_id) "
-        "ORDER BY impression, place"
-    )
-    return table, candidates
-
-
-def _stated_requests(log: Log, click_intensity: float) -> None:
-    """Impressions of the log; the history of each is its segment of the user's timeline, as stated.
-
-    A label is the intensity of the click. Ids that files of one split share are told apart by a suffix.
-    """
-    log.db.execute(
-        'CREATE OR REPLACE TEMP TABLE bounds AS SELECT "user", segment, min(position) AS history_start, '
-        "max(position) + 1 AS history_end FROM timeline WHERE stated GROUP BY ALL"
-    )
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE requests AS SELECT i.ord, impression_id || CASE WHEN same > 1 THEN '#' || same "
-        f"ELSE '' END AS impression_id, u.\"user\", i.time, {_RANK} AS rank, "
-        "CAST(coalesce(history_start, 0) AS INTEGER) AS history_start, "
-        "CAST(coalesce(history_end, 0) AS INTEGER) AS history_end, shown, "
-        f"list_transform(labels, lambda x: CAST(x * {click_intensity!r} AS FLOAT)) AS labels "
-        "FROM (SELECT *, row_number() OVER (PARTITION BY split, impression_id ORDER BY ord) AS same "
-        "FROM impressions) i "
-        "JOIN user_numbers u ON i.user_id = u.user_id "
-        "LEFT JOIN segments s ON i.user_id = s.user_id AND i.history = s.history "
-        'LEFT JOIN bounds b ON b."user" = u."user" AND b.segment = s.first'
-    )
-
-
-def _event_requests(log: Log, by_time: bool) -> None:
-    """One impression an event; its history is what the user did strictly before.
-
-    Of a random split that is: what was before within train for train, all of train for valid, all of train and valid
-    for test; so no history of train or valid holds an event of a later split.
-    """
-    user = 'PARTITION BY "user"'
-    before = f"rank() OVER ({user} ORDER BY time) - 1"
-    if not by_time:
-        before = (
-            f"CASE rank WHEN 0 THEN CASE WHEN time IS NULL THEN position "
-            f"ELSE rank() OVER ({user}, rank ORDER BY time) - 1 END "
-            f"ELSE count(*) FILTER (rank = 0) OVER ({user}) "
-            f"+ CASE rank WHEN 1 THEN 0 ELSE count(*) FILTER (rank = 1) OVER ({user}) END END"
+    source = _ordered_events(log) if not log.rows("segments") else _ordered_segments_and_events(log)
+    for table in by_user(_stream(log, source)):
+        position = positions(table["user"].to_numpy())
+        yield (
+            table.append_column("position", pa.array(position)).select(schemas.TIMELINES.names).cast(schemas.TIMELINES)
         )
-    log.db.execute(
-        'CREATE OR REPLACE TEMP TABLE requests AS SELECT ord, CAST(row_number() OVER (ORDER BY rank, "user", ord) AS '
-        'VARCHAR) AS impression_id, "user", time, rank, 0 AS history_start, '
-        f"CAST({before} AS INTEGER) AS history_end, [item_id] AS shown, [intensity] AS labels FROM timeline"
+
+
+def _ordered_events(log: Log) -> str:
+    return (
+        "SELECT n.\"user\", m.item, timezone('UTC', time) AS time, event, value, intensity, split "
+        'FROM events e JOIN user_numbers n ON e."user" = n.code JOIN item_numbers m ON e.item = m.code '
+        'ORDER BY n."user", split, time, ord, place'
     )
+
+
+def _ordered_segments_and_events(log: Log) -> str:
+    """Lists are ordered whole and unrolled afterwards, in order: far fewer rows to sort than there are entries."""
+    log.db.execute(
+        "CREATE TEMP TABLE stated AS SELECT segment, min(i.split) AS split, min(ord) AS first "
+        "FROM impressions i WHERE segment IS NOT NULL GROUP BY segment;"
+        'CREATE TEMP TABLE segment_rows AS SELECT n."user", segment, split, first, items, times, amounts, '
+        'CAST(sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER) AS start '
+        "FROM segments JOIN stated USING (segment) JOIN user_numbers n USING (user_id)"
+    )
+    event = f"CAST('{schemas.HISTORY_EVENT}' AS VARCHAR)"
+    lists = (
+        'SELECT "user", 0 AS kind, split, first AS nth, 0 AS place, items, times, amounts, '
+        f"{event} AS event, NULL AS intensity FROM segment_rows UNION ALL "
+        'SELECT n."user", 1, split, row_number() OVER (ORDER BY time, ord, place), place, [item], [time], [value], '
+        'CAST(event AS VARCHAR), intensity FROM events e JOIN user_numbers n ON e."user" = n.code'
+    )
+    rolled = (
+        'SELECT "user", split, event, intensity, unnest(items) AS code, unnest(coalesce(times, [NULL])) AS time, '
+        "unnest(coalesce(amounts, [NULL])) AS value "
+        f'FROM (FROM ({lists}) ORDER BY "user", kind, split, nth, place)'
+    )
+    grade = "CAST(coalesce(intensity, graded('click', value, code)) AS FLOAT)"
+    return (
+        f"SELECT \"user\", m.item, timezone('UTC', time) AS time, event, value, {grade} AS intensity, split "
+        f"FROM ({rolled}) r JOIN item_numbers m USING (code)"
+    )
+
+
+def impressions(log: Log, click_weight: float) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES of a log that records what was shown.
+
+    Ordered by split, user and source row. The history of each is its segment of the user's timeline, as stated. A
+    label is the intensity of the click. Ids that files of one split share are told apart by a suffix.
+    """
+    if not log.rows("segments"):
+        log.db.execute("CREATE TEMP TABLE segment_rows (segment BIGINT, start INTEGER, items INTEGER[])")
+    log.db.execute(
+        "CREATE TEMP TABLE graded_clicks AS SELECT ord, list(place ORDER BY place) AS places, "
+        "list(intensity ORDER BY place) AS grades FROM events GROUP BY ord"
+    )
+    same = (
+        "SELECT ord, impression_id || '#' || n AS again FROM (SELECT ord, impression_id, row_number() OVER ("
+        "PARTITION BY split, impression_id ORDER BY ord) AS n FROM impressions) WHERE n > 1"
+    )
+    query = (
+        "SELECT coalesce(again, impression_id) AS impression_id, n.\"user\", timezone('UTC', time) AS time, i.split, "
+        "coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end, shown, labels, "
+        "places, grades FROM impressions i JOIN user_numbers n USING (user_id) "
+        f'LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks USING (ord) LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
+    )
+    item_of = _item_of_code(log)
+    first = 0
+    for table in _stream(log, query, _ROWS // 16):
+        numbers = np.arange(first, first + table.num_rows)
+        first += table.num_rows
+        yield (
+            table.append_column("impression", pa.array(numbers))
+            .select(schemas.IMPRESSIONS.names)
+            .cast(schemas.IMPRESSIONS),
+            _candidates(table, numbers, item_of, click_weight),
+        )
+
+
+def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click_weight: float) -> pa.Table:
+    shown, labels = table["shown"].combine_chunks(), table["labels"].combine_chunks()
+    counts = pc.list_value_length(shown).to_numpy()
+    start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    label = labels.flatten().to_numpy().astype(np.float32) * np.float32(click_weight)
+    places, grades = table["places"].combine_chunks(), table["grades"].combine_chunks()
+    clicks = pc.fill_null(pc.list_value_length(places), 0).to_numpy()
+    label[np.repeat(start, clicks) + places.flatten().to_numpy()] = grades.flatten().to_numpy()
+    columns = {
+        "impression": np.repeat(numbers, counts),
+        "item": item_of[shown.flatten().to_numpy()],
+        "label": label,
+    }
+    return pa.table(columns).cast(schemas.CANDIDATES)
+
+
+def _item_of_code(log: Log) -> np.ndarray:
+    """int32 [codes]: the number of each item code."""
+    table = log.table("SELECT code, item FROM item_numbers")
+    found = np.zeros(log.number("SELECT max(item) + 1 FROM item_codes"), np.int32)
+    found[table["code"].to_numpy()] = table["item"].to_numpy()
+    return found
+
+
+def _stream(log: Log, query: str, rows: int = _ROWS) -> Iterator[pa.Table]:
+    for batch in log.db.sql(query).to_arrow_reader(rows):
+        yield pa.Table.from_batches([batch])

@@ -1,17 +1,25 @@
-"""From a raw log to the tables of a corpus: clean, split, grade, number, assemble."""
+"""From a raw log to the tables of a corpus: code, clean, split, grade, number, assemble."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import schemas
+from interestrec.core import files, schemas
 from interestrec.core.errors import DataError
 from interestrec.core.progress import log as logger
 from interestrec.core.raw_log import Log
-from interestrec.corpus import assemble, clean
+from interestrec.corpus import assemble, clean, intensity, store
+from interestrec.corpus.clean import Robots
+from interestrec.corpus.codes import code_events
+from interestrec.corpus.intensity import Grading
 from interestrec.corpus.split import split
+
+_REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,11 @@ class Plan:
     relevant_at: float | None
     max_bad_rows: int
     drop_duplicates: bool
-    weights: Mapping[str, float]
-    limits: tuple[float, float] | None
+    merge_items: bool
+    bursts: float | None
+    robots: Robots | None
+    core: tuple[int, int] | None  # least train events of a user and of an item
+    grading: Grading
     method: str
     valid: float
     test: float
@@ -31,29 +42,33 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The corpus's tables; texts of items are still raw."""
+class Built:
+    """What is not in the files: items with raw texts, counts, and the fitted value maps."""
 
     items: pa.Table
-    users: pa.Table
-    timelines: pa.Table
-    impressions: pa.Table
-    candidates: pa.Table
+    counts: dict[str, Any]
+    value_maps: dict[str, Any]
 
 
-def build(log: Log, plan: Plan) -> Tables:
-    """Build all tables but the tokens; cleaning is counted in `log.quality`.
+def build(log: Log, plan: Plan, directory: Path) -> Built:
+    """Write users, timelines, impressions and candidates into a directory; cleaning is counted in `log.quality`.
 
     Raises:
         ConfigError, DataError: as the steps say, or when no train event is positive.
     """
+    code_events(log, plan.merge_items)
     if plan.drop_duplicates:
         clean.drop_repeated_events(log)
-    clean.resolve(log)
-    clean.grade(log, plan.weights, plan.limits, plan.max_bad_rows)
+    if plan.bursts is not None:
+        clean.drop_bursts(log, plan.bursts)
     if not log.rows("events"):
         raise DataError("no event is left after cleaning; check the files, filters and ids (see the counts above)")
     split(log, plan.method, plan.valid, plan.test, plan.valid_from, plan.seed)
+    if plan.robots is not None:
+        clean.drop_robots(log, plan.robots)
+    if plan.core is not None:
+        clean.keep_core(log, *plan.core)
+    value_maps = intensity.grade(log, plan.grading, plan.max_bad_rows)
     least = "intensity > 0" if plan.relevant_at is None else f"intensity >= CAST({plan.relevant_at!r} AS FLOAT)"
     if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {least}"):
         raise DataError(
@@ -61,26 +76,51 @@ def build(log: Log, plan: Plan) -> Tables:
             "check data.relevant_at, preprocess.intensity and the labels"
         )
     assemble.number(log)
-    click = clean.click_intensity(plan.weights)
-    timelines = assemble.timelines(log, click)
-    impressions, candidates = assemble.impressions(log, click, by_time=plan.method != "user_random")
-    return Tables(assemble.item_table(log), assemble.user_table(log), timelines, impressions, candidates)
+    items = assemble.item_table(log)
+    click_weight = intensity.click_weight(plan.grading)
+    counts = _write(log, directory, click_weight, by_time=plan.method != "user_random")
+    return Built(items, {"items": items.num_rows, **counts}, value_maps)
 
 
-def counts(tables: Tables) -> dict[str, object]:
-    """What is in the corpus: numbers of items, users, and of events and impressions a split."""
-
-    def by_split(table: pa.Table) -> dict[str, int]:
-        found = {row["values"]: row["counts"] for row in pc.value_counts(table["split"]).to_pylist()}
-        return {name: found.get(name, 0) for name in schemas.SPLITS}
-
+def _write(log: Log, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
+    """Write all tables but the items; how many rows each has, by split where it has one."""
+    users = assemble.user_table(log)
+    files.write_parquet(directory / store.USERS, users, schemas.USERS)
+    events, requests = Counter[str](), Counter[str]()
+    timelines = directory / store.TIMELINES
+    files.write_parquet_batches(timelines, _counted(assemble.timelines(log), events), schemas.TIMELINES)
+    if log.rows("impressions"):
+        pairs = assemble.impressions(log, click_weight)
+    else:
+        log.close()  # the rest is read from the timelines; let go of the database's memory
+        pairs = assemble.event_requests(lambda: files.stream_parquet(timelines, _REQUESTED), by_time)
+    candidates = 0
+    with (
+        files.parquet_writer(directory / store.IMPRESSIONS, schemas.IMPRESSIONS) as write_requests,
+        files.parquet_writer(directory / store.CANDIDATES, schemas.CANDIDATES) as write_candidates,
+    ):
+        for request, candidate in pairs:
+            write_requests(next(_counted(iter([request]), requests)))
+            write_candidates(candidate)
+            candidates += candidate.num_rows
     return {
-        "items": tables.items.num_rows,
-        "users": tables.users.num_rows,
-        "events": by_split(tables.timelines),
-        "impressions": by_split(tables.impressions),
-        "candidates": tables.candidates.num_rows,
+        "users": users.num_rows,
+        "events": _by_split(events),
+        "impressions": _by_split(requests),
+        "candidates": candidates,
     }
+
+
+def _counted(tables: Iterator[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
+    """The same tables, their rows added up by split on the way."""
+    for table in tables:
+        for entry in pc.value_counts(table["split"].cast(pa.string())).to_pylist():
+            counts[entry["values"]] += entry["counts"]
+        yield table
+
+
+def _by_split(counts: Counter[str]) -> dict[str, int]:
+    return {name: counts[name] for name in schemas.SPLITS}
 
 
 def report_rules(log: Log) -> None:

@@ -1,8 +1,10 @@
 """Splits that do not leak the future. They are made before anything is counted or fitted."""
 
-from interestrec.core.errors import DataError
+from interestrec.core.errors import ConfigError, DataError
 from interestrec.core.raw_log import Log
 from interestrec.core.schemas import SPLITS
+
+_BUCKET = 3_600_000_000  # microseconds; a cut is found in a histogram first, then within one bucket
 
 
 def split(log: Log, method: str, valid: float, test: float, valid_from: str | None, seed: int) -> None:
@@ -10,27 +12,26 @@ def split(log: Log, method: str, valid: float, test: float, valid_from: str | No
 
     Args:
         method: `given` (by file; without valid files and `valid_from` the last share of train by time, else by
-            seed), `global_time` (the last events of all; equal times stay together), `user_time` (the last of each
-            user, ties by source row) or `user_random`.
+            seed), `global_time` (the last of all; equal times stay together), `user_time` (the last of each user,
+            ties by source row) or `user_random`. Of a log with impressions these are split, and clicks go with them.
         valid, test: shares.
         valid_from: time from which train rows are valid, for `given`.
 
     Raises:
+        ConfigError: the files say the split, and the method is another.
         DataError: the method does not fit the log, a time is missing, or a split is empty.
     """
     table = "impressions" if log.rows("impressions") else "events"
     if method == "given":
         _given(log, table, valid, valid_from, seed)
-    elif table == "impressions":
-        raise DataError(f"preprocess.split.method is {method}, but this format brings its splits; use given")
     else:
+        if log.number(f"SELECT count(DISTINCT split) FROM {table}") > 1:
+            raise ConfigError(f"preprocess.split.method is {method}, but data names files a split; use given")
         if method.endswith("_time"):
-            _require_times(log, method)
-        _BY_EVENT[method](log, valid, test, seed)
+            _require_times(log, table, method)
+        _METHODS[method](log, table, valid, test, seed)
     if table == "impressions":  # a click is in the split of its impression
-        log.db.execute(
-            "UPDATE events SET split = i.split FROM impressions i WHERE events.source = i.source AND events.row = i.row"
-        )
+        log.remake("events", "SELECT e.* EXCLUDE (split), i.split FROM events e JOIN impressions i USING (ord)")
     _require_all(log, table, method)
 
 
@@ -40,60 +41,81 @@ def _given(log: Log, table: str, valid: float, valid_from: str | None, seed: int
     if valid_from is not None:
         if log.number("SELECT count(*) FROM (SELECT try_cast(? AS TIMESTAMP) AS t) WHERE t IS NULL", [valid_from]):
             raise DataError(f"preprocess.split.valid_from '{valid_from}' is no time; write it like 2026-11-14")
-        log.db.execute(
-            f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND time >= CAST(? AS TIMESTAMP)", [valid_from]
-        )
+        late = "time >= CAST(? AS TIMESTAMP)"
+        log.db.execute(f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND {late}", [valid_from])
     elif not log.number(f"SELECT count(*) FROM {table} WHERE split = 'valid'"):
         timed = log.number(f"SELECT count(*) FROM {table} WHERE split = 'train' AND time IS NULL") == 0
         key = "time" if timed else f"md5('{seed}' || ':' || user_id || ':' || impression_id)"
-        log.db.execute(
-            f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND {key} >= ({_cut(key, table, 1 - valid)} "
-            "WHERE split = 'train')"
+        cut = (
+            f"SELECT list_sort(list({key}))[1 + CAST(floor(count(*) * {1 - valid!r} + 1e-9) AS BIGINT)] FROM {table} "
+            "WHERE split = 'train'"
         )
+        log.db.execute(f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND {key} >= ({cut})")
 
 
-def _cut(key: str, table: str, share: float) -> str:
-    """SQL of the key at which the part after the first `share` of the rows begins; takes a WHERE clause."""
-    return f"SELECT list_sort(list({key}))[1 + CAST(floor(count(*) * {share!r} + 1e-9) AS BIGINT)] FROM {table}"
+def _global_time(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+    cuts = [_time_at(log, table, share) for share in (1 - test, 1 - valid - test)]
+    tested, validated = (f"epoch_us(time) >= {cut}" if cut is not None else "false" for cut in cuts)
+    _assign(log, table, table, tested, validated)
 
 
-def _global_time(log: Log, valid: float, test: float, seed: int) -> None:
-    valid_cut, test_cut = _cut("time", "events", 1 - valid - test), _cut("time", "events", 1 - test)
-    log.db.execute(
-        f"UPDATE events SET split = CASE WHEN time >= ({test_cut}) THEN 'test' "
-        f"WHEN time >= ({valid_cut}) THEN 'valid' ELSE 'train' END"
+def _assign(log: Log, table: str, source: str, tested: str, validated: str, helpers: str = "") -> None:
+    """Set the split by conditions on the columns of `source`, which has those of the table and helping ones."""
+    chosen = f"CAST(CASE WHEN {tested} THEN 'test' WHEN {validated} THEN 'valid' ELSE 'train' END AS split_name)"
+    log.remake(table, f"SELECT * EXCLUDE (split{helpers}), {chosen} AS split FROM {source}")
+
+
+def _time_at(log: Log, table: str, share: float) -> int | None:
+    """Microseconds of the row at which what comes after the first `share` by time begins; None beyond the last."""
+    rank = int(log.rows(table) * share + 1e-9)
+    buckets = log.sql(
+        f"SELECT epoch_us(time) // {_BUCKET} AS bucket, count(*) FROM {table} GROUP BY bucket ORDER BY bucket"
     )
+    for bucket, count in buckets:
+        if rank < count:
+            within = f"epoch_us(time) // {_BUCKET} = {bucket}"
+            return log.number(f"SELECT epoch_us(time) FROM {table} WHERE {within} ORDER BY time LIMIT 1 OFFSET {rank}")
+        rank -= count
+    return None
 
 
-def _user_time(log: Log, valid: float, test: float, seed: int) -> None:
-    _last_of_each_user(log, valid, test, "time, ord")
+def _user_time(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+    _last_of_each_user(log, table, valid, test, "time, ord")
 
 
-def _user_random(log: Log, valid: float, test: float, seed: int) -> None:
-    key = f"md5('{seed}' || ':' || user_id || ':' || item_id || ':' || event || ':' || coalesce(value, 0))"
-    _last_of_each_user(log, valid, test, f"{key}, ord")
+def _user_random(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+    key = f"md5('{seed}' || ':' || user_id || ':' || "
+    if table == "impressions":
+        _last_of_each_user(log, table, valid, test, f"{key}impression_id), ord")
+        return
+    key += "first_id || ':' || event || ':' || coalesce(value, 0))"
+    source = (
+        'events JOIN user_codes USING ("user") JOIN '
+        "(SELECT item, min(item_id) AS first_id FROM item_codes GROUP BY item) USING (item)"
+    )
+    _last_of_each_user(log, table, valid, test, f"{key}, ord", source)
 
 
-def _last_of_each_user(log: Log, valid: float, test: float, order: str) -> None:
+def _last_of_each_user(log: Log, table: str, valid: float, test: float, order: str, source: str = "") -> None:
+    user = "user_id" if table == "impressions" else '"user"'
     tested, validated = (f"floor(total * {share!r} + 1e-9)" for share in (test, valid))
-    log.db.execute(
-        f"UPDATE events SET split = CASE WHEN n > total - {tested} THEN 'test' "
-        f"WHEN n > total - {tested} - {validated} THEN 'valid' ELSE 'train' END "
-        "FROM (SELECT ord AS o, row_number() OVER (PARTITION BY user_id ORDER BY "
-        f"{order}) AS n, count(*) OVER (PARTITION BY user_id) AS total FROM events) ranked WHERE events.ord = ranked.o"
+    ranked = (
+        f"(SELECT {table}.*, row_number() OVER (PARTITION BY {table}.{user} ORDER BY {order}) AS nth, "
+        f"count(*) OVER (PARTITION BY {table}.{user}) AS total FROM {source or table})"
     )
+    late = f"nth > total - {tested}", f"nth > total - {tested} - {validated}"
+    _assign(log, table, ranked, *late, helpers=", nth, total")
 
 
-_BY_EVENT = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}
+_METHODS = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}
 
 
-def _require_times(log: Log, method: str) -> None:
-    without = log.sql("SELECT source, row FROM events WHERE time IS NULL ORDER BY ord LIMIT 1")
-    if without:
-        source, row = without[0]
-        count = log.number("SELECT count(*) FROM events WHERE time IS NULL")
+def _require_times(log: Log, table: str, method: str) -> None:
+    count = log.number(f"SELECT count(*) FROM {table} WHERE time IS NULL")
+    if count:
+        order = log.number(f"SELECT min(ord) FROM {table} WHERE time IS NULL")
         raise DataError(
-            f"{source}:{row}: no time, and {count} such row(s), but preprocess.split.method is {method}; "
+            f"{log.place(order)}: no time, and {count} such row(s), but preprocess.split.method is {method}; "
             "use user_random, or map a time column"
         )
 

@@ -1,18 +1,33 @@
 """Event logs by column mapping: one table of events, and items from a table of their own or from the same rows."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.errors import ConfigError
 from interestrec.core.raw_log import EXAMPLES, Log
 from interestrec.formats.lines import quoted
-from interestrec.formats.tables import moment, open_table, require
+from interestrec.formats.paths import expand
+from interestrec.formats.tables import moment, name_of, require, scan
 
 _MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
 
-def read(log: Log, root: Path, max_bad_rows: int, events: dict[str, Any], items: dict[str, Any]) -> None:
-    """Fill `items` and `events`; both arguments are the mappings of `data.events` and `data.items`.
+@dataclass(frozen=True)
+class Check:
+    """Why rows are left out: SQL that is true of them, and under what they are counted."""
+
+    rule: str  # of quality.json; empty for a malformed row
+    wrong: str
+    reason: str  # plain text, or SQL of it for a malformed row
+    shows: str | None = None  # SQL of what stands for the rows as examples, by count; None: file and row
+
+
+def read(
+    log: Log, root: Path, max_bad_rows: int, merge_items: bool, events: dict[str, Any], items: dict[str, Any]
+) -> None:
+    """Fill `items` and `events`; the last two arguments are the mappings of `data.events` and `data.items`.
 
     Raises:
         InputMissingError: a file is missing.
@@ -25,29 +40,123 @@ def read(log: Log, root: Path, max_bad_rows: int, events: dict[str, Any], items:
             "data.items: `where` and `delimiter` are those of data.events when both name the same files; "
             "give them under data.events only"
         )
-    for name in events["files"]:
-        columns = open_table(log, "raw", root / name, events["delimiter"])
-        _filter(log, columns, root / name, "data.events.where", events["where"])
-        _add_events(log, columns, root / name, events, items["columns"] if together else None)
+    for path in expand(root, events["files"]):
+        _read_events(log, path, events, items["columns"] if together else None)
     if not together:
-        for name in items["files"]:
-            columns = open_table(log, "raw", root / name, items["delimiter"])
-            _filter(log, columns, root / name, "data.items.where", items["where"])
-            _add_items(log, "raw", columns, root / name, items["columns"], event_ord="NULL")
+        for path in expand(root, items["files"]):
+            read_items(log, path, items)
     log.settle_bad_rows(max_bad_rows)
 
 
-def _filter(log: Log, columns: list[str], path: Path, key: str, where: list[dict[str, Any]]) -> None:
-    """Keep the rows that pass every condition, counting what each leaves out."""
+def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
+    """Append a file of items; `items` is a mapping such as `data.items`."""
+    base = log.begin(path)
+    filters = items["where"]
+    for columns in scan(log, path, _named(items["columns"], filters), items["delimiter"]):
+        checks = _filters(columns, path, "data.items.where", filters)
+        fine = _leave_out(log, path, checks)
+        log.db.execute(
+            f"INSERT INTO items SELECT {_item(columns, path, items['columns'])}, _row + {base}, NULL "
+            f"FROM raw WHERE {fine} AND {_id(columns, items['columns']['item'])} IS NOT NULL"
+        )
+        log.reached(base + log.number("SELECT max(_row) FROM raw"))
+
+
+def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dict[str, Any] | None) -> None:
+    base = log.begin(path)
+    mapping, filters = events["columns"], events["where"]
+    wanted = [*_named(mapping, filters), *(_named(item_columns, []) if item_columns else [])]
+    for columns in scan(log, path, list(dict.fromkeys(wanted)), events["delimiter"]):
+        for key, column in mapping.items():
+            if column is not None:
+                require(list(columns), column, path, f"data.events.columns.{key}")
+        checks = [*_filters(columns, path, "data.events.where", filters), *_event_checks(columns, path, events)]
+        fine = _leave_out(log, path, checks)
+        time = _time(columns, mapping["time"], events["time_unit"])
+        log.db.execute(
+            f"INSERT INTO events SELECT {_user(columns, mapping)}, {_id(columns, mapping['item'])}, {time}, "
+            f"{_kind(columns, events)}, {_value(mapping)}, _row + {base} FROM raw WHERE {fine}"
+        )
+        if item_columns is not None:
+            log.db.execute(
+                f"INSERT INTO items SELECT {_item(columns, path, item_columns)}, _row + {base}, _row + {base} "
+                f"FROM raw WHERE {fine}"
+            )
+        log.reached(base + log.number("SELECT max(_row) FROM raw"))
+
+
+def _named(mapping: Mapping[str, Any], filters: list[dict[str, Any]]) -> list[str]:
+    """All columns that a mapping and its filters name."""
+    names = [name for value in mapping.values() for name in (value if isinstance(value, list) else [value]) if name]
+    return list(dict.fromkeys([*names, *(condition["column"] for condition in filters)]))
+
+
+def _leave_out(log: Log, path: Path, checks: list[Check]) -> str:
+    """Count the rows of `raw` by the first check that they meet; SQL that is true of the rows that meet none."""
+    if not checks:
+        return "true"
+    first = " ".join(f"WHEN {check.wrong} THEN {n}" for n, check in enumerate(checks))
+    found = log.sql(
+        f"SELECT failed, count(*), min(_row, {EXAMPLES}) FROM (SELECT _row, CASE {first} END AS failed FROM raw) "
+        "GROUP BY failed"
+    )
+    counts = {failed: (count, rows) for failed, count, rows in found}
+    left = sum(count for count, _ in counts.values())
+    for n, check in enumerate(checks):
+        count, rows = counts.get(n, (0, []))
+        if check.rule:
+            log.quality.count(check.rule, left, left - count, check.reason, _examples(log, path, check, n, first, rows))
+        elif count:
+            log.db.execute(
+                f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, {check.reason} FROM raw "
+                f"WHERE (CASE {first} END) = {n}"
+            )
+        left -= count
+    return f"(CASE {first} END) IS NULL"
+
+
+def _examples(log: Log, path: Path, check: Check, n: int, first: str, rows: list[int]) -> list[str]:
+    if check.shows is None or not rows:
+        return [f"{path}:{row}" for row in rows]
+    found = log.sql(
+        f"SELECT {check.shows} AS shown, count(*) AS n FROM raw WHERE (CASE {first} END) = {n} "
+        f"GROUP BY shown ORDER BY n DESC, shown LIMIT {EXAMPLES}"
+    )
+    return [f"{shown} ({count})" for shown, count in found]
+
+
+def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -> list[Check]:
+    mapping, unit = events["columns"], events["time_unit"]
+    nobody = f"{_user(columns, mapping)} IS NULL OR {_id(columns, mapping['item'])} IS NULL"
+    checks = [Check("events of nobody", nobody, f"{path.name}: the user or the item is empty")]
+    if mapping["event"] is not None:
+        checks.append(Check("", f"{name_of(mapping['event'])} IS NULL", "'the event type is empty'"))
+    if mapping["time"] is not None:
+        raw = f"CAST({name_of(mapping['time'])} AS VARCHAR)"
+        unread = f"{raw} <> '' AND {_time(columns, mapping['time'], unit)} IS NULL"
+        told = f"'the time ''' || {raw} || ''' is neither ISO 8601 nor a number of {unit} between 1900 and 2200'"
+        checks.append(Check("", unread, told))
+    if mapping["value"] is not None:
+        raw = f"CAST({name_of(mapping['value'])} AS VARCHAR)"
+        unread = f"{raw} <> '' AND NOT coalesce(isfinite({_value(mapping)}), false)"
+        checks.append(Check("", unread, f"'the value ''' || {raw} || ''' is not a number'"))
+    if events["event_types"] is not None:
+        listed = ", ".join(quoted(name) for name in events["event_types"])
+        kind = f"CAST({name_of(mapping['event'])} AS VARCHAR)"
+        reason = f"{path.name}: event types that data.events.event_types does not list"
+        checks.append(Check("unlisted event types", f"{kind} NOT IN ({listed})", reason, kind))
+    return checks
+
+
+def _filters(columns: dict[str, str], path: Path, key: str, where: list[dict[str, Any]]) -> list[Check]:
+    """One check a condition: rows pass when all conditions hold."""
+    checks = []
     for position, condition in enumerate(where):
-        column = require(columns, condition["column"], path, f"{key}.{position}.column")
+        column = require(list(columns), condition["column"], path, f"{key}.{position}.column")
         test, value = next((k, v) for k, v in condition.items() if k != "column" and v is not None)
-        before = log.rows("raw")
-        kept = _TESTS[test](column, value)
-        left_out = log.sql(f"SELECT _row FROM raw WHERE NOT coalesce({kept}, false) ORDER BY _row LIMIT {EXAMPLES}")
-        log.db.execute(f"DELETE FROM raw WHERE NOT coalesce({kept}, false)")
         reason = f"{path.name}: kept where {condition['column']} {test.replace('_', ' ')} {value}"
-        log.quality.count("filter", before, log.rows("raw"), reason, [f"{path}:{row[0]}" for row in left_out])
+        checks.append(Check("filter", f"NOT coalesce({_TESTS[test](column, value)}, false)", reason))
+    return checks
 
 
 def _equals(column: str, value: Any) -> str:
@@ -67,108 +176,81 @@ _TESTS = {
 }
 
 
-def _id(log: Log, column: str) -> str:
+def _id(columns: Mapping[str, str], column: str) -> str:
     """SQL of a column as an id: a whole number without a fraction, else the trimmed text; null when empty."""
-    kind = log.sql(f"SELECT typeof({column}) FROM raw WHERE {column} IS NOT NULL LIMIT 1")
-    if kind and kind[0][0] in ("DOUBLE", "FLOAT"):
-        text = f"CAST({column} AS VARCHAR)"
-        whole = f"coalesce(CAST(try_cast({column} AS BIGINT) AS VARCHAR), {text})"
-        return (
-            f"CASE WHEN isfinite({column}) THEN CASE WHEN {column} = floor({column}) THEN {whole} ELSE {text} END END"
-        )
-    return f"nullif(trim(CAST({column} AS VARCHAR)), '')"
+    name = name_of(column)
+    if columns.get(column) in ("DOUBLE", "FLOAT"):
+        text = f"CAST({name} AS VARCHAR)"
+        whole = f"coalesce(CAST(try_cast({name} AS BIGINT) AS VARCHAR), {text})"
+        return f"CASE WHEN isfinite({name}) THEN CASE WHEN {name} = floor({name}) THEN {whole} ELSE {text} END END"
+    if columns.get(column, "").endswith("INT") or columns.get(column, "").endswith("INTEGER"):
+        return f"CAST({name} AS VARCHAR)"
+    return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
 
 
-def _time(log: Log, column: str | None, unit: str) -> str:
+def _user(columns: Mapping[str, str], mapping: Mapping[str, str | None]) -> str:
+    """SQL of the user; a visitor without an account is known by the session."""
+    known = [_id(columns, mapping["user"])] if mapping["user"] is not None else []
+    if mapping["session"] is not None:
+        known.append(f"'session:' || {_id(columns, mapping['session'])}")
+    return f"coalesce({', '.join(known)})" if len(known) > 1 else known[0]
+
+
+def _time(columns: Mapping[str, str], column: str | None, unit: str) -> str:
     """SQL of a column as a UTC timestamp, null where it cannot be read."""
     if column is None:
         return "CAST(NULL AS TIMESTAMP)"
-    kind = log.sql(f"SELECT typeof({column}) FROM raw WHERE {column} IS NOT NULL LIMIT 1")
-    if kind and kind[0][0].startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({column} AS TIMESTAMP)"
-    number = f"try_cast({column} AS DOUBLE)"
+    name = name_of(column)
+    if columns.get(column, "").startswith(("TIMESTAMP", "DATE")):
+        return f"CAST({name} AS TIMESTAMP)"
+    number = f"try_cast({name} AS DOUBLE)"
     # `2019-10-01 00:00:00 UTC` is common and no ISO 8601.
-    text = f"try_cast(regexp_replace(CAST({column} AS VARCHAR), ' ?UTC$', '+00:00') AS TIMESTAMPTZ)"
+    text = f"try_cast(regexp_replace(CAST({name} AS VARCHAR), ' ?UTC$', '+00:00') AS TIMESTAMPTZ)"
     stamp = f"try_cast({text} AS TIMESTAMP)"
     return f"CASE WHEN {number} IS NOT NULL THEN {moment(number, _MICROSECONDS[unit])} ELSE {stamp} END"
 
 
-def _add_events(
-    log: Log, columns: list[str], path: Path, events: dict[str, Any], item_columns: dict[str, Any] | None
-) -> None:
-    mapping, key = events["columns"], "data.events.columns"
-    found = {k: require(columns, v, path, f"{key}.{k}") for k, v in mapping.items() if v is not None}
-    time, value = found.get("time"), found.get("value")
-    measured = f"try_cast({value} AS DOUBLE)" if value else "CAST(NULL AS DOUBLE)"
-    kind = f"CAST({found['event']} AS VARCHAR)" if "event" in found else quoted(events["event"])
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {_id(log, found['user'])} AS user_id, "
-        f"{_id(log, found['item'])} AS item_id, {_time(log, time, events['time_unit'])} AS time, "
-        f"{kind} AS event, {measured} AS value, "
-        f"{f'CAST({time} AS VARCHAR)' if time else 'NULL'} AS raw_time, "
-        f"{f'CAST({value} AS VARCHAR)' if value else 'NULL'} AS raw_value FROM raw"
-    )
-    source = quoted(str(path))
-    before = log.rows("parsed")
-    nobody = "user_id IS NULL OR item_id IS NULL"
-    examples = log.sql(f"SELECT _row FROM parsed WHERE {nobody} ORDER BY _row LIMIT {EXAMPLES}")
-    log.db.execute(f"DELETE FROM parsed WHERE {nobody}")
-    reason = f"{path.name}: the user or the item is empty"
-    log.quality.count("events of nobody", before, log.rows("parsed"), reason, [f"{path}:{row[0]}" for row in examples])
-    log.db.execute(
-        f"INSERT INTO bad_rows SELECT {source}, _row, CASE "
-        "WHEN event IS NULL THEN 'the event type is empty' "
-        "WHEN time IS NULL AND raw_time <> '' THEN 'the time ''' || raw_time || ''' "
-        f"is neither ISO 8601 nor a number of {events['time_unit']} between 1900 and 2200' "
-        "WHEN raw_value <> '' AND NOT coalesce(isfinite(value), false) THEN "
-        "'the value ''' || raw_value || ''' is not a number' END AS reason FROM parsed WHERE reason IS NOT NULL"
-    )
-    log.db.execute(f"DELETE FROM parsed WHERE _row IN (SELECT row FROM bad_rows WHERE source = {source})")
-    if events["event_types"] is not None:
-        _map_types(log, path, events["event_types"])
-    log.db.execute("CREATE OR REPLACE TEMP TABLE base AS SELECT coalesce(max(ord), 0) AS ord FROM events")
-    log.db.execute(
-        f"INSERT INTO events SELECT user_id, item_id, time, event, value, NULL, _row + base.ord, {source}, _row "
-        "FROM parsed, base ORDER BY _row"
-    )
-    if item_columns is not None:
-        log.db.execute("CREATE OR REPLACE TEMP TABLE kept AS SELECT raw.* FROM raw SEMI JOIN parsed USING (_row)")
-        _add_items(log, "kept", columns, path, item_columns, event_ord="_row + (SELECT ord FROM base)")
+def _value(mapping: Mapping[str, str | None]) -> str:
+    if mapping["value"] is None:
+        return "CAST(NULL AS DOUBLE)"
+    return f"try_cast({name_of(mapping['value'])} AS DOUBLE)"
 
 
-def _map_types(log: Log, path: Path, types: dict[str, str]) -> None:
-    before = log.rows("parsed")
-    unlisted = log.sql(
-        "SELECT event || ' (' || count(*) || ')' FROM parsed WHERE NOT list_contains(?, event) "
-        "GROUP BY event ORDER BY count(*) DESC, event LIMIT 3",
-        [list(types)],
+def _kind(columns: Mapping[str, str], events: Mapping[str, Any]) -> str:
+    """SQL of the event type, by our names."""
+    column, types = events["columns"]["event"], events["event_types"]
+    if column is None:
+        return quoted(events["event"])
+    raw = f"CAST({name_of(column)} AS VARCHAR)"
+    if types is None:
+        return raw
+    return (
+        f"CASE {raw} "
+        + " ".join(f"WHEN {quoted(theirs)} THEN {quoted(ours)}" for theirs, ours in types.items())
+        + " END"
     )
-    log.db.execute("DELETE FROM parsed WHERE NOT list_contains(?, event)", [list(types)])
-    reason = f"{path.name}: event types that data.events.event_types does not list"
-    log.quality.count("unlisted event types", before, log.rows("parsed"), reason, [row[0] for row in unlisted])
-    cases = " ".join(f"WHEN {quoted(theirs)} THEN {quoted(ours)}" for theirs, ours in types.items())
-    log.db.execute(f"UPDATE parsed SET event = CASE event {cases} END")
 
 
-def _add_items(log: Log, table: str, columns: list[str], path: Path, mapping: dict[str, Any], event_ord: str) -> None:
-    key = "data.items.columns"
+def _item(columns: Mapping[str, str], path: Path, mapping: Mapping[str, Any]) -> str:
+    """SQL of an item's attributes, in the order of the table `items`."""
+    names, key = list(columns), "data.items.columns"
 
     def joined(name: str) -> str:
-        parts = [require(columns, column, path, f"{key}.{name}") for column in mapping[name]]
+        parts = [require(names, column, path, f"{key}.{name}") for column in mapping[name]]
         texts = ", ".join(f"nullif(trim(CAST({part} AS VARCHAR)), '')" for part in parts)
         return f"concat_ws(' ', {texts})" if texts else "''"
 
     def single(name: str, converted: str) -> str:
         column = mapping[name]
-        return converted.format(require(columns, column, path, f"{key}.{name}")) if column else "NULL"
+        return converted.format(require(names, column, path, f"{key}.{name}")) if column else "NULL"
 
+    require(names, mapping["item"], path, f"{key}.item")
     category = single("category", "nullif(trim(CAST({} AS VARCHAR)), '')")
-    price, published = single("price", "try_cast({} AS DOUBLE)"), single("published", "try_cast({} AS TIMESTAMP)")
-    if not mapping["title"] and not mapping["text"]:
-        raise DataError(f"{path}: {key} names neither title nor text; an item without words cannot be encoded")
-    item = _id(log, require(columns, mapping["item"], path, f"{key}.item"))
-    log.db.execute(
-        f"INSERT INTO items SELECT {item} AS id, {joined('title')}, {joined('text')}, "
-        f"{category}, {price}, {published}, _row + (SELECT coalesce(max(ord), 0) FROM items), "
-        f"{event_ord} FROM {table} WHERE {item} IS NOT NULL ORDER BY _row"
-    )
+    if mapping["category_separator"]:
+        category = f"replace({category}, {quoted(mapping['category_separator'])}, '/')"
+    # `$1,299.00` is a price, too
+    price = single("price", "try_cast(regexp_replace(CAST({} AS VARCHAR), '[$€£, ]', '', 'g') AS DOUBLE)")
+    published = _time(columns, mapping["published"], "s")
+    if mapping["published"]:
+        require(names, mapping["published"], path, f"{key}.published")
+    return f"{_id(columns, mapping['item'])}, {joined('title')}, {joined('text')}, {category}, {price}, {published}"

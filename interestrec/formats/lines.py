@@ -1,16 +1,18 @@
-"""Lines of a raw text file, each with its number; a line that is no text is a bad row, not the end of the file."""
+"""Lines of a raw text file in blocks, each with its number; a line that is no text is a bad row, not the end."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError, from_os_error
 from interestrec.core.raw_log import Log
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 24
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -19,8 +21,8 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def load_lines(log: Log, table: str, path: Path) -> None:
-    """A table (row BIGINT, line VARCHAR) of all lines, `row` from 1; ends of line may be LF or CR LF.
+def read_lines(log: Log, path: Path) -> Iterator[pa.Table]:
+    """Tables (row int64, line large_string) of all lines, `row` from 1; ends of line may be LF or CR LF.
 
     Lines that are not UTF-8 or have a zero byte go to `bad_rows` instead. Lines that are not empty count as read.
 
@@ -28,40 +30,38 @@ def load_lines(log: Log, table: str, path: Path) -> None:
         InputMissingError: there is no such file.
         DataError: the gzip file is damaged.
     """
-    log.db.execute(f"CREATE OR REPLACE TEMP TABLE {table} (row BIGINT, line VARCHAR)")
     row = 1
     for block in _blocks(path):
         lines = pc.list_flatten(pc.split_pattern(pa.array([block], pa.large_binary()), b"\n"))
-        rows = pa.array(range(row, row + len(lines)), pa.int64())
+        if log.sample is not None:
+            lines = lines[: max(log.sample + 1 - row, 0)]
+        rows = pa.array(np.arange(row, row + len(lines)))
         row += len(lines)
         wrong = _not_text(lines, block)
         if wrong is not None:
-            _insert(
-                log, pa.table({"row": rows.filter(wrong)}), f"bad_rows SELECT {quoted(str(path))}, row, 'not UTF-8'"
-            )
-            log.rows_read += pc.sum(wrong).as_py()
+            log.insert("bad_rows", pa.table({"row": rows.filter(wrong)}), f"{quoted(str(path))}, row, 'not UTF-8'")
+            log.rows_read += pc.sum(wrong).as_py() or 0
             right = pc.invert(wrong)
             lines, rows = lines.filter(right), rows.filter(right)
-        texts = pc.utf8_rtrim(lines.cast(pa.large_string()), "\r")
+        texts = lines.cast(pa.large_string())
+        if b"\r" in block:
+            texts = pc.utf8_rtrim(texts, "\r")
         log.rows_read += pc.sum(pc.not_equal(texts, "")).as_py() or 0
-        _insert(log, pa.table({"row": rows, "line": texts}), f"{table} SELECT row, line")
+        yield pa.table({"row": rows, "line": texts})
+        if log.sample is not None and row > log.sample:
+            return
 
 
-def open_lines(log: Log, table: str, path: Path) -> None:
-    """As `load_lines`, without the empty lines; quotes mean nothing."""
-    load_lines(log, table, path)
-    log.db.execute(f"DELETE FROM {table} WHERE line = ''")
-
-
-def _insert(log: Log, arrived: pa.Table, into: str) -> None:
-    log.db.register("arrived", arrived)
-    log.db.execute(f"INSERT INTO {into} FROM arrived")
-    log.db.unregister("arrived")
+def filled_lines(log: Log, path: Path) -> Iterator[pa.Table]:
+    """As `read_lines`, without the empty lines; quotes mean nothing."""
+    for lines in read_lines(log, path):
+        yield lines.filter(pc.not_equal(lines["line"], ""))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """Whole lines in blocks of some megabytes, without the last end of line."""
-    rest, first = b"", True
+    parts: list[bytes] = []  # of a line longer than a block; joined once, lest a file of one line take quadratic time
+    first = True
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
             while block := source.read(_BLOCK):
@@ -69,13 +69,13 @@ def _blocks(path: Path) -> Iterator[bytes]:
                     block, first = block.removeprefix(_BYTE_ORDER_MARK), False
                 whole, end, tail = block.rpartition(b"\n")
                 if end:
-                    yield rest + whole
-                    rest = tail
-                else:
-                    rest += block
+                    yield b"".join([*parts, whole])
+                    parts = []
+                parts.append(tail)
+        rest = b"".join(parts)
         if rest:
             yield rest
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from error
     except OSError as error:
         raise from_os_error(error, path) from error

@@ -6,19 +6,32 @@ entities. Behaviours: impression id, user, time, clicked history, shown candidat
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core.item_codes import code_items
 from interestrec.core.raw_log import Log
-from interestrec.formats.lines import open_lines, quoted
+from interestrec.formats.lines import filled_lines, quoted
+from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
 
 _NEWS_COLUMNS = 8
 _BEHAVIOR_COLUMNS = 5
 _TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
-CLICK = "click"
+_CANDIDATE = r"^.+-[01]$"
 
 
 def read(
-    log: Log, root: Path, max_bad_rows: int, news: list[str], train: list[str], valid: list[str], test: list[str]
+    log: Log,
+    root: Path,
+    max_bad_rows: int,
+    merge_items: bool,
+    news: list[str],
+    train: list[str],
+    valid: list[str],
+    test: list[str],
 ) -> None:
-    """Fill `items`, `impressions` and, from the clicks, `events`.
+    """Fill `items`, `segments`, `impressions` and `clicks`.
 
     Raises:
         InputMissingError: a file is missing.
@@ -26,66 +39,139 @@ def read(
     """
     for name in news:
         _read_news(log, root / name)
+    code_items(log, merge_items)
+    coder = Coder(log)
+    stage_histories(log)
     for split, names in {"train": train, "valid": valid, "test": test}.items():
         for name in names:
-            _read_behaviors(log, root / name, split)
+            _read_behaviors(coder, root / name, split)
     log.settle_bad_rows(max_bad_rows)
-    log.drop(
-        "repeated impressions",
-        "impressions",
-        "ord IN (SELECT ord FROM (SELECT ord, row_number() OVER (PARTITION BY impression_id, user_id, time, split, "
-        "history, shown, labels ORDER BY ord) AS n FROM impressions) WHERE n > 1)",
-        "rows that are equal in every column count once",
-        "source || ':' || row",
-    )
-    # The order of a log's rows is that of its clicks.
-    log.db.execute(
-        f"INSERT INTO events SELECT user_id, item.item_id, time, '{CLICK}', NULL, split, "
-        "row_number() OVER (ORDER BY ord, item.place), source, row FROM (SELECT *, unnest(list_transform("
-        "list_zip(shown, labels, range(len(shown))), lambda x: {'item_id': x[1], 'label': x[2], 'place': x[3]}"
-        ")) AS item FROM impressions) WHERE item.label > 0"
-    )
+    coder.report()
+    _drop_repeated(log)
+    settle_histories(log)
+    count_one_class(log)
 
 
 def _read_news(log: Log, path: Path) -> None:
-    open_lines(log, "lines", path)
-    source = quoted(str(path))
-    log.db.execute(
-        f"INSERT INTO bad_rows SELECT {source}, row, 'expected {_NEWS_COLUMNS} tab-separated columns beginning with "
-        f"a news id, found ' || len(f) FROM (SELECT row, string_split(line, chr(9)) AS f FROM lines WHERE line <> '') "
-        f"WHERE len(f) <> {_NEWS_COLUMNS} OR f[1] = ''"
-    )
-    log.db.execute(
-        "INSERT INTO items SELECT f[1], f[4], f[5], concat_ws('/', nullif(f[2], ''), nullif(f[3], '')), NULL, NULL, "
-        "row + (SELECT count(*) FROM items), NULL FROM (SELECT row, string_split(line, chr(9)) AS f FROM lines) "
-        f"WHERE len(f) = {_NEWS_COLUMNS} AND f[1] <> '' ORDER BY row"
-    )
+    base = log.begin(path)
+    for lines in filled_lines(log, path):
+        log.load("lines", lines)
+        log.db.execute(
+            "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, string_split(line, chr(9)) AS f FROM lines;"
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {_NEWS_COLUMNS} tab-separated columns "
+            f"beginning with a news id, found ' || len(f) FROM fields WHERE len(f) <> {_NEWS_COLUMNS} OR f[1] = '';"
+            "INSERT INTO items SELECT f[1], f[4], f[5], concat_ws('/', nullif(f[2], ''), nullif(f[3], '')), NULL, "
+            f"NULL, row + {base}, NULL FROM fields WHERE len(f) = {_NEWS_COLUMNS} AND f[1] <> ''"
+        )
+        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
 
 
-def _read_behaviors(log: Log, path: Path, split: str) -> None:
-    open_lines(log, "lines", path)
-    source = quoted(str(path))
+def _read_behaviors(coder: Coder, path: Path, split: str) -> None:
+    log = coder.log
+    base = log.begin(path)
+    for lines in filled_lines(log, path):
+        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
+        rows = lines["row"].combine_chunks()
+        fields = pc.split_pattern(lines["line"].combine_chunks(), "\t")
+        count = pc.list_value_length(fields)
+        whole = pc.equal(count, _BEHAVIOR_COLUMNS)
+        if not pc.all(whole).as_py():
+            reasons = pc.binary_join_element_wise(
+                f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found ", count.cast(pa.string()), ""
+            )
+            _refuse(log, path, rows, reasons, pc.invert(whole))
+            fields, rows = fields.filter(whole), rows.filter(whole)
+        _add_behaviors(coder, path, split, rows, fields.flatten(), base)
+
+
+def _add_behaviors(coder: Coder, path: Path, split: str, rows: pa.Array, values: pa.Array, base: int) -> None:
+    """`values` are the fields of all rows, laid end to end."""
+    log = coder.log
+    columns = [values.take(pa.array(np.arange(n, len(values), _BEHAVIOR_COLUMNS))) for n in range(_BEHAVIOR_COLUMNS)]
+    name, user, when, history, shown = columns
+    candidates = _words(shown)
+    tokens = candidates.flatten()
+    times, wrong, reasons = _faults(log, user, when, candidates, tokens)
+    if wrong is not None:
+        _refuse(log, path, rows, reasons, wrong)
+        right = pc.invert(wrong)
+        rows, name, user, times, history = (a.filter(right) for a in (rows, name, user, times, history))
+        candidates = candidates.filter(right)
+        tokens = candidates.flatten()
+    clicked = pc.equal(pc.binary_slice(tokens.cast(pa.large_binary()), -1), b"1")
+    ids = pc.utf8_slice_codeunits(tokens, 0, -2)
+    order = pc.add(rows, base)
+    table = pa.table({"impression_id": name, "user_id": user, "time": times, "ord": order})
+    shown_ids = pa.LargeListArray.from_arrays(candidates.offsets, ids)
+    marks = clicked.to_numpy(zero_copy_only=False).astype(np.uint8)
+    add_impressions(coder, table, shown_ids, marks, None, _words(history), split)
+
+
+def _words(texts: pa.Array) -> pa.LargeListArray:
+    """The words of texts that a space parts; none of an empty text."""
+    trimmed = pc.utf8_trim(texts, " ")
+    if pc.any(pc.match_substring(trimmed, "  ")).as_py():
+        trimmed = pc.replace_substring_regex(trimmed, " +", " ")
+    lists = pc.split_pattern(trimmed, " ")
+    lengths = np.where(pc.equal(trimmed, "").to_numpy(zero_copy_only=False), 0, pc.list_value_length(lists).to_numpy())
+    filled = lists.filter(pc.not_equal(trimmed, ""))
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), filled.flatten())
+
+
+def _faults(
+    log: Log, user: pa.Array, when: pa.Array, candidates: pa.Array, tokens: pa.Array
+) -> tuple[pa.Array, pa.Array | None, pa.Array]:
+    """Times; bool [rows] of malformed ones or None; and what is wrong with each row, null where nothing is."""
+    log.db.register("moments", pa.table({"written": pc.utf8_trim_whitespace(when)}))
+    times = log.table(f"SELECT try_strptime(written, {_TIMES}) AS time FROM moments")["time"].combine_chunks()
+    log.db.unregister("moments")
+    fine = pc.match_substring_regex(tokens, _CANDIDATE)
+    nobody = pc.equal(user, "")
+    timeless = pc.and_(pc.is_null(times), pc.not_equal(pc.utf8_trim_whitespace(when), ""))
+    nothing = pc.equal(pc.list_value_length(candidates), 0)
+    bad_entries = np.flatnonzero(~fine.to_numpy(zero_copy_only=False))
+    owner = np.searchsorted(candidates.offsets.to_numpy(), bad_entries, side="right") - 1
+    first_of = dict(zip(owner[::-1].tolist(), bad_entries[::-1].tolist(), strict=True))
+    odd = np.zeros(len(user), bool)
+    odd[list(first_of)] = True
+    wrong = pc.or_(pc.or_(pc.or_(nobody, timeless), nothing), pa.array(odd))
+    if not pc.any(wrong).as_py():
+        return times, None, wrong
+    reasons: list[str | None] = []
+    for row, (no_user, no_time, none, at) in enumerate(zip(nobody, timeless, nothing, odd, strict=True)):
+        reason = None
+        if no_user.as_py():
+            reason = "the user is empty"
+        elif no_time.as_py():
+            reason = f"the time '{when[row]}' is not like 11/12/2019 2:14:46 PM"
+        elif none.as_py():
+            reason = "no candidates"
+        elif at:
+            reason = f"the candidate '{tokens[first_of[row]]}' is not an item id with -0 or -1"
+        reasons.append(reason)
+    return times, wrong, pa.array(reasons, pa.string())
+
+
+def _refuse(log: Log, path: Path, rows: pa.Array, reasons: pa.Array, wrong: pa.Array) -> None:
+    table = pa.table({"row": rows, "reason": reasons}).filter(wrong)
+    log.insert("bad_rows", table, f"{quoted(str(path))}, row, reason")
+
+
+def _drop_repeated(log: Log) -> None:
+    """Rows equal in every column count once."""
     log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE parsed AS SELECT row, f, try_strptime(trim(f[3]), " + _TIMES + ") AS time, "
-        "list_filter(string_split(f[4], ' '), lambda x: x <> '') AS history, "
-        "list_filter(string_split(f[5], ' '), lambda x: x <> '') AS shown "
-        "FROM (SELECT row, string_split(line, chr(9)) AS f FROM lines WHERE line <> '')"
+        "CREATE TEMP TABLE repeated AS SELECT unnest(list_sort(orders)[2:]) AS ord FROM (SELECT list(ord) AS orders "
+        "FROM (FROM impressions SEMI JOIN (SELECT impression_id, split FROM impressions GROUP BY ALL "
+        "HAVING count(*) > 1) USING (impression_id, split)) i JOIN staged_history h USING (ord) "
+        "GROUP BY impression_id, i.user_id, time, split, history, shown, labels HAVING count(*) > 1)"
     )
-    wrong = "list_filter(shown, lambda x: NOT regexp_full_match(x, '.+-[01]'))"
-    log.db.execute(
-        "ALTER TABLE parsed ADD COLUMN reason VARCHAR; UPDATE parsed SET reason = CASE "
-        f"WHEN len(f) <> {_BEHAVIOR_COLUMNS} "
-        f"THEN 'expected {_BEHAVIOR_COLUMNS} tab-separated columns, found ' || len(f) "
-        "WHEN f[2] = '' THEN 'the user is empty' "
-        "WHEN trim(f[3]) <> '' AND time IS NULL THEN 'the time ''' || f[3] || ''' is not like 11/12/2019 2:14:46 PM' "
-        "WHEN len(shown) = 0 THEN 'no candidates' "
-        f"WHEN len({wrong}) > 0 THEN 'the candidate ''' || {wrong}[1] || ''' is not an item id with -0 or -1' END"
+    log.drop(
+        "repeated impressions",
+        "impressions",
+        "ord IN (SELECT ord FROM repeated)",
+        "rows that are equal in every column count once",
     )
-    log.db.execute(f"INSERT INTO bad_rows SELECT {source}, row, reason FROM parsed WHERE reason IS NOT NULL")
-    log.db.execute(
-        f"INSERT INTO impressions SELECT f[1], f[2], time, '{split}', history, "
-        "list_transform(shown, lambda x: left(x, len(x) - 2)), "
-        "list_transform(shown, lambda x: CAST(right(x, 1) AS DOUBLE)), "
-        f"row + (SELECT coalesce(max(ord), 0) FROM impressions), {source}, row "
-        "FROM parsed WHERE reason IS NULL ORDER BY row"
-    )
+    for table in ("clicks", "staged_history"):
+        log.db.execute(f"DELETE FROM {table} WHERE ord IN (FROM repeated)")
+    log.db.execute("DROP TABLE repeated")

@@ -1,10 +1,13 @@
 """RecBole atomic files: `.inter` and `.item`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
 from interestrec.core.raw_log import Log
-from interestrec.formats.lines import open_lines, quoted
+from interestrec.formats.lines import filled_lines, quoted
 from interestrec.formats.tables import distinct, moment, name_of, require
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
@@ -14,6 +17,7 @@ def read(
     log: Log,
     root: Path,
     max_bad_rows: int,
+    merge_items: bool,
     inter: str,
     item: str,
     value: str | None,
@@ -33,60 +37,63 @@ def read(
     log.settle_bad_rows(max_bad_rows)
 
 
-def _open(log: Log, path: Path) -> list[str]:
-    """Table `atomic` (row, f VARCHAR[]) of the well-formed rows; the field names without their types."""
-    open_lines(log, "lines", path)
-    header = log.sql("SELECT line FROM lines ORDER BY row LIMIT 1")
-    if not header:
+def _blocks(log: Log, path: Path) -> Iterator[tuple[list[str], int]]:
+    """Table `fields` of the well-formed rows of a block (`_row` and the fields by name); the names and the base."""
+    base = log.begin(path)
+    fields: list[str] = []
+    for lines in filled_lines(log, path):
+        if not fields:
+            header = lines["line"][0].as_py().split("\t")
+            fields = distinct([name.partition(":")[0] for name in header], path)
+            log.rows_read -= 1
+            lines = lines.slice(1)
+        log.load("lines", lines)
+        columns = ", ".join(f"f[{n + 1}] AS {name_of(name)}" for n, name in enumerate(fields))
+        log.db.execute(
+            "CREATE OR REPLACE TEMP TABLE atomic AS SELECT row, string_split(line, chr(9)) AS f FROM lines;"
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(fields)} tab-separated fields, "
+            f"found ' || len(f) FROM atomic WHERE len(f) <> {len(fields)};"
+            f"CREATE OR REPLACE TEMP TABLE fields AS SELECT row AS _row, {columns} FROM atomic "
+            f"WHERE len(f) = {len(fields)}"
+        )
+        yield fields, base
+        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
+    if not fields:
         raise DataError(f"{path}: the file is empty; expected a header such as user_id:token")
-    log.rows_read -= 1
-    fields = distinct([name.partition(":")[0] for name in header[0][0].split("\t")], path)
-    log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE atomic AS SELECT row, string_split(line, chr(9)) AS f FROM lines "
-        "WHERE row > (SELECT min(row) FROM lines)"
-    )
-    log.db.execute(
-        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(fields)} tab-separated fields, found ' "
-        f"|| len(f) FROM atomic WHERE len(f) <> {len(fields)}; DELETE FROM atomic WHERE len(f) <> {len(fields)}"
-    )
-    columns = ", ".join(f"f[{n + 1}] AS {name_of(name)}" for n, name in enumerate(fields))
-    log.db.execute(f"CREATE OR REPLACE TEMP VIEW fields AS SELECT row, {columns} FROM atomic")
-    return fields
 
 
 def _read_items(log: Log, path: Path, title: list[str], text: list[str], category: str | None) -> None:
-    fields = _open(log, path)
-    key = require(fields, _ITEM, path, "RecBole's item id")
-    joined = {
-        name: ", ".join(f"nullif(trim({require(fields, column, path, f'data.{name}')}), '')" for column in columns)
-        for name, columns in {"title": title, "text": text}.items()
-    }
-    kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
-    body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
-    log.db.execute(
-        f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), "
-        f"{body}, {kind}, NULL, NULL, row, NULL "
-        f"FROM fields WHERE {key} <> '' ORDER BY row"
-    )
+    for fields, base in _blocks(log, path):
+        key = require(fields, _ITEM, path, "RecBole's item id")
+        joined = {
+            name: ", ".join(f"nullif(trim({require(fields, column, path, f'data.{name}')}), '')" for column in columns)
+            for name, columns in {"title": title, "text": text}.items()
+        }
+        kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
+        body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
+        log.db.execute(
+            f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), {body}, {kind}, NULL, NULL, "
+            f"_row + {base}, NULL FROM fields WHERE {key} <> ''"
+        )
 
 
 def _read_events(log: Log, path: Path, value: str | None, event: str) -> None:
-    fields = _open(log, path)
-    user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
-    time = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "NULL"
-    when = moment(f"try_cast({time} AS DOUBLE)", 1_000_000)
-    measured = f"nullif({require(fields, value, path, 'data.value')}, '')" if value else "NULL"
     source = quoted(str(path))
-    log.db.execute(
-        f"INSERT INTO bad_rows SELECT {source}, row, CASE WHEN {user} = '' OR {item} = '' THEN 'user or item is empty' "
-        f"WHEN {time} IS NOT NULL AND {when} IS NULL THEN 'the time ''' || {time} || "
-        f"''' is no number of seconds between 1900 and 2200' "
-        f"ELSE 'the value ''' || {measured} || ''' is not a number' END FROM fields "
-        f"WHERE {user} = '' OR {item} = '' OR ({time} IS NOT NULL AND {when} IS NULL) "
-        f"OR ({measured} IS NOT NULL AND NOT coalesce(isfinite(try_cast({measured} AS DOUBLE)), false))"
-    )
-    log.db.execute(
-        f"INSERT INTO events SELECT {user}, {item}, {when}, "
-        f"{quoted(event)}, CAST({measured} AS DOUBLE), NULL, row, {source}, row FROM fields "
-        f"WHERE row NOT IN (SELECT row FROM bad_rows WHERE source = {source}) ORDER BY row"
-    )
+    for fields, base in _blocks(log, path):
+        user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
+        time = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
+        when = moment(f"try_cast({time} AS DOUBLE)", 1_000_000)
+        measured = f"nullif({require(fields, value, path, 'data.value')}, '')" if value else "CAST(NULL AS VARCHAR)"
+        wrong = (
+            f"CASE WHEN {user} = '' OR {item} = '' THEN 'user or item is empty' "
+            f"WHEN {time} IS NOT NULL AND {when} IS NULL THEN 'the time ''' || {time} || "
+            f"''' is no number of seconds between 1900 and 2200' "
+            f"WHEN {measured} IS NOT NULL AND NOT coalesce(isfinite(try_cast({measured} AS DOUBLE)), false) "
+            f"THEN 'the value ''' || {measured} || ''' is not a number' END"
+        )
+        log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE checked AS SELECT *, {wrong} AS reason FROM fields;"
+            f"INSERT INTO bad_rows SELECT {source}, _row, reason FROM checked WHERE reason IS NOT NULL;"
+            f"INSERT INTO events SELECT {user}, {item}, {when}, {quoted(event)}, CAST({measured} AS DOUBLE), "
+            f"_row + {base} FROM checked WHERE reason IS NULL"
+        )

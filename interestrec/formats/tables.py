@@ -1,16 +1,20 @@
-"""Opening a raw file as a table of columns with the number of each row in the file."""
+"""Opening raw files as relations of columns with the number of each row in its file, block by block."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
-from interestrec.formats.lines import load_lines, open_lines, quoted
+from interestrec.formats.lines import filled_lines, quoted, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one
 
 
 def name_of(column: str) -> str:
@@ -18,11 +22,13 @@ def name_of(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[str]:
-    """A table of a file's columns plus `_row`; the names of the columns.
+def scan(log: Log, path: Path, wanted: Sequence[str], delimiter: str | None) -> Iterator[dict[str, str]]:
+    """Relation `raw` with a file's columns plus `_row`, block after block; yields the columns' types by name.
 
     Columns of CSV, TSV and JSON lines are text, null where empty, `_row` is the line a record begins in; malformed
-    records go to `bad_rows`. Parquet keeps its types, `_row` counts from 1. `.gz` may follow the suffix of text.
+    records go to `bad_rows`. Parquet keeps its types, `_row` counts from 1, and the whole file is one block that is
+    read while it is used. `.gz` may follow the suffix of text. Of JSON lines only `wanted` is there, where `a.b` is
+    the value b within a. Directories such as `day=2026-03-01` above the file are columns of text, too.
 
     Raises:
         InputMissingError, DataError: the file is missing, of no known kind, or not readable as what it is.
@@ -32,102 +38,168 @@ def open_table(log: Log, table: str, path: Path, delimiter: str | None) -> list[
     kind = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
     try:
         if kind == ".parquet":
-            _open_parquet(log, table, path)
-        elif kind in (".jsonl", ".ndjson"):
-            _open_json_lines(log, table, path)
+            blocks = _parquet(log, path)
+        elif kind in (".jsonl", ".ndjson", ".json"):
+            blocks = _json_lines(log, path, wanted)
         elif delimiter or kind in _DELIMITERS:
-            _open_delimited(log, table, path, delimiter or _DELIMITERS[kind])
+            blocks = _delimited(log, path, delimiter or _DELIMITERS[kind])
         else:
             raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl, .parquet, or give `delimiter`")
+        for relation in blocks:
+            log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *{_partitions(path)} FROM ({relation})")
+            types = {name: kind for name, kind, *_ in log.sql("DESCRIBE raw")}
+            yield {name: kind for name, kind in types.items() if name != "_row"}
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path}: cannot be read ({reason}); check the file") from error
-    columns = [row[0] for row in log.sql(f"SELECT column_name FROM (DESCRIBE {table})")]
-    return [column for column in columns if column != "_row"]
 
 
-def _open_parquet(log: Log, table: str, path: Path) -> None:
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row "
-        f"FROM read_parquet({quoted(str(path))}, file_row_number = true)"
-    )
-    log.rows_read += log.rows(table)
+def _partitions(path: Path) -> str:
+    """SQL of the columns that directories named `key=value` stand for."""
+    pairs = [part.split("=", 1) for part in path.parent.parts if re.fullmatch(r"[A-Za-z_]\w*=.*", part)]
+    return "".join(f", {quoted(value)} AS {name_of(key)}" for key, value in pairs)
 
 
-def _open_json_lines(log: Log, table: str, path: Path) -> None:
+def _parquet(log: Log, path: Path) -> Iterator[str]:
+    limit = "" if log.sample is None else f" LIMIT {log.sample}"
+    source = f"FROM read_parquet({quoted(str(path))}, file_row_number = true, hive_partitioning = false){limit}"
+    log.rows_read += log.number(f"SELECT count(*) FROM ({source})")
+    yield f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row {source}"
+
+
+def _json_lines(log: Log, path: Path, wanted: Sequence[str]) -> Iterator[str]:
     """One JSON object a line; a whole number keeps no fraction, so that an id 13085.0 is 13085."""
-    open_lines(log, "lines", path)
-    log.db.execute(
-        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines "
-        "WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT';"
-        "DELETE FROM lines WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT'"
-    )
-    keys = [row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) AS key FROM lines ORDER BY key")]
-    columns = []
-    for key in distinct(keys, path):
-        where = quoted("$." + '"' + key.replace('"', '\\"') + '"')
-        text = f"json_extract_string(line, {where})"
-        number = f"try_cast({text} AS DOUBLE)"
-        columns.append(
-            f"nullif(CASE WHEN json_type(line, {where}) = 'DOUBLE' AND {number} = floor({number}) "
-            f"THEN coalesce(CAST(try_cast({number} AS BIGINT) AS VARCHAR), {text}) ELSE {text} END, '') "
-            f"AS {name_of(key)}"
+    keys: set[str] = set()
+    found: set[str] = set()
+    for lines in filled_lines(log, path):
+        log.load("lines", lines)
+        log.db.execute(
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines "
+            "WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT';"
+            "DELETE FROM lines WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT'"
         )
-    log.db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {', '.join([*columns, 'row AS _row'])} FROM lines")
+        if not keys:
+            keys = {row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) FROM (FROM lines LIMIT 1000)")}
+        columns = ", ".join([*(f"{_json_value(name)} AS {name_of(name)}" for name in wanted), "row AS _row"])
+        log.db.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT {columns} FROM lines")
+        present = ", ".join(f"count({name_of(name)})" for name in wanted)
+        found |= {n for n, count in zip(wanted, log.sql(f"SELECT {present} FROM records")[0], strict=True) if count}
+        yield "FROM records"
+    absent = [name for name in wanted if name not in found and name.split(".")[0] not in keys]
+    if absent and keys:
+        require(sorted(keys), absent[0], path, "no record has it")
 
 
-def _open_delimited(log: Log, table: str, path: Path, delimiter: str) -> None:
+def _json_value(name: str) -> str:
+    steps = [part.replace("\\", "\\\\").replace('"', '\\"') for part in name.split(".")]
+    where = quoted("$" + "".join(f'."{step}"' for step in steps))
+    text = f"json_extract_string(line, {where})"
+    number = f"try_cast({text} AS DOUBLE)"
+    return (
+        f"nullif(CASE WHEN json_type(line, {where}) = 'DOUBLE' AND {number} = floor({number}) "
+        f"THEN coalesce(CAST(try_cast({number} AS BIGINT) AS VARCHAR), {text}) ELSE {text} END, '')"
+    )
+
+
+def _delimited(log: Log, path: Path, delimiter: str) -> Iterator[str]:
     """CSV and its kin (RFC 4180): a header, fields that may be quoted, quoted fields that may span lines."""
-    load_lines(log, "lines", path)
-    _split_fields(log, "lines", delimiter)
-    if not log.rows("records"):
+    names: list[str] = []
+    for lines in _whole_records(read_lines(log, path), delimiter):
+        _split_fields(log, lines, delimiter)
+        if not names:
+            first = log.sql("SELECT f, row FROM fields ORDER BY row LIMIT 1")
+            if not first:
+                continue
+            header, row = first[0]
+            if header is None:
+                raise DataError(f"{path}:{row}: the header has a quote that is not closed; correct it")
+            names = distinct(header, path)
+            log.rows_read -= 1
+            log.db.execute("DELETE FROM fields WHERE row = ?", [row])
+        log.db.execute(
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, CASE WHEN f IS NULL THEN 'a quote is not closed, "
+            f"or followed by more than the delimiter' ELSE 'expected {len(names)} columns, found ' || len(f) END "
+            f"FROM fields WHERE f IS NULL OR len(f) <> {len(names)}"
+        )
+        columns = ", ".join(f"nullif(f[{n}], '') AS {name_of(name)}" for n, name in enumerate(names, 1))
+        log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE records AS SELECT {columns}, row AS _row FROM fields "
+            f"WHERE len(f) = {len(names)} ORDER BY row"
+        )
+        yield "FROM records"
+    if not names:
         raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
-    width = "(SELECT len(f) FROM records ORDER BY row LIMIT 1)"
-    whole = f"SELECT count(*) FROM records WHERE f IS NULL OR len(f) <> {width}"
-    # Only where a line alone is no record can a quoted field span lines; a lone quote within a field is harmless.
-    if log.number(whole) and log.number("SELECT count(*) FROM lines WHERE contains(line, '\"')"):
-        _join_quoted_lines(log)
-        _split_fields(log, "joined", delimiter)
-    names, header = log.sql("SELECT f, row FROM records ORDER BY row LIMIT 1")[0]
-    if names is None:
-        raise DataError(f"{path}:{header}: the header has a quote that is not closed; correct it")
-    log.rows_read -= 1
+
+
+def _split_fields(log: Log, lines: pa.Table, delimiter: str) -> None:
+    """Table `fields` (row, f VARCHAR[]): the fields without their quotes, null where the quotes are wrong."""
+    field, record = _patterns(delimiter)
+    # Every match begins with a delimiter, so that no match is empty.
+    fields = f"regexp_extract_all({quoted(delimiter)} || line, {quoted(f'(?s){re.escape(delimiter)}({field})')}, 1)"
+    bare = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
+    log.load("lines", lines)
     log.db.execute(
-        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, CASE WHEN f IS NULL THEN 'a quote is not closed, or "
-        f"followed by more than the delimiter' ELSE 'expected {len(names)} columns, found ' || len(f) END "
-        f"FROM records WHERE f IS NULL OR len(f) <> {len(names)}"
-    )
-    columns = ", ".join(f"nullif(f[{n}], '') AS {name_of(name)}" for n, name in enumerate(distinct(names, path), 1))
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns}, row AS _row FROM records "
-        f"WHERE len(f) = {len(names)} AND row > {header} ORDER BY row"
+        "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, CASE "
+        f"WHEN NOT contains(line, '\"') THEN string_split(line, {quoted(delimiter)}) "
+        f"WHEN regexp_full_match(line, {quoted(record)}) THEN list_transform({fields}, {bare}) END AS f "
+        "FROM lines WHERE line <> ''"
     )
 
 
-def _split_fields(log: Log, lines: str, delimiter: str) -> None:
-    """Table `records` (row, f VARCHAR[]): the fields without their quotes, null where the quotes are wrong."""
+def _patterns(delimiter: str) -> tuple[str, str]:
+    """Regular expressions of a field and of a whole record."""
     d = re.escape(delimiter)
     field = f'(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)'
-    record = quoted(f"(?s){field}(?:{d}{field})*")
-    # Every match begins with a delimiter, so that no match is empty.
-    fields = f"regexp_extract_all({quoted(delimiter)} || line, {quoted(f'(?s){d}({field})')}, 1)"
-    bare = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
-    log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE records AS SELECT row, CASE "
-        f"WHEN NOT contains(line, '\"') THEN string_split(line, {quoted(delimiter)}) "
-        f"WHEN regexp_full_match(line, {record}) THEN list_transform({fields}, {bare}) END AS f "
-        f"FROM {lines} WHERE line <> ''"
-    )
+    return field, f"(?s){field}(?:{d}{field})*"
 
 
-def _join_quoted_lines(log: Log) -> None:
-    """Table `joined` (row, line): a line that an odd number of quotes precedes continues the record before it."""
-    quotes = "len(line) - len(replace(line, '\"', ''))"
-    log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE joined AS SELECT min(row) AS row, string_agg(line, chr(10) ORDER BY row) AS line "
-        "FROM (SELECT row, line, sum(CAST(NOT inside AS BIGINT)) OVER (ORDER BY row) AS record FROM (SELECT row, line, "
-        f"coalesce(sum({quotes}) OVER (ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) % 2 = 1 "
-        "AS inside FROM lines)) GROUP BY record"
+def _whole_records(blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
+    """Tables (row, line) in which a record whose quoted fields span lines is one line, whatever block it began in.
+
+    A line that is a record by itself stays one: a lone quote within an unquoted field is harmless.
+    """
+    record = re.compile(_patterns(delimiter)[1])
+    pending: list[tuple[int, str]] = []
+    for block in blocks:
+        quotes = block["line"].filter(pc.match_substring(block["line"], '"'))
+        if not pending and all(record.fullmatch(text) for text in quotes.to_pylist()):
+            yield block
+            continue
+        lines = [*pending, *zip(block["row"].to_pylist(), block["line"].to_pylist(), strict=True)]
+        joined, pending = _join(lines, record)
+        yield _lines(joined)
+    if pending:
+        yield _lines(pending)
+
+
+def _join(lines: list[tuple[int, str]], record: re.Pattern[str]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """Records of (row, text) from lines, and the lines of one that is still open at the end.
+
+    A line that is no record by itself, for it opens a quote, goes on to the line with the quote that closes it.
+    """
+    joined: list[tuple[int, str]] = []
+    pending: list[tuple[int, str]] = []
+    for row, text in lines:
+        odd = text.count('"') % 2 == 1
+        if not pending and (not odd or record.fullmatch(text)):
+            joined.append((row, text))
+            continue
+        pending.append((row, text))
+        if odd and len(pending) > 1:
+            joined.append((pending[0][0], "\n".join(part for _, part in pending)))
+            pending = []
+        elif len(pending) > _MOST_LINES:
+            joined.extend(pending)
+            pending = []
+    return joined, pending
+
+
+def _lines(rows: list[tuple[int, str]]) -> pa.Table:
+    return pa.table(
+        {
+            "row": pa.array([row for row, _ in rows], pa.int64()),
+            "line": pa.array([t for _, t in rows], pa.large_string()),
+        }
     )
 
 
@@ -155,7 +227,7 @@ def moment(number: str, microseconds: int) -> str:
     return f"CASE WHEN {number} BETWEEN {first} AND {last} THEN {stamp} END"
 
 
-def require(columns: list[str], wanted: str, path: Path, key: str) -> str:
+def require(columns: Sequence[str], wanted: str, path: Path, key: str) -> str:
     """The SQL identifier of a column that must be there.
 
     Raises:
@@ -164,5 +236,5 @@ def require(columns: list[str], wanted: str, path: Path, key: str) -> str:
     if wanted in columns:
         return name_of(wanted)
     raise DataError(
-        f"{path}: has no column '{wanted}' ({key}){suggestion(wanted, columns)}; it has: {', '.join(columns)}"
+        f"{path}: has no column '{wanted}' ({key}){suggestion(wanted, list(columns))}; it has: {', '.join(columns)}"
     )

@@ -1,5 +1,6 @@
 """`preprocess`: raw logs become a corpus."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
-from interestrec.core.settings import DataSettings, EventsData, MindData, PreprocessSettings, RecboleData, Settings
+from interestrec.core.errors import DataError
+from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.core.settings import DataSettings, PreprocessSettings, Settings
+from interestrec.core.settings import ValueMap as ValueMapSettings
 from interestrec.corpus import store
-from interestrec.corpus.build import Plan, Tables, build, counts, report_rules
+from interestrec.corpus.build import Plan, build, report_rules
+from interestrec.corpus.clean import Robots
+from interestrec.corpus.intensity import Grading
+from interestrec.corpus.value_maps import ValueMap
+from interestrec.formats.paths import expand
 from interestrec.formats.registry import READERS
+from interestrec.text.boilerplate import shared_sentences, without
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
@@ -32,60 +39,74 @@ def run(context: Context) -> Result:
     settings = context.settings
     root = settings.data.root
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
-    for name in data_files(settings.data):
-        if not (root / name).is_file():
-            raise InputMissingError(f"{root / name}: no such file; check data.root and the names under data")
-        inputs[name] = files.sha256_of(root / name)
+    for path in expand(root, settings.data.names):
+        inputs[str(path.relative_to(root))] = files.sha256_of(path)
     recipe = Recipe("corpus", inputs, settings.lineage("data", "preprocess"), settings.seed)
     return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
 
 
-def data_files(data: MindData | EventsData | RecboleData) -> list[str]:
-    """Names of all raw files, relative to `data.root`."""
-    if isinstance(data, MindData):
-        return list(dict.fromkeys([*data.news, *data.train, *data.valid, *data.test]))
-    if isinstance(data, EventsData):
-        return list(dict.fromkeys([*data.events.files, *data.items.files]))
-    return [data.inter, data.item]
-
-
 def _build(directory: Path, settings: Settings) -> None:
     data = settings.data
-    log = Log(data.root)
-    read = pick(READERS, data.format, "format")
-    options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
-    read(log, root=data.root, max_bad_rows=data.max_bad_rows, **options)
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads)
+    read(log, settings)
     try:
-        tables = build(log, _plan(data, settings.preprocess, settings.seed))
+        built = build(log, plan(data, settings.preprocess, settings.seed), directory)
     finally:  # the counts explain what was wrong, too
         report_rules(log)
-    items = _normalised(tables.items)
-    without = pc.sum(pc.invert(items["has_text"])).as_py() or 0
+        log.close()
+    shutil.rmtree(scratch)
+    items = _normalised(built.items)
+    if settings.preprocess.boilerplate is not None:
+        items = _without_boilerplate(items, settings.preprocess.boilerplate, log)
+    has_text = pc.or_(pc.not_equal(items["title"], ""), pc.not_equal(items["text"], ""))
+    items = items.append_column("has_text", has_text)
+    lacking = {name: items.num_rows - _count(items[name]) for name in ("category", "price", "published")}
+    without = items.num_rows - (pc.sum(items["has_text"]).as_py() or 0)
     if without > data.max_items_without_text * items.num_rows:
         raise DataError(
             f"{without} of {items.num_rows} items have no text, more than data.max_items_without_text "
             f"({data.max_items_without_text:g}) allows; check the text columns or raise the limit"
         )
-    _write(directory, tables, items)
-    tokenizer = load_tokenizer(settings.encoder.source)
-    tokens = {"item": items["item"]}
-    for name in ("title", "text"):
-        tokens[f"{name}_tokens"] = tokenizer.encode(items[name].to_pylist())
-    (directory / store.FEATURES).mkdir()
-    path = directory / store.FEATURES / f"text-{tokenizer.digest[:16]}.parquet"
-    files.write_parquet(path, pa.table(tokens), schemas.TEXT_FEATURES)
-    quality = {"rules": log.quality.rules, "counts": {**counts(tables), "items_without_text": without}}
+    files.write_parquet(directory / store.ITEMS, items, schemas.ITEMS)
+    _write_tokens(directory / store.FEATURES, items, settings.encoder.source)
+    counts = {**built.counts, "items_without_text": without, **{f"items_without_{k}": n for k, n in lacking.items()}}
+    quality = {"rules": log.quality.rules, "counts": counts, "value_maps": built.value_maps}
     files.write_json(directory / store.QUALITY, quality)
 
 
-def _plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
-    value = chosen.intensity.value
+def read(log: Log, settings: Settings) -> None:
+    """Fill a log from the raw files.
+
+    Raises:
+        InputMissingError, DataError, ConfigError: as the reader of the format says.
+    """
+    data = settings.data
+    options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
+    merge_items = settings.preprocess.near_duplicate_items == "merge"
+    reader = pick(READERS, data.format, "format")
+    reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+
+
+def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
+    """The settings as plain arguments."""
+    grading, robots = chosen.intensity, chosen.robots
     return Plan(
         relevant_at=data.relevant_at,
         max_bad_rows=data.max_bad_rows,
         drop_duplicates=chosen.duplicates == "drop",
-        weights=chosen.intensity.weights,
-        limits=None if value is None else (value.low, value.high),
+        merge_items=chosen.near_duplicate_items == "merge",
+        bursts=chosen.burst_seconds,
+        robots=None if robots is None else Robots(robots.a_minute, robots.spread),
+        core=None if chosen.k_core is None else (chosen.k_core.users, chosen.k_core.items),
+        grading=Grading(
+            weights=grading.weights,
+            values={kind: _value_map(value) for kind, value in grading.values.items()},
+            negative=grading.negative,
+            combine=grading.combine,
+            half_life_days=grading.half_life_days,
+        ),
         method=chosen.split.method,
         valid=chosen.split.valid,
         test=chosen.split.test,
@@ -94,25 +115,41 @@ def _plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
     )
 
 
+def _value_map(chosen: ValueMapSettings) -> ValueMap:
+    return ValueMap(**{**chosen.model_dump(), "thresholds": tuple(chosen.thresholds)})
+
+
+def _count(column: pa.ChunkedArray) -> int:
+    """Values that are not null."""
+    return len(column) - column.null_count
+
+
+def _without_boilerplate(items: pa.Table, share: float, log: Log) -> pa.Table:
+    """Items without the sentences that many texts of train share, counted."""
+    texts = items["text"].to_pylist()
+    shared = shared_sentences(items["text"].filter(items["in_train"]).to_pylist(), share)
+    cleaned = without(texts, shared)
+    changed = sum(before != after for before, after in zip(texts, cleaned, strict=True))
+    examples = [f"{sentence} ({count})" for sentence, count in list(shared.items())[:EXAMPLES]]
+    reason = f"{changed} texts lost sentences that more than {share:g} of the train texts share; every item stays"
+    log.quality.count("boilerplate", len(texts), len(texts), reason, examples)
+    return items.set_column(items.column_names.index("text"), "text", pa.array(cleaned, pa.string()))
+
+
+def _write_tokens(directory: Path, items: pa.Table, encoder: Path) -> None:
+    tokenizer = load_tokenizer(encoder)
+    tokens = {"item": items["item"]}
+    for name in ("title", "text"):
+        tokens[f"{name}_tokens"] = tokenizer.encode(items[name].to_pylist())
+    directory.mkdir()
+    files.write_parquet(directory / f"text-{tokenizer.digest[:16]}.parquet", pa.table(tokens), schemas.TEXT_FEATURES)
+
+
 def _normalised(items: pa.Table) -> pa.Table:
-    """Items with normalised texts, and whether anything is left of them."""
-    title, text = normalise(items["title"]), normalise(items["text"])
-    has_text = pc.or_(pc.not_equal(title, ""), pc.not_equal(text, ""))
-    names = [name for name in items.column_names if name not in ("title", "text")]
-    return (
-        items.select(names)
-        .append_column("title", title)
-        .append_column("text", text)
-        .append_column("has_text", has_text)
-    )
-
-
-def _write(directory: Path, tables: Tables, items: pa.Table) -> None:
-    files.write_parquet(directory / store.ITEMS, items, schemas.ITEMS)
-    files.write_parquet(directory / store.USERS, tables.users, schemas.USERS)
-    files.write_parquet(directory / store.TIMELINES, tables.timelines, schemas.TIMELINES)
-    files.write_parquet(directory / store.IMPRESSIONS, tables.impressions, schemas.IMPRESSIONS)
-    files.write_parquet(directory / store.CANDIDATES, tables.candidates, schemas.CANDIDATES)
+    """Items with normalised texts."""
+    for name in ("title", "text"):
+        items = items.set_column(items.column_names.index(name), name, normalise(items[name]))
+    return items
 
 
 def _summarise(directory: Path) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from interestrec.core import files
@@ -37,13 +39,15 @@ class Tokenizer:
 
     def encode(self, texts: list[str]) -> pa.ListArray:
         """Token ids of each text, list<int32>, without special tokens and without a length limit."""
-        lengths = [0]
-        values: list[int] = []
+        lengths: list[int] = []
+        values = [np.zeros(0, np.int32)]
         for start in range(0, len(texts), _BATCH):
-            for encoding in self.backend.encode_batch_fast(texts[start : start + _BATCH], add_special_tokens=False):
-                values.extend(encoding.ids)
-                lengths.append(len(values))
-        return pa.ListArray.from_arrays(pa.array(lengths, pa.int32()), pa.array(values, pa.int32()))
+            encoded = self.backend.encode_batch_fast(texts[start : start + _BATCH], add_special_tokens=False)
+            ids = [encoding.ids for encoding in encoded]
+            lengths.extend(map(len, ids))
+            values.append(np.fromiter(chain.from_iterable(ids), np.int32))
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(values)))
 
 
 def tokenizer_files(directory: Path) -> list[Path]:

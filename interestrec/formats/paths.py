@@ -1,0 +1,28 @@
+"""Names of raw files, which may be patterns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from interestrec.core.errors import InputMissingError
+
+_MAGIC = frozenset("*?[")
+
+
+def expand(root: Path, names: Sequence[str]) -> list[Path]:
+    """Files of names relative to `root`, of which `day=*/part-*.parquet` stands for all that match, sorted.
+
+    A file that several names stand for is taken once.
+
+    Raises:
+        InputMissingError: a name stands for no file.
+    """
+    found: dict[Path, None] = {}
+    for name in names:
+        if _MAGIC & set(name):
+            matches = sorted(path for path in root.glob(name) if path.is_file())
+        else:
+            matches = [root / name] if (root / name).is_file() else []
+        if not matches:
+            raise InputMissingError(f"{root / name}: no such file; check data.root and the names under data")
+        found.update(dict.fromkeys(matches))
+    return list(found)

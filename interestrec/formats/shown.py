@@ -1,0 +1,144 @@
+"""Recording what was shown: lists of ids become lists of item codes, and what is unknown is counted."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core.raw_log import EXAMPLES, Log
+
+_UNRESOLVED = "the item has no row in the table of items"
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Lists of known items: list n is `items[offsets[n]:offsets[n + 1]]`; `kept` tells which entries were known."""
+
+    offsets: np.ndarray  # int32 [lists + 1]
+    items: np.ndarray  # int32 [known entries]
+    kept: np.ndarray  # bool [entries]
+
+    def lists(self, values: np.ndarray | None = None) -> pa.ListArray:
+        """The lists, of items or of other values that belong to the entries that were known."""
+        return pa.ListArray.from_arrays(pa.array(self.offsets), pa.array(self.items if values is None else values))
+
+
+@dataclass
+class Coder:
+    """Looks up item ids; `code_items` must have run."""
+
+    log: Log
+    ids: pa.Array = field(init=False)
+    codes: np.ndarray = field(init=False)
+    unknown: dict[str, dict[str, int]] = field(default_factory=dict)
+    entries: dict[str, list[int]] = field(default_factory=dict)  # kind of list -> entries met, entries known
+
+    def __post_init__(self) -> None:
+        table = self.log.table("SELECT item_id, item FROM item_codes")
+        self.ids = table["item_id"].combine_chunks()
+        self.codes = table["item"].to_numpy()
+
+    def code(self, lists: pa.Array, kind: str) -> Coded:
+        """Codes of lists of ids, list<string>; `kind` is what the entries are called in `quality.json`."""
+        values = lists.flatten()
+        found = pc.index_in(values, value_set=self.ids)
+        kept = pc.is_valid(found).to_numpy(zero_copy_only=False)
+        ends = np.concatenate([[0], np.cumsum(kept)])
+        bounds = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())])
+        met = self.entries.setdefault(kind, [0, 0])
+        met[0] += len(kept)
+        met[1] += int(ends[-1])
+        if ends[-1] < len(kept):
+            counts = self.unknown.setdefault(kind, {})
+            for entry in pc.value_counts(values.filter(pa.array(~kept))).to_pylist():
+                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+        codes = self.codes[found.drop_null().to_numpy()].astype(np.int32)
+        return Coded(ends[bounds].astype(np.int32), codes, kept)
+
+    def report(self) -> None:
+        """Count what was unknown, once all is read."""
+        for kind, (met, known) in self.entries.items():
+            often = sorted(self.unknown.get(kind, {}).items(), key=lambda pair: (-pair[1], pair[0]))[:EXAMPLES]
+            examples = [f"{item} ({places})" for item, places in often]
+            self.log.quality.count(f"unresolved {kind}", met, known, _UNRESOLVED, examples)
+
+
+def add_impressions(
+    coder: Coder,
+    rows: pa.Table,
+    shown: pa.Array,
+    clicked: np.ndarray,
+    amounts: np.ndarray | None,
+    history: pa.Array | None,
+    split: str,
+) -> None:
+    """Append to `impressions` and `clicks`; impressions without a known candidate are left out and counted.
+
+    Args:
+        rows: impression_id, user_id string; time timestamp; ord int64; segment int64 where it is known already.
+        shown: list<string> [rows].
+        clicked: uint8 [entries of shown].
+        amounts: float64 [entries of shown], what a click measured (seconds), NaN for none; or None.
+        history: list<string> [rows] where impressions state it; it lies in `staged_history` until `settle_histories`.
+    """
+    log = coder.log
+    coded = coder.code(shown, "candidates")
+    clicked = clicked[coded.kept]
+    counts = np.diff(coded.offsets)
+    order = rows["ord"].to_numpy()
+    owner = np.repeat(np.arange(len(counts)), counts)
+    where = np.flatnonzero(clicked)
+    clicks = {
+        "ord": order[owner[where]],
+        "item": coded.items[where],
+        "place": (where - coded.offsets[owner[where]]).astype(np.int32),
+        "amount": np.full(len(where), np.nan) if amounts is None else amounts[coded.kept][where],
+    }
+    log.insert("clicks", pa.table(clicks), "ord, item, place, CASE WHEN isnan(amount) THEN NULL ELSE amount END")
+    table = rows.append_column("shown", coded.lists()).append_column("labels", coded.lists(clicked))
+    if history is not None:
+        table = table.append_column("history", coder.code(history, "history entries").lists())
+    left_out = order[counts == 0]
+    log.quality.count(
+        "impressions without candidates",
+        len(counts),
+        len(counts) - len(left_out),
+        "no candidate is left",
+        log.places(left_out[:EXAMPLES].tolist()),
+    )
+    table = table.filter(pa.array(counts > 0))
+    columns = f"impression_id, user_id, time, '{split}', {{}}, shown, labels, ord"
+    if history is None:
+        log.insert("impressions", table, columns.format("segment"))
+        return
+    log.insert("impressions", table, columns.format("NULL"))
+    log.insert("staged_history", table, "ord, user_id, history")
+
+
+def stage_histories(log: Log) -> None:
+    """Where histories that impressions state lie until all is read."""
+    log.db.execute("CREATE OR REPLACE TABLE staged_history (ord BIGINT, user_id VARCHAR, history INTEGER[])")
+
+
+def settle_histories(log: Log) -> None:
+    """Give each distinct history of a user one row of `segments`, and impressions its number."""
+    log.db.execute(
+        "CREATE TEMP TABLE found_segments AS SELECT min(ord) AS segment, user_id, history, list(ord) AS orders "
+        "FROM staged_history WHERE len(history) > 0 GROUP BY user_id, history;"
+        "INSERT INTO segments SELECT segment, user_id, history, NULL, NULL FROM found_segments"
+    )
+    log.remake(
+        "impressions",
+        "SELECT impression_id, user_id, time, split, f.segment, shown, labels, i.ord FROM impressions i "
+        "LEFT JOIN (SELECT segment, unnest(orders) AS ord FROM found_segments) f USING (ord) ORDER BY i.ord",
+    )
+    log.db.execute("DROP TABLE found_segments; DROP TABLE staged_history")
+
+
+def count_one_class(log: Log) -> None:
+    """Impressions left with candidates of one class stay and are counted."""
+    rows = log.rows("impressions")
+    single = log.number("SELECT count(*) FROM impressions WHERE list_min(labels) = list_max(labels)")
+    reason = f"candidates of one class only: kept, but left out of metrics and losses that need two: {single}"
+    log.quality.count("one-class impressions", rows, rows, reason, [])
