@@ -153,7 +153,113 @@ class RecboleData(DataSettings):
         return [self.inter, self.item]
 
 
-DATA_FORMATS: dict[str, type[DataSettings]] = {"mind": MindData, "events": EventsData, "recbole": RecboleData}
+class ShownColumns(Section):
+    """Columns of impressions; `shown`, `clicked`, `labels` and `history` are lists."""
+
+    user: str
+    shown: str
+    impression: str | None = None  # id; without it the row's number
+    time: str | None = None
+    clicked: str | None = None  # ids out of `shown`
+    labels: str | None = None  # a number a candidate, clicked when above 0
+    history: str | None = None  # ids read before, oldest first
+    value: str | None = None  # what the click measured, such as seconds read
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> "ShownColumns":
+        if (self.clicked is None) == (self.labels is None):
+            raise ValueError("give clicked or labels")
+        return self
+
+
+class HistoryColumns(Section):
+    """Columns of a table with one row a user; all but `user` are lists of equal length, oldest first."""
+
+    user: str
+    items: str
+    times: str | None = None
+    values: str | None = None
+
+
+class HistoryTable(Section):
+    """What users had read before the impressions of each split."""
+
+    train: list[str] = Field(min_length=1)
+    valid: list[str] = []
+    test: list[str] = []
+    columns: HistoryColumns
+
+
+class ImpressionsData(DataSettings):
+    """Impressions with list columns, Parquet or JSON lines (EB-NeRD's layout)."""
+
+    format: Literal["impressions"]
+    train: list[str] = Field(min_length=1)
+    valid: list[str] = []
+    test: list[str] = []
+    columns: ShownColumns
+    time_unit: Literal["s", "ms", "us"] = "s"  # of numeric times
+    history: HistoryTable | None = None
+    items: ItemTable | None = None  # None = every id met is an item, without text
+
+    @model_validator(mode="after")
+    def _one_history(self) -> "ImpressionsData":
+        if self.history is not None and self.columns.history is not None:
+            raise ValueError("give columns.history or history, not both")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        history = [*self.history.train, *self.history.valid, *self.history.test] if self.history else []
+        return [*self.train, *self.valid, *self.test, *history, *(self.items.files if self.items else [])]
+
+
+class Plots(Section):
+    """A table of plots or overviews to join."""
+
+    file: str
+    key: str = "movieId"  # or a column of the links file, such as tmdbId
+    column: str = "overview"
+
+
+class MovielensData(DataSettings):
+    """MovieLens: `.csv` files with headers, or files parted by `::`. Events are of type `rating`."""
+
+    format: Literal["movielens"]
+    ratings: str = "ratings.csv"
+    movies: str = "movies.csv"
+    links: str | None = None
+    plots: Plots | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        return [self.ratings, self.movies, *filter(None, [self.links]), *([self.plots.file] if self.plots else [])]
+
+
+class AmazonData(DataSettings):
+    """Amazon reviews and metadata, JSON lines of 2018 or 2023. Events are of type `review`, values stars."""
+
+    format: Literal["amazon"]
+    reviews: list[str] = Field(min_length=1)
+    metadata: list[str] = Field(min_length=1)
+
+    @property
+    def names(self) -> list[str]:
+        """See DataSettings."""
+        return [*self.reviews, *self.metadata]
+
+
+DATA_FORMATS: dict[str, type[DataSettings]] = {
+    "mind": MindData,
+    "impressions": ImpressionsData,
+    "events": EventsData,
+    "movielens": MovielensData,
+    "amazon": AmazonData,
+    "recbole": RecboleData,
+}
+AnyData = MindData | ImpressionsData | EventsData | MovielensData | AmazonData | RecboleData
 
 
 class ItemField(Section):
@@ -349,7 +455,7 @@ class Settings(Section):
     version: Literal[1] = 1
     workspace: Path = Path("workspace")
     seed: CountOrZero = 42
-    data: Annotated[MindData | EventsData | RecboleData, Field(discriminator="format")]
+    data: Annotated[AnyData, Field(discriminator="format")]
     items: ItemsSettings = ItemsSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: dict[str, EncoderSettings] = Field(min_length=1, max_length=1)

@@ -7,11 +7,10 @@ from typing import Any
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.formats.columns import id_of, time_of
 from interestrec.formats.lines import quoted
 from interestrec.formats.paths import expand
-from interestrec.formats.tables import moment, name_of, require, scan
-
-_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+from interestrec.formats.tables import name_of, require, scan
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
         fine = _leave_out(log, path, checks)
         log.db.execute(
             f"INSERT INTO items SELECT {_item(columns, path, items['columns'])}, _row + {base}, NULL "
-            f"FROM raw WHERE {fine} AND {_id(columns, items['columns']['item'])} IS NOT NULL"
+            f"FROM raw WHERE {fine} AND {id_of(columns, items['columns']['item'])} IS NOT NULL"
         )
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 
@@ -72,9 +71,9 @@ def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dic
                 require(list(columns), column, path, f"data.events.columns.{key}")
         checks = [*_filters(columns, path, "data.events.where", filters), *_event_checks(columns, path, events)]
         fine = _leave_out(log, path, checks)
-        time = _time(columns, mapping["time"], events["time_unit"])
+        time = time_of(columns, mapping["time"], events["time_unit"])
         log.db.execute(
-            f"INSERT INTO events SELECT {_user(columns, mapping)}, {_id(columns, mapping['item'])}, {time}, "
+            f"INSERT INTO events SELECT {_user(columns, mapping)}, {id_of(columns, mapping['item'])}, {time}, "
             f"{_kind(columns, events)}, {_value(mapping)}, _row + {base} FROM raw WHERE {fine}"
         )
         if item_columns is not None:
@@ -127,13 +126,13 @@ def _examples(log: Log, path: Path, check: Check, n: int, first: str, rows: list
 
 def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -> list[Check]:
     mapping, unit = events["columns"], events["time_unit"]
-    nobody = f"{_user(columns, mapping)} IS NULL OR {_id(columns, mapping['item'])} IS NULL"
+    nobody = f"{_user(columns, mapping)} IS NULL OR {id_of(columns, mapping['item'])} IS NULL"
     checks = [Check("events of nobody", nobody, f"{path.name}: the user or the item is empty")]
     if mapping["event"] is not None:
         checks.append(Check("", f"{name_of(mapping['event'])} IS NULL", "'the event type is empty'"))
     if mapping["time"] is not None:
         raw = f"CAST({name_of(mapping['time'])} AS VARCHAR)"
-        unread = f"{raw} <> '' AND {_time(columns, mapping['time'], unit)} IS NULL"
+        unread = f"{raw} <> '' AND {time_of(columns, mapping['time'], unit)} IS NULL"
         told = f"'the time ''' || {raw} || ''' is neither ISO 8601 nor a number of {unit} between 1900 and 2200'"
         checks.append(Check("", unread, told))
     if mapping["value"] is not None:
@@ -176,38 +175,12 @@ _TESTS = {
 }
 
 
-def _id(columns: Mapping[str, str], column: str) -> str:
-    """SQL of a column as an id: a whole number without a fraction, else the trimmed text; null when empty."""
-    name = name_of(column)
-    if columns.get(column) in ("DOUBLE", "FLOAT"):
-        text = f"CAST({name} AS VARCHAR)"
-        whole = f"coalesce(CAST(try_cast({name} AS BIGINT) AS VARCHAR), {text})"
-        return f"CASE WHEN isfinite({name}) THEN CASE WHEN {name} = floor({name}) THEN {whole} ELSE {text} END END"
-    if columns.get(column, "").endswith("INT") or columns.get(column, "").endswith("INTEGER"):
-        return f"CAST({name} AS VARCHAR)"
-    return f"nullif(trim(CAST({name} AS VARCHAR)), '')"
-
-
 def _user(columns: Mapping[str, str], mapping: Mapping[str, str | None]) -> str:
     """SQL of the user; a visitor without an account is known by the session."""
-    known = [_id(columns, mapping["user"])] if mapping["user"] is not None else []
+    known = [id_of(columns, mapping["user"])] if mapping["user"] is not None else []
     if mapping["session"] is not None:
-        known.append(f"'session:' || {_id(columns, mapping['session'])}")
+        known.append(f"'session:' || {id_of(columns, mapping['session'])}")
     return f"coalesce({', '.join(known)})" if len(known) > 1 else known[0]
-
-
-def _time(columns: Mapping[str, str], column: str | None, unit: str) -> str:
-    """SQL of a column as a UTC timestamp, null where it cannot be read."""
-    if column is None:
-        return "CAST(NULL AS TIMESTAMP)"
-    name = name_of(column)
-    if columns.get(column, "").startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({name} AS TIMESTAMP)"
-    number = f"try_cast({name} AS DOUBLE)"
-    # `2019-10-01 00:00:00 UTC` is common and no ISO 8601.
-    text = f"try_cast(regexp_replace(CAST({name} AS VARCHAR), ' ?UTC$', '+00:00') AS TIMESTAMPTZ)"
-    stamp = f"try_cast({text} AS TIMESTAMP)"
-    return f"CASE WHEN {number} IS NOT NULL THEN {moment(number, _MICROSECONDS[unit])} ELSE {stamp} END"
 
 
 def _value(mapping: Mapping[str, str | None]) -> str:
@@ -250,7 +223,7 @@ def _item(columns: Mapping[str, str], path: Path, mapping: Mapping[str, Any]) ->
         category = f"replace({category}, {quoted(mapping['category_separator'])}, '/')"
     # `$1,299.00` is a price, too
     price = single("price", "try_cast(regexp_replace(CAST({} AS VARCHAR), '[$€£, ]', '', 'g') AS DOUBLE)")
-    published = _time(columns, mapping["published"], "s")
+    published = time_of(columns, mapping["published"], "s")
     if mapping["published"]:
         require(names, mapping["published"], path, f"{key}.published")
-    return f"{_id(columns, mapping['item'])}, {joined('title')}, {joined('text')}, {category}, {price}, {published}"
+    return f"{id_of(columns, mapping['item'])}, {joined('title')}, {joined('text')}, {category}, {price}, {published}"

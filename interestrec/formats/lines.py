@@ -21,10 +21,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def read_lines(log: Log, path: Path) -> Iterator[pa.Table]:
+def read_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
     """Tables (row int64, line large_string) of all lines, `row` from 1; ends of line may be LF or CR LF.
 
     Lines that are not UTF-8 or have a zero byte go to `bad_rows` instead. Lines that are not empty count as read.
+    Blocks that are not UTF-8 are read in `encoding` where that is another.
 
     Raises:
         InputMissingError: there is no such file.
@@ -32,6 +33,8 @@ def read_lines(log: Log, path: Path) -> Iterator[pa.Table]:
     """
     row = 1
     for block in _blocks(path):
+        if encoding != "utf-8" and not _is_utf8(block):
+            block = block.decode(encoding).encode()
         lines = pc.list_flatten(pc.split_pattern(pa.array([block], pa.large_binary()), b"\n"))
         if log.sample is not None:
             lines = lines[: max(log.sample + 1 - row, 0)]
@@ -52,9 +55,9 @@ def read_lines(log: Log, path: Path) -> Iterator[pa.Table]:
             return
 
 
-def filled_lines(log: Log, path: Path) -> Iterator[pa.Table]:
+def filled_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
     """As `read_lines`, without the empty lines; quotes mean nothing."""
-    for lines in read_lines(log, path):
+    for lines in read_lines(log, path, encoding):
         yield lines.filter(pc.not_equal(lines["line"], ""))
 
 
@@ -83,12 +86,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _not_text(lines: pa.Array, block: bytes) -> pa.Array | None:
     """bool [lines] of those that are not UTF-8 or have a zero byte; None when there are none, as nearly always."""
-    if b"\0" not in block:
-        try:
-            block.decode("utf-8")
-            return None
-        except UnicodeDecodeError:
-            pass
+    if b"\0" not in block and _is_utf8(block):
+        return None
     return pa.array([b"\0" in line or not _is_utf8(line) for line in lines.to_pylist()], pa.bool_())
 
 

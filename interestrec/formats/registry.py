@@ -2,6 +2,13 @@
 
 from collections.abc import Callable
 
-from interestrec.formats import events, mind, recbole
+from interestrec.formats import amazon, events, impressions, mind, movielens, recbole
 
-READERS: dict[str, Callable[..., None]] = {"mind": mind.read, "events": events.read, "recbole": recbole.read}
+READERS: dict[str, Callable[..., None]] = {
+    "mind": mind.read,
+    "impressions": impressions.read,
+    "events": events.read,
+    "movielens": movielens.read,
+    "amazon": amazon.read,
+    "recbole": recbole.read,
+}

@@ -1,0 +1,217 @@
+"""Impressions with list columns by mapping, Parquet or JSON lines: EB-NeRD's layout and its kin.
+
+A row says what was shown and what of it was clicked. The history comes as a list column of the row, or from a table
+of its own with one row a user (Kruse et al. 2024, "EB-NeRD: A Large-scale Dataset for News Recommendation").
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core.item_codes import code_items
+from interestrec.core.raw_log import Log
+from interestrec.formats.columns import id_of, time_of
+from interestrec.formats.events import read_items
+from interestrec.formats.lines import quoted
+from interestrec.formats.paths import expand
+from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
+from interestrec.formats.tables import name_of, require, scan
+
+_ROWS = 100_000  # impressions worked on at once
+_KEY = "data.columns"
+
+
+def read(
+    log: Log,
+    root: Path,
+    max_bad_rows: int,
+    merge_items: bool,
+    train: list[str],
+    valid: list[str],
+    test: list[str],
+    columns: dict[str, Any],
+    time_unit: str,
+    history: dict[str, Any] | None,
+    items: dict[str, Any] | None,
+) -> None:
+    """Fill `items`, `segments`, `impressions` and `clicks`; the last arguments are the mappings of `data`.
+
+    Without `items` the catalogue is every id that is met, and no item has a text.
+
+    Raises:
+        InputMissingError: a file is missing.
+        DataError: a column is missing, or more malformed rows than tolerated.
+    """
+    files = {split: expand(root, names) for split, names in {"train": train, "valid": valid, "test": test}.items()}
+    histories = {split: expand(root, history[split]) for split in files} if history else {}
+    if items is not None:
+        for path in expand(root, items["files"]):
+            read_items(log, path, items)
+    else:
+        _items_met(log, files, columns, histories, history)
+    code_items(log, merge_items)
+    coder = Coder(log)
+    stage_histories(log)
+    log.db.execute("CREATE TEMP TABLE of_user (split split_name, user_id VARCHAR, segment BIGINT)")
+    for split, paths in histories.items():
+        for path in paths:
+            _read_histories(coder, path, split, history or {})
+    for split, paths in files.items():
+        for path in paths:
+            _read_impressions(coder, path, split, columns, time_unit)
+    log.settle_bad_rows(max_bad_rows)
+    coder.report()
+    settle_histories(log)
+    if history:
+        log.remake(
+            "impressions",
+            "SELECT i.* REPLACE (o.segment AS segment) FROM impressions i "
+            "LEFT JOIN of_user o ON i.user_id = o.user_id AND i.split = o.split ORDER BY ord",
+        )
+    count_one_class(log)
+
+
+def _items_met(
+    log: Log,
+    files: Mapping[str, list[Path]],
+    columns: Mapping[str, Any],
+    histories: Mapping[str, list[Path]],
+    history: Mapping[str, Any] | None,
+) -> None:
+    """Every id of a list column is an item without attributes."""
+    wanted = [(path, [columns["shown"], columns["history"]]) for paths in files.values() for path in paths]
+    wanted += [(path, [(history or {})["columns"]["items"]]) for paths in histories.values() for path in paths]
+    log.db.execute("CREATE TEMP TABLE met (item_id VARCHAR)")
+    rows = log.rows_read
+    for path, names in wanted:
+        chosen = [name for name in names if name]
+        for types in scan(log, path, chosen, None):
+            for name in chosen:
+                require(list(types), name, path, _KEY)
+                log.db.execute(f"INSERT INTO met SELECT DISTINCT unnest({_list(types, name)}) FROM raw")
+    log.rows_read = rows  # they are read once more
+    log.db.execute(
+        "DELETE FROM bad_rows; INSERT INTO items SELECT item_id, '', '', NULL, NULL, NULL, "
+        "row_number() OVER (ORDER BY item_id), NULL FROM (SELECT DISTINCT item_id FROM met WHERE item_id <> '');"
+        "DROP TABLE met"
+    )
+
+
+def _list(types: Mapping[str, str], column: str) -> str:
+    """SQL of a list column as VARCHAR[]; JSON text is parsed, a null list is empty."""
+    name = name_of(column)
+    text = types[column] == "VARCHAR"
+    lists = f"try_cast(from_json(try_cast({name} AS JSON), '[\"VARCHAR\"]') AS VARCHAR[])" if text else name
+    return f"coalesce(CAST({lists} AS VARCHAR[]), [])"
+
+
+def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, Any]) -> None:
+    log, columns, key = coder.log, history["columns"], "data.history.columns"
+    base = log.begin(path)
+    for types in scan(log, path, [name for name in columns.values() if name], None):
+        for role, name in columns.items():
+            if name:
+                require(list(types), name, path, f"{key}.{role}")
+        times = f"CAST({name_of(columns['times'])} AS TIMESTAMP[])" if columns["times"] else "CAST(NULL AS TIMESTAMP[])"
+        amounts = f"CAST({name_of(columns['values'])} AS DOUBLE[])" if columns["values"] else "CAST(NULL AS DOUBLE[])"
+        log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {id_of(types, columns['user'])} AS user_id, "
+            f"{_list(types, columns['items'])} AS ids, {times} AS times, {amounts} AS amounts FROM raw"
+        )
+        uneven = "len(times) <> len(ids) OR len(amounts) <> len(ids)"
+        log.db.execute(
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, 'times or values are not as many as items' "
+            f"FROM parsed WHERE {uneven}; DELETE FROM parsed WHERE {uneven}"
+        )
+        for table in _chunks(log):
+            _add_histories(coder, table, split, base)
+        log.reached(base + log.number("SELECT max(_row) FROM raw"))
+
+
+def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None:
+    log = coder.log
+    coded = coder.code(table["ids"].combine_chunks(), "history entries")
+    segments = pc.add(table["_row"], base)
+    rows = {"segment": segments, "user_id": table["user_id"], "items": coded.lists()}
+    kept = pa.array(coded.kept)
+    for name in ("times", "amounts"):
+        values = table[name].combine_chunks()
+        given = values.null_count == 0
+        rows[name] = coded.lists(values.flatten().filter(kept)) if given else pa.nulls(len(values), values.type)
+    found = pa.table(rows).filter(pa.array(np.diff(coded.offsets) > 0))
+    log.insert("segments", found)
+    log.insert("of_user", found, f"'{split}', user_id, segment")
+
+
+def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str, Any], unit: str) -> None:
+    log = coder.log
+    base = log.begin(path)
+    for types in scan(log, path, [name for name in columns.values() if name], None):
+        for role, name in columns.items():
+            if name:
+                require(list(types), name, path, f"{_KEY}.{role}")
+        _parse(log, types, columns, unit)
+        _refuse(log, path)
+        for table in _chunks(log):
+            counts = pc.list_value_length(table["shown"]).to_numpy()
+            amounts = np.repeat(table["amount"].to_numpy(), counts) if columns["value"] else None
+            rows = pa.table(
+                {
+                    "impression_id": table["impression_id"],
+                    "user_id": table["user_id"],
+                    "time": table["time"],
+                    "ord": pc.add(table["_row"], base),
+                    "segment": pa.nulls(len(counts), pa.int64()),
+                }
+            )
+            history = table["history"].combine_chunks() if columns["history"] else None
+            marks = table["marks"].combine_chunks().flatten().to_numpy().astype(np.uint8)
+            add_impressions(coder, rows, table["shown"].combine_chunks(), marks, amounts, history, split)
+        log.reached(base + log.number("SELECT max(_row) FROM raw"))
+
+
+def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit: str) -> None:
+    """Table `parsed`, one row an impression."""
+    if columns["labels"]:
+        marks = (
+            f"list_transform(CAST({_list(types, columns['labels'])} AS DOUBLE[]), lambda x: CAST(x > 0 AS UTINYINT))"
+        )
+        clicked = "CAST([] AS VARCHAR[])"
+    else:
+        clicked = _list(types, columns["clicked"])
+        marks = f"list_transform(shown, lambda x: CAST(list_contains({clicked}, x) AS UTINYINT))"
+    name = id_of(types, columns["impression"]) if columns["impression"] else "CAST(_row AS VARCHAR)"
+    raw_time = f"CAST({name_of(columns['time'])} AS VARCHAR)" if columns["time"] else "NULL"
+    amount = f"try_cast({name_of(columns['value'])} AS DOUBLE)" if columns["value"] else "CAST(NULL AS DOUBLE)"
+    history = _list(types, columns["history"]) if columns["history"] else "CAST([] AS VARCHAR[])"
+    log.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
+        f"{id_of(types, columns['user'])} AS user_id, {time_of(types, columns['time'], unit)} AS time, "
+        f"{raw_time} AS raw_time, {_list(types, columns['shown'])} AS shown, {marks} AS marks, "
+        f"{clicked} AS clicked, {history} AS history, {amount} AS amount FROM raw"
+    )
+
+
+def _refuse(log: Log, path: Path) -> None:
+    """Move malformed rows of `parsed` to `bad_rows`."""
+    stray = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
+    log.db.execute(
+        "CREATE OR REPLACE TEMP TABLE checked AS SELECT *, CASE WHEN user_id IS NULL THEN 'the user is empty' "
+        "WHEN raw_time <> '' AND time IS NULL THEN 'the time ''' || raw_time || ''' cannot be read' "
+        "WHEN len(shown) = 0 THEN 'no candidates' "
+        "WHEN len(marks) <> len(shown) THEN len(marks) || ' labels for ' || len(shown) || ' candidates' "
+        f"WHEN len({stray}) > 0 THEN 'the clicked item ' || {stray}[1] || ' is not among the shown' END AS reason "
+        "FROM parsed;"
+        f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, reason FROM checked WHERE reason IS NOT NULL;"
+        "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * EXCLUDE (reason) FROM checked WHERE reason IS NULL"
+    )
+
+
+def _chunks(log: Log) -> Iterator[pa.Table]:
+    """The table `parsed`, some rows at a time."""
+    for start in range(0, log.rows("parsed"), _ROWS):
+        yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _ROWS}")
