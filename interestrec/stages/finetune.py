@@ -57,7 +57,7 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
     bert = load_bert(encoder)
     tokenizer = load_tokenizer(encoder)
-    fields = [(field.name, field.max_tokens) for field in settings.items.fields]
+    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
     longest = bert.config.max_position_embeddings
     inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
     trained = finetune(corpus, bert, inputs, _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed))
