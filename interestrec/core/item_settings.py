@@ -75,7 +75,7 @@ class ItemsSettings(Section):
         return [field for field in self.fields if isinstance(field, TextField)]
 
     @property
-    def attributes(self) -> dict[str, int | None]:
-        """The other fields by name, with the number of buckets of those that have some."""
+    def attributes(self) -> dict[str, int]:
+        """The other fields by name, in order, with their number of buckets; 0 for a category."""
         others = [field for field in self.fields if not isinstance(field, TextField)]
-        return {field.name: field.buckets if isinstance(field, NumberField) else None for field in others}
+        return {field.name: field.buckets if isinstance(field, NumberField) else 0 for field in others}

@@ -99,7 +99,7 @@ def test_fields_of_every_kind(config: Path) -> None:
     )
     items = load_settings(config).items
     assert [(field.name, field.max_tokens) for field in items.texts] == [("title", 32), ("text", 64)]
-    assert items.attributes == {"category": None, "price": 4, "age": 10}
+    assert items.attributes == {"category": 0, "price": 4, "age": 10}
 
 
 TITLE = "{name: title}"
