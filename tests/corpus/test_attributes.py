@@ -167,5 +167,5 @@ def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
 
 
 def test_a_field_that_no_train_item_has_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no item of train has a known age; take 'age' out of items.fields"):
+    with pytest.raises(DataError, match=r"no item of train has a known age; take 'age' out of items\.fields"):
         attributes(corpus(tmp_path, last=None), {"age": 3})
