@@ -96,21 +96,21 @@ def test_edges_by_hand() -> None:
 
 def test_age_counts_back_from_the_last_train_event() -> None:
     end = 1000 * DAY
-    published = np.array([1000, 998, 990, 900, 1007, 0], np.int64) * DAY
-    published[5] = NO_TIME
-    liked = np.array([True, True, True, True, False, True])
+    published = np.array([1000, 998, 990, 900, 500, 1007, 0], np.int64) * DAY
+    published[6] = NO_TIME
+    liked = np.array([True, True, True, True, False, False, True])
     fitted = fit_age(published, liked, end, 4)
     assert fitted["edges"] == [1, 6, 55]  # ages 0, 2, 10 and 100 days
     assert fitted["reference"] == "1972-09-27T00:00:00.000000"
-    np.testing.assert_array_equal(age_codes(published, fitted), [1, 2, 3, 4, 1, 0])
+    np.testing.assert_array_equal(age_codes(published, fitted), [1, 2, 3, 4, 4, 1, 0])
 
 
 def test_items_published_after_the_reference_are_the_newest() -> None:
-    ages = np.array([-3, -2, 5, 9])  # days; two came after the reference
-    published = (100 - ages) * DAY
+    published = (100 - np.array([-8, -6, -4, 5])) * DAY  # three of train came after its last event
     fitted = fit_age(published, np.ones(4, bool), 100 * DAY, 2)
-    np.testing.assert_array_equal(age_codes(published, fitted), [1, 1, 2, 2])
-    np.testing.assert_array_equal(age_codes(np.array([104 * DAY]), fitted), [1])
+    assert fitted["edges"] == [2.5]
+    np.testing.assert_array_equal(age_codes(published, fitted), [1, 1, 1, 2])
+    np.testing.assert_array_equal(age_codes(np.array([101, 109]) * DAY, fitted), [1, 1])
 
 
 def test_a_category_must_be_seen_twice() -> None:
