@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import ConfigError, InputMissingError, from_os_error
+from interestrec.core.item_settings import FIELD_KINDS
 from interestrec.core.settings import DATA_FORMATS, Settings
 
 DEFAULT_PATH = Path("interestrec.yaml")
@@ -177,20 +178,29 @@ def _explain(error: ValidationError, origins: Mapping[Location, str], source: st
     return lines
 
 
-def _without_tag(where: tuple[int | str, ...]) -> Location:
-    """pydantic puts the chosen format after `data`; the file does not have it there."""
+def _tagged(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
+    """pydantic puts the chosen format after `data` and the chosen kind after an item's field; the file does not have
+    it there. Where it is, and the section that it chose."""
     if len(where) > 1 and where[0] == "data" and where[1] in DATA_FORMATS:
-        return (where[0], *where[2:])
-    return tuple(where)
+        return 1, DATA_FORMATS[str(where[1])]
+    if len(where) > 3 and where[:2] == ("items", "fields") and where[3] in FIELD_KINDS:
+        return 3, FIELD_KINDS[str(where[3])]
+    return None
+
+
+def _without_tag(where: tuple[int | str, ...]) -> Location:
+    found = _tagged(where)
+    return tuple(where) if found is None else (*where[: found[0]], *where[found[0] + 1 :])
 
 
 def _keys_at(where: tuple[int | str, ...]) -> list[str]:
     """The keys that the section at a pydantic location takes."""
     section: type[BaseModel] = Settings
+    found = _tagged(where)
+    if found is not None:
+        section, where = found[1], where[found[0] + 1 :]
     for part in where:
-        if part in DATA_FORMATS and section is Settings:
-            section = DATA_FORMATS[str(part)]
-        elif part in section.model_fields:
+        if part in section.model_fields:
             section = _section_in(section.model_fields[str(part)].annotation) or section
     return sorted(section.model_fields)
 

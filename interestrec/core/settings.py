@@ -6,20 +6,10 @@ Objects of this module stop at `stages/`; the floors below take plain arguments.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class Section(BaseModel):
-    """Unknown keys are errors; settings never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-OpenFraction = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
+from interestrec.core.item_settings import ItemsSettings, TextField
+from interestrec.core.section import Count, CountOrZero, Fraction, OpenFraction, Positive, Section
 
 
 class DataSettings(Section):
@@ -262,19 +252,6 @@ DATA_FORMATS: dict[str, type[DataSettings]] = {
 AnyData = MindData | ImpressionsData | EventsData | MovielensData | AmazonData | RecboleData
 
 
-class ItemField(Section):
-    """A field of the item that the item tower sees."""
-
-    name: Literal["title", "text"]
-    kind: Literal["text"] = "text"
-    encoder: str = "text"
-    max_tokens: Count = 32
-
-
-class ItemsSettings(Section):
-    fields: list[ItemField] = Field(default=[ItemField(name="title")], min_length=1)
-
-
 class SplitSettings(Section):
     method: Literal["given", "global_time", "user_time", "user_random"] = "global_time"
     valid: OpenFraction = 0.1
@@ -468,7 +445,7 @@ class Settings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         for position, field in enumerate(self.items.fields):
-            if field.encoder not in self.encoders:
+            if isinstance(field, TextField) and field.encoder not in self.encoders:
                 raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders")
         if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be given where values are mapped to intensities")

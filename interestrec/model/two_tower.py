@@ -28,6 +28,14 @@ class TwoTowerConfig:
     levels: int  # of the category path
     max_history: int
     dropout: float
+    attributes: tuple[tuple[str, tuple[int, ...]], ...]  # of items: name, number of codes of each of its columns
+
+
+class ItemCodes(NamedTuple):
+    """What is known of all items beside their texts."""
+
+    attributes: np.ndarray  # int32 [items, columns], rows of the item tower's tables
+    categories: np.ndarray  # int32 [items, levels], -1 where an item has none; equal codes match in the head
 
 
 class Side(NamedTuple):
@@ -43,7 +51,7 @@ class TwoTower(keras.layers.Layer):
     def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.item_tower = ItemTower(config.width, config.dropout, name="item_tower")
+        self.item_tower = ItemTower(config.width, config.dropout, config.attributes, name="item_tower")
         self.user_tower = ItemsUserTower(config.width, name="user_tower")
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.dropout, name="head")
         self.item_tower.build()
@@ -53,6 +61,7 @@ class TwoTower(keras.layers.Layer):
     def call(
         self,
         vectors: tf.Tensor,
+        attributes: tf.Tensor,
         categories: tf.Tensor,
         history: tf.Tensor,
         intensity: tf.Tensor,
@@ -63,6 +72,7 @@ class TwoTower(keras.layers.Layer):
 
         Args:
             vectors: float32 [items, width], text vectors of the batch's distinct items.
+            attributes: int32 [items, columns], codes of the items' attributes; no columns where there are none.
             categories: int32 [items, levels], -1 where an item has none.
             history: int32 [impressions, length], rows of `vectors`.
             intensity: float32 [impressions, length], 0 at padding.
@@ -71,7 +81,7 @@ class TwoTower(keras.layers.Layer):
         Returns:
             float32 [impressions, candidates].
         """
-        items = self.item_tower(vectors, training=training)
+        items = self.item_tower(vectors, attributes, training=training)
         return self.score(
             Side(tf.gather(items, history), tf.gather(categories, history)),
             intensity,
@@ -79,9 +89,9 @@ class TwoTower(keras.layers.Layer):
             training=training,
         )
 
-    def item_vectors(self, vectors: np.ndarray) -> np.ndarray:
-        """x_i of all items from their text vectors: float32 [items, width], both."""
-        return self.item_tower(tf.constant(vectors)).numpy()
+    def item_vectors(self, vectors: np.ndarray, attributes: np.ndarray) -> np.ndarray:
+        """x_i of all items: float32 [items, width], from text vectors of that shape and int32 [items, columns]."""
+        return self.item_tower(tf.constant(vectors), tf.constant(attributes)).numpy()
 
     def scorer(self) -> Callable[..., np.ndarray]:
         """`score` compiled, without dropout, from arrays to an array: (history, intensity, candidates)."""
@@ -135,7 +145,9 @@ def load_two_tower(directory: Path) -> TwoTower:
         ArtifactError: a weight is missing or has another shape.
     """
     values = files.read_json(directory / CONFIG)
-    model = TwoTower(TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"])}), name="two_tower")
+    tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
+    config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
+    model = TwoTower(config, name="two_tower")
     tensors = files.read_safetensors(directory / WEIGHTS)
     for weight in model.weights:
         if "seed_generator" in weight.path:

@@ -10,6 +10,7 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ConfigError
 from interestrec.core.settings import FinetuneSettings, Settings
+from interestrec.corpus.attributes import attributes
 from interestrec.corpus.store import Corpus
 from interestrec.text.tokenizer import load_tokenizer
 
@@ -20,6 +21,7 @@ VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
+ATTRIBUTES = "attributes.json"
 
 
 def run(context: Context) -> Result:
@@ -57,17 +59,21 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
     bert = load_bert(encoder)
     tokenizer = load_tokenizer(encoder)
-    fields = [(field.name, field.max_tokens) for field in settings.items.fields]
+    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
     longest = bert.config.max_position_embeddings
     inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
-    trained = finetune(corpus, bert, inputs, _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed))
+    fitted = attributes(corpus, settings.items.attributes)
+    plan = _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed)
+    trained = finetune(corpus, bert, inputs, fitted, plan)
     save_two_tower(trained.model, directory, trained.encoder_tensors)
     vectors = {
         "frozen": trained.frozen_vectors,
-        "item": trained.model.item_vectors(trained.text_vectors),
-        "category": trained.categories,
+        "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
+        "category": trained.codes.categories,
     }
     files.write_safetensors(directory / VECTORS, vectors)
+    if fitted.fitted:
+        files.write_json(directory / ATTRIBUTES, fitted.fitted)
     history = trained.outcome.history
     table = pa.table({name: getattr(history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)

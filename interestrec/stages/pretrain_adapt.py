@@ -42,7 +42,11 @@ def run(context: Context) -> Result:
     recipe = Recipe(
         kind="encoder",
         inputs={"corpus": corpus.digest, **{name: files.sha256_of(source / name) for name in (CONFIG, WEIGHTS)}},
-        config={**settings.lineage("items", "encoders", "pretrain_adapt"), "numeric": "float32"},
+        config={
+            **settings.lineage("encoders", "pretrain_adapt"),
+            "items": {"fields": [field.model_dump(mode="json") for field in settings.items.texts]},
+            "numeric": "float32",
+        },
         seed=settings.seed,
     )
     opened = Corpus(corpus.path, settings.data.relevant_at)
@@ -91,7 +95,7 @@ def _texts(corpus: Corpus, tokenizer: Tokenizer, settings: Settings, longest: in
     """Distinct texts of items seen in train, some held out by a seeded draw; items of valid and test stay unread."""
     from interestrec.encoding.inputs import text_inputs
 
-    fields = [(field.name, field.max_tokens) for field in settings.items.fields]
+    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
     features = corpus.text_features
     inputs = text_inputs(features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
     rows = np.flatnonzero(_seen_in_train(corpus) & (inputs.lengths > 2))

@@ -8,13 +8,14 @@ import numpy as np
 from interestrec.core.errors import DataError
 from interestrec.core.progress import log
 from interestrec.core.schemas import SPLITS
+from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.encode import encode, encode_lower, encode_upper
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert
 from interestrec.model.checkpoint import export
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Sampler, in_batches
 from interestrec.training.calibration import fit_platt
@@ -51,23 +52,24 @@ class Trained:
     encoder_tensors: dict[str, np.ndarray]  # tuned layers by their Hugging Face names
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
-    categories: np.ndarray  # int32 [items, levels]
+    codes: ItemCodes
     calibration: dict[str, float]
     outcome: Outcome
 
 
-def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, plan: Plan) -> Trained:
+def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, attributes: Attributes, plan: Plan) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
 
     Raises:
         DataError: no example with a positive label in train or in valid.
         NumericError: a loss became NaN.
     """
-    categories = category_codes(corpus.items["category"])
+    codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
     texts, frozen = _texts(bert, inputs, plan.trainable_layers)
-    config = TwoTowerConfig(bert.config.hidden_size, plan.hidden, LEVELS, plan.max_history, plan.dropout)
+    width = bert.config.hidden_size
+    config = TwoTowerConfig(width, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes)
     model = TwoTower(config, name="two_tower")
-    scores = Scores(model, texts, categories)
+    scores = Scores(model, texts, codes)
     train = made.of_impressions(corpus.impressions, _usable(corpus, TRAIN))
     select = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=True))
     blend = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=False))
@@ -80,7 +82,7 @@ def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, plan: Plan) -> Trai
     outcome = fit(
         model,
         texts,
-        categories,
+        codes,
         _phases(corpus, train, sampler, plan),
         plan.rates,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
@@ -93,7 +95,7 @@ def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, plan: Plan) -> Trai
         encoder_tensors=_tuned(bert, plan.trainable_layers),
         frozen_vectors=frozen,
         text_vectors=texts.all_vectors(),
-        categories=categories,
+        codes=codes,
         calibration=fit_platt(logits, labels),
         outcome=outcome,
     )

@@ -10,15 +10,16 @@ import tensorflow as tf
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
-from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.schedule import adamw
 from interestrec.training.texts import Texts
 
-# Category codes, then a Batch without `distinct`. A step is compiled once a phase, whatever shapes its batches have.
+# Codes of attributes and of categories, then a Batch without `distinct`. A step is compiled once a phase, whatever
+# shapes its batches have.
 _BATCH = tuple(
     tf.TensorSpec([None, None], kind)
-    for kind in (tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool)
+    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool)
 )
 
 
@@ -73,7 +74,7 @@ class Outcome:
 def fit(
     model: TwoTower,
     texts: Texts,
-    categories: np.ndarray,
+    codes: ItemCodes,
     phases: list[Phase],
     rates: Rates,
     validate: Callable[[], float],
@@ -85,7 +86,7 @@ def fit(
     worse on validation than the frozen encoder's similarity.
 
     Args:
-        categories: int32 [items, levels].
+        codes: of all items.
         validate: the metric on valid_select with the weights as they are, higher is better.
 
     Raises:
@@ -107,7 +108,7 @@ def fit(
             epoch += 1
             for batch in track(phase.batches(within), f"{phase.name} epoch {within + 1}", phase.steps, "steps"):
                 step += 1
-                measured = {name: float(value) for name, value in update(*_arrays(batch, texts, categories)).items()}
+                measured = {name: float(value) for name, value in update(*_arrays(batch, texts, codes)).items()}
                 _check(measured, step, epoch)
                 history.add(step, epoch, measured)
             score = validate()
@@ -133,10 +134,10 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
     apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
 
     @tf.function(input_signature=(texts.signature, *_BATCH))
-    def update(inputs: tuple, categories, history, intensity, candidates, labels, present, known):  # type: ignore[no-untyped-def]
+    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
             vectors = texts.vectors(*inputs, training=True)
-            logits = model(vectors, categories, history, intensity, candidates, training=True)
+            logits = model(vectors, attributes, categories, history, intensity, candidates, training=True)
             counted = {"intensity": known, "softmax": present}
             losses = {name: LOSSES[name](logits, labels, counted[name]) for name in rates.losses}
             total = tf.add_n([weight * losses[name] for name, weight in rates.losses.items()])
@@ -148,13 +149,14 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
     return update
 
 
-def _arrays(batch: Batch, texts: Texts, categories: np.ndarray) -> tuple:
+def _arrays(batch: Batch, texts: Texts, codes: ItemCodes) -> tuple:
     return (
         tuple(tf.constant(array) for array in texts.inputs(batch.distinct)),
         *(
             tf.constant(array)
             for array in (
-                categories[batch.distinct],
+                codes.attributes[batch.distinct],
+                codes.categories[batch.distinct],
                 batch.history,
                 batch.intensity,
                 batch.candidates,

@@ -6,7 +6,7 @@ import tensorflow as tf
 from interestrec.corpus.store import Timelines
 from interestrec.metrics.lists import ranked
 from interestrec.metrics.ranking import auc
-from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch, Sampler, build
 from interestrec.training.examples import Examples
 from interestrec.training.texts import Texts
@@ -26,10 +26,10 @@ def draw(examples: Examples, timelines: Timelines, sampler: Sampler, max_history
 class Scores:
     """Logits of fixed batches with the model's weights as they are now."""
 
-    def __init__(self, model: TwoTower, texts: Texts, categories: np.ndarray) -> None:
+    def __init__(self, model: TwoTower, texts: Texts, codes: ItemCodes) -> None:
         self.model = model
         self.texts = texts
-        self.categories = categories
+        self.codes = codes
         self._forward = tf.function(model, reduce_retracing=True)
 
     def logits(self, batches: list[Batch]) -> list[np.ndarray]:
@@ -38,7 +38,8 @@ class Scores:
         return [
             self._forward(
                 vectors[batch.distinct],
-                self.categories[batch.distinct],
+                self.codes.attributes[batch.distinct],
+                self.codes.categories[batch.distinct],
                 batch.history,
                 batch.intensity,
                 batch.candidates,

@@ -83,6 +83,58 @@ def test_bad_configurations(config: Path, text: str, expected: str) -> None:
     assert expected in problems(config, text)
 
 
+def fields(*written: str) -> str:
+    return GOOD + f"items: {{fields: [{', '.join(written)}]}}\n"
+
+
+def test_fields_of_every_kind(config: Path) -> None:
+    config.write_text(
+        fields(
+            "{name: title}",
+            "{name: category, kind: category}",
+            "{name: price, kind: number, buckets: 4}",
+            "{name: text, kind: text, max_tokens: 64}",
+            "{name: age, kind: number}",
+        )
+    )
+    items = load_settings(config).items
+    assert [(field.name, field.max_tokens) for field in items.texts] == [("title", 32), ("text", 64)]
+    assert items.attributes == {"category": 0, "price": 4, "age": 10}
+
+
+TITLE = "{name: title}"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ([TITLE, "{name: price}"], "10:33: items.fields.1: 'price' is not of kind text; write kind: number"),
+        ([TITLE, "{name: price, kind: category}"], "'price' is not of kind category; write kind: number"),
+        ([TITLE, "{name: colour, kind: category}"], "no field 'colour'; choose from title, text, category, price, age"),
+        ([TITLE, "{name: price, kind: image}"], "no kind 'image'; choose from text, category, number"),
+        ([TITLE, "{name: [price], kind: number}"], "there is no field '['price']'"),
+        (["{name: category, kind: category}"], "items: at least one field must be of kind text"),
+        ([TITLE, TITLE], "items: the field 'title' is given twice; keep one"),
+        ([TITLE, "{name: price, kind: number, buckets: 1}"], "items.fields.1.buckets: input should be greater than"),
+        ([TITLE, "{kind: number}"], "'items.fields.1.name' is missing"),
+        (
+            [TITLE, "{name: category, kind: category, encoder: text}"],
+            "10:66: unknown key 'items.fields.1.encoder'; items.fields.1 takes: kind, name",
+        ),
+        (
+            [TITLE, "{name: price, kind: number, bucket: 4}"],
+            "unknown key 'items.fields.1.bucket' (did you mean 'buckets'?); items.fields.1 takes: buckets, kind, name",
+        ),
+        (["{name: title, max_token: 4}"], "'items.fields.0.max_token' (did you mean 'max_tokens'?)"),
+        (["title"], "items.fields.0: input should be"),
+    ],
+)
+def test_bad_fields(config: Path, written: list[str], expected: str) -> None:
+    message = problems(config, fields(*written))
+    assert expected in message
+    assert message.count("news.yaml:10:") == 1
+
+
 @pytest.mark.parametrize("override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "finetune.epochs=["])
 def test_bad_overrides(config: Path, override: str) -> None:
     assert f"--set {override}" in problems(config, GOOD, override)

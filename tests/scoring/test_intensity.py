@@ -27,13 +27,14 @@ CANDIDATES = np.array([10, 11, 12, 13, 14, 15], np.int32)
 @pytest.fixture
 def model_path(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
-    tower = TwoTower(TwoTowerConfig(WIDTH, (5,), 2, 4, 0.0), name="two_tower")
+    tower = TwoTower(TwoTowerConfig(WIDTH, (5,), 2, 4, 0.0, ()), name="two_tower")
     for weight in tower.trainable_variables:
         weight.assign(rng.normal(0, 0.5, weight.shape))
     save_two_tower(tower, tmp_path, {})
     vectors = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
     category = rng.integers(-1, 3, (ITEMS, 2)).astype(np.int32)
-    arrays = {"frozen": vectors, "item": tower.item_vectors(vectors), "category": category}
+    items = tower.item_vectors(vectors, np.zeros((ITEMS, 0), np.int32))
+    arrays = {"frozen": vectors, "item": items, "category": category}
     files.write_safetensors(tmp_path / "item_vectors.safetensors", arrays)
     (tmp_path / "calibration.json").write_text(json.dumps({"scale": 0.5, "shift": -1.0}))
     return tmp_path

@@ -8,7 +8,9 @@ import pytest
 
 from interestrec.core import files
 from interestrec.core.context import Context, Result
-from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.core.errors import ArtifactError, ConfigError, DataError
+from interestrec.corpus.attributes import known_category_codes
+from interestrec.corpus.store import Corpus
 from interestrec.model.two_tower import load_two_tower
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from tests.stages.learning import workspace
@@ -27,13 +29,47 @@ def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> N
     items = pq.read_table(context.settings.workspace / "corpus" / "items.parquet").num_rows
     assert vectors["item"].shape == vectors["frozen"].shape == (items, 16)
     np.testing.assert_allclose(np.linalg.norm(vectors["item"], axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(load_two_tower(path).item_vectors(vectors["frozen"]), vectors["item"], atol=1e-6)
+    again = load_two_tower(path).item_vectors(vectors["frozen"], np.zeros((items, 0), np.int32))
+    np.testing.assert_allclose(again, vectors["item"], atol=1e-6)
+    assert not (path / finetune.ATTRIBUTES).exists()
     log = pq.read_table(path / finetune.LOG).to_pandas()
     valid = log[log["name"] == "valid_auc"]
     assert valid["epoch"].tolist() == [0, 1, 2, 3]
     assert result.summary["valid_auc"] == valid["value"].max()
     assert set(files.read_json(path / finetune.CALIBRATION)) == {"scale", "shift"}
     assert not finetune.run(context).built
+
+
+TITLE = {"name": "title"}
+
+
+def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[Result, Result]:
+    """The encoder and the model with the title and these fields."""
+    chosen = {"epochs": 1, "hidden": [8], "negatives": 2}
+    context = workspace(root, encoder, finetune=chosen, items={"fields": [TITLE, *fields]})
+    return pretrain_adapt.run(context), finetune.run(context)
+
+
+def test_attributes_are_fitted_stored_and_in_the_vectors(tmp_path: Path, tiny_encoder: Path) -> None:
+    plain = with_fields(tmp_path, tiny_encoder)
+    encoder, result = with_fields(tmp_path, tiny_encoder, {"name": "category", "kind": "category"})
+    assert encoder.artifact.digest == plain[0].artifact.digest  # the encoder reads texts only
+    assert result.artifact.digest != plain[1].artifact.digest
+    path = result.artifact.path
+    fitted = files.read_json(path / finetune.ATTRIBUTES)
+    names = ["finance", "food", "sports", "weather"]
+    assert fitted["category"] == {"levels": [names, [f"{name}/{name}" for name in names]]}
+    corpus = Corpus(tmp_path / "work" / "corpus", None)
+    codes = known_category_codes(np.array(corpus.items["category"].to_pylist(), object), fitted["category"])
+    model, vectors = load_two_tower(path), files.read_safetensors(path / finetune.VECTORS)
+    assert model.config.attributes == (("category", (5, 5)),)
+    np.testing.assert_allclose(model.item_vectors(vectors["frozen"], codes), vectors["item"], atol=1e-6)
+    assert np.abs(model.item_vectors(vectors["frozen"], 0 * codes) - vectors["item"]).max() > 1e-3
+
+
+def test_a_field_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(DataError, match="no item of train has a known price"):
+        with_fields(tmp_path, tiny_encoder, {"name": "price", "kind": "number"})
 
 
 def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -1,0 +1,81 @@
+"""The `items` section: which fields of an item its tower sees, and how each is read."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from interestrec.core.section import Count, Section
+
+KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number"}
+
+
+class TextField(Section):
+    """Text that the encoder reads; the text fields follow each other in one input."""
+
+    name: Literal["title", "text"]
+    kind: Literal["text"] = "text"
+    encoder: str = "text"
+    max_tokens: Count = 32
+
+
+class CategoryField(Section):
+    """The category's path, `sports/football`: one learned vector for its first part and one for the whole."""
+
+    name: Literal["category"]
+    kind: Literal["category"]
+
+
+class NumberField(Section):
+    """A number cut into buckets of about equally many train items, each with a learned vector."""
+
+    name: Literal["price", "age"]  # age: days from the item's publication to the last train event
+    kind: Literal["number"]
+    buckets: Annotated[int, Field(ge=2)] = 10
+
+
+FIELD_KINDS: dict[str, type[Section]] = {"text": TextField, "category": CategoryField, "number": NumberField}
+
+
+def _of_a_known_kind(field: Any) -> Any:
+    """The field with its kind, `text` where none is given; refused when the kind is not the name's."""
+    if not isinstance(field, dict):
+        return field
+    field = {"kind": "text", **field}
+    name, kind = field.get("name"), field["kind"]
+    if not isinstance(kind, str) or kind not in FIELD_KINDS:
+        raise ValueError(f"there is no kind '{kind}'; choose from {', '.join(FIELD_KINDS)}")
+    if "name" in field and (not isinstance(name, str) or name not in KINDS):
+        raise ValueError(f"there is no field '{name}'; choose from {', '.join(KINDS)}")
+    if name is not None and KINDS[name] != kind:
+        raise ValueError(f"'{name}' is not of kind {kind}; write kind: {KINDS[name]}")
+    return field
+
+
+ItemField = Annotated[
+    Annotated[TextField | CategoryField | NumberField, Field(discriminator="kind")], BeforeValidator(_of_a_known_kind)
+]
+
+
+class ItemsSettings(Section):
+    fields: list[ItemField] = Field(default=[TextField(name="title")], min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ItemsSettings":
+        names = [field.name for field in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the field '{name}' is given twice; keep one")
+        if not self.texts:
+            raise ValueError("at least one field must be of kind text: title or text")
+        return self
+
+    @property
+    def texts(self) -> list[TextField]:
+        """The fields that the encoder reads, in order."""
+        return [field for field in self.fields if isinstance(field, TextField)]
+
+    @property
+    def attributes(self) -> dict[str, int]:
+        """The other fields by name, in order, with their number of buckets; 0 for a category."""
+        others = [field for field in self.fields if not isinstance(field, TextField)]
+        return {field.name: field.buckets if isinstance(field, NumberField) else 0 for field in others}
