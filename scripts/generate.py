@@ -12,7 +12,7 @@ Files are written in blocks; memory grows with the number of users of `mind` (th
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,9 +179,8 @@ def write_events(to: Path, events: int, users: int, items: int, seed: int) -> No
     _write_items(to / "items.parquet", items, rng)
     (to / "events").mkdir(exist_ok=True)
     kinds, span = pa.array(["view", "cart", "purchase"]), 60 * 86_400 * MICROSECONDS
-    names = ["user", "item", "time", "kind", "value"]
     for part, (first, many) in enumerate(blocks(events, ROWS * GROUPS)):
-        writer = None
+        writer: pq.ParquetWriter | None = None
         for start, count in blocks(many, ROWS):
             user = (users * rng.random(count) ** 1.5).astype(np.int64)
             popular = number[(items * rng.random(count) ** 3).astype(np.int64)]
@@ -191,11 +190,12 @@ def write_events(to: Path, events: int, users: int, items: int, seed: int) -> No
             stamp = pa.array(time.astype(np.int64) + int(START.timestamp()) * MICROSECONDS).cast(pa.timestamp("us"))
             kind = np.searchsorted([0.90, 0.97], rng.random(count), side="right").astype(np.int8)
             value = pa.array(rng.lognormal(3, 1, count).astype(np.float32))
-            columns = [pa.array(user), pa.array(item), stamp, pa.DictionaryArray.from_arrays(kind, kinds), value]
-            table = pa.table(dict(zip(names, columns, strict=True)))
+            kind = pa.DictionaryArray.from_arrays(kind, kinds)
+            table = pa.table({"user": user, "item": item, "time": stamp, "kind": kind, "value": value})
             writer = writer or pq.ParquetWriter(to / "events" / f"part-{part:03}.parquet", table.schema)
             writer.write_table(table)
-        writer.close()
+        if writer is not None:
+            writer.close()
 
 
 def _write_items(path: Path, items: int, rng: np.random.Generator) -> None:
@@ -227,13 +227,13 @@ def write_social(to: Path, users: int, posts: int, seed: int) -> None:
     liked = (topic[post][:, None] == favourites[owner[session]]).any(axis=1)
     viewed = rng.random(len(post)) < np.where(liked, 0.92, 0.45)
     dwell = np.where(viewed, rng.lognormal(np.where(liked, 3.2, 1.5), 0.7).round(1), np.nan)
-    rows = [(np.arange(len(post)), np.where(viewed, "view", "skip"), dwell, 0)]
+    rows = [(np.arange(len(post)), 0, np.where(viewed, "view", "skip"), dwell)]
     reactions = {"like": (0.3, 0.03), "comment": (0.1, 0.01), "follow": (0.06, 0.005), "dislike": (0.005, 0.12)}
-    for later, (kind, (own, other)) in enumerate(reactions.items(), 1):
+    for later, (name, (own, other)) in enumerate(reactions.items(), 1):
         chosen = np.flatnonzero(viewed & (rng.random(len(post)) < np.where(liked, own, other)))
-        rows.append((chosen, np.full(len(chosen), kind), np.full(len(chosen), np.nan), later))
-    exposure, kind, value = (np.concatenate([row[n] for row in rows]) for n in range(3))
-    at = time[exposure] + np.concatenate([np.full(len(row[0]), row[3]) for row in rows])
+        rows.append((chosen, later, np.full(len(chosen), name), np.full(len(chosen), np.nan)))
+    exposure, kind, value = (np.concatenate([row[n] for row in rows]) for n in (0, 2, 3))
+    at = time[exposure] + np.repeat([row[1] for row in rows], [len(row[0]) for row in rows])
     order = np.lexsort((exposure, at))
     exposure, at = exposure[order], at[order]
     stamps = pc.strftime(pa.array(at + int(START.timestamp())).cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%SZ")
@@ -254,8 +254,8 @@ def _write_posts(path: Path, published: np.ndarray, users: int, rng: np.random.G
     """One JSON object a line, every sixth in Spanish; the topic of each as a position in SPANISH."""
     english = {name: TOPICS[name] for name in SPANISH}
     topic = rng.integers(0, len(SPANISH), len(published))
-    written = ("en", english, FILLER), ("es", SPANISH, SPANISH_FILLER)
-    versions = {code: texts(rng, topic, 15, *words).to_pylist() for code, *words in written}
+    written = (("en", english, FILLER), ("es", SPANISH, SPANISH_FILLER))
+    versions = {code: texts(rng, topic, 15, words, filler).to_pylist() for code, words, filler in written}
     languages, authors = rng.choice(["en", "es"], len(topic), p=[5 / 6, 1 / 6]), rng.integers(0, users, len(topic))
     with path.open("w", encoding="utf-8") as file:
         for n, language in enumerate(languages.tolist()):
@@ -267,7 +267,7 @@ def _write_posts(path: Path, published: np.ndarray, users: int, rng: np.random.G
 
 
 # Subcommand -> what writes it, and its sizes with their defaults.
-SHAPES = {
+SHAPES: dict[str, tuple[Callable[..., None], dict[str, int]]] = {
     "mind": (write_mind, {"impressions": 2_200_000, "items": 160_000, "users": 700_000}),
     "events": (write_events, {"events": 100_000_000, "users": 2_000_000, "items": 500_000}),
     "social": (write_social, {"users": 500, "posts": 2_000}),

@@ -71,8 +71,7 @@ def timelines_of(shown: pd.DataFrame, entries: pd.DataFrame, user: pd.Series, it
     """Stated histories and then clicks of each user, with the position of each."""
     clicks = shown[shown["label"] > 0].drop_duplicates(["user_id", "item_id", "time", "rank"])
     clicks = clicks.assign(event="click", stated=False, segment=0)
-    rows = pd.concat([entries.assign(event="history", stated=True, ord=0, time=pd.NaT), clicks], ignore_index=True)
-    rows["time"] = pd.to_datetime(rows["time"], utc=True)
+    rows = pd.concat([entries.assign(event="history", stated=True, ord=0), clicks], ignore_index=True)
     rows["user"], rows["item"] = rows["user_id"].map(user), rows["item_id"].map(item)
     order = ["user", "stated", "rank", "segment", "time", "ord", "place"]
     rows = rows.sort_values(order, ascending=[True, False, True, True, True, True, True])
@@ -100,11 +99,11 @@ def tokens_of(items: pd.DataFrame, encoder: Path) -> pd.DataFrame:
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    tokens = {"item": items["item"]}
+    tokens = items[["item"]].copy()
     for column in ("title", "text"):
         encoded = tokenizer.encode_batch(items[column].tolist(), add_special_tokens=False)
         tokens[f"{column}_tokens"] = [one.ids for one in encoded]
-    return pd.DataFrame(tokens)
+    return tokens
 
 
 def preprocess(data: Path, encoder: Path, to: Path) -> None:
