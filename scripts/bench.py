@@ -1,21 +1,74 @@
 #!/usr/bin/env python3
-"""Wall time and peak memory of a command, summed over the processes it starts.
+"""Wall time and peak memory of a command, and of `interestrec preprocess` at scale beside plain pandas.
 
     scripts/bench.py run -- ./scripts/quickstart.sh
+    scripts/bench.py preprocess --to /tmp/bench                       # 2,200,000 impressions, 100,000,000 events
+    scripts/bench.py preprocess --to /tmp/bench --impressions 20000 --events 200000 --parts mind,pandas
 
-Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second; pages that
-processes share are counted for each. One JSON line goes to standard output, and the exit status is the command's.
+Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed
+over the processes that the command starts; pages that processes share are counted for each. Every measurement is one
+JSON line on standard output. `run` ends with the command's exit status.
+
+Parts of `preprocess`, on logs that scripts/generate.py writes into the directory when they are not there:
+`mind`    news in MIND layout, and twice as much of everything: impressions, items, users
+`events`  a shop's log in Parquet
+`pandas`  a tenth of `mind`, beside scripts/pandas_preprocess.py; rows of both outputs
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import psutil
 
 _SECONDS_BETWEEN_SAMPLES = 0.05
+_SCRIPTS = Path(__file__).resolve().parent
+_ENCODER = _SCRIPTS.parent / "data" / "encoders" / "minilm-l6"
+_TABLES = ("items", "users", "timelines", "impressions", "candidates")
+
+_MIND = """version: 1
+workspace: {workspace}
+data:
+  format: mind
+  root: {root}
+  news: [news.tsv]
+  train: [behaviors_train.tsv]
+  valid: [behaviors_valid.tsv]
+  test: [behaviors_test.tsv]
+items:
+  fields:
+    - {{name: title, max_tokens: 30}}
+    - {{name: text, max_tokens: 60}}
+preprocess:
+  split: {{method: given}}
+encoders:
+  text: {{source: {encoder}}}
+"""
+
+_EVENTS = """version: 1
+workspace: {workspace}
+data:
+  format: events
+  root: {root}
+  relevant_at: 0.5
+  events:
+    files: {files}
+    columns: {{user: user, item: item, time: time, event: kind, value: value}}
+  items:
+    files: [items.parquet]
+    columns: {{item: item, title: [title], category: category, price: price}}
+preprocess:
+  intensity:
+    weights: {{view: 0.2, cart: 0.5, purchase: 1.0}}
+  split: {{method: global_time, valid: 0.1, test: 0.2}}
+encoders:
+  text: {{source: {encoder}}}
+"""
 
 
 def resident(root: psutil.Process) -> int:
@@ -33,17 +86,139 @@ def resident(root: psutil.Process) -> int:
     return total
 
 
-def run(command: list[str]) -> int:
-    """Run a command to its end, print what it took, and give its exit status."""
+def measure(command: list[str], **options: Any) -> tuple[int, float, float]:
+    """(exit status, seconds, peak GiB) of a command; options are those of Popen."""
     started = time.monotonic()
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(command, **options)
     process, peak = psutil.Process(child.pid), 0
     while child.poll() is None:
         peak = max(peak, resident(process))
         time.sleep(_SECONDS_BETWEEN_SAMPLES)
-    seconds = time.monotonic() - started
-    print(json.dumps({"command": command, "seconds": round(seconds, 1), "peak_gib": round(peak / 2**30, 2)}))
-    return child.returncode
+    return child.returncode, round(time.monotonic() - started, 1), round(peak / 2**30, 2)
+
+
+def run(command: list[str]) -> int:
+    """Run a command to its end, print what it took, and give its exit status."""
+    status, seconds, peak = measure(command)
+    print(json.dumps({"command": command, "seconds": seconds, "peak_gib": peak}))
+    return status
+
+
+class PreprocessBench:
+    """`interestrec preprocess` on generated logs below one directory; measurements are printed and kept."""
+
+    def __init__(self, to: Path, encoder: Path) -> None:
+        self.to, self.encoder = to.resolve(), encoder.resolve()
+        self.measurements: list[dict[str, Any]] = []
+
+    def mind(self, impressions: int) -> None:
+        """Once, and on twice the input."""
+        once, twice = (self._interestrec_mind(f"mind x{n}", n * impressions) for n in (1, 2))
+        self._ratio("mind, twice the input", twice, once)
+
+    def events(self, events: int) -> None:
+        """Parquet parts of an event log."""
+        root = self._generated("events", events=events, users=max(1, events // 50), items=max(100, events // 200))
+        files = sorted(str(path.relative_to(root)) for path in root.glob("events/*.parquet"))
+        self._interestrec("events", root, _EVENTS, {"events": events}, files=json.dumps(files))
+
+    def pandas(self, impressions: int) -> None:
+        """A tenth of the impressions with interestrec and with pandas."""
+        ours = self._interestrec_mind("mind / 10", impressions // 10)
+        root, output = self._generated_mind(impressions // 10), self.to / "pandas"
+        shutil.rmtree(output, ignore_errors=True)
+        script = [str(_SCRIPTS / "pandas_preprocess.py"), "--data", str(root), "--encoder", str(self.encoder)]
+        size = {"impressions": impressions // 10}
+        theirs = self._measured("mind / 10", "pandas", [*script, "--to", str(output)], root, size, output)
+        self._ratio("pandas / interestrec", theirs, ours, equal_rows=theirs["rows"] == ours["rows"])
+
+    def table(self) -> str:
+        """All measurements for people."""
+        lines = [f"{'what':<24}{'tool':<14}{'seconds':>9}{'peak GiB':>10}  rows of the candidates"]
+        for one in self.measurements:
+            rows = f"{one['rows']['candidates']:,}" if "rows" in one else ""
+            if "equal_rows" in one:
+                rows = "all rows equal" if one["equal_rows"] else "ROWS DIFFER"
+            numbers = f"{one['seconds']:>9.1f}{one['peak_gib']:>10.2f}"
+            if one["tool"] == "ratio":
+                numbers = f"{one['seconds']:>8.2f}x{one['peak_gib']:>9.2f}x"
+            lines.append(f"{one['what']:<24}{one['tool']:<14}{numbers}  {rows}")
+        return "\n".join(lines)
+
+    def _interestrec_mind(self, what: str, impressions: int) -> dict[str, Any]:
+        return self._interestrec(what, self._generated_mind(impressions), _MIND, {"impressions": impressions})
+
+    def _interestrec(self, what: str, root: Path, config: str, size: dict[str, int], **more: str) -> dict[str, Any]:
+        """Measure our stage in a new workspace."""
+        workspace = self.to / f"workspace-{root.name}"
+        shutil.rmtree(workspace, ignore_errors=True)
+        places = {"workspace": workspace, "root": root, "encoder": self.encoder}
+        path = self.to / f"{root.name}.yaml"
+        path.write_text(config.format(**{key: json.dumps(str(value)) for key, value in places.items()}, **more))
+        command = ["-m", "interestrec", "preprocess", "--quiet", "--config", str(path)]
+        return self._measured(what, "interestrec", command, root, size, workspace / "corpus")
+
+    def _measured(
+        self, what: str, tool: str, command: list[str], root: Path, size: dict[str, int], output: Path
+    ) -> dict[str, Any]:
+        """Measure a Python process to its end; one that fails ends the bench."""
+        status, seconds, peak = measure([sys.executable, *command], stdout=sys.stderr)
+        if status:
+            sys.exit(f"{tool} on {root} ended with exit status {status} after {seconds} s at {peak} GiB")
+        read = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        record = {"what": what, "tool": tool, **size, "input_mib": round(read / 2**20), "seconds": seconds}
+        return self._keep({**record, "peak_gib": peak, "rows": _rows(output)})
+
+    def _ratio(self, what: str, above: dict[str, Any], below: dict[str, Any], **more: Any) -> None:
+        ratios = {key: round(above[key] / below[key], 2) for key in ("seconds", "peak_gib")}
+        self._keep({"what": what, "tool": "ratio", **ratios, **more})
+
+    def _keep(self, record: dict[str, Any]) -> dict[str, Any]:
+        print(json.dumps(record), flush=True)
+        self.measurements.append(record)
+        return record
+
+    def _generated_mind(self, impressions: int) -> Path:
+        """MIND-large's proportions."""
+        items, users = max(100, impressions * 160 // 2200), max(1, impressions * 700 // 2200)
+        return self._generated("mind", impressions=impressions, items=items, users=users)
+
+    def _generated(self, shape: str, **sizes: int) -> Path:
+        """Directory of a generated log, which is written if it is not there; a half written one is written again."""
+        directory = self.to / f"{shape}-{next(iter(sizes.values()))}"
+        if not directory.exists():
+            partial = directory.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            options = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
+            command = [sys.executable, str(_SCRIPTS / "generate.py"), shape, "--to", str(partial), *options]
+            print(f"generating {directory}", file=sys.stderr)
+            subprocess.run(command, check=True)
+            partial.replace(directory)
+        return directory
+
+
+def _rows(output: Path) -> dict[str, int]:
+    """Rows of each table of a corpus."""
+    import pyarrow.parquet as pq
+
+    return {name: pq.read_metadata(output / f"{name}.parquet").num_rows for name in _TABLES}
+
+
+def preprocess(to: Path, encoder: Path, impressions: int, events: int, parts: list[str]) -> None:
+    """Run the parts in order and print the table."""
+    to.mkdir(parents=True, exist_ok=True)
+    bench = PreprocessBench(to, encoder)
+    sizes = {"mind": impressions, "events": events, "pandas": impressions}
+    for part in parts:
+        getattr(bench, part)(sizes[part])
+    print(bench.table(), file=sys.stderr)
+
+
+def _parts(text: str) -> list[str]:
+    known = ("mind", "events", "pandas")
+    if unknown := set(text.split(",")) - set(known):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
+    return [part for part in known if part in text.split(",")]
 
 
 def main() -> None:
@@ -52,7 +227,17 @@ def main() -> None:
     benches = parser.add_subparsers(dest="bench", required=True)
     runs = benches.add_parser("run", help="wall time and peak memory of a command")
     runs.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
+    stage = benches.add_parser("preprocess", help="interestrec preprocess at scale, beside pandas")
+    stage.add_argument("--to", type=Path, required=True, metavar="DIR", help="logs and workspaces go here")
+    stage.add_argument("--impressions", type=int, default=2_200_000, help="2,200,000 unless told")
+    stage.add_argument("--events", type=int, default=100_000_000, help="100,000,000 unless told")
+    stage.add_argument("--parts", type=_parts, default="mind,events,pandas", help="mind,events,pandas unless told")
+    stage.add_argument("--encoder", type=Path, default=_ENCODER, metavar="DIR", help="data/encoders/minilm-l6")
     arguments = parser.parse_args()
+    if arguments.bench == "preprocess":
+        sizes = (arguments.impressions, arguments.events)
+        preprocess(arguments.to, arguments.encoder, *sizes, arguments.parts)
+        return
     command = [part for part in arguments.command if part != "--"]
     if not command:
         parser.error("give a command after --")
