@@ -85,8 +85,8 @@ def _read_reviews(log: Log, path: Path) -> None:
     time = f"CASE WHEN {stamp} > {_LATEST_SECONDS} THEN {moment(stamp, 1_000)} ELSE {moment(stamp, 1_000_000)} END"
     for base in _blocks(log, path):
         log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE checked AS SELECT row, {user} AS user_id, {item} AS item_id, {time} AS time, "
-            f"{stars} AS stars FROM records;"
+            f"CREATE OR REPLACE TEMP TABLE checked AS SELECT row, {user} AS user_id, {item} AS item_id, "
+            f"{time} AS time, {stars} AS stars FROM records;"
             f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, CASE WHEN user_id IS NULL OR item_id IS NULL "
             "THEN 'no user or no item' WHEN stars IS NULL THEN 'no rating' ELSE 'no time' END FROM checked "
             "WHERE user_id IS NULL OR item_id IS NULL OR stars IS NULL OR time IS NULL;"

@@ -55,8 +55,8 @@ def _blocks(log: Log, path: Path, names: list[str]):  # type: ignore[no-untyped-
         log.load("lines", lines)
         log.db.execute(
             "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, string_split(line, '::') AS f FROM lines;"
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(names)} fields parted by ::, found ' "
-            f"|| len(f) FROM fields WHERE len(f) <> {len(names)};"
+            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(names)} fields parted by ::, "
+            f"found ' || len(f) FROM fields WHERE len(f) <> {len(names)};"
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, row AS _row FROM fields WHERE len(f) = {len(names)}"
         )
         yield base
@@ -100,7 +100,8 @@ def _join_plots(log: Log, root: Path, links: str | None, plots: dict[str, str]) 
             f"{number('links.key', 'links.key')} = {number('plots.key', 'plots.key')} GROUP BY movie)"
         )
     log.db.execute(
-        f"UPDATE items SET text = concat_ws('. ', nullif(text, ''), p.plot) FROM {source} p WHERE items.item_id = p.movie"
+        f"UPDATE items SET text = concat_ws('. ', nullif(text, ''), p.plot) FROM {source} p "
+        "WHERE items.item_id = p.movie"
     )
 
 

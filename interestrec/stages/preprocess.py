@@ -11,10 +11,12 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
+from interestrec.core.data_settings import DataSettings
 from interestrec.core.errors import DataError
+from interestrec.core.preprocess_settings import PreprocessSettings
+from interestrec.core.preprocess_settings import ValueMap as ValueMapSettings
 from interestrec.core.raw_log import EXAMPLES, Log
-from interestrec.core.settings import DataSettings, PreprocessSettings, Settings
-from interestrec.core.settings import ValueMap as ValueMapSettings
+from interestrec.core.settings import Settings
 from interestrec.corpus import store
 from interestrec.corpus.build import Plan, build, report_rules
 from interestrec.corpus.clean import Robots

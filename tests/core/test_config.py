@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from interestrec.core.config import dump_settings, find_config, load_settings
+from interestrec.core.data_settings import MindData
 from interestrec.core.errors import ConfigError, InputMissingError
-from interestrec.core.settings import MindData
 
 GOOD = """
 data:
