@@ -1,9 +1,9 @@
 """The `data` section: one model a raw format, with where its files are and what their columns mean."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from interestrec.core.section import CountOrZero, Fraction, Section
 
@@ -108,17 +108,27 @@ class ItemTable(Table):
     columns: ItemColumns
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+# One table, or a list of tables whose columns differ.
+EventTables = Annotated[
+    list[EventTable], BeforeValidator(_as_list, json_schema_input_type=EventTable | list[EventTable]), Field(min_length=1)
+]
+
+
 class EventsData(DataSettings):
     """Event log by column mapping; items from a table of their own or from the event rows."""
 
     format: Literal["events"]
-    events: EventTable
+    events: EventTables
     items: ItemTable
 
     @property
     def names(self) -> list[str]:
         """See DataSettings."""
-        return [*self.events.files, *self.items.files]
+        return [*(name for table in self.events for name in table.files), *self.items.files]
 
 
 class RecboleData(DataSettings):

@@ -31,7 +31,7 @@ class Grading:
 def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
     """Give every event its intensity, float32 in [0, 1]; the fitted parameters of the value maps by event type.
 
-    Also makes the macro `graded(event, value, item)`, which grades the entries of stated histories.
+    Also makes the macro `graded(kind, amount, code)`, which grades the entries of stated histories.
 
     Raises:
         ConfigError: a type in the log has no weight, or what is asked for does not fit the log.
@@ -44,7 +44,7 @@ def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
     if any(chosen.per_words for chosen in grading.values.values()):
         _count_words(log)
     fitted = {kind: _fit(log, kind, chosen, n) for n, (kind, chosen) in enumerate(grading.values.items())}
-    log.db.execute(f"CREATE MACRO graded(event, value, item) AS {_formula(grading)}")
+    log.db.execute(f"CREATE MACRO graded(kind, amount, code) AS {_formula(grading)}")
     log.remake(
         "events",
         f"SELECT *, CAST(graded(event, value, item) * {_decay(log, grading)} AS FLOAT) AS intensity FROM events",
@@ -139,8 +139,8 @@ def _count_words(log: Log) -> None:
 def _measured(chosen: ValueMap) -> str:
     """SQL of the number that is mapped."""
     if not chosen.per_words:
-        return "value"
-    return "value / (SELECT hundreds FROM item_words w WHERE w.item = item)"
+        return "amount"
+    return "amount / (SELECT hundreds FROM item_words WHERE item_words.item = code)"
 
 
 def _fit(log: Log, kind: str, chosen: ValueMap, number: int) -> dict[str, Any]:
@@ -167,12 +167,12 @@ def _formula(grading: Grading) -> str:
     """SQL of weight × mapped value."""
     zero = [kind for kind, how in grading.negative.items() if how == "zero"]
     weights = "".join(f" WHEN '{k}' THEN {w!r}" for k, w in {**grading.weights, **dict.fromkeys(zero, 0.0)}.items())
-    weight = f"CASE event{weights} ELSE 1.0 END" if weights else "1.0"
+    weight = f"CASE kind{weights} ELSE 1.0 END" if weights else "1.0"
     maps = "".join(
         f" WHEN '{kind}' THEN coalesce(map_{n}({_measured(chosen)}), {chosen.missing or 0.0!r})"
         for n, (kind, chosen) in enumerate(grading.values.items())
     )
-    return f"({weight}) * (CASE event{maps} ELSE 1.0 END)" if maps else f"({weight})"
+    return f"({weight}) * (CASE kind{maps} ELSE 1.0 END)" if maps else f"({weight})"
 
 
 def _decay(log: Log, grading: Grading) -> str:

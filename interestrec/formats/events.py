@@ -24,23 +24,26 @@ class Check:
 
 
 def read(
-    log: Log, root: Path, max_bad_rows: int, merge_items: bool, events: dict[str, Any], items: dict[str, Any]
+    log: Log, root: Path, max_bad_rows: int, merge_items: bool, events: list[dict[str, Any]], items: dict[str, Any]
 ) -> None:
     """Fill `items` and `events`; the last two arguments are the mappings of `data.events` and `data.items`.
+
+    Items may be described by the rows of an events table: `items` then names the same files.
 
     Raises:
         InputMissingError: a file is missing.
         ConfigError: items from the events' own files have filters of their own.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    together = items["files"] == events["files"]
-    if together and (items["where"] or items["delimiter"] != events["delimiter"]):
+    together = [table for table in events if table["files"] == items["files"]]
+    if together and (items["where"] or items["delimiter"] != together[0]["delimiter"]):
         raise ConfigError(
             "data.items: `where` and `delimiter` are those of data.events when both name the same files; "
             "give them under data.events only"
         )
-    for path in expand(root, events["files"]):
-        _read_events(log, path, events, items["columns"] if together else None)
+    for table in events:
+        for path in expand(root, table["files"]):
+            _read_events(log, path, table, items["columns"] if table in together else None)
     if not together:
         for path in expand(root, items["files"]):
             read_items(log, path, items)
