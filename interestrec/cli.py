@@ -159,9 +159,26 @@ def run(
         output.all_stages(_context(config, overrides, workspace, force))
 
 
+@app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")
+def check(
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="First rows looked at of every file")] = 1000,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Would preprocess run? Looks at the first rows of every file."""
+    with session("check", as_json, quiet) as output:
+        from interestrec.stages.check import check as look
+
+        findings = look(_context(config, overrides, workspace, force=False).settings, rows)
+        output.findings([(finding.about, finding.told, finding.error) for finding in findings])
+
+
 @app.command(epilog="Example: interestrec init news --to news.yaml")
 def init(
-    template: Annotated[str, typer.Argument(help="news, shop, video or quickstart")],
+    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all: see configs/)")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
     as_json: Json = False,
 ) -> None:

@@ -33,6 +33,21 @@ class Output:
             text = json.dumps(document, ensure_ascii=False, sort_keys=True)
         print(text, flush=True)
 
+    def findings(self, found: list[tuple[str, str, InterestrecError | None]]) -> None:
+        """Print what was looked at and what was found; the first error decides how the command ends.
+
+        Raises:
+            InterestrecError: there is an error; JSON then tells of all.
+        """
+        errors = [error for _, _, error in found if error is not None]
+        lines = [f"{'fails' if error else 'ok':5}  {about}: {told}" for about, told, error in found]
+        if errors and self.as_json:
+            raise type(errors[0])("; ".join(str(error) for error in errors))
+        values = {"findings": [{"about": about, "told": told} for about, told, _ in found]}
+        self.show(values, "\n".join(lines))
+        if errors:
+            raise errors[0]
+
     def stage(self, context: "Context") -> None:
         """Run the stage that the command is named after."""
         from interestrec.pipeline import run_stage

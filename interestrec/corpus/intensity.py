@@ -37,7 +37,8 @@ def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
         ConfigError: a type in the log has no weight, or what is asked for does not fit the log.
         DataError: more values missing or out of range than tolerated.
     """
-    _require_weights(log, grading)
+    require_weights(log, grading)
+    _require_known_types(log, grading)
     _withdraw(log, [kind for kind, how in grading.negative.items() if how == "withdraw"])
     for kind, chosen in grading.values.items():
         _refuse_bad_values(log, kind, chosen, max_bad_rows)
@@ -58,7 +59,12 @@ def click_weight(grading: Grading) -> float:
     return grading.weights.get(CLICK, 1.0)
 
 
-def _require_weights(log: Log, grading: Grading) -> None:
+def require_weights(log: Log, grading: Grading) -> None:
+    """Every event type of the log has a weight, where weights are given.
+
+    Raises:
+        ConfigError: one has none.
+    """
     found = [str(row[0]) for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
     known = [*grading.weights, *grading.negative]
     missing = [kind for kind in found if grading.weights and kind not in known]
@@ -67,6 +73,11 @@ def _require_weights(log: Log, grading: Grading) -> None:
             f"preprocess.intensity.weights: event type '{missing[0]}' of the log has no weight"
             f"{suggestion(missing[0], known)}; weights are given for: {', '.join(known)}"
         )
+
+
+def _require_known_types(log: Log, grading: Grading) -> None:
+    """A map or a sign for a type that no event has is a spelling mistake."""
+    found = [str(row[0]) for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
     for key, kinds in {"values": grading.values, "negative": grading.negative}.items():
         for kind in kinds:
             if kind not in found and kind != CLICK:

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 _FEWEST = 10  # texts that must share a sentence
+_WORDS = 4  # a shorter one is an abbreviation ("Rep.") or a phrase of the language
 _END = re.compile(r"(?<=[.!?])\s+")
 
 
 def shared_sentences(texts: Sequence[str], share: float) -> dict[str, int]:
-    """Sentences in more than `share` of the texts that are not empty, and in at least ten; with their counts."""
-    counts = Counter(sentence for text in texts for sentence in set(_END.split(text)) if sentence)
+    """Sentences of four words or more in over `share` of the texts that are not empty, and in over ten; with counts."""
+    counts = Counter(
+        sentence for text in texts for sentence in set(_END.split(text)) if sentence.count(" ") >= _WORDS - 1
+    )
     least = max(share * sum(bool(text) for text in texts), _FEWEST)
     return {sentence: count for sentence, count in counts.most_common() if count > least}
 

@@ -1,0 +1,97 @@
+"""`check`: would `preprocess` run? The configuration and the first rows of every file, in seconds, no artifact."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from interestrec.core.errors import CannotCreateError, DataError, InputMissingError, InterestrecError
+from interestrec.core.raw_log import Log
+from interestrec.core.settings import Settings
+from interestrec.corpus.intensity import require_weights
+from interestrec.formats.paths import expand
+from interestrec.stages.preprocess import plan, read
+from interestrec.text.tokenizer import tokenizer_digest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: what it was, and what was found, an error where it would stop a run."""
+
+    about: str
+    told: str
+    error: InterestrecError | None = None
+
+
+def check(settings: Settings, rows: int) -> list[Finding]:
+    """Look at the workspace, the encoder, and the first `rows` of every raw file."""
+    log = Log(settings.data.root, memory=settings.runtime.memory, sample=rows)
+    looks: list[tuple[str, Callable[[], str]]] = [
+        ("workspace", lambda: _workspace(settings.workspace)),
+        ("encoder", lambda: _encoder(settings.encoder.source)),
+        ("files", lambda: _files(settings)),
+        ("rows", lambda: _rows(log, settings)),
+        ("event types", lambda: _event_types(log, settings)),
+        ("times", lambda: _times(log, settings)),
+    ]
+    return list(_findings(looks))
+
+
+def _findings(looks: list[tuple[str, Callable[[], str]]]) -> Iterator[Finding]:
+    """What each look tells; where files are missing or unreadable, the looks into them say nothing more."""
+    unreadable = False
+    for about, look in looks:
+        if unreadable and about in ("rows", "event types", "times"):
+            continue
+        try:
+            yield Finding(about, look())
+        except InterestrecError as error:
+            unreadable |= about in ("files", "rows")
+            yield Finding(about, str(error), error)
+
+
+def _workspace(workspace: Path) -> str:
+    place = workspace.absolute()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        raise CannotCreateError(f"{place}: not writable; check `workspace`")
+    return f"{workspace} can be written"
+
+
+def _encoder(source: Path) -> str:
+    tokenizer_digest(source)
+    for name in ("config.json", "model.safetensors"):
+        if not (source / name).is_file():
+            raise InputMissingError(f"{source}: {name} is missing; fetch the encoder again (`interestrec fetch`)")
+    return f"{source} has tokenizer, configuration and weights"
+
+
+def _files(settings: Settings) -> str:
+    paths = expand(settings.data.root, settings.data.names)
+    return f"{len(paths)} found, {sum(path.stat().st_size for path in paths) / 1e6:,.1f} MB"
+
+
+def _rows(log: Log, settings: Settings) -> str:
+    read(log, settings)
+    bad = log.rows("bad_rows")
+    kinds = {name: log.rows(name) for name in ("items", "events", "impressions")}
+    if not kinds["items"]:
+        raise DataError("no item among the first rows; check the columns and filters of the items")
+    found = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
+    return f"{log.rows_read:,} rows read: {found}; {bad} malformed"
+
+
+def _event_types(log: Log, settings: Settings) -> str:
+    require_weights(log, plan(settings.data, settings.preprocess, settings.seed).grading)
+    found = log.sql("SELECT event, count(*) FROM events GROUP BY event ORDER BY 2 DESC, 1")
+    return ", ".join(f"{kind} ({count:,})" for kind, count in found) or "none: the log records what was shown"
+
+
+def _times(log: Log, settings: Settings) -> str:
+    table = "impressions" if log.rows("impressions") else "events"
+    first, last, without = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
+    method = settings.preprocess.split.method
+    if without and method.endswith("_time"):
+        raise DataError(f"{without:,} rows have no time, but preprocess.split.method is {method}; use user_random")
+    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first else "none"
