@@ -134,7 +134,8 @@ def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, 
 
 def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None:
     log = coder.log
-    coded = coder.code(table["ids"].combine_chunks(), "history entries")
+    coded = coder.look_up(table["ids"].combine_chunks())
+    coder.count(coded, "history entries")
     segments = pc.add(table["_row"], base)
     rows = {"segment": segments, "user_id": table["user_id"], "items": coded.lists()}
     kept = pa.array(coded.kept)
@@ -168,9 +169,10 @@ def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str
                     "segment": pa.nulls(len(counts), pa.int64()),
                 }
             )
-            history = table["history"].combine_chunks() if columns["history"] else None
+            shown = coder.look_up(table["shown"].combine_chunks())
+            history = coder.look_up(table["history"].combine_chunks()) if columns["history"] else None
             marks = table["marks"].combine_chunks().flatten().to_numpy().astype(np.uint8)
-            add_impressions(coder, rows, table["shown"].combine_chunks(), marks, amounts, history, split)
+            add_impressions(coder, rows, shown, marks, amounts, history, split)
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 
 

@@ -4,6 +4,8 @@ Tab-separated, without quoting. News: id, category, subcategory, title, abstract
 entities. Behaviours: impression id, user, time, clicked history, shown candidates as `N1-0 N2-1`.
 """
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,13 @@ import pyarrow.compute as pc
 
 from interestrec.core.item_codes import code_items
 from interestrec.core.raw_log import Log
-from interestrec.formats.lines import filled_lines, quoted
-from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
+from interestrec.formats.lines import ahead, filled_lines, quoted
+from interestrec.formats.shown import Coded, Coder, add_impressions, count_one_class, settle_histories, stage_histories
 
 _NEWS_COLUMNS = 8
 _BEHAVIOR_COLUMNS = 5
 _TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
-_CANDIDATE = r"^.+-[01]$"
+_MARKS = pa.array([b"-0", b"-1"], pa.large_binary())
 
 
 def read(
@@ -66,45 +68,77 @@ def _read_news(log: Log, path: Path) -> None:
         log.reached(base + (pc.max(lines["row"]).as_py() or 0))
 
 
+@dataclass(frozen=True)
+class Behaviors:
+    """Lines of a behaviours file in columns; only those with five fields."""
+
+    lines: pa.Table
+    last: int  # number of the last line of the block
+    row: pa.Array  # int64
+    name: pa.Array  # string
+    user: pa.Array
+    when: pa.Array
+    entries: pa.Array  # list<string>, candidates with their marks
+    shown: Coded
+    fine: np.ndarray  # bool [entries], an id with a mark
+    clicked: np.ndarray  # uint8 [entries]
+    history: Coded
+    short_rows: pa.Array  # int64, lines with another number of fields
+    short_counts: pa.Array
+
+
 def _read_behaviors(coder: Coder, path: Path, split: str) -> None:
     log = coder.log
     base = log.begin(path)
-    for lines in filled_lines(log, path):
-        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
-        rows = lines["row"].combine_chunks()
-        fields = pc.split_pattern(lines["line"].combine_chunks(), "\t")
-        count = pc.list_value_length(fields)
-        whole = pc.equal(count, _BEHAVIOR_COLUMNS)
-        if not pc.all(whole).as_py():
-            reasons = pc.binary_join_element_wise(
-                f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found ", count.cast(pa.string()), ""
-            )
-            _refuse(log, path, rows, reasons, pc.invert(whole))
-            fields, rows = fields.filter(whole), rows.filter(whole)
-        _add_behaviors(coder, path, split, rows, fields.flatten(), base)
+    for found in ahead(filled_lines(log, path), partial(_parse, coder)):
+        if len(found.short_rows):
+            expected = f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found "
+            reasons = pc.binary_join_element_wise(expected, found.short_counts.cast(pa.string()), "")
+            _refuse(log, path, found.short_rows, reasons)
+        times, reasons = _faults(log, found)
+        if reasons.null_count < len(reasons):
+            wrong = pc.is_valid(reasons)
+            _refuse(log, path, found.row.filter(wrong), reasons.filter(wrong))
+            right = pc.invert(wrong)
+            found, times = _parse(coder, found.lines.filter(right)), times.filter(right)
+        table = {"impression_id": found.name, "user_id": found.user, "time": times, "ord": pc.add(found.row, base)}
+        add_impressions(coder, pa.table(table), found.shown, found.clicked, None, found.history, split)
+        log.reached(base + found.last)
 
 
-def _add_behaviors(coder: Coder, path: Path, split: str, rows: pa.Array, values: pa.Array, base: int) -> None:
-    """`values` are the fields of all rows, laid end to end."""
-    log = coder.log
-    columns = [values.take(pa.array(np.arange(n, len(values), _BEHAVIOR_COLUMNS))) for n in range(_BEHAVIOR_COLUMNS)]
-    name, user, when, history, shown = columns
-    candidates = _words(shown)
-    tokens = candidates.flatten()
-    times, wrong, reasons = _faults(log, user, when, candidates, tokens)
-    if wrong is not None:
-        _refuse(log, path, rows, reasons, wrong)
-        right = pc.invert(wrong)
-        rows, name, user, times, history = (a.filter(right) for a in (rows, name, user, times, history))
-        candidates = candidates.filter(right)
-        tokens = candidates.flatten()
-    clicked = pc.equal(pc.binary_slice(tokens.cast(pa.large_binary()), -1), b"1")
-    ids = pc.utf8_slice_codeunits(tokens, 0, -2)
-    order = pc.add(rows, base)
-    table = pa.table({"impression_id": name, "user_id": user, "time": times, "ord": order})
-    shown_ids = pa.LargeListArray.from_arrays(candidates.offsets, ids)
-    marks = clicked.to_numpy(zero_copy_only=False).astype(np.uint8)
-    add_impressions(coder, table, shown_ids, marks, None, _words(history), split)
+def _parse(coder: Coder, lines: pa.Table) -> Behaviors:
+    """Columns of a block of lines; touches no database, so that threads can work on several blocks."""
+    whole_lines = lines
+    fields = pc.split_pattern(lines["line"].combine_chunks(), "\t")
+    count = pc.list_value_length(fields)
+    whole = pc.equal(count, _BEHAVIOR_COLUMNS)
+    short = lines["row"].combine_chunks().filter(pc.invert(whole)), count.filter(pc.invert(whole))
+    if len(short[0]):
+        fields, lines = fields.filter(whole), lines.filter(whole)
+    values = fields.flatten()
+    name, user, when, history, shown = (
+        values.take(pa.array(np.arange(n, len(values), _BEHAVIOR_COLUMNS))) for n in range(_BEHAVIOR_COLUMNS)
+    )
+    entries = _words(shown)
+    tokens = entries.flatten()
+    mark = pc.index_in(pc.binary_slice(tokens.cast(pa.large_binary()), -2), value_set=_MARKS)
+    fine = pc.and_(pc.is_valid(mark), pc.greater(pc.binary_length(tokens), 2))
+    ids = pa.LargeListArray.from_arrays(entries.offsets, pc.utf8_slice_codeunits(tokens, 0, -2))
+    return Behaviors(
+        lines=lines,
+        last=pc.max(whole_lines["row"]).as_py() or 0,
+        row=lines["row"].combine_chunks(),
+        name=name,
+        user=user,
+        when=pc.utf8_trim_whitespace(when),
+        entries=entries,
+        shown=coder.look_up(ids),
+        fine=fine.to_numpy(zero_copy_only=False),
+        clicked=pc.fill_null(mark, 0).to_numpy().astype(np.uint8),
+        history=coder.look_up(_words(history)),
+        short_rows=short[0],
+        short_counts=short[1],
+    )
 
 
 def _words(texts: pa.Array) -> pa.LargeListArray:
@@ -119,43 +153,32 @@ def _words(texts: pa.Array) -> pa.LargeListArray:
     return pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), filled.flatten())
 
 
-def _faults(
-    log: Log, user: pa.Array, when: pa.Array, candidates: pa.Array, tokens: pa.Array
-) -> tuple[pa.Array, pa.Array | None, pa.Array]:
-    """Times; bool [rows] of malformed ones or None; and what is wrong with each row, null where nothing is."""
-    log.db.register("moments", pa.table({"written": pc.utf8_trim_whitespace(when)}))
+def _faults(log: Log, found: Behaviors) -> tuple[pa.Array, pa.Array]:
+    """Times, and what is wrong with each row: string, null where nothing is."""
+    log.load("moments", pa.table({"written": found.when}))
     times = log.table(f"SELECT try_strptime(written, {_TIMES}) AS time FROM moments")["time"].combine_chunks()
-    log.db.unregister("moments")
-    fine = pc.match_substring_regex(tokens, _CANDIDATE)
-    nobody = pc.equal(user, "")
-    timeless = pc.and_(pc.is_null(times), pc.not_equal(pc.utf8_trim_whitespace(when), ""))
-    nothing = pc.equal(pc.list_value_length(candidates), 0)
-    bad_entries = np.flatnonzero(~fine.to_numpy(zero_copy_only=False))
-    owner = np.searchsorted(candidates.offsets.to_numpy(), bad_entries, side="right") - 1
-    first_of = dict(zip(owner[::-1].tolist(), bad_entries[::-1].tolist(), strict=True))
-    odd = np.zeros(len(user), bool)
-    odd[list(first_of)] = True
-    wrong = pc.or_(pc.or_(pc.or_(nobody, timeless), nothing), pa.array(odd))
-    if not pc.any(wrong).as_py():
-        return times, None, wrong
-    reasons: list[str | None] = []
-    for row, (no_user, no_time, none, at) in enumerate(zip(nobody, timeless, nothing, odd, strict=True)):
-        reason = None
-        if no_user.as_py():
-            reason = "the user is empty"
-        elif no_time.as_py():
-            reason = f"the time '{when[row]}' is not like 11/12/2019 2:14:46 PM"
-        elif none.as_py():
-            reason = "no candidates"
-        elif at:
-            reason = f"the candidate '{tokens[first_of[row]]}' is not an item id with -0 or -1"
-        reasons.append(reason)
-    return times, wrong, pa.array(reasons, pa.string())
+    tokens, offsets = found.entries.flatten(), found.entries.offsets.to_numpy()
+    nobody = pc.equal(found.user, "").to_numpy(zero_copy_only=False)
+    timeless = pc.and_(pc.is_null(times), pc.not_equal(found.when, "")).to_numpy(zero_copy_only=False)
+    nothing = np.diff(offsets) == 0
+    odd: dict[int, str] = {}
+    for entry in np.flatnonzero(~found.fine):
+        odd.setdefault(int(np.searchsorted(offsets, entry, side="right")) - 1, tokens[int(entry)].as_py())
+    reasons: list[str | None] = [None] * len(times)
+    for row in sorted({*np.flatnonzero(nobody | timeless | nothing).tolist(), *odd}):
+        if nobody[row]:
+            reasons[row] = "the user is empty"
+        elif timeless[row]:
+            reasons[row] = f"the time '{found.when[row]}' is not like 11/12/2019 2:14:46 PM"
+        elif nothing[row]:
+            reasons[row] = "no candidates"
+        else:
+            reasons[row] = f"the candidate '{odd[row]}' is not an item id with -0 or -1"
+    return times, pa.array(reasons, pa.string())
 
 
-def _refuse(log: Log, path: Path, rows: pa.Array, reasons: pa.Array, wrong: pa.Array) -> None:
-    table = pa.table({"row": rows, "reason": reasons}).filter(wrong)
-    log.insert("bad_rows", table, f"{quoted(str(path))}, row, reason")
+def _refuse(log: Log, path: Path, rows: pa.Array, reasons: pa.Array) -> None:
+    log.insert("bad_rows", pa.table({"row": rows, "reason": reasons}), f"{quoted(str(path))}, row, reason")
 
 
 def _drop_repeated(log: Log) -> None:

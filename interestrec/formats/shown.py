@@ -1,5 +1,6 @@
 """Recording what was shown: lists of ids become lists of item codes, and what is unknown is counted."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,8 +19,9 @@ class Coded:
     offsets: np.ndarray  # int32 [lists + 1]
     items: np.ndarray  # int32 [known entries]
     kept: np.ndarray  # bool [entries]
+    unknown: pa.Array  # string [entries that are not known]
 
-    def lists(self, values: np.ndarray | None = None) -> pa.ListArray:
+    def lists(self, values: np.ndarray | pa.Array | None = None) -> pa.ListArray:
         """The lists, of items or of other values that belong to the entries that were known."""
         return pa.ListArray.from_arrays(pa.array(self.offsets), pa.array(self.items if values is None else values))
 
@@ -31,7 +33,7 @@ class Coder:
     log: Log
     ids: pa.Array = field(init=False)
     codes: np.ndarray = field(init=False)
-    unknown: dict[str, dict[str, int]] = field(default_factory=dict)
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)
     entries: dict[str, list[int]] = field(default_factory=dict)  # kind of list -> entries met, entries known
 
     def __post_init__(self) -> None:
@@ -39,27 +41,28 @@ class Coder:
         self.ids = table["item_id"].combine_chunks()
         self.codes = table["item"].to_numpy()
 
-    def code(self, lists: pa.Array, kind: str) -> Coded:
-        """Codes of lists of ids, list<string>; `kind` is what the entries are called in `quality.json`."""
+    def look_up(self, lists: pa.Array) -> Coded:
+        """Codes of lists of ids, list<string>. Touches no database: threads may call it."""
         values = lists.flatten()
         found = pc.index_in(values, value_set=self.ids)
         kept = pc.is_valid(found).to_numpy(zero_copy_only=False)
         ends = np.concatenate([[0], np.cumsum(kept)])
         bounds = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())])
-        met = self.entries.setdefault(kind, [0, 0])
-        met[0] += len(kept)
-        met[1] += int(ends[-1])
-        if ends[-1] < len(kept):
-            counts = self.unknown.setdefault(kind, {})
-            for entry in pc.value_counts(values.filter(pa.array(~kept))).to_pylist():
-                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
         codes = self.codes[found.drop_null().to_numpy()].astype(np.int32)
-        return Coded(ends[bounds].astype(np.int32), codes, kept)
+        return Coded(ends[bounds].astype(np.int32), codes, kept, values.filter(pa.array(~kept)))
+
+    def count(self, coded: Coded, kind: str) -> None:
+        """Add up what was met and what was unknown; `kind` is what entries are called in `quality.json`."""
+        met = self.entries.setdefault(kind, [0, 0])
+        met[0] += len(coded.kept)
+        met[1] += len(coded.items)
+        for entry in pc.value_counts(coded.unknown).to_pylist():
+            self.unknown.setdefault(kind, Counter())[entry["values"]] += entry["counts"]
 
     def report(self) -> None:
         """Count what was unknown, once all is read."""
         for kind, (met, known) in self.entries.items():
-            often = sorted(self.unknown.get(kind, {}).items(), key=lambda pair: (-pair[1], pair[0]))[:EXAMPLES]
+            often = sorted(self.unknown.get(kind, Counter()).items(), key=lambda pair: (-pair[1], pair[0]))[:EXAMPLES]
             examples = [f"{item} ({places})" for item, places in often]
             self.log.quality.count(f"unresolved {kind}", met, known, _UNRESOLVED, examples)
 
@@ -67,23 +70,22 @@ class Coder:
 def add_impressions(
     coder: Coder,
     rows: pa.Table,
-    shown: pa.Array,
+    shown: Coded,
     clicked: np.ndarray,
     amounts: np.ndarray | None,
-    history: pa.Array | None,
+    history: Coded | None,
     split: str,
 ) -> None:
     """Append to `impressions` and `clicks`; impressions without a known candidate are left out and counted.
 
     Args:
         rows: impression_id, user_id string; time timestamp; ord int64; segment int64 where it is known already.
-        shown: list<string> [rows].
         clicked: uint8 [entries of shown].
         amounts: float64 [entries of shown], what a click measured (seconds), NaN for none; or None.
-        history: list<string> [rows] where impressions state it; it lies in `staged_history` until `settle_histories`.
+        history: where impressions state it; it lies in `staged_history` until `settle_histories`.
     """
-    log = coder.log
-    coded = coder.code(shown, "candidates")
+    log, coded = coder.log, shown
+    coder.count(shown, "candidates")
     clicked = clicked[coded.kept]
     counts = np.diff(coded.offsets)
     order = rows["ord"].to_numpy()
@@ -98,7 +100,8 @@ def add_impressions(
     log.insert("clicks", pa.table(clicks), "ord, item, place, CASE WHEN isnan(amount) THEN NULL ELSE amount END")
     table = rows.append_column("shown", coded.lists()).append_column("labels", coded.lists(clicked))
     if history is not None:
-        table = table.append_column("history", coder.code(history, "history entries").lists())
+        coder.count(history, "history entries")
+        table = table.append_column("history", history.lists())
     left_out = order[counts == 0]
     log.quality.count(
         "impressions without candidates",
