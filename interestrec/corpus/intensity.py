@@ -31,7 +31,7 @@ class Grading:
 def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
     """Give every event its intensity, float32 in [0, 1]; the fitted parameters of the value maps by event type.
 
-    Also makes the macro `graded(kind, amount, code)`, which grades the entries of stated histories.
+    Also makes `history_grades` (segment, grades FLOAT[]) of the stated histories whose entries were measured.
 
     Raises:
         ConfigError: a type in the log has no weight, or what is asked for does not fit the log.
@@ -51,6 +51,7 @@ def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
         f"SELECT *, CAST(graded(event, value, item) * {_decay(log, grading)} AS FLOAT) AS intensity FROM events",
     )
     _combine(log, grading)
+    _grade_histories(log)
     return fitted
 
 
@@ -184,6 +185,15 @@ def _formula(grading: Grading) -> str:
         for n, (kind, chosen) in enumerate(grading.values.items())
     )
     return f"({weight}) * (CASE kind{maps} ELSE 1.0 END)" if maps else f"({weight})"
+
+
+def _grade_histories(log: Log) -> None:
+    """Entries of stated histories are clicks; where nothing was measured they have no row here."""
+    log.db.execute(
+        f"CREATE TABLE history_grades AS SELECT segment, list(CAST(graded('{CLICK}', amount, code) AS FLOAT) "
+        "ORDER BY place) AS grades FROM (SELECT segment, unnest(items) AS code, unnest(amounts) AS amount, "
+        "generate_subscripts(items, 1) AS place FROM segments WHERE amounts IS NOT NULL) GROUP BY segment"
+    )
 
 
 def _decay(log: Log, grading: Grading) -> str:
