@@ -114,7 +114,9 @@ def _as_list(value: Any) -> Any:
 
 # One table, or a list of tables whose columns differ.
 EventTables = Annotated[
-    list[EventTable], BeforeValidator(_as_list, json_schema_input_type=EventTable | list[EventTable]), Field(min_length=1)
+    list[EventTable],
+    BeforeValidator(_as_list, json_schema_input_type=EventTable | list[EventTable]),
+    Field(min_length=1),
 ]
 
 

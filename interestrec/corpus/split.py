@@ -106,9 +106,7 @@ def _last_of_each_user(log: Log, table: str, valid: float, test: float, order: s
         f"count(*) OVER (PARTITION BY {table}.{user}) AS total, "
         f"md5_number_upper(CAST({table}.{user} AS VARCHAR)) / pow(2.0, 64) AS spare FROM {source or table})"
     )
-    _assign(
-        log, table, ranked, f"nth > total - {tested}", f"nth > total - {both}", helpers=", nth, total, spare"
-    )
+    _assign(log, table, ranked, f"nth > total - {tested}", f"nth > total - {both}", helpers=", nth, total, spare")
 
 
 _METHODS = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}
