@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from interestrec.core.catalogue import suggestion
+from interestrec.core.data_settings import DATA_FORMATS
 from interestrec.core.errors import ConfigError, InputMissingError, from_os_error
 from interestrec.core.item_settings import FIELD_KINDS
-from interestrec.core.data_settings import DATA_FORMATS
 from interestrec.core.settings import Settings
 
 DEFAULT_PATH = Path("interestrec.yaml")

@@ -24,6 +24,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
     events, shown = corpus.timelines, corpus.impressions
     n_items, n_users = items.num_rows, corpus.users.num_rows
     return {
+        "artifact": str(corpus.path),
         "items": n_items,
         "users": n_users,
         "events": _by_split(events.split),

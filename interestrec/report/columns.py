@@ -22,11 +22,11 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = 
 
 
 def figure(value: Any) -> str:
-    """A value for people: thousands apart, four decimals, a dash for None, printable characters only."""
+    """A value for people: thousands apart, up to four decimals, a dash for None, printable characters only."""
     if value is None:
         return NOTHING
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) >= 1 else f"{value:,.4f}"
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return shortened(str(value))

@@ -28,7 +28,7 @@ def bar(count: int, most: int) -> str:
 
 def _size(found: dict[str, Any]) -> Iterator[str]:
     lacking = found["items_without"]
-    yield "Size"
+    yield f"Corpus {found['artifact']}"
     yield f"  {found['items']:,} items, {found['users']:,} users"
     if found["sparsity"] is not None:
         yield f"  sparsity {100 * found['sparsity']:.3f} % (pairs of a user and an item without an event)"
@@ -43,11 +43,13 @@ def _splits(found: dict[str, Any]) -> list[str]:
     texts = [[f"{end} event", *(found["time"][n][end] for n in names)] for end in ("first", "last")]
     texts.append(["events without time", *(figure(found["time"][n]["untimed"]) for n in names)])
     lines += ["", *columns(["", *names], texts)]
-    cold = [[f"of {kind} not in train", *(share(found["cold"][n][kind]) for n in names[1:])] for kind in _KINDS]
-    return ["By split", *lines, "", *columns(["share of events", *names[1:]], cold)]
-
-
-_KINDS = ("users", "items")
+    cold = [
+        [f"of {kind} not in train", *(share(found["cold"][n][kind]) for n in names[1:])] for kind in ("users", "items")
+    ]
+    lines += ["", *columns(["share of events", *names[1:]], cold)]
+    if found["candidates"] == found["impressions"]:
+        lines.append("  (an impression has one candidate: each event stands for a request, so all are of one class)")
+    return ["By split", *lines]
 
 
 def _spreads(found: dict[str, Any]) -> list[str]:
@@ -69,7 +71,7 @@ def _intensity(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _event_types(found: dict[str, Any]) -> list[str]:
-    rows = [[row["event"], row["count"], f"{row['mean_intensity']:.4f}"] for row in found["event_types"]]
+    rows = [[row["event"], row["count"], row["mean_intensity"]] for row in found["event_types"]]
     return ["Types of events", *columns(["event", "count", "mean intensity"], rows)] if rows else []
 
 
@@ -89,8 +91,9 @@ def _value_maps(found: dict[str, Any]) -> Iterator[str]:
     for number, (event, fitted) in enumerate((found["value_maps"] or {}).items()):
         if not number:
             yield "From values to intensities, as fitted on train"
-        parts = [f"{name} {_parameter(value)}" for name, value in fitted.items() if value is not None]
-        yield f"  {event}: {', '.join(parts)}"
+        parameters = {name: value for name, value in fitted.items() if name != "map" and value is not None}
+        parts = ", ".join(f"{name} {_parameter(value)}" for name, value in parameters.items())
+        yield f"  {shortened(event)}: {fitted.get('map', '')} {parts}".rstrip()
 
 
 def _parameter(value: Any) -> str:
