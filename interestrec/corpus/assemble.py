@@ -181,7 +181,8 @@ def impressions(log: Log, click_weight: float) -> Iterator[tuple[pa.Table, pa.Ta
         "SELECT coalesce(again, impression_id) AS impression_id, n.\"user\", timezone('UTC', time) AS time, i.split, "
         "coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end, shown, labels, "
         "places, grades FROM impressions i JOIN user_numbers n USING (user_id) "
-        f'LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks USING (ord) LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
+        f"LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks USING (ord) "
+        f'LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
     )
     item_of = _item_of_code(log)
     first = 0
