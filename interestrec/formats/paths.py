@@ -18,10 +18,9 @@ def expand(root: Path, names: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for name in names:
-        if _MAGIC & set(name):
+        matches = [root / name] if (root / name).is_file() else []
+        if not matches and _MAGIC & set(name):
             matches = sorted(path for path in root.glob(name) if path.is_file())
-        else:
-            matches = [root / name] if (root / name).is_file() else []
         if not matches:
             raise InputMissingError(f"{root / name}: no such file; check data.root and the names under data")
         found.update(dict.fromkeys(matches))

@@ -89,11 +89,11 @@ def test_bounds_of_the_map_are_in_range() -> None:
 
 
 def test_seconds_by_hundred_words() -> None:
-    # 200 words: 30 s are 15 a hundred; 50 words: 60; 100: 30; no words: the median of 200, 50 and 100, as 100
-    items = {"a": "word " * 200, "b": "x " * 50, "c": "y  \n" * 100, "d": "", "e": "unseen in train " * 100}
+    # 200 words: 30 s are 15 a hundred; 50 words: 60; 100: 30; no words: the median of train: 100
+    items = {"a": "word " * 200, "b": "x " * 50, "c": "y  \n" * 100, "d": "", "e": "new in test " * 100}
     events = [("u", item, 1, "read", 30.0) for item in "abcde"]
-    chosen = grading(values={"read": ValueMap("threshold", thresholds=(10.0, 20.0, 40.0, 70.0), per_words=True)})
-    assert intensities(graded(events, chosen, "TTTTE", items=items)) == [0.25, 0.75, 0.5, 0.5, 0.0]
+    chosen = grading(values={"read": ValueMap("threshold", thresholds=(12.0, 20.0, 25.0, 50.0), per_words=True)})
+    assert intensities(graded(events, chosen, "TTTTE", items=items)) == [0.25, 1.0, 0.75, 0.75, 0.0]
 
 
 def test_words_of_test_rows_do_not_count() -> None:
