@@ -9,10 +9,11 @@ _END = re.compile(r"(?<=[.!?])\s+")
 
 
 def shared_sentences(texts: Sequence[str], share: float) -> dict[str, int]:
-    """Sentences in more than `share` of the texts that are not empty, and in at least ten; with their counts."""
+    """Sentences in more than `share` of the texts that are not empty, and in at least ten; counts, greatest first."""
     counts = Counter(sentence for text in texts for sentence in set(_END.split(text)) if sentence)
-    least = max(share * sum(bool(text) for text in texts), _FEWEST)
-    return {sentence: count for sentence, count in counts.most_common() if count > least}
+    limit = share * sum(bool(text) for text in texts)
+    shared = [(sentence, count) for sentence, count in counts.items() if count > limit and count >= _FEWEST]
+    return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
 def without(texts: Sequence[str], sentences: dict[str, int]) -> list[str]:

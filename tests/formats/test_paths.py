@@ -43,3 +43,10 @@ def test_what_stands_for_no_file_is_an_error(root: Path, name: str) -> None:
 def test_a_file_whose_name_has_brackets_is_meant_literally(tmp_path: Path) -> None:
     (tmp_path / "log[1].csv").write_text("")
     assert expand(tmp_path, ["log[1].csv"]) == [tmp_path / "log[1].csv"]
+
+
+def test_absolute_names_are_elsewhere(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    assert expand(elsewhere, [f"{root}/b.csv", f"{root}/day=1/*"]) == [
+        root / name for name in ("b.csv", "day=1/p-1.csv", "day=1/p-2.csv")
+    ]

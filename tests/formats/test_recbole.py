@@ -25,7 +25,8 @@ def run(directory: Path, inter: str = INTER, item: str = ITEM, tolerated: int = 
 def test_fields_lose_their_types(tmp_path: Path) -> None:
     log = run(tmp_path)
     assert log.sql(
-        "SELECT user_id, item_id, time, event, value, ord - base AS row FROM events ASOF JOIN sources ON ord > base ORDER BY ord"
+        "SELECT user_id, item_id, time, event, value, ord - base AS row FROM events "
+        "ASOF JOIN sources ON ord > base ORDER BY ord"
     ) == [
         ("7", "1", datetime(1997, 12, 4, 15, 55, 49), "rating", 4.5, 2),
         ("7", "2", None, "rating", 3.0, 3),
