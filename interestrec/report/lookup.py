@@ -33,7 +33,7 @@ def item_page(found: dict[str, Any]) -> str:
             *_counts(found, "events"),
             f"  mean intensity {figure(found['mean_intensity'])}",
             "",
-            f"{len(found['liked_most_by'])} users who like it most",
+            "Liked most by",
             *_table(found["liked_most_by"], "user_id", "intensity", "events"),
         ]
     )
