@@ -36,7 +36,7 @@ def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, abo
         (directory / events["files"][0]).write_text(HEADER + text)
     (directory / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\nb,,blue,x\n")
     log = Log(directory)
-    read(log, directory, tolerated, False, events, about or items())
+    read(log, directory, tolerated, False, [events], about or items())
     return log
 
 

@@ -5,7 +5,7 @@ import pytest
 from interestrec.text import boilerplate
 from interestrec.text.boilerplate import shared_sentences, without
 
-FOOT = "All rights reserved."
+FOOT = "All rights are reserved."
 
 
 def test_sentences_are_shared_by_more_than_a_share_of_the_texts_that_are_not_empty() -> None:
@@ -21,18 +21,24 @@ def test_fewer_than_ten_texts_share_nothing(count: int, shared: dict) -> None:
 
 def test_a_sentence_counts_once_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boilerplate, "_FEWEST", 2)
-    assert shared_sentences(["No. No. No.", "Yes! Yes!", "No. Yes?"], 0.5) == {"No.": 2}
+    no, yes = "No one ever knows.", "Yes we all know!"
+    assert shared_sentences([f"{no} {no} {no}", f"{yes} {yes}", f"{no} Yes?"], 0.5) == {no: 2}
 
 
 def test_the_most_frequent_come_first_ties_by_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boilerplate, "_FEWEST", 2)
-    assert list(shared_sentences(["B. A. C.", "C. B. A.", "C."], 0.1)) == ["C.", "A.", "B."]
+    a, b, c = (f"{letter} is what we say." for letter in "abc")
+    assert list(shared_sentences([f"{b} {a} {c}", f"{c} {b} {a}", c], 0.1)) == [c, a, b]
+
+
+def test_abbreviations_are_no_sentences() -> None:
+    assert shared_sentences([f"Rep. {n} of the U.S. said so." for n in range(20)], 0.5) == {}
 
 
 def test_what_is_shared_is_taken_out_wherever_it_is() -> None:
     shared = {FOOT: 99, "Read more!": 50}
     texts = [f"One. Read more! Two?  {FOOT}", f"{FOOT} {FOOT}", "One", "", f"Say: {FOOT}", f"{FOOT[:-1]}"]
-    assert without(texts, shared) == ["One. Two?", "", "One", "", f"Say: {FOOT}", "All rights reserved"]
+    assert without(texts, shared) == ["One. Two?", "", "One", "", f"Say: {FOOT}", "All rights are reserved"]
 
 
 def test_without_shared_sentences_texts_stay_as_they_are() -> None:
