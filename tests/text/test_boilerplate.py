@@ -27,8 +27,11 @@ def test_a_sentence_counts_once_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_most_frequent_come_first_ties_by_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boilerplate, "_FEWEST", 2)
-    a, b, c = (f"{letter} is what we say." for letter in "abc")
-    assert list(shared_sentences([f"{b} {a} {c}", f"{c} {b} {a}", c], 0.1)) == [c, a, b]
+    letters = "qwertyuiopasdfghjklmnbvcx"
+    many = " ".join(f"{letter} is what we say." for letter in letters)
+    last = "z is what we say."
+    found = shared_sentences([f"{many} {last}", f"{last} {many}", last], 0.1)
+    assert "".join(sentence[0] for sentence in found) == "z" + "".join(sorted(letters))
 
 
 def test_abbreviations_are_no_sentences() -> None:
