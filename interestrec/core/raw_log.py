@@ -148,6 +148,11 @@ class Log:
         """Tell the greatest `ord` used, so that the next file's begin after it."""
         self._end = max(self._end, order)
 
+    def latest(self) -> str:
+        """The file begun last."""
+        found = self.sql("SELECT source FROM sources ORDER BY rowid DESC LIMIT 1")
+        return str(found[0][0] if found else self.quality.root)
+
     def place(self, order: int) -> str:
         """`file:row` of an `ord`."""
         source, base = self.sql(

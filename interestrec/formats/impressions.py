@@ -178,6 +178,8 @@ def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str
 
 def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit: str) -> None:
     """Table `parsed`, one row an impression."""
+    # Expressions are repeated in full: a column of the file may have the name of one given here, and other types.
+    shown = _list(types, columns["shown"])
     if columns["labels"]:
         marks = (
             f"list_transform(CAST({_list(types, columns['labels'])} AS DOUBLE[]), lambda x: CAST(x > 0 AS UTINYINT))"
@@ -185,7 +187,7 @@ def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit:
         clicked = "CAST([] AS VARCHAR[])"
     else:
         clicked = _list(types, columns["clicked"])
-        marks = f"list_transform(shown, lambda x: CAST(list_contains({clicked}, x) AS UTINYINT))"
+        marks = f"list_transform({shown}, lambda x: CAST(list_contains({clicked}, x) AS UTINYINT))"
     name = id_of(types, columns["impression"]) if columns["impression"] else "CAST(_row AS VARCHAR)"
     raw_time = f"CAST({name_of(columns['time'])} AS VARCHAR)" if columns["time"] else "NULL"
     amount = f"try_cast({name_of(columns['value'])} AS DOUBLE)" if columns["value"] else "CAST(NULL AS DOUBLE)"
@@ -193,7 +195,7 @@ def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit:
     log.db.execute(
         f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
         f"{id_of(types, columns['user'])} AS user_id, {time_of(types, columns['time'], unit)} AS time, "
-        f"{raw_time} AS raw_time, {_list(types, columns['shown'])} AS shown, {marks} AS marks, "
+        f"{raw_time} AS raw_time, {shown} AS shown, {marks} AS marks, "
         f"{clicked} AS clicked, {history} AS history, {amount} AS amount FROM raw"
     )
 

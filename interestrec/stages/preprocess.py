@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -88,7 +89,12 @@ def read(log: Log, settings: Settings) -> None:
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
     reader = pick(READERS, data.format, "format")
-    reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    try:
+        reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    except (duckdb.DataError, duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
 
 
 def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:

@@ -56,7 +56,9 @@ def _events(suffix: str, delimiter: str = ",") -> Callable[[Path, np.random.Gene
         rows = rows_of(rng)
         items = [(f"i{n}", f'The "old" house, {n}', "a dog") for n in range(ITEMS)]
         if suffix == "parquet":
-            pq.write_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), raw / "e.parquet")
+            pq.write_table(
+                pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), raw / "e.parquet"
+            )
             columns = dict(zip(["id", "name", "about"], map(list, zip(*items, strict=True)), strict=True))
             pq.write_table(pa.table(columns), raw / "i.parquet")
         elif suffix == "jsonl":
@@ -107,7 +109,13 @@ def _impressions(suffix: str) -> Callable[[Path, np.random.Generator], Section]:
         for n in range(ROWS):
             shown = [int(i) for i in rng.choice(ITEMS, 4, replace=False)]
             rows.append(
-                {"id": n, "user": n % USERS, "time": START + 60 * n, "shown": shown, "clicked": shown[n % 4 : n % 4 + 1]}
+                {
+                    "id": n,
+                    "user": n % USERS,
+                    "time": START + 60 * n,
+                    "shown": shown,
+                    "clicked": shown[n % 4 : n % 4 + 1],
+                }
                 | {"labels": [int(i == n % 4) for i in range(4)], "history": shown[:2], "seconds": float(n)}
             )
         columns = {"impression": "id", "user": "user", "time": "time", "shown": "shown", "value": "seconds"}
@@ -158,7 +166,7 @@ def _movielens_plots(raw: Path, rng: np.random.Generator) -> Section:
 def _movielens_parted(raw: Path, rng: np.random.Generator) -> Section:
     ratings = [(user[1:], item[1:], stars, time) for user, item, time, stars, _ in rows_of(rng)]
     _delimited(raw / "ratings.dat", "::", ratings)
-    films = "".join(f"{n}::Caf\xe9 \"{n} (1995)::Drama|War\n" for n in range(ITEMS))
+    films = "".join(f'{n}::Caf\xe9 "{n} (1995)::Drama|War\n' for n in range(ITEMS))
     (raw / "movies.dat").write_bytes(films.encode("latin-1"))
     return {"format": "movielens", "ratings": "ratings.dat", "movies": "movies.dat"}
 
