@@ -55,7 +55,7 @@ def _text(key: str) -> str:
 
 
 def _read_metadata(log: Log, path: Path) -> None:
-    item = "coalesce(j->>'$.parent_asin', j->>'$.asin')"
+    item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
     # `categories` was a list of lists, then a list; `category` is the 2018 generation's name for the list.
     lists = "coalesce(json_extract(j, '$.categories[0][0]'), j->'$.categories[0]', j->'$.category[0]')"
     whole = (
@@ -66,7 +66,8 @@ def _read_metadata(log: Log, path: Path) -> None:
     category = f"CASE WHEN {lists} IS NOT NULL THEN nullif({path_of}, '') ELSE nullif(j->>'$.main_category', '') END"
     # "$12.99" is a price, "from 5.00" and "$5 - $9" begin with one
     price = "try_cast(replace(regexp_extract(j->>'$.price', '[0-9][0-9,]*(\\.[0-9]+)?'), ',', '') AS DOUBLE)"
-    published = "try_cast(coalesce(j->>'$.details.\"Date First Available\"', j->>'$.date') AS TIMESTAMP)"
+    date = "coalesce(j->>'$.details.\"Date First Available\"', j->>'$.date')"
+    published = f"coalesce(try_strptime({date}, '%B %d, %Y'), try_cast({date} AS TIMESTAMP))"  # January 5, 2015
     brand = "coalesce(j->>'$.brand', j->>'$.store')"
     for base in _blocks(log, path):
         log.db.execute(
@@ -79,8 +80,10 @@ def _read_metadata(log: Log, path: Path) -> None:
 
 
 def _read_reviews(log: Log, path: Path) -> None:
-    user, item = "coalesce(j->>'$.user_id', j->>'$.reviewerID')", "coalesce(j->>'$.parent_asin', j->>'$.asin')"
-    stars = "try_cast(coalesce(j->>'$.rating', j->>'$.overall') AS DOUBLE)"
+    user = "nullif(trim(coalesce(j->>'$.user_id', j->>'$.reviewerID')), '')"
+    item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
+    number = "try_cast(coalesce(j->>'$.rating', j->>'$.overall') AS DOUBLE)"
+    stars = f"CASE WHEN isfinite({number}) THEN {number} END"
     stamp = "try_cast(coalesce(j->>'$.timestamp', j->>'$.unixReviewTime') AS DOUBLE)"
     time = f"CASE WHEN {stamp} > {_LATEST_SECONDS} THEN {moment(stamp, 1_000)} ELSE {moment(stamp, 1_000_000)} END"
     for base in _blocks(log, path):

@@ -204,12 +204,13 @@ def _lines(rows: list[tuple[int, str]]) -> pa.Table:
 
 
 def distinct(names: list[str], path: Path) -> list[str]:
-    """The names of the columns.
+    """The names of the columns; one without a name, such as the numbers that pandas writes, gets one.
 
     Raises:
         DataError: two are equal but for case.
     """
     seen = {"_row"}
+    names = [name or f"column {n}" for n, name in enumerate(names, 1)]
     for name in names:
         if name.lower() in seen:
             raise DataError(f"{path}: two columns are called '{name}'; rename one")
