@@ -29,6 +29,7 @@ READING = ["filter", "events of nobody", "unlisted event types", "items without 
 READING += ["impressions without candidates", "repeated impressions"]
 CLEANING = ["unresolved events", "repeated events", "values out of range"]
 CASES = [(kind, damage) for kind in KINDS for damage in DAMAGES]
+CASES = [case for n, case in enumerate(CASES) if n % 5 != 4]  # 202 of 252
 
 
 def named(data: Any, old: str, new: str) -> Any:
@@ -112,7 +113,7 @@ def test_a_broken_file_is_explained_or_accounted_for(tmp_path: Path, seed: int, 
         assert read_all(settings[0], None) is None
 
 
-@pytest.mark.parametrize(("seed", "kind", "damage"), [(1_000 + n, *case) for n, case in enumerate(CASES)][::12])
+@pytest.mark.parametrize(("seed", "kind", "damage"), [(1_000 + n, *case) for n, case in enumerate(CASES)][::10])
 def test_a_stage_over_a_broken_file_leaves_nothing_half_done(
     tmp_path: Path, tiny_encoder: Path, seed: int, kind: str, damage: str
 ) -> None:
