@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,8 @@ from interestrec.text.boilerplate import shared_sentences, without
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
+# What the database says of our statements or the machine, not of the files.
+_OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)
 _SHARED = {"format", *DataSettings.model_fields}
 
 
@@ -88,7 +91,14 @@ def read(log: Log, settings: Settings) -> None:
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
     reader = pick(READERS, data.format, "format")
-    reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    try:
+        reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    except duckdb.Error as error:
+        # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
+        if isinstance(error, _OWN_FAULTS):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
 
 
 def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
