@@ -171,7 +171,10 @@ def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:
 
 
 def test_sentences_that_train_shares_are_taken_out_of_all_texts(shop: Path) -> None:
-    texts = [f"Story {n}. Read the whole story!" for n in range(12)] + ["Read the whole story! Sold in test.", "Nobody reads this."]
+    texts = [f"Story {n}. Read the whole story!" for n in range(12)] + [
+        "Read the whole story! Sold in test.",
+        "Nobody reads this.",
+    ]
     about = "".join(f"i{n},title,{text}\n" for n, text in enumerate(texts))
     (shop / "items.csv").write_text("id,name,about\n" + about)
     rows = [f"u{n % 4},i{n % 12},{1000 + n},view" for n in range(36)] + [f"u{n},i12,{2000 + n},view" for n in range(4)]
