@@ -171,8 +171,8 @@ def test_near_duplicate_items_are_one() -> None:
         "c": "the cat  AGAIN",
         "d": "",
         "e": "",
-        "f": "Café 2",
-        "g": "Café 3",
+        "f": "Café 東京",
+        "g": "Café 大阪",
     }
     log = event_log([(user, item, n) for n, (user, item) in enumerate([("u", "c"), ("v", "a"), ("u", "d")])], texts)
     coded(log, merge=True)
