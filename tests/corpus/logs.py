@@ -72,8 +72,8 @@ def impression_log(impressions: Sequence[tuple], items: str) -> Log:
             "ord": pa.array([base + row], pa.int64()),
         }
         clicked = np.array([int(label) for _, label in pairs], np.uint8)
-        lists = pa.array([[item for item, _ in pairs]], words), pa.array([history.split()], words)
-        add_impressions(coder, pa.table(about), lists[0], clicked, None, lists[1], split)
+        ids, read = (coder.look_up(pa.array([each], words)) for each in ([i for i, _ in pairs], history.split()))
+        add_impressions(coder, pa.table(about), ids, clicked, None, read, split)
     log.reached(base + len(impressions))
     coder.report()
     settle_histories(log)

@@ -135,7 +135,7 @@ def test_directories_with_an_equals_sign_are_columns(tmp_path: Path, name: str) 
         pq.write_table(pa.table({"a": ["1"]}), path)
     else:
         path.write_text({"e.csv": "a\n1\n", "e.jsonl": '{"a": "1"}\n'}[name])
-    log = Log()
+    log = Log(tmp_path)
     [found] = [log.sql("SELECT a, day, shop FROM raw") for _ in scan(log, path, ["a"], None)]
     assert found == [("1", "2026-03-01", "it's=one")]
 
