@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Would preprocess run? The first rows of every file."""
     with session("check", as_json, quiet) as output:
-        from interestrec.stages.check import check as findings
+        from interestrec.check import check as findings
 
         found = findings(context(config, overrides, workspace, force=False).settings, rows)
         output.findings([(finding.about, finding.told, finding.error) for finding in found])

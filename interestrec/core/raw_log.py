@@ -27,6 +27,7 @@ import pyarrow as pa
 from interestrec.core.errors import DataError
 
 EXAMPLES = 3  # shown of the rows that a rule leaves out
+_LONGEST = 300  # characters of a reason that are shown
 # Times are read and kept in UTC whatever zone the machine is in.
 _SETTINGS = (
     "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
@@ -45,6 +46,12 @@ CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
 CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR);
 CREATE TABLE sources (source VARCHAR, base BIGINT);
 """
+
+
+def _one_line(reason: str) -> str:
+    """A reason as part of a message: what it quotes of a file may be long and have ends of line."""
+    text = " ".join(reason.split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 @dataclass
@@ -148,6 +155,11 @@ class Log:
         """Tell the greatest `ord` used, so that the next file's begin after it."""
         self._end = max(self._end, order)
 
+    def latest(self) -> str:
+        """The file begun last."""
+        found = self.sql("SELECT source FROM sources ORDER BY rowid DESC LIMIT 1")
+        return str(found[0][0] if found else self.quality.root)
+
     def place(self, order: int) -> str:
         """`file:row` of an `ord`."""
         source, base = self.sql(
@@ -175,6 +187,13 @@ class Log:
         self.quality.count(rule, before, after, reason, examples)
         return before - after
 
+    def count_items_without_id(self, path: Path, table: str, missing: str) -> None:
+        """Count the rows of a table (with `_row`) for which the SQL `missing` holds: they describe nothing."""
+        rows = self.rows(table)
+        lacking = self.sql(f"SELECT count(*), min(_row, {EXAMPLES}) FROM {table} WHERE {missing}")[0]
+        examples = [f"{path}:{row}" for row in lacking[1] or []]
+        self.quality.count("items without an id", rows, rows - lacking[0], "the item's id is empty", examples)
+
     def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.
 
@@ -186,8 +205,8 @@ class Log:
         if count > tolerated:
             source, row, reason = bad[0]
             raise DataError(
-                f"{source}:{row}: {reason}; {count} such row(s), data.max_bad_rows allows {tolerated}: "
+                f"{source}:{row}: {_one_line(reason)}; {count} such row(s), data.max_bad_rows allows {tolerated}: "
                 "correct the file or raise the limit"
             )
-        examples = [f"{source}:{row}: {reason}" for source, row, reason in bad]
+        examples = [f"{source}:{row}: {_one_line(reason)}" for source, row, reason in bad]
         self.quality.count("bad rows", self.rows_read, self.rows_read - count, "malformed rows", examples)

@@ -62,7 +62,7 @@ def drop_robots(log: Log, robots: Robots) -> None:
     """Drop all that robots did, in every split; who is one, train alone tells."""
     log.db.execute(
         'CREATE TEMP TABLE busy AS SELECT "user", count(*) AS n, '
-        'max(n_minute) AS a_minute FROM (SELECT "user", count(*) OVER (PARTITION BY "user", '
+        'max(n_minute) AS a_minute FROM (SELECT "user", count(time) OVER (PARTITION BY "user", '
         "date_trunc('minute', time)) AS n_minute FROM events WHERE split = 'train') GROUP BY \"user\""
     )
     tests = []

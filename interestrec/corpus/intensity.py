@@ -135,14 +135,21 @@ def _refuse_bad_values(log: Log, kind: str, chosen: ValueMap, max_bad_rows: int)
 
 
 def _count_words(log: Log) -> None:
-    """Table `item_words` (item, hundreds): hundreds of words of title and text; the median of train for none."""
+    """Table `item_words` (word_item, hundreds): hundreds of words of title and text; the median of train for none.
+
+    Where event rows describe an item, those of its earliest split count. No column is called `item`, which in
+    `graded` is that of the event.
+    """
     words = "len(list_filter(string_split_regex(concat_ws(' ', title, text), '\\s+'), lambda w: w <> ''))"
+    rank = "CASE WHEN event_ord IS NULL THEN 0 ELSE coalesce(enum_code(e.split), 3) END"
     log.db.execute(
-        f"CREATE TABLE item_words AS SELECT item, max({words}) / 100.0 AS hundreds FROM items "
-        "JOIN item_codes USING (item_id) GROUP BY item"
+        f"CREATE TABLE item_words AS SELECT word_item, max(words) / 100.0 AS hundreds FROM (SELECT *, min(rank) OVER "
+        f"(PARTITION BY word_item) AS earliest FROM (SELECT c.item AS word_item, {words} AS words, {rank} AS rank "
+        "FROM items i JOIN item_codes c USING (item_id) LEFT JOIN events e ON i.event_ord = e.ord)) "
+        "WHERE rank = earliest GROUP BY word_item"
     )
     middle = log.sql(
-        "SELECT median(hundreds) FROM item_words WHERE hundreds > 0 AND item IN "
+        "SELECT median(hundreds) FROM item_words WHERE hundreds > 0 AND word_item IN "
         "(SELECT item FROM events WHERE split = 'train')"
     )[0][0]
     log.db.execute("UPDATE item_words SET hundreds = ? WHERE hundreds = 0", [middle or 1.0])
@@ -152,12 +159,12 @@ def _measured(chosen: ValueMap) -> str:
     """SQL of the number that is mapped."""
     if not chosen.per_words:
         return "amount"
-    return "amount / (SELECT hundreds FROM item_words WHERE item_words.item = code)"
+    return "amount / (SELECT hundreds FROM item_words WHERE word_item = code)"
 
 
 def _fit(log: Log, kind: str, chosen: ValueMap, number: int) -> dict[str, Any]:
     """Fit a map on the train values of its type and make it the SQL function `map_<number>`."""
-    source = "events" if not chosen.per_words else "events JOIN item_words w USING (item)"
+    source = "events" if not chosen.per_words else "events JOIN item_words w ON item = word_item"
     measured = "value" if not chosen.per_words else "value / w.hundreds"
     chosen_rows = f"FROM {source} WHERE event = '{kind}' AND split = 'train' AND value IS NOT NULL"
     step = max(log.number(f"SELECT count(*) {chosen_rows}") // _MOST_FITTED, 1)

@@ -36,10 +36,10 @@ def _blocks(log: Log, path: Path) -> Iterator[int]:
     base = log.begin(path)
     for lines in filled_lines(log, path):
         log.load("lines", lines)
-        fine = "json_valid(line) AND json_type(line) = 'OBJECT'"
+        fine = "coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false)"
         log.db.execute(
             f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines WHERE NOT ({fine});"
-            f"CREATE OR REPLACE TEMP TABLE records AS SELECT row, CAST(line AS JSON) AS j FROM lines WHERE {fine}"
+            f"CREATE OR REPLACE TEMP TABLE records AS SELECT row, try_cast(line AS JSON) AS j FROM lines WHERE {fine}"
         )
         yield base
         log.reached(base + (pc.max(lines["row"]).as_py() or 0))
@@ -55,18 +55,18 @@ def _text(key: str) -> str:
 
 
 def _read_metadata(log: Log, path: Path) -> None:
-    item = "coalesce(j->>'$.parent_asin', j->>'$.asin')"
+    item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
     # `categories` was a list of lists, then a list; `category` is the 2018 generation's name for the list.
-    lists = "coalesce(json_extract(j, '$.categories[0][0]'), j->'$.categories[0]', j->'$.category[0]')"
     whole = (
         "CASE WHEN json_type(j->'$.categories[0]') = 'ARRAY' THEN j->'$.categories[0]' "
         "WHEN json_array_length(j->'$.categories') > 0 THEN j->'$.categories' ELSE j->'$.category' END"
     )
     path_of = f"array_to_string(from_json({whole}, '[\"VARCHAR\"]'), '/')"
-    category = f"CASE WHEN {lists} IS NOT NULL THEN nullif({path_of}, '') ELSE nullif(j->>'$.main_category', '') END"
+    category = f"coalesce(nullif({path_of}, ''), nullif(j->>'$.main_category', ''))"
     # "$12.99" is a price, "from 5.00" and "$5 - $9" begin with one
     price = "try_cast(replace(regexp_extract(j->>'$.price', '[0-9][0-9,]*(\\.[0-9]+)?'), ',', '') AS DOUBLE)"
-    published = "try_cast(coalesce(j->>'$.details.\"Date First Available\"', j->>'$.date') AS TIMESTAMP)"
+    date = "coalesce(j->>'$.details.\"Date First Available\"', j->>'$.date')"
+    published = f"coalesce(try_strptime({date}, '%B %d, %Y'), try_cast({date} AS TIMESTAMP))"  # January 5, 2015
     brand = "coalesce(j->>'$.brand', j->>'$.store')"
     for base in _blocks(log, path):
         log.db.execute(
@@ -79,8 +79,10 @@ def _read_metadata(log: Log, path: Path) -> None:
 
 
 def _read_reviews(log: Log, path: Path) -> None:
-    user, item = "coalesce(j->>'$.user_id', j->>'$.reviewerID')", "coalesce(j->>'$.parent_asin', j->>'$.asin')"
-    stars = "try_cast(coalesce(j->>'$.rating', j->>'$.overall') AS DOUBLE)"
+    user = "nullif(trim(coalesce(j->>'$.user_id', j->>'$.reviewerID')), '')"
+    item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
+    number = "try_cast(coalesce(j->>'$.rating', j->>'$.overall') AS DOUBLE)"
+    stars = f"CASE WHEN isfinite({number}) THEN {number} END"
     stamp = "try_cast(coalesce(j->>'$.timestamp', j->>'$.unixReviewTime') AS DOUBLE)"
     time = f"CASE WHEN {stamp} > {_LATEST_SECONDS} THEN {moment(stamp, 1_000)} ELSE {moment(stamp, 1_000_000)} END"
     for base in _blocks(log, path):

@@ -25,9 +25,14 @@ def time_of(types: Mapping[str, str], column: str | None, unit: str) -> str:
         return "CAST(NULL AS TIMESTAMP)"
     name = name_of(column)
     if types.get(column, "").startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({name} AS TIMESTAMP)"
+        return _within(f"CAST({name} AS TIMESTAMP)")
     number = f"try_cast({name} AS DOUBLE)"
     # `2019-10-01 00:00:00 UTC` is common and no ISO 8601.
     text = f"try_cast(regexp_replace(CAST({name} AS VARCHAR), ' ?UTC$', '+00:00') AS TIMESTAMPTZ)"
-    stamp = f"try_cast({text} AS TIMESTAMP)"
+    stamp = _within(f"try_cast({text} AS TIMESTAMP)")
     return f"CASE WHEN {number} IS NOT NULL THEN {moment(number, MICROSECONDS[unit])} ELSE {stamp} END"
+
+
+def _within(stamp: str) -> str:
+    """A timestamp, null outside the years 1 to 9999, as `infinity` is."""
+    return f"CASE WHEN {stamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59' THEN {stamp} END"

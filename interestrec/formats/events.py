@@ -57,9 +57,11 @@ def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
     for columns in scan(log, path, _named(items["columns"], filters), items["delimiter"]):
         checks = _filters(columns, path, "data.items.where", filters)
         fine = _leave_out(log, path, checks)
+        item = _item(columns, path, items["columns"])
+        key = id_of(columns, items["columns"]["item"])
+        log.count_items_without_id(path, f"(FROM raw WHERE {fine})", f"{key} IS NULL")
         log.db.execute(
-            f"INSERT INTO items SELECT {_item(columns, path, items['columns'])}, _row + {base}, NULL "
-            f"FROM raw WHERE {fine} AND {id_of(columns, items['columns']['item'])} IS NOT NULL"
+            f"INSERT INTO items SELECT {item}, _row + {base}, NULL FROM raw WHERE {fine} AND {key} IS NOT NULL"
         )
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import Log
+from interestrec.core.raw_log import EXAMPLES, Log
 from interestrec.formats.columns import id_of, time_of
 from interestrec.formats.events import read_items
 from interestrec.formats.lines import quoted
@@ -59,7 +59,7 @@ def read(
     log.db.execute("CREATE TEMP TABLE of_user (split split_name, user_id VARCHAR, segment BIGINT)")
     for split, paths in histories.items():
         for path in paths:
-            _read_histories(coder, path, split, history or {})
+            _read_histories(coder, path, split, history or {}, time_unit)
     for split, paths in files.items():
         for path in paths:
             _read_impressions(coder, path, split, columns, time_unit)
@@ -67,6 +67,7 @@ def read(
     coder.report()
     settle_histories(log)
     if history:
+        _one_history_each(log)
         log.remake(
             "impressions",
             "SELECT i.* REPLACE (o.segment AS segment) FROM impressions i "
@@ -106,22 +107,30 @@ def _list(types: Mapping[str, str], column: str) -> str:
     name = name_of(column)
     text = types[column] == "VARCHAR"
     lists = f"try_cast(from_json(try_cast({name} AS JSON), '[\"VARCHAR\"]') AS VARCHAR[])" if text else name
-    return f"coalesce(CAST({lists} AS VARCHAR[]), [])"
+    found = f"coalesce(CAST({lists} AS VARCHAR[]), [])"
+    if types[column].startswith(("DOUBLE", "FLOAT")):  # the id 13085.0 is 13085
+        return f"list_transform({found}, lambda x: regexp_replace(x, '\\.0$', ''))"
+    return found
 
 
-def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, Any]) -> None:
+def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, Any], unit: str) -> None:
     log, columns, key = coder.log, history["columns"], "data.history.columns"
     base = log.begin(path)
     for types in scan(log, path, [name for name in columns.values() if name], None):
         for role, name in columns.items():
             if name:
                 require(list(types), name, path, f"{key}.{role}")
-        times = f"CAST({name_of(columns['times'])} AS TIMESTAMP[])" if columns["times"] else "CAST(NULL AS TIMESTAMP[])"
-        amounts = f"CAST({name_of(columns['values'])} AS DOUBLE[])" if columns["values"] else "CAST(NULL AS DOUBLE[])"
+        ids = _list(types, columns["items"])
+        times, amounts = _entries(types, columns["times"], unit), _amounts(types, columns["values"])
         log.db.execute(
             f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {id_of(types, columns['user'])} AS user_id, "
-            f"{_list(types, columns['items'])} AS ids, {times} AS times, {amounts} AS amounts FROM raw"
+            f"{ids} AS ids, {times} AS times, {amounts} AS amounts FROM raw"
         )
+        if columns["times"] or columns["values"]:  # a null list tells of no entry
+            log.db.execute(
+                "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * REPLACE ("
+                f"{_filled('times', columns['times'])}, {_filled('amounts', columns['values'])}) FROM parsed"
+            )
         uneven = "len(times) <> len(ids) OR len(amounts) <> len(ids)"
         log.db.execute(
             f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, 'times or values are not as many as items' "
@@ -130,6 +139,30 @@ def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, 
         for table in _chunks(log):
             _add_histories(coder, table, split, base)
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
+
+
+def _entries(types: Mapping[str, str], column: str | None, unit: str) -> str:
+    """SQL of a list column as TIMESTAMP[]."""
+    if column is None:
+        return "CAST(NULL AS TIMESTAMP[])"
+    if types[column].startswith(("TIMESTAMP", "DATE")):
+        return f"CAST({name_of(column)} AS TIMESTAMP[])"
+    texts = f"CAST({name_of(column)} AS VARCHAR[])"
+    return f"list_transform({texts}, lambda x: {time_of({'x': 'VARCHAR'}, 'x', unit)})"
+
+
+def _amounts(types: Mapping[str, str], column: str | None) -> str:
+    """SQL of a list column as DOUBLE[]; what is not finite is missing."""
+    if column is None:
+        return "CAST(NULL AS DOUBLE[])"
+    texts = f"CAST({name_of(column)} AS VARCHAR[])" if types[column] == "VARCHAR" else name_of(column)
+    number = "try_cast(x AS DOUBLE)"
+    return f"list_transform({texts}, lambda x: CASE WHEN isfinite({number}) THEN {number} END)"
+
+
+def _filled(name: str, column: str | None) -> str:
+    kind = "TIMESTAMP" if name == "times" else "DOUBLE"
+    return f"coalesce({name}, list_transform(ids, lambda x: CAST(NULL AS {kind}))) AS {name}" if column else name
 
 
 def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None:
@@ -146,6 +179,20 @@ def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None
     found = pa.table(rows).filter(pa.array(np.diff(coded.offsets) > 0))
     log.insert("segments", found)
     log.insert("of_user", found, f"'{split}', user_id, segment")
+
+
+def _one_history_each(log: Log) -> None:
+    """Of the histories of one user and split the first counts."""
+    rows = log.rows("of_user")
+    log.db.execute(
+        "CREATE TEMP TABLE firsts AS SELECT split, user_id, min(segment) AS segment FROM of_user "
+        "WHERE user_id IS NOT NULL GROUP BY ALL"
+    )
+    again = log.sql(f"SELECT segment FROM of_user ANTI JOIN firsts USING (segment) ORDER BY segment LIMIT {EXAMPLES}")
+    log.db.execute("DROP TABLE of_user; ALTER TABLE firsts RENAME TO of_user")
+    examples = log.places([row[0] for row in again])
+    reason = "a second history of a user in one split, or one of nobody; the first one counts"
+    log.quality.count("repeated histories", rows, log.rows("of_user"), reason, examples)
 
 
 def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str, Any], unit: str) -> None:
@@ -178,24 +225,32 @@ def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str
 
 def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit: str) -> None:
     """Table `parsed`, one row an impression."""
+    # Expressions are repeated in full: a column of the file may have the name of one given here, and other types.
+    shown = _list(types, columns["shown"])
     if columns["labels"]:
         marks = (
-            f"list_transform(CAST({_list(types, columns['labels'])} AS DOUBLE[]), lambda x: CAST(x > 0 AS UTINYINT))"
+            f"list_transform({_list(types, columns['labels'])}, lambda x: CAST(try_cast(x AS DOUBLE) > 0 AS UTINYINT))"
         )
         clicked = "CAST([] AS VARCHAR[])"
     else:
         clicked = _list(types, columns["clicked"])
-        marks = f"list_transform(shown, lambda x: CAST(list_contains({clicked}, x) AS UTINYINT))"
+        marks = f"list_transform({shown}, lambda x: CAST(coalesce(list_contains({clicked}, x), false) AS UTINYINT))"
     name = id_of(types, columns["impression"]) if columns["impression"] else "CAST(_row AS VARCHAR)"
     raw_time = f"CAST({name_of(columns['time'])} AS VARCHAR)" if columns["time"] else "NULL"
-    amount = f"try_cast({name_of(columns['value'])} AS DOUBLE)" if columns["value"] else "CAST(NULL AS DOUBLE)"
+    amount = f"{_number(columns['value'])}" if columns["value"] else "CAST(NULL AS DOUBLE)"
     history = _list(types, columns["history"]) if columns["history"] else "CAST([] AS VARCHAR[])"
     log.db.execute(
         f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
         f"{id_of(types, columns['user'])} AS user_id, {time_of(types, columns['time'], unit)} AS time, "
-        f"{raw_time} AS raw_time, {_list(types, columns['shown'])} AS shown, {marks} AS marks, "
+        f"{raw_time} AS raw_time, {shown} AS shown, {marks} AS marks, "
         f"{clicked} AS clicked, {history} AS history, {amount} AS amount FROM raw"
     )
+
+
+def _number(column: str) -> str:
+    """SQL of a column as a number, null where it is not finite."""
+    number = f"try_cast({name_of(column)} AS DOUBLE)"
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
 def _refuse(log: Log, path: Path) -> None:
@@ -205,6 +260,7 @@ def _refuse(log: Log, path: Path) -> None:
         "CREATE OR REPLACE TEMP TABLE checked AS SELECT *, CASE WHEN user_id IS NULL THEN 'the user is empty' "
         "WHEN raw_time <> '' AND time IS NULL THEN 'the time ''' || raw_time || ''' cannot be read' "
         "WHEN len(shown) = 0 THEN 'no candidates' "
+        "WHEN len(list_filter(marks, lambda x: x IS NULL)) > 0 THEN 'a label is not a number' "
         "WHEN len(marks) <> len(shown) THEN len(marks) || ' labels for ' || len(shown) || ' candidates' "
         f"WHEN len({stray}) > 0 THEN 'the clicked item ' || {stray}[1] || ' is not among the shown' END AS reason "
         "FROM parsed;"

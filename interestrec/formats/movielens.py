@@ -67,10 +67,12 @@ def _read_movies(log: Log, path: Path) -> None:
     for base in _blocks(log, path, _MOVIES):
         year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
         genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
+        missing = "coalesce(trim(movieId), '') = ''"
+        log.count_items_without_id(path, "raw", missing)
         log.db.execute(
             f"INSERT INTO items SELECT trim(movieId), coalesce(title, ''), coalesce(replace({genres}, '|', ', '), ''), "
             f"string_split({genres}, '|')[1], NULL, try_cast({year} || '-01-01' AS TIMESTAMP), _row + {base}, NULL "
-            "FROM raw WHERE movieId IS NOT NULL"
+            f"FROM raw WHERE NOT ({missing})"
         )
 
 

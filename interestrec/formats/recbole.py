@@ -43,6 +43,8 @@ def _blocks(log: Log, path: Path) -> Iterator[tuple[list[str], int]]:
     fields: list[str] = []
     for lines in filled_lines(log, path):
         if not fields:
+            if not lines.num_rows:
+                continue
             header = lines["line"][0].as_py().split("\t")
             fields = distinct([name.partition(":")[0] for name in header], path)
             log.rows_read -= 1
@@ -71,6 +73,7 @@ def _read_items(log: Log, path: Path, title: list[str], text: list[str], categor
         }
         kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
         body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
+        log.count_items_without_id(path, "fields", f"{key} = ''")
         log.db.execute(
             f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), {body}, {kind}, NULL, NULL, "
             f"_row + {base}, NULL FROM fields WHERE {key} <> ''"

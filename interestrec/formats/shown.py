@@ -57,7 +57,7 @@ class Coder:
         met[0] += len(coded.kept)
         met[1] += len(coded.items)
         for entry in pc.value_counts(coded.unknown).to_pylist():
-            self.unknown.setdefault(kind, Counter())[entry["values"]] += entry["counts"]
+            self.unknown.setdefault(kind, Counter())[entry["values"] or ""] += entry["counts"]
 
     def report(self) -> None:
         """Count what was unknown, once all is read."""

@@ -69,14 +69,14 @@ def _parquet(log: Log, path: Path) -> Iterator[str]:
 
 def _json_lines(log: Log, path: Path, wanted: Sequence[str]) -> Iterator[str]:
     """One JSON object a line; a whole number keeps no fraction, so that an id 13085.0 is 13085."""
+    fine = "coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false)"
     keys: set[str] = set()
     found: set[str] = set()
     for lines in filled_lines(log, path):
         log.load("lines", lines)
         log.db.execute(
             f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines "
-            "WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT';"
-            "DELETE FROM lines WHERE NOT json_valid(line) OR json_type(line) <> 'OBJECT'"
+            f"WHERE NOT {fine}; DELETE FROM lines WHERE NOT {fine}"
         )
         if not keys:
             keys = {row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) FROM (FROM lines LIMIT 1000)")}
@@ -204,12 +204,13 @@ def _lines(rows: list[tuple[int, str]]) -> pa.Table:
 
 
 def distinct(names: list[str], path: Path) -> list[str]:
-    """The names of the columns.
+    """The names of the columns; one without a name, such as the numbers that pandas writes, gets one.
 
     Raises:
         DataError: two are equal but for case.
     """
     seen = {"_row"}
+    names = [name or f"column {n}" for n, name in enumerate(names, 1)]
     for name in names:
         if name.lower() in seen:
             raise DataError(f"{path}: two columns are called '{name}'; rename one")

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +29,8 @@ from interestrec.text.boilerplate import shared_sentences, without
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
+# What the database says of our statements or the machine, not of the files.
+_OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)
 _SHARED = {"format", *DataSettings.model_fields}
 
 
@@ -42,7 +45,7 @@ def run(context: Context) -> Result:
     root = settings.data.root
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
     for path in expand(root, settings.data.names):
-        inputs[str(path.relative_to(root))] = files.sha256_of(path)
+        inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
     recipe = Recipe("corpus", inputs, settings.lineage("data", "preprocess"), settings.seed)
     return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
 
@@ -88,7 +91,14 @@ def read(log: Log, settings: Settings) -> None:
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
     reader = pick(READERS, data.format, "format")
-    reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    try:
+        reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
+    except duckdb.Error as error:
+        # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
+        if isinstance(error, _OWN_FAULTS):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
 
 
 def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
