@@ -83,7 +83,7 @@ class Log:
 
     Args:
         root: the directory that the raw files are under.
-        directory: where the database and what does not fit into memory is kept; None = all in memory.
+        directory: where what does not fit into memory is kept; None = a directory beside the process's.
         memory: most GiB that the database takes.
         threads: None = all cores.
         sample: rows taken of each file; None = all.
@@ -104,7 +104,7 @@ class Log:
             config["threads"] = threads
         if directory is not None:
             config["temp_directory"] = str(directory / "spill")
-        self.db = duckdb.connect(":memory:" if directory is None else str(directory / "log.duckdb"), config=config)
+        self.db = duckdb.connect(config=config)
         self.db.execute(_SETTINGS + TABLES)
         self.quality = Quality(root)
         self.sample = sample
