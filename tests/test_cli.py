@@ -27,9 +27,9 @@ def interestrec(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     text = interestrec("--help", cwd=tmp_path).stdout
-    for name in "preprocess pretrain-adapt finetune rank evaluate run init fetch config".split():
+    for name in "preprocess pretrain-adapt finetune rank evaluate run describe inspect init fetch config".split():
         assert f"  {name} " in text
-    for name in "preprocess pretrain-adapt finetune rank evaluate run init fetch".split():
+    for name in "preprocess pretrain-adapt finetune rank evaluate run describe inspect init fetch".split():
         assert "Example" in interestrec(name, "--help", cwd=tmp_path).stdout
 
 
@@ -84,6 +84,117 @@ def test_config_show_round_trips(tmp_path: Path) -> None:
     assert "learning_rate: 2.0e-05" in shown.stdout
     (tmp_path / "again.yaml").write_text(shown.stdout)
     assert interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout == shown.stdout
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A committed corpus of 3 users and 4 items, built with relevant_at 0.5."""
+    from interestrec.core.artifacts import Recipe, building
+    from tests.corpus.looked_at import write_looked_at
+
+    recipe = Recipe("corpus", {}, {"data": {"relevant_at": 0.5}}, seed=1)
+    with building(tmp_path / "workspace", recipe) as partial:
+        write_looked_at(partial)
+    return tmp_path / "workspace" / "corpus"
+
+
+def test_describe_needs_no_configuration_where_a_corpus_is_named(tmp_path: Path, corpus: Path) -> None:
+    shown = interestrec("describe", "--corpus", str(corpus), cwd=tmp_path)
+    assert shown.returncode == 0
+    assert "  relevant (at or above 0.5): 62.5 %" in shown.stdout.splitlines()
+    document = json.loads(interestrec("describe", "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
+    assert (document["command"], document["status"]) == ("describe", "ok")
+    assert document["events"] == {"train": 4, "valid": 2, "test": 2}
+
+
+def test_describe_takes_the_corpus_and_relevance_of_a_configuration(tmp_path: Path, corpus: Path) -> None:
+    (tmp_path / "interestrec.yaml").write_text(CONFIG)
+    shown = interestrec("describe", "--set", "data.relevant_at=0.9", "--json", cwd=tmp_path)
+    assert json.loads(shown.stdout)["intensity"]["relevant_share"] == 0.25
+
+
+def test_describe_without_a_corpus_names_the_stage_to_run(tmp_path: Path) -> None:
+    (tmp_path / "interestrec.yaml").write_text(CONFIG)
+    outcome = interestrec("describe", cwd=tmp_path)
+    assert outcome.returncode == 66
+    assert "run `interestrec preprocess` first" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("--user", "u0"), "Latest 5 of 5 events"),
+        (("--item", "i0"), "    u0               1       2"),
+        (("--impression", "m0"), "impression m0, test, user u0, time 1970-01-09T00:00:00Z"),
+    ],
+)
+def test_inspect(tmp_path: Path, corpus: Path, asked: tuple[str, str], told: str) -> None:
+    shown = interestrec("inspect", *asked, "--corpus", str(corpus), cwd=tmp_path)
+    assert told in shown.stdout.splitlines()
+    assert not shown.stderr
+    document = json.loads(interestrec("inspect", *asked, "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
+    kind = asked[0].removeprefix("--")
+    assert document["command"] == "inspect"
+    assert document[kind][f"{kind}_id"] == asked[1]
+
+
+def test_inspect_cuts_lists_to_the_limit(tmp_path: Path, corpus: Path) -> None:
+    shown = interestrec("inspect", "--user", "u0", "--limit", "2", "--corpus", str(corpus), "--json", cwd=tmp_path)
+    assert [row["item_id"] for row in json.loads(shown.stdout)["user"]["latest"]] == ["i3", "i2"]
+
+
+@pytest.mark.parametrize("asked", [(), ("--user", "u0", "--item", "i0"), ("--user", "u0", "--limit", "0")])
+def test_inspect_takes_exactly_one_id(tmp_path: Path, corpus: Path, asked: tuple[str, ...]) -> None:
+    outcome = interestrec("inspect", *asked, "--corpus", str(corpus), cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert not outcome.stdout
+    assert "Traceback" not in outcome.stderr
+
+
+def test_inspect_of_an_unknown_id_names_near_ones(tmp_path: Path, corpus: Path) -> None:
+    outcome = interestrec("inspect", "--user", "u9", "--corpus", str(corpus), "--json", cwd=tmp_path)
+    assert outcome.returncode == 65
+    assert "there is no user 'u9'; near it: u0, u1, u2" in outcome.stderr
+    assert json.loads(outcome.stdout)["exit_status"] == 65
+
+
+@pytest.mark.parametrize("asked", [("describe",), ("inspect", "--item", "i0")])
+def test_looking_at_a_corpus_loads_nothing_heavy(tmp_path: Path, corpus: Path, asked: tuple[str, ...]) -> None:
+    command = [*asked, "--corpus", str(corpus)]
+    code = (
+        "import sys; from interestrec.cli import app\n"
+        f"app({command!r}, standalone_mode=False)\n"
+        "sys.exit(str({'tensorflow', 'keras', 'transformers', 'tokenizers', 'scipy'} & set(sys.modules)))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert outcome.stderr == "set()\n"
+
+
+def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Path) -> None:
+    from jsonschema import Draft202012Validator
+    from yaml import load
+
+    from interestrec.core.config import _Loader  # YAML 1.2's numbers, as editors read them
+
+    schema = json.loads(interestrec("config", "schema", cwd=tmp_path).stdout)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert schema["title"]
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    shipped = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+    assert shipped
+    for path in shipped:
+        settings = load(path.read_text(), _Loader)
+        assert list(validator.iter_errors(settings)) == [], path
+        assert not validator.is_valid({**settings, "finetun": {}})
+        assert not validator.is_valid({**settings, "finetune": {"epoch": 3}})
+        assert not validator.is_valid({**settings, "data": {**settings["data"], "relevant": 0.5}})
+
+
+def test_config_schema_in_the_usual_envelope(tmp_path: Path) -> None:
+    plain = json.loads(interestrec("config", "schema", cwd=tmp_path).stdout)
+    document = json.loads(interestrec("config", "schema", "--json", cwd=tmp_path).stdout)
+    assert document == {"command": "config schema", "status": "ok", "schema": plain}
 
 
 @pytest.mark.parametrize("template", ["news", "shop", "video", "quickstart"])

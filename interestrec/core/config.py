@@ -15,6 +15,7 @@ from interestrec.core.item_settings import FIELD_KINDS
 from interestrec.core.settings import Settings
 
 DEFAULT_PATH = Path("interestrec.yaml")
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Location = tuple[str | int, ...]
 Positions = dict[Location, tuple[int, int]]
@@ -81,6 +82,12 @@ def load_settings(path: Path, overrides: Sequence[str] = (), workspace: Path | N
 def dump_settings(settings: Settings) -> str:
     """All settings, defaults included, as YAML that loads to the same settings."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def settings_schema() -> dict[str, Any]:
+    """JSON Schema of a configuration file; rules between keys are told by `load_settings` alone."""
+    schema = Settings.model_json_schema()
+    return {"$schema": _SCHEMA_DIALECT, **schema, "title": "Configuration of interestrec"}
 
 
 def _parse(text: str, source: str) -> tuple[dict[str, Any], Positions]:

@@ -111,53 +111,58 @@ def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -
                 yield pair
 
 
-def timelines(log: Log) -> Iterator[pa.Table]:
-    """Tables of schemas.TIMELINES, whole users each; the last lays `bounds` of stated histories for `impressions`.
+def timelines(log: Log, click_weight: float) -> Iterator[pa.Table]:
+    """Tables of schemas.TIMELINES, whole users each; on the way `segment_rows` is laid for `impressions`.
 
     A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
     earliest impression that states it. Events follow by split, time and row; without times by split and row.
     """
-    source = _ordered_events(log) if not log.rows("segments") else _ordered_segments_and_events(log)
+    source = _ordered_segments_and_events(log, click_weight) if log.rows("segments") else _ordered_events(log)
+    item_of = _item_of_code(log)
     for table in by_user(_stream(log, source)):
-        position = positions(table["user"].to_numpy())
-        yield (
-            table.append_column("position", pa.array(position)).select(schemas.TIMELINES.names).cast(schemas.TIMELINES)
-        )
+        columns = {
+            "item": item_of[table["code"].to_numpy()],
+            "position": positions(table["user"].to_numpy()),
+            **{name: table[name] for name in ("user", "time", "event", "value", "intensity", "split")},
+        }
+        yield pa.table(columns).select(schemas.TIMELINES.names).cast(schemas.TIMELINES)
 
 
 def _ordered_events(log: Log) -> str:
     return (
-        "SELECT n.\"user\", m.item, timezone('UTC', time) AS time, event, value, intensity, split "
-        'FROM events e JOIN user_numbers n ON e."user" = n.code JOIN item_numbers m ON e.item = m.code '
-        'ORDER BY n."user", split, time, ord, place'
+        "SELECT n.\"user\", item AS code, timezone('UTC', time) AS time, event, value, intensity, split "
+        'FROM events e JOIN user_numbers n ON e."user" = n.code ORDER BY n."user", split, time, ord, place'
     )
 
 
-def _ordered_segments_and_events(log: Log) -> str:
-    """Lists are ordered whole and unrolled afterwards, in order: far fewer rows to sort than there are entries."""
+def _ordered_segments_and_events(log: Log, click_weight: float) -> str:
+    """Lists are ordered whole and unrolled afterwards: far fewer rows to sort than there are entries.
+
+    Nothing but projections may follow the ordering: a join would be free to lose it.
+    """
     log.db.execute(
         "CREATE TEMP TABLE stated AS SELECT segment, min(i.split) AS split, min(ord) AS first "
         "FROM impressions i WHERE segment IS NOT NULL GROUP BY segment;"
-        'CREATE TEMP TABLE segment_rows AS SELECT n."user", segment, split, first, items, times, amounts, '
+        'CREATE TEMP TABLE segment_rows AS SELECT n."user", segment, split, first, items, times, amounts, grades, '
         'CAST(sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER) AS start '
-        "FROM segments JOIN stated USING (segment) JOIN user_numbers n USING (user_id)"
+        "FROM segments JOIN stated USING (segment) JOIN user_numbers n USING (user_id) "
+        "LEFT JOIN history_grades USING (segment)"
     )
-    event = f"CAST('{schemas.HISTORY_EVENT}' AS VARCHAR)"
     lists = (
-        'SELECT "user", 0 AS kind, split, first AS nth, 0 AS place, items, times, amounts, '
-        f"{event} AS event, NULL AS intensity FROM segment_rows UNION ALL "
+        'SELECT "user", 0 AS kind, split, first AS nth, 0 AS place, items, times, amounts, grades, '
+        f"CAST('{schemas.HISTORY_EVENT}' AS VARCHAR) AS event FROM segment_rows UNION ALL "
         'SELECT n."user", 1, split, row_number() OVER (ORDER BY time, ord, place), place, [item], [time], [value], '
-        'CAST(event AS VARCHAR), intensity FROM events e JOIN user_numbers n ON e."user" = n.code'
+        '[intensity], CAST(event AS VARCHAR) FROM events e JOIN user_numbers n ON e."user" = n.code'
     )
-    rolled = (
-        'SELECT "user", split, event, intensity, unnest(items) AS code, unnest(coalesce(times, [NULL])) AS time, '
-        "unnest(coalesce(amounts, [NULL])) AS value "
-        f'FROM (FROM ({lists}) ORDER BY "user", kind, split, nth, place)'
+    entries = ", ".join(
+        f"unnest(coalesce({column}, [NULL])) AS {name}"
+        for column, name in {"times": "time", "amounts": "value", "grades": "grade"}.items()
     )
-    grade = "CAST(coalesce(intensity, graded('click', value, code)) AS FLOAT)"
     return (
-        f"SELECT \"user\", m.item, timezone('UTC', time) AS time, event, value, {grade} AS intensity, split "
-        f"FROM ({rolled}) r JOIN item_numbers m USING (code)"
+        "SELECT \"user\", code, timezone('UTC', time) AS time, event, value, split, "
+        f"CAST(coalesce(grade, {click_weight!r}) AS FLOAT) AS intensity "
+        f'FROM (SELECT "user", split, event, unnest(items) AS code, {entries} '
+        f'FROM (FROM ({lists}) ORDER BY "user", kind, split, nth, place))'
     )
 
 
@@ -180,8 +185,8 @@ def impressions(log: Log, click_weight: float) -> Iterator[tuple[pa.Table, pa.Ta
     query = (
         "SELECT coalesce(again, impression_id) AS impression_id, n.\"user\", timezone('UTC', time) AS time, i.split, "
         "coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end, shown, labels, "
-        "places, grades FROM impressions i JOIN user_numbers n USING (user_id) "
-        "LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks USING (ord) "
+        "places, c.grades FROM impressions i JOIN user_numbers n USING (user_id) "
+        "LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks c USING (ord) "
         f'LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
     )
     item_of = _item_of_code(log)

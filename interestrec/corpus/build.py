@@ -88,7 +88,7 @@ def _write(log: Log, directory: Path, click_weight: float, by_time: bool) -> dic
     files.write_parquet(directory / store.USERS, users, schemas.USERS)
     events, requests = Counter[str](), Counter[str]()
     timelines = directory / store.TIMELINES
-    files.write_parquet_batches(timelines, _counted(assemble.timelines(log), events), schemas.TIMELINES)
+    files.write_parquet_batches(timelines, _counted(assemble.timelines(log, click_weight), events), schemas.TIMELINES)
     if log.rows("impressions"):
         pairs = assemble.impressions(log, click_weight)
     else:

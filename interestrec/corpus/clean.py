@@ -28,20 +28,17 @@ class Robots:
 def drop_repeated_events(log: Log) -> None:
     """Of events equal in user, item, time, type and value keep the first; a missing time equals a missing time."""
     same = '"user", item, time, event, value, split'
-    rows = log.rows("events")
-    kept = log.number(f"SELECT count(*) FROM (SELECT DISTINCT {same} FROM events)")
-    reason = "equal in user, item, time, type and value to an earlier row"
-    if kept == rows:
-        log.quality.count("repeated events", rows, rows, reason, [])
-        return
     log.db.execute(
-        f"CREATE TEMP TABLE firsts AS SELECT {same}, min(ord) AS ord, arg_min(place, ord) AS place "
-        "FROM events GROUP BY ALL"
+        f"CREATE TABLE firsts AS SELECT {same}, min(ord) AS ord, arg_min(place, ord) AS place FROM events GROUP BY ALL"
     )
-    examples = log.sql(f"SELECT {_SHOWN} FROM events ANTI JOIN firsts USING (ord, place) ORDER BY ord LIMIT {EXAMPLES}")
-    log.remake("events", 'SELECT "user", item, time, event, value, ord, place, split FROM firsts')
+    rows, kept = log.rows("events"), log.rows("firsts")
+    left_out = f"SELECT {_SHOWN} FROM events ANTI JOIN firsts USING (ord, place) ORDER BY ord LIMIT {EXAMPLES}"
+    examples = [row[0] for row in log.sql(left_out)] if kept < rows else []
+    if kept < rows:
+        log.remake("events", 'SELECT "user", item, time, event, value, ord, place, split FROM firsts')
     log.db.execute("DROP TABLE firsts")
-    log.quality.count("repeated events", rows, kept, reason, [row[0] for row in examples])
+    reason = "equal in user, item, time, type and value to an earlier row"
+    log.quality.count("repeated events", rows, kept, reason, examples)
 
 
 def drop_bursts(log: Log, seconds: float) -> None:
@@ -65,7 +62,7 @@ def drop_robots(log: Log, robots: Robots) -> None:
     """Drop all that robots did, in every split; who is one, train alone tells."""
     log.db.execute(
         'CREATE TEMP TABLE busy AS SELECT "user", count(*) AS n, '
-        'max(n_minute) AS a_minute FROM (SELECT "user", count(*) OVER (PARTITION BY "user", '
+        'max(n_minute) AS a_minute FROM (SELECT "user", count(time) OVER (PARTITION BY "user", '
         "date_trunc('minute', time)) AS n_minute FROM events WHERE split = 'train') GROUP BY \"user\""
     )
     tests = []

@@ -21,13 +21,13 @@ def code_events(log: Log, merge_items: bool) -> None:
     kinds += [CLICK] if log.rows("clicks") and CLICK not in kinds else []
     names = ", ".join("'" + kind.replace("'", "''") + "'" for kind in kinds or [CLICK])
     log.db.execute(f"CREATE TYPE event_kind AS ENUM ({names})")
-    _count_unresolved(log)
-    log.remake(
-        "events",
-        'SELECT u."user", i.item, time, CAST(event AS event_kind) AS event, value, ord, 0 AS place, '
-        "CAST(NULL AS split_name) AS split FROM events JOIN user_codes u USING (user_id) "
-        "JOIN item_codes i USING (item_id)",
+    log.db.execute(
+        'CREATE TABLE coded AS SELECT u."user", i.item, time, CAST(event AS event_kind) AS event, value, ord, '
+        "0 AS place, CAST(NULL AS split_name) AS split FROM events JOIN user_codes u USING (user_id) "
+        "JOIN item_codes i USING (item_id)"
     )
+    _count_unresolved(log)
+    log.db.execute("DROP TABLE events; ALTER TABLE coded RENAME TO events")
     log.db.execute(
         f"INSERT INTO events SELECT u.\"user\", c.item, i.time, '{CLICK}', c.amount, c.ord, c.place, i.split "
         "FROM clicks c JOIN impressions i USING (ord) JOIN user_codes u USING (user_id); DROP TABLE clicks"
@@ -35,14 +35,7 @@ def code_events(log: Log, merge_items: bool) -> None:
 
 
 def _count_unresolved(log: Log) -> None:
-    rows = log.rows("events")
-    known = log.number("SELECT count(*) FROM events SEMI JOIN item_codes USING (item_id)")
-    examples = (
-        log.sql(
-            "SELECT user_id || ' ' || item_id FROM events ANTI JOIN item_codes USING (item_id) ORDER BY ord LIMIT 3"
-        )
-        if known < rows
-        else []
-    )
-    reason = "the item has no row in the table of items"
-    log.quality.count("unresolved events", rows, known, reason, [row[0] for row in examples])
+    rows, known = log.rows("events"), log.rows("coded")
+    left_out = "SELECT user_id || ' ' || item_id FROM events ANTI JOIN item_codes USING (item_id) ORDER BY ord LIMIT 3"
+    examples = [row[0] for row in log.sql(left_out)] if known < rows else []
+    log.quality.count("unresolved events", rows, known, "the item has no row in the table of items", examples)

@@ -31,7 +31,7 @@ class Grading:
 def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
     """Give every event its intensity, float32 in [0, 1]; the fitted parameters of the value maps by event type.
 
-    Also makes the macro `graded(kind, amount, code)`, which grades the entries of stated histories.
+    Also makes `history_grades` (segment, grades FLOAT[]) of the stated histories whose entries were measured.
 
     Raises:
         ConfigError: a type in the log has no weight, or what is asked for does not fit the log.
@@ -51,6 +51,7 @@ def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
         f"SELECT *, CAST(graded(event, value, item) * {_decay(log, grading)} AS FLOAT) AS intensity FROM events",
     )
     _combine(log, grading)
+    _grade_histories(log)
     return fitted
 
 
@@ -134,14 +135,21 @@ def _refuse_bad_values(log: Log, kind: str, chosen: ValueMap, max_bad_rows: int)
 
 
 def _count_words(log: Log) -> None:
-    """Table `item_words` (item, hundreds): hundreds of words of title and text; the median of train for none."""
+    """Table `item_words` (word_item, hundreds): hundreds of words of title and text; the median of train for none.
+
+    Where event rows describe an item, those of its earliest split count. No column is called `item`, which in
+    `graded` is that of the event.
+    """
     words = "len(list_filter(string_split_regex(concat_ws(' ', title, text), '\\s+'), lambda w: w <> ''))"
+    rank = "CASE WHEN event_ord IS NULL THEN 0 ELSE coalesce(enum_code(e.split), 3) END"
     log.db.execute(
-        f"CREATE TABLE item_words AS SELECT item, max({words}) / 100.0 AS hundreds FROM items "
-        "JOIN item_codes USING (item_id) GROUP BY item"
+        f"CREATE TABLE item_words AS SELECT word_item, max(words) / 100.0 AS hundreds FROM (SELECT *, min(rank) OVER "
+        f"(PARTITION BY word_item) AS earliest FROM (SELECT c.item AS word_item, {words} AS words, {rank} AS rank "
+        "FROM items i JOIN item_codes c USING (item_id) LEFT JOIN events e ON i.event_ord = e.ord)) "
+        "WHERE rank = earliest GROUP BY word_item"
     )
     middle = log.sql(
-        "SELECT median(hundreds) FROM item_words WHERE hundreds > 0 AND item IN "
+        "SELECT median(hundreds) FROM item_words WHERE hundreds > 0 AND word_item IN "
         "(SELECT item FROM events WHERE split = 'train')"
     )[0][0]
     log.db.execute("UPDATE item_words SET hundreds = ? WHERE hundreds = 0", [middle or 1.0])
@@ -151,12 +159,12 @@ def _measured(chosen: ValueMap) -> str:
     """SQL of the number that is mapped."""
     if not chosen.per_words:
         return "amount"
-    return "amount / (SELECT hundreds FROM item_words WHERE item_words.item = code)"
+    return "amount / (SELECT hundreds FROM item_words WHERE word_item = code)"
 
 
 def _fit(log: Log, kind: str, chosen: ValueMap, number: int) -> dict[str, Any]:
     """Fit a map on the train values of its type and make it the SQL function `map_<number>`."""
-    source = "events" if not chosen.per_words else "events JOIN item_words w USING (item)"
+    source = "events" if not chosen.per_words else "events JOIN item_words w ON item = word_item"
     measured = "value" if not chosen.per_words else "value / w.hundreds"
     chosen_rows = f"FROM {source} WHERE event = '{kind}' AND split = 'train' AND value IS NOT NULL"
     step = max(log.number(f"SELECT count(*) {chosen_rows}") // _MOST_FITTED, 1)
@@ -184,6 +192,15 @@ def _formula(grading: Grading) -> str:
         for n, (kind, chosen) in enumerate(grading.values.items())
     )
     return f"({weight}) * (CASE kind{maps} ELSE 1.0 END)" if maps else f"({weight})"
+
+
+def _grade_histories(log: Log) -> None:
+    """Entries of stated histories are clicks; where nothing was measured they have no row here."""
+    log.db.execute(
+        f"CREATE TABLE history_grades AS SELECT segment, list(CAST(graded('{CLICK}', amount, code) AS FLOAT) "
+        "ORDER BY place) AS grades FROM (SELECT segment, unnest(items) AS code, unnest(amounts) AS amount, "
+        "generate_subscripts(items, 1) AS place FROM segments WHERE amounts IS NOT NULL) GROUP BY segment"
+    )
 
 
 def _decay(log: Log, grading: Grading) -> str:

@@ -98,15 +98,18 @@ def _user_random(log: Log, table: str, valid: float, test: float, seed: int) -> 
 
 def _last_of_each_user(log: Log, table: str, valid: float, test: float, order: str, source: str = "") -> None:
     user = "user_id" if table == "impressions" else '"user"'
-    # Of impressions many users have a few; their histories are stated, so that even an only one can be a test.
-    spare = "spare" if table == "impressions" else "1e-9"
-    tested, both = (f"floor(total * {share!r} + {spare})" for share in (test, test + valid))
+    tested, validated = (f"floor(total * {share!r} + 1e-9)" for share in (test, valid))
+    both = f"{tested} + {validated}"
+    if table == "impressions":
+        # Many users have a few only, and their histories are stated: rounded by the user's hash, shares are right on
+        # average and even an only impression can be a test.
+        tested, both = (f"floor(total * {share!r} + spare)" for share in (test, test + valid))
     ranked = (
         f"(SELECT {table}.*, row_number() OVER (PARTITION BY {table}.{user} ORDER BY {order}) AS nth, "
         f"count(*) OVER (PARTITION BY {table}.{user}) AS total, "
         f"md5_number_upper(CAST({table}.{user} AS VARCHAR)) / pow(2.0, 64) AS spare FROM {source or table})"
     )
-    _assign(log, table, ranked, f"nth > total - {tested}", f"nth > total - {both}", helpers=", nth, total, spare")
+    _assign(log, table, ranked, f"nth > total - {tested}", f"nth > total - ({both})", helpers=", nth, total, spare")
 
 
 _METHODS = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}

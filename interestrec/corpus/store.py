@@ -72,13 +72,18 @@ class Corpus:
         part = self.users["valid_part"].cast(pa.string())
         return pc.equal(part, "valid_select").to_numpy()
 
-    @cached_property
-    def text_features(self) -> pa.Table:
-        """Table of schemas.TEXT_FEATURES; row number = item."""
+    @property
+    def text_features_path(self) -> Path:
+        """The one file of tokens."""
         found = sorted((self.path / FEATURES).glob("text-*.parquet"))
         if len(found) != 1:
             raise ArtifactError(f"{self.path / FEATURES}: expected one text feature file, found {len(found)}")
-        return files.read_parquet(found[0], schemas.TEXT_FEATURES)
+        return found[0]
+
+    @cached_property
+    def text_features(self) -> pa.Table:
+        """Table of schemas.TEXT_FEATURES; row number = item."""
+        return files.read_parquet(self.text_features_path, schemas.TEXT_FEATURES)
 
     @cached_property
     def timelines(self) -> Timelines:

@@ -58,13 +58,15 @@ def _fit_log(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
 
 
 def _fit_quantile(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
-    """Knots are all train values where these are few, else a thousand of their quantiles."""
+    """Knots are all train values where these are few, else a thousand of their quantiles; without any, all is 1/2."""
+    if not len(train):
+        return {"knots": [0.0], "shares": [0.5]}
     ordered = np.sort(train)
     knots = np.unique(ordered)
     if len(knots) > _KNOTS:
         knots = np.unique(np.quantile(ordered, np.linspace(0, 1, _KNOTS), method="nearest"))
     below, up_to = (np.searchsorted(ordered, knots, side=side) for side in ("left", "right"))
-    shares = (below + up_to) / (2 * max(len(ordered), 1))
+    shares = (below + up_to) / (2 * len(ordered))
     return {"knots": knots.tolist(), "shares": shares.tolist()}
 
 

@@ -135,14 +135,16 @@ def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -
     checks = [Check("events of nobody", nobody, f"{path.name}: the user or the item is empty")]
     if mapping["event"] is not None:
         checks.append(Check("", f"{name_of(mapping['event'])} IS NULL", "'the event type is empty'"))
-    if mapping["time"] is not None:
+    # A column that has a type already can neither be misread nor hold an empty text: no cast of every row.
+    if mapping["time"] is not None and not columns[mapping["time"]].startswith(("TIMESTAMP", "DATE")):
         raw = f"CAST({name_of(mapping['time'])} AS VARCHAR)"
         unread = f"{raw} <> '' AND {time_of(columns, mapping['time'], unit)} IS NULL"
         told = f"'the time ''' || {raw} || ''' is neither ISO 8601 nor a number of {unit} between 1900 and 2200'"
         checks.append(Check("", unread, told))
     if mapping["value"] is not None:
         raw = f"CAST({name_of(mapping['value'])} AS VARCHAR)"
-        unread = f"{raw} <> '' AND NOT coalesce(isfinite({_value(mapping)}), false)"
+        given = f"{raw} <> ''" if columns[mapping["value"]] == "VARCHAR" else f"{name_of(mapping['value'])} IS NOT NULL"
+        unread = f"{given} AND NOT coalesce(isfinite({_value(mapping)}), false)"
         checks.append(Check("", unread, f"'the value ''' || {raw} || ''' is not a number'"))
     if events["event_types"] is not None:
         listed = ", ".join(quoted(name) for name in events["event_types"])

@@ -9,7 +9,7 @@ _MAGIC = frozenset("*?[")
 
 
 def expand(root: Path, names: Sequence[str]) -> list[Path]:
-    """Files of names relative to `root`, of which `day=*/part-*.parquet` stands for all that match, sorted.
+    """Files of names relative to `root` or absolute, of which `day=*/part-*.parquet` stands for all that match, sorted.
 
     A file that several names stand for is taken once.
 
@@ -18,10 +18,11 @@ def expand(root: Path, names: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for name in names:
-        if _MAGIC & set(name):
-            matches = sorted(path for path in root.glob(name) if path.is_file())
-        else:
-            matches = [root / name] if (root / name).is_file() else []
+        matches = [root / name] if (root / name).is_file() else []
+        if not matches and _MAGIC & set(name):
+            start = Path(Path(name).anchor or root)
+            pattern = str(Path(name).relative_to(Path(name).anchor))
+            matches = sorted(path for path in start.glob(pattern) if path.is_file())
         if not matches:
             raise InputMissingError(f"{root / name}: no such file; check data.root and the names under data")
         found.update(dict.fromkeys(matches))

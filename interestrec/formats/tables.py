@@ -46,7 +46,8 @@ def scan(log: Log, path: Path, wanted: Sequence[str], delimiter: str | None) -> 
         else:
             raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl, .parquet, or give `delimiter`")
         for relation in blocks:
-            log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *{_partitions(path)} FROM ({relation})")
+            keys = _partitions(path, log.quality.root)
+            log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *{keys} FROM ({relation})")
             types = {name: kind for name, kind, *_ in log.sql("DESCRIBE raw")}
             yield {name: kind for name, kind in types.items() if name != "_row"}
     except duckdb.Error as error:
@@ -54,9 +55,10 @@ def scan(log: Log, path: Path, wanted: Sequence[str], delimiter: str | None) -> 
         raise DataError(f"{path}: cannot be read ({reason}); check the file") from error
 
 
-def _partitions(path: Path) -> str:
-    """SQL of the columns that directories named `key=value` stand for."""
-    pairs = [part.split("=", 1) for part in path.parent.parts if re.fullmatch(r"[A-Za-z_]\w*=.*", part)]
+def _partitions(path: Path, root: Path) -> str:
+    """SQL of the columns that directories named `key=value` below the root stand for."""
+    parts = path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
+    pairs = [part.split("=", 1) for part in parts if re.fullmatch(r"[A-Za-z_]\w*=.*", part)]
     return "".join(f", {quoted(value)} AS {name_of(key)}" for key, value in pairs)
 
 

@@ -45,7 +45,7 @@ def run(context: Context) -> Result:
     root = settings.data.root
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
     for path in expand(root, settings.data.names):
-        inputs[str(path.relative_to(root))] = files.sha256_of(path)
+        inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
     recipe = Recipe("corpus", inputs, settings.lineage("data", "preprocess"), settings.seed)
     return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
 

@@ -10,12 +10,16 @@ _END = re.compile(r"(?<=[.!?])\s+")
 
 
 def shared_sentences(texts: Sequence[str], share: float) -> dict[str, int]:
-    """Sentences of four words or more in over `share` of the texts that are not empty, and in over ten; with counts."""
-    counts = Counter(
-        sentence for text in texts for sentence in set(_END.split(text)) if sentence.count(" ") >= _WORDS - 1
-    )
-    least = max(share * sum(bool(text) for text in texts), _FEWEST)
-    return {sentence: count for sentence, count in counts.most_common() if count > least}
+    """Sentences of four words or more in over `share` of the texts that are not empty, and in at least ten of them.
+
+    Returns:
+        Counts by sentence, greatest first.
+    """
+    sentences = (sentence for text in texts for sentence in set(_END.split(text)))
+    counts = Counter(sentence for sentence in sentences if sentence.count(" ") >= _WORDS - 1)
+    limit = share * sum(bool(text) for text in texts)
+    shared = [(sentence, count) for sentence, count in counts.items() if count > limit and count >= _FEWEST]
+    return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
 def without(texts: Sequence[str], sentences: dict[str, int]) -> list[str]:

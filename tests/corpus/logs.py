@@ -1,13 +1,39 @@
-"""Logs made of Python rows, as a reader would leave them."""
+"""Logs made of Python rows, as a reader would leave them, and what is built of them, by string ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from interestrec.core import files, schemas
+from interestrec.core.item_codes import code_items
 from interestrec.core.raw_log import Log
-from interestrec.corpus.build import Plan, Tables
+from interestrec.corpus import store
+from interestrec.corpus.build import Plan, build
+from interestrec.corpus.codes import code_events
+from interestrec.corpus.intensity import Grading
+from interestrec.corpus.value_maps import ValueMap
+from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
+
+_SPLIT = {"T": "train", "V": "valid", "E": "test"}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All that `build` made, as tables."""
+
+    items: pa.Table
+    users: pa.Table
+    timelines: pa.Table
+    impressions: pa.Table
+    candidates: pa.Table
+    counts: dict[str, Any]
+    value_maps: dict[str, Any]
 
 
 def moment(seconds: float | None) -> datetime | None:
@@ -15,13 +41,15 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def event_log(events: Sequence[tuple], items: str | None = None) -> Log:
-    """Events (user, item, seconds or None[, type[, value]]); items are the letters given, else all that occur."""
+def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] | None = None) -> Log:
+    """Events (user, item, seconds or None[, type[, value]]); items as of `add_items`, else all that occur."""
     log = Log()
+    base = log.begin(Path("e.csv"))
     for row, (user, item, seconds, *more) in enumerate(events, 1):
         kind, value = [*more, "view", None][:2] if len(more) != 1 else [more[0], None]
-        values = [user, item, moment(seconds), kind, value, None, row, "e.csv", row]
-        log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        values = [user, item, moment(seconds), kind, value, base + row]
+        log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
+    log.reached(base + len(events))
     add_items(log, items if items is not None else sorted({event[1] for event in events}))
     return log
 
@@ -29,23 +57,71 @@ def event_log(events: Sequence[tuple], items: str | None = None) -> Log:
 def impression_log(impressions: Sequence[tuple], items: str) -> Log:
     """Impressions (id, user, seconds or None, split, history, shown), the last two like "a b" and "a-1 b-0"."""
     log = Log()
+    add_items(log, items)
+    code_items(log, merge=False)
+    coder = Coder(log)
+    stage_histories(log)
+    base = log.begin(Path("b.tsv"))
+    words = pa.list_(pa.string())
     for row, (name, user, seconds, split, history, shown) in enumerate(impressions, 1):
         pairs = [candidate.split("-") for candidate in shown.split()]
-        ids, labels = [item for item, _ in pairs], [float(label) for _, label in pairs]
-        values = [name, user, moment(seconds), split, history.split(), ids, labels, row, "b.tsv", row]
-        log.db.execute("INSERT INTO impressions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        for item in [item for item, label in zip(ids, labels, strict=True) if label]:
-            number = log.rows("events") + 1
-            event = [user, item, moment(seconds), "click", None, split, number, "b.tsv", row]
-            log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", event)
-    add_items(log, items)
+        about = {
+            "impression_id": [name],
+            "user_id": [user],
+            "time": pa.array([moment(seconds)], pa.timestamp("us")),
+            "ord": pa.array([base + row], pa.int64()),
+        }
+        clicked = np.array([int(label) for _, label in pairs], np.uint8)
+        ids, read = (coder.look_up(pa.array([each], words)) for each in ([i for i, _ in pairs], history.split()))
+        add_impressions(coder, pa.table(about), ids, clicked, None, read, split)
+    log.reached(base + len(impressions))
+    coder.report()
+    settle_histories(log)
+    count_one_class(log)
     return log
 
 
-def add_items(log: Log, items: Sequence[str]) -> None:
-    for number, item in enumerate(items, 1):
-        values = [item, f"title of {item}", "", None, None, None, number, None]
+def add_items(log: Log, items: Sequence[str] | Mapping[str, str]) -> None:
+    """Items by id, with a title and no text; a mapping tells the texts of items without a title."""
+    base = log.begin(Path("i.csv"))
+    for row, item in enumerate(items, 1):
+        words = ["", items[item]] if isinstance(items, Mapping) else [f"title of {item}", ""]
+        values = [item, *words, None, None, None, base + row, None]
         log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    log.reached(base + len(items))
+
+
+def coded(log: Log, splits: str | None = None, merge: bool = False) -> Log:
+    """The log with codes for ids; `splits` gives the events theirs by letters such as "TTVE", in the order of rows."""
+    code_events(log, merge)
+    for order, letter in zip(log.sql("SELECT ord FROM events ORDER BY ord"), splits or "", strict=splits is not None):
+        log.db.execute("UPDATE events SET split = ? WHERE ord = ?", [_SPLIT[letter], order[0]])
+    return log
+
+
+def rows_of(log: Log, columns: str) -> list[tuple]:
+    """Coded events with the columns user_id, item_id (the first of merged ones) and row, in the order of rows."""
+    return log.sql(
+        f"SELECT {columns} FROM (SELECT e.*, user_id, item_id, ord - base AS row FROM events e "
+        'JOIN user_codes USING ("user") JOIN (SELECT item, min(item_id) AS item_id FROM item_codes GROUP BY item) '
+        "USING (item) ASOF JOIN sources ON e.ord > base) ORDER BY ord, place"
+    )
+
+
+def listed(log: Log, codes: Sequence[int]) -> str:
+    """A list of item codes as the ids, joined."""
+    names = {item: name for name, item in log.sql("SELECT item_id, item FROM item_codes ORDER BY item_id DESC")}
+    return "".join(names[code] for code in codes)
+
+
+def grading(**changes: Any) -> Grading:
+    usual: dict[str, Any] = {"weights": {}, "values": {}, "negative": {}, "combine": "none", "half_life_days": None}
+    return Grading(**{**usual, **changes})
+
+
+def stars(missing: float | None = None) -> ValueMap:
+    """One to five become 0 to 1."""
+    return ValueMap("linear", 1.0, 5.0, missing=missing)
 
 
 def plan(**changes: Any) -> Plan:
@@ -53,8 +129,11 @@ def plan(**changes: Any) -> Plan:
         "relevant_at": None,
         "max_bad_rows": 0,
         "drop_duplicates": True,
-        "weights": {},
-        "limits": None,
+        "merge_items": False,
+        "bursts": None,
+        "robots": None,
+        "core": None,
+        "grading": grading(),
         "method": "global_time",
         "valid": 0.2,
         "test": 0.2,
@@ -62,6 +141,21 @@ def plan(**changes: Any) -> Plan:
         "seed": 1,
     }
     return Plan(**{**usual, **changes})
+
+
+def built(log: Log, chosen: Plan) -> Tables:
+    """What `build` writes."""
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        made = build(log, chosen, directory)
+        tables = {
+            "users": files.read_parquet(directory / store.USERS, schemas.USERS),
+            "timelines": files.read_parquet(directory / store.TIMELINES, schemas.TIMELINES),
+            "impressions": files.read_parquet(directory / store.IMPRESSIONS, schemas.IMPRESSIONS),
+            "candidates": files.read_parquet(directory / store.CANDIDATES, schemas.CANDIDATES),
+        }
+        tables = {key: pa.table(table.to_pydict(), table.schema) for key, table in tables.items()}
+    return Tables(items=made.items, **tables, counts=made.counts, value_maps=made.value_maps)
 
 
 def rule(log: Log, name: str) -> dict[str, Any]:

@@ -1,18 +1,18 @@
 """Numbers, timelines and histories by hand."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from interestrec.core import schemas
 from interestrec.core.raw_log import Log
-from interestrec.corpus.build import build
-from tests.corpus.logs import by_name, column, event_log, impression_log, moment, plan
+from tests.corpus.logs import built, by_name, column, event_log, grading, impression_log, moment, plan
 
 
 def test_known_items_and_users_come_first_then_by_id() -> None:
     events = [("z", "c", 1), ("z", "b", 2), ("y", "c", 3), ("y", "c", 4), ("a", "a", 5)]
-    tables = build(event_log(events, items="abcd"), plan())
+    tables = built(event_log(events, items="abcd"), plan())
     assert column(tables.items, "item_id") == ["b", "c", "a", "d"]
     assert column(tables.users, "user_id") == ["y", "z", "a"]
 
@@ -22,14 +22,14 @@ def test_what_train_and_valid_show_or_state_is_known() -> None:
         [("1", "u", 1, "train", "d", "f-0 c-1"), ("2", "u", 2, "valid", "", "e-1"), ("3", "a", 3, "test", "b", "a-1")],
         "abcdef",
     )
-    tables = build(log, plan(method="given"))
+    tables = built(log, plan(method="given"))
     assert column(tables.items, "item_id") == ["c", "d", "e", "f", "a", "b"]
     assert column(tables.users, "user_id") == ["u", "a"]
 
 
 def test_valid_is_halved_by_the_hash_of_the_user() -> None:
     users = [chr(ord("a") + n) for n in range(16)]
-    tables = build(event_log([(user, "x", n) for n, user in enumerate(users)]), plan())
+    tables = built(event_log([(user, "x", n) for n, user in enumerate(users)]), plan())
     parts = dict(zip(column(tables.users, "user_id"), column(tables.users, "valid_part"), strict=True))
     # md5("a") = 0cc1…, md5("b") = 92eb…
     assert (parts["a"], parts["b"]) == ("valid_select", "valid_blend")
@@ -38,7 +38,7 @@ def test_valid_is_halved_by_the_hash_of_the_user() -> None:
 
 def test_timelines_and_histories_of_a_log_with_times() -> None:
     events = [("u", "d", 9), ("u", "a", 1), ("u", "c", 5), ("u", "b", 5), ("v", "a", 2), ("u", "e", 8)]
-    found = by_name(build(event_log(events), plan(test=0.15, valid=0.15)))
+    found = by_name(built(event_log(events), plan(test=0.15, valid=0.15)))
     assert [(user, item, split) for user, item, _, _, _, split in found["timeline"]] == [
         ("u", "a", "train"),
         ("u", "c", "train"),  # of equal times the earlier row first
@@ -60,14 +60,14 @@ def test_timelines_and_histories_of_a_log_with_times() -> None:
 
 def test_equal_times_across_splits_are_no_history() -> None:
     events = [("u", item, 5) for item in "abcdefghij"]
-    found = by_name(build(event_log(events), plan(method="user_time", valid=0.1, test=0.2)))
+    found = by_name(built(event_log(events), plan(method="user_time", valid=0.1, test=0.2)))
     assert [read for _, _, read, _ in found["impressions"]] == [""] * 10
 
 
 @pytest.mark.parametrize("timed", [True, False])
 def test_histories_of_a_random_split_hold_no_later_split(timed: bool) -> None:
     events = [("u", chr(ord("a") + n), 100 - n if timed else None) for n in range(20)]
-    tables = build(event_log(events), plan(method="user_random", valid=0.1, test=0.2))
+    tables = built(event_log(events), plan(method="user_random", valid=0.1, test=0.2))
     found = by_name(tables)
     items = {name: {i for _, i, _, _, _, split in found["timeline"] if split == name} for name in schemas.SPLITS}
     time = {item: when for _, item, when, _, _, _ in found["timeline"]}
@@ -92,7 +92,7 @@ def test_stated_histories_are_segments_and_taken_as_stated() -> None:
         ],
         "abcd",
     )
-    found = by_name(build(log, plan(method="given", weights={"click": 0.5})))
+    found = by_name(built(log, plan(method="given", grading=grading(weights={"click": 0.5}))))
     assert [(u, i, event, intensity, s) for u, i, _, event, intensity, s in found["timeline"]] == [
         *[("u", item, "history", 0.5, "train") for item in "aba"],
         *[("u", item, "history", 0.5, "valid") for item in "ab"],
@@ -117,18 +117,18 @@ def test_stated_histories_are_segments_and_taken_as_stated() -> None:
 def test_impression_ids_that_repeat_are_told_apart() -> None:
     rows = [(name, "u", n, split, "", "a-1 b-0") for n, (name, split) in enumerate([("1", "train"), ("1", "train")])]
     rows += [("1", "u", 5, "valid", "", "a-1 b-0")]
-    tables = build(impression_log(rows, "ab"), plan(method="given"))
+    tables = built(impression_log(rows, "ab"), plan(method="given"))
     assert column(tables.impressions, "impression_id") == ["1", "1#2", "1"]
 
 
 def described(rows: list[tuple[str, str, int]]) -> dict[str, str | None]:
     """Titles chosen where event rows (item, title, seconds) describe the items."""
     log = Log()
+    log.begin(Path("e.csv"))
     for n, (item, title, seconds) in enumerate(rows, 1):
-        values = ["u", item, moment(seconds), "view", None, None, n, "e.csv", n]
-        log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", ["u", item, moment(seconds), "view", None, n])
         log.db.execute("INSERT INTO items VALUES (?, ?, '', NULL, NULL, NULL, ?, ?)", [item, title, n, n])
-    items = build(log, plan(valid=0.2, test=0.2, drop_duplicates=False)).items
+    items = built(log, plan(valid=0.2, test=0.2, drop_duplicates=False)).items
     return dict(zip(column(items, "item_id"), column(items, "title"), strict=True))
 
 

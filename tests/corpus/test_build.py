@@ -1,14 +1,11 @@
 """The whole way from a log to tables: faults, counts, and what must not change the result."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestrec.core.errors import DataError
-from interestrec.corpus.build import build, counts
-from tests.corpus.logs import by_name, event_log, impression_log, plan, rule
+from tests.corpus.logs import built, by_name, event_log, grading, impression_log, plan, rule, stars
 
 EVENTS = [("uvw"[n % 3], "abcdefg"[n % 7], n) for n in range(30)]
 IMPRESSIONS = [
@@ -19,41 +16,41 @@ IMPRESSIONS = [
 
 def known(events: list[tuple], **changes: object) -> dict[str, list[tuple]]:
     """Train and valid rows by string id."""
-    found = by_name(build(event_log(events, items="abcdefg"), plan(**changes)))
+    found = by_name(built(event_log(events, items="abcdefg"), plan(**changes)))
     return {name: sorted((r for r in rows if "test" not in r), key=str) for name, rows in found.items()}
 
 
 def test_counts() -> None:
     log = event_log([*EVENTS, EVENTS[0], ("u", "unknown", 3)], items="abcdefgh")
-    tables = build(log, plan())
-    assert counts(tables) == {
+    tables = built(log, plan())
+    assert tables.counts == {
         "items": 8,
         "users": 3,
         "events": {"train": 18, "valid": 6, "test": 6},
         "impressions": {"train": 18, "valid": 6, "test": 6},
         "candidates": 30,
     }
-    assert rule(log, "repeated events")["rows_out"] == 31
-    assert rule(log, "unresolved events")["rows_out"] == 30
+    counted = {name: rule(log, name) for name in ("unresolved events", "repeated events")}
+    assert [(c["rows_in"], c["rows_out"]) for c in counted.values()] == [(32, 31), (31, 30)]
 
 
 def test_tables_are_equal_whatever_the_threads() -> None:
     rows = [(f"u{n % 50}", f"i{n % 37}", n % 97) for n in range(2000)]
-    first, log = build(event_log(rows), plan()), event_log(rows)
+    first, log = built(event_log(rows), plan()), event_log(rows)
     log.db.execute("SET threads = 1")
-    second = build(log, plan())
+    second = built(log, plan())
     for name in ("items", "users", "timelines", "impressions", "candidates"):
         assert getattr(first, name).equals(getattr(second, name)), name
 
 
 def test_duplicates_may_be_kept() -> None:
-    assert build(event_log([*EVENTS, EVENTS[0]]), plan(drop_duplicates=False)).timelines.num_rows == 31
+    assert built(event_log([*EVENTS, EVENTS[0]]), plan(drop_duplicates=False)).timelines.num_rows == 31
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(EVENTS))
 def test_the_order_of_rows_changes_nothing(events: list[tuple]) -> None:
-    one, other = (build(event_log(e), plan()) for e in (EVENTS, events))
+    one, other = (built(event_log(e), plan()) for e in (EVENTS, events))
     assert one.timelines.equals(other.timelines)
     assert one.items.equals(other.items)
     assert sorted(by_name(one)["impressions"]) == sorted(by_name(other)["impressions"])
@@ -64,8 +61,8 @@ def test_the_order_of_rows_changes_nothing(events: list[tuple]) -> None:
 def test_names_of_users_change_nothing_but_the_names(names: list[str]) -> None:
     named = dict(zip("uvw", names, strict=True))
     back = {new: old for old, new in named.items()}
-    found = by_name(build(event_log([(named[u], i, t) for u, i, t in EVENTS]), plan()))
-    whole = by_name(build(event_log(EVENTS), plan()))
+    found = by_name(built(event_log([(named[u], i, t) for u, i, t in EVENTS]), plan()))
+    whole = by_name(built(event_log(EVENTS), plan()))
     for name, rows in found.items():
         assert sorted(((back[u], *rest) for u, *rest in rows), key=str) == sorted(whole[name], key=str)
 
@@ -82,8 +79,8 @@ def test_test_events_decide_nothing_about_train_and_valid(order: list[int]) -> N
 
 
 def test_without_test_impressions_train_and_valid_keep_their_numbers() -> None:
-    whole = build(impression_log(IMPRESSIONS, "abcdez"), plan(method="given"))
-    without = build(impression_log(IMPRESSIONS[:16], "abcdez"), plan(method="given"))
+    whole = built(impression_log(IMPRESSIONS, "abcdez"), plan(method="given"))
+    without = built(impression_log(IMPRESSIONS[:16], "abcdez"), plan(method="given"))
     assert without.items.equals(whole.items)
     assert without.users.equals(whole.users.slice(0, without.users.num_rows))
     kept = without.impressions.num_rows
@@ -95,7 +92,7 @@ def test_without_test_impressions_train_and_valid_keep_their_numbers() -> None:
 def test_faults() -> None:
     graded = [(u, i, t, "rate", 2.0) for u, i, t in EVENTS]
     with pytest.raises(DataError, match=r"no train event is positive.*data\.relevant_at") as error:
-        build(event_log(graded), replace(plan(), relevant_at=0.8, limits=(1.0, 5.0)))
+        built(event_log(graded), plan(relevant_at=0.8, grading=grading(values={"rate": stars()})))
     assert error.value.exit_status == 65
     with pytest.raises(DataError, match="no event is left after cleaning"):
-        build(event_log(EVENTS, items="z"), plan())
+        built(event_log(EVENTS, items="z"), plan())

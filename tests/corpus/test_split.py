@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interestrec.core.errors import DataError
+from interestrec.core.errors import ConfigError, DataError
 from interestrec.core.raw_log import Log
 from interestrec.corpus.split import split
-from tests.corpus.logs import event_log, impression_log
+from tests.corpus.logs import coded, event_log, impression_log
 
 FIRST = {"train": "T", "valid": "V", "test": "E"}
 
@@ -18,7 +18,7 @@ def splits(log: Log, table: str = "events") -> str:
 
 
 def run(log: Log, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1) -> str:
-    split(log, method, valid, test, since, seed)
+    split(coded(log), method, valid, test, since, seed)
     return splits(log)
 
 
@@ -89,6 +89,12 @@ def test_given_alone_takes_the_last_tenth_of_train() -> None:
     assert run(log, "given") == "VTTTTTTTTTE"
 
 
+def test_impressions_of_one_file_are_split_by_time_and_clicks_go_with_them() -> None:
+    log = impression_log([(*row[:5], "a-1 b-1") for row in IMPRESSIONS[::-1]], "ab")
+    assert run(log, "global_time") == "EEEEVVTTTTTTTTTTTTTT"
+    assert splits(log, "impressions") == "EEVTTTTTTT"
+
+
 def test_given_without_times_draws_a_tenth_by_seed() -> None:
     untimed = [(name, user, None, *rest) for name, user, _, *rest in IMPRESSIONS * 10]
     untimed = [(f"{n}", *row[1:]) for n, row in enumerate(untimed)]
@@ -109,8 +115,9 @@ def test_faults() -> None:
         run(event_log(timed[:2]), "user_time")
     with pytest.raises(DataError, match="no files a split"):
         run(event_log(timed), "given")
-    with pytest.raises(DataError, match="this format brings its splits"):
-        run(impression_log(IMPRESSIONS, "ab"), "global_time")
+    with pytest.raises(ConfigError, match="method is global_time, but data names files a split; use given") as error:
+        run(impression_log([*IMPRESSIONS, TEST], "ab"), "global_time")
+    assert error.value.exit_status == 78
     with pytest.raises(DataError, match="valid_from 'later' is no time"):
         run(impression_log(IMPRESSIONS, "ab"), "given", since="later")
     with pytest.raises(DataError, match="the valid split is empty"):

@@ -10,20 +10,23 @@ import pytest
 
 from interestrec.core.errors import ConfigError, DataError, InputMissingError
 from interestrec.core.raw_log import Log
+from interestrec.formats import lines
 from interestrec.formats.events import read
 
+EVENTS = "(SELECT *, ord - base AS row FROM events ASOF JOIN sources ON ord > base)"
 HEADER = "user,item,time,kind,stars,invoice\n"
 
 
 def mapping(**changes: Any) -> dict[str, Any]:
-    columns = {"user": "user", "item": "item", "time": "time", "event": None, "value": None}
+    columns = {"user": "user", "session": None, "item": "item", "time": "time", "event": None, "value": None}
     columns.update(changes.pop("columns", {}))
     whole = {"files": ["e.csv"], "event": "view", "event_types": None, "delimiter": None, "where": [], "time_unit": "s"}
     return {**whole, **changes, "columns": columns}
 
 
 def items(**changes: Any) -> dict[str, Any]:
-    columns = {"item": "id", "title": ["name"], "text": [], "category": None, "price": None, "published": None}
+    columns = {"item": "id", "title": ["name"], "text": [], "category": None, "category_separator": None}
+    columns.update({"price": None, "published": None})
     columns.update(changes.pop("columns", {}))
     return {"files": ["i.csv"], "delimiter": None, "where": [], **changes, "columns": columns}
 
@@ -33,12 +36,12 @@ def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, abo
         (directory / events["files"][0]).write_text(HEADER + text)
     (directory / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\nb,,blue,x\n")
     log = Log(directory)
-    read(log, directory, tolerated, events, about or items())
+    read(log, directory, tolerated, False, [events], about or items())
     return log
 
 
 def found(log: Log, columns: str = "user_id, item_id, time, event, value, row") -> list[tuple]:
-    return log.sql(f"SELECT {columns} FROM events ORDER BY ord")
+    return log.sql(f"SELECT {columns} FROM {EVENTS} ORDER BY ord")
 
 
 def rule(log: Log, name: str) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def test_items_of_their_own_table(tmp_path: Path) -> None:
 def test_items_of_the_event_rows_point_to_their_events(tmp_path: Path) -> None:
     about = items(files=["e.csv"], columns={"item": "item", "title": ["kind"]})
     log = run(tmp_path, "u,a,1,red,,\nu,b,bad,blue,,\nu,c,3,green,,\n", mapping(), 1, about)
-    rows = log.sql("SELECT i.item_id, title, e.row FROM items i JOIN events e ON i.event_ord = e.ord ORDER BY i.ord")
+    rows = log.sql(f"SELECT i.item_id, title, e.row FROM items i JOIN {EVENTS} e ON i.event_ord = e.ord ORDER BY i.ord")
     assert rows == [("a", "red", 2), ("c", "green", 4)]
     assert log.rows("items") == 2  # a bad row describes nothing
 
@@ -132,6 +135,66 @@ def test_several_files_are_one_log(tmp_path: Path) -> None:
     log = run(tmp_path, "u,a,1,,,\n", mapping(files=["e.csv", "f.csv"]))
     assert found(log, "user_id, row") == [("u", 2), ("v", 2)]
     assert log.number("SELECT count(DISTINCT ord) FROM events") == 2
+
+
+def test_patterns_and_the_columns_of_directories(tmp_path: Path) -> None:
+    for day, row in {"2026-03-01": "u,a,,,,\n", "2026-03-02": "v,b,,,,\n"}.items():
+        (tmp_path / f"day={day}").mkdir()
+        (tmp_path / f"day={day}" / "part.csv").write_text(HEADER + row)
+    events = mapping(files=["day=*/part.csv"], columns={"time": "day"})
+    log = run(tmp_path, None, events)
+    assert found(log, "user_id, time, row") == [("u", datetime(2026, 3, 1), 2), ("v", datetime(2026, 3, 2), 2)]
+    assert log.place(log.number("SELECT max(ord) FROM events")) == f"{tmp_path}/day=2026-03-02/part.csv:2"
+    kept = run(tmp_path, None, {**events, "where": [{"column": "day", "equals": "2026-03-02"}]})
+    assert found(kept, "user_id") == [("v",)]
+
+
+def test_a_column_of_the_file_counts_before_a_directory_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "user=none").mkdir()
+    log = run(tmp_path, "u,a,1,,,\n", mapping(files=["user=none/e.csv"]))
+    assert found(log, "user_id") == [("u",)]
+
+
+def test_a_session_stands_for_a_missing_user(tmp_path: Path) -> None:
+    text = "u,a,1,,,X\n,a,2,,,X\n ,b,3,,,Y\n,c,4,,,\n"
+    log = run(tmp_path, text, mapping(columns={"session": "invoice"}))
+    assert found(log, "user_id, row") == [("u", 2), ("session:X", 3), ("session:Y", 4)]
+    assert rule(log, "events of nobody")["examples"] == ["e.csv:5"]
+    alone = run(tmp_path, text, mapping(columns={"user": None, "session": "invoice"}))
+    assert found(alone, "user_id, row") == [("session:X", 2), ("session:X", 3), ("session:Y", 4)]
+
+
+def test_columns_of_json_lines_are_paths(tmp_path: Path) -> None:
+    (tmp_path / "e.jsonl").write_text('{"who": {"id": 7.0}, "what": {"item": "a"}, "at": 60}\n')
+    columns = {"user": "who.id", "item": "what.item", "time": "at"}
+    log = run(tmp_path, None, mapping(files=["e.jsonl"], columns=columns))
+    assert found(log, "user_id, item_id, time") == [("7", "a", datetime(1970, 1, 1, 0, 1))]
+
+
+def test_categories_and_prices_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "i.tsv").write_text("id\tname\tkind\tcost\nx\tX\tHome > Garden > Pots\t$1,299.50\n")
+    about = items(files=["i.tsv"], columns={"category": "kind", "category_separator": " > ", "price": "cost"})
+    log = run(tmp_path, "u,x,1,,,\n", mapping(), about=about)
+    assert log.sql("SELECT category, price FROM items") == [("Home/Garden/Pots", 1299.5)]
+
+
+@pytest.mark.parametrize("size", [1, 9, 30])
+def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = 'u,a,1,v,3,\nu,"a\nb",2,v,3,\n,a,2,v,3,\nu,a,soon,v,4,\nu,a,4\n\nv,b,5,z,5,\nv,b,6,z,6,\nw,c,7,v,1,\n'
+    types = {"v": "view"}
+    events = mapping(columns={"event": "kind"}, event_types=types, where=[{"column": "stars", "below": 6}])
+    whole = run(tmp_path, text, events, tolerated=2)
+    assert found(whole, "user_id, row") == [("u", 2), ("u", 3), ("w", 11)]
+    monkeypatch.setattr(lines, "_BLOCK", size)
+    log = run(tmp_path, text, events, tolerated=2)
+    assert found(log) == found(whole)
+    assert log.sql("FROM bad_rows ORDER BY row") == whole.sql("FROM bad_rows ORDER BY row")
+    counts = [
+        [{key: entry[key] for key in ("rule", "rows_in", "rows_out")} for entry in each.quality.rules]
+        for each in (log, whole)
+    ]
+    assert counts[0] == counts[1]
+    assert log.rows_read == whole.rows_read
 
 
 def test_bad_rows_are_named_counted_and_bounded(tmp_path: Path) -> None:
@@ -157,7 +220,5 @@ def test_faults(tmp_path: Path) -> None:
         run(tmp_path, "", mapping(columns={"user": "usr"}))
     with pytest.raises(DataError, match=r"no column 'x' \(data\.events\.where\.0\.column\)"):
         run(tmp_path, "", mapping(where=[{"column": "x", "not_null": True}]))
-    with pytest.raises(DataError, match="names neither title nor text"):
-        run(tmp_path, "", mapping(), about=items(columns={"title": []}))
     with pytest.raises(ConfigError, match="give them under data"):
         run(tmp_path, "", mapping(), about=items(files=["e.csv"], where=[{"column": "item", "not_null": True}]))

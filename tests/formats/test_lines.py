@@ -8,14 +8,13 @@ import pytest
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
 from interestrec.formats import lines
-from interestrec.formats.lines import load_lines, open_lines
+from interestrec.formats.lines import filled_lines, read_lines
 
 
 def read(path: Path, content: bytes) -> tuple[Log, list[tuple]]:
     path.write_bytes(content)
     log = Log()
-    open_lines(log, "found", path)
-    return log, log.sql("SELECT row, line FROM found ORDER BY row")
+    return log, [tuple(row.values()) for lines in filled_lines(log, path) for row in lines.to_pylist()]
 
 
 def test_empty_lines_count_in_the_numbers_only(tmp_path: Path) -> None:
@@ -47,6 +46,22 @@ def test_blocks_of_any_size_give_the_same_lines(tmp_path: Path, size: int, monke
     assert found == [(1, "éa"), (3, "longer line"), (4, "z")]
 
 
+def test_all_lines_have_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_bytes(b"one\n\ntwo\n\n")
+    log = Log()
+    assert [row for lines in read_lines(log, tmp_path / "a.tsv") for row in lines["row"].to_pylist()] == [1, 2, 3, 4]
+    assert log.rows_read == 2
+
+
+@pytest.mark.parametrize("size", [1, 4, 1 << 22])
+def test_a_sample_is_the_first_lines(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_BLOCK", size)
+    (tmp_path / "a.tsv").write_bytes(b"a\nb\nc\nd\ne\nf\n")
+    log = Log(sample=3)
+    assert [line for part in filled_lines(log, tmp_path / "a.tsv") for line in part["line"].to_pylist()] == list("abc")
+    assert log.rows_read == 3
+
+
 def test_gzip(tmp_path: Path) -> None:
     _, found = read(tmp_path / "a.tsv.gz", gzip.compress(b"one\ntwo\n"))
     assert found == [(1, "one"), (2, "two")]
@@ -54,6 +69,6 @@ def test_gzip(tmp_path: Path) -> None:
 
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match=r"absent\.tsv: no such file"):
-        load_lines(Log(), "found", tmp_path / "absent.tsv")
+        list(read_lines(Log(), tmp_path / "absent.tsv"))
     with pytest.raises(DataError, match=r"a\.tsv\.gz: damaged gzip"):
         read(tmp_path / "a.tsv.gz", gzip.compress(b"one\ntwo\n" * 100)[:-9])

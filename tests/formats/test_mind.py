@@ -7,7 +7,10 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
+from interestrec.corpus.codes import code_events
+from interestrec.formats import lines
 from interestrec.formats.mind import read
+from tests.corpus.logs import listed, rows_of
 
 NEWS = 'N1\tsports\tgolf\tA "title\tAbstract\tu\t[]\t[]\nN2\tnews\t\tTwo\t\t\t\t\n'
 TRAIN = "1\tU1\t11/12/2019 2:14:46 PM\tN1 N2\tN1-0 N2-1\n2\tU2\t\t\tN9-1 N1-1\n"
@@ -18,7 +21,7 @@ def run(directory: Path, train: str = TRAIN, news: str = NEWS, tolerated: int = 
     (directory / "train.tsv").write_text(train)
     (directory / "test.tsv").write_text("1\tU1\t\tN1\tN2-1\n")
     log = Log(directory)
-    read(log, directory, tolerated, ["news.tsv"], ["train.tsv"], [], ["test.tsv"])
+    read(log, directory, tolerated, False, ["news.tsv"], ["train.tsv"], [], ["test.tsv"])
     return log
 
 
@@ -28,23 +31,55 @@ def test_news_and_impressions(tmp_path: Path) -> None:
         ("N1", 'A "title', "Abstract", "sports/golf"),
         ("N2", "Two", "", "news"),
     ]
-    assert log.sql(
-        "SELECT impression_id, user_id, time, split, history, shown, labels FROM impressions ORDER BY ord"
-    ) == [
-        ("1", "U1", datetime(2019, 11, 12, 14, 14, 46), "train", ["N1", "N2"], ["N1", "N2"], [0, 1]),
-        ("2", "U2", None, "train", [], ["N9", "N1"], [1, 1]),
-        ("1", "U1", None, "test", ["N1"], ["N2"], [1]),
+    rows = log.sql(
+        "SELECT impression_id, i.user_id, time, split, items, shown, labels FROM impressions i "
+        "LEFT JOIN segments USING (segment) ORDER BY i.ord"
+    )
+    assert [(*rest, listed(log, items or []), listed(log, shown), labels) for *rest, items, shown, labels in rows] == [
+        ("1", "U1", datetime(2019, 11, 12, 14, 14, 46), "train", "N1N2", "N1N2", [0, 1]),
+        ("2", "U2", None, "train", "", "N1", [1]),
+        ("1", "U1", None, "test", "N1", "N2", [1]),
     ]
+
+
+def test_unknown_candidates_are_counted_while_reading(tmp_path: Path) -> None:
+    counted = next(rule for rule in run(tmp_path).quality.rules if rule["rule"] == "unresolved candidates")
+    assert (counted["rows_in"], counted["rows_out"], counted["examples"]) == (5, 4, ["N9 (1)"])
 
 
 def test_clicks_are_events_and_ignored_candidates_are_not(tmp_path: Path) -> None:
-    log = run(tmp_path)
-    assert log.sql("SELECT user_id, item_id, event, split, row FROM events ORDER BY ord") == [
-        ("U1", "N2", "click", "train", 1),
-        ("U2", "N9", "click", "train", 2),
-        ("U2", "N1", "click", "train", 2),
-        ("U1", "N2", "click", "test", 1),
+    log = run(tmp_path, news=NEWS + "N9\tnews\t\tNine\t\t\t\t\n")
+    code_events(log, merge_items=False)
+    assert rows_of(log, "user_id, item_id, event, split, row, place") == [
+        ("U1", "N2", "click", "train", 1, 1),
+        ("U2", "N9", "click", "train", 2, 0),
+        ("U2", "N1", "click", "train", 2, 1),
+        ("U1", "N2", "click", "test", 1, 0),
     ]
+
+
+def test_merged_news_share_a_code(tmp_path: Path) -> None:
+    (tmp_path / "news.tsv").write_text(NEWS + "N3\tnews\t\ttwo!\t\t\t\t\n")
+    (tmp_path / "train.tsv").write_text("1\tU1\t\tN3 N2\tN1-0 N3-1\n")
+    log = Log(tmp_path)
+    read(log, tmp_path, 0, True, ["news.tsv"], ["train.tsv"], [], [])
+    assert [
+        (listed(log, items), listed(log, shown))
+        for items, shown in log.sql("SELECT items, shown FROM impressions JOIN segments USING (segment)")
+    ] == [("N2N2", "N1N2")]
+
+
+@pytest.mark.parametrize("size", [1, 40, 1 << 24])
+def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_BLOCK", size)
+    log = run(tmp_path, TRAIN + "\n3\tU3\n" + TRAIN, tolerated=1)
+    assert log.sql("SELECT impression_id, ord FROM impressions ORDER BY ord") == [("1", 3), ("2", 4), ("1", 9)]
+    assert log.sql("SELECT segment, user_id, items FROM segments ORDER BY segment") == [
+        (3, "U1", [0, 1]),
+        (9, "U1", [0]),
+    ]
+    assert log.sql("SELECT row FROM bad_rows") == [(4,)]
+    assert log.sql("SELECT ord, item, place FROM clicks ORDER BY ord, place") == [(3, 1, 1), (4, 0, 0), (9, 1, 0)]
 
 
 def test_equal_rows_count_once(tmp_path: Path) -> None:
@@ -83,4 +118,4 @@ def test_malformed_news(tmp_path: Path) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
-        read(Log(), tmp_path, 0, ["news.tsv"], [], [], [])
+        read(Log(), tmp_path, 0, False, ["news.tsv"], [], [], [])

@@ -7,6 +7,7 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
+from interestrec.formats import lines
 from interestrec.formats.recbole import read
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t4.5\t881250949.0\n7\t2\t3\t\n"
@@ -17,13 +18,16 @@ def run(directory: Path, inter: str = INTER, item: str = ITEM, tolerated: int = 
     (directory / "a.inter").write_text(inter)
     (directory / "a.item").write_text(item)
     log = Log(directory)
-    read(log, directory, tolerated, "a.inter", "a.item", value, "rating", ["name", "year"], ["class"], "class")
+    read(log, directory, tolerated, False, "a.inter", "a.item", value, "rating", ["name", "year"], ["class"], "class")
     return log
 
 
 def test_fields_lose_their_types(tmp_path: Path) -> None:
     log = run(tmp_path)
-    assert log.sql("SELECT user_id, item_id, time, event, value, row FROM events ORDER BY ord") == [
+    assert log.sql(
+        "SELECT user_id, item_id, time, event, value, ord - base AS row FROM events "
+        "ASOF JOIN sources ON ord > base ORDER BY ord"
+    ) == [
         ("7", "1", datetime(1997, 12, 4, 15, 55, 49), "rating", 4.5, 2),
         ("7", "2", None, "rating", 3.0, 3),
     ]
@@ -32,6 +36,15 @@ def test_fields_lose_their_types(tmp_path: Path) -> None:
         ("2", "X", "", None),
     ]
     assert log.rows_read == 4
+
+
+def test_blocks_of_any_size_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [run(tmp_path).sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")]
+    for size in (1, 17, 60):
+        monkeypatch.setattr(lines, "_BLOCK", size)
+        log = run(tmp_path)
+        assert [log.sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")] == whole
+        assert log.rows_read == 4
 
 
 def test_without_a_value(tmp_path: Path) -> None:
@@ -62,4 +75,4 @@ def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the file is empty"):
         run(tmp_path, inter="")
     with pytest.raises(InputMissingError):
-        read(Log(), tmp_path, 0, "absent.inter", "a.item", None, "x", ["name"], [], None)
+        read(Log(), tmp_path, 0, False, "absent.inter", "a.item", None, "x", ["name"], [], None)

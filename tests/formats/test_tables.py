@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,14 +15,16 @@ from hypothesis import strategies as st
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.core.raw_log import Log
-from interestrec.formats.tables import moment, open_table, require
+from interestrec.formats import lines, tables
+from interestrec.formats.tables import moment, require, scan
 
 
-def read(path: Path, content: bytes | str, delimiter: str | None = None) -> tuple[Log, list[tuple]]:
+def read(
+    path: Path, content: bytes | str, delimiter: str | None = None, wanted: Sequence[str] = ()
+) -> tuple[Log, list[tuple]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     log = Log()
-    open_table(log, "raw", path, delimiter)
-    return log, log.sql("SELECT * FROM raw ORDER BY _row")
+    return log, [row for _ in scan(log, path, wanted, delimiter) for row in log.sql("SELECT * FROM raw ORDER BY _row")]
 
 
 def bad(log: Log) -> list[tuple]:
@@ -47,25 +50,94 @@ def test_a_quote_within_a_field_is_an_ordinary_character(tmp_path: Path) -> None
     assert bad(log) == []
 
 
-def test_a_quote_that_is_never_closed_is_counted(tmp_path: Path) -> None:
+def test_a_quote_that_is_never_closed_costs_its_line_only(tmp_path: Path) -> None:
     log, rows = read(tmp_path / "a.csv", 'a,b\n1,2\n3,"never\n4,5\n')
-    assert rows == [("1", "2", 2)]
+    assert rows == [("1", "2", 2), ("4", "5", 4)]
     assert bad(log) == [(3, "a quote is not closed, or followed by more than the delimiter")]
+
+
+def test_a_quote_within_a_field_does_not_close_one_that_is_open(tmp_path: Path) -> None:
+    _, rows = read(tmp_path / "a.csv", 'a,b\n1,"two ""quoted""\nlines"\n2,5" pipe\n')
+    assert rows == [("1", 'two "quoted"\nlines', 2), ("2", '5" pipe', 4)]
+
+
+def test_a_record_of_too_many_lines_was_never_meant_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_MOST_LINES", 3)
+    _, rows = read(tmp_path / "a.csv", 'a,b\n1,"x\ny\nz"\n2,5\n')
+    assert rows == [("1", "x\ny\nz", 2), ("2", "5", 5)]
+    log, rows = read(tmp_path / "a.csv", 'a,b\n1,"x\n2,2\n3,3\n4,4\n5,"ok"\n')
+    assert rows == [(f"{n}", f"{n}", n + 1) for n in (2, 3, 4)] + [("5", "ok", 6)]
+    assert bad(log) == [(2, "a quote is not closed, or followed by more than the delimiter")]
+
+
+MIXED = 'a,b\r\n1,"x, ""y"""\r\n\r\n"two\nlines",\n3\n"é,","\n\n\n"\n4,5" pipe\n5,"""\n6"\n7,"open\n8,9\n'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 21, 34, 55])
+def test_blocks_of_any_size_give_the_same_records(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [
+        ("1", 'x, "y"', 2),
+        ("two\nlines", None, 4),
+        ("é,", "\n\n\n", 7),
+        ("4", '5" pipe', 11),
+        ("5", '"\n6', 12),
+        ("8", "9", 15),
+    ]
+    monkeypatch.setattr(lines, "_BLOCK", size)
+    log, rows = read(tmp_path / "a.csv", MIXED)
+    assert rows == expected
+    assert [row for row, _ in bad(log)] == [6, 14]
 
 
 def test_json_lines_are_text_columns_with_whole_numbers(tmp_path: Path) -> None:
     text = '{"u": 13085.0, "t": "x"}\n{"u": 7, "w": 1.5}\n\nnot json\n[1]\n{"u": "", "t": null}\n'
-    log, rows = read(tmp_path / "a.jsonl", text)
+    log, rows = read(tmp_path / "a.jsonl", text, wanted=["t", "u", "w"])
     assert rows == [("x", "13085", None, 1), (None, "7", "1.5", 2), (None, None, None, 6)]
     assert bad(log) == [(4, "not a JSON object"), (5, "not a JSON object")]
+
+
+def test_json_lines_give_what_is_asked_by_path(tmp_path: Path) -> None:
+    text = '{"a": {"b": 1, "c d": {"e": "x"}}, "z": 2}\n{"a": {"b": 2.0}}\n'
+    for size in (1, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lines, "_BLOCK", size)
+            _, rows = read(tmp_path / "a.jsonl", text, wanted=["a.b", "a.c d.e"])
+        assert rows == [("1", "x", 1), ("2", None, 2)]
+
+
+def test_a_key_that_no_record_of_json_has_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no column 'usr' \(no record has it\) \(did you mean 'user'\?\); it has: item, user"
+    ):
+        read(tmp_path / "a.jsonl", '{"user": 1, "item": 2}\n', wanted=["usr", "item"])
+    # a key that comes with the second block only, or is always null, is there
+    assert read(tmp_path / "a.jsonl", '{"user": 1}\n{"item": 2, "kind": null}\n', wanted=["item", "kind"])[1] == [
+        (None, None, 1),
+        ("2", None, 2),
+    ]
 
 
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, None], "b": ["x", "y"]}), tmp_path / "a.parquet")
     log = Log()
-    assert open_table(log, "raw", tmp_path / "a.parquet", None) == ["a", "b"]
-    assert log.sql("SELECT * FROM raw ORDER BY _row") == [(1, "x", 1), (None, "y", 2)]
+    [types] = [
+        (types, log.sql("SELECT * FROM raw ORDER BY _row")) for types in scan(log, tmp_path / "a.parquet", [], None)
+    ]
+    assert types == ({"a": "BIGINT", "b": "VARCHAR"}, [(1, "x", 1), (None, "y", 2)])
     assert log.rows_read == 2
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.parquet"])
+def test_directories_with_an_equals_sign_are_columns(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "day=2026-03-01" / "shop=it's=one" / name
+    path.parent.mkdir(parents=True)
+    if name == "e.parquet":
+        pq.write_table(pa.table({"a": ["1"]}), path)
+    else:
+        path.write_text({"e.csv": "a\n1\n", "e.jsonl": '{"a": "1"}\n'}[name])
+    log = Log(tmp_path)
+    [found] = [log.sql("SELECT a, day, shop FROM raw") for _ in scan(log, path, ["a"], None)]
+    assert found == [("1", "2026-03-01", "it's=one")]
 
 
 def test_delimiter_and_gzip(tmp_path: Path) -> None:
@@ -80,15 +152,18 @@ def test_delimiter_and_gzip(tmp_path: Path) -> None:
 @given(
     records=st.lists(
         st.lists(st.text(alphabet="ab\",;|^]\n\t'é", max_size=6), min_size=2, max_size=2), min_size=1, max_size=6
-    )
+    ),
+    block=st.sampled_from([1, 4, 11, 1 << 24]),
 )
 def test_reads_what_the_csv_module_writes(
-    tmp_path_factory: pytest.TempPathFactory, delimiter: str, records: list[list[str]]
+    tmp_path_factory: pytest.TempPathFactory, delimiter: str, records: list[list[str]], block: int
 ) -> None:
     written = io.StringIO(newline="")
     writer = csv.writer(written, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([["first", "second"], *records])
-    log, rows = read(tmp_path_factory.mktemp("csv") / "a.dat", written.getvalue(), delimiter)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_BLOCK", block)
+        log, rows = read(tmp_path_factory.mktemp("csv") / "a.dat", written.getvalue(), delimiter)
     assert [[a or "", b or ""] for a, b, _ in rows] == records
     assert bad(log) == []
 
@@ -111,7 +186,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes,
 
 def test_missing_file_and_column(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="no such file"):
-        open_table(Log(), "raw", tmp_path / "a.csv", None)
+        list(scan(Log(), tmp_path / "a.csv", [], None))
     with pytest.raises(DataError, match=r"no column 'itme' \(key\) \(did you mean 'item'\?\); it has: user, item"):
         require(["user", "item"], "itme", tmp_path / "a.csv", "key")
 

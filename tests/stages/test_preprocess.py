@@ -99,12 +99,13 @@ def test_quality_counts_every_rule_and_says_so_on_screen(shop: Path, caplog: pyt
         preprocess(shop)
     quality = json.loads((shop / "workspace" / "corpus" / "quality.json").read_text())
     rules = {rule["rule"]: rule for rule in quality["rules"]}
-    assert (rules["repeated events"]["rows_in"], rules["repeated events"]["rows_out"]) == (42, 41)
+    assert (rules["repeated events"]["rows_in"], rules["repeated events"]["rows_out"]) == (41, 40)
+    assert (rules["unresolved events"]["rows_in"], rules["unresolved events"]["rows_out"]) == (42, 41)
     assert rules["unresolved events"]["examples"] == ["u1 nowhere"]
     assert quality["counts"]["events"] == {"train": 28, "valid": 4, "test": 8}
     assert quality["counts"]["items_without_text"] == 0
-    assert "repeated events: 1 of 42 left out" in caplog.text
-    assert "unresolved events: 1 of 41 left out" in caplog.text
+    assert "repeated events: 1 of 41 left out" in caplog.text
+    assert "unresolved events: 1 of 42 left out" in caplog.text
     assert "bad rows" not in caplog.text
 
 
@@ -132,6 +133,59 @@ def test_splitting_a_file_in_two_changes_no_table(shop: Path) -> None:
     assert {n: d for n, d in one.items() if n.endswith(".parquet")} == {
         n: d for n, d in other.items() if n.endswith(".parquet")
     }
+
+
+def test_patterns_stand_for_files_and_each_is_an_input(shop: Path) -> None:
+    first = preprocess(shop)
+    header, *rows = (shop / "events.csv").read_text().splitlines()
+    for name, part in {"n=1": rows[:17], "n=2": rows[17:]}.items():
+        (shop / name).mkdir()
+        (shop / name / "part.csv").write_text("\n".join([header, *part]) + "\n")
+    second = preprocess(shop, "data.events.files=['n=*/part.csv']")
+    assert {n: d for n, d in content(first.artifact.path).items() if n.endswith(".parquet")} == {
+        n: d for n, d in content(second.artifact.path).items() if n.endswith(".parquet")
+    }
+    assert set(second.artifact.manifest["inputs"]) == {"tokenizer", "n=1/part.csv", "n=2/part.csv", "items.csv"}
+
+
+def test_absolute_names_are_read_too(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = shutil.copy(shop / "events.csv", tmp_path_factory.mktemp("elsewhere"))
+    assert preprocess(shop, f"data.events.files=[{elsewhere}]").summary["events"] == 40
+
+
+def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:
+    header, *rows = (shop / "events.csv").read_text().splitlines()
+    valued = "\n".join([header + ",stars", *(f"{row},{1 + n % 5}" for n, row in enumerate(rows))])
+    (shop / "events.csv").write_text(valued + "\n")
+    maps = "{view: {map: linear, low: 1, high: 5}, buy: {map: threshold, thresholds: [2, 4]}}"
+    changes = ["data.relevant_at=0.5", "data.events.columns.value=stars", f"preprocess.intensity.values={maps}"]
+    preprocess(shop, *changes, "preprocess.intensity.weights={view: 0.5, buy: 1.0}")
+    corpus = shop / "workspace" / "corpus"
+    assert json.loads((corpus / "quality.json").read_text())["value_maps"] == {
+        "view": {"map": "linear", "low": 1.0, "high": 5.0},
+        "buy": {"map": "threshold", "steps": [2.0, 4.0]},
+    }
+    for event in pq.read_table(corpus / "timelines.parquet").to_pylist():
+        n = event["value"]
+        assert event["intensity"] == ((n - 1) / 8 if event["event"] == "view" else [0, 0, 0.5, 0.5, 1, 1][int(n)])
+
+
+def test_sentences_that_train_shares_are_taken_out_of_all_texts(shop: Path) -> None:
+    texts = [f"Story {n}. Read the whole story!" for n in range(12)] + [
+        "Read the whole story! Sold in test.",
+        "Nobody reads this.",
+    ]
+    about = "".join(f"i{n},title,{text}\n" for n, text in enumerate(texts))
+    (shop / "items.csv").write_text("id,name,about\n" + about)
+    rows = [f"u{n % 4},i{n % 12},{1000 + n},view" for n in range(36)] + [f"u{n},i12,{2000 + n},view" for n in range(4)]
+    (shop / "events.csv").write_text("\n".join(["user,item,time,kind", *rows]) + "\n")
+    preprocess(shop, "preprocess.boilerplate=0.9")
+    corpus = shop / "workspace" / "corpus"
+    items = {row["item_id"]: row["text"] for row in pq.read_table(corpus / "items.parquet").to_pylist()}
+    assert (items["i0"], items["i12"], items["i13"]) == ("Story 0.", "Sold in test.", "Nobody reads this.")
+    rules = {rule["rule"]: rule for rule in json.loads((corpus / "quality.json").read_text())["rules"]}
+    assert rules["boilerplate"]["examples"] == ["Read the whole story! (12)"]
+    assert rules["boilerplate"]["reason"].startswith("13 texts lost sentences that more than 0.9")
 
 
 def test_changed_data_is_another_version_and_the_first_stays(shop: Path) -> None:

@@ -1,0 +1,56 @@
+"""What the commands share: their options, and the settings and corpus that these name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from interestrec.core.context import Context
+    from interestrec.corpus.store import Corpus as CorpusArtifact
+
+
+def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
+    """An option that takes a directory."""
+    return typer.Option(name, metavar="DIR", help=meaning)
+
+
+_SET_HELP = "Override one key, such as finetune.epochs=3; repeatable"
+Config = Annotated[
+    str | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Path, or a name in ./ or ./configs/"),
+]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
+Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
+Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
+Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
+Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
+Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
+Rankings = Annotated[Path | None, path_option("--rankings", "In place of the workspace's rankings")]
+
+
+def context(
+    config: str | None, overrides: list[str] | None, workspace: Path | None, force: bool, **paths: Path | None
+) -> "Context":
+    """The settings in force and where the input artifacts are."""
+    from interestrec.core.config import find_config, load_settings
+    from interestrec.core.context import Context
+
+    settings = load_settings(find_config(config), overrides or [], workspace)
+    return Context(settings, force, {kind: path for kind, path in paths.items() if path is not None})
+
+
+def open_corpus(
+    config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
+) -> "CorpusArtifact":
+    """The corpus to look at. One that is named without a configuration is read by the settings it was built with."""
+    from interestrec.core.artifacts import open_artifact
+    from interestrec.corpus.store import Corpus as CorpusArtifact
+
+    if corpus is not None and not (config or overrides or workspace):
+        artifact = open_artifact(corpus, "corpus")
+        return CorpusArtifact(artifact.path, artifact.manifest["config"].get("data", {}).get("relevant_at"))
+    chosen = context(config, overrides, workspace, force=False, corpus=corpus)
+    return CorpusArtifact(chosen.open("corpus").path, chosen.settings.data.relevant_at)

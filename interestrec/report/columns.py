@@ -1,0 +1,53 @@
+"""Aligned columns of plain characters, for pages that a terminal, a pipe or a mail shows alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+
+NOTHING = "-"
+_WIDEST = 56  # cells of one column
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "  ") -> list[str]:
+    """Lines of a table: numbers to the right, texts to the left, what is longer than a column cut with dots."""
+    shown = [[figure(value) for value in row] for row in rows]
+    numeric = [all(_is_number(row[n]) for row in rows) for n in range(len(header))]
+    widths = [max(cell_len(line[n]) for line in [list(header), *shown]) for n in range(len(header))]
+    lines = []
+    for line in [list(header), *shown]:
+        cells = [_pad(text, width, right) for text, width, right in zip(line, widths, numeric, strict=True)]
+        lines.append((indent + "  ".join(cells)).rstrip())
+    return lines
+
+
+def figure(value: Any) -> str:
+    """A value for people: thousands apart, up to four decimals, a dash for None, printable characters only."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return shortened(str(value))
+
+
+def shortened(text: str, width: int = _WIDEST) -> str:
+    """The text in at most `width` cells, without control characters: what a log says steers no terminal."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return plain if cell_len(plain) <= width else set_cell_size(plain, width - 3).rstrip() + "..."
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage."""
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def _is_number(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or number or (isinstance(value, str) and (value == NOTHING or value.endswith(" %")))
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    gap = " " * (width - cell_len(text))
+    return gap + text if right else text + gap
