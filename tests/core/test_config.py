@@ -70,7 +70,10 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         ("- a\n", "1:1: expected a mapping"),
         ("data: [\n", "not valid YAML"),
         ("seed: 1\nseed: 2\n", "2:1: the key 'seed' is given twice"),
-        (GOOD.replace("mind", "mnd"), "'data.format' must be one of mind, impressions, events, movielens, amazon, recbole"),
+        (
+            GOOD.replace("mind", "mnd"),
+            "'data.format' must be one of mind, impressions, events, movielens, amazon, recbole",
+        ),
         (GOOD.replace("  news: [news.tsv]\n", ""), "'data.news' is missing"),
         (GOOD + "items: {fields: [{name: title, encoder: txt}]}\n", "no encoder 'txt'"),
         (GOOD + "preprocess: {intensity: {values: {rate: {map: linear, low: 0, high: 5}}}}\n", "data.relevant_at"),
