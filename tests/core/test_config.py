@@ -72,7 +72,7 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         ("seed: 1\nseed: 2\n", "2:1: the key 'seed' is given twice"),
         (
             GOOD.replace("mind", "mnd"),
-            "'data.format' must be one of mind, impressions, events, movielens, amazon, recbole",
+            "'data.format' must be one of mind, impressions, events,",
         ),
         (GOOD.replace("  news: [news.tsv]\n", ""), "'data.news' is missing"),
         (GOOD + "items: {fields: [{name: title, encoder: txt}]}\n", "no encoder 'txt'"),

@@ -68,7 +68,7 @@ def events_corpus(parts: Sequence[Sequence[Row]], names: Sequence[str] | None = 
             "items": {"files": ["i.csv"], "columns": {"item": "id", "title": ["name"]}},
         }
 
-    return corpus(write, {"intensity": {"weights": {"view": 0.25, "buy": 1.0}}})
+    return corpus(write, {"duplicates": "keep", "intensity": {"weights": {"view": 0.25, "buy": 1.0}}})
 
 
 def mind_corpus(
