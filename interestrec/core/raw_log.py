@@ -7,8 +7,9 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
 `events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
 `segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: histories that a
                log states, oldest entry first; the last two are null where the log does not tell them
-`impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; segment BIGINT; shown INTEGER[];
+`impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; shown INTEGER[];
                labels UTINYINT[]; ord BIGINT. Only logs that record what was shown have it.
+`stated`       ord BIGINT of an impression, segment BIGINT: the history that it states, where it states one
 `clicks`       ord BIGINT of the impression; item INTEGER; place INTEGER among the shown; amount DOUBLE
 `bad_rows`     source VARCHAR, row BIGINT, reason VARCHAR
 
@@ -40,8 +41,9 @@ CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCH
     published TIMESTAMP, ord BIGINT, event_ord BIGINT);
 CREATE TABLE events (user_id VARCHAR, item_id VARCHAR, time TIMESTAMP, event VARCHAR, value DOUBLE, ord BIGINT);
 CREATE TABLE segments (segment BIGINT, user_id VARCHAR, items INTEGER[], times TIMESTAMP[], amounts DOUBLE[]);
-CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP, split split_name, segment BIGINT,
+CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP, split split_name,
     shown INTEGER[], labels UTINYINT[], ord BIGINT);
+CREATE TABLE stated (ord BIGINT, segment BIGINT);
 CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
 CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR);
 CREATE TABLE sources (source VARCHAR, base BIGINT);

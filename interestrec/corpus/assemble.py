@@ -29,7 +29,8 @@ def number(log: Log) -> None:
         requests = f"(SELECT * FROM impressions WHERE {splits})"
         log.db.execute(
             f"CREATE TEMP TABLE {table} AS SELECT DISTINCT item FROM (SELECT item FROM events WHERE {splits} UNION ALL "
-            f"SELECT unnest(items) FROM segments SEMI JOIN {requests} USING (segment) UNION ALL "
+            f"SELECT unnest(items) FROM segments SEMI JOIN (SELECT * FROM stated SEMI JOIN {requests} USING (ord)) "
+            "USING (segment) UNION ALL "
             f"SELECT unnest(shown) FROM {requests})"
         )
     log.db.execute(
@@ -141,11 +142,11 @@ def _ordered_segments_and_events(log: Log, click_weight: float) -> str:
     Nothing but projections may follow the ordering: a join would be free to lose it.
     """
     log.db.execute(
-        "CREATE TEMP TABLE stated AS SELECT segment, min(i.split) AS split, min(ord) AS first "
-        "FROM impressions i WHERE segment IS NOT NULL GROUP BY segment;"
+        "CREATE TEMP TABLE first_stated AS SELECT segment, min(i.split) AS split, min(ord) AS first "
+        "FROM impressions i JOIN stated USING (ord) GROUP BY segment;"
         'CREATE TEMP TABLE segment_rows AS SELECT n."user", segment, split, first, items, times, amounts, grades, '
         'CAST(sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER) AS start '
-        "FROM segments JOIN stated USING (segment) JOIN user_numbers n USING (user_id) "
+        "FROM segments JOIN first_stated USING (segment) JOIN user_numbers n USING (user_id) "
         "LEFT JOIN history_grades USING (segment)"
     )
     lists = (
@@ -186,7 +187,7 @@ def impressions(log: Log, click_weight: float) -> Iterator[tuple[pa.Table, pa.Ta
         "SELECT coalesce(again, impression_id) AS impression_id, n.\"user\", timezone('UTC', time) AS time, i.split, "
         "coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end, shown, labels, "
         "places, c.grades FROM impressions i JOIN user_numbers n USING (user_id) "
-        "LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks c USING (ord) "
+        "LEFT JOIN stated USING (ord) LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks c USING (ord) "
         f'LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
     )
     item_of = _item_of_code(log)

@@ -52,8 +52,9 @@ def sparsity(user: np.ndarray, item: np.ndarray, n_users: int, n_items: int) -> 
     """Share of all pairs of a user and an item without an event."""
     if not n_users or not n_items:
         return None
-    met = len(np.unique(user.astype(np.int64) * n_items + item))
-    return 1 - met / (n_users * n_items)
+    pairs = np.sort(user.astype(np.int64) * n_items + item)  # far faster than np.unique where most pairs are met once
+    again = np.count_nonzero(pairs[1:] == pairs[:-1])
+    return 1 - (len(pairs) - again) / (n_users * n_items)
 
 
 def spread(counts: np.ndarray) -> dict[str, float | int | None]:

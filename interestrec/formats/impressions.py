@@ -68,11 +68,7 @@ def read(
     settle_histories(log)
     if history:
         _one_history_each(log)
-        log.remake(
-            "impressions",
-            "SELECT i.* REPLACE (o.segment AS segment) FROM impressions i "
-            "LEFT JOIN of_user o ON i.user_id = o.user_id AND i.split = o.split ORDER BY ord",
-        )
+        log.db.execute("INSERT INTO stated SELECT ord, segment FROM impressions JOIN of_user USING (user_id, split)")
     count_one_class(log)
 
 
@@ -213,7 +209,6 @@ def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str
                     "user_id": table["user_id"],
                     "time": table["time"],
                     "ord": pc.add(table["_row"], base),
-                    "segment": pa.nulls(len(counts), pa.int64()),
                 }
             )
             shown = coder.look_up(table["shown"].combine_chunks())

@@ -79,7 +79,7 @@ def add_impressions(
     """Append to `impressions` and `clicks`; impressions without a known candidate are left out and counted.
 
     Args:
-        rows: impression_id, user_id string; time timestamp; ord int64; segment int64 where it is known already.
+        rows: impression_id, user_id string; time timestamp; ord int64.
         clicked: uint8 [entries of shown].
         amounts: float64 [entries of shown], what a click measured (seconds), NaN for none; or None.
         history: where impressions state it; it lies in `staged_history` until `settle_histories`.
@@ -111,12 +111,9 @@ def add_impressions(
         log.places(left_out[:EXAMPLES].tolist()),
     )
     table = table.filter(pa.array(counts > 0))
-    columns = f"impression_id, user_id, time, '{split}', {{}}, shown, labels, ord"
-    if history is None:
-        log.insert("impressions", table, columns.format("segment"))
-        return
-    log.insert("impressions", table, columns.format("NULL"))
-    log.insert("staged_history", table, "ord, user_id, history")
+    log.insert("impressions", table, f"impression_id, user_id, time, '{split}', shown, labels, ord")
+    if history is not None:
+        log.insert("staged_history", table, "ord, user_id, history")
 
 
 def stage_histories(log: Log) -> None:
@@ -125,18 +122,14 @@ def stage_histories(log: Log) -> None:
 
 
 def settle_histories(log: Log) -> None:
-    """Give each distinct history of a user one row of `segments`, and impressions its number."""
+    """Give each distinct history of a user one row of `segments`, and say in `stated` who states it."""
     log.db.execute(
         "CREATE TEMP TABLE found_segments AS SELECT min(ord) AS segment, user_id, history, list(ord) AS orders "
         "FROM staged_history WHERE len(history) > 0 GROUP BY user_id, history;"
-        "INSERT INTO segments SELECT segment, user_id, history, NULL, NULL FROM found_segments"
+        "INSERT INTO segments SELECT segment, user_id, history, NULL, NULL FROM found_segments;"
+        "INSERT INTO stated SELECT unnest(orders), segment FROM found_segments;"
+        "DROP TABLE found_segments; DROP TABLE staged_history"
     )
-    log.remake(
-        "impressions",
-        "SELECT impression_id, user_id, time, split, f.segment, shown, labels, i.ord FROM impressions i "
-        "LEFT JOIN (SELECT segment, unnest(orders) AS ord FROM found_segments) f USING (ord) ORDER BY i.ord",
-    )
-    log.db.execute("DROP TABLE found_segments; DROP TABLE staged_history")
 
 
 def count_one_class(log: Log) -> None:

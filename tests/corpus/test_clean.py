@@ -55,8 +55,8 @@ def test_unresolved_ids_leave_histories_and_candidates() -> None:
         items="ab",
     )
     rows = log.sql(
-        "SELECT impression_id, items, shown, labels FROM impressions LEFT JOIN segments USING (segment) "
-        "ORDER BY impressions.ord"
+        "SELECT impression_id, items, shown, labels FROM impressions LEFT JOIN stated USING (ord) "
+        "LEFT JOIN segments USING (segment) ORDER BY impressions.ord"
     )
     assert [
         (name, listed(log, history or []), listed(log, shown), labels) for name, history, shown, labels in rows

@@ -143,4 +143,10 @@ def test_pages(corpus: Corpus) -> None:
 
 
 def test_an_impression_without_history_has_no_table_of_it(corpus: Corpus) -> None:
-    assert "    i0" in PAGES["impression"](find_impression(corpus, "m2", 20))
+    assert PAGES["impression"](find_impression(corpus, "m2", 20)).splitlines() == [
+        "impression m2, train, user u1, time -",
+        "  history: the latest 0 of 0, latest last",
+        "  candidates: 1 of 1, highest label first",
+        "    item_id  title         label",
+        "    i0       Steel bottle      0",
+    ]

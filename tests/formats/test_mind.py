@@ -33,7 +33,7 @@ def test_news_and_impressions(tmp_path: Path) -> None:
     ]
     rows = log.sql(
         "SELECT impression_id, i.user_id, time, split, items, shown, labels FROM impressions i "
-        "LEFT JOIN segments USING (segment) ORDER BY i.ord"
+        "LEFT JOIN stated USING (ord) LEFT JOIN segments USING (segment) ORDER BY i.ord"
     )
     assert [(*rest, listed(log, items or []), listed(log, shown), labels) for *rest, items, shown, labels in rows] == [
         ("1", "U1", datetime(2019, 11, 12, 14, 14, 46), "train", "N1N2", "N1N2", [0, 1]),
@@ -65,7 +65,9 @@ def test_merged_news_share_a_code(tmp_path: Path) -> None:
     read(log, tmp_path, 0, True, ["news.tsv"], ["train.tsv"], [], [])
     assert [
         (listed(log, items), listed(log, shown))
-        for items, shown in log.sql("SELECT items, shown FROM impressions JOIN segments USING (segment)")
+        for items, shown in log.sql(
+            "SELECT items, shown FROM impressions JOIN stated USING (ord) JOIN segments USING (segment)"
+        )
     ] == [("N2N2", "N1N2")]
 
 
