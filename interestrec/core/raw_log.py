@@ -83,7 +83,7 @@ class Log:
 
     Args:
         root: the directory that the raw files are under.
-        directory: where what does not fit into memory is kept; None = a directory beside the process's.
+        directory: where what does not fit into memory is kept; None = all must fit into memory.
         memory: most GiB that the database takes.
         threads: None = all cores.
         sample: rows taken of each file; None = all.
@@ -102,8 +102,7 @@ class Log:
             config["memory_limit"] = f"{memory:g}GiB"
         if threads is not None:
             config["threads"] = threads
-        if directory is not None:
-            config["temp_directory"] = str(directory / "spill")
+        config["temp_directory"] = "" if directory is None else str(directory / "spill")
         self.db = duckdb.connect(config=config)
         self.db.execute(_SETTINGS + TABLES)
         self.quality = Quality(root)
