@@ -255,6 +255,27 @@ def test_a_map_of_clicks_may_be_asked_of_a_log_without() -> None:
     assert intensities(graded([("u", "a", 1)], grading(values={"click": ValueMap("log")}))) == [1.0]
 
 
+def test_entries_of_stated_histories_are_graded_by_what_was_measured() -> None:
+    log = impression_log(
+        [
+            ("1", "u", 1, "train", "a b", "c-1 d-0"),
+            ("2", "v", 2, "train", "b", "c-1 d-0"),
+            ("3", "w", 3, "valid", "", "c-1 d-0"),
+            ("4", "w", 4, "test", "", "c-1 d-0"),
+        ],
+        "abcd",
+    )
+    log.db.execute("UPDATE segments SET amounts = [3.0, NULL] WHERE len(items) = 2")
+    clicks = {"click": ValueMap("log", high=7, missing=0.25)}
+    found = by_name(built(log, plan(method="given", grading=grading(weights={"click": 0.8}, values=clicks))))
+    history = [
+        (user, item, intensity) for user, item, _, event, intensity, _ in found["timeline"] if event == "history"
+    ]
+    # log(1 + 3) / log(1 + 7) = 2/3; an entry of a history without measurements weighs what a click does.
+    assert history == [("u", "a", pytest.approx(0.8 * 2 / 3)), ("u", "b", 0.2), ("v", "b", 0.8)]
+    assert [shown for _, _, _, shown in found["impressions"]][0] == (("c", pytest.approx(0.2)), ("d", 0.0))
+
+
 def test_the_fitted_parameters_are_told() -> None:
     events = [("u", "abcde"[n % 5], n, "rate", 1.0 + n % 5) for n in range(20)]
     tables = built(event_log(events), plan(grading=grading(values={"rate": ValueMap("log")}), relevant_at=0.5))

@@ -171,6 +171,14 @@ def test_columns_of_json_lines_are_paths(tmp_path: Path) -> None:
     assert found(log, "user_id, item_id, time") == [("7", "a", datetime(1970, 1, 1, 0, 1))]
 
 
+@pytest.mark.parametrize("wrong", ["who.name", "whom", "what.item.name"])
+def test_a_path_that_leads_nowhere_is_an_error(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "e.jsonl").write_text('{"who": {"id": 7.0}, "what": {"item": "a"}, "at": null}\n')
+    columns = {"user": wrong, "item": "what.item", "time": "at"}
+    with pytest.raises(DataError, match=f"has no column '{wrong}'"):
+        run(tmp_path, None, mapping(files=["e.jsonl"], columns=columns))
+
+
 def test_categories_and_prices_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "i.tsv").write_text("id\tname\tkind\tcost\nx\tX\tHome > Garden > Pots\t$1,299.50\n")
     about = items(files=["i.tsv"], columns={"category": "kind", "category_separator": " > ", "price": "cost"})
