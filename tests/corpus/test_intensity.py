@@ -273,7 +273,7 @@ def test_entries_of_stated_histories_are_graded_by_what_was_measured() -> None:
     ]
     # log(1 + 3) / log(1 + 7) = 2/3; an entry of a history without measurements weighs what a click does.
     assert history == [("u", "a", pytest.approx(0.8 * 2 / 3)), ("u", "b", 0.2), ("v", "b", 0.8)]
-    assert [shown for _, _, _, shown in found["impressions"]][0] == (("c", pytest.approx(0.2)), ("d", 0.0))
+    assert found["impressions"][0][3] == (("c", pytest.approx(0.2)), ("d", 0.0))
 
 
 def test_the_fitted_parameters_are_told() -> None:
