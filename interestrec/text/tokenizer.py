@@ -1,6 +1,7 @@
 """The tokenizer that belongs to an encoder, read from its Hugging Face directory. No network, no remote code."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,8 @@ _FILES = (
     "merges.txt",
     "sentencepiece.bpe.model",
 )
+_FAST = "tokenizer.json"
+_NEEDED = ("cls", "sep", "pad", "mask")
 _BATCH = 4096
 
 
@@ -78,16 +81,13 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         ArtifactError: it is damaged, has no fast implementation, or lacks a special token that BERT needs.
     """
     digest = tokenizer_digest(directory)
-    from transformers import AutoTokenizer
-
     try:
-        loaded = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
-        backend = loaded.backend_tokenizer
-    except Exception as error:  # transformers raises whatever its parsers raise
+        backend, special, all_special = _fast(directory) if (directory / _FAST).is_file() else _converted(directory)
+    except Exception as error:  # both libraries raise whatever their parsers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again") from error
-    special = {name: getattr(loaded, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask")}
-    absent = [name for name, token in special.items() if token is None]
+    found = {name: token for name, token in special.items() if token is not None}
+    absent = [name for name in _NEEDED if name not in found]
     if absent:
         raise ArtifactError(f"{directory}: the tokenizer has no {', '.join(absent)} token; a BERT tokenizer is needed")
     backend.no_padding()
@@ -95,10 +95,36 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     return Tokenizer(
         backend=backend,
         vocabulary_size=backend.get_vocab_size(with_added_tokens=True),
-        cls_id=special["cls"],
-        sep_id=special["sep"],
-        pad_id=special["pad"],
-        mask_id=special["mask"],
-        special_ids=tuple(sorted(loaded.all_special_ids)),
+        cls_id=found["cls"],
+        sep_id=found["sep"],
+        pad_id=found["pad"],
+        mask_id=found["mask"],
+        special_ids=tuple(sorted(all_special)),
         digest=digest,
     )
+
+
+def _fast(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:
+    """The tokenizer of `tokenizer.json`, without transformers, whose import alone takes a second."""
+    import tokenizers
+
+    backend = tokenizers.Tokenizer.from_file(str(directory / _FAST))
+    named: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (directory / name).is_file():
+            named.update(json.loads((directory / name).read_text(encoding="utf-8")))
+    texts = {key: value["content"] if isinstance(value, dict) else value for key, value in named.items()}
+    named_tokens = {key: texts[key] for key in texts if key.endswith("_token") and isinstance(texts[key], str)}
+    ids = {key: backend.token_to_id(text) for key, text in named_tokens.items()}
+    added = {number for number, token in backend.get_added_tokens_decoder().items() if token.special}
+    special = {name: ids.get(f"{name}_token") for name in _NEEDED}
+    return backend, special, added | {number for number in ids.values() if number is not None}
+
+
+def _converted(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:
+    """A tokenizer that transformers makes from a vocabulary."""
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+    special = {name: getattr(loaded, f"{name}_token_id") for name in _NEEDED}
+    return loaded.backend_tokenizer, special, set(loaded.all_special_ids)
