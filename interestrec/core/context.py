@@ -1,5 +1,6 @@
 """What every stage is given and what it gives back."""
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ class Context:
         """The input artifact of this kind: the one given, else the workspace's current one."""
         return open_artifact(self.paths.get(kind, self.settings.workspace / kind), kind)
 
+    def work(self, recipe: Recipe) -> Path:
+        """Where the checkpoints of a recipe's run lie until its artifact is committed."""
+        return self.settings.workspace / "work" / recipe.stage / recipe.digest
+
 
 @dataclass(frozen=True)
 class Result:
@@ -37,13 +42,15 @@ class Result:
 def produce(
     context: Context, recipe: Recipe, build: Callable[[Path], None], summarise: Callable[[Path], dict[str, Any]]
 ) -> Result:
-    """Build the recipe's artifact unless it is there already.
+    """Build the recipe's artifact unless it is there already; what was left of a run that was cut off is resumed.
 
     Args:
         build: writes the artifact's files into the directory it is given.
         summarise: reads the few figures worth printing from a committed artifact's directory.
     """
-    workspace = context.settings.workspace
+    workspace, work = context.settings.workspace, context.work(recipe)
+    if context.force:
+        shutil.rmtree(work, ignore_errors=True)
     started = time.monotonic()
     found = None if context.force else up_to_date(workspace, recipe)
     if found is None:
@@ -53,5 +60,6 @@ def produce(
             files.append_json_line(partial / TIMING, {"stage": recipe.stage, "seconds": round(seconds, 3)})
     else:
         log.info("%s: up to date", recipe.stage)
+    shutil.rmtree(work, ignore_errors=True)
     artifact = found or open_artifact(workspace / recipe.kind, recipe.kind)
     return Result(artifact, found is None, summarise(artifact.path))

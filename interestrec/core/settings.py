@@ -91,6 +91,7 @@ class RuntimeSettings(Section):
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     threads: Count | None = None  # None = all cores
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0  # between checkpoints of a training run; 0 = every step
     memory: Positive = 2.0  # GiB that the database of preprocess takes before it spills to disk
 
 

@@ -45,15 +45,17 @@ def run(context: Context) -> Result:
         seed=settings.seed,
     )
     opened = Corpus(corpus.path, settings.data.relevant_at)
-    return produce(context, recipe, lambda directory: _build(directory, opened, encoder.path, settings), _summarise)
+    work = context.work(recipe)
+    return produce(context, recipe, lambda target: _build(target, opened, encoder.path, settings, work), _summarise)
 
 
-def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -> None:
+def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
     from interestrec.encoding.inputs import text_inputs
     from interestrec.model.checkpoint import load_bert
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
+    from interestrec.training.checkpoint import Checkpoints
     from interestrec.training.finetuning import finetune
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
@@ -64,7 +66,8 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -
     inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
     fitted = attributes(corpus, settings.items.attributes)
     plan = _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed)
-    trained = finetune(corpus, bert, inputs, fitted, plan)
+    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds)
+    trained = finetune(corpus, bert, inputs, fitted, plan, checkpoints)
     save_two_tower(trained.model, directory, trained.encoder_tensors)
     vectors = {
         "frozen": trained.frozen_vectors,

@@ -50,16 +50,18 @@ def run(context: Context) -> Result:
         seed=settings.seed,
     )
     opened = Corpus(corpus.path, settings.data.relevant_at)
-    return produce(context, recipe, lambda directory: _build(directory, opened, settings), _summarise)
+    work = context.work(recipe)
+    return produce(context, recipe, lambda directory: _build(directory, opened, settings, work), _summarise)
 
 
-def _build(directory: Path, corpus: Corpus, settings: Settings) -> None:
+def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
     from interestrec.model.bert import Bert, read_config
     from interestrec.model.checkpoint import assign, export, read_tensors
     from interestrec.model.masked_lm import DECODER, MaskedLmHead
     from interestrec.training import device
     from interestrec.training.adaptation import adapt
+    from interestrec.training.checkpoint import Checkpoints
 
     source = settings.encoder.source
     config = read_config(source)
@@ -74,7 +76,15 @@ def _build(directory: Path, corpus: Corpus, settings: Settings) -> None:
         report["head_from_checkpoint"] = head.assign(tensors)
         tokenizer = load_tokenizer(source)
         train, held_out = _texts(corpus, tokenizer, settings, config.max_position_embeddings)
-        adapted = adapt(bert, head, train, held_out, tokenizer, _schedule(settings))
+        adapted = adapt(
+            bert,
+            head,
+            train,
+            held_out,
+            tokenizer,
+            _schedule(settings),
+            Checkpoints(work, settings.runtime.checkpoint_seconds),
+        )
         kept = {name: value for name, value in tensors.items() if not name.startswith(DECODER)}
         tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
         report.update(

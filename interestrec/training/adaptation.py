@@ -13,6 +13,7 @@ from interestrec.model.losses import masked_token
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.masking import IGNORED, mask_tokens
 from interestrec.text.tokenizer import Tokenizer
+from interestrec.training.checkpoint import Checkpoints, assign, values
 from interestrec.training.schedule import adamw
 
 _STEP = 8  # batch lengths are multiples of it
@@ -43,11 +44,18 @@ class Adapted:
 
 
 def adapt(
-    bert: Bert, head: MaskedLmHead, train: TextInputs, held_out: TextInputs, tokenizer: Tokenizer, plan: Schedule
+    bert: Bert,
+    head: MaskedLmHead,
+    train: TextInputs,
+    held_out: TextInputs,
+    tokenizer: Tokenizer,
+    plan: Schedule,
+    checkpoints: Checkpoints,
 ) -> Adapted:
     """Train all layers on `train`; the encoder and head are changed in place.
 
-    The order of texts is a function of the seed and the pass over them, masks of the seed and the step.
+    The order of texts is a function of the seed and the pass over them, masks of the seed and the step: a run that was
+    cut off goes on from its last checkpoint, and ends with the same bits as one that was not.
 
     Raises:
         NumericError: the loss is not finite.
@@ -71,14 +79,24 @@ def adapt(
         predicted = [float(np.sum(labels != IGNORED)) for _, _, labels in fixed]
         return float(np.average([float(measure(*batch)) for batch in fixed], weights=predicted))
 
-    before = evaluate()
-    log.info("pretrain-adapt: held-out loss %.4f before", before)
-    losses = []
-    for step in track(range(plan.steps), "masked-language-model training", unit="steps"):
+    state = {"weights": variables, "seeds": bert.non_trainable_variables, "optimizer": optimizer.variables}
+    found = checkpoints.latest()
+    if found is None:
+        before, losses = evaluate(), []
+        log.info("pretrain-adapt: held-out loss %.4f before", before)
+    else:
+        before, losses = found.progress["before"], found.progress["losses"]
+        for name, group in state.items():
+            assign(group, found.groups.get(name, []))
+        log.info("pretrain-adapt: going on from step %d", len(losses))
+    for step in track(range(len(losses), plan.steps), "masked-language-model training", unit="steps"):
         loss = float(update(*_batch(train, _rows(len(train), step, plan), tokenizer, plan, [plan.seed, 0, step])))
         if not np.isfinite(loss):
             raise NumericError(f"the loss is not finite at step {step}; lower pretrain_adapt.learning_rate, run again")
         losses.append(loss)
+        if checkpoints.due():
+            arrays = {name: values(group) for name, group in state.items()}
+            checkpoints.save(step + 1, arrays, {"before": before, "losses": losses})
     after = evaluate()
     log.info("pretrain-adapt: held-out loss %.4f after %d steps", after, plan.steps)
     return Adapted(before, after, losses)

@@ -49,10 +49,14 @@ def in_batches(
     size: int,
     max_history: int,
     seed: list[int],
+    done: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of `size` examples in the given order; negatives are a function of seed and batch number."""
-    for number, start in enumerate(range(0, len(order), size)):
-        rng = np.random.default_rng([*seed, number])
+    """Batches of `size` examples in the given order, without the first `done`.
+
+    Negatives are a function of seed and batch number, so that where a run stands is a number.
+    """
+    for number in range(done, -(-len(order) // size)):
+        start, rng = number * size, np.random.default_rng([*seed, number])
         yield build(examples.select(order[start : start + size]), timelines, sampler, max_history, rng)
 
 

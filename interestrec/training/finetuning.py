@@ -19,6 +19,7 @@ from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Sampler, in_batches
 from interestrec.training.calibration import fit_platt
+from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.examples import Examples
 from interestrec.training.loop import Outcome, Phase, Rates, fit
 from interestrec.training.texts import FrozenTexts, LearningTexts, Texts
@@ -57,7 +58,9 @@ class Trained:
     outcome: Outcome
 
 
-def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, attributes: Attributes, plan: Plan) -> Trained:
+def finetune(
+    corpus: Corpus, bert: Bert, inputs: TextInputs, attributes: Attributes, plan: Plan, checkpoints: Checkpoints
+) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
 
     Raises:
@@ -87,6 +90,7 @@ def finetune(corpus: Corpus, bert: Bert, inputs: TextInputs, attributes: Attribu
         plan.rates,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
         patience=plan.patience,
+        checkpoints=checkpoints,
     )
     logits, labels = scores.known(draw(blend, corpus.timelines, sampler, plan.max_history, plan.seed))
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
@@ -143,10 +147,10 @@ def _phases(corpus: Corpus, train: Examples, sampler: Sampler, plan: Plan) -> li
 def _phase(
     name: str, examples: Examples, epochs: int, corpus: Corpus, sampler: Sampler, plan: Plan, stream: int
 ) -> Phase:
-    def batches(epoch: int) -> Iterator[Batch]:
+    def batches(epoch: int, done: int) -> Iterator[Batch]:
         seed = [plan.seed, stream, epoch]
         order = np.random.default_rng(seed).permutation(len(examples))
-        return in_batches(examples, corpus.timelines, sampler, order, plan.batch_size, plan.max_history, seed)
+        return in_batches(examples, corpus.timelines, sampler, order, plan.batch_size, plan.max_history, seed, done)
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = len(examples) > 0 and float(np.ptp(examples.label)) > 0

@@ -1,7 +1,7 @@
 """The training loop of the two-tower model: phases, early stopping, best weights kept."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
+from interestrec.training.checkpoint import Checkpoints, assign, values
 from interestrec.training.schedule import adamw
 from interestrec.training.texts import Texts
 
@@ -30,7 +31,7 @@ class Phase:
     name: str
     epochs: int
     steps: int  # an epoch
-    batches: Callable[[int], Iterator[Batch]]  # epoch -> its batches
+    batches: Callable[[int, int], Iterator[Batch]]  # epoch and steps of it that are done -> the rest of its batches
     graded: bool  # whether its labels differ, so that there is an intensity to learn
 
 
@@ -61,6 +62,10 @@ class History:
             self.name.append(name)
             self.value.append(value)
 
+    def last(self, name: str) -> float:
+        """The latest value of a name."""
+        return next(value for found, value in zip(self.name[::-1], self.value[::-1], strict=True) if found == name)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,6 +76,20 @@ class Outcome:
     history: History
 
 
+@dataclass
+class Progress:
+    """Where a run stands: everything but weights, optimizers and seeds that the rest of it depends on."""
+
+    phase: int = 0  # its number
+    within: int = 0  # epochs of the phase that are done
+    done: int = 0  # steps of the epoch that are done
+    step: int = 0  # of the whole run
+    epoch: int = 0  # of the whole run, done
+    waited: int = 0  # epochs without a gain
+    best: float = 0.0
+    best_epoch: int = 0
+
+
 def fit(
     model: TwoTower,
     texts: Texts,
@@ -79,11 +98,13 @@ def fit(
     rates: Rates,
     validate: Callable[[], float],
     patience: int,
+    checkpoints: Checkpoints,
 ) -> Outcome:
     """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
 
     The weights end as they were at the best validation, the start included: training never leaves a model that is
-    worse on validation than the frozen encoder's similarity.
+    worse on validation than the frozen encoder's similarity. A run that was cut off goes on from its last checkpoint,
+    and ends with the same bits as one that was not.
 
     Args:
         codes: of all items.
@@ -92,42 +113,70 @@ def fit(
     Raises:
         NumericError: a loss is not finite; the message names the step.
     """
-    history = History()
     variables = [*model.trainable_variables, *texts.variables]
-    best, best_epoch, kept = validate(), 0, [v.numpy() for v in variables]
-    history.add(0, 0, {"valid_auc": best})
-    log.info("finetune: start, valid AUC %.4f", best)
-    step, epoch = 0, 0
-    for phase in phases:
-        for variable, value in zip(variables, kept, strict=True):
-            variable.assign(value)
+    seeds = [*model.non_trainable_variables, *texts.seeds]
+    found = checkpoints.latest()
+    if found is None:
+        progress, history, kept = Progress(best=validate()), History(), values(variables)
+        history.add(0, 0, {"valid_auc": progress.best})
+        log.info("finetune: start, valid AUC %.4f", progress.best)
+    else:
+        progress, history = Progress(**found.progress["run"]), History(**found.progress["history"])
+        kept = list(found.groups["best"])
+        assign(variables, found.groups["weights"])
+        assign(seeds, found.groups.get("seeds", []))
+        log.info("finetune: going on from step %d", progress.step)
+    while progress.phase < len(phases):
+        phase = phases[progress.phase]
+        if not progress.within and not progress.done:
+            assign(variables, kept)
         losses = {name: weight for name, weight in rates.losses.items() if name != "intensity" or phase.graded}
-        update = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
-        waited = 0
-        for within in range(phase.epochs):
-            epoch += 1
-            for batch in track(phase.batches(within), f"{phase.name} epoch {within + 1}", phase.steps, "steps"):
-                step += 1
+        update, optimizers = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
+        if found is not None:
+            assign(optimizers, found.groups["optimizers"])
+            found = None
+
+        state = {"weights": variables, "seeds": seeds, "optimizers": optimizers}
+        while progress.within < phase.epochs and progress.waited < patience:
+            name = f"{phase.name} epoch {progress.within + 1}"
+            batches = phase.batches(progress.within, progress.done)
+            for batch in track(batches, name, phase.steps - progress.done, "steps"):
                 measured = {name: float(value) for name, value in update(*_arrays(batch, texts, codes)).items()}
-                _check(measured, step, epoch)
-                history.add(step, epoch, measured)
+                progress.step += 1
+                progress.done += 1
+                _check(measured, progress.step, progress.epoch + 1)
+                history.add(progress.step, progress.epoch + 1, measured)
+                if checkpoints.due():
+                    _save(checkpoints, state, kept, progress, history)
             score = validate()
-            history.add(step, epoch, {"valid_auc": score})
-            log.info(
-                "finetune: %s epoch %d, loss %.4f, valid AUC %.4f", phase.name, within + 1, measured["loss"], score
-            )
-            waited = 0 if score > best else waited + 1
-            if score > best:
-                best, best_epoch, kept = score, epoch, [v.numpy() for v in variables]
-            if waited >= patience:
-                break
-    for variable, value in zip(variables, kept, strict=True):
-        variable.assign(value)
-    return Outcome(best, best_epoch, history)
+            progress.epoch, progress.within, progress.done = progress.epoch + 1, progress.within + 1, 0
+            history.add(progress.step, progress.epoch, {"valid_auc": score})
+            log.info("finetune: %s, loss %.4f, valid AUC %.4f", name, history.last("loss"), score)
+            progress.waited = 0 if score > progress.best else progress.waited + 1
+            if score > progress.best:
+                progress.best, progress.best_epoch, kept = score, progress.epoch, values(variables)
+            _save(checkpoints, state, kept, progress, history)
+        progress.phase, progress.within, progress.waited = progress.phase + 1, 0, 0
+    assign(variables, kept)
+    return Outcome(progress.best, progress.best_epoch, history)
 
 
-def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable[..., dict[str, tf.Tensor]]:
-    """A function that takes one optimizer step on a batch's arrays and returns the losses."""
+def _save(
+    checkpoints: Checkpoints,
+    state: Mapping[str, list[tf.Variable]],
+    best: list[np.ndarray],
+    progress: Progress,
+    history: History,
+) -> None:
+    groups = {name: values(variables) for name, variables in state.items()}
+    where = {"run": asdict(progress), "history": asdict(history)}
+    checkpoints.save(progress.step, {**groups, "best": best}, where)
+
+
+def _update(
+    model: TwoTower, texts: Texts, rates: Rates, steps: int
+) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.Variable]]:
+    """A function that takes one optimizer step on a batch's arrays and returns the losses; the optimizers' state."""
     groups = [(list(model.trainable_variables), rates.towers), (texts.variables, rates.encoder)]
     groups = [(variables, rate) for variables, rate in groups if variables]
     optimizers = [adamw(variables, rate, steps, rates.weight_decay) for variables, rate in groups]
@@ -146,7 +195,7 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
             step(gradient)
         return {"loss": total, **{f"loss_{name}": value for name, value in losses.items()}}
 
-    return update
+    return update, [variable for optimizer in optimizers for variable in optimizer.variables]
 
 
 def _arrays(batch: Batch, texts: Texts, codes: ItemCodes) -> tuple:

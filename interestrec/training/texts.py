@@ -17,6 +17,10 @@ class Texts(Protocol):
         """Weights that the training loop updates."""
 
     @property
+    def seeds(self) -> list[tf.Variable]:
+        """State of the random generators behind `vectors`."""
+
+    @property
     def signature(self) -> tuple[tf.TensorSpec, ...]:
         """Shapes and types of what `inputs` gives."""
 
@@ -36,6 +40,7 @@ class FrozenTexts:
     def __init__(self, table: np.ndarray) -> None:
         self.table = table
         self.variables: list[tf.Variable] = []
+        self.seeds: list[tf.Variable] = []
         self.signature = (tf.TensorSpec([None, table.shape[1]], tf.float32),)
 
     def inputs(self, items: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -60,6 +65,7 @@ class LearningTexts:
         self.hidden = hidden
         self.text_of_item = text_of_item
         self.variables = [v for block in bert.blocks[layers:] for v in block.trainable_variables]
+        self.seeds = [v for block in bert.blocks[layers:] for v in block.non_trainable_variables]
         width = bert.config.hidden_size
         self.signature = (tf.TensorSpec([None, None, width], tf.float32), tf.TensorSpec([None, None], tf.float32))
 

@@ -12,6 +12,7 @@ from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
+from interestrec.training.checkpoint import Checkpoints
 
 
 def texts(count: int, seed: int) -> TextInputs:
@@ -21,12 +22,15 @@ def texts(count: int, seed: int) -> TextInputs:
     return TextInputs(np.arange(count + 1) * 10, np.concatenate(rows).astype(np.int32), 0)
 
 
-def run(encoder: Path, steps: int = 60, rate: float = 5e-3) -> tuple[Adapted, dict[str, np.ndarray]]:
+def run(
+    encoder: Path, steps: int = 60, rate: float = 5e-3, checkpoints: Checkpoints | None = None
+) -> tuple[Adapted, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
+    checkpoints = checkpoints or Checkpoints(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)
     plan = Schedule(steps, 16, rate, 0.01, 0.15, seed=5)
     tokenizer = load_tokenizer(encoder)
-    adapted = adapt(bert, MaskedLmHead(bert), texts(100, 0), texts(20, 1), tokenizer, plan)
+    adapted = adapt(bert, MaskedLmHead(bert), texts(100, 0), texts(20, 1), tokenizer, plan, checkpoints)
     return adapted, export(bert)
 
 

@@ -10,6 +10,7 @@ from interestrec.training.batches import Batch
 from interestrec.training.loop import Outcome, Phase, Rates, fit
 from interestrec.training.texts import FrozenTexts
 from interestrec.training.validation import Scores
+from tests.training.cut_off import fresh
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
@@ -59,9 +60,11 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, Outcome]:
     texts = FrozenTexts(np.ones((ITEMS, WIDTH), np.float32))
     codes = ItemCodes(attributes, np.full((ITEMS, 2), -1, np.int32))
     scores = Scores(model, texts, codes)
-    phase = Phase("impressions", 3, 30, lambda epoch: (planted(100 * epoch + n) for n in range(30)), graded=True)
+    phase = Phase("impressions", 3, 30, lambda epoch, done: (planted(100 * epoch + n) for n in range(30)), graded=True)
     held_out = [planted(9999, 256)]
-    return model, fit(model, texts, codes, [phase], RATES, lambda: scores.mean_auc(held_out, 1.0), patience=3)
+    return model, fit(
+        model, texts, codes, [phase], RATES, lambda: scores.mean_auc(held_out, 1.0), patience=3, checkpoints=fresh()
+    )
 
 
 @pytest.mark.parametrize("known", [of_price, of_category])

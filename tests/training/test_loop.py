@@ -18,15 +18,16 @@ from interestrec.training.calibration import fit_platt
 from interestrec.training.loop import Phase, Rates, fit
 from interestrec.training.schedule import WarmUpLinearDecay, adamw
 from interestrec.training.texts import FrozenTexts, LearningTexts
+from tests.training.cut_off import fresh
 
 WIDTH = 16
 RATES = Rates(towers=1e-2, encoder=1e-3, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
 
 
-def tower() -> TwoTower:
+def tower(dropout: float = 0.0) -> TwoTower:
     keras.utils.set_random_seed(3)
-    return TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, 0.0, ()), name="two_tower")
+    return TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, dropout, ()), name="two_tower")
 
 
 def planted(examples: int = 64, seed: int = 0) -> Batch:
@@ -44,6 +45,13 @@ def vectors() -> np.ndarray:
     return np.random.default_rng(1).normal(size=(40, WIDTH)).astype(np.float32)
 
 
+def token_inputs() -> TextInputs:
+    """A text of four tokens for each of the 40 items."""
+    rng = np.random.default_rng(0)
+    texts = [[2, *rng.integers(5, 60, 4), 3] for _ in range(40)]
+    return TextInputs(np.arange(41) * 6, np.concatenate(texts).astype(np.int32), 0)
+
+
 def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
     logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates).numpy()
     return float(((logits[:, 0] > logits[:, 1]) == (batch.labels[:, 0] > 0)).mean())
@@ -51,14 +59,21 @@ def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
 
 def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
     chosen = batch or planted()
-    return Phase("impressions", epochs, steps, lambda epoch: iter([chosen] * steps), graded=True)
+    return Phase("impressions", epochs, steps, lambda epoch, done: iter([chosen] * (steps - done)), graded=True)
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:
     model, table, held_out = tower(), vectors(), planted(seed=9)
     before = accuracy(model, table, held_out)
     outcome = fit(
-        model, FrozenTexts(table), CODES, [phase(40)], RATES, lambda: accuracy(model, table, held_out), patience=40
+        model,
+        FrozenTexts(table),
+        CODES,
+        [phase(40)],
+        RATES,
+        lambda: accuracy(model, table, held_out),
+        patience=40,
+        checkpoints=fresh(),
     )
     assert before < 0.8
     assert outcome.best > 0.85
@@ -77,7 +92,16 @@ def weights(model: TwoTower) -> list[np.ndarray]:
 def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
     model = tower()
     before = weights(model)
-    outcome = fit(model, FrozenTexts(vectors()), CODES, [phase(9)], RATES, scripted([0.9, 0.8, 0.7, 0.6]), patience=2)
+    outcome = fit(
+        model,
+        FrozenTexts(vectors()),
+        CODES,
+        [phase(9)],
+        RATES,
+        scripted([0.9, 0.8, 0.7, 0.6]),
+        patience=2,
+        checkpoints=fresh(),
+    )
     assert (outcome.best, outcome.best_epoch) == (0.9, 0)
     assert outcome.history.name.count("valid_auc") == 3  # the start and two epochs without a gain
     for old, new in zip(before, weights(model), strict=True):
@@ -86,10 +110,12 @@ def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
 
 def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
     model, table = tower(), FrozenTexts(vectors())
-    fit(model, table, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1)
+    fit(model, table, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1, checkpoints=fresh())
     best = weights(model)
     again = tower()
-    outcome = fit(again, table, CODES, [phase(1), phase(1)], RATES, scripted([0.5, 0.6, 0.4]), patience=1)
+    outcome = fit(
+        again, table, CODES, [phase(1), phase(1)], RATES, scripted([0.5, 0.6, 0.4]), patience=1, checkpoints=fresh()
+    )
     assert outcome.best_epoch == 1
     for old, new in zip(best, weights(again), strict=True):
         np.testing.assert_array_equal(new, old)
@@ -99,12 +125,14 @@ def test_a_loss_that_is_not_finite_names_the_step() -> None:
     table = vectors()
     table[0] = np.nan
     with pytest.raises(NumericError, match="not finite at step 1"):
-        fit(tower(), FrozenTexts(table), CODES, [phase(1)], RATES, lambda: 0.5, patience=1)
+        fit(tower(), FrozenTexts(table), CODES, [phase(1)], RATES, lambda: 0.5, patience=1, checkpoints=fresh())
 
 
 def test_equal_labels_leave_the_cross_entropy_out() -> None:
-    ungraded = Phase("histories", 1, 1, lambda epoch: iter([planted()]), graded=False)
-    outcome = fit(tower(), FrozenTexts(vectors()), CODES, [ungraded], RATES, lambda: 0.5, patience=1)
+    ungraded = Phase("histories", 1, 1, lambda epoch, done: iter([planted()]), graded=False)
+    outcome = fit(
+        tower(), FrozenTexts(vectors()), CODES, [ungraded], RATES, lambda: 0.5, patience=1, checkpoints=fresh()
+    )
     assert "loss_intensity" not in outcome.history.name
     assert "loss_softmax" in outcome.history.name
 
@@ -112,12 +140,9 @@ def test_equal_labels_leave_the_cross_entropy_out() -> None:
 def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder)
     before = export(bert)
-    rng = np.random.default_rng(0)
-    texts = [[2, *rng.integers(5, 60, 4), 3] for _ in range(40)]
-    inputs = TextInputs(np.arange(41) * 6, np.concatenate(texts).astype(np.int32), 0)
-    learning = LearningTexts(bert, 1, encode_lower(bert, inputs, 1), np.arange(40))
+    learning = LearningTexts(bert, 1, encode_lower(bert, token_inputs(), 1), np.arange(40))
     start = learning.all_vectors()
-    fit(tower(), learning, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1)
+    fit(tower(), learning, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1, checkpoints=fresh())
     moved = {name for name, value in export(bert).items() if not np.array_equal(value, before[name])}
     assert moved
     assert all(name.startswith("encoder.layer.1.") for name in moved)

@@ -1,0 +1,102 @@
+"""Checkpoints of a run in progress: whole or not there, the one before kept until the next is safe."""
+
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError, from_os_error
+from interestrec.core.progress import log
+
+_TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"
+_KEPT = 2  # the newest, and the one before it
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Named groups of arrays, in the order of the variables they belong to, and where the run stood."""
+
+    groups: Mapping[str, list[np.ndarray]]
+    progress: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run, each a directory `step-<n>`.
+
+    Args:
+        directory: where they lie; it belongs to one recipe, so that equal settings, inputs and seed resume and nothing
+            else does.
+        seconds: least time between two that are saved within an epoch.
+    """
+
+    def __init__(self, directory: Path, seconds: float) -> None:
+        self.directory = directory
+        self.seconds = seconds
+        self._saved = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the last one is old enough."""
+        return time.monotonic() - self._saved >= self.seconds
+
+    def save(self, step: int, groups: Mapping[str, Sequence[np.ndarray]], progress: dict[str, Any]) -> None:
+        """Write a checkpoint beside the others, flush it, name it in one rename; then drop all but the newest two."""
+        final = self.directory / f"step-{step:012d}"
+        partial = self.directory / f".partial-{os.getpid()}"
+        tensors = {f"{name}/{n:05d}": np.asarray(v) for name, values in groups.items() for n, v in enumerate(values)}
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            files.write_safetensors(partial / _TENSORS, tensors)
+            content = {"progress": progress, "sha256": files.sha256_of(partial / _TENSORS)}
+            files.write_json(partial / _PROGRESS, content)
+            files.sync(partial)
+            if final.exists():  # the end of an epoch, just after its last step was saved
+                shutil.rmtree(final)
+            partial.rename(final)
+            files.sync(self.directory)
+            for old in self._found()[_KEPT:]:
+                shutil.rmtree(old)
+        except OSError as error:
+            raise from_os_error(error, final) from error
+        self._saved = time.monotonic()
+
+    def latest(self) -> Checkpoint | None:
+        """The newest one that is whole; a damaged one is passed over and said so."""
+        for path in self._found():
+            try:
+                return _read(path)
+            except (ArtifactError, KeyError, TypeError) as error:
+                log.warning("%s: damaged checkpoint (%s); going back to the one before", path, error)
+        return None
+
+    def _found(self) -> list[Path]:
+        """Newest first."""
+        return sorted(self.directory.glob("step-*"), reverse=True)
+
+
+def _read(path: Path) -> Checkpoint:
+    content = files.read_json(path / _PROGRESS)
+    if files.sha256_of(path / _TENSORS) != content["sha256"]:
+        raise ArtifactError(f"{path / _TENSORS}: changed since it was written")
+    groups: dict[str, list[np.ndarray]] = {}
+    for name, value in sorted(files.read_safetensors(path / _TENSORS).items()):
+        groups.setdefault(name.rpartition("/")[0], []).append(value)
+    return Checkpoint(groups, content["progress"])
+
+
+def values(variables: Sequence[tf.Variable]) -> list[np.ndarray]:
+    """What variables hold."""
+    return [np.asarray(variable.numpy()) for variable in variables]
+
+
+def assign(variables: Sequence[tf.Variable], arrays: Sequence[np.ndarray]) -> None:
+    """Set variables to what `values` gave."""
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,114 @@
+"""Checkpoints: whole or not there, and a run that goes on from one ends with the same bits."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interestrec.core.errors import StorageError
+from interestrec.encoding.encode import encode_lower
+from interestrec.model.checkpoint import export, load_bert
+from interestrec.training import device
+from interestrec.training.checkpoint import Checkpoints
+from interestrec.training.loop import Outcome, fit
+from interestrec.training.texts import LearningTexts
+from tests.training import test_adaptation, test_loop
+from tests.training.cut_off import CutOff, PowerCut
+
+
+def groups(value: float) -> dict[str, list[np.ndarray]]:
+    return {"weights": [np.full(n, value, np.float32) for n in (3, 1, 2)], "seeds": [np.array([7, 8], np.uint32)]}
+
+
+def test_the_newest_of_two_is_read_back(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path / "work", 0.0)
+    assert kept.latest() is None
+    for step in (1, 2, 10):
+        kept.save(step, groups(step), {"step": step, "loss": [0.1 + 0.2, 1e-300]})
+    found = Checkpoints(tmp_path / "work", 0.0).latest()
+    assert found is not None
+    assert found.progress == {"step": 10, "loss": [0.1 + 0.2, 1e-300]}
+    assert [value.tolist() for value in found.groups["weights"]] == [[10, 10, 10], [10], [10, 10]]
+    assert found.groups["seeds"][0].dtype == np.uint32
+    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [f"step-{n:012d}" for n in (2, 10)]
+
+
+def test_one_is_due_after_some_seconds(tmp_path: Path) -> None:
+    assert Checkpoints(tmp_path, 0.0).due()
+    assert not Checkpoints(tmp_path, 1000.0).due()
+
+
+@pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_one_is_passed_over_and_said_so(
+    tmp_path: Path, name: str, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Checkpoints(tmp_path, 0.0)
+    for step in (1, 2):
+        kept.save(step, groups(step), {"step": step})
+    path = tmp_path / "step-000000000002" / name
+    content = bytearray(path.read_bytes())
+    content[-4] ^= 255
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+    with caplog.at_level(logging.WARNING, "interestrec"):
+        found = kept.latest()
+    assert found is not None
+    assert found.progress == {"step": 1}
+    assert "going back to the one before" in caplog.text
+
+
+def test_a_failed_write_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Checkpoints(tmp_path, 0.0)
+    kept.save(1, groups(1), {"step": 1})
+
+    def full(*_: object) -> None:
+        raise StorageError("disk full")
+
+    monkeypatch.setattr("interestrec.core.files.write_safetensors", full)
+    with pytest.raises(StorageError):
+        kept.save(2, groups(2), {"step": 2})
+    found = kept.latest()
+    assert found is not None
+    assert found.progress == {"step": 1}
+
+
+def train(encoder: Path, checkpoints: Checkpoints) -> tuple[Outcome, list[np.ndarray]]:
+    """Two phases with dropout in the towers and in the encoder's top layer."""
+    device.prepare("cpu", None, 5)
+    bert = load_bert(encoder)
+    model = test_loop.tower(dropout=0.3)
+    inputs = test_loop.token_inputs()
+    texts = LearningTexts(bert, 1, encode_lower(bert, inputs, 1), np.arange(40))
+
+    def validate() -> float:
+        return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
+
+    phases = [test_loop.phase(2), test_loop.phase(2)]
+    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, validate, 9, checkpoints)
+    return outcome, [*test_loop.weights(model), *export(bert).values()]
+
+
+@pytest.mark.parametrize("at", [1, 3, 6, 8, 13, 24])
+def test_training_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, at: int) -> None:
+    whole, weights = train(tiny_encoder, Checkpoints(tmp_path / "whole", float("inf")))
+    with pytest.raises(PowerCut):
+        train(tiny_encoder, CutOff(tmp_path / "cut", at))
+    outcome, resumed = train(tiny_encoder, Checkpoints(tmp_path / "cut", 0.0))
+    assert outcome == whole
+    for ours, theirs in zip(resumed, weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("at", [1, 7, 12])
+def test_adaptation_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, at: int) -> None:
+    whole, weights = test_adaptation.run(tiny_encoder, steps=12)
+    with pytest.raises(PowerCut):
+        test_adaptation.run(tiny_encoder, steps=12, checkpoints=CutOff(tmp_path, at))
+    adapted, resumed = test_adaptation.run(tiny_encoder, steps=12, checkpoints=Checkpoints(tmp_path, 0.0))
+    assert adapted == whole
+    for name, value in weights.items():
+        np.testing.assert_array_equal(resumed[name], value)
