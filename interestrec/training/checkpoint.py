@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError, from_os_error
+from interestrec.core.errors import ArtifactError, InputMissingError, from_os_error
 from interestrec.core.progress import log
 
 _TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"
@@ -72,7 +72,7 @@ class Checkpoints:
         for path in self._found():
             try:
                 return _read(path)
-            except (ArtifactError, KeyError, TypeError) as error:
+            except (ArtifactError, InputMissingError, KeyError, TypeError) as error:
                 log.warning("%s: damaged checkpoint (%s); going back to the one before", path, error)
         return None
 
