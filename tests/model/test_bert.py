@@ -12,7 +12,7 @@ import tensorflow as tf
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.model.bert import mean_pool, read_config
-from interestrec.model.checkpoint import export, load_bert, read_tensors
+from interestrec.model.checkpoint import export, load_bert, read_checkpoint
 
 MINILM = Path(__file__).parents[2] / "data" / "encoders" / "minilm-l6"
 
@@ -21,8 +21,8 @@ def keras_hub_output(directory: Path, ids: np.ndarray, mask: np.ndarray) -> np.n
     """Hidden states of KerasHub's BertBackbone with the weights of a checkpoint."""
     from keras_hub.models import BertBackbone
 
-    config = read_config(directory)
-    t = read_tensors(directory, config)
+    checkpoint = read_checkpoint(directory)
+    config, t = checkpoint.config, checkpoint.tensors
     model = BertBackbone(
         vocabulary_size=config.vocab_size,
         num_layers=config.num_hidden_layers,
@@ -136,7 +136,8 @@ def damaged(tiny_encoder: Path, directory: Path, **config: object) -> Path:
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "roberta"}, "model_type is 'roberta'"),
+        ({"model_type": "gpt2"}, "unknown model_type 'gpt2'; choose from: bert, distilbert, roberta, xlm-roberta"),
+        ({"model_type": None}, "unknown model_type 'None'"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
         ({"hidden_size": 17}, "divisible by the heads"),
