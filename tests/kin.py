@@ -31,6 +31,16 @@ def write(directory: Path, family: str, prefix: bool = False, head: bool = False
     return directory
 
 
+def of_block(family: str) -> set[str]:
+    """Names of the tensors of one block, without those of the modules above it."""
+    block, shapes = (
+        ("transformer.layer.0.", _distilbert_shapes(_distilbert()))
+        if family == "distilbert"
+        else ("encoder.layer.0.", _roberta_shapes(_roberta(family)))
+    )
+    return {name.removeprefix(block) for name in shapes if name.startswith(block)}
+
+
 def _roberta(family: str) -> dict[str, Any]:
     return {
         "model_type": family,
