@@ -1,11 +1,11 @@
-"""BERT for checkpoints in Hugging Face layout, written for speed on [tokens, hidden] matrices.
+"""BERT and its kin for checkpoints in Hugging Face layout, written for speed on [tokens, hidden] matrices.
 
 Devlin et al. 2019. Query, key and value are one matrix product; nothing is an einsum; activations stay
 two-dimensional but for the attention scores. The layers can be run in two parts, so that the output of a
 frozen prefix is computed once.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import keras
 import tensorflow as tf
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError, InputMissingError
+from interestrec.core.errors import InputMissingError
+from interestrec.model.families import FAMILIES, Family, read_sizes
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -30,14 +31,26 @@ class BertConfig:
     num_attention_heads: int
     intermediate_size: int
     max_position_embeddings: int
-    type_vocab_size: int
+    type_vocab_size: int  # 0 where the family knows no segments
     layer_norm_eps: float
     initializer_range: float
+    model_type: str = "bert"
+    first_position: int = 0  # row of the first token among the position embeddings
 
     @property
     def head_size(self) -> int:
         """Width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a text, special ones included."""
+        return self.max_position_embeddings - self.first_position
+
+    @property
+    def family(self) -> Family:
+        """What checkpoints of this kind call things."""
+        return FAMILIES[self.model_type]
 
 
 def read_config(directory: Path) -> BertConfig:
@@ -45,7 +58,7 @@ def read_config(directory: Path) -> BertConfig:
 
     Raises:
         InputMissingError: the directory or file is missing.
-        ArtifactError: it does not describe a BERT that this release can run.
+        ArtifactError: it does not describe an encoder that this release can run.
     """
     path = directory / CONFIG
     if not path.is_file() or not (directory / WEIGHTS).is_file():
@@ -53,24 +66,7 @@ def read_config(directory: Path) -> BertConfig:
             f"{directory}: no encoder here; a directory with {CONFIG}, {WEIGHTS} and tokenizer files is needed "
             "(`interestrec fetch minilm-l6`)"
         )
-    values = files.read_json(path)
-    if not isinstance(values, dict) or values.get("model_type") != "bert":
-        found = values.get("model_type") if isinstance(values, dict) else None
-        raise ArtifactError(f"{path}: model_type is '{found}', this release runs 'bert'; choose another encoder")
-    for key, wanted in {"hidden_act": "gelu", "position_embedding_type": "absolute"}.items():
-        if values.get(key, wanted) != wanted:
-            raise ArtifactError(
-                f"{path}: {key} is '{values[key]}', only '{wanted}' is supported; choose another encoder"
-            )
-    sizes = {"layer_norm_eps": 1e-12, "initializer_range": 0.02, "type_vocab_size": 2, **values}
-    try:
-        config = BertConfig(**{name: sizes[name] for name in BertConfig.__dataclass_fields__})
-    except KeyError as error:
-        raise ArtifactError(f"{path}: lacks {error}; fetch the encoder again") from error
-    counts = [v for name, v in asdict(config).items() if name not in ("layer_norm_eps", "initializer_range")]
-    if not all(isinstance(v, int) and v > 0 for v in counts) or config.hidden_size % config.num_attention_heads:
-        raise ArtifactError(f"{path}: sizes must be positive and hidden_size divisible by the heads; fetch it again")
-    return config
+    return BertConfig(**read_sizes(files.read_json(path), path))
 
 
 class BertLayer(keras.layers.Layer):
@@ -152,8 +148,9 @@ class Bert(keras.layers.Layer):
         rows = {
             "words": self.config.vocab_size,
             "positions": self.config.max_position_embeddings,
-            "segments": self.config.type_vocab_size,
         }
+        if self.config.type_vocab_size:
+            rows["segments"] = self.config.type_vocab_size
         for name, count in rows.items():
             shape = (count, self.config.hidden_size)
             setattr(self, name, self.add_weight(name=name, shape=shape, initializer=normal))
@@ -177,11 +174,18 @@ class Bert(keras.layers.Layer):
         Returns:
             float32 [texts, length, hidden].
         """
-        length = tf.shape(ids)[1]
-        x = tf.gather(self.words, ids) + self.positions[None, :length] + self.segments[0]
+        x = tf.gather(self.words, ids) + self._places(tf.shape(ids)[1])
+        if self.config.type_vocab_size:
+            x += self.segments[0]
         x = layer_norm(tf.reshape(x, [-1, self.config.hidden_size]), self.gamma, self.beta, self.config.layer_norm_eps)
         x = self.dropout(x, training=training)
         return self._run(self.blocks[:layers], x, mask, training)
+
+    def _places(self, length: tf.Tensor) -> tf.Tensor:
+        """Position embeddings float32 [1, length, hidden]; zeros where batches are padded beyond the longest text."""
+        first = self.config.first_position
+        known = self.positions[first : first + length]
+        return tf.pad(known, [[0, length - tf.shape(known)[0]], [0, 0]])[None]
 
     def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
         """The blocks above the first `layers`, on their output; shapes as in `lower`."""

@@ -9,19 +9,6 @@ import tensorflow as tf
 from interestrec.core.errors import ArtifactError
 from interestrec.model.bert import WEIGHTS, Bert, layer_norm
 
-_PREFIX = "cls.predictions"
-# Some checkpoints store the tied decoder once more. Training changes the word embeddings, not these copies: they are
-# never written back, and whoever loads the encoder ties the decoder anew.
-DECODER = f"{_PREFIX}.decoder."
-# ours -> Hugging Face; the kernel is transposed there
-_NAMES = {
-    "kernel": f"{_PREFIX}.transform.dense.weight",
-    "kernel_bias": f"{_PREFIX}.transform.dense.bias",
-    "gamma": f"{_PREFIX}.transform.LayerNorm.weight",
-    "beta": f"{_PREFIX}.transform.LayerNorm.bias",
-    "bias": f"{_PREFIX}.bias",
-}
-
 
 class MaskedLmHead(keras.layers.Layer):
     """Transform, LayerNorm and tied decoder (Devlin et al. 2019).
@@ -32,6 +19,7 @@ class MaskedLmHead(keras.layers.Layer):
     def __init__(self, bert: Bert, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         config = bert.config
+        self.names = config.family.head  # ours -> Hugging Face; the kernel is transposed there
         self.epsilon = config.layer_norm_eps
         width = (config.hidden_size,)
         self.kernel = self.add_weight(name="kernel", shape=width * 2, initializer=keras.initializers.Identity())
@@ -61,9 +49,9 @@ class MaskedLmHead(keras.layers.Layer):
         Raises:
             ArtifactError: a tensor of the head has another shape than the encoder asks for.
         """
-        if not all(name in tensors for name in _NAMES.values()):
+        if not all(name in tensors for name in self.names.values()):
             return False
-        for ours, name in _NAMES.items():
+        for ours, name in self.names.items():
             weight = getattr(self, ours)
             if tensors[name].shape != tuple(weight.shape):
                 raise ArtifactError(
@@ -75,6 +63,6 @@ class MaskedLmHead(keras.layers.Layer):
 
     def export(self) -> dict[str, np.ndarray]:
         """The head's weights by their Hugging Face names."""
-        values = {name: getattr(self, ours).numpy() for ours, name in _NAMES.items()}
-        values[_NAMES["kernel"]] = np.ascontiguousarray(values[_NAMES["kernel"]].T)
+        values = {name: getattr(self, ours).numpy() for ours, name in self.names.items()}
+        values[self.names["kernel"]] = np.ascontiguousarray(values[self.names["kernel"]].T)
         return values

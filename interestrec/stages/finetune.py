@@ -52,7 +52,7 @@ def run(context: Context) -> Result:
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
     from interestrec.encoding.inputs import text_inputs
-    from interestrec.model.checkpoint import load_bert
+    from interestrec.model.checkpoint import export_layers, load_bert
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
     from interestrec.training.checkpoint import Checkpoints
@@ -62,13 +62,14 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     bert = load_bert(encoder)
     tokenizer = load_tokenizer(encoder)
     fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    longest = bert.config.max_position_embeddings
-    inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
+    ids = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
+    inputs = text_inputs(corpus.text_features, fields, *ids, bert.config.longest)
     fitted = attributes(corpus, settings.items.attributes)
-    plan = _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed)
+    layers = bert.config.num_hidden_layers
+    plan = _plan(settings.finetune, layers, settings.seed)
     checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds)
     trained = finetune(corpus, bert, inputs, fitted, plan, checkpoints)
-    save_two_tower(trained.model, directory, trained.encoder_tensors)
+    save_two_tower(trained.model, directory, export_layers(bert, range(layers - plan.trainable_layers, layers)))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),

@@ -56,16 +56,16 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.model.bert import Bert, read_config
-    from interestrec.model.checkpoint import assign, export, read_tensors
-    from interestrec.model.masked_lm import DECODER, MaskedLmHead
+    from interestrec.model.bert import Bert
+    from interestrec.model.checkpoint import assign, export, read_checkpoint
+    from interestrec.model.masked_lm import MaskedLmHead
     from interestrec.training import device
     from interestrec.training.adaptation import adapt
     from interestrec.training.checkpoint import Checkpoints
 
     source = settings.encoder.source
-    config = read_config(source)
-    tensors = read_tensors(source, config)
+    checkpoint = read_checkpoint(source)
+    config, tensors = checkpoint.config, checkpoint.tensors
     report: dict[str, Any] = {"steps": settings.pretrain_adapt.steps}
     if settings.pretrain_adapt.steps:
         device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
@@ -75,7 +75,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
         head = MaskedLmHead(bert)
         report["head_from_checkpoint"] = head.assign(tensors)
         tokenizer = load_tokenizer(source)
-        train, held_out = _texts(corpus, tokenizer, settings, config.max_position_embeddings)
+        train, held_out = _texts(corpus, tokenizer, settings, config.longest)
         adapted = adapt(
             bert,
             head,
@@ -85,7 +85,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
             _schedule(settings),
             Checkpoints(work, settings.runtime.checkpoint_seconds),
         )
-        kept = {name: value for name, value in tensors.items() if not name.startswith(DECODER)}
+        kept = {name: value for name, value in tensors.items() if name not in config.family.copies}
         tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
         report.update(
             texts=len(train),
@@ -94,7 +94,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
             held_out_loss_after=adapted.after,
             losses=adapted.losses,
         )
-    files.write_safetensors(directory / WEIGHTS, tensors, {"format": "pt"})
+    files.write_safetensors(directory / WEIGHTS, checkpoint.as_stored(tensors), {"format": "pt"})
     for path in [source / CONFIG, *tokenizer_files(source)]:
         shutil.copyfile(path, directory / path.name)
         files.sync(directory / path.name)

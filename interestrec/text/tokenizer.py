@@ -24,6 +24,10 @@ _FILES = (
 )
 _FAST = "tokenizer.json"
 _NEEDED = ("cls", "sep", "pad", "mask")
+# Tokenizers of some families call the first and the last token of a text by these names only.
+_OTHER_NAMES = {"cls": "bos", "sep": "eos"}
+# Older checkpoints leave the names to the tokenizer's class and name none; these are what the classes say.
+_USUAL = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>")}
 _BATCH = 4096
 
 
@@ -78,7 +82,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
     Raises:
         InputMissingError: no tokenizer is there.
-        ArtifactError: it is damaged, has no fast implementation, or lacks a special token that BERT needs.
+        ArtifactError: it is damaged, has no fast implementation, or lacks a special token that an encoder needs.
     """
     digest = tokenizer_digest(directory)
     try:
@@ -89,7 +93,9 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     found = {name: token for name, token in special.items() if token is not None}
     absent = [name for name in _NEEDED if name not in found]
     if absent:
-        raise ArtifactError(f"{directory}: the tokenizer has no {', '.join(absent)} token; a BERT tokenizer is needed")
+        raise ArtifactError(
+            f"{directory}: the tokenizer has no {', '.join(absent)} token; a masked language model's is needed"
+        )
     backend.no_padding()
     backend.no_truncation()
     return Tokenizer(
@@ -116,9 +122,21 @@ def _fast(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:
     texts = {key: value["content"] if isinstance(value, dict) else value for key, value in named.items()}
     named_tokens = {key: texts[key] for key in texts if key.endswith("_token") and isinstance(texts[key], str)}
     ids = {key: backend.token_to_id(text) for key, text in named_tokens.items()}
-    added = {number for number, token in backend.get_added_tokens_decoder().items() if token.special}
-    special = {name: ids.get(f"{name}_token") for name in _NEEDED}
-    return backend, special, added | {number for number in ids.values() if number is not None}
+    added = {token.content: number for number, token in backend.get_added_tokens_decoder().items() if token.special}
+    special = _named(ids) if ids else _usual(added)
+    return backend, special, {*added.values(), *(number for number in ids.values() if number is not None)}
+
+
+def _named(ids: dict[str, int | None]) -> dict[str, int | None]:
+    """Ids of the needed tokens where the tokenizer's files name some."""
+    names = {name: (name, _OTHER_NAMES.get(name, name)) for name in _NEEDED}
+    known = {name: [ids.get(f"{each}_token") for each in either] for name, either in names.items()}
+    return {name: next((number for number in found if number is not None), None) for name, found in known.items()}
+
+
+def _usual(added: dict[str, int]) -> dict[str, int | None]:
+    """Ids of the needed tokens where the files name none: the special tokens that are usually called so."""
+    return {name: next((added[text] for text in texts if text in added), None) for name, texts in _USUAL.items()}
 
 
 def _converted(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:

@@ -33,6 +33,13 @@ def test_fields_follow_each_other_within_their_budgets() -> None:
     ]
 
 
+def test_padding_has_the_id_of_the_tokenizer() -> None:
+    inputs = text_inputs(features([[7, 8], []], [[], []]), [("title", 9)], 0, 2, 1, 10)
+    ids, mask = inputs.padded(np.array([1, 0]), 6)
+    assert ids.tolist() == [[0, 2, 1, 1, 1, 1], [0, 7, 8, 2, 1, 1]]
+    assert mask.tolist() == [[1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0]]
+
+
 def test_a_slice_of_the_features_reads_its_own_rows() -> None:
     table = features([[1, 2, 3], [4], [5, 6]], [[], [], []]).slice(1)
     assert sequences(text_inputs(table, [("title", 9)], CLS, SEP, PAD, 10)) == [[CLS, 4, SEP], [CLS, 5, 6, SEP]]

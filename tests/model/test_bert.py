@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,7 +11,8 @@ import tensorflow as tf
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.model.bert import mean_pool, read_config
-from interestrec.model.checkpoint import export, load_bert, read_tensors
+from interestrec.model.checkpoint import export, load_bert, read_checkpoint
+from tests.model.oracle import BERT, fill_block
 
 MINILM = Path(__file__).parents[2] / "data" / "encoders" / "minilm-l6"
 
@@ -21,8 +21,8 @@ def keras_hub_output(directory: Path, ids: np.ndarray, mask: np.ndarray) -> np.n
     """Hidden states of KerasHub's BertBackbone with the weights of a checkpoint."""
     from keras_hub.models import BertBackbone
 
-    config = read_config(directory)
-    t = read_tensors(directory, config)
+    checkpoint = read_checkpoint(directory)
+    config, t = checkpoint.config, checkpoint.tensors
     model = BertBackbone(
         vocabulary_size=config.vocab_size,
         num_layers=config.num_hidden_layers,
@@ -33,37 +33,14 @@ def keras_hub_output(directory: Path, ids: np.ndarray, mask: np.ndarray) -> np.n
         max_sequence_length=config.max_position_embeddings,
         num_segments=config.type_vocab_size,
     )
-    heads, size, hidden = config.num_attention_heads, config.head_size, config.hidden_size
     model.get_layer("token_embedding").set_weights([t["embeddings.word_embeddings.weight"]])
     model.get_layer("position_embedding").set_weights([t["embeddings.position_embeddings.weight"]])
     model.get_layer("segment_embedding").set_weights([t["embeddings.token_type_embeddings.weight"]])
     norm = [t["embeddings.LayerNorm.weight"], t["embeddings.LayerNorm.bias"]]
     model.get_layer("embeddings_layer_norm").set_weights(norm)
     for n in range(config.num_hidden_layers):
-        prefix = f"encoder.layer.{n}"
-        layer = model.get_layer(f"transformer_layer_{n}")
-        attention = layer._self_attention_layer
-        for ours, name in (
-            (attention._query_dense, "query"),
-            (attention._key_dense, "key"),
-            (attention._value_dense, "value"),
-        ):
-            kernel = t[f"{prefix}.attention.self.{name}.weight"].T.reshape(hidden, heads, size)
-            ours.set_weights([kernel, t[f"{prefix}.attention.self.{name}.bias"].reshape(heads, size)])
-        kernel = t[f"{prefix}.attention.output.dense.weight"].T.reshape(heads, size, hidden)
-        attention._output_dense.set_weights([kernel, t[f"{prefix}.attention.output.dense.bias"]])
-        for ours, name in (
-            (layer._self_attention_layer_norm, "attention.output.LayerNorm"),
-            (layer._feedforward_layer_norm, "output.LayerNorm"),
-        ):
-            ours.set_weights([t[f"{prefix}.{name}.weight"], t[f"{prefix}.{name}.bias"]])
-        for ours, name in (
-            (layer._feedforward_intermediate_dense, "intermediate.dense"),
-            (layer._feedforward_output_dense, "output.dense"),
-        ):
-            ours.set_weights([t[f"{prefix}.{name}.weight"].T, t[f"{prefix}.{name}.bias"]])
-        # KerasHub approximates GELU by tanh; BERT's checkpoints were trained with the exact one, and so is ours.
-        layer._feedforward_intermediate_dense.activation = keras.activations.gelu
+        block = model.get_layer(f"transformer_layer_{n}")
+        fill_block(block, t, f"encoder.layer.{n}", BERT, config.num_attention_heads)
     segments = np.zeros_like(ids)
     return model({"token_ids": ids, "segment_ids": segments, "padding_mask": mask})["sequence_output"].numpy()
 
@@ -136,7 +113,8 @@ def damaged(tiny_encoder: Path, directory: Path, **config: object) -> Path:
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "roberta"}, "model_type is 'roberta'"),
+        ({"model_type": "gpt2"}, "unknown model_type 'gpt2'; choose from: bert, distilbert, roberta, xlm-roberta"),
+        ({"model_type": None}, "unknown model_type 'None'"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type"),
         ({"hidden_size": 17}, "divisible by the heads"),

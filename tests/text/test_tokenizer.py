@@ -9,6 +9,7 @@ import pytest
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
+from tests import kin
 
 TEXTS = ["The team, the game!", "", "zzz 東京", "market " * 100]
 
@@ -30,6 +31,28 @@ def test_special_tokens(tiny_encoder: Path) -> None:
     assert tokenizer.special_ids == (0, 1, 2, 3, 4)
     assert tokenizer.vocabulary_size == json.loads((tiny_encoder / "config.json").read_text())["vocab_size"]
     assert tokenizer.encode([]).to_pylist() == []
+
+
+@pytest.mark.parametrize("names", ["cls and sep", "bos and eos", "none"])
+def test_special_tokens_of_roberta(tmp_path: Path, names: str) -> None:
+    directory = kin.write(tmp_path, "roberta")
+    path = directory / "tokenizer_config.json"
+    said = json.loads(path.read_text())
+    unsaid = {"cls and sep": [], "bos and eos": ["cls_token", "sep_token"], "none": [n for n in said if "_token" in n]}
+    path.write_text(json.dumps({name: value for name, value in said.items() if name not in unsaid[names]}))
+    tokenizer = load_tokenizer(directory)
+    assert (tokenizer.cls_id, tokenizer.pad_id, tokenizer.sep_id, tokenizer.mask_id) == (0, 1, 2, 260)
+    assert tokenizer.special_ids == (0, 1, 2, 3, 260)
+    assert tokenizer.vocabulary_size == 261
+
+
+def test_special_tokens_that_only_the_class_of_the_tokenizer_knows(tiny_encoder: Path, tmp_path: Path) -> None:
+    silent = shutil.copytree(tiny_encoder, tmp_path / "silent")
+    (silent / "special_tokens_map.json").unlink(missing_ok=True)
+    (silent / "tokenizer_config.json").write_text('{"do_lower_case": true}')
+    tokenizer = load_tokenizer(silent)
+    assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id) == (0, 2, 3, 4)
+    assert tokenizer.special_ids == (0, 1, 2, 3, 4)
 
 
 def test_digest_is_of_names_and_contents_of_tokenizer_files_only(tiny_encoder: Path, tmp_path: Path) -> None:
