@@ -158,6 +158,23 @@ PER_USER = pa.schema(
     ]
 )
 
+VECTOR_KEY = pa.binary(16)  # identifies a text by its tokens
+
+
+def vector(width: int) -> pa.DataType:
+    """Type of a column of vectors."""
+    return pa.list_(pa.field("element", pa.float32(), nullable=False), width)
+
+
+def vector_cache(width: int) -> pa.Schema:
+    """A shard of the cache of text vectors."""
+    return pa.schema([_required("key", VECTOR_KEY), _required("vector", vector(width))])
+
+
+def item_vectors(width: int) -> pa.Schema:
+    """The vectors that `encode` exports, one row an item of the corpus."""
+    return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
+
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:
     """A ranking schema with one nullable float32 column a component appended."""

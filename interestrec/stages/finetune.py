@@ -50,6 +50,7 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -> None:
     # TensorFlow only when there is something to build.
+    from interestrec.encoding.cache import VectorCache, cache_path
     from interestrec.encoding.inputs import text_inputs
     from interestrec.model.checkpoint import load_bert
     from interestrec.model.two_tower import save_two_tower
@@ -64,7 +65,10 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -
     inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
     fitted = attributes(corpus, settings.items.attributes)
     plan = _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed)
-    trained = finetune(corpus, bert, inputs, fitted, plan)
+    place = cache_path(
+        settings.workspace, encoder, settings.encoder.pooling, longest, device.name(settings.runtime.device)
+    )
+    trained = finetune(corpus, bert, inputs, fitted, plan, VectorCache(place))
     save_two_tower(trained.model, directory, trained.encoder_tensors)
     vectors = {
         "frozen": trained.frozen_vectors,
