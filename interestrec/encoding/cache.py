@@ -6,7 +6,6 @@ each written aside and renamed: several processes may write, and a killed one le
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from interestrec.core import files, schemas
-from interestrec.core.errors import ArtifactError, CannotCreateError, from_os_error
+from interestrec.core.errors import ArtifactError
 from interestrec.core.progress import log
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import CONFIG, WEIGHTS
@@ -25,20 +24,19 @@ _ARITHMETIC = 1  # raise it with every change to the encoder's code that may mov
 _SUFFIX = ".parquet"
 
 
-def cache_path(workspace: Path, encoder: Path, pooling: str, longest: int, device: str) -> Path:
+def cache_path(workspace: Path, encoder: Path, pooling: str, longest: int) -> Path:
     """Directory of the vectors of an encoder, named by all that decides them beside the text.
 
     Args:
         encoder: directory in Hugging Face layout.
         longest: positions that a text may take, special tokens included.
-        device: `cpu` or `gpu`, where the arithmetic differs.
     """
     content = {
         "config": files.sha256_of(encoder / CONFIG),
         "weights": files.sha256_of(encoder / WEIGHTS),
         "pooling": pooling,
         "longest": longest,
-        "numeric": ["float32", device, tf.__version__, _ARITHMETIC],
+        "numeric": ["float32", bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC],
     }
     return workspace / "cache" / "vectors" / files.sha256_of_json(content)[:24]
 
@@ -85,7 +83,7 @@ class VectorCache:
         table = files.read_parquet(path)
         if not table.schema.equals(schemas.vector_cache(vectors.shape[1])):
             raise ArtifactError(f"{path}: other columns than those of a vector cache")
-        vectors[wanted] = as_matrix(table["vector"])[place[wanted]]
+        vectors[wanted] = schemas.vector_matrix(table["vector"])[place[wanted]]
         found[wanted] = True
 
     def add(self, keys: pa.Array, vectors: np.ndarray) -> None:
@@ -97,29 +95,5 @@ class VectorCache:
         """
         schema = schemas.vector_cache(vectors.shape[1])
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
-        path = self.directory / f"{name}{_SUFFIX}"
-        partial = self.directory / f"{name}.partial-{os.getpid()}"
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotCreateError(f"{self.directory}: cannot create the directory ({error.strerror})") from error
-        try:
-            files.write_parquet(partial, pa.table([keys, as_column(vectors)], names=schema.names), schema)
-            partial.replace(path)
-            files.sync(self.directory)
-        except OSError as error:
-            raise from_os_error(error, path) from error
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def as_column(vectors: np.ndarray) -> pa.FixedSizeListArray:
-    """Vectors float32 [rows, width] as a column of schemas.vector."""
-    values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(values, type=schemas.vector(vectors.shape[1]))
-
-
-def as_matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """The inverse of `as_column`: float32 [rows, width]."""
-    joined = column.combine_chunks()
-    return joined.flatten().to_numpy().reshape(len(joined), column.type.list_size)
+        with files.replacing(self.directory / f"{name}{_SUFFIX}") as partial:
+            files.write_parquet(partial, pa.table([keys, schemas.vector_column(vectors)], names=schema.names), schema)

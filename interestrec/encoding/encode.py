@@ -68,13 +68,8 @@ def _store(cache: VectorCache, keys: pa.Array, vectors: np.ndarray, pending: lis
 
 def _encoded(bert: Bert, texts: TextInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows int64 [batch] and their vectors float32 [batch, hidden] until every text had its turn."""
-
-    @tf.function(input_signature=_signature())
-    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        return mean_pool(bert(ids, mask), mask)
-
     for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
-        yield rows, forward(*texts.padded(rows, length)).numpy()
+        yield rows, bert.pooled(*texts.padded(rows, length)).numpy()
 
 
 def encode_lower(bert: Bert, inputs: TextInputs, layers: int) -> HiddenStates:

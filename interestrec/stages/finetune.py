@@ -12,7 +12,6 @@ from interestrec.core.errors import ConfigError
 from interestrec.core.settings import FinetuneSettings, Settings
 from interestrec.corpus.attributes import attributes
 from interestrec.corpus.store import Corpus
-from interestrec.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from interestrec.training.finetuning import Plan
@@ -50,8 +49,7 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.encoding.cache import VectorCache, cache_path
-    from interestrec.encoding.inputs import text_inputs
+    from interestrec.encoding.items import item_texts
     from interestrec.model.checkpoint import load_bert
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
@@ -59,16 +57,12 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings) -
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
     bert = load_bert(encoder)
-    tokenizer = load_tokenizer(encoder)
     fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    longest = bert.config.max_position_embeddings
-    inputs = text_inputs(corpus.text_features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
+    pooling = settings.encoder.pooling
+    inputs, cache = item_texts(bert, encoder, corpus.text_features, fields, settings.workspace, pooling)
     fitted = attributes(corpus, settings.items.attributes)
     plan = _plan(settings.finetune, bert.config.num_hidden_layers, settings.seed)
-    place = cache_path(
-        settings.workspace, encoder, settings.encoder.pooling, longest, device.name(settings.runtime.device)
-    )
-    trained = finetune(corpus, bert, inputs, fitted, plan, VectorCache(place))
+    trained = finetune(corpus, bert, inputs, fitted, plan, cache)
     save_two_tower(trained.model, directory, trained.encoder_tensors)
     vectors = {
         "frozen": trained.frozen_vectors,

@@ -27,8 +27,3 @@ def prepare(device: str, threads: int | None, seed: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-
-
-def name(device: str) -> str:
-    """`cpu` or `gpu`: what `prepare` chose for this setting."""
-    return "gpu" if device != "cpu" and tf.config.list_physical_devices("GPU") else "cpu"
