@@ -9,6 +9,7 @@ import typer
 
 from interestrec import __version__, look
 from interestrec.console import session
+from interestrec.core.errors import UsageError
 from interestrec.options import (
     Config,
     Corpus,
@@ -149,6 +150,31 @@ def run(
     """All five stages, skipping what is up to date."""
     with session("run", as_json, quiet) as output:
         output.all_stages(context(config, overrides, workspace, force))
+
+
+@app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")
+def encode(
+    config: Config = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to [in the workspace]")] = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    corpus: Corpus = None,
+    encoder: Encoder = None,
+    model: Annotated[Path | None, path_option("--model", "Of this model's item tower, not the encoder")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Item vectors for other programs, as Parquet."""
+    with session("encode", as_json, quiet) as output:
+        if model is not None and encoder is not None:
+            raise UsageError("give --encoder or --model: vectors are exported from one of them")
+        chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
+        from interestrec.stages.encode import run as export
+
+        done = export(chosen, to, of_model=model is not None)
+        output.show(
+            done, f"{done['file']}: {done['items']:,} vectors of width {done['width']} from the {done['source']}"
+        )
 
 
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interestrec.core.errors import ArtifactError, StorageError, from_os_error
+from interestrec.core.errors import ArtifactError, CannotCreateError, StorageError, from_os_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,28 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A sibling to write to, which takes the place of `path` when the block ends well: there whole or not at all.
+
+    Raises:
+        CannotCreateError: the directory cannot be created.
+    """
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotCreateError(f"{path.parent}: cannot create the directory ({error.strerror})") from error
+    try:
+        yield partial
+        partial.replace(path)
+        sync(path.parent)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

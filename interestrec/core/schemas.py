@@ -3,7 +3,12 @@
 Changing a column's name, type or meaning means a new `SCHEMA_VERSION`.
 """
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 
@@ -157,6 +162,35 @@ PER_USER = pa.schema(
         _required("n", pa.int64()),
     ]
 )
+
+VECTOR_KEY = pa.binary(16)  # identifies a text by its tokens
+
+
+def vector(width: int) -> pa.DataType:
+    """Type of a column of vectors."""
+    return pa.list_(pa.field("element", pa.float32(), nullable=False), width)
+
+
+def vector_column(vectors: "np.ndarray") -> pa.FixedSizeListArray:
+    """Vectors float32 [rows, width] as a column of type `vector`."""
+    values = pa.array(vectors.reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(values, type=vector(vectors.shape[1]))
+
+
+def vector_matrix(column: pa.ChunkedArray) -> "np.ndarray":
+    """The inverse of `vector_column`: float32 [rows, width]."""
+    joined = column.combine_chunks()
+    return joined.flatten().to_numpy().reshape(len(joined), column.type.list_size)
+
+
+def vector_cache(width: int) -> pa.Schema:
+    """A shard of the cache of text vectors."""
+    return pa.schema([_required("key", VECTOR_KEY), _required("vector", vector(width))])
+
+
+def item_vectors(width: int) -> pa.Schema:
+    """The vectors that `encode` exports, one row an item of the corpus."""
+    return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
 
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:

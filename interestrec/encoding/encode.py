@@ -1,13 +1,18 @@
 """Running the encoder over all texts: pooled vectors, or the output of its frozen lower layers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
-from interestrec.core.progress import track
+from interestrec.core.progress import log, track
+from interestrec.encoding.cache import VectorCache, keys_of
 from interestrec.encoding.inputs import TextInputs, batches
 from interestrec.model.bert import Bert, mean_pool
+
+_TEXTS_A_SHARD = 4096  # a killed run loses at most so many
 
 
 @dataclass(frozen=True)
@@ -27,18 +32,44 @@ class HiddenStates:
         return self.values[source] * mask[:, :, None], mask
 
 
-def encode(bert: Bert, inputs: TextInputs) -> np.ndarray:
-    """Mean-pooled vectors of all texts, each distinct text encoded once: float32 [texts, hidden]."""
+def encode(bert: Bert, inputs: TextInputs, cache: VectorCache | None = None) -> np.ndarray:
+    """Mean-pooled vectors of all texts, each distinct text encoded once: float32 [texts, hidden].
+
+    With a cache only texts that it does not know are encoded, and the cache gets them as the work goes on; the
+    vectors are the same to the last bit.
+    """
     texts, row = inputs.distinct()
-    vectors = np.zeros((len(texts), bert.config.hidden_size), np.float32)
-
-    @tf.function(input_signature=_signature())
-    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        return mean_pool(bert(ids, mask), mask)
-
-    for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
-        vectors[rows] = forward(*texts.padded(rows, length)).numpy()
+    if cache is None:
+        vectors = np.zeros((len(texts), bert.config.hidden_size), np.float32)
+        for rows, found in _encoded(bert, texts):
+            vectors[rows] = found
+        return vectors[row]
+    keys = keys_of(texts)
+    vectors, known = cache.load(keys, bert.config.hidden_size)
+    missing = np.flatnonzero(~known)
+    log.info("encoding: %d of %d texts are in the vector cache", known.sum(), len(known))
+    pending: list[np.ndarray] = []
+    for rows, found in _encoded(bert, texts.select(missing)):
+        vectors[missing[rows]] = found
+        pending.append(missing[np.unique(rows)])  # the last batch of a length repeats its first row
+        if sum(map(len, pending)) >= _TEXTS_A_SHARD:
+            _store(cache, keys, vectors, pending)
+    _store(cache, keys, vectors, pending)
     return vectors[row]
+
+
+def _store(cache: VectorCache, keys: pa.Array, vectors: np.ndarray, pending: list[np.ndarray]) -> None:
+    """Move the pending rows to the cache."""
+    if pending:
+        rows = np.concatenate(pending)
+        cache.add(keys.take(pa.array(rows)), vectors[rows])
+        pending.clear()
+
+
+def _encoded(bert: Bert, texts: TextInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of rows int64 [batch] and their vectors float32 [batch, hidden] until every text had its turn."""
+    for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
+        yield rows, bert.pooled(*texts.padded(rows, length)).numpy()
 
 
 def encode_lower(bert: Bert, inputs: TextInputs, layers: int) -> HiddenStates:

@@ -164,6 +164,11 @@ class Bert(keras.layers.Layer):
         """All layers: hidden states, float32 [texts, length, hidden], of int32 ids and a float32 mask."""
         return self.lower(ids, mask, self.config.num_hidden_layers, training)
 
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)])
+    def pooled(self, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Mean-pooled vectors, float32 [texts, hidden], of what `call` takes; one graph for all shapes."""
+        return mean_pool(self.call(ids, mask), mask)
+
     def lower(self, ids: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
         """Embeddings and the first `layers` blocks.
 

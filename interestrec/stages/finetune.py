@@ -12,7 +12,6 @@ from interestrec.core.errors import ConfigError
 from interestrec.core.settings import FinetuneSettings, Settings
 from interestrec.corpus.attributes import attributes
 from interestrec.corpus.store import Corpus
-from interestrec.text.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from interestrec.training.finetuning import Plan
@@ -51,7 +50,7 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.encoding.inputs import text_inputs
+    from interestrec.encoding.items import item_texts
     from interestrec.model.checkpoint import export_layers, load_bert
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
@@ -60,15 +59,14 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
     bert = load_bert(encoder)
-    tokenizer = load_tokenizer(encoder)
     fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    ids = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
-    inputs = text_inputs(corpus.text_features, fields, *ids, bert.config.longest)
+    pooling = settings.encoder.pooling
+    inputs, cache = item_texts(bert, encoder, corpus.text_features, fields, settings.workspace, pooling)
     fitted = attributes(corpus, settings.items.attributes)
     layers = bert.config.num_hidden_layers
     plan = _plan(settings.finetune, layers, settings.seed)
     checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds)
-    trained = finetune(corpus, bert, inputs, fitted, plan, checkpoints)
+    trained = finetune(corpus, bert, inputs, fitted, plan, checkpoints, cache)
     save_two_tower(trained.model, directory, export_layers(bert, range(layers - plan.trainable_layers, layers)))
     vectors = {
         "frozen": trained.frozen_vectors,

@@ -11,6 +11,7 @@ from interestrec.core.schemas import SPLITS
 from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.store import Corpus
+from interestrec.encoding.cache import VectorCache
 from interestrec.encoding.encode import encode, encode_lower, encode_upper
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert
@@ -59,16 +60,25 @@ class Trained:
 
 
 def finetune(
-    corpus: Corpus, bert: Bert, inputs: TextInputs, attributes: Attributes, plan: Plan, checkpoints: Checkpoints
+    corpus: Corpus,
+    bert: Bert,
+    inputs: TextInputs,
+    attributes: Attributes,
+    plan: Plan,
+    checkpoints: Checkpoints,
+    cache: VectorCache | None = None,
 ) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
+
+    Args:
+        cache: where vectors of frozen texts are found and kept; none of the results depends on it.
 
     Raises:
         DataError: no example with a positive label in train or in valid.
         NumericError: a loss became NaN.
     """
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
-    texts, frozen = _texts(bert, inputs, plan.trainable_layers)
+    texts, frozen = _texts(bert, inputs, plan.trainable_layers, cache)
     width = bert.config.hidden_size
     config = TwoTowerConfig(width, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes)
     model = TwoTower(config, name="two_tower")
@@ -105,10 +115,12 @@ def finetune(
     )
 
 
-def _texts(bert: Bert, inputs: TextInputs, trainable_layers: int) -> tuple[Texts, np.ndarray]:
+def _texts(
+    bert: Bert, inputs: TextInputs, trainable_layers: int, cache: VectorCache | None
+) -> tuple[Texts, np.ndarray]:
     """Where text vectors come from, and the vectors of the encoder as it came: float32 [items, width]."""
     if trainable_layers == 0:
-        frozen = encode(bert, inputs)
+        frozen = encode(bert, inputs, cache)
         return FrozenTexts(frozen), frozen
     distinct, text_of_item = inputs.distinct()
     layers = bert.config.num_hidden_layers - trainable_layers

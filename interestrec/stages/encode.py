@@ -1,0 +1,73 @@
+"""`encode`: vectors of all items of a corpus as one Parquet file, for search indexes and other programs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from interestrec.core import files, schemas
+from interestrec.core.artifacts import Artifact
+from interestrec.core.context import Context
+from interestrec.core.errors import ArtifactError
+from interestrec.core.progress import log
+from interestrec.core.settings import Settings
+from interestrec.corpus.store import Corpus
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def run(context: Context, to: Path | None, of_model: bool) -> dict[str, Any]:
+    """Write the vectors and tell what was written.
+
+    Args:
+        to: the file; unless told `text_vectors.parquet`, or `item_vectors.parquet` of a model, in the workspace.
+        of_model: take the vectors that the model's item tower gave rather than the encoder's.
+
+    Raises:
+        ArtifactError: encoder or model belong to another corpus, or are damaged.
+        InputMissingError, CannotCreateError, StorageError: as opening and writing say.
+    """
+    settings = context.settings
+    source = context.open("model" if of_model else "encoder")
+    artifact = context.open("corpus")
+    source.require_input(artifact)
+    corpus = Corpus(artifact.path, settings.data.relevant_at)
+    vectors = _of_model(source, corpus) if of_model else _of_encoder(source, corpus, settings)
+    to = to or settings.workspace / ("item_vectors.parquet" if of_model else "text_vectors.parquet")
+    schema = schemas.item_vectors(vectors.shape[1])
+    columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
+    with files.replacing(to) as partial:
+        files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
+    log.info("encode: wrote %d vectors", len(vectors))
+    return {
+        "file": str(to),
+        "items": len(vectors),
+        "width": vectors.shape[1],
+        "source": source.kind,
+        "digest": source.digest,
+    }
+
+
+def _of_model(model: Artifact, corpus: Corpus) -> "np.ndarray":
+    """x_i of all items, float32 [items, width]."""
+    vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("item")
+    if vectors is None or len(vectors) != corpus.items.num_rows:
+        raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
+    return vectors
+
+
+def _of_encoder(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
+    """Text vectors of all items, float32 [items, width]."""
+    # TensorFlow only here: a model's vectors need none.
+    from interestrec.encoding.encode import encode
+    from interestrec.encoding.items import item_texts
+    from interestrec.model.checkpoint import load_bert
+    from interestrec.training import device
+
+    device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
+    bert = load_bert(encoder.path)
+    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
+    pooling = settings.encoder.pooling
+    inputs, cache = item_texts(bert, encoder.path, corpus.text_features, fields, settings.workspace, pooling)
+    return encode(bert, inputs, cache)
