@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.model.losses import LOSSES
+from interestrec.model.losses import LOSSES, measure
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.schedule import adamw
@@ -19,7 +19,7 @@ from interestrec.training.texts import Texts
 # shapes its batches have.
 _BATCH = tuple(
     tf.TensorSpec([None, None], kind)
-    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool)
+    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool, tf.float32)
 )
 
 
@@ -101,7 +101,7 @@ def fit(
     for phase in phases:
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(value)
-        losses = {name: weight for name, weight in rates.losses.items() if name != "intensity" or phase.graded}
+        losses = {name: weight for name, weight in rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
         update = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
         waited = 0
         for within in range(phase.epochs):
@@ -134,12 +134,11 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
     apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
 
     @tf.function(input_signature=(texts.signature, *_BATCH))
-    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known):  # type: ignore[no-untyped-def]
+    def update(inputs: tuple, attributes, categories, history, intensity, candidates, *lists):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
             vectors = texts.vectors(*inputs, training=True)
             logits = model(vectors, attributes, categories, history, intensity, candidates, training=True)
-            counted = {"intensity": known, "softmax": present}
-            losses = {name: LOSSES[name](logits, labels, counted[name]) for name in rates.losses}
+            losses = {name: measure(LOSSES[name], logits, *lists) for name in rates.losses}
             total = tf.add_n([weight * losses[name] for name, weight in rates.losses.items()])
         gradients = tape.gradient(total, [variables for variables, _ in groups])
         for step, gradient in zip(apply, gradients, strict=True):
@@ -163,6 +162,7 @@ def _arrays(batch: Batch, texts: Texts, codes: ItemCodes) -> tuple:
                 batch.labels,
                 batch.present,
                 batch.known,
+                batch.log_rate,
             )
         ),
     )

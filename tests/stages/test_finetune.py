@@ -17,7 +17,7 @@ from tests.stages.learning import workspace
 
 
 def trained(root: Path, encoder: Path, **chosen: object) -> tuple[Context, Result]:
-    context = workspace(root, encoder, finetune={"hidden": [8], "negatives": 2, **chosen})
+    context = workspace(root, encoder, finetune={"hidden": [8], "negatives": {"count": 2}, **chosen})
     pretrain_adapt.run(context)
     return context, finetune.run(context)
 
@@ -45,7 +45,7 @@ TITLE = {"name": "title"}
 
 def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[Result, Result]:
     """The encoder and the model with the title and these fields."""
-    chosen = {"epochs": 1, "hidden": [8], "negatives": 2}
+    chosen = {"epochs": 1, "hidden": [8], "negatives": {"count": 2}}
     context = workspace(root, encoder, finetune=chosen, items={"fields": [TITLE, *fields]})
     return pretrain_adapt.run(context), finetune.run(context)
 
