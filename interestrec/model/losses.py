@@ -125,13 +125,14 @@ LOSSES = {
 
 
 def measure(
-    loss: Loss, logits: tf.Tensor, labels: tf.Tensor, present: tf.Tensor, known: tf.Tensor, log_rate: tf.Tensor
+    loss: Loss, logits: tf.Tensor, labels: tf.Tensor, present: tf.Tensor, known: tf.Tensor, log_rate: tf.Tensor | None
 ) -> tf.Tensor:
     """One loss of a batch; all arguments are [impressions, candidates].
 
     Args:
         log_rate: float32, log of how often sampling puts the candidate into a list. Where a loss normalises over the
             list it is taken off the logits (Bengio and Senécal 2008), as if every item were there equally often.
+            Without one nothing is.
     """
-    shifted = logits - log_rate if loss.normalised else logits
+    shifted = logits - log_rate if loss.normalised and log_rate is not None else logits
     return loss.of(shifted, labels, known if loss.pointwise else present)

@@ -87,7 +87,7 @@ def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> n
     rows = np.repeat(examples.end - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
     items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
     owner = np.concatenate([np.repeat(example, lengths), np.repeat(example, np.diff(examples.offsets))])
-    span = max(int(items.max()), int(negatives.max())) + 1
+    span = max(int(items.max(initial=0)), int(negatives.max(initial=0))) + 1
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 

@@ -160,7 +160,14 @@ def _phase(
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return Phase(name, epochs, -(-len(examples) // plan.batch_size), batches, graded)
+    return Phase(
+        name,
+        epochs,
+        -(-len(examples) // plan.batch_size),
+        batches,
+        graded,
+        corrected=plan.negatives.source == "in_batch",
+    )
 
 
 def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:

@@ -32,6 +32,7 @@ class Phase:
     steps: int  # an epoch
     batches: Callable[[int], Iterator[Batch]]  # epoch -> its batches
     graded: bool  # whether its labels differ, so that there is an intensity to learn
+    corrected: bool = False  # whether log_rate is taken off; taking off zeros would still move the last bits
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def fit(
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(value)
         losses = {name: weight for name, weight in rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
-        update = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
+        update = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps, phase.corrected)
         waited = 0
         for within in range(phase.epochs):
             epoch += 1
@@ -126,7 +127,9 @@ def fit(
     return Outcome(best, best_epoch, history)
 
 
-def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable[..., dict[str, tf.Tensor]]:
+def _update(
+    model: TwoTower, texts: Texts, rates: Rates, steps: int, corrected: bool
+) -> Callable[..., dict[str, tf.Tensor]]:
     """A function that takes one optimizer step on a batch's arrays and returns the losses."""
     groups = [(list(model.trainable_variables), rates.towers), (texts.variables, rates.encoder)]
     groups = [(variables, rate) for variables, rate in groups if variables]
@@ -134,10 +137,11 @@ def _update(model: TwoTower, texts: Texts, rates: Rates, steps: int) -> Callable
     apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
 
     @tf.function(input_signature=(texts.signature, *_BATCH))
-    def update(inputs: tuple, attributes, categories, history, intensity, candidates, *lists):  # type: ignore[no-untyped-def]
+    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known, log_rate):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
             vectors = texts.vectors(*inputs, training=True)
             logits = model(vectors, attributes, categories, history, intensity, candidates, training=True)
+            lists = (labels, present, known, log_rate if corrected else None)
             losses = {name: measure(LOSSES[name], logits, *lists) for name in rates.losses}
             total = tf.add_n([weight * losses[name] for name, weight in rates.losses.items()])
         gradients = tape.gradient(total, [variables for variables, _ in groups])
