@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
 from interestrec.core.preprocess_settings import PreprocessSettings
-from interestrec.core.section import Count, CountOrZero, OpenFraction, Positive, Section
+from interestrec.core.section import Count, CountOrZero, NotNegative, OpenFraction, Positive, Section
 
 
 class EncoderSettings(Section):
@@ -23,9 +23,41 @@ class PretrainAdaptSettings(Section):
     steps: CountOrZero = 0  # 0 keeps the encoder as it is
     batch_size: Count = 32
     learning_rate: Positive = 5e-5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: NotNegative = 0.01
     mask_probability: OpenFraction = 0.15
     held_out: OpenFraction = 0.05  # share of texts kept aside for the loss before and after
+
+
+class LossSettings(Section):
+    """Weights of the losses that are added up; those that are not named are left out."""
+
+    intensity: NotNegative = 0.0  # graded cross-entropy of each known label
+    softmax: NotNegative = 0.0  # over the candidates of a list, its positives against the others
+    listnet: NotNegative = 0.0  # over the candidates of a list, against the softmax of their labels
+    pairwise: NotNegative = 0.0  # logistic, of every two candidates whose labels differ
+    huber: NotNegative = 0.0  # of the error of each known label
+
+    @model_validator(mode="after")
+    def _something(self) -> "LossSettings":
+        if not any(weight > 0 for _, weight in self):
+            raise ValueError("at least one weight must be above 0")
+        return self
+
+
+class NegativeSettings(Section):
+    """What a positive event is told apart from, where an impression has no other candidates."""
+
+    # by popularity^exponent or alike among items that are liked in train; or the positives of the rest of the batch,
+    # corrected for their popularity
+    source: Literal["popularity", "uniform", "in_batch"] = "popularity"
+    count: Count = 20  # drawn an event; with in_batch for validation alone, which always draws by popularity
+    exponent: NotNegative = 1.0
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "NegativeSettings":
+        if self.source != "popularity" and self.exponent != 1:
+            raise ValueError(f"exponent belongs to source: popularity, not to {self.source}")
+        return self
 
 
 class FinetuneSettings(Section):
@@ -33,15 +65,14 @@ class FinetuneSettings(Section):
     history_epochs: CountOrZero = 0  # first phase: next event within every train timeline
     batch_size: Count = 32  # impressions a step
     max_history: Count = 50  # most recent events of the history
-    negatives: Count = 20  # sampled a positive event, where an impression has no other candidates
+    negatives: NegativeSettings = NegativeSettings()
     trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
     learning_rate: Positive = 1e-3
     encoder_learning_rate: Positive = 2e-5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    weight_decay: NotNegative = 0.01
     hidden: list[Count] = [64]  # widths of the MLP head
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    intensity_weight: Annotated[float, Field(ge=0)] = 1.0  # of the graded cross-entropy
-    softmax_weight: Annotated[float, Field(ge=0)] = 1.0  # of the impression softmax
+    losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
     patience: Count = 2  # evaluations without a gain on valid_select before stopping
 
 
@@ -51,7 +82,7 @@ ComponentName = Literal["intensity", "item_item", "collaborative", "trending", "
 
 class ItemKnnSettings(Section):
     neighbours: Count = 100
-    shrinkage: Annotated[float, Field(ge=0)] = 10.0
+    shrinkage: NotNegative = 10.0
 
 
 class AlsSettings(Section):

@@ -90,19 +90,20 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
 def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
     from interestrec.training.finetuning import Plan
     from interestrec.training.loop import Rates
+    from interestrec.training.negatives import Choice
 
     if chosen.trainable_layers > layers:
         raise ConfigError(
             f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
         )
-    losses = {"intensity": chosen.intensity_weight, "softmax": chosen.softmax_weight}
+    losses = {name: weight for name, weight in chosen.losses if weight > 0}
     rates = Rates(chosen.learning_rate, chosen.encoder_learning_rate, chosen.weight_decay, losses)
     return Plan(
         epochs=chosen.epochs,
         history_epochs=chosen.history_epochs,
         batch_size=chosen.batch_size,
         max_history=chosen.max_history,
-        negatives=chosen.negatives,
+        negatives=Choice(**dict(chosen.negatives)),
         trainable_layers=chosen.trainable_layers,
         hidden=tuple(chosen.hidden),
         dropout=chosen.dropout,

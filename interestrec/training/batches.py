@@ -7,6 +7,7 @@ import numpy as np
 
 from interestrec.corpus.store import Timelines
 from interestrec.training.examples import Examples
+from interestrec.training.negatives import Negatives
 
 
 @dataclass(frozen=True)
@@ -20,31 +21,13 @@ class Batch:
     labels: np.ndarray  # float32 [examples, candidates], 0 at sampled negatives and padding
     present: np.ndarray  # bool [examples, candidates], False at padding
     known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """Draws negatives by popularity from the inverse of its cumulative distribution."""
-
-    cumulative: np.ndarray  # float64 [items]
-    count: int  # negatives an example
-
-    @classmethod
-    def of(cls, popularity: np.ndarray, count: int) -> "Sampler":
-        """A sampler of `count` negatives in proportion to `popularity`, float64 [items]."""
-        return cls(np.cumsum(popularity), count)
-
-    def draw(self, examples: int, rng: np.random.Generator) -> np.ndarray:
-        """int32 [examples, count]."""
-        uniform = rng.random((examples, self.count)) * self.cumulative[-1]
-        drawn = np.searchsorted(self.cumulative, uniform, side="right")
-        return np.minimum(drawn, len(self.cumulative) - 1).astype(np.int32)
+    log_rate: np.ndarray  # float32 [examples, candidates], log of how often sampling puts it there; 0 at what was shown
 
 
 def in_batches(
     examples: Examples,
     timelines: Timelines,
-    sampler: Sampler,
+    source: Negatives,
     order: np.ndarray,
     size: int,
     max_history: int,
@@ -57,15 +40,15 @@ def in_batches(
     """
     for number in range(done, -(-len(order) // size)):
         start, rng = number * size, np.random.default_rng([*seed, number])
-        yield build(examples.select(order[start : start + size]), timelines, sampler, max_history, rng)
+        yield build(examples.select(order[start : start + size]), timelines, source, max_history, rng)
 
 
 def build(
-    examples: Examples, timelines: Timelines, sampler: Sampler, max_history: int, rng: np.random.Generator
+    examples: Examples, timelines: Timelines, source: Negatives, max_history: int, rng: np.random.Generator
 ) -> Batch:
     """One batch with the `max_history` most recent events of each history.
 
-    Every example has room for the sampler's negatives, but only those with `sampled` take them. A negative that is
+    Every example has room for the negatives of the source, but only those with `sampled` take them. A negative that is
     anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
     hit and is left out.
     """
@@ -74,16 +57,18 @@ def build(
     width = int(shown.max())
     position = np.arange(width)
     inside = position < shown[:, None]
-    source = np.where(inside, examples.offsets[:-1, None] + position, 0)
-    candidates = np.where(inside, examples.item[source], 0)
-    labels = np.where(inside, examples.label[source], 0.0)
+    row = np.where(inside, examples.offsets[:-1, None] + position, 0)
+    candidates = np.where(inside, examples.item[row], 0)
+    labels = np.where(inside, examples.label[row], 0.0)
     present = inside
+    log_rate = np.zeros(inside.shape, np.float32)
     if examples.sampled.any():
-        negatives = sampler.draw(len(examples), rng)
+        negatives = source.draw(examples, rng)
         hit = _taken(negatives, examples, timelines)
         candidates = np.concatenate([candidates, negatives], axis=1)
         labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
         present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
+        log_rate = np.where(examples.sampled[:, None], source.log_rate(candidates), 0.0)
     known = np.zeros(present.shape, bool)
     known[:, :width] = inside
     distinct, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
@@ -95,6 +80,7 @@ def build(
         labels=labels.astype(np.float32),
         present=present,
         known=known,
+        log_rate=log_rate.astype(np.float32),
     )
 
 
@@ -105,7 +91,7 @@ def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> n
     rows = np.repeat(examples.end - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
     items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
     owner = np.concatenate([np.repeat(example, lengths), np.repeat(example, np.diff(examples.offsets))])
-    span = max(int(items.max()), int(negatives.max())) + 1
+    span = max(int(items.max(initial=0)), int(negatives.max(initial=0))) + 1
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.core.errors import DataError
+from interestrec.core.errors import ConfigError, DataError
 from interestrec.core.progress import log
 from interestrec.core.schemas import SPLITS
 from interestrec.corpus.attributes import Attributes
@@ -15,14 +15,15 @@ from interestrec.encoding.cache import VectorCache
 from interestrec.encoding.encode import encode, encode_lower, encode_upper
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.checkpoint import export
+from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import examples as made
-from interestrec.training.batches import Batch, Sampler, in_batches
+from interestrec.training.batches import Batch, in_batches
 from interestrec.training.calibration import fit_platt
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.examples import Examples
 from interestrec.training.loop import Outcome, Phase, Rates, fit
+from interestrec.training.negatives import Choice
 from interestrec.training.texts import FrozenTexts, LearningTexts, Texts
 from interestrec.training.validation import Scores, draw
 
@@ -37,7 +38,7 @@ class Plan:
     history_epochs: int
     batch_size: int
     max_history: int
-    negatives: int
+    negatives: Choice
     trainable_layers: int
     hidden: tuple[int, ...]
     dropout: float
@@ -51,7 +52,6 @@ class Trained:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
-    encoder_tensors: dict[str, np.ndarray]  # tuned layers by their Hugging Face names
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
@@ -74,6 +74,7 @@ def finetune(
         cache: where vectors of frozen texts are found and kept; none of the results depends on it.
 
     Raises:
+        ConfigError: all labels of a phase are equal, and no loss compares candidates.
         DataError: no example with a positive label in train or in valid.
         NumericError: a loss became NaN.
     """
@@ -89,14 +90,15 @@ def finetune(
     for name, examples in {"train": train, "valid": select}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
-    sampler = Sampler.of(made.popularity(corpus), plan.negatives)
+    popularity = made.popularity(corpus)
+    sampler = plan.negatives.of_validation(popularity)
     _start_bias(model, scores, draw(train, corpus.timelines, sampler, plan.max_history, plan.seed))
     held_out = draw(made.told_apart(select), corpus.timelines, sampler, plan.max_history, plan.seed)
     outcome = fit(
         model,
         texts,
         codes,
-        _phases(corpus, train, sampler, plan),
+        _phases(corpus, train, popularity, plan),
         plan.rates,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
         patience=plan.patience,
@@ -106,7 +108,6 @@ def finetune(
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
-        encoder_tensors=_tuned(bert, plan.trainable_layers),
         frozen_vectors=frozen,
         text_vectors=texts.all_vectors(),
         codes=codes,
@@ -144,29 +145,42 @@ def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarra
     return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
-def _phases(corpus: Corpus, train: Examples, sampler: Sampler, plan: Plan) -> list[Phase]:
+def _phases(corpus: Corpus, train: Examples, popularity: np.ndarray, plan: Plan) -> list[Phase]:
     """Next events within histories first, then impressions: there is far more of the former."""
     chosen = corpus.impressions.split == TRAIN
     phases = []
     if plan.history_epochs:
         within = made.of_histories(corpus.impressions, corpus.timelines, chosen)
-        phases.append(_phase("histories", within, plan.history_epochs, corpus, sampler, plan, stream=0))
+        phases.append(_phase("histories", within, plan.history_epochs, corpus, popularity, plan, stream=0))
     if plan.epochs:
-        phases.append(_phase("impressions", train, plan.epochs, corpus, sampler, plan, stream=1))
+        phases.append(_phase("impressions", train, plan.epochs, corpus, popularity, plan, stream=1))
     return [phase for phase in phases if phase.steps]
 
 
 def _phase(
-    name: str, examples: Examples, epochs: int, corpus: Corpus, sampler: Sampler, plan: Plan, stream: int
+    name: str, examples: Examples, epochs: int, corpus: Corpus, popularity: np.ndarray, plan: Plan, stream: int
 ) -> Phase:
+    source = plan.negatives.of_training(popularity, examples)
+
     def batches(epoch: int, done: int) -> Iterator[Batch]:
         seed = [plan.seed, stream, epoch]
         order = np.random.default_rng(seed).permutation(len(examples))
-        return in_batches(examples, corpus.timelines, sampler, order, plan.batch_size, plan.max_history, seed, done)
+        return in_batches(examples, corpus.timelines, source, order, plan.batch_size, plan.max_history, seed, done)
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = len(examples) > 0 and float(np.ptp(examples.label)) > 0
-    return Phase(name, epochs, -(-len(examples) // plan.batch_size), batches, graded)
+    if len(examples) and not graded and all(LOSSES[loss].pointwise for loss in plan.rates.losses):
+        raise ConfigError(
+            f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
+        )
+    return Phase(
+        name,
+        epochs,
+        -(-len(examples) // plan.batch_size),
+        batches,
+        graded,
+        corrected=plan.negatives.source == "in_batch",
+    )
 
 
 def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:
@@ -174,10 +188,3 @@ def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:
     logits, labels = scores.known(batches)
     mean = float(np.clip(labels.mean(), 0.01, 0.99))
     model.head.bias.assign(np.log(mean / (1 - mean)) - float(logits.mean()))
-
-
-def _tuned(bert: Bert, trainable_layers: int) -> dict[str, np.ndarray]:
-    """The tensors of the layers that learned."""
-    first = bert.config.num_hidden_layers - trainable_layers
-    learned = tuple(f"encoder.layer.{layer}." for layer in range(first, bert.config.num_hidden_layers))
-    return {name: value for name, value in export(bert).items() if name.startswith(learned)} if learned else {}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.model.losses import LOSSES
+from interestrec.model.losses import LOSSES, measure
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.checkpoint import Checkpoints, assign, values
@@ -20,7 +20,7 @@ from interestrec.training.texts import Texts
 # shapes its batches have.
 _BATCH = tuple(
     tf.TensorSpec([None, None], kind)
-    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool)
+    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool, tf.float32)
 )
 
 
@@ -33,6 +33,7 @@ class Phase:
     steps: int  # an epoch
     batches: Callable[[int, int], Iterator[Batch]]  # epoch and steps of it that are done -> the rest of its batches
     graded: bool  # whether its labels differ, so that there is an intensity to learn
+    corrected: bool = False  # whether log_rate is taken off; taking off zeros would still move the last bits
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,9 @@ def fit(
         phase = phases[progress.phase]
         if not progress.within and not progress.done:
             assign(variables, kept)
-        losses = {name: weight for name, weight in rates.losses.items() if name != "intensity" or phase.graded}
-        update, optimizers = _update(model, texts, replace(rates, losses=losses), phase.epochs * phase.steps)
+        losses = {name: weight for name, weight in rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
+        chosen, steps = replace(rates, losses=losses), phase.epochs * phase.steps
+        update, optimizers = _update(model, texts, chosen, steps, phase.corrected)
         if found is not None:
             assign(optimizers, found.groups["optimizers"])
             found = None
@@ -174,7 +176,7 @@ def _save(
 
 
 def _update(
-    model: TwoTower, texts: Texts, rates: Rates, steps: int
+    model: TwoTower, texts: Texts, rates: Rates, steps: int, corrected: bool
 ) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.Variable]]:
     """A function that takes one optimizer step on a batch's arrays and returns the losses; the optimizers' state."""
     groups = [(list(model.trainable_variables), rates.towers), (texts.variables, rates.encoder)]
@@ -183,12 +185,12 @@ def _update(
     apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
 
     @tf.function(input_signature=(texts.signature, *_BATCH))
-    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known):  # type: ignore[no-untyped-def]
+    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known, log_rate):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
             vectors = texts.vectors(*inputs, training=True)
             logits = model(vectors, attributes, categories, history, intensity, candidates, training=True)
-            counted = {"intensity": known, "softmax": present}
-            losses = {name: LOSSES[name](logits, labels, counted[name]) for name in rates.losses}
+            lists = (labels, present, known, log_rate if corrected else None)
+            losses = {name: measure(LOSSES[name], logits, *lists) for name in rates.losses}
             total = tf.add_n([weight * losses[name] for name, weight in rates.losses.items()])
         gradients = tape.gradient(total, [variables for variables, _ in groups])
         for step, gradient in zip(apply, gradients, strict=True):
@@ -212,6 +214,7 @@ def _arrays(batch: Batch, texts: Texts, codes: ItemCodes) -> tuple:
                 batch.labels,
                 batch.present,
                 batch.known,
+                batch.log_rate,
             )
         ),
     )

@@ -7,8 +7,9 @@ from interestrec.corpus.store import Timelines
 from interestrec.metrics.lists import ranked
 from interestrec.metrics.ranking import auc
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Batch, Sampler, build
+from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
+from interestrec.training.negatives import Sampler
 from interestrec.training.texts import Texts
 
 _BATCH = 256

@@ -25,7 +25,7 @@ def workspace(root: Path, encoder: Path, **settings: Any) -> Context:
         "preprocess": {"split": {"method": "given"}},
         "encoders": {"text": {"source": str(encoder)}},
         "pretrain_adapt": {"steps": 3, "batch_size": 8, "held_out": 0.2},
-        "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": 2},
+        "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": {"count": 2}},
         **settings,
     }
     context = Context(Settings.model_validate(values))

@@ -17,7 +17,7 @@ from tests.stages.learning import workspace
 
 
 def trained(root: Path, encoder: Path, **chosen: object) -> tuple[Context, Result]:
-    context = workspace(root, encoder, finetune={"hidden": [8], "negatives": 2, **chosen})
+    context = workspace(root, encoder, finetune={"hidden": [8], "negatives": {"count": 2}, **chosen})
     pretrain_adapt.run(context)
     return context, finetune.run(context)
 
@@ -45,7 +45,7 @@ TITLE = {"name": "title"}
 
 def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[Result, Result]:
     """The encoder and the model with the title and these fields."""
-    chosen = {"epochs": 1, "hidden": [8], "negatives": 2}
+    chosen = {"epochs": 1, "hidden": [8], "negatives": {"count": 2}}
     context = workspace(root, encoder, finetune=chosen, items={"fields": [TITLE, *fields]})
     return pretrain_adapt.run(context), finetune.run(context)
 
@@ -77,6 +77,30 @@ def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny
     stored = {n for n in files.read_safetensors(result.artifact.path / "weights.safetensors") if "encoder" in n}
     assert stored
     assert all(name.startswith("encoder.encoder.layer.1.") for name in stored)
+
+
+def test_the_other_losses_over_the_batch_s_own_positives(tmp_path: Path, tiny_encoder: Path) -> None:
+    losses = {"softmax": 1.0, "listnet": 0.5, "pairwise": 0.5, "huber": 2.0, "intensity": 0.0}
+    chosen = {"losses": losses, "negatives": {"source": "in_batch", "count": 2}}
+    _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=1, **chosen)
+    log = (
+        pq.read_table(result.artifact.path / finetune.LOG)
+        .to_pandas()
+        .pivot(index="step", columns="name", values="value")
+    )
+    log = log.loc[1:]
+    assert "loss_intensity" not in log
+    # Histories first, whose labels are all 1, then impressions.
+    of_histories = log["loss_huber"].isna()
+    assert of_histories.any()
+    assert not of_histories.all()
+    total = sum(log[f"loss_{name}"].fillna(0) * weight for name, weight in losses.items() if weight)
+    np.testing.assert_allclose(log["loss"], total, rtol=1e-5)
+
+
+def test_losses_of_single_items_learn_nothing_from_equal_labels(tmp_path: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"finetune\.losses: nothing to learn, as all labels of histories are equal"):
+        trained(tmp_path, tiny_encoder, history_epochs=1, losses={"huber": 1.0})
 
 
 def test_more_layers_than_there_are_is_a_mistake_in_the_configuration(tmp_path: Path, tiny_encoder: Path) -> None:

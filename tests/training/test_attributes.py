@@ -34,6 +34,7 @@ def planted(seed: int, examples: int = 64) -> Batch:
         labels=np.tile(np.array([[0, 1]], np.float32), (examples, 1)),
         present=shown,
         known=shown,
+        log_rate=np.zeros(shown.shape, np.float32),
     )
 
 

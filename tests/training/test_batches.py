@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.training.batches import Sampler, build, histories, in_batches
+from interestrec.training.batches import build, histories, in_batches
 from interestrec.training.examples import Examples
+from interestrec.training.negatives import Sampler
 
 ITEMS = np.array([10, 11, 12, 13, 14], np.int32)
 TIMELINES = Timelines(
@@ -59,12 +60,6 @@ def test_negatives_never_are_in_the_history_nor_the_candidate() -> None:
 def test_nothing_is_drawn_where_nothing_is_needed() -> None:
     batch = build(examples((False, False)), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
     assert batch.candidates.shape == (2, 3)
-
-
-def test_negatives_come_as_often_as_their_popularity() -> None:
-    popularity = np.array([0.0, 0.5, 0.2, 0.3])
-    drawn = Sampler.of(popularity, 100).draw(500, np.random.default_rng(0))
-    np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, popularity, atol=0.01)
 
 
 def test_the_same_seed_gives_the_same_batches() -> None:

@@ -38,7 +38,8 @@ def planted(examples: int = 64, seed: int = 0) -> Batch:
     ones = np.ones((examples, 2), bool)
     candidates = np.tile(np.array([[0, 1]], np.int32), (examples, 1))
     items = np.arange(40, dtype=np.int32)
-    return Batch(items, history, np.ones((examples, 1), np.float32), candidates, labels, ones, ones)
+    log_rate = np.zeros(ones.shape, np.float32)
+    return Batch(items, history, np.ones((examples, 1), np.float32), candidates, labels, ones, ones, log_rate)
 
 
 def vectors() -> np.ndarray:
