@@ -88,6 +88,14 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "preprocess: {robots: {}}\n", "give a_minute, spread or both"),
         (GOOD + "preprocess: {split: {valid: 0.5, test: 0.5}}\n", "must leave something to train on"),
         (GOOD + "rank: {systems: [random, random]}\n", "none twice"),
+        (GOOD + "  losses: {softmx: 1}\n", "10:12: unknown key 'finetune.losses.softmx' (did you mean 'softmax'?)"),
+        (GOOD + "  losses: {rank: 1}\n", "finetune.losses takes: huber, intensity, listnet, pairwise, softmax"),
+        (GOOD + "  losses: {softmax: -1}\n", "finetune.losses.softmax: input should be greater than or equal to 0"),
+        (GOOD + "  losses: {softmax: 0}\n", "finetune.losses: at least one weight must be above 0"),
+        (GOOD + "  losses: {}\n", "finetune.losses: at least one weight must be above 0"),
+        (GOOD + "  negatives: {source: batch}\n", "'popularity', 'uniform' or 'in_batch'"),
+        (GOOD + "  negatives: {source: uniform, exponent: 0.5}\n", "exponent belongs to source: popularity"),
+        (GOOD + "  negatives: {count: 0}\n", "finetune.negatives.count"),
         (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
     ],
 )
@@ -112,6 +120,15 @@ def test_fields_of_every_kind(config: Path) -> None:
     items = load_settings(config).items
     assert [(field.name, field.max_tokens) for field in items.texts] == [("title", 32), ("text", 64)]
     assert items.attributes == {"category": 0, "price": 4, "age": 10}
+
+
+def test_losses_that_are_not_named_are_left_out(config: Path) -> None:
+    assert {name: weight for name, weight in load_settings(config).finetune.losses if weight} == {
+        "intensity": 1.0,
+        "softmax": 1.0,
+    }
+    only = load_settings(config, ["finetune.losses={listnet: 0.5}"]).finetune.losses
+    assert {name: weight for name, weight in only if weight} == {"listnet": 0.5}
 
 
 TITLE = "{name: title}"

@@ -79,6 +79,30 @@ def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny
     assert all(name.startswith("encoder.encoder.layer.1.") for name in stored)
 
 
+def test_the_other_losses_over_the_batch_s_own_positives(tmp_path: Path, tiny_encoder: Path) -> None:
+    losses = {"softmax": 1.0, "listnet": 0.5, "pairwise": 0.5, "huber": 2.0, "intensity": 0.0}
+    chosen = {"losses": losses, "negatives": {"source": "in_batch", "count": 2}}
+    _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=1, **chosen)
+    log = (
+        pq.read_table(result.artifact.path / finetune.LOG)
+        .to_pandas()
+        .pivot(index="step", columns="name", values="value")
+    )
+    log = log.loc[1:]
+    assert "loss_intensity" not in log
+    # Histories first, whose labels are all 1, then impressions.
+    of_histories = log["loss_huber"].isna()
+    assert of_histories.any()
+    assert not of_histories.all()
+    total = sum(log[f"loss_{name}"].fillna(0) * weight for name, weight in losses.items() if weight)
+    np.testing.assert_allclose(log["loss"], total, rtol=1e-5)
+
+
+def test_losses_of_single_items_learn_nothing_from_equal_labels(tmp_path: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"finetune\.losses: nothing to learn, as all labels of histories are equal"):
+        trained(tmp_path, tiny_encoder, history_epochs=1, losses={"huber": 1.0})
+
+
 def test_more_layers_than_there_are_is_a_mistake_in_the_configuration(tmp_path: Path, tiny_encoder: Path) -> None:
     with pytest.raises(ConfigError, match="the encoder has 2 layers"):
         trained(tmp_path, tiny_encoder, trainable_layers=3)
