@@ -1,6 +1,7 @@
 """The model artifact: what is in it, what it depends on, what is refused."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ from interestrec.corpus.attributes import known_category_codes
 from interestrec.corpus.store import Corpus
 from interestrec.model.two_tower import load_two_tower
 from interestrec.stages import finetune, preprocess, pretrain_adapt
+from interestrec.training import finetuning
+from interestrec.training.loop import Outcome, fit
 from tests.stages.learning import workspace
 
 
@@ -79,7 +82,16 @@ def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny
     assert all(name.startswith("encoder.encoder.layer.1.") for name in stored)
 
 
-def test_the_other_losses_over_the_batch_s_own_positives(tmp_path: Path, tiny_encoder: Path) -> None:
+def test_the_other_losses_over_the_batch_s_own_positives(
+    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrected = []
+
+    def spied(*given: Any, **named: Any) -> Outcome:
+        corrected.extend(phase.corrected for phase in given[3])
+        return fit(*given, **named)
+
+    monkeypatch.setattr(finetuning, "fit", spied)
     losses = {"softmax": 1.0, "listnet": 0.5, "pairwise": 0.5, "huber": 2.0, "intensity": 0.0}
     chosen = {"losses": losses, "negatives": {"source": "in_batch", "count": 2}}
     _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=1, **chosen)
@@ -89,6 +101,7 @@ def test_the_other_losses_over_the_batch_s_own_positives(tmp_path: Path, tiny_en
         .pivot(index="step", columns="name", values="value")
     )
     log = log.loc[1:]
+    assert corrected == [True, True]
     assert "loss_intensity" not in log
     # Histories first, whose labels are all 1, then impressions.
     of_histories = log["loss_huber"].isna()

@@ -1,6 +1,7 @@
 """The training loop: it learns, keeps the best, stops, and says when a loss breaks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from interestrec.core.errors import DeviceError, NumericError
 from interestrec.encoding.encode import encode_lower
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.checkpoint import export, load_bert
+from interestrec.model.losses import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import device
 from interestrec.training.batches import Batch
@@ -136,6 +138,18 @@ def test_equal_labels_leave_the_cross_entropy_out() -> None:
     )
     assert "loss_intensity" not in outcome.history.name
     assert "loss_softmax" in outcome.history.name
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> None:
+    rate = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    batch = replace(planted(), log_rate=rate)
+    model, table = tower(), vectors()
+    logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
+    expected = impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present)
+    one = replace(phase(1, batch, steps=1), corrected=corrected)
+    history = fit(model, FrozenTexts(table), CODES, [one], RATES, lambda: 0.5, patience=1).history
+    assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:
