@@ -17,7 +17,7 @@ from typing import Any
 
 _BATCH_SIZES = (16, 32, 64, 128, 256)
 _WARM_UP = 256  # texts encoded before anything is timed
-_TRIAL = 2048  # texts on which the other side's batch size is chosen
+_TRIAL = 1024  # texts on which the other side's batch size is chosen
 
 
 def ours(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
@@ -56,7 +56,7 @@ SIDES = {"interestrec": ours, "sentence-transformers": theirs}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
-    """Answer each line of standard input, a JSON object {texts, batch_size, to}, with the seconds it took."""
+    """Answer each line of standard input, a JSON object {texts, batch_size, to}, with the seconds it took: wall, processor."""
     import numpy as np
 
     every = json.loads(texts.read_text())
@@ -64,9 +64,9 @@ def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> N
     run(every[:_WARM_UP], 32)
     for line in sys.stdin:
         asked = json.loads(line)
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         vectors = run(every[: asked["texts"]], asked["batch_size"])
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - started, time.process_time() - busy
         if asked["to"]:
             np.save(asked["to"], vectors)
         print(json.dumps(seconds), flush=True)
@@ -80,8 +80,8 @@ class Worker:
         self.side = side
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def seconds(self, texts: int, batch_size: int = 0, to: Path | None = None) -> float:
-        """Wall time of encoding the first texts; the vectors go to a file when one is named."""
+    def seconds(self, texts: int, batch_size: int = 0, to: Path | None = None) -> tuple[float, float]:
+        """Wall and processor time of encoding the first texts; the vectors go to a file when one is named."""
         assert self.process.stdin and self.process.stdout
         asked = {"texts": texts, "batch_size": batch_size, "to": str(to) if to else None}
         self.process.stdin.write(json.dumps(asked) + "\n")
@@ -89,7 +89,8 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             sys.exit(f"{self.side} ended with exit status {self.process.wait()}")
-        return float(json.loads(line))
+        wall, busy = json.loads(line)
+        return wall, busy
 
     def close(self) -> None:
         """End the process."""
@@ -114,19 +115,25 @@ def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: 
         trial = min(_TRIAL, len(texts))
         trials = {size: them.seconds(trial, size) for size in _BATCH_SIZES}
         best = min(trials, key=lambda size: trials[size])
-        taken: dict[str, list[float]] = {us.side: [], them.side: []}
+        taken: dict[str, list[tuple[float, float]]] = {us.side: [], them.side: []}
         for _ in range(repeats):
             taken[us.side].append(us.seconds(len(texts), 0, place / "ours.npy"))
             taken[them.side].append(them.seconds(len(texts), best, place / "theirs.npy"))
-        us.close(), them.close()
+        us.close()
+        them.close()
         difference = float(np.abs(np.load(place / "ours.npy") - np.load(place / "theirs.npy")).max())
-    rates = {side: len(texts) / statistics.median(seconds) for side, seconds in taken.items()}
-    for side, seconds in taken.items():
-        more = {"batch_size": best} if side == them.side else {}
-        told = {"seconds": [round(one, 3) for one in seconds], "texts_a_second": round(rates[side], 1), **more}
-        print(json.dumps({"what": "encode", "tool": side, "texts": len(texts), "threads": threads, **told}))
-    ratio = round(rates[us.side] / rates[them.side], 3)
-    print(json.dumps({"what": "encode", "tool": "ratio", "texts_a_second": ratio, "largest_difference": difference}))
+    rates = {side: len(texts) / statistics.median(wall for wall, _ in times) for side, times in taken.items()}
+    busy = {side: statistics.median(spent for _, spent in times) for side, times in taken.items()}
+    for side, times in taken.items():
+        told: dict[str, Any] = {"what": "encode", "tool": side, "texts": len(texts), "threads": threads}
+        told |= {"seconds": [round(wall, 3) for wall, _ in times], "texts_a_second": round(rates[side], 1)}
+        told |= {"processor_seconds": round(busy[side], 3)} | ({"batch_size": best} if side == them.side else {})
+        print(json.dumps(told))
+    ratios = {
+        "texts_a_second": round(rates[us.side] / rates[them.side], 3),
+        "processor_seconds": round(busy[us.side] / busy[them.side], 3),
+    }
+    print(json.dumps({"what": "encode", "tool": "ratio", **ratios, "largest_difference": difference}))
 
 
 def read_texts(path: Path, column: int, count: int | None) -> list[str]:
