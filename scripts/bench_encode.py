@@ -56,7 +56,7 @@ SIDES = {"interestrec": ours, "sentence-transformers": theirs}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
-    """Answer each line of standard input, a JSON object {texts, batch_size, to}, with the seconds it took: wall, processor."""
+    """Answer each line of standard input, an object {texts, batch_size, to}, with the seconds: of the wall, of cores."""
     import numpy as np
 
     every = json.loads(texts.read_text())
