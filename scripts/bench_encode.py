@@ -56,7 +56,7 @@ SIDES = {"interestrec": ours, "sentence-transformers": theirs}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
-    """Answer each line of standard input, an object {texts, batch_size, to}, with the seconds: of the wall, of cores."""
+    """Answer each line of standard input, an object {texts, batch_size, to}, with its wall and core seconds."""
     import numpy as np
 
     every = json.loads(texts.read_text())
