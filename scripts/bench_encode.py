@@ -116,9 +116,11 @@ def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: 
         trials = {size: them.seconds(trial, size) for size in _BATCH_SIZES}
         best = min(trials, key=lambda size: trials[size])
         taken: dict[str, list[tuple[float, float]]] = {us.side: [], them.side: []}
-        for _ in range(repeats):
+        for repeat in range(1, repeats + 1):
             taken[us.side].append(us.seconds(len(texts), 0, place / "ours.npy"))
             taken[them.side].append(them.seconds(len(texts), best, place / "theirs.npy"))
+            last = {side: round(times[-1][0], 3) for side, times in taken.items()}
+            print(f"repeat {repeat}: seconds {last}", file=sys.stderr, flush=True)
         us.close()
         them.close()
         difference = float(np.abs(np.load(place / "ours.npy") - np.load(place / "theirs.npy")).max())

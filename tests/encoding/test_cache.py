@@ -117,6 +117,9 @@ def test_a_damaged_shard_is_told_ignored_and_replaced(
     np.testing.assert_array_equal(encode(bert, texts, cache), plain)
     assert encoded == [50, 50, 0]
     assert shards(tmp_path) == [shard]
+    DAMAGE[damage](shard)
+    encode(bert, inputs(distinct_texts(51)), cache)  # its texts go to another shard
+    assert not shard.exists()
 
 
 def test_shards_of_several_writers_stand_side_by_side(tmp_path: Path) -> None:
