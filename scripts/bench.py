@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Wall time and peak memory of a command, and of `interestrec preprocess` at scale beside plain pandas.
+"""Wall time and peak memory of a command, `preprocess` at scale beside pandas, encoding beside sentence-transformers.
 
     scripts/bench.py run -- ./scripts/quickstart.sh
     scripts/bench.py preprocess --to /tmp/bench                       # 2,200,000 impressions, 100,000,000 events
     scripts/bench.py preprocess --to /tmp/bench --impressions 20000 --events 200000 --parts mind,pandas
+    scripts/bench.py encode --texts data/mind/news.tsv --repeats 5    # see bench_encode.py
 
 Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed
 over the processes that the command starts; pages that processes share are counted for each. Every measurement is one
@@ -24,6 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_encode
 import psutil
 
 _SECONDS_BETWEEN_SAMPLES = 0.05
@@ -233,7 +235,11 @@ def main() -> None:
     stage.add_argument("--events", type=int, default=100_000_000, help="100,000,000 unless told")
     stage.add_argument("--parts", type=_parts, default="mind,events,pandas", help="mind,events,pandas unless told")
     stage.add_argument("--encoder", type=Path, default=_ENCODER, metavar="DIR", help="data/encoders/minilm-l6")
+    bench_encode.add_parser(benches, _ENCODER)
     arguments = parser.parse_args()
+    if arguments.bench == "encode":
+        bench_encode.run(arguments)
+        return
     if arguments.bench == "preprocess":
         sizes = (arguments.impressions, arguments.events)
         preprocess(arguments.to, arguments.encoder, *sizes, arguments.parts)

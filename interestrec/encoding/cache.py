@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from interestrec.core import files, schemas
-from interestrec.core.errors import ArtifactError
+from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import CONFIG, WEIGHTS
@@ -65,6 +65,8 @@ class VectorCache:
         for path in sorted(self.directory.glob(f"*{_SUFFIX}")):
             try:
                 self._load_shard(path, keys, vectors, found)
+            except InputMissingError:
+                continue  # another process found it damaged
             except ArtifactError as error:
                 log.warning("damaged vector cache ignored, its texts are encoded again: %s", error)
                 path.unlink(missing_ok=True)

@@ -1,13 +1,15 @@
 """Token sequences of all items as one flat array, and batches of them in a few fixed shapes."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-_TOKENS_A_BATCH = 4096
-_STEP = 8  # lengths of batches are multiples of it: at most seven padding positions a text
+_TOKENS_A_BATCH = 1024  # more made it no faster, and the last batch of every length is filled up with repeats
+_STEP = 4  # lengths of batches are multiples of it: at most three padding positions a text
+_TILE = 48  # rows that matrix kernels work on at once; one left over may take another path and differ in its last bit
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,19 @@ def batches(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """Rows and padded length of batches that cover every text once.
 
     Texts of one padded length stay in their order, and every batch of a length has the same number of rows, the
-    last filled up with its first row. So a text added at the end changes neither shape nor place of the texts
-    before it, and their vectors stay the same to the last bit.
+    last filled up with its first row, so that its tokens are whole tiles. So a text's vector is the same to the last
+    bit at any place and in any company: texts may be added, and some be encoded while others come from a cache.
     """
     padded = -(-lengths // _STEP) * _STEP
     for length in np.unique(padded):
         rows = np.flatnonzero(padded == length)
-        size = max(_TOKENS_A_BATCH // int(length), 1)
+        size = rows_of(int(length))
         for start in range(0, len(rows), size):
             batch = rows[start : start + size]
             yield np.concatenate([batch, np.repeat(batch[:1], size - len(batch))]), int(length)
+
+
+def rows_of(length: int) -> int:
+    """Texts in every batch of a padded length."""
+    unit = _TILE // math.gcd(_TILE, length)
+    return max(_TOKENS_A_BATCH // length // unit, 1) * unit

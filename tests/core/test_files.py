@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError, InputMissingError, StorageError
+from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, StorageError
 
 SCHEMA = pa.schema([pa.field("a", pa.int32(), nullable=False), pa.field("b", pa.string())])
 
@@ -77,3 +77,19 @@ def test_json_is_canonical_and_refuses_nan(tmp_path: Path) -> None:
 def test_a_full_disk_is_a_storage_error() -> None:
     with pytest.raises(StorageError, match="free space"):
         files.write_text(Path("/dev/full"), "x" * 100_000)
+
+
+def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    with files.replacing(path) as partial:
+        partial.write_text("old")
+    with pytest.raises(KeyboardInterrupt), files.replacing(path) as partial:
+        partial.write_text("half")
+        raise KeyboardInterrupt
+    assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "old")]
+    with files.replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "new")]
+    with pytest.raises(CannotCreateError), files.replacing(path / "below") as partial:
+        pass

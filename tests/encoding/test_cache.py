@@ -1,6 +1,8 @@
 """The vector cache: the same bits with and without it, whatever happens to its files."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +117,9 @@ def test_a_damaged_shard_is_told_ignored_and_replaced(
     np.testing.assert_array_equal(encode(bert, texts, cache), plain)
     assert encoded == [50, 50, 0]
     assert shards(tmp_path) == [shard]
+    DAMAGE[damage](shard)
+    encode(bert, inputs(distinct_texts(51)), cache)  # its texts go to another shard
+    assert not shard.exists()
 
 
 def test_shards_of_several_writers_stand_side_by_side(tmp_path: Path) -> None:
@@ -130,6 +135,39 @@ def test_shards_of_several_writers_stand_side_by_side(tmp_path: Path) -> None:
     found, known = cache.load(pa.concat_arrays([other, keys]), 2)
     np.testing.assert_array_equal(known, [False, False, True, True, True, True])
     np.testing.assert_array_equal(found, [[0, 0], [0, 0], *vectors])
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from interestrec.encoding.cache import VectorCache, keys_of
+from interestrec.encoding.inputs import TextInputs
+
+cache = VectorCache(Path(sys.argv[1]))
+for first in range(0, 200, 10):
+    tokens = np.arange(first, first + 10, dtype=np.int32)
+    keys = keys_of(TextInputs(np.arange(11), tokens, 0))
+    cache.add(keys, np.repeat(tokens[:, None], 4, axis=1).astype(np.float32))
+    assert cache.load(keys, 4)[1].all()
+"""
+
+
+def test_two_processes_write_the_same_at_once(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _WRITER, str(tmp_path / "cache")]
+    writers = [subprocess.Popen(command) for _ in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    vectors, known = VectorCache(tmp_path / "cache").load(keys_of(inputs([[n] for n in range(200)])), 4)
+    assert known.all()
+    np.testing.assert_array_equal(vectors, np.repeat(np.arange(200)[:, None], 4, axis=1))
+    assert len(shards(tmp_path / "cache")) == 20
+
+
+def test_a_shard_that_another_process_removed_meanwhile(tmp_path: Path) -> None:
+    cache, keys = VectorCache(tmp_path), keys_of(inputs([[1]]))
+    (tmp_path / "0.parquet").symlink_to(tmp_path / "gone")
+    cache.add(keys, np.ones((1, 4), np.float32))
+    assert cache.load(keys, 4)[1].all()
 
 
 def test_a_shard_without_texts_asked_for_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,14 @@ def test_texts_added_at_the_end_change_no_bit(tiny_encoder: Path) -> None:
     np.testing.assert_array_equal(after[:40], before)
 
 
+def test_a_vector_does_not_depend_on_place_and_company(tiny_encoder: Path) -> None:
+    bert = load_bert(tiny_encoder)
+    texts = random_texts(300)
+    whole = encode(bert, inputs(texts))
+    np.testing.assert_array_equal(encode(bert, inputs(texts[::-1])), whole[::-1])
+    np.testing.assert_array_equal(encode(bert, inputs(texts[7:150:3])), whole[7:150:3])
+
+
 def test_lower_and_upper_layers_make_the_whole(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder)
     texts = inputs(random_texts(25))
