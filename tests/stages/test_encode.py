@@ -15,7 +15,7 @@ from tests.stages.learning import workspace
 
 @pytest.fixture
 def context(tmp_path: Path, tiny_encoder: Path) -> Context:
-    context = workspace(tmp_path, tiny_encoder, finetune={"hidden": [8], "negatives": 2, "epochs": 1})
+    context = workspace(tmp_path, tiny_encoder, finetune={"hidden": [8], "negatives": {"count": 2}, "epochs": 1})
     pretrain_adapt.run(context)
     return context
 

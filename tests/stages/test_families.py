@@ -15,7 +15,7 @@ from tests import kin
 from tests.stages.learning import workspace
 
 WORDS = "embeddings.word_embeddings.weight"
-CHOSEN = {"epochs": 1, "history_epochs": 0, "hidden": [8], "negatives": 2, "trainable_layers": 1}
+CHOSEN = {"epochs": 1, "history_epochs": 0, "hidden": [8], "negatives": {"count": 2}, "trainable_layers": 1}
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> No
     logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
     expected = impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present)
     one = replace(phase(1, batch, steps=1), corrected=corrected)
-    history = fit(model, FrozenTexts(table), CODES, [one], RATES, lambda: 0.5, patience=1).history
+    history = fit(model, FrozenTexts(table), CODES, [one], RATES, lambda: 0.5, patience=1, checkpoints=fresh()).history
     assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
 
 
