@@ -77,3 +77,10 @@ def test_only_known_packages_import_tensorflow() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if any(n.split(".")[0] in {"tensorflow", "keras"} for n in names):
                 assert room(path) in allowed, path
+
+
+@pytest.mark.parametrize("name", ["encoding.items", "training.device", "scoring.intensity", "model.bert"])
+def test_tensorflow_says_nothing_when_it_starts(name: str) -> None:
+    code = f"import interestrec.{name}; import tensorflow as tf; tf.constant(1) + 1"
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert outcome.stderr == ""
