@@ -179,8 +179,6 @@ def encode(
 
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
-
-
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
 
 

@@ -2,8 +2,8 @@
 """Wall time and peak memory of a command, `preprocess` at scale beside pandas, encoding beside sentence-transformers.
 
     scripts/bench.py run -- ./scripts/quickstart.sh
-    scripts/bench.py preprocess --to /tmp/bench                       # 2,200,000 impressions, 100,000,000 events
-    scripts/bench.py preprocess --to /tmp/bench --impressions 20000 --events 200000 --parts mind,pandas
+    scripts/bench.py preprocess --to workspace/bench                       # 2,200,000 impressions, 100,000,000 events
+    scripts/bench.py preprocess --to workspace/bench --impressions 20000 --events 200000 --parts mind,pandas
     scripts/bench.py encode --texts data/mind/news.tsv --repeats 5    # see bench_encode.py
 
 Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed

@@ -252,3 +252,13 @@ def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:
     outcome = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert outcome.returncode in (0, 141)
     assert "Traceback" not in outcome.stderr
+
+
+def test_check_says_what_fails_and_ends_with_its_status(tmp_path: Path) -> None:
+    (tmp_path / "interestrec.yaml").write_text(CONFIG)
+    outcome = interestrec("check", cwd=tmp_path)
+    assert outcome.returncode == 66
+    assert "ok     workspace:" in outcome.stdout
+    assert "fails  files:" in outcome.stdout
+    document = json.loads(interestrec("check", "--json", cwd=tmp_path).stdout)
+    assert (document["command"], document["status"], document["exit_status"]) == ("check", "error", 66)

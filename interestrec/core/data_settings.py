@@ -9,17 +9,12 @@ from interestrec.core.section import CountOrZero, Fraction, Section
 
 
 class DataSettings(Section):
-    """What all formats share."""
+    """What all formats share; each also has `names`, of all its raw files."""
 
     root: Path = Path()  # directory that all data files are relative to; itself relative to the working directory
     relevant_at: Annotated[float, Field(gt=0, le=1)] | None = None  # relevant = intensity at or above it
     max_bad_rows: CountOrZero = 0  # malformed rows tolerated (counted in quality.json) before it is an error
     max_items_without_text: Fraction = 0.05  # share of items
-
-    @property
-    def names(self) -> list[str]:
-        """Names and patterns of all raw files, relative to `root`."""
-        raise NotImplementedError
 
 
 class MindData(DataSettings):
@@ -33,7 +28,7 @@ class MindData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         return [*self.news, *self.train, *self.valid, *self.test]
 
 
@@ -129,7 +124,7 @@ class EventsData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         return [*(name for table in self.events for name in table.files), *self.items.files]
 
 
@@ -147,7 +142,7 @@ class RecboleData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         return [self.inter, self.item]
 
 
@@ -208,7 +203,7 @@ class ImpressionsData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         history = [*self.history.train, *self.history.valid, *self.history.test] if self.history else []
         return [*self.train, *self.valid, *self.test, *history, *(self.items.files if self.items else [])]
 
@@ -232,7 +227,7 @@ class MovielensData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         return [self.ratings, self.movies, *filter(None, [self.links]), *([self.plots.file] if self.plots else [])]
 
 
@@ -245,7 +240,7 @@ class AmazonData(DataSettings):
 
     @property
     def names(self) -> list[str]:
-        """See DataSettings."""
+        """Names and patterns of all raw files, relative to `root`."""
         return [*self.reviews, *self.metadata]
 
 

@@ -56,6 +56,11 @@ def _one_line(reason: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
+def quoted(text: str) -> str:
+    """A string literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 @dataclass
 class Quality:
     """Every cleaning rule with its counts: the content of `quality.json`."""

@@ -1,7 +1,7 @@
 """Ids become codes: users, items and event types of all events, once, before anything is cleaned or counted."""
 
 from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import Log
+from interestrec.core.raw_log import Log, quoted
 
 CLICK = "click"  # type of the events that impressions record
 
@@ -19,7 +19,7 @@ def code_events(log: Log, merge_items: bool) -> None:
     )
     kinds = [row[0] for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
     kinds += [CLICK] if log.rows("clicks") and CLICK not in kinds else []
-    names = ", ".join("'" + kind.replace("'", "''") + "'" for kind in kinds or [CLICK])
+    names = ", ".join(quoted(kind) for kind in kinds or [CLICK])
     log.db.execute(f"CREATE TYPE event_kind AS ENUM ({names})")
     log.db.execute(
         'CREATE TABLE coded AS SELECT u."user", i.item, time, CAST(event AS event_kind) AS event, value, ord, '

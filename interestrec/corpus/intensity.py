@@ -10,7 +10,7 @@ from duckdb import func, sqltypes
 
 from interestrec.core.catalogue import pick, suggestion
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.core.raw_log import EXAMPLES, Log, quoted
 from interestrec.corpus.codes import CLICK
 from interestrec.corpus.value_maps import MAPS, ValueMap
 
@@ -51,7 +51,7 @@ def grade(log: Log, grading: Grading, max_bad_rows: int) -> dict[str, Any]:
         f"SELECT *, CAST(graded(event, value, item) * {_decay(log, grading)} AS FLOAT) AS intensity FROM events",
     )
     _combine(log, grading)
-    _grade_histories(log)
+    _grade_histories(log, grading.values.get(CLICK))
     return fitted
 
 
@@ -96,7 +96,7 @@ def _withdraw(log: Log, kinds: list[str]) -> None:
     """
     if not kinds:
         return
-    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    listed = ", ".join(quoted(kind) for kind in kinds)
     window = 'PARTITION BY "user", item, split ORDER BY time, ord, place'
     log.db.execute(
         f"CREATE TEMP TABLE withdrawn AS SELECT ord, place FROM (SELECT ord, place, taken, s, min(s) OVER ({window} "
@@ -116,7 +116,7 @@ def _refuse_bad_values(log: Log, kind: str, chosen: ValueMap, max_bad_rows: int)
     tests += ["value IS NULL"] if chosen.missing is None else []
     if not tests:
         return
-    wrong = f"event = '{kind}' AND ({' OR '.join(tests)})"
+    wrong = f"event = {quoted(kind)} AND ({' OR '.join(tests)})"
     count = log.number(f"SELECT count(*) FROM events WHERE {wrong}")
     expected = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} or more" if np.isfinite(low) else "a number"
     shown = "coalesce(CAST(value AS VARCHAR), 'nothing')"
@@ -166,7 +166,7 @@ def _fit(log: Log, kind: str, chosen: ValueMap, number: int) -> dict[str, Any]:
     """Fit a map on the train values of its type and make it the SQL function `map_<number>`."""
     source = "events" if not chosen.per_words else "events JOIN item_words w ON item = word_item"
     measured = "value" if not chosen.per_words else "value / w.hundreds"
-    chosen_rows = f"FROM {source} WHERE event = '{kind}' AND split = 'train' AND value IS NOT NULL"
+    chosen_rows = f"FROM {source} WHERE event = {quoted(kind)} AND split = 'train' AND value IS NOT NULL"
     step = max(log.number(f"SELECT count(*) {chosen_rows}") // _MOST_FITTED, 1)
     train = log.table(f"SELECT {measured} AS v {chosen_rows} AND ord % {step} = 0")["v"].to_numpy()
     fit, apply = pick(MAPS, chosen.map, "value map")
@@ -185,21 +185,39 @@ def _fit(log: Log, kind: str, chosen: ValueMap, number: int) -> dict[str, Any]:
 def _formula(grading: Grading) -> str:
     """SQL of weight × mapped value."""
     zero = [kind for kind, how in grading.negative.items() if how == "zero"]
-    weights = "".join(f" WHEN '{k}' THEN {w!r}" for k, w in {**grading.weights, **dict.fromkeys(zero, 0.0)}.items())
+    weights = "".join(
+        f" WHEN {quoted(k)} THEN {w!r}" for k, w in {**grading.weights, **dict.fromkeys(zero, 0.0)}.items()
+    )
     weight = f"CASE kind{weights} ELSE 1.0 END" if weights else "1.0"
     maps = "".join(
-        f" WHEN '{kind}' THEN coalesce(map_{n}({_measured(chosen)}), {chosen.missing or 0.0!r})"
+        f" WHEN {quoted(kind)} THEN coalesce(map_{n}({_measured(chosen)}), {chosen.missing or 0.0!r})"
         for n, (kind, chosen) in enumerate(grading.values.items())
     )
     return f"({weight}) * (CASE kind{maps} ELSE 1.0 END)" if maps else f"({weight})"
 
 
-def _grade_histories(log: Log) -> None:
-    """Entries of stated histories are clicks; where nothing was measured they have no row here."""
+def _grade_histories(log: Log, clicks: ValueMap | None) -> None:
+    """Entries of stated histories are clicks. One that was not measured, or measured outside of what the map takes,
+    has the grade of a missing value where the map gives one; else none, and weighs what a click does.
+    """
+    low, high = (-np.inf, np.inf) if clicks is None else clicks.limits
+    tests = [f"amount < {low!r}"] if np.isfinite(low) else []
+    tests += [f"amount > {high!r}"] if np.isfinite(high) else []
+    outside = " OR ".join(tests) or "false"
     log.db.execute(
-        f"CREATE TABLE history_grades AS SELECT segment, list(CAST(graded('{CLICK}', amount, code) AS FLOAT) "
-        "ORDER BY place) AS grades FROM (SELECT segment, unnest(items) AS code, unnest(amounts) AS amount, "
-        "generate_subscripts(items, 1) AS place FROM segments WHERE amounts IS NOT NULL) GROUP BY segment"
+        "CREATE TEMP TABLE measured AS SELECT segment, unnest(items) AS code, unnest(amounts) AS amount, "
+        "generate_subscripts(items, 1) AS place FROM segments WHERE amounts IS NOT NULL"
+    )
+    wrong = log.number(f"SELECT count(*) FROM measured WHERE {outside}")
+    rows = log.rows("measured")
+    if wrong:
+        log.quality.count("history values out of range", rows, rows, f"{wrong} entries count as not measured", [])
+    graded = f"graded('{CLICK}', CASE WHEN {outside} THEN NULL ELSE amount END, code)"
+    ungraded = "false" if clicks is None or clicks.missing is not None else f"amount IS NULL OR {outside}"
+    log.db.execute(
+        f"CREATE TABLE history_grades AS SELECT segment, list(CASE WHEN {ungraded} THEN NULL "
+        f"ELSE CAST({graded} AS FLOAT) END ORDER BY place) AS grades FROM measured GROUP BY segment;"
+        "DROP TABLE measured"
     )
 
 
@@ -229,7 +247,7 @@ def _combine(log: Log, grading: Grading) -> None:
         return
     if log.rows("impressions"):
         raise ConfigError("preprocess.intensity.combine needs an event log; this format records what was shown")
-    zero = ", ".join(f"'{kind}'" for kind, how in grading.negative.items() if how == "zero")
+    zero = ", ".join(quoted(kind) for kind, how in grading.negative.items() if how == "zero")
     negative = f"arg_max(event, (time, ord)) IN ({zero})" if zero else "false"
     rows = log.rows("events")
     log.remake(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from interestrec.core.raw_log import Log
-from interestrec.formats.lines import filled_lines, quoted
+from interestrec.core.raw_log import Log, quoted
+from interestrec.formats.lines import filled_lines
 from interestrec.formats.paths import expand
 from interestrec.formats.tables import moment
 

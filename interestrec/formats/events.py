@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import ConfigError
-from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.core.raw_log import EXAMPLES, Log, quoted
 from interestrec.formats.columns import id_of, time_of
-from interestrec.formats.lines import quoted
 from interestrec.formats.paths import expand
 from interestrec.formats.tables import name_of, require, scan
 

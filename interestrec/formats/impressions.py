@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.core.raw_log import EXAMPLES, Log, quoted
 from interestrec.formats.columns import id_of, time_of
 from interestrec.formats.events import read_items
-from interestrec.formats.lines import quoted
 from interestrec.formats.paths import expand
 from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
 from interestrec.formats.tables import name_of, require, scan

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError, from_os_error
-from interestrec.core.raw_log import Log
+from interestrec.core.raw_log import Log, quoted
 
 _BLOCK = 1 << 24
 _AHEAD = 2  # blocks worked on before they are asked for
@@ -21,11 +21,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def quoted(text: str) -> str:
-    """A string literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def read_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import Log
-from interestrec.formats.lines import ahead, filled_lines, quoted
+from interestrec.core.raw_log import Log, quoted
+from interestrec.formats.lines import ahead, filled_lines
 from interestrec.formats.shown import Coded, Coder, add_impressions, count_one_class, settle_histories, stage_histories
 
 _NEWS_COLUMNS = 8

@@ -6,8 +6,8 @@ Ratings, films, and where there are, links to other catalogues and a table of pl
 from pathlib import Path
 
 from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log
-from interestrec.formats.lines import filled_lines, quoted
+from interestrec.core.raw_log import Log, quoted
+from interestrec.formats.lines import filled_lines
 from interestrec.formats.tables import moment, name_of, require, scan
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log
-from interestrec.formats.lines import filled_lines, quoted
+from interestrec.core.raw_log import Log, quoted
+from interestrec.formats.lines import filled_lines
 from interestrec.formats.tables import distinct, moment, name_of, require
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
-from interestrec.formats.lines import filled_lines, quoted, read_lines
+from interestrec.core.raw_log import Log, quoted
+from interestrec.formats.lines import filled_lines, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one

@@ -12,7 +12,7 @@ from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES, measure
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
-from interestrec.training.checkpoint import Checkpoints, assign, values
+from interestrec.training.checkpoint import Checkpoint, Checkpoints, assign, values
 from interestrec.training.schedule import adamw
 from interestrec.training.texts import Texts
 
@@ -117,16 +117,7 @@ def fit(
     variables = [*model.trainable_variables, *texts.variables]
     seeds = [*model.non_trainable_variables, *texts.seeds]
     found = checkpoints.latest()
-    if found is None:
-        progress, history, kept = Progress(best=validate()), History(), values(variables)
-        history.add(0, 0, {"valid_auc": progress.best})
-        log.info("finetune: start, valid AUC %.4f", progress.best)
-    else:
-        progress, history = Progress(**found.progress["run"]), History(**found.progress["history"])
-        kept = list(found.groups["best"])
-        assign(variables, found.groups["weights"])
-        assign(seeds, found.groups.get("seeds", []))
-        log.info("finetune: going on from step %d", progress.step)
+    progress, history, kept = _begin(variables, validate) if found is None else _go_on(found, variables, seeds)
     while progress.phase < len(phases):
         phase = phases[progress.phase]
         if not progress.within and not progress.done:
@@ -161,6 +152,25 @@ def fit(
         progress.phase, progress.within, progress.waited = progress.phase + 1, 0, 0
     assign(variables, kept)
     return Outcome(progress.best, progress.best_epoch, history)
+
+
+def _begin(variables: list[tf.Variable], validate: Callable[[], float]) -> tuple[Progress, History, list[np.ndarray]]:
+    """Where a new run stands, its log, and the best weights so far: those at the start."""
+    progress, history = Progress(best=validate()), History()
+    history.add(0, 0, {"valid_auc": progress.best})
+    log.info("finetune: start, valid AUC %.4f", progress.best)
+    return progress, history, values(variables)
+
+
+def _go_on(
+    found: Checkpoint, variables: list[tf.Variable], seeds: list[tf.Variable]
+) -> tuple[Progress, History, list[np.ndarray]]:
+    """As `_begin`, from a checkpoint, with weights and seeds set to its."""
+    progress, history = Progress(**found.progress["run"]), History(**found.progress["history"])
+    assign(variables, found.groups["weights"])
+    assign(seeds, found.groups.get("seeds", []))
+    log.info("finetune: going on from step %d", progress.step)
+    return progress, history, found.groups["best"]
 
 
 def _save(

@@ -276,6 +276,26 @@ def test_entries_of_stated_histories_are_graded_by_what_was_measured() -> None:
     assert found["impressions"][0][3] == (("c", pytest.approx(0.2)), ("d", 0.0))
 
 
+def test_history_entries_that_no_map_takes_weigh_what_a_click_does() -> None:
+    splits = ("train", "valid", "test")
+    log = impression_log([(str(n), "u", n, split, "a b c", "c-1 d-0") for n, split in enumerate(splits)], "abcd")
+    log.db.execute("UPDATE segments SET amounts = [7.0, -5.0, NULL]")
+    log.db.execute("UPDATE clicks SET amount = 1.0")
+    clicks = {"click": ValueMap("log", high=63)}
+    found = by_name(built(log, plan(method="given", grading=grading(weights={"click": 0.5}, values=clicks))))
+    stated = [(item, intensity) for _, item, _, event, intensity, _ in found["timeline"] if event == "history"]
+    assert stated == [("a", 0.25), ("b", 0.5), ("c", 0.5)]  # log 8 / log 64 = 1/2
+    assert "1 entries count as not measured" in rule(log, "history values out of range")["reason"]
+
+
+def test_a_type_may_have_an_apostrophe() -> None:
+    kinds = ["it's", "no'"] * 3
+    log = event_log([("u", "abcdef"[n], n, kind, 1.0) for n, kind in enumerate(kinds)])
+    how = grading(weights={"it's": 0.25}, values={"it's": ValueMap("linear", low=0, high=2)}, negative={"no'": "zero"})
+    found = by_name(built(log, plan(grading=how)))
+    assert [row[4] for row in found["timeline"]] == [0.125, 0.0] * 3
+
+
 def test_the_fitted_parameters_are_told() -> None:
     events = [("u", "abcde"[n % 5], n, "rate", 1.0 + n % 5) for n in range(20)]
     tables = built(event_log(events), plan(grading=grading(values={"rate": ValueMap("log")}), relevant_at=0.5))
