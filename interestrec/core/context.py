@@ -40,12 +40,16 @@ class Result:
 
 
 def produce(
-    context: Context, recipe: Recipe, build: Callable[[Path], None], summarise: Callable[[Path], dict[str, Any]]
+    context: Context,
+    recipe: Recipe,
+    build: Callable[[Path], dict[str, float] | None],
+    summarise: Callable[[Path], dict[str, Any]],
 ) -> Result:
     """Build the recipe's artifact unless it is there already; what was left of a run that was cut off is resumed.
 
     Args:
-        build: writes the artifact's files into the directory it is given.
+        build: writes the artifact's files into the directory it is given; what it tells of its speed goes to the
+            timing file.
         summarise: reads the few figures worth printing from a committed artifact's directory.
     """
     workspace, work = context.settings.workspace, context.work(recipe)
@@ -55,9 +59,10 @@ def produce(
     found = None if context.force else up_to_date(workspace, recipe)
     if found is None:
         with building(workspace, recipe) as partial:
-            build(partial)
-            seconds = time.monotonic() - started
-            files.append_json_line(partial / TIMING, {"stage": recipe.stage, "seconds": round(seconds, 3)})
+            told = build(partial) or {}
+            timing = {"seconds": time.monotonic() - started, **told}
+            line = {"stage": recipe.stage, **{name: round(value, 3) for name, value in timing.items()}}
+            files.append_json_line(partial / TIMING, line)
     else:
         log.info("%s: up to date", recipe.stage)
     shutil.rmtree(work, ignore_errors=True)

@@ -59,6 +59,12 @@ class StorageError(InterestrecError):
     exit_status = 74
 
 
+class PeerLostError(InterestrecError):
+    """Another process of a distributed run is gone; the same command goes on where it stopped."""
+
+    exit_status = 75
+
+
 class AccessError(InterestrecError):
     """Permission denied."""
 

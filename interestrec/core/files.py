@@ -67,6 +67,32 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def write_array(path: Path, array: "np.ndarray") -> None:
+    """Write one array in NumPy's format and flush it to disk."""
+    import numpy as np
+
+    try:
+        with path.open("wb") as target:
+            np.save(target, array, allow_pickle=False)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    sync(path)
+
+
+def map_array(path: Path) -> "np.ndarray":
+    """An array of `write_array`, mapped into memory and not to be written to.
+
+    Raises:
+        ArtifactError: it is no such file.
+    """
+    import numpy as np
+
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactError(f"{path}: not an array ({error}); delete it and run again") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text and flush it to disk."""
     try:

@@ -164,6 +164,14 @@ PER_USER = pa.schema(
 )
 
 VECTOR_KEY = pa.binary(16)  # identifies a text by its tokens
+HIDDEN_KEYS = pa.schema(
+    [
+        _required("key", VECTOR_KEY),
+        _required("start", pa.int64()),  # of the text's rows in the array beside
+        _required("length", pa.int64()),
+        _required("sha256", pa.string()),  # of the array's file
+    ]
+)
 
 
 def vector(width: int) -> pa.DataType:

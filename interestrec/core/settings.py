@@ -11,12 +11,22 @@ from pydantic import Field, model_validator
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
 from interestrec.core.preprocess_settings import PreprocessSettings
-from interestrec.core.section import Count, CountOrZero, NotNegative, OpenFraction, Positive, Section
+from interestrec.core.section import (
+    AboveZero,
+    BelowOne,
+    Count,
+    CountOrZero,
+    Fraction,
+    NotNegative,
+    OpenFraction,
+    Positive,
+    Section,
+)
 
 
 class EncoderSettings(Section):
     source: Path  # directory in Hugging Face layout: config.json, model.safetensors, tokenizer files
-    pooling: Literal["mean"] = "mean"
+    pooling: Literal["mean", "cls", "attention"] = "mean"  # attention learns in finetune, from the mean on
 
 
 class PretrainAdaptSettings(Section):
@@ -60,20 +70,60 @@ class NegativeSettings(Section):
         return self
 
 
+class LoraSettings(Section):
+    """Adapters in the layers that learn, in place of their weights; merged when the model is saved."""
+
+    rank: Count = 8
+    alpha: Positive = 16.0  # adapters count alpha / rank times
+    targets: list[Literal["qkv", "output", "up", "down"]] = ["qkv"]  # matrices of a layer
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "LoraSettings":
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise ValueError("targets must name at least one, none twice")
+        return self
+
+
+class VectorCacheSettings(Section):
+    """Vectors of texts from earlier steps, taken once more without a gradient. Only where layers learn."""
+
+    probability: Fraction = 0.0  # of taking one that is young enough; 0 = never
+    max_age: Count = 50  # steps; older ones are encoded again
+    max_tokens: Count | None = None  # encoded with a gradient a step and replica; texts beyond take theirs at any age
+
+
 class FinetuneSettings(Section):
     epochs: CountOrZero = 5
     history_epochs: CountOrZero = 0  # first phase: next event within every train timeline
-    batch_size: Count = 32  # impressions a step
+    batch_size: Count = 32  # impressions a step, over all replicas
+    batch_tokens: Count | None = None  # a step also ends before the texts of its distinct items have more tokens
+    accumulate: Count = 1  # parts of a step's batch worked on one after the other: less memory, equal gradients
     max_history: Count = 50  # most recent events of the history
     negatives: NegativeSettings = NegativeSettings()
     trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
+    lora: LoraSettings | None = None
+    vector_cache: VectorCacheSettings = VectorCacheSettings()
     learning_rate: Positive = 1e-3
-    encoder_learning_rate: Positive = 2e-5
+    encoder_learning_rate: Positive = 2e-5  # of the top layer
+    layer_decay: AboveZero = 1.0  # each layer learns so many times as fast as the one above it
+    schedule: Literal["linear", "cosine", "constant"] = "linear"  # of the learning rates after the warm-up
+    warm_up: BelowOne = 0.1  # share of each phase in which the rates rise
     weight_decay: NotNegative = 0.01
+    clip: Positive = 1.0  # largest norm of the gradient
     hidden: list[Count] = [64]  # widths of the MLP head
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    dropout: BelowOne = 0.1  # of the towers and the head, and of items' attributes
+    encoder_dropout: BelowOne = 0.1  # of the layers that learn
+    label_smoothing: BelowOne = 0.0
     losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
     patience: Count = 2  # evaluations without a gain on valid_select before stopping
+
+    @model_validator(mode="after")
+    def _learning(self) -> "FinetuneSettings":
+        if self.lora is not None and not self.trainable_layers:
+            raise ValueError("lora needs layers to learn in; set trainable_layers")
+        if self.vector_cache != VectorCacheSettings() and not self.trainable_layers:
+            raise ValueError("vector_cache needs layers that learn, frozen vectors are all kept; set trainable_layers")
+        return self
 
 
 SystemName = Literal["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
@@ -121,6 +171,10 @@ class RuntimeSettings(Section):
     """How to run; outside an artifact's digest."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
+    # single device, all of this machine (mirrored), all of the machines in TF_CONFIG (multi_worker)
+    distribution: Literal["auto", "single", "mirrored", "multi_worker"] = "auto"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the encoder's matrix products
+    tensorboard: Path | None = None  # directory for TensorBoard scalars of training
     threads: Count | None = None  # None = all cores
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0  # between checkpoints of a training run; 0 = every step
     memory: Positive = 2.0  # GiB that the database of preprocess takes before it spills to disk

@@ -24,21 +24,24 @@ _ARITHMETIC = 1  # raise it with every change to the encoder's code that may mov
 _SUFFIX = ".parquet"
 
 
-def cache_path(workspace: Path, encoder: Path, pooling: str, longest: int) -> Path:
-    """Directory of the vectors of an encoder, named by all that decides them beside the text.
+def cache_path(workspace: Path, kind: str, encoder: Path, of: str, longest: int, precision: str) -> Path:
+    """Directory of what an encoder gives for texts, named by all that decides it beside the text.
 
     Args:
+        kind: `vectors` of texts or `hidden` states of their tokens.
         encoder: directory in Hugging Face layout.
+        of: the pooling that gives the vectors, or the layers that give the states.
         longest: positions that a text may take, special tokens included.
+        precision: what matrices are multiplied in.
     """
     content = {
         "config": files.sha256_of(encoder / CONFIG),
         "weights": files.sha256_of(encoder / WEIGHTS),
-        "pooling": pooling,
+        "of": of,
         "longest": longest,
-        "numeric": ["float32", bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC],
+        "numeric": [precision, bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC],
     }
-    return workspace / "cache" / "vectors" / files.sha256_of_json(content)[:24]
+    return workspace / "cache" / kind / files.sha256_of_json(content)[:24]
 
 
 def keys_of(inputs: TextInputs) -> pa.Array:

@@ -2,11 +2,8 @@
 
 import gzip
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +13,7 @@ from interestrec.core.errors import DataError, from_os_error
 from interestrec.core.raw_log import Log, quoted
 
 _BLOCK = 1 << 24
-_AHEAD = 2  # blocks worked on before they are asked for
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def read_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
@@ -61,18 +54,6 @@ def filled_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.T
     """As `read_lines`, without the empty lines; quotes mean nothing."""
     for lines in read_lines(log, path, encoding):
         yield lines.filter(pc.not_equal(lines["line"], ""))
-
-
-def ahead(blocks: Iterator[T], work: Callable[[T], R]) -> Iterator[R]:
-    """`work` of each block, in order; two threads are ahead of whoever takes the results."""
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        for block in blocks:
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

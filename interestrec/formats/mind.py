@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core.ahead import ahead
 from interestrec.core.item_codes import code_items
 from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.lines import ahead, filled_lines
+from interestrec.formats.lines import filled_lines
 from interestrec.formats.shown import Coded, Coder, add_impressions, count_one_class, settle_histories, stage_histories
 
 _NEWS_COLUMNS = 8

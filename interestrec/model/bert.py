@@ -5,19 +5,25 @@ two-dimensional but for the attention scores. The layers can be run in two parts
 frozen prefix is computed once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
 from interestrec.core.errors import InputMissingError
 from interestrec.model.families import FAMILIES, Family, read_sizes
+from interestrec.model.noise import Noise, branch, dropout
+from interestrec.model.pooling import POOLINGS
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+MATRICES = ("qkv", "output", "up", "down")  # of a block
+PRECISIONS = ("float32", "bfloat16", "float16")  # that matrices are multiplied in; weights and sums stay float32
 _MASKED = -1e9  # added to attention scores of padding
 
 
@@ -69,25 +75,28 @@ def read_config(directory: Path) -> BertConfig:
     return BertConfig(**read_sizes(files.read_json(path), path))
 
 
+class Lora(NamedTuple):
+    """Adapters beside frozen matrices: x W + (alpha / rank) (x A) B (Hu et al. 2022)."""
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...]  # of MATRICES
+
+
 class BertLayer(keras.layers.Layer):
     """One transformer block: self-attention and a feed-forward part, each with a residual and LayerNorm."""
 
-    def __init__(self, config: BertConfig, dropout: float, **kwargs: Any) -> None:
+    def __init__(self, config: BertConfig, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.dropout = keras.layers.Dropout(dropout)
+        self.rate = rate  # of dropout
+        self.lora: Lora | None = None
 
     def build(self, input_shape: Any) -> None:
         """Create the block's weights."""
-        hidden, inner = self.config.hidden_size, self.config.intermediate_size
+        hidden = self.config.hidden_size
         normal = keras.initializers.TruncatedNormal(stddev=self.config.initializer_range, seed=0)
-        shapes = {
-            "qkv": (hidden, 3 * hidden),
-            "output": (hidden, hidden),
-            "up": (hidden, inner),
-            "down": (inner, hidden),
-        }
-        for name, shape in shapes.items():
+        for name, shape in self._shapes().items():
             setattr(self, f"{name}_kernel", self.add_weight(name=f"{name}_kernel", shape=shape, initializer=normal))
             bias = self.add_weight(name=f"{name}_bias", shape=shape[1:], initializer="zeros")
             setattr(self, f"{name}_bias", bias)
@@ -95,36 +104,70 @@ class BertLayer(keras.layers.Layer):
             setattr(self, f"{name}_gamma", self.add_weight(name=f"{name}_gamma", shape=(hidden,), initializer="ones"))
             setattr(self, f"{name}_beta", self.add_weight(name=f"{name}_beta", shape=(hidden,), initializer="zeros"))
 
-    def call(self, x: tf.Tensor, bias: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def _shapes(self) -> dict[str, tuple[int, int]]:
+        hidden, inner = self.config.hidden_size, self.config.intermediate_size
+        shapes = [(hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (inner, hidden)]
+        return dict(zip(MATRICES, shapes, strict=True))
+
+    def adapt(self, lora: Lora, seed: int) -> list[keras.Variable]:
+        """Create adapters that start without effect (B = 0), and give their weights: all that is to learn here."""
+        self.lora = lora
+        weights = []
+        for number, name in enumerate(lora.targets):
+            inputs, outputs = self._shapes()[name]
+            normal = keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed + number)
+            first = self.add_weight(name=f"{name}_lora_a", shape=(inputs, lora.rank), initializer=normal)
+            second = self.add_weight(name=f"{name}_lora_b", shape=(lora.rank, outputs), initializer="zeros")
+            setattr(self, f"{name}_lora_a", first)
+            setattr(self, f"{name}_lora_b", second)
+            weights += [first, second]
+        return weights
+
+    def merged(self, name: str) -> np.ndarray:
+        """A kernel with its adapter added to it."""
+        kernel = getattr(self, f"{name}_kernel").numpy()
+        if self.lora is None or name not in self.lora.targets:
+            return kernel
+        first, second = getattr(self, f"{name}_lora_a").numpy(), getattr(self, f"{name}_lora_b").numpy()
+        return kernel + np.float32(self.lora.alpha / self.lora.rank) * (first @ second)
+
+    def call(self, x: tf.Tensor, bias: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """One block.
 
         Args:
-            x: float32 [texts × length, hidden].
+            x: [texts × length, hidden], float32 or the type that matrices are multiplied in.
             bias: float32 [texts, 1, 1, length], 0 at tokens and a large negative number at padding.
 
         Returns:
-            float32 [texts × length, hidden].
+            As x.
         """
-        attended = self._dense(self._attention(x, bias), "output")
-        x = self._norm(x + self.dropout(attended, training=training), "attention")
+        attended = dropout(self._dense(self._attention(x, bias), "output"), self.rate, branch(noise, 0))
+        x = self._norm(x + attended, "attention")
         inner = tf.nn.gelu(self._dense(x, "up"), approximate=False)
-        return self._norm(x + self.dropout(self._dense(inner, "down"), training=training), "feed_forward")
+        return self._norm(x + dropout(self._dense(inner, "down"), self.rate, branch(noise, 1)), "feed_forward")
 
     def _attention(self, x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
         texts, length = tf.shape(bias)[0], tf.shape(bias)[3]
         heads, size = self.config.num_attention_heads, self.config.head_size
         qkv = tf.reshape(self._dense(x, "qkv"), [texts, length, 3, heads, size])
         query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # each [texts, heads, length, size]
-        scores = tf.matmul(query * (size**-0.5), key, transpose_b=True) + bias
-        context = tf.transpose(tf.matmul(tf.nn.softmax(scores), value), [0, 2, 1, 3])
+        scores = tf.cast(tf.matmul(query * (size**-0.5), key, transpose_b=True), tf.float32) + bias
+        share = tf.cast(tf.nn.softmax(scores), x.dtype)
+        context = tf.transpose(tf.matmul(share, value), [0, 2, 1, 3])
         return tf.reshape(context, [-1, heads * size])
 
     def _dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        return tf.nn.bias_add(tf.matmul(x, getattr(self, f"{name}_kernel")), getattr(self, f"{name}_bias"))
+        def weight(kind: str) -> tf.Tensor:
+            return tf.cast(getattr(self, f"{name}_{kind}"), x.dtype)
+
+        y = tf.nn.bias_add(tf.matmul(x, weight("kernel")), weight("bias"))
+        if self.lora is None or name not in self.lora.targets:
+            return y
+        return y + tf.matmul(tf.matmul(x, weight("lora_a")), weight("lora_b")) * (self.lora.alpha / self.lora.rank)
 
     def _norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
         gamma, beta = getattr(self, f"{name}_gamma"), getattr(self, f"{name}_beta")
-        return layer_norm(x, gamma, beta, self.config.layer_norm_eps)
+        return tf.cast(layer_norm(tf.cast(x, tf.float32), gamma, beta, self.config.layer_norm_eps), x.dtype)
 
 
 def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
@@ -136,11 +179,21 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) 
 class Bert(keras.layers.Layer):
     """Embeddings and blocks; `lower` runs up to a layer, `upper` from there on."""
 
-    def __init__(self, config: BertConfig, dropout: float = 0.1, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        config: BertConfig,
+        rate: float = 0.1,
+        pooling: str = "mean",
+        precision: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        """`rate` is dropout's, `pooling` of POOLINGS, `precision` of PRECISIONS."""
         super().__init__(**kwargs)
         self.config = config
-        self.dropout = keras.layers.Dropout(dropout)
-        self.blocks = [BertLayer(config, dropout, name=f"layer_{n}") for n in range(config.num_hidden_layers)]
+        self.rate = rate
+        self.pooling = pooling
+        self.precision = precision
+        self.blocks = [BertLayer(config, rate, name=f"layer_{n}") for n in range(config.num_hidden_layers)]
 
     def build(self, input_shape: Any = None) -> None:
         """Create all weights."""
@@ -156,20 +209,42 @@ class Bert(keras.layers.Layer):
             setattr(self, name, self.add_weight(name=name, shape=shape, initializer=normal))
         self.gamma = self.add_weight(name="gamma", shape=(self.config.hidden_size,), initializer="ones")
         self.beta = self.add_weight(name="beta", shape=(self.config.hidden_size,), initializer="zeros")
+        self.query = None
+        if self.pooling == "attention":
+            self.query = self.add_weight(name="query", shape=(self.config.hidden_size,), initializer="zeros")
         for block in self.blocks:
             block.build(None)
         self.built = True
 
-    def call(self, ids: tf.Tensor, mask: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def learning(self, layers: int, lora: Lora | None = None, seed: int = 0) -> list[list[keras.Variable]]:
+        """What learns when the top `layers` blocks do, from the lowest block to the pooling; without `layers` the
+        pooling alone.
+
+        Args:
+            lora: learn adapters of the blocks rather than their weights.
+        """
+        blocks = self.blocks[len(self.blocks) - layers :]
+        count = len(lora.targets) if lora else 0
+        weights = [
+            block.adapt(lora, seed + count * number) if lora else list(block.trainable_variables)
+            for number, block in enumerate(blocks)
+        ]
+        return weights if self.query is None else [*weights, [self.query]]
+
+    def call(self, ids: tf.Tensor, mask: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """All layers: hidden states, float32 [texts, length, hidden], of int32 ids and a float32 mask."""
-        return self.lower(ids, mask, self.config.num_hidden_layers, training)
+        return self.lower(ids, mask, self.config.num_hidden_layers, noise)
+
+    def pool(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Vectors of texts, float32 [texts, hidden], from what `call` gives."""
+        return POOLINGS[self.pooling](hidden, mask, self.query)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)])
     def pooled(self, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Mean-pooled vectors, float32 [texts, hidden], of what `call` takes; one graph for all shapes."""
-        return mean_pool(self.call(ids, mask), mask)
+        """Vectors of texts, float32 [texts, hidden], of what `call` takes; one graph for all shapes."""
+        return self.pool(self.call(ids, mask), mask)
 
-    def lower(self, ids: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
+    def lower(self, ids: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
         """Embeddings and the first `layers` blocks.
 
         Args:
@@ -183,8 +258,8 @@ class Bert(keras.layers.Layer):
         if self.config.type_vocab_size:
             x += self.segments[0]
         x = layer_norm(tf.reshape(x, [-1, self.config.hidden_size]), self.gamma, self.beta, self.config.layer_norm_eps)
-        x = self.dropout(x, training=training)
-        return self._run(self.blocks[:layers], x, mask, training)
+        x = dropout(x, self.rate, branch(noise, len(self.blocks)))
+        return self._run(range(layers), x, mask, noise)
 
     def _places(self, length: tf.Tensor) -> tf.Tensor:
         """Position embeddings float32 [1, length, hidden]; zeros where batches are padded beyond the longest text."""
@@ -192,19 +267,14 @@ class Bert(keras.layers.Layer):
         known = self.positions[first : first + length]
         return tf.pad(known, [[0, length - tf.shape(known)[0]], [0, 0]])[None]
 
-    def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, training: bool = False) -> tf.Tensor:
+    def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
         """The blocks above the first `layers`, on their output; shapes as in `lower`."""
         x = tf.reshape(hidden, [-1, self.config.hidden_size])
-        return self._run(self.blocks[layers:], x, mask, training)
+        return self._run(range(layers, len(self.blocks)), x, mask, noise)
 
-    def _run(self, blocks: list[BertLayer], x: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
+    def _run(self, layers: Iterable[int], x: tf.Tensor, mask: tf.Tensor, noise: Noise) -> tf.Tensor:
         bias = (1.0 - mask[:, None, None, :]) * _MASKED
-        for block in blocks:
-            x = block(x, bias, training=training)
-        return tf.reshape(x, [tf.shape(mask)[0], tf.shape(mask)[1], self.config.hidden_size])
-
-
-def mean_pool(hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean of the hidden states of real tokens: float32 [texts, hidden] (Reimers and Gurevych 2019)."""
-    weight = mask[:, :, None]
-    return tf.reduce_sum(hidden * weight, axis=1) / tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)
+        x = tf.cast(x, self.precision)
+        for layer in layers:
+            x = self.blocks[layer](x, bias, branch(noise, layer))
+        return tf.cast(tf.reshape(x, [tf.shape(mask)[0], tf.shape(mask)[1], self.config.hidden_size]), tf.float32)

@@ -24,14 +24,14 @@ class Checkpoint:
         return {self.stored[name]: value for name, value in tensors.items()}
 
 
-def load_bert(directory: Path, dropout: float = 0.1) -> Bert:
-    """Build the network from an encoder's directory and load its checked weights.
+def load_bert(directory: Path, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Bert:
+    """Build the network from an encoder's directory and load its checked weights; other arguments as Bert's.
 
     Raises:
         InputMissingError, ArtifactError: as `read_checkpoint`.
     """
     checkpoint = read_checkpoint(directory)
-    bert = Bert(checkpoint.config, dropout)
+    bert = Bert(checkpoint.config, rate, pooling, precision)
     bert.build()
     assign(bert, checkpoint.tensors)
     return bert
@@ -119,7 +119,7 @@ def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
     for layer in layers:
         block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
         for ours, modules in family.dense.items():
-            kernels = np.split(getattr(block, f"{ours}_kernel").numpy(), len(modules), axis=1)
+            kernels = np.split(block.merged(ours), len(modules), axis=1)
             biases = np.split(getattr(block, f"{ours}_bias").numpy(), len(modules))
             for module, kernel, bias in zip(modules, kernels, biases, strict=True):
                 tensors[f"{prefix}.{module}.weight"] = np.ascontiguousarray(kernel.T)

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from interestrec.model.noise import Noise, branch, dropout
+
 _START_SCALE = 10.0  # logits per unit of cosine; in the range that contrastive training settles at
 _MATCH_SMOOTHING = 3.0  # a single click in a category is weak evidence
 _ABSENT = -1e8  # attention logits below this are padding
@@ -21,11 +23,11 @@ class InterestHead(keras.layers.Layer):
     zero: a new head ranks by similarity alone, and training can only add to that.
     """
 
-    def __init__(self, width: int, hidden: list[int], levels: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(self, width: int, hidden: list[int], levels: int, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
         self.match = self.add_weight(name="match", shape=(levels,), initializer="zeros")
-        self.dropout = keras.layers.Dropout(dropout)
+        self.rate = rate  # of dropout
         self.first_user = keras.layers.Dense(hidden[0], name="first_user")
         self.first_item = keras.layers.Dense(hidden[0], use_bias=False, name="first_item")
         self.middle = [keras.layers.Dense(n, activation="gelu", name=f"middle_{k}") for k, n in enumerate(hidden[1:])]
@@ -55,7 +57,7 @@ class InterestHead(keras.layers.Layer):
         items: tf.Tensor,
         history_category: tf.Tensor,
         item_category: tf.Tensor,
-        training: bool = False,
+        noise: Noise = None,
     ) -> tf.Tensor:
         """Logits of every user for their candidates.
 
@@ -77,9 +79,9 @@ class InterestHead(keras.layers.Layer):
         similarity = tf.reduce_sum(share * cosines, axis=-1) * known
         # The first layer of MLP([x_u, x_i]) is a user part plus an item part; neither is repeated per pair.
         pairs = self.first_user(user)[:, None, :] + self.first_item(items)
-        x = self.dropout(tf.nn.gelu(pairs), training=training)
-        for layer in self.middle:
-            x = self.dropout(layer(x), training=training)
+        x = dropout(tf.nn.gelu(pairs), self.rate, branch(noise, 0))
+        for number, layer in enumerate(self.middle, 1):
+            x = dropout(layer(x), self.rate, branch(noise, number))
         matches = self._matches(present, history_category, item_category)
         return self.scale * similarity + matches + tf.squeeze(self.last(x), axis=-1) + self.bias
 

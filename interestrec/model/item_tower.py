@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from interestrec.model.noise import Noise, branch, dropout, uniform
+
 
 class ItemTower(keras.layers.Layer):
     """x_i = normalise(v̂ + W v̂ + Σ_f E_f[code_f]), v̂ the normalised vector of the item's text with dropout.
@@ -17,19 +19,14 @@ class ItemTower(keras.layers.Layer):
     probability: the tower learns to do without, and code 0 comes to mean what is known of an item without it.
     """
 
-    def __init__(
-        self, width: int, dropout: float, attributes: Sequence[tuple[str, Sequence[int]]], **kwargs: Any
-    ) -> None:
+    def __init__(self, width: int, rate: float, attributes: Sequence[tuple[str, Sequence[int]]], **kwargs: Any) -> None:
         """`attributes`: of each its name and the number of codes of each of its columns, in the columns' order."""
         super().__init__(**kwargs)
         self.width = width
-        self.rate = dropout
+        self.rate = rate
         self.attributes = [(name, tuple(sizes)) for name, sizes in attributes]
         self.attribute_of_column = [a for a, (_, sizes) in enumerate(self.attributes) for _ in sizes]
-        self.dropout = keras.layers.Dropout(dropout)
         self.map = keras.layers.Dense(width, kernel_initializer="zeros", use_bias=False, name="map")
-        # Only where it is used: every generator made moves the seeds of the layers made after it.
-        self.seeds = keras.random.SeedGenerator() if self.attributes and dropout else None
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
@@ -41,7 +38,7 @@ class ItemTower(keras.layers.Layer):
         ]
         self.built = True
 
-    def call(self, vectors: tf.Tensor, codes: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, vectors: tf.Tensor, codes: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """Item vectors of length 1.
 
         Args:
@@ -51,16 +48,16 @@ class ItemTower(keras.layers.Layer):
         Returns:
             float32 [items, width].
         """
-        kept = self.dropout(tf.math.l2_normalize(vectors, axis=-1), training=training)
+        kept = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, branch(noise, 0))
         moved = kept + self.map(kept)
         if self.tables:
-            known = self._left_out(codes) if training and self.seeds else codes
+            known = codes if noise is None else self._left_out(codes, branch(noise, 1))
             moved += tf.add_n([_rows(table, known[:, column]) for column, table in enumerate(self.tables)])
         return tf.math.l2_normalize(moved, axis=-1)
 
-    def _left_out(self, codes: tf.Tensor) -> tf.Tensor:
+    def _left_out(self, codes: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """The codes with attributes at random set to 0, all columns of one together."""
-        draws = keras.random.uniform((tf.shape(codes)[0], len(self.attributes)), seed=self.seeds)
+        draws = uniform((tf.shape(codes)[0], len(self.attributes)), noise)
         return codes * tf.cast(tf.gather(draws, self.attribute_of_column, axis=1) >= self.rate, codes.dtype)
 
 

@@ -13,6 +13,7 @@ from interestrec.core import files
 from interestrec.core.errors import ArtifactError
 from interestrec.model.head import InterestHead
 from interestrec.model.item_tower import ItemTower
+from interestrec.model.noise import Noise, branch
 from interestrec.model.user_tower import ItemsUserTower
 
 CONFIG = "config.json"
@@ -66,7 +67,7 @@ class TwoTower(keras.layers.Layer):
         history: tf.Tensor,
         intensity: tf.Tensor,
         candidates: tf.Tensor,
-        training: bool = False,
+        noise: Noise = None,
     ) -> tf.Tensor:
         """Logits of a batch whose distinct items are encoded once.
 
@@ -81,12 +82,12 @@ class TwoTower(keras.layers.Layer):
         Returns:
             float32 [impressions, candidates].
         """
-        items = self.item_tower(vectors, attributes, training=training)
+        items = self.item_tower(vectors, attributes, branch(noise, 0))
         return self.score(
             Side(tf.gather(items, history), tf.gather(categories, history)),
             intensity,
             Side(tf.gather(items, candidates), tf.gather(categories, candidates)),
-            training=training,
+            noise=branch(noise, 1),
         )
 
     def item_vectors(self, vectors: np.ndarray, attributes: np.ndarray) -> np.ndarray:
@@ -102,7 +103,7 @@ class TwoTower(keras.layers.Layer):
 
         return scores
 
-    def score(self, history: Side, intensity: tf.Tensor, candidates: Side, training: bool = False) -> tf.Tensor:
+    def score(self, history: Side, intensity: tf.Tensor, candidates: Side, noise: Noise = None) -> tf.Tensor:
         """Logits from item vectors.
 
         Args:
@@ -122,7 +123,7 @@ class TwoTower(keras.layers.Layer):
             candidates.vectors,
             history.categories,
             candidates.categories,
-            training=training,
+            noise=noise,
         )
 
 
@@ -133,8 +134,7 @@ def _tensors(side: Side) -> Side:
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
     """Write configuration and weights; `extra` are tuned encoder tensors by their Hugging Face names."""
     files.write_json(directory / CONFIG, asdict(model.config))
-    kept = [weight for weight in model.weights if "seed_generator" not in weight.path]
-    tensors = {weight.path: np.asarray(weight.numpy()) for weight in kept}
+    tensors = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
     files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"encoder.{k}": v for k, v in extra.items()}})
 
 
@@ -150,8 +150,6 @@ def load_two_tower(directory: Path) -> TwoTower:
     model = TwoTower(config, name="two_tower")
     tensors = files.read_safetensors(directory / WEIGHTS)
     for weight in model.weights:
-        if "seed_generator" in weight.path:
-            continue
         if weight.path not in tensors or tensors[weight.path].shape != tuple(weight.shape):
             raise ArtifactError(f"{directory / WEIGHTS}: '{weight.path}' is missing or misshapen; finetune again")
         weight.assign(tensors[weight.path])

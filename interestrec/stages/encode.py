@@ -61,13 +61,12 @@ def _of_encoder(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.nd
     """Text vectors of all items, float32 [items, width]."""
     # TensorFlow only here: a model's vectors need none.
     from interestrec.encoding.encode import encode
-    from interestrec.encoding.items import item_texts
+    from interestrec.encoding.items import item_texts, vector_cache
     from interestrec.model.checkpoint import load_bert
     from interestrec.training import device
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-    bert = load_bert(encoder.path)
+    bert = load_bert(encoder.path, pooling=settings.encoder.pooling, precision=settings.runtime.precision)
     fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    pooling = settings.encoder.pooling
-    inputs, cache = item_texts(bert, encoder.path, corpus.text_features, fields, settings.workspace, pooling)
-    return encode(bert, inputs, cache)
+    inputs = item_texts(bert, encoder.path, corpus.text_features, fields)
+    return encode(bert, inputs, vector_cache(bert, encoder.path, settings.workspace))

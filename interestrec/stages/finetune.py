@@ -14,6 +14,7 @@ from interestrec.corpus.attributes import attributes
 from interestrec.corpus.store import Corpus
 
 if TYPE_CHECKING:
+    from interestrec.training.execution import Execution
     from interestrec.training.finetuning import Plan
 
 VECTORS = "item_vectors.safetensors"
@@ -39,7 +40,7 @@ def run(context: Context) -> Result:
         config={
             **settings.lineage("items", "encoders", "finetune"),
             "relevant_at": settings.data.relevant_at,
-            "numeric": "float32",
+            "numeric": settings.runtime.precision,
         },
         seed=settings.seed,
     )
@@ -48,25 +49,31 @@ def run(context: Context) -> Result:
     return produce(context, recipe, lambda target: _build(target, opened, encoder.path, settings, work), _summarise)
 
 
-def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> None:
+def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> dict[str, float]:
     # TensorFlow only when there is something to build.
-    from interestrec.encoding.items import item_texts
+    from interestrec.encoding.items import hidden_cache, item_texts, vector_cache
     from interestrec.model.checkpoint import export_layers, load_bert
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
     from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.finetuning import finetune
+    from interestrec.training.distribution import is_chief
+    from interestrec.training.finetuning import Caches, finetune
 
-    device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-    bert = load_bert(encoder)
-    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    pooling = settings.encoder.pooling
-    inputs, cache = item_texts(bert, encoder, corpus.text_features, fields, settings.workspace, pooling)
-    fitted = attributes(corpus, settings.items.attributes)
+    chosen, precision = settings.finetune, settings.runtime.precision
+    runtime = settings.runtime
+    strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+    execution = _execution(settings, strategy)
+    with execution.strategy.scope():
+        bert = load_bert(encoder, chosen.encoder_dropout, settings.encoder.pooling, precision)
     layers = bert.config.num_hidden_layers
-    plan = _plan(settings.finetune, layers, settings.seed)
-    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds)
-    trained = finetune(corpus, bert, inputs, fitted, plan, checkpoints, cache)
+    plan = _plan(chosen, layers, settings.seed)
+    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
+    inputs = item_texts(bert, encoder, corpus.text_features, fields)
+    lower = hidden_cache(bert, encoder, settings.workspace, layers - plan.trainable_layers)
+    caches = Caches(vector_cache(bert, encoder, settings.workspace), lower)
+    fitted = attributes(corpus, settings.items.attributes)
+    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds, is_chief())
+    trained = finetune(corpus, bert, inputs, fitted, plan, execution, checkpoints, caches)
     save_two_tower(trained.model, directory, export_layers(bert, range(layers - plan.trainable_layers, layers)))
     vectors = {
         "frozen": trained.frozen_vectors,
@@ -76,35 +83,64 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     files.write_safetensors(directory / VECTORS, vectors)
     if fitted.fitted:
         files.write_json(directory / ATTRIBUTES, fitted.fitted)
-    history = trained.outcome.history
-    table = pa.table({name: getattr(history, name) for name in schemas.TRAINING_LOG.names})
+    outcome = trained.outcome
+    table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
     files.write_json(directory / CALIBRATION, trained.calibration)
-    start = history.value[0]
+    start = outcome.history.value[0]
     files.write_json(
         directory / OUTCOME,
-        {"valid_auc_start": start, "valid_auc": trained.outcome.best, "best_epoch": trained.outcome.best_epoch},
+        {"valid_auc_start": start, "valid_auc": outcome.best, "best_epoch": outcome.best_epoch},
+    )
+    return {"training_seconds": outcome.seconds, "examples": outcome.examples}
+
+
+def _execution(settings: Settings, strategy: Any) -> "Execution":
+    from interestrec.training.execution import Execution
+    from interestrec.training.tensorboard import scalars
+
+    return Execution(
+        strategy,
+        settings.finetune.accumulate,
+        settings.runtime.precision == "float16",
+        scalars(settings.runtime.tensorboard, "finetune"),
     )
 
 
 def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
+    from interestrec.model.bert import Lora
     from interestrec.training.finetuning import Plan
     from interestrec.training.loop import Rates
     from interestrec.training.negatives import Choice
+    from interestrec.training.texts import Reuse
 
     if chosen.trainable_layers > layers:
         raise ConfigError(
             f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
         )
     losses = {name: weight for name, weight in chosen.losses if weight > 0}
-    rates = Rates(chosen.learning_rate, chosen.encoder_learning_rate, chosen.weight_decay, losses)
+    rates = Rates(
+        towers=chosen.learning_rate,
+        weight_decay=chosen.weight_decay,
+        losses=losses,
+        smoothing=chosen.label_smoothing,
+        clip=chosen.clip,
+        decay=chosen.schedule,
+        warm_up=chosen.warm_up,
+    )
+    cached = chosen.vector_cache
     return Plan(
         epochs=chosen.epochs,
         history_epochs=chosen.history_epochs,
         batch_size=chosen.batch_size,
+        batch_tokens=chosen.batch_tokens,
         max_history=chosen.max_history,
         negatives=Choice(**dict(chosen.negatives)),
         trainable_layers=chosen.trainable_layers,
+        lora=Lora(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,
+        encoder_learning_rate=chosen.encoder_learning_rate,
+        layer_decay=chosen.layer_decay,
+        reuse=Reuse(cached.probability, cached.max_age, cached.max_tokens),
         hidden=tuple(chosen.hidden),
         dropout=chosen.dropout,
         patience=chosen.patience,

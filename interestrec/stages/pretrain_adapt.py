@@ -62,17 +62,25 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
     from interestrec.training import device
     from interestrec.training.adaptation import adapt
     from interestrec.training.checkpoint import Checkpoints
+    from interestrec.training.distribution import is_chief
+    from interestrec.training.execution import Execution
+    from interestrec.training.tensorboard import scalars
 
     source = settings.encoder.source
     checkpoint = read_checkpoint(source)
     config, tensors = checkpoint.config, checkpoint.tensors
     report: dict[str, Any] = {"steps": settings.pretrain_adapt.steps}
     if settings.pretrain_adapt.steps:
-        device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-        bert = Bert(config)
-        bert.build()
-        assign(bert, tensors)
-        head = MaskedLmHead(bert)
+        runtime = settings.runtime
+        strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+        execution = Execution(
+            strategy, 1, runtime.precision == "float16", scalars(runtime.tensorboard, "pretrain-adapt")
+        )
+        with strategy.scope():
+            bert = Bert(config, precision=runtime.precision)
+            bert.build()
+            assign(bert, tensors)
+            head = MaskedLmHead(bert)
         report["head_from_checkpoint"] = head.assign(tensors)
         tokenizer = load_tokenizer(source)
         train, held_out = _texts(corpus, tokenizer, settings, config.longest)
@@ -83,7 +91,8 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
             held_out,
             tokenizer,
             _schedule(settings),
-            Checkpoints(work, settings.runtime.checkpoint_seconds),
+            execution,
+            Checkpoints(work, runtime.checkpoint_seconds, is_chief()),
         )
         kept = {name: value for name, value in tensors.items() if name not in config.family.copies}
         tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}

@@ -11,15 +11,19 @@ from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert
 from interestrec.model.losses import masked_token
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.model.noise import Noise
 from interestrec.text.masking import IGNORED, mask_tokens
 from interestrec.text.tokenizer import Tokenizer
 from interestrec.training.checkpoint import Checkpoints, assign, values
-from interestrec.training.schedule import adamw
+from interestrec.training.distribution import peers
+from interestrec.training.engine import Engine
+from interestrec.training.execution import Execution
+from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.schedule import DECAYS, share
 
 _STEP = 8  # batch lengths are multiples of it
 _MOST_HELD_OUT = 512
-# ids, mask, labels; a step is compiled once, whatever shapes its batches have
-_BATCH = [tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32, tf.int32)]
+_WARM_UP, _CLIP = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ def adapt(
     held_out: TextInputs,
     tokenizer: Tokenizer,
     plan: Schedule,
+    execution: Execution,
     checkpoints: Checkpoints,
 ) -> Adapted:
     """Train all layers on `train`; the encoder and head are changed in place.
@@ -60,46 +65,71 @@ def adapt(
     Raises:
         NumericError: the loss is not finite.
     """
-    variables = [*bert.trainable_variables, *head.trainable_variables]
-    optimizer = adamw(variables, plan.learning_rate, plan.steps, plan.weight_decay)
+    variables = [v.value for v in (*bert.trainable_variables, *head.trainable_variables)]
+    objective = MaskedTokens(bert, head)
+    with execution.strategy.scope():
+        optimizer = AdamW([Group(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.scaled)
+    engine = Engine(execution.strategy, objective, {"masked": 1.0}, optimizer, execution.accumulate, plan.seed)
     fixed = _held_out_batches(held_out, tokenizer, plan)
-
-    @tf.function(input_signature=_BATCH)
-    def update(ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            loss = _loss(bert, head, ids, mask, labels, training=True)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        return loss
-
-    @tf.function(input_signature=_BATCH)
-    def measure(ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return _loss(bert, head, ids, mask, labels, training=False)
+    measure = tf.function(objective.loss, input_signature=objective.signature)
 
     def evaluate() -> float:
-        predicted = [float(np.sum(labels != IGNORED)) for _, _, labels in fixed]
-        return float(np.average([float(measure(*batch)) for batch in fixed], weights=predicted))
+        return float(sum(float(measure(*batch)) for batch in fixed) / sum(np.sum(b[2] != IGNORED) for b in fixed))
 
-    state = {"weights": variables, "seeds": bert.non_trainable_variables, "optimizer": optimizer.variables}
-    found = checkpoints.latest()
+    state = {"weights": variables, "optimizer": optimizer.state}
+    found = checkpoints.latest(execution.strategy)
     if found is None:
         before, losses = evaluate(), []
         log.info("pretrain-adapt: held-out loss %.4f before", before)
     else:
         before, losses = found.progress["before"], found.progress["losses"]
         for name, group in state.items():
-            assign(group, found.groups.get(name, []))
+            assign(group, found.groups[name])
         log.info("pretrain-adapt: going on from step %d", len(losses))
-    for step in track(range(len(losses), plan.steps), "masked-language-model training", unit="steps"):
-        loss = float(update(*_batch(train, _rows(len(train), step, plan), tokenizer, plan, [plan.seed, 0, step])))
-        if not np.isfinite(loss):
-            raise NumericError(f"the loss is not finite at step {step}; lower pretrain_adapt.learning_rate, run again")
-        losses.append(loss)
-        if checkpoints.due():
-            arrays = {name: values(group) for name, group in state.items()}
-            checkpoints.save(step + 1, arrays, {"before": before, "losses": losses})
+    with peers():
+        for step in track(range(len(losses) + 1, plan.steps + 1), "masked-language-model training", unit="steps"):
+            batch = _batch(train, _rows(len(train), step - 1, plan), tokenizer, plan, [plan.seed, 0, step - 1])
+            slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.mine]
+            rate = share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
+            measured, _ = engine.step(slices, step, step, rate)
+            if not np.isfinite(measured["loss"]):
+                raise NumericError(
+                    f"the loss is not finite at step {step}; lower pretrain_adapt.learning_rate, run again"
+                )
+            losses.append(measured["loss"])
+            if execution.watch:
+                execution.watch(step, measured)
+            if checkpoints.due():
+                arrays = {name: values(group) for name, group in state.items()}
+                checkpoints.save(step, arrays, {"before": before, "losses": losses})
     after = evaluate()
     log.info("pretrain-adapt: held-out loss %.4f after %d steps", after, plan.steps)
     return Adapted(before, after, losses)
+
+
+class MaskedTokens:
+    """Cross-entropy at the masked positions; logits are computed for these alone. An Objective of ids, mask, labels."""
+
+    signature = tuple(tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32, tf.int32))
+
+    def __init__(self, bert: Bert, head: MaskedLmHead) -> None:
+        self.bert = bert
+        self.head = head
+
+    def counts(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Objective."""
+        return {"masked": tf.reduce_sum(tf.cast(inputs[2] != IGNORED, tf.float32))}
+
+    def totals(self, *inputs: tf.Tensor, noise: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """See Objective."""
+        ids, mask, labels = inputs
+        return {"masked": self.loss(ids, mask, labels, noise)}, tf.zeros([0])
+
+    def loss(self, ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor, noise: Noise = None) -> tf.Tensor:
+        """Sum over the masked positions: float32 scalar."""
+        predicted = labels != IGNORED
+        hidden = tf.boolean_mask(self.bert(ids, mask, noise), predicted)
+        return tf.reduce_sum(masked_token(self.head(hidden, self.bert.words), tf.boolean_mask(labels, predicted)))
 
 
 def _rows(texts: int, step: int, plan: Schedule) -> np.ndarray:
@@ -137,11 +167,3 @@ def _held_out_batches(
     rows = np.arange(min(len(held_out), _MOST_HELD_OUT))
     starts = range(0, len(rows), plan.batch_size)
     return [_batch(held_out, rows[s : s + plan.batch_size], tokenizer, plan, [plan.seed, 2, s]) for s in starts]
-
-
-def _loss(
-    bert: Bert, head: MaskedLmHead, ids: tf.Tensor, mask: tf.Tensor, labels: tf.Tensor, training: bool
-) -> tf.Tensor:
-    """Cross-entropy at the masked positions; logits are computed for these alone."""
-    hidden = tf.boolean_mask(bert(ids, mask, training=training), labels != IGNORED)
-    return masked_token(head(hidden, bert.words), tf.boolean_mask(labels, labels != IGNORED))

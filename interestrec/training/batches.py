@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core.ahead import ahead
 from interestrec.corpus.store import Timelines
 from interestrec.training.examples import Examples
 from interestrec.training.negatives import Negatives
@@ -22,6 +23,60 @@ class Batch:
     present: np.ndarray  # bool [examples, candidates], False at padding
     known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
     log_rate: np.ndarray  # float32 [examples, candidates], log of how often sampling puts it there; 0 at what was shown
+    row: np.ndarray  # int64 [examples], where the log has the example
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def split(self, slices: int) -> list["Batch"]:
+        """So many batches of consecutive examples, each with the distinct items of its own; some may be empty."""
+        return [self._part(rows) for rows in np.array_split(np.arange(len(self)), slices)] if slices > 1 else [self]
+
+    def _part(self, rows: np.ndarray) -> "Batch":
+        history, candidates = self.history[rows], self.candidates[rows]
+        used, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
+        return Batch(
+            distinct=self.distinct[used],
+            history=index[: history.size].reshape(history.shape).astype(np.int32),
+            intensity=self.intensity[rows],
+            candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
+            labels=self.labels[rows],
+            present=self.present[rows],
+            known=self.known[rows],
+            log_rate=self.log_rate[rows],
+            row=self.row[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Size:
+    """Where one batch ends: after so many examples, or before its distinct items' texts have more tokens."""
+
+    examples: int
+    tokens: int | None = None
+    lengths: np.ndarray | None = None  # int64 [items], tokens of each item's text; only with `tokens`
+
+
+def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Size, max_history: int) -> np.ndarray:
+    """Where in `order` each batch begins, and its end: int64 [batches + 1].
+
+    Sampled negatives are not foreseen. An example that is larger than the limit is a batch by itself.
+    """
+    if size.tokens is None or size.lengths is None:
+        return np.append(np.arange(0, len(order), size.examples), len(order))
+    found, inside, tokens = [0], set[int](), 0
+    for place, example in enumerate(order):
+        end = examples.end[example]
+        read = timelines.item[max(examples.start[example], end - max_history) : end]
+        shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
+        items = set(read.tolist()) | set(shown.tolist())
+        more = int(size.lengths[list(items - inside)].sum())
+        if place > found[-1] and (place - found[-1] >= size.examples or tokens + more > size.tokens):
+            found.append(place)
+            inside, tokens, more = set(), 0, int(size.lengths[list(items)].sum())
+        inside |= items
+        tokens += more
+    return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
 def in_batches(
@@ -29,18 +84,22 @@ def in_batches(
     timelines: Timelines,
     source: Negatives,
     order: np.ndarray,
-    size: int,
+    begins: np.ndarray,
     max_history: int,
     seed: list[int],
     done: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of `size` examples in the given order, without the first `done`.
+    """Batches of the examples in the given order, cut where `starts` says, without the first `done`.
 
-    Negatives are a function of seed and batch number, so that where a run stands is a number.
+    Negatives are a function of seed and batch number, so that where a run stands is a number. Batches are built ahead.
     """
-    for number in range(done, -(-len(order) // size)):
-        start, rng = number * size, np.random.default_rng([*seed, number])
-        yield build(examples.select(order[start : start + size]), timelines, source, max_history, rng)
+
+    def one(number: int) -> Batch:
+        chosen = order[begins[number] : begins[number + 1]]
+        rng = np.random.default_rng([*seed, number])
+        return build(examples.select(chosen), timelines, source, max_history, rng)
+
+    return ahead(range(done, len(begins) - 1), one)
 
 
 def build(
@@ -81,6 +140,7 @@ def build(
         present=present,
         known=known,
         log_rate=log_rate.astype(np.float32),
+        row=examples.row,
     )
 
 

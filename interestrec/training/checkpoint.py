@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError, InputMissingError, from_os_error
+from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, from_os_error
 from interestrec.core.progress import log
+from interestrec.training.distribution import same_everywhere
 
 _TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"
+_NAME = "step-"
 _KEPT = 2  # the newest, and the one before it
 
 
@@ -34,20 +36,24 @@ class Checkpoints:
         directory: where they lie; it belongs to one recipe, so that equal settings, inputs and seed resume and nothing
             else does.
         seconds: least time between two that are saved within an epoch.
+        writes: whether this process is the one that saves; all of a run read.
     """
 
-    def __init__(self, directory: Path, seconds: float) -> None:
+    def __init__(self, directory: Path, seconds: float, writes: bool = True) -> None:
         self.directory = directory
         self.seconds = seconds
+        self.writes = writes
         self._saved = time.monotonic()
 
     def due(self) -> bool:
         """Whether the last one is old enough."""
-        return time.monotonic() - self._saved >= self.seconds
+        return self.writes and time.monotonic() - self._saved >= self.seconds
 
     def save(self, step: int, groups: Mapping[str, Sequence[np.ndarray]], progress: dict[str, Any]) -> None:
         """Write a checkpoint beside the others, flush it, name it in one rename; then drop all but the newest two."""
-        final = self.directory / f"step-{step:012d}"
+        if not self.writes:
+            return
+        final = self.directory / f"{_NAME}{step:012d}"
         partial = self.directory / f".partial-{os.getpid()}"
         tensors = {f"{name}/{n:05d}": np.asarray(v) for name, values in groups.items() for n, v in enumerate(values)}
         try:
@@ -67,18 +73,26 @@ class Checkpoints:
             raise from_os_error(error, final) from error
         self._saved = time.monotonic()
 
-    def latest(self) -> Checkpoint | None:
-        """The newest one that is whole; a damaged one is passed over and said so."""
+    def latest(self, strategy: tf.distribute.Strategy | None = None) -> Checkpoint | None:
+        """The newest one that is whole; a damaged one is passed over and said so.
+
+        Raises:
+            ConfigError: the strategy's workers do not see the same one.
+        """
+        found, step = None, -1
         for path in self._found():
             try:
-                return _read(path)
+                found, step = _read(path), int(path.name.removeprefix(_NAME))
+                break
             except (ArtifactError, InputMissingError, KeyError, TypeError) as error:
                 log.warning("%s: damaged checkpoint (%s); going back to the one before", path, error)
-        return None
+        if strategy is not None and not same_everywhere(strategy, step):
+            raise ConfigError(f"{self.directory}: workers see different checkpoints; give all of them one workspace")
+        return found
 
     def _found(self) -> list[Path]:
         """Newest first."""
-        return sorted(self.directory.glob("step-*"), reverse=True)
+        return sorted(self.directory.glob(f"{_NAME}*"), reverse=True)
 
 
 def _read(path: Path) -> Checkpoint:

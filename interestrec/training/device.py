@@ -4,16 +4,23 @@ import keras
 import tensorflow as tf
 
 from interestrec.core.errors import DeviceError
+from interestrec.training.distribution import choose
 
 
-def prepare(device: str, threads: int | None, seed: int) -> None:
-    """Choose the device, seed every generator and make operations deterministic.
+def prepare(device: str, threads: int | None, seed: int, distribution: str = "single") -> tf.distribute.Strategy:
+    """Choose the devices, seed every generator and make operations deterministic.
 
     Args:
         device: `auto` (a GPU where there is one), `cpu` or `gpu`.
         threads: of the CPU; None leaves all cores. Once TensorFlow has started in a process it cannot change.
 
+        distribution: see `distribution.choose`.
+
+    Returns:
+        The strategy within whose scope weights are made.
+
     Raises:
+        ConfigError: as `distribution.choose`.
         DeviceError: `gpu` is asked for and there is none. There is no fallback.
     """
     gpus = tf.config.list_physical_devices("GPU")
@@ -25,5 +32,7 @@ def prepare(device: str, threads: int | None, seed: int) -> None:
         tf.config.set_visible_devices([], "GPU")
     if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
+    strategy = choose(distribution)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    return strategy

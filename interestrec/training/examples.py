@@ -21,6 +21,7 @@ class Examples:
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], intensity
     sampled: np.ndarray  # bool [examples]: needs sampled negatives, because nothing shown was ignored
+    row: np.ndarray  # int64 [examples], where the log has it: an impression's number, or a row of Timelines
 
     def __len__(self) -> int:
         return len(self.start)
@@ -31,7 +32,13 @@ class Examples:
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
         return Examples(
-            self.start[chosen], self.end[chosen], offsets, self.item[rows], self.label[rows], self.sampled[chosen]
+            self.start[chosen],
+            self.end[chosen],
+            offsets,
+            self.item[rows],
+            self.label[rows],
+            self.sampled[chosen],
+            self.row[chosen],
         )
 
 
@@ -51,6 +58,7 @@ def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:
         item=impressions.item[known],
         label=label,
         sampled=~ignored,
+        row=rows,
     )
 
 
@@ -89,6 +97,7 @@ def of_histories(impressions: Impressions, timelines: Timelines, chosen: np.ndar
         item=timelines.item[target],
         label=timelines.intensity[target],
         sampled=np.ones(len(target), bool),
+        row=target,
     )
 
 

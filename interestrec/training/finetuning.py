@@ -1,6 +1,5 @@
 """Fine-tuning of the two-tower model: from a corpus and an encoder to trained weights and item vectors."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,19 +11,22 @@ from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.cache import VectorCache
-from interestrec.encoding.encode import encode, encode_lower, encode_upper
+from interestrec.encoding.encode import encode
+from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
-from interestrec.model.bert import Bert
+from interestrec.model.bert import Bert, Lora
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import examples as made
-from interestrec.training.batches import Batch, in_batches
+from interestrec.training.batches import Batch, Size, in_batches, starts
 from interestrec.training.calibration import fit_platt
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.examples import Examples
-from interestrec.training.loop import Outcome, Phase, Rates, fit
+from interestrec.training.execution import Execution
+from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
 from interestrec.training.negatives import Choice
-from interestrec.training.texts import FrozenTexts, LearningTexts, Texts
+from interestrec.training.optimizer import Group
+from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
 from interestrec.training.validation import Scores, draw
 
 TRAIN, VALID, _ = range(len(SPLITS))
@@ -37,14 +39,27 @@ class Plan:
     epochs: int
     history_epochs: int
     batch_size: int
+    batch_tokens: int | None
     max_history: int
     negatives: Choice
     trainable_layers: int
+    lora: Lora | None
+    encoder_learning_rate: float
+    layer_decay: float
+    reuse: Reuse
     hidden: tuple[int, ...]
     dropout: float
     patience: int
     rates: Rates
     seed: int
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Where what frozen parts of the encoder gave is found and kept; no result depends on it."""
+
+    vectors: VectorCache
+    hidden: HiddenCache
 
 
 @dataclass(frozen=True)
@@ -65,24 +80,29 @@ def finetune(
     inputs: TextInputs,
     attributes: Attributes,
     plan: Plan,
+    execution: Execution,
     checkpoints: Checkpoints,
-    cache: VectorCache | None = None,
+    caches: Caches | None = None,
 ) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
 
     Args:
-        cache: where vectors of frozen texts are found and kept; none of the results depends on it.
+        bert: built within the scope of the execution's strategy.
 
     Raises:
         ConfigError: all labels of a phase are equal, and no loss compares candidates.
         DataError: no example with a positive label in train or in valid.
         NumericError: a loss became NaN.
+        PeerLostError: another worker is gone.
     """
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
-    texts, frozen = _texts(bert, inputs, plan.trainable_layers, cache)
     width = bert.config.hidden_size
     config = TwoTowerConfig(width, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes)
-    model = TwoTower(config, name="two_tower")
+    with execution.strategy.scope():
+        texts = _texts(bert, inputs, plan, caches)
+        model = TwoTower(config, name="two_tower")
+    items = np.arange(len(inputs))
+    frozen = texts.table(items)
     scores = Scores(model, texts, codes)
     train = made.of_impressions(corpus.impressions, _usable(corpus, TRAIN))
     select = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=True))
@@ -98,35 +118,37 @@ def finetune(
         model,
         texts,
         codes,
-        _phases(corpus, train, popularity, plan),
+        _phases(corpus, train, popularity, inputs.lengths, plan),
         plan.rates,
+        execution,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
         patience=plan.patience,
         checkpoints=checkpoints,
+        seed=plan.seed,
     )
     logits, labels = scores.known(draw(blend, corpus.timelines, sampler, plan.max_history, plan.seed))
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
         frozen_vectors=frozen,
-        text_vectors=texts.all_vectors(),
+        text_vectors=texts.table(items),
         codes=codes,
         calibration=fit_platt(logits, labels),
         outcome=outcome,
     )
 
 
-def _texts(
-    bert: Bert, inputs: TextInputs, trainable_layers: int, cache: VectorCache | None
-) -> tuple[Texts, np.ndarray]:
-    """Where text vectors come from, and the vectors of the encoder as it came: float32 [items, width]."""
-    if trainable_layers == 0:
-        frozen = encode(bert, inputs, cache)
-        return FrozenTexts(frozen), frozen
+def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) -> Texts:
+    """Where text vectors come from."""
+    if not plan.trainable_layers and bert.query is None:
+        return FrozenTexts(encode(bert, inputs, caches.vectors if caches else None))
     distinct, text_of_item = inputs.distinct()
-    layers = bert.config.num_hidden_layers - trainable_layers
-    hidden = encode_lower(bert, distinct, layers)
-    return LearningTexts(bert, layers, hidden, text_of_item), encode_upper(bert, hidden, layers)[text_of_item]
+    layers = bert.config.num_hidden_layers - plan.trainable_layers
+    hidden = encode_lower(bert, distinct, layers, caches.hidden if caches else None)
+    learning = bert.learning(plan.trainable_layers, plan.lora, plan.seed)
+    rates = [plan.encoder_learning_rate * plan.layer_decay**depth for depth in reversed(range(len(learning)))]
+    groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
+    return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
 def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
@@ -145,42 +167,48 @@ def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarra
     return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
-def _phases(corpus: Corpus, train: Examples, popularity: np.ndarray, plan: Plan) -> list[Phase]:
+def _phases(corpus: Corpus, train: Examples, popularity: np.ndarray, lengths: np.ndarray, plan: Plan) -> list[Phase]:
     """Next events within histories first, then impressions: there is far more of the former."""
-    chosen = corpus.impressions.split == TRAIN
-    phases = []
-    if plan.history_epochs:
-        within = made.of_histories(corpus.impressions, corpus.timelines, chosen)
-        phases.append(_phase("histories", within, plan.history_epochs, corpus, popularity, plan, stream=0))
-    if plan.epochs:
-        phases.append(_phase("impressions", train, plan.epochs, corpus, popularity, plan, stream=1))
-    return [phase for phase in phases if phase.steps]
+    within = made.of_histories(corpus.impressions, corpus.timelines, corpus.impressions.split == TRAIN)
+    wanted = [
+        ("histories", within, plan.history_epochs, "timelines.parquet"),
+        ("impressions", train, plan.epochs, "impressions.parquet"),
+    ]
+    return [
+        _phase(name, examples, epochs, file, corpus, popularity, lengths, plan, stream)
+        for stream, (name, examples, epochs, file) in enumerate(wanted)
+        if epochs and len(examples)
+    ]
 
 
 def _phase(
-    name: str, examples: Examples, epochs: int, corpus: Corpus, popularity: np.ndarray, plan: Plan, stream: int
+    name: str,
+    examples: Examples,
+    epochs: int,
+    file: str,
+    corpus: Corpus,
+    popularity: np.ndarray,
+    lengths: np.ndarray,
+    plan: Plan,
+    stream: int,
 ) -> Phase:
     source = plan.negatives.of_training(popularity, examples)
+    size = Size(plan.batch_size, plan.batch_tokens, lengths)
 
-    def batches(epoch: int, done: int) -> Iterator[Batch]:
-        seed = [plan.seed, stream, epoch]
+    def epoch(number: int, done: int) -> Epoch:
+        seed = [plan.seed, stream, number]
         order = np.random.default_rng(seed).permutation(len(examples))
-        return in_batches(examples, corpus.timelines, source, order, plan.batch_size, plan.max_history, seed, done)
+        begins = starts(examples, corpus.timelines, order, size, plan.max_history)
+        batches = in_batches(examples, corpus.timelines, source, order, begins, plan.max_history, seed, done)
+        return Epoch(begins, batches)
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
-    graded = len(examples) > 0 and float(np.ptp(examples.label)) > 0
-    if len(examples) and not graded and all(LOSSES[loss].pointwise for loss in plan.rates.losses):
+    graded = float(np.ptp(examples.label)) > 0
+    if not graded and all(LOSSES[loss].pointwise for loss in plan.rates.losses):
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return Phase(
-        name,
-        epochs,
-        -(-len(examples) // plan.batch_size),
-        batches,
-        graded,
-        corrected=plan.negatives.source == "in_batch",
-    )
+    return Phase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file)
 
 
 def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:

@@ -1,27 +1,34 @@
 """The training loop of the two-tower model: phases, early stopping, best weights kept."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.model.losses import LOSSES, measure
+from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.checkpoint import Checkpoint, Checkpoints, assign, values
-from interestrec.training.schedule import adamw
+from interestrec.training.distribution import peers
+from interestrec.training.engine import Engine
+from interestrec.training.execution import Execution
+from interestrec.training.objective import CandidateLists, arrays
+from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.schedule import DECAYS, share
 from interestrec.training.texts import Texts
 
-# Codes of attributes and of categories, then a Batch without `distinct`. A step is compiled once a phase, whatever
-# shapes its batches have.
-_BATCH = tuple(
-    tf.TensorSpec([None, None], kind)
-    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool, tf.float32)
-)
+_NAMED = 10  # examples of a broken batch that are told
+
+
+class Epoch(NamedTuple):
+    """One pass over the examples of a phase, or the rest of one."""
+
+    begins: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
+    batches: Iterator[Batch]
 
 
 @dataclass(frozen=True)
@@ -30,20 +37,23 @@ class Phase:
 
     name: str
     epochs: int
-    steps: int  # an epoch
-    batches: Callable[[int, int], Iterator[Batch]]  # epoch and steps of it that are done -> the rest of its batches
+    epoch: Callable[[int, int], Epoch]  # number and steps of it that are done -> the rest of it
     graded: bool  # whether its labels differ, so that there is an intensity to learn
-    corrected: bool = False  # whether log_rate is taken off; taking off zeros would still move the last bits
+    corrected: bool = False  # whether log_rate is taken off
+    file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Peak learning rates, weight decay, and the weight of each loss by its name in LOSSES."""
+    """How fast and towards what: names and meanings are those of the `finetune` settings."""
 
-    towers: float
-    encoder: float
+    towers: float  # peak learning rate; the encoder's are in its groups
     weight_decay: float
-    losses: dict[str, float]
+    losses: Mapping[str, float]  # weight of each by its name in LOSSES
+    smoothing: float = 0.0
+    clip: float = 1.0
+    decay: str = "linear"
+    warm_up: float = 0.1
 
 
 @dataclass
@@ -55,7 +65,7 @@ class History:
     name: list[str] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
 
-    def add(self, step: int, epoch: int, values: dict[str, float]) -> None:
+    def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one row a value."""
         for name, value in values.items():
             self.step.append(step)
@@ -75,18 +85,23 @@ class Outcome:
     best: float
     best_epoch: int
     history: History
+    seconds: float  # spent on steps by this process, without validation
+    examples: int  # that it trained on meanwhile
 
 
 @dataclass
 class Progress:
-    """Where a run stands: everything but weights, optimizers and seeds that the rest of it depends on."""
+    """Where a run stands: everything but weights, optimizers and remembered vectors that the rest of it depends on."""
 
     phase: int = 0  # its number
     within: int = 0  # epochs of the phase that are done
     done: int = 0  # steps of the epoch that are done
+    taken: int = 0  # steps of the phase that are done
     step: int = 0  # of the whole run
     epoch: int = 0  # of the whole run, done
     waited: int = 0  # epochs without a gain
+    texts: int = 0  # distinct texts in the steps of the epoch
+    encoded: int = 0  # of these, encoded with a gradient
     best: float = 0.0
     best_epoch: int = 0
 
@@ -95,11 +110,13 @@ def fit(
     model: TwoTower,
     texts: Texts,
     codes: ItemCodes,
-    phases: list[Phase],
+    phases: Sequence[Phase],
     rates: Rates,
+    execution: Execution,
     validate: Callable[[], float],
     patience: int,
     checkpoints: Checkpoints,
+    seed: int,
 ) -> Outcome:
     """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
 
@@ -112,126 +129,142 @@ def fit(
         validate: the metric on valid_select with the weights as they are, higher is better.
 
     Raises:
-        NumericError: a loss is not finite; the message names the step.
+        NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
+        PeerLostError: another worker is gone.
     """
-    variables = [*model.trainable_variables, *texts.variables]
-    seeds = [*model.non_trainable_variables, *texts.seeds]
-    found = checkpoints.latest()
-    progress, history, kept = _begin(variables, validate) if found is None else _go_on(found, variables, seeds)
-    while progress.phase < len(phases):
-        phase = phases[progress.phase]
-        if not progress.within and not progress.done:
-            assign(variables, kept)
-        losses = {name: weight for name, weight in rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
-        chosen, steps = replace(rates, losses=losses), phase.epochs * phase.steps
-        update, optimizers = _update(model, texts, chosen, steps, phase.corrected)
-        if found is not None:
-            assign(optimizers, found.groups["optimizers"])
+    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed)
+    with peers():
+        return run.through(phases)
+
+
+class _Run:
+    """A run in progress."""
+
+    def __init__(
+        self,
+        model: TwoTower,
+        texts: Texts,
+        codes: ItemCodes,
+        rates: Rates,
+        execution: Execution,
+        validate: Callable[[], float],
+        patience: int,
+        checkpoints: Checkpoints,
+        seed: int,
+    ) -> None:
+        self.model, self.texts, self.codes, self.rates = model, texts, codes, rates
+        self.execution, self.validate, self.patience = execution, validate, patience
+        self.checkpoints, self.seed = checkpoints, seed
+        towers = Group([variable.value for variable in model.trainable_variables], rates.towers)
+        self.groups = [towers, *texts.groups]
+        self.variables = [variable for group in self.groups for variable in group.variables]
+        self.seconds, self.examples = 0.0, 0
+
+    def through(self, phases: Sequence[Phase]) -> Outcome:
+        """All phases, or those that are left."""
+        found = self.checkpoints.latest(self.execution.strategy)
+        if found is None:
+            self._begin()
+        else:
+            self._go_on(found)
+        while self.at.phase < len(phases):
+            self._phase(phases[self.at.phase], found)
             found = None
+            self.at.phase, self.at.within, self.at.waited, self.at.taken = self.at.phase + 1, 0, 0, 0
+        assign(self.variables, self.best)
+        return Outcome(self.at.best, self.at.best_epoch, self.history, self.seconds, self.examples)
 
-        state = {"weights": variables, "seeds": seeds, "optimizers": optimizers}
-        while progress.within < phase.epochs and progress.waited < patience:
-            name = f"{phase.name} epoch {progress.within + 1}"
-            batches = phase.batches(progress.within, progress.done)
-            for batch in track(batches, name, phase.steps - progress.done, "steps"):
-                measured = {name: float(value) for name, value in update(*_arrays(batch, texts, codes)).items()}
-                progress.step += 1
-                progress.done += 1
-                _check(measured, progress.step, progress.epoch + 1)
-                history.add(progress.step, progress.epoch + 1, measured)
-                if checkpoints.due():
-                    _save(checkpoints, state, kept, progress, history)
-            score = validate()
-            progress.epoch, progress.within, progress.done = progress.epoch + 1, progress.within + 1, 0
-            history.add(progress.step, progress.epoch, {"valid_auc": score})
-            log.info("finetune: %s, loss %.4f, valid AUC %.4f", name, history.last("loss"), score)
-            progress.waited = 0 if score > progress.best else progress.waited + 1
-            if score > progress.best:
-                progress.best, progress.best_epoch, kept = score, progress.epoch, values(variables)
-            _save(checkpoints, state, kept, progress, history)
-        progress.phase, progress.within, progress.waited = progress.phase + 1, 0, 0
-    assign(variables, kept)
-    return Outcome(progress.best, progress.best_epoch, history)
+    def _begin(self) -> None:
+        self.at, self.history = Progress(best=self.validate()), History()
+        self.history.add(0, 0, {"valid_auc": self.at.best})
+        self.best = values(self.variables)
+        log.info("finetune: start, valid AUC %.4f", self.at.best)
 
+    def _go_on(self, found: Checkpoint) -> None:
+        self.at, self.history = Progress(**found.progress["run"]), History(**found.progress["history"])
+        self.best = found.groups["best"]
+        assign(self.variables, found.groups["weights"])
+        if "texts" in found.groups:
+            self.texts.restore(found.groups["texts"])
+        log.info("finetune: going on from step %d", self.at.step)
 
-def _begin(variables: list[tf.Variable], validate: Callable[[], float]) -> tuple[Progress, History, list[np.ndarray]]:
-    """Where a new run stands, its log, and the best weights so far: those at the start."""
-    progress, history = Progress(best=validate()), History()
-    history.add(0, 0, {"valid_auc": progress.best})
-    log.info("finetune: start, valid AUC %.4f", progress.best)
-    return progress, history, values(variables)
+    def _phase(self, phase: Phase, found: Checkpoint | None) -> None:
+        if not self.at.taken:
+            assign(self.variables, self.best)
+        weights = {name: w for name, w in self.rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
+        objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, self.rates.smoothing)
+        execution = self.execution
+        with execution.strategy.scope():
+            optimizer = AdamW(self.groups, self.rates.weight_decay, self.rates.clip, execution.scaled)
+        if found is not None and self.at.taken:
+            assign(optimizer.state, found.groups["optimizer"])
+        engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
+        while self.at.within < phase.epochs and self.at.waited < self.patience:
+            self._epoch(phase, engine)
 
+    def _epoch(self, phase: Phase, engine: Engine) -> None:
+        at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
+        epoch = phase.epoch(at.within, at.done)
+        started, before = time.monotonic(), self.examples
+        for batch in track(epoch.batches, name, len(epoch.begins) - 1 - at.done, "steps"):
+            here = (epoch.begins[at.done] + epoch.begins[at.done + 1]) / 2 / epoch.begins[-1]
+            rate = share(DECAYS[self.rates.decay], self.rates.warm_up, (at.within + here) / phase.epochs)
+            measured = self._step(engine, batch, rate)
+            self._check(measured, batch, phase)
+            self.history.add(at.step, at.epoch + 1, measured)
+            if self.execution.watch:
+                self.execution.watch(at.step, measured)
+            if self.checkpoints.due():
+                self._save(engine)
+        seconds, examples = time.monotonic() - started, self.examples - before
+        self.seconds += seconds
+        score = self.validate()
+        encoded = at.encoded / max(at.texts, 1)
+        at.epoch, at.within, at.done, at.texts, at.encoded = at.epoch + 1, at.within + 1, 0, 0, 0
+        figures = {"valid_auc": score, **({"encoded_share": encoded} if self.texts.groups else {})}
+        self.history.add(at.step, at.epoch, figures)
+        if self.execution.watch:
+            self.execution.watch(at.step, figures)
+        told = f"{examples / max(seconds, 1e-9):.0f} examples/s" + (
+            f", {encoded:.0%} of texts encoded" if self.texts.groups else ""
+        )
+        log.info("finetune: %s, loss %.4f, valid AUC %.4f, %s", name, self.history.last("loss"), score, told)
+        at.waited = 0 if score > at.best else at.waited + 1
+        if score > at.best:
+            at.best, at.best_epoch, self.best = score, at.epoch, values(self.variables)
+        self._save(engine)
 
-def _go_on(
-    found: Checkpoint, variables: list[tf.Variable], seeds: list[tf.Variable]
-) -> tuple[Progress, History, list[np.ndarray]]:
-    """As `_begin`, from a checkpoint, with weights and seeds set to its."""
-    progress, history = Progress(**found.progress["run"]), History(**found.progress["history"])
-    assign(variables, found.groups["weights"])
-    assign(seeds, found.groups.get("seeds", []))
-    log.info("finetune: going on from step %d", progress.step)
-    return progress, history, found.groups["best"]
+    def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
+        at = self.at
+        at.step, at.taken, at.done = at.step + 1, at.taken + 1, at.done + 1
+        slices = batch.split(engine.slices)
+        mine = [
+            (slices[n], self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, at.step, n])))
+            for n in engine.mine
+        ]
+        inputs = [arrays(part, prepared, self.codes) for part, prepared in mine]
+        measured, seen = engine.step(inputs, at.step, at.taken, rate)
+        self.texts.keep([prepared for _, prepared in mine], seen)
+        at.texts += sum(prepared.texts for _, prepared in mine)
+        at.encoded += sum(len(prepared.encoded) for _, prepared in mine)
+        self.examples += len(batch)
+        return measured
 
+    def _save(self, engine: Engine) -> None:
+        groups = {
+            "weights": values(self.variables),
+            "optimizer": values(engine.optimizer.state),
+            "best": self.best,
+            "texts": self.texts.state(),
+        }
+        self.checkpoints.save(self.at.step, groups, {"run": asdict(self.at), "history": asdict(self.history)})
 
-def _save(
-    checkpoints: Checkpoints,
-    state: Mapping[str, list[tf.Variable]],
-    best: list[np.ndarray],
-    progress: Progress,
-    history: History,
-) -> None:
-    groups = {name: values(variables) for name, variables in state.items()}
-    where = {"run": asdict(progress), "history": asdict(history)}
-    checkpoints.save(progress.step, {**groups, "best": best}, where)
-
-
-def _update(
-    model: TwoTower, texts: Texts, rates: Rates, steps: int, corrected: bool
-) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.Variable]]:
-    """A function that takes one optimizer step on a batch's arrays and returns the losses; the optimizers' state."""
-    groups = [(list(model.trainable_variables), rates.towers), (texts.variables, rates.encoder)]
-    groups = [(variables, rate) for variables, rate in groups if variables]
-    optimizers = [adamw(variables, rate, steps, rates.weight_decay) for variables, rate in groups]
-    apply = [partial(o.apply, trainable_variables=v) for o, (v, _) in zip(optimizers, groups, strict=True)]
-
-    @tf.function(input_signature=(texts.signature, *_BATCH))
-    def update(inputs: tuple, attributes, categories, history, intensity, candidates, labels, present, known, log_rate):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            vectors = texts.vectors(*inputs, training=True)
-            logits = model(vectors, attributes, categories, history, intensity, candidates, training=True)
-            lists = (labels, present, known, log_rate if corrected else None)
-            losses = {name: measure(LOSSES[name], logits, *lists) for name in rates.losses}
-            total = tf.add_n([weight * losses[name] for name, weight in rates.losses.items()])
-        gradients = tape.gradient(total, [variables for variables, _ in groups])
-        for step, gradient in zip(apply, gradients, strict=True):
-            step(gradient)
-        return {"loss": total, **{f"loss_{name}": value for name, value in losses.items()}}
-
-    return update, [variable for optimizer in optimizers for variable in optimizer.variables]
-
-
-def _arrays(batch: Batch, texts: Texts, codes: ItemCodes) -> tuple:
-    return (
-        tuple(tf.constant(array) for array in texts.inputs(batch.distinct)),
-        *(
-            tf.constant(array)
-            for array in (
-                codes.attributes[batch.distinct],
-                codes.categories[batch.distinct],
-                batch.history,
-                batch.intensity,
-                batch.candidates,
-                batch.labels,
-                batch.present,
-                batch.known,
-                batch.log_rate,
-            )
-        ),
-    )
-
-
-def _check(measured: dict[str, float], step: int, epoch: int) -> None:
-    if not np.isfinite(list(measured.values())).all():
+    def _check(self, measured: Mapping[str, float], batch: Batch, phase: Phase) -> None:
+        looked_at = [value for name, value in measured.items() if name != "gradient_norm" or not self.execution.scaled]
+        if np.isfinite(looked_at).all():
+            return
+        rows = ", ".join(map(str, batch.row[:_NAMED])) + (", …" if len(batch) > _NAMED else "")
         raise NumericError(
-            f"the loss is not finite at step {step} (epoch {epoch}); lower finetune.learning_rate and run again"
+            f"the loss or its gradient is not finite at step {self.at.step} (epoch {self.at.epoch + 1}), of examples "
+            f"in rows {rows} of {phase.file}; the last checkpoint is kept: lower finetune.learning_rate and run again"
         )

@@ -1,37 +1,35 @@
-"""Learning rates and which weights decay."""
+"""How the learning rate goes: shares of the peak as functions of how much of the training is done."""
 
-import keras
-import tensorflow as tf
-
-_WARM_UP = 0.1  # share of the steps
+import math
+from collections.abc import Callable
 
 
-class WarmUpLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """From 0 to `peak` over the first tenth of the steps, then linearly to 0 (Devlin et al. 2019, appendix A)."""
-
-    def __init__(self, peak: float, steps: int) -> None:
-        self.peak = peak
-        self.steps = max(steps, 1)
-        self.warm_up = max(int(_WARM_UP * self.steps), 1)
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The rate at a step: float32 scalar."""
-        at = tf.cast(step, tf.float32)
-        rising = (at + 1.0) / self.warm_up
-        falling = (self.steps - at) / max(self.steps - self.warm_up, 1)
-        return self.peak * tf.clip_by_value(tf.minimum(rising, falling), 0.0, 1.0)
-
-    def get_config(self) -> dict[str, float]:
-        """Arguments to build an equal schedule."""
-        return {"peak": self.peak, "steps": self.steps}
+def linear(done: float) -> float:
+    """From 1 to 0 in a line (Devlin et al. 2019, appendix A)."""
+    return 1.0 - done
 
 
-def adamw(variables: list[tf.Variable], peak: float, steps: int, weight_decay: float) -> keras.optimizers.AdamW:
-    """AdamW (Loshchilov and Hutter 2019) over the given weights, without decay on vectors and scalars: biases,
-    LayerNorm, scales. The gradient's norm is cut at 1."""
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=WarmUpLinearDecay(peak, steps), weight_decay=weight_decay, global_clipnorm=1.0
-    )
-    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
-    optimizer.build(variables)
-    return optimizer
+def cosine(done: float) -> float:
+    """From 1 to 0 in half a cosine (Loshchilov and Hutter 2017)."""
+    return 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def constant(done: float) -> float:
+    """1."""
+    return 1.0
+
+
+DECAYS: dict[str, Callable[[float], float]] = {"linear": linear, "cosine": cosine, "constant": constant}
+
+
+def share(decay: Callable[[float], float], warm_up: float, done: float) -> float:
+    """Share of the peak rate: rising in a line over the first `warm_up` of the training, then falling as `decay` says.
+
+    Args:
+        decay: of DECAYS.
+        warm_up: share of the training, in [0, 1).
+        done: share of the training at the middle of the step, in (0, 1).
+    """
+    if done <= warm_up:
+        return done / warm_up
+    return max(decay((done - warm_up) / (1.0 - warm_up)), 0.0)

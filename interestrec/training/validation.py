@@ -35,10 +35,11 @@ class Scores:
 
     def logits(self, batches: list[Batch]) -> list[np.ndarray]:
         """float32 [examples, candidates] of each batch."""
-        vectors = self.texts.all_vectors()
+        items = np.unique(np.concatenate([batch.distinct for batch in batches]))
+        vectors = self.texts.table(items)
         return [
             self._forward(
-                vectors[batch.distinct],
+                vectors[np.searchsorted(items, batch.distinct)],
                 self.codes.attributes[batch.distinct],
                 self.codes.categories[batch.distinct],
                 batch.history,

@@ -1,0 +1,39 @@
+"""From the hidden states of a text's tokens to the vector of the text."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+_ABSENT = -1e9
+
+
+def mean_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None) -> tf.Tensor:
+    """Mean over the tokens (Reimers and Gurevych 2019).
+
+    Args:
+        hidden: float32 [texts, length, width].
+        mask: float32 [texts, length], 1 at tokens and 0 at padding.
+
+    Returns:
+        float32 [texts, width].
+    """
+    weight = mask[:, :, None]
+    return tf.reduce_sum(hidden * weight, axis=1) / tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)
+
+
+def cls_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None) -> tf.Tensor:
+    """The state of the first token (Devlin et al. 2019); arguments as `mean_pool`."""
+    return hidden[:, 0]
+
+
+def attention_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
+    """Σ_t softmax_t(q·h_t) h_t (additive attention's query, as in NRMS, Wu et al. 2019, without its projection).
+
+    With q = 0 it is the mean, which is where training starts. Arguments as `mean_pool`; query is float32 [width].
+    """
+    logits = tf.linalg.matvec(hidden, query) + (1.0 - mask) * _ABSENT
+    return tf.squeeze(tf.matmul(tf.nn.softmax(logits)[:, None, :], hidden), axis=1)
+
+
+# `attention` alone takes a query, which it learns.
+POOLINGS: dict[str, Callable[..., tf.Tensor]] = {"mean": mean_pool, "cls": cls_pool, "attention": attention_pool}

@@ -1,0 +1,60 @@
+"""What finetune minimises: the losses of candidate lists, scored by the two towers."""
+
+import numpy as np
+import tensorflow as tf
+
+from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.noise import branch
+from interestrec.model.two_tower import ItemCodes, TwoTower
+from interestrec.training.batches import Batch
+from interestrec.training.texts import Prepared, Texts
+
+# Codes of attributes and of categories, then a Batch without `distinct` and `row`.
+_BATCH = tuple(
+    tf.TensorSpec([None, None], kind)
+    for kind in (tf.int32, tf.int32, tf.int32, tf.float32, tf.int32, tf.float32, tf.bool, tf.bool, tf.float32)
+)
+
+
+class CandidateLists:
+    """Losses by name over batches of candidate lists; an Objective."""
+
+    def __init__(
+        self, model: TwoTower, texts: Texts, losses: tuple[str, ...], corrected: bool, smoothing: float
+    ) -> None:
+        """`corrected` tells whether log_rate is taken off; taking off zeros would still move the last bits."""
+        self.model = model
+        self.texts = texts
+        self.losses = losses
+        self.corrected = corrected
+        self.smoothing = smoothing
+        self.signature = (*texts.signature, *_BATCH)
+
+    def counts(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """See Objective."""
+        labels, present, known, _ = inputs[-4:]
+        return {name: count(LOSSES[name], labels, present, known) for name in self.losses}
+
+    def totals(self, *inputs: tf.Tensor, noise: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """See Objective; what is seen are the vectors of the encoded texts."""
+        texts, (*towers, labels, present, known, log_rate) = inputs[: -len(_BATCH)], inputs[-len(_BATCH) :]
+        vectors, encoded = self.texts.vectors(*texts, noise=branch(noise, 0))
+        logits = self.model(vectors, *towers, noise=branch(noise, 1))
+        lists = (labels, present, known, log_rate if self.corrected else None)
+        return {name: total(LOSSES[name], logits, *lists, self.smoothing) for name in self.losses}, encoded
+
+
+def arrays(batch: Batch, prepared: Prepared, codes: ItemCodes) -> tuple[np.ndarray, ...]:
+    """A batch as an Objective of candidate lists takes it."""
+    return (
+        *prepared.arrays,
+        codes.attributes[batch.distinct],
+        codes.categories[batch.distinct],
+        batch.history,
+        batch.intensity,
+        batch.candidates,
+        batch.labels,
+        batch.present,
+        batch.known,
+        batch.log_rate,
+    )

@@ -1,0 +1,137 @@
+"""AdamW over groups of weights with rates of their own, the same on one device and on many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+_FIRST_SCALE = 2.0**15  # of float16's loss; halved when a gradient overflows
+_STEPS_TO_DOUBLE = 2000
+
+
+@dataclass(frozen=True)
+class Group:
+    """Weights that learn at one peak rate."""
+
+    variables: Sequence[tf.Variable]
+    rate: float
+
+
+class AdamW:
+    """Decoupled weight decay (Loshchilov and Hutter 2019), after the gradient's norm over all groups is cut.
+
+    Vectors and scalars do not decay: biases, LayerNorm, scales. With float16 the loss is scaled up, and a step whose
+    gradient overflows is left out and halves the scale (Micikevicius et al. 2018).
+    """
+
+    def __init__(self, groups: Sequence[Group], weight_decay: float, clip: float, scaled: bool = False) -> None:
+        """Made within the scope of the strategy that runs it.
+
+        Args:
+            clip: largest norm of the gradient.
+            scaled: whether the loss is scaled, for float16.
+        """
+        self.variables = [variable for group in groups for variable in group.variables]
+        self.rates = [group.rate for group in groups for _ in group.variables]
+        self.decays = [weight_decay if len(variable.shape) > 1 else 0.0 for variable in self.variables]
+        self.clip = clip
+        self.first = [_zeros(variable) for variable in self.variables]
+        self.second = [_zeros(variable) for variable in self.variables]
+        self.scale = tf.Variable(_FIRST_SCALE, trainable=False) if scaled else None
+        self.since = tf.Variable(0.0, trainable=False) if scaled else None
+
+    @property
+    def state(self) -> list[tf.Variable]:
+        """All that a checkpoint keeps."""
+        return [*self.first, *self.second, *(v for v in (self.scale, self.since) if v is not None)]
+
+    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+        """What to differentiate in place of the loss."""
+        return loss if self.scale is None else loss * self.scale
+
+    def apply(self, gradients: Sequence[tf.Tensor], step: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        """One update in a replica's context, of gradients of `scaled` losses summed over the replicas.
+
+        Args:
+            step: int32 scalar from 1, within what this optimizer is for.
+            rate: float32 scalar, share of the peak rates.
+
+        Returns:
+            The gradient's norm before it is cut, float32 scalar.
+        """
+        if self.scale is not None:
+            gradients = [gradient / self.scale for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        cut = self.clip / tf.maximum(norm, self.clip)
+        at = tf.cast(step, tf.float32)
+        corrected = rate * tf.sqrt(1.0 - tf.pow(_BETA_2, at)) / (1.0 - tf.pow(_BETA_1, at))
+        context = tf.distribute.get_replica_context()
+        context.merge_call(self._update, args=([gradient * cut for gradient in gradients], norm, rate, corrected))
+        return norm
+
+    def _update(
+        self,
+        strategy: tf.distribute.Strategy,
+        gradients: Sequence[tf.Tensor],
+        norm: tf.Tensor,
+        rate: tf.Tensor,
+        corrected: tf.Tensor,
+    ) -> None:
+        places = zip(self.variables, self.first, self.second, gradients, self.rates, self.decays, strict=True)
+        for variable, first, second, gradient, peak, decay in places:
+            arguments = (first, second, gradient, norm, rate, corrected)
+            options = {"peak": peak, "decay": decay, "skipping": self.scale is not None}
+            strategy.extended.update(variable, _adam, args=arguments, kwargs=options, group=False)
+        if self.scale is not None and self.since is not None:
+            strategy.extended.update(self.scale, _rescale, args=(self.since, norm), group=False)
+
+
+def _zeros(variable: tf.Variable) -> tf.Variable:
+    return tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False)
+
+
+def _adam(
+    variable: tf.Variable,
+    first: tf.Variable,
+    second: tf.Variable,
+    gradient: tf.Tensor,
+    norm: tf.Tensor,
+    rate: tf.Tensor,
+    corrected: tf.Tensor,
+    peak: float,
+    decay: float,
+    skipping: bool,
+) -> None:
+    """One weight's update in one pass over its memory (Kingma and Ba 2015, the reordered form of section 2)."""
+
+    def step() -> tf.Tensor:
+        if decay:
+            variable.assign_sub(variable * (decay * peak * rate))
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=0.0,  # `corrected` has both powers in it
+            beta2_power=0.0,
+            lr=peak * corrected,
+            beta1=_BETA_1,
+            beta2=_BETA_2,
+            epsilon=_EPSILON,
+            grad=gradient,
+        )
+        return tf.constant(True)
+
+    if skipping:
+        tf.cond(tf.math.is_finite(norm), step, lambda: tf.constant(False))
+    else:
+        step()
+
+
+def _rescale(scale: tf.Variable, since: tf.Variable, norm: tf.Tensor) -> None:
+    """Halve after an overflow; double after so many steps without one."""
+    finite = tf.math.is_finite(norm)
+    steps = tf.where(finite, since + 1.0, 0.0)
+    double = steps >= _STEPS_TO_DOUBLE
+    scale.assign(tf.where(finite, tf.where(double, scale * 2.0, scale), tf.maximum(scale / 2.0, 1.0)))
+    since.assign(tf.where(double, 0.0, steps))

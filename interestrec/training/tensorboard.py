@@ -1,0 +1,30 @@
+"""Figures of training for TensorBoard."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from interestrec.core.errors import CannotCreateError
+
+
+def scalars(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
+    """What writes the figures of a step below `directory / run`; None without a directory.
+
+    Raises:
+        CannotCreateError: the directory cannot be created.
+    """
+    if directory is None:
+        return None
+    try:
+        (directory / run).mkdir(parents=True, exist_ok=True)
+        writer = tf.summary.create_file_writer(str(directory / run))
+    except (OSError, tf.errors.OpError) as error:
+        raise CannotCreateError(f"{directory / run}: cannot create the directory ({error})") from error
+
+    def watch(step: int, figures: Mapping[str, float]) -> None:
+        with writer.as_default(step=step):
+            for name, value in figures.items():
+                tf.summary.scalar(name, value)
+
+    return watch
