@@ -34,7 +34,7 @@ def mask_tokens(
     """
     draw = rng.random(ids.shape)
     if whole_words is not None:
-        draw = np.take_along_axis(draw, _first_of_word(whole_words[ids], maskable), axis=1)
+        draw = np.take_along_axis(draw, _first_of_word(whole_words[ids]), axis=1)
     chosen = maskable & (draw < probability)
     kind = rng.random(ids.shape)
     ordinary = np.setdiff1d(np.arange(vocabulary_size, dtype=np.int32), np.array(special_ids, np.int32))
@@ -45,13 +45,10 @@ def mask_tokens(
     return inputs.astype(np.int32), labels.astype(np.int32)
 
 
-def _first_of_word(continues: np.ndarray, maskable: np.ndarray) -> np.ndarray:
+def _first_of_word(continues: np.ndarray) -> np.ndarray:
     """Column of the first token of the word that each position belongs to; int64 [texts, length].
 
-    A text's first token starts a word whatever it is, and so does one after a special token: a continuing token
-    belongs to what stands before it only where that can be masked too.
+    A text's first token starts a word whatever it is. A special token never continues one, but what continues one may
+    follow it: the two share a draw, of which a special token makes no use.
     """
-    joined = continues & maskable
-    joined[:, 1:] &= maskable[:, :-1]
-    joined[:, :1] = False
-    return np.maximum.accumulate(np.where(joined, 0, np.arange(continues.shape[1])), axis=1)
+    return np.maximum.accumulate(np.where(continues, 0, np.arange(continues.shape[1])), axis=1)
