@@ -70,6 +70,7 @@ def test_memory_is_that_of_blocks() -> None:
     assert peak < 6000 * 6000 * 8 / 4  # all distances at once are 288 MB
 
 
+@pytest.mark.filterwarnings("error")
 def test_what_is_undefined_is_nan() -> None:
     some = np.ones((3, 2), np.float32)
     assert np.isnan(alignment(some[:0], some[:0]))
