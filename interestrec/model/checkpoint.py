@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,42 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         if not np.isfinite(tensors[name]).all():
             raise ArtifactError(f"{path}: tensor '{name}' has values that are not finite; fetch it again")
     return Checkpoint(config, tensors, stored)
+
+
+def new_checkpoint(config: BertConfig, seed: int) -> Checkpoint:
+    """An encoder that has learned nothing, with the tensors that `expected_shapes` names.
+
+    Matrices are drawn from a normal distribution of `initializer_range` that is cut off at two of them, as BERT's are
+    (Devlin et al. 2019; so the standard deviation is 0.88 of it); biases are 0 and LayerNorms change nothing. There is
+    no pooler: texts are mean-pooled here, and whoever loads the file for another purpose trains one.
+
+    Args:
+        seed: the same one gives the same bits.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = expected_shapes(config)
+    tensors = {name: _initial(name, shape, config.initializer_range, rng) for name, shape in shapes.items()}
+    return Checkpoint(config, tensors, {name: name for name in tensors})
+
+
+def _initial(name: str, shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> np.ndarray:
+    if len(shape) == 1:  # of vectors only LayerNorm's scale is a weight
+        return np.full(shape, float(name.endswith(".weight")), np.float32)
+    drawn = rng.standard_normal(shape, np.float32)
+    while (far := np.abs(drawn) > 2).any():
+        drawn[far] = rng.standard_normal(np.count_nonzero(far), np.float32)
+    return drawn * np.float32(deviation)
+
+
+def config_content(config: BertConfig) -> dict[str, Any]:
+    """What `config.json` says about an encoder of these sizes; transformers and `read_config` read the same from it.
+
+    Whatever sizes do not tell, such as dropout, is left to the defaults of transformers.
+    """
+    family = config.family
+    sizes = {key: getattr(config, field) for field, key in family.sizes.items()}
+    padding = {"pad_token_id": config.first_position - 1} if family.after_padding else {}
+    return {"model_type": config.model_type, **sizes, **family.only, **padding}
 
 
 def _plain(name: str, config: BertConfig) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError, InputMissingError
+from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
 
 _FILES = (
     "tokenizer.json",
@@ -29,6 +30,7 @@ _OTHER_NAMES = {"cls": "bos", "sep": "eos"}
 # Older checkpoints leave the names to the tokenizer's class and name none; these are what the classes say.
 _USUAL = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>")}
 _BATCH = 4096
+_BYTE_SPACE = "Ġ"  # the printable character that byte-level tokenizers write for the byte of a space
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,21 @@ class Tokenizer:
             values.append(np.fromiter(chain.from_iterable(ids), np.int32))
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(values)))
+
+    def continuing(self) -> np.ndarray:
+        """Which tokens continue the word of the token before them; bool [highest id + 1].
+
+        Special tokens and tokens that were added to the vocabulary never do.
+
+        Raises:
+            ConfigError: this kind of tokenizer does not tell.
+        """
+        continues = _continues(json.loads(self.backend.to_str()))
+        apart = {*self.special_ids, *self.backend.get_added_tokens_decoder()}
+        vocabulary = self.backend.get_vocab(with_added_tokens=True)
+        found = np.zeros(max(vocabulary.values()) + 1, bool)
+        found[[number for token, number in vocabulary.items() if number not in apart and continues(token)]] = True
+        return found
 
 
 def tokenizer_files(directory: Path) -> list[Path]:
@@ -146,3 +163,34 @@ def _converted(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:
     loaded = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
     special = {name: getattr(loaded, f"{name}_token_id") for name in _NEEDED}
     return loaded.backend_tokenizer, special, set(loaded.all_special_ids)
+
+
+def _continues(content: dict[str, Any]) -> Callable[[str], bool]:
+    """What tells a token that continues a word, from the content of `tokenizer.json`.
+
+    Either the model marks these tokens with a prefix (WordPiece), or the pre-tokenizer puts a space's stand-in before
+    all the others: "Ġ" of byte-level BPE (RoBERTa), "▁" of SentencePiece (XLM-R).
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    model = content["model"]
+    prefix, space = model.get("continuing_subword_prefix"), _space(content["pre_tokenizer"] or {})
+    if model["type"] in ("WordPiece", "BPE") and prefix:
+        return lambda token: token.startswith(prefix)
+    if model["type"] in ("BPE", "Unigram") and space:
+        return lambda token: not token.startswith(space)
+    raise ConfigError(
+        f"whole_words is not possible with this tokenizer: its model, {model['type']}, does not mark where words "
+        "start; turn whole_words off or choose another encoder"
+    )
+
+
+def _space(pre_tokenizer: dict[str, Any]) -> str | None:
+    """What a pre-tokenizer writes for the space before a word; None where it writes nothing."""
+    kind = pre_tokenizer.get("type")
+    if kind == "Sequence":
+        return next(filter(None, map(_space, pre_tokenizer["pretokenizers"])), None)
+    if kind == "Metaspace":
+        return str(pre_tokenizer["replacement"])
+    return _BYTE_SPACE if kind == "ByteLevel" else None

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, pre_tokenizers, trainers
 
-from interestrec.core.errors import ArtifactError, InputMissingError
-from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
+from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
+from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest
 from tests import kin
 
 TEXTS = ["The team, the game!", "", "zzz 東京", "market " * 100]
@@ -86,3 +91,92 @@ def test_a_tokenizer_without_mask_is_refused(tmp_path: Path, tiny_encoder: Path)
             (maskless / name).write_text(json.dumps(content))
     with pytest.raises(ArtifactError, match="has no mask token"):
         load_tokenizer(maskless)
+
+
+SENTENCES = ["the storm storms on", "stormy games, gamers game", "big cake and cakes"] * 3
+
+
+def made(model: Any, pre_tokenizer: Any = None, special: tuple[str, ...] = ("<s>",)) -> Tokenizer:
+    """A tokenizer of which only the vocabulary matters."""
+    backend = Backend(model)
+    if pre_tokenizer is not None:
+        backend.pre_tokenizer = pre_tokenizer
+    backend.add_special_tokens(list(special))
+    ids = tuple(backend.token_to_id(token) for token in special)
+    return Tokenizer(backend, backend.get_vocab_size(), 0, 0, 0, 0, ids, "")
+
+
+def continuing(tokenizer: Tokenizer) -> set[str]:
+    return {tokenizer.backend.id_to_token(int(number)) for number in np.flatnonzero(tokenizer.continuing())}
+
+
+def test_tokens_of_wordpiece_that_continue_a_word(tiny_encoder: Path) -> None:
+    tokenizer = load_tokenizer(tiny_encoder)
+    assert continuing(tokenizer) == {f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"}
+    assert tokenizer.continuing().shape == (tokenizer.vocabulary_size,)
+    other = models.WordPiece({"a": 0, "@a": 1, "##a": 2, "<s>": 3}, unk_token="a", continuing_subword_prefix="@")
+    assert continuing(made(other)) == {"@a"}
+
+
+def test_tokens_of_roberta_that_continue_a_word(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(kin.write(tmp_path, "roberta"))
+    assert continuing(tokenizer) == set(pre_tokenizers.ByteLevel.alphabet()) - {"Ġ"}
+
+
+def test_tokens_of_sentencepiece_that_continue_a_word() -> None:
+    pieces = [("<s>", 0.0), ("▁a", -1.0), ("a", -1.0), ("▁", -1.0), ("_b", -1.0), ("##b", -1.0)]
+    metaspace = pre_tokenizers.Metaspace()
+    for before in (metaspace, pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])):
+        assert continuing(made(models.Unigram(pieces, 0), before)) == {"a", "_b", "##b"}
+    other = pre_tokenizers.Metaspace(replacement="_")
+    assert continuing(made(models.Unigram(pieces, 0), other)) == {"▁a", "a", "▁", "##b"}
+    assert continuing(made(models.BPE({"▁a": 0, "a": 1}, []), metaspace)) == {"a"}
+
+
+def test_special_and_added_tokens_continue_nothing() -> None:
+    tokenizer = made(models.BPE({"a": 0, "Ġa": 1, "<pad>": 2}, []), pre_tokenizers.ByteLevel(), ("<pad>", "<mask>"))
+    tokenizer.backend.add_tokens(["whole"])
+    assert tokenizer.continuing().tolist() == [True, False, False, False, False]
+    # Files may name a special token that the backend takes for one of many.
+    named = Tokenizer(tokenizer.backend, 5, 0, 0, 0, 0, (0, 2, 3), "")
+    assert not named.continuing().any()
+
+
+@pytest.mark.parametrize(
+    ("model", "before"),
+    [
+        (models.WordLevel({"a": 0, "<s>": 1}, unk_token="a"), pre_tokenizers.Metaspace()),
+        (models.BPE({"a": 0}, [], end_of_word_suffix="</w>"), pre_tokenizers.WhitespaceSplit()),
+        (models.BPE({"a": 0}, []), None),
+        (models.Unigram([("a", 0.0)], 0), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit()])),
+        (models.WordPiece({"a": 0}, unk_token="a", continuing_subword_prefix=""), pre_tokenizers.ByteLevel()),
+    ],
+)
+def test_tokenizers_that_do_not_tell_where_words_start(model: Any, before: Any) -> None:
+    with pytest.raises(ConfigError, match="whole_words is not possible with this tokenizer") as error:
+        made(model, before).continuing()
+    assert error.value.exit_status == 78
+
+
+KINDS = {
+    "WordPiece": (models.WordPiece(unk_token="<unk>"), pre_tokenizers.WhitespaceSplit(), trainers.WordPieceTrainer),
+    "byte-level BPE": (models.BPE(), pre_tokenizers.ByteLevel(), trainers.BpeTrainer),
+    "Unigram": (models.Unigram(), pre_tokenizers.Metaspace(), trainers.UnigramTrainer),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_are_those_between_the_spaces(kind: str) -> None:
+    model, before, trainer = KINDS[kind]
+    tokenizer = made(model, before)
+    options = {"unk_token": "<unk>"} if kind == "Unigram" else {}
+    learning = trainer(vocab_size=45, special_tokens=["<s>", "<unk>"], show_progress=False, **options)
+    tokenizer.backend.train_from_iterator(SENTENCES, learning)
+    continues, splits = tokenizer.continuing(), 0
+    for sentence in ("the storm games stormy", "cakes on a gamer"):
+        encoding = tokenizer.backend.encode(sentence, add_special_tokens=False)
+        assert encoding.word_ids[-1] == sentence.count(" ")
+        joined = [False, *(one == after for one, after in pairwise(encoding.word_ids))]
+        assert continues[encoding.ids].tolist() == joined
+        splits += sum(joined)
+    assert splits > 3
