@@ -85,8 +85,8 @@ class Outcome:
     best: float
     best_epoch: int
     history: History
-    seconds: float  # spent on steps by this process, without validation
-    examples: int  # that it trained on meanwhile
+    seconds: float = field(compare=False)  # spent on steps by this process, without validation
+    examples: int = field(compare=False)  # that it trained on meanwhile
 
 
 @dataclass
