@@ -1,6 +1,7 @@
 """What every stage is given and what it gives back."""
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,12 @@ from typing import Any
 
 from interestrec.core import files
 from interestrec.core.artifacts import TIMING, Artifact, Recipe, building, open_artifact, up_to_date
+from interestrec.core.errors import PeerLostError
 from interestrec.core.progress import log
 from interestrec.core.settings import Settings
+from interestrec.core.workers import worker_number
+
+_LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
 
 
 @dataclass(frozen=True)
@@ -44,20 +49,29 @@ def produce(
     recipe: Recipe,
     build: Callable[[Path], dict[str, float] | None],
     summarise: Callable[[Path], dict[str, Any]],
+    together: bool = False,
 ) -> Result:
     """Build the recipe's artifact unless it is there already; what was left of a run that was cut off is resumed.
 
     Args:
         build: writes the artifact's files into the directory it is given; what it tells of its speed goes to the
             timing file.
+        together: whether the workers of a distributed run build as one. In any case the chief alone commits, and the
+            others, whose workspace is the same, wait for it.
         summarise: reads the few figures worth printing from a committed artifact's directory.
     """
     workspace, work = context.settings.workspace, context.work(recipe)
-    if context.force:
+    chief = worker_number(context.settings.runtime.distribution) == 0
+    if context.force and chief:
         shutil.rmtree(work, ignore_errors=True)
     started = time.monotonic()
     found = None if context.force else up_to_date(workspace, recipe)
-    if found is None:
+    if found is None and not chief:
+        if together:
+            with tempfile.TemporaryDirectory() as scratch:
+                build(Path(scratch))
+        found = _awaited(workspace, recipe)
+    elif found is None:
         with building(workspace, recipe) as partial:
             told = build(partial) or {}
             timing = {"seconds": time.monotonic() - started, **told}
@@ -65,6 +79,21 @@ def produce(
             files.append_json_line(partial / TIMING, line)
     else:
         log.info("%s: up to date", recipe.stage)
-    shutil.rmtree(work, ignore_errors=True)
+    if chief:
+        shutil.rmtree(work, ignore_errors=True)
     artifact = found or open_artifact(workspace / recipe.kind, recipe.kind)
     return Result(artifact, found is None, summarise(artifact.path))
+
+
+def _awaited(workspace: Path, recipe: Recipe) -> Artifact:
+    """The recipe's artifact as soon as the chief has committed it.
+
+    Raises:
+        PeerLostError: it does not come.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < _LONGEST_WAIT:
+        if (found := up_to_date(workspace, recipe)) is not None:
+            return found
+        time.sleep(0.2)
+    raise PeerLostError(f"{workspace}: the chief's {recipe.kind} does not come; run the same command on all workers")

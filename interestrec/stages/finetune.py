@@ -10,6 +10,7 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ConfigError
 from interestrec.core.settings import FinetuneSettings, Settings
+from interestrec.core.workers import worker_number
 from interestrec.corpus.attributes import attributes
 from interestrec.corpus.store import Corpus
 
@@ -46,7 +47,13 @@ def run(context: Context) -> Result:
     )
     opened = Corpus(corpus.path, settings.data.relevant_at)
     work = context.work(recipe)
-    return produce(context, recipe, lambda target: _build(target, opened, encoder.path, settings, work), _summarise)
+    return produce(
+        context,
+        recipe,
+        lambda target: _build(target, opened, encoder.path, settings, work),
+        _summarise,
+        together=True,
+    )
 
 
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> dict[str, float]:
@@ -56,7 +63,6 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     from interestrec.model.two_tower import save_two_tower
     from interestrec.training import device
     from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.distribution import is_chief
     from interestrec.training.finetuning import Caches, finetune
 
     chosen, precision = settings.finetune, settings.runtime.precision
@@ -72,7 +78,7 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     lower = hidden_cache(bert, encoder, settings.workspace, layers - plan.trainable_layers)
     caches = Caches(vector_cache(bert, encoder, settings.workspace), lower)
     fitted = attributes(corpus, settings.items.attributes)
-    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds, is_chief())
+    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
     trained = finetune(corpus, bert, inputs, fitted, plan, execution, checkpoints, caches)
     save_two_tower(trained.model, directory, export_layers(bert, range(layers - plan.trainable_layers, layers)))
     vectors = {

@@ -11,6 +11,7 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ArtifactError, DataError, InputMissingError
 from interestrec.core.settings import Settings
+from interestrec.core.workers import worker_number
 from interestrec.corpus.store import Corpus
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
 
@@ -51,7 +52,9 @@ def run(context: Context) -> Result:
     )
     opened = Corpus(corpus.path, settings.data.relevant_at)
     work = context.work(recipe)
-    return produce(context, recipe, lambda directory: _build(directory, opened, settings, work), _summarise)
+    return produce(
+        context, recipe, lambda directory: _build(directory, opened, settings, work), _summarise, together=True
+    )
 
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
@@ -62,7 +65,6 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
     from interestrec.training import device
     from interestrec.training.adaptation import adapt
     from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.distribution import is_chief
     from interestrec.training.execution import Execution
     from interestrec.training.tensorboard import scalars
 
@@ -92,7 +94,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
             tokenizer,
             _schedule(settings),
             execution,
-            Checkpoints(work, runtime.checkpoint_seconds, is_chief()),
+            Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0),
         )
         kept = {name: value for name, value in tensors.items() if name not in config.family.copies}
         tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
