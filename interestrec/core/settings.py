@@ -99,6 +99,9 @@ class FinetuneSettings(Section):
     batch_tokens: Count | None = None  # a step also ends before the texts of its distinct items have more tokens
     accumulate: Count = 1  # parts of a step's batch worked on one after the other: less memory, equal gradients
     max_history: Count = 50  # most recent events of the history
+    # a user is the vectors of these events' items, weighed; or one text for the encoder, their texts, the latest first
+    user_tower: Literal["items", "text"] = "items"
+    user_tokens: Annotated[int, Field(ge=3)] = 128  # of a user's text; at most what the encoder takes
     negatives: NegativeSettings = NegativeSettings()
     trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
     lora: LoraSettings | None = None
@@ -116,6 +119,12 @@ class FinetuneSettings(Section):
     label_smoothing: BelowOne = 0.0
     losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
     patience: Count = 2  # evaluations without a gain on valid_select before stopping
+
+    @model_validator(mode="after")
+    def _user(self) -> "FinetuneSettings":
+        if self.user_tower != "text" and self.user_tokens != 128:
+            raise ValueError("user_tokens belongs to user_tower: text")
+        return self
 
     @model_validator(mode="after")
     def _learning(self) -> "FinetuneSettings":

@@ -43,6 +43,11 @@ class TextInputs:
         source = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return TextInputs(offsets, self.tokens[source], self.pad_id)
 
+    def then(self, others: "TextInputs") -> "TextInputs":
+        """These texts, and the others after them."""
+        offsets = np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]])
+        return TextInputs(offsets, np.concatenate([self.tokens, others.tokens]), self.pad_id)
+
     def distinct(self) -> tuple["TextInputs", np.ndarray]:
         """The distinct texts in order of first appearance, and for every text its row among them."""
         bounds = zip(self.offsets[:-1], self.offsets[1:], strict=True)

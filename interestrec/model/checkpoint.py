@@ -11,6 +11,8 @@ from interestrec.core import files
 from interestrec.core.errors import ArtifactError
 from interestrec.model.bert import WEIGHTS, Bert, BertConfig, read_config
 
+QUERY = "pooling.query"  # of attention pooling, which no family has a name for
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -128,11 +130,16 @@ def expected_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
 
 def assign(bert: Bert, tensors: Mapping[str, np.ndarray]) -> None:
     """Set the weights of a built network from tensors by their Hugging Face names."""
-    family = bert.config.family
-    for ours, name in family.embeddings.items():
+    for ours, name in bert.config.family.embeddings.items():
         getattr(bert, ours).assign(tensors[name])
-    for layer, block in enumerate(bert.blocks):
-        prefix = f"{family.layer}.{layer}"
+    assign_layers(bert, range(len(bert.blocks)), tensors)
+
+
+def assign_layers(bert: Bert, layers: Iterable[int], tensors: Mapping[str, np.ndarray]) -> None:
+    """Set the weights of some blocks; the inverse of `export_layers`."""
+    family = bert.config.family
+    for layer in layers:
+        block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
         for ours, modules in family.dense.items():
             kernels = [tensors[f"{prefix}.{module}.weight"].T for module in modules]
             biases = [tensors[f"{prefix}.{module}.bias"] for module in modules]
@@ -165,3 +172,23 @@ def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
             tensors[f"{prefix}.{module}.weight"] = getattr(block, f"{ours}_gamma").numpy()
             tensors[f"{prefix}.{module}.bias"] = getattr(block, f"{ours}_beta").numpy()
     return tensors
+
+
+def export_tuned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
+    """What finetune may have moved: the weights of the top `layers` blocks, and the pooling's query where it has one."""
+    top = export_layers(bert, range(len(bert.blocks) - layers, len(bert.blocks)))
+    return top if bert.query is None else {**top, QUERY: bert.query.numpy()}
+
+
+def assign_tuned(bert: Bert, layers: int, tensors: Mapping[str, np.ndarray]) -> None:
+    """Set what `export_tuned` gave.
+
+    Raises:
+        ArtifactError: a tensor is missing or has another shape.
+    """
+    for name, value in export_tuned(bert, layers).items():
+        if name not in tensors or tensors[name].shape != value.shape:
+            raise ArtifactError(f"the model's tensor 'encoder.{name}' is missing or misshapen; finetune again")
+    assign_layers(bert, range(len(bert.blocks) - layers, len(bert.blocks)), tensors)
+    if bert.query is not None:
+        bert.query.assign(tensors[QUERY])

@@ -14,10 +14,11 @@ from interestrec.core.errors import ArtifactError
 from interestrec.model.head import InterestHead
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
-from interestrec.model.user_tower import ItemsUserTower
+from interestrec.model.user_tower import ItemsUserTower, TextUser
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
+_TUNED = "encoder."  # before the names of the encoder's tensors
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class TwoTowerConfig:
     max_history: int
     dropout: float
     attributes: tuple[tuple[str, tuple[int, ...]], ...]  # of items: name, number of codes of each of its columns
+    user_text: TextUser | None = None  # how users become texts; None = they are their histories' items
 
 
 class ItemCodes(NamedTuple):
@@ -47,7 +49,10 @@ class Side(NamedTuple):
 
 
 class TwoTower(keras.layers.Layer):
-    """Item tower, user tower and head over vectors of item texts."""
+    """Item tower, user tower and head over vectors of item texts.
+
+    A user who is a text has a history of one item: the text, with intensity 1, no attributes and no category.
+    """
 
     def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -133,9 +138,18 @@ def _tensors(side: Side) -> Side:
 
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
     """Write configuration and weights; `extra` are tuned encoder tensors by their Hugging Face names."""
-    files.write_json(directory / CONFIG, asdict(model.config))
+    config = asdict(model.config)
+    if model.config.user_text is None:
+        del config["user_text"]
+    files.write_json(directory / CONFIG, config)
     tensors = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
-    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"encoder.{k}": v for k, v in extra.items()}})
+    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"{_TUNED}{k}": v for k, v in extra.items()}})
+
+
+def read_tuned(directory: Path) -> dict[str, np.ndarray]:
+    """The tuned encoder tensors of a `model` artifact, `extra` of `save_two_tower`."""
+    tensors = files.read_safetensors(directory / WEIGHTS)
+    return {name.removeprefix(_TUNED): value for name, value in tensors.items() if name.startswith(_TUNED)}
 
 
 def load_two_tower(directory: Path) -> TwoTower:
@@ -146,6 +160,8 @@ def load_two_tower(directory: Path) -> TwoTower:
     """
     values = files.read_json(directory / CONFIG)
     tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
+    if "user_text" in values:
+        values["user_text"] = TextUser.of(values["user_text"])
     config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
     model = TwoTower(config, name="two_tower")
     tensors = files.read_safetensors(directory / WEIGHTS)

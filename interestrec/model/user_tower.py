@@ -1,11 +1,32 @@
-"""The `items` user tower: a user is what they showed interest in."""
+"""The user towers: a user is what they showed interest in, item by item or as one text."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 _ABSENT = -1e9
+
+
+@dataclass(frozen=True)
+class TextUser:
+    """The `text` user tower: the encoder reads the texts of a history's items as one, the latest first.
+
+    All that is needed to do so again with the encoder that the model was trained on.
+    """
+
+    tokens: int  # most of a text, special ones included
+    fields: tuple[tuple[str, int], ...]  # of an item's text: name and most tokens
+    pooling: str
+    precision: str
+    layers: int  # from the top, that were tuned
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "TextUser":
+        """From the JSON values of a model's configuration."""
+        return cls(**{**values, "fields": tuple((name, tokens) for name, tokens in values["fields"])})
 
 
 class ItemsUserTower(keras.layers.Layer):

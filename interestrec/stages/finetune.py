@@ -1,5 +1,6 @@
 """`finetune`: train the two-tower model of interest intensity on a corpus and an encoder."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ def run(context: Context) -> Result:
 def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> dict[str, float]:
     # TensorFlow only when there is something to build.
     from interestrec.encoding.items import hidden_cache, item_texts, vector_cache
-    from interestrec.model.checkpoint import export_layers, load_bert
+    from interestrec.model.checkpoint import export_tuned, load_bert
     from interestrec.model.two_tower import save_two_tower
+    from interestrec.model.user_tower import TextUser
     from interestrec.training import device
     from interestrec.training.checkpoint import Checkpoints
     from interestrec.training.finetuning import Caches, finetune
@@ -72,15 +74,19 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     with execution.strategy.scope():
         bert = load_bert(encoder, chosen.encoder_dropout, settings.encoder.pooling, precision)
     layers = bert.config.num_hidden_layers
+    fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
     plan = _plan(chosen, layers, settings.seed)
-    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
+    if chosen.user_tower == "text":
+        tokens = min(chosen.user_tokens, bert.config.longest)
+        user = TextUser(tokens, fields, bert.pooling, bert.precision, plan.trainable_layers)
+        plan = replace(plan, user_text=user)
     inputs = item_texts(bert, encoder, corpus.text_features, fields)
     lower = hidden_cache(bert, encoder, settings.workspace, layers - plan.trainable_layers)
     caches = Caches(vector_cache(bert, encoder, settings.workspace), lower)
     fitted = attributes(corpus, settings.items.attributes)
     checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
     trained = finetune(corpus, bert, inputs, fitted, plan, execution, checkpoints, caches)
-    save_two_tower(trained.model, directory, export_layers(bert, range(layers - plan.trainable_layers, layers)))
+    save_two_tower(trained.model, directory, export_tuned(bert, plan.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),

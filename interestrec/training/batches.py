@@ -54,7 +54,7 @@ class Size:
 
     examples: int
     tokens: int | None = None
-    lengths: np.ndarray | None = None  # int64 [items], tokens of each item's text; only with `tokens`
+    lengths: np.ndarray | None = None  # int64 [texts], tokens of each item's text, then of documents; with `tokens`
 
 
 def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Size, max_history: int) -> np.ndarray:
@@ -66,8 +66,7 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
         return np.append(np.arange(0, len(order), size.examples), len(order))
     found, inside, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
-        end = examples.end[example]
-        read = timelines.item[max(examples.start[example], end - max_history) : end]
+        read = _read(examples, int(example), timelines, max_history)
         shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
         items = set(read.tolist()) | set(shown.tolist())
         more = int(size.lengths[list(items - inside)].sum())
@@ -77,6 +76,15 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
         inside |= items
         tokens += more
     return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
+
+
+def _read(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
+    """What stands for the history of one example: items, or one document or none."""
+    if examples.document is not None:
+        document = examples.document[example : example + 1]
+        return document[document >= 0]
+    end = examples.end[example]
+    return timelines.item[max(examples.start[example], end - max_history) : end]
 
 
 def in_batches(
@@ -111,7 +119,7 @@ def build(
     anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
     hit and is left out.
     """
-    history, intensity = histories(examples.start, examples.end, timelines, max_history)
+    history, intensity = _histories(examples, timelines, max_history)
     shown = np.diff(examples.offsets)
     width = int(shown.max())
     position = np.arange(width)
@@ -153,6 +161,14 @@ def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> n
     owner = np.concatenate([np.repeat(example, lengths), np.repeat(example, np.diff(examples.offsets))])
     span = max(int(items.max(initial=0)), int(negatives.max(initial=0))) + 1
     return np.isin(example[:, None] * span + negatives, owner * span + items)
+
+
+def _histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
+    """See `histories`; a document is a history of one item with intensity 1."""
+    if examples.document is None:
+        return histories(examples.start, examples.end, timelines, max_history)
+    document = examples.document[:, None]
+    return np.maximum(document, 0).astype(np.int32), (document >= 0).astype(np.float32)
 
 
 def histories(

@@ -22,6 +22,8 @@ class Examples:
     label: np.ndarray  # float32 [candidates], intensity
     sampled: np.ndarray  # bool [examples]: needs sampled negatives, because nothing shown was ignored
     row: np.ndarray  # int64 [examples], where the log has it: an impression's number, or a row of Timelines
+    # int64 [examples], one text in place of the history, -1 for none; without it the history's items are read
+    document: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -39,6 +41,7 @@ class Examples:
             self.label[rows],
             self.sampled[chosen],
             self.row[chosen],
+            None if self.document is None else self.document[chosen],
         )
 
 

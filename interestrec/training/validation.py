@@ -19,9 +19,18 @@ _MOST = 4096  # examples looked at; the standard error of their AUC is below 0.0
 def draw(examples: Examples, timelines: Timelines, sampler: Sampler, max_history: int, seed: int) -> list[Batch]:
     """At most 4096 of the examples as batches, with negatives that stay the same for the whole training."""
     rng = np.random.default_rng([seed, 1])
-    chosen = np.sort(rng.permutation(len(examples))[:_MOST])
+    chosen = _looked_at(examples, rng)
     starts = range(0, len(chosen), _BATCH)
     return [build(examples.select(chosen[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
+
+
+def looked_at(examples: Examples, seed: int) -> np.ndarray:
+    """Positions of the examples that `draw` takes, int64 [at most 4096]."""
+    return _looked_at(examples, np.random.default_rng([seed, 1]))
+
+
+def _looked_at(examples: Examples, rng: np.random.Generator) -> np.ndarray:
+    return np.sort(rng.permutation(len(examples))[:_MOST])
 
 
 class Scores:
