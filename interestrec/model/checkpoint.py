@@ -175,7 +175,7 @@ def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
 
 
 def export_tuned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
-    """What finetune may have moved: the weights of the top `layers` blocks, and the pooling's query where it has one."""
+    """What finetune may move: the weights of the top `layers` blocks, and the pooling's query where it has one."""
     top = export_layers(bert, range(len(bert.blocks) - layers, len(bert.blocks)))
     return top if bert.query is None else {**top, QUERY: bert.query.numpy()}
 

@@ -5,10 +5,15 @@ and is told apart from sampled negatives.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from interestrec.core.errors import DataError
+from interestrec.core.schemas import SPLITS
 from interestrec.corpus.store import Corpus, Impressions, Timelines
+
+TRAIN, VALID, _ = range(len(SPLITS))
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,51 @@ class Examples:
             self.row[chosen],
             None if self.document is None else self.document[chosen],
         )
+
+
+class Parts(NamedTuple):
+    """All that training looks at."""
+
+    train: Examples
+    within: Examples  # next events within the histories of train
+    select: Examples
+    blend: Examples
+
+
+def of_corpus(corpus: Corpus) -> Parts:
+    """The examples of a corpus.
+
+    Raises:
+        DataError: no example with a positive label in train or in valid_select.
+    """
+    impressions = corpus.impressions
+    train = of_impressions(impressions, _usable(corpus, TRAIN))
+    select = of_impressions(impressions, _usable(corpus, VALID, select=True))
+    for name, examples in {"train": train, "valid": select}.items():
+        if not (examples.label > 0).any():
+            raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
+    return Parts(
+        train,
+        of_histories(impressions, corpus.timelines, impressions.split == TRAIN),
+        told_apart(select),
+        of_impressions(impressions, _usable(corpus, VALID, select=False)),
+    )
+
+
+def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+    """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
+
+    An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
+    an event, told apart from sampled negatives when it is positive, and graded in any case.
+    """
+    impressions = corpus.impressions
+    chosen = impressions.split == split
+    if select is not None:
+        chosen &= corpus.in_valid_select[impressions.user] == select
+    counts = np.diff(impressions.offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    positives = np.bincount(owner, impressions.label > 0, minlength=len(counts))
+    return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
 def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:

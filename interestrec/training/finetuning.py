@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.errors import ConfigError
 from interestrec.core.progress import log
-from interestrec.core.schemas import SPLITS
 from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.store import Corpus
@@ -17,19 +16,19 @@ from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert, Lora
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
 from interestrec.training.calibration import fit_platt
 from interestrec.training.checkpoint import Checkpoints
-from interestrec.training.examples import Examples
+from interestrec.training.documents import codes_beyond, with_documents
+from interestrec.training.examples import Examples, Parts
 from interestrec.training.execution import Execution
 from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
 from interestrec.training.negatives import Choice
 from interestrec.training.optimizer import Group
 from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
-from interestrec.training.validation import Scores, draw
-
-TRAIN, VALID, _ = range(len(SPLITS))
+from interestrec.training.validation import Scores, draw, looked_at
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class Plan:
     patience: int
     rates: Rates
     seed: int
+    user_text: TextUser | None = None
 
 
 @dataclass(frozen=True)
@@ -95,30 +95,28 @@ def finetune(
         NumericError: a loss became NaN.
         PeerLostError: another worker is gone.
     """
+    items, examples = np.arange(len(inputs)), made.of_corpus(corpus)
+    if plan.user_text is not None:
+        inputs, examples = _with_documents(inputs, examples, corpus, plan)
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
-    width = bert.config.hidden_size
-    config = TwoTowerConfig(width, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes)
+    of_texts = codes_beyond(codes, len(inputs))
+    config = TwoTowerConfig(
+        bert.config.hidden_size, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes, plan.user_text
+    )
     with execution.strategy.scope():
         texts = _texts(bert, inputs, plan, caches)
         model = TwoTower(config, name="two_tower")
-    items = np.arange(len(inputs))
     frozen = texts.table(items)
-    scores = Scores(model, texts, codes)
-    train = made.of_impressions(corpus.impressions, _usable(corpus, TRAIN))
-    select = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=True))
-    blend = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=False))
-    for name, examples in {"train": train, "valid": select}.items():
-        if not (examples.label > 0).any():
-            raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
+    scores = Scores(model, texts, of_texts)
     popularity = made.popularity(corpus)
     sampler = plan.negatives.of_validation(popularity)
-    _start_bias(model, scores, draw(train, corpus.timelines, sampler, plan.max_history, plan.seed))
-    held_out = draw(made.told_apart(select), corpus.timelines, sampler, plan.max_history, plan.seed)
+    _start_bias(model, scores, draw(examples.train, corpus.timelines, sampler, plan.max_history, plan.seed))
+    held_out = draw(examples.select, corpus.timelines, sampler, plan.max_history, plan.seed)
     outcome = fit(
         model,
         texts,
-        codes,
-        _phases(corpus, train, popularity, inputs.lengths, plan),
+        of_texts,
+        _phases(corpus, examples, popularity, inputs.lengths, plan),
         plan.rates,
         execution,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
@@ -126,7 +124,7 @@ def finetune(
         checkpoints=checkpoints,
         seed=plan.seed,
     )
-    logits, labels = scores.known(draw(blend, corpus.timelines, sampler, plan.max_history, plan.seed))
+    logits, labels = scores.known(draw(examples.blend, corpus.timelines, sampler, plan.max_history, plan.seed))
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
@@ -136,6 +134,20 @@ def finetune(
         calibration=fit_platt(logits, labels),
         outcome=outcome,
     )
+
+
+def _with_documents(inputs: TextInputs, examples: Parts, corpus: Corpus, plan: Plan) -> tuple[TextInputs, Parts]:
+    """The texts with the documents of all examples that will be looked at."""
+    assert plan.user_text is not None
+    train, within, select, blend = examples
+    parts = [
+        (train, np.arange(len(train))),
+        (within, np.arange(len(within) if plan.history_epochs else 0)),
+        (select, looked_at(select, plan.seed)),
+        (blend, looked_at(blend, plan.seed)),
+    ]
+    inputs, given = with_documents(inputs, parts, corpus.timelines, plan.max_history, plan.user_text.tokens)
+    return inputs, Parts(*given)
 
 
 def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) -> Texts:
@@ -151,33 +163,16 @@ def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) ->
     return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
-def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
-    """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
-
-    An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
-    an event, told apart from sampled negatives when it is positive, and graded in any case.
-    """
-    impressions = corpus.impressions
-    chosen = impressions.split == split
-    if select is not None:
-        chosen &= corpus.in_valid_select[impressions.user] == select
-    counts = np.diff(impressions.offsets)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    positives = np.bincount(owner, impressions.label > 0, minlength=len(counts))
-    return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
-
-
-def _phases(corpus: Corpus, train: Examples, popularity: np.ndarray, lengths: np.ndarray, plan: Plan) -> list[Phase]:
+def _phases(corpus: Corpus, examples: Parts, popularity: np.ndarray, lengths: np.ndarray, plan: Plan) -> list[Phase]:
     """Next events within histories first, then impressions: there is far more of the former."""
-    within = made.of_histories(corpus.impressions, corpus.timelines, corpus.impressions.split == TRAIN)
     wanted = [
-        ("histories", within, plan.history_epochs, "timelines.parquet"),
-        ("impressions", train, plan.epochs, "impressions.parquet"),
+        ("histories", examples.within, plan.history_epochs, "timelines.parquet"),
+        ("impressions", examples.train, plan.epochs, "impressions.parquet"),
     ]
     return [
-        _phase(name, examples, epochs, file, corpus, popularity, lengths, plan, stream)
-        for stream, (name, examples, epochs, file) in enumerate(wanted)
-        if epochs and len(examples)
+        _phase(name, learned, epochs, file, corpus, popularity, lengths, plan, stream)
+        for stream, (name, learned, epochs, file) in enumerate(wanted)
+        if epochs and len(learned)
     ]
 
 
