@@ -1,28 +1,37 @@
 """Running the encoder over all texts: each distinct text once, or not at all where its vector is known."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 
 from interestrec.core.progress import log, track
 from interestrec.encoding.cache import VectorCache, keys_of
 from interestrec.encoding.inputs import TextInputs, batches
 from interestrec.model.bert import Bert
 
+Forward = Callable[[np.ndarray, np.ndarray], tf.Tensor]
 _TEXTS_A_SHARD = 4096  # a killed run loses at most so many
 
 
-def encode(bert: Bert, inputs: TextInputs, cache: VectorCache | None = None) -> np.ndarray:
+def encode(
+    bert: Bert, inputs: TextInputs, cache: VectorCache | None = None, forward: Forward | None = None
+) -> np.ndarray:
     """Vectors of all texts, each distinct text encoded once: float32 [texts, hidden].
 
     With a cache only texts that it does not know are encoded, and the cache gets them as the work goes on; the
     vectors are the same to the last bit.
+
+    Args:
+        forward: from ids int32 and mask float32, both [texts, length], to vectors; by default the encoder's own. Not
+            with a cache, which holds the encoder's own.
     """
+    forward = forward or bert.pooled
     texts, row = inputs.distinct()
     if cache is None:
         vectors = np.zeros((len(texts), bert.config.hidden_size), np.float32)
-        for rows, found in _encoded(bert, texts):
+        for rows, found in _encoded(forward, texts):
             vectors[rows] = found
         return vectors[row]
     keys = keys_of(texts)
@@ -30,7 +39,7 @@ def encode(bert: Bert, inputs: TextInputs, cache: VectorCache | None = None) -> 
     missing = np.flatnonzero(~known)
     log.info("encoding: %d of %d texts are in the vector cache", known.sum(), len(known))
     pending: list[np.ndarray] = []
-    for rows, found in _encoded(bert, texts.select(missing)):
+    for rows, found in _encoded(forward, texts.select(missing)):
         vectors[missing[rows]] = found
         pending.append(missing[np.unique(rows)])  # the last batch of a length repeats its first row
         if sum(map(len, pending)) >= _TEXTS_A_SHARD:
@@ -47,7 +56,7 @@ def _store(cache: VectorCache, keys: pa.Array, vectors: np.ndarray, pending: lis
         pending.clear()
 
 
-def _encoded(bert: Bert, texts: TextInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _encoded(forward: Forward, texts: TextInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows int64 [batch] and their vectors float32 [batch, hidden] until every text had its turn."""
     for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
-        yield rows, bert.pooled(*texts.padded(rows, length)).numpy()
+        yield rows, forward(*texts.padded(rows, length)).numpy()

@@ -5,7 +5,7 @@ or not at all. Arrays are mapped into memory: what a step does not need takes no
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +127,17 @@ def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.nda
 
 
 _SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
+
+
+def whole(bert: Bert, layers: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
+    """Vectors of texts, float32 [texts, width], from ids and mask, as `Upper` gives them: the output of the first
+    `layers` layers is rounded to float16 on the way."""
+
+    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        states = tf.cast(tf.cast(bert.lower(ids, mask, layers), tf.float16), tf.float32)
+        return bert.pool(bert.upper(states, mask, layers), mask)
+
+    return tf.function(forward, input_signature=_SIGNATURE)
 
 
 class Upper:

@@ -6,32 +6,39 @@ import numpy as np
 
 from interestrec.core import files
 from interestrec.model.two_tower import Side, TwoTower, load_two_tower
-from interestrec.scoring.requests import Requests
+from interestrec.scoring.requests import Reading, Requests
+from interestrec.scoring.users import Histories, histories
 
 _CELLS = 1 << 22  # requests × history × items of one block
 
 
 class Intensity:
-    """σ(scale · logit + shift) of the two-tower model; item vectors come from the artifact, nothing is encoded."""
+    """σ(scale · logit + shift) of the two-tower model; item vectors come from the artifact, no item is encoded."""
 
     def __init__(
-        self, model: TwoTower, vectors: np.ndarray, categories: np.ndarray, calibration: dict[str, float]
+        self,
+        model: TwoTower,
+        vectors: np.ndarray,
+        categories: np.ndarray,
+        calibration: dict[str, float],
+        histories: Histories,
     ) -> None:
         self.model = model
         self.vectors = vectors
         self.categories = categories
         self.calibration = calibration
+        self.histories = histories
         self._scores = model.scorer()
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
         everything = Side(self.vectors[None], self.categories[None])
         scores = np.zeros((len(requests), len(self.vectors)), np.float32)
-        step = max(_CELLS // (self.model.config.max_history * len(self.vectors)), 1)
+        step = max(_CELLS // (self.histories.length * len(self.vectors)), 1)
         for start in range(0, len(requests), step):
             block = requests.block(start, start + step)
-            history, intensity = self._histories(block)
-            scores[start : start + len(block)] = self._scores(self._side(history), intensity, everything)
+            history, intensity = self.histories(block)
+            scores[start : start + len(block)] = self._scores(history, intensity, everything)
         return self._calibrated(scores)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -39,44 +46,34 @@ class Intensity:
         scores = np.zeros(len(item), np.float32)
         counts = np.diff(offsets)
         width = max(int(counts.max(initial=0)), 1)
-        step = max(_CELLS // (self.model.config.max_history * width), 1)
+        step = max(_CELLS // (self.histories.length * width), 1)
         for start in range(0, len(requests), step):
             block = requests.block(start, start + step)
             stop = start + len(block)
             inside = np.arange(width) < counts[start:stop, None]
             source = np.where(inside, offsets[start:stop, None] + np.arange(width), 0)
             candidates = np.where(inside, item[source], 0)
-            history, intensity = self._histories(block)
-            logits = self._scores(self._side(history), intensity, self._side(candidates))
+            history, intensity = self.histories(block)
+            logits = self._scores(history, intensity, self._side(candidates))
             scores[offsets[start] : offsets[stop]] = logits[inside]
         return self._calibrated(scores)
 
     def _side(self, items: np.ndarray) -> Side:
         return Side(self.vectors[items], self.categories[items])
 
-    def _histories(self, requests: Requests) -> tuple[np.ndarray, np.ndarray]:
-        """The most recent items int32 [requests, max_history] and intensities float32, 0 at padding."""
-        length = self.model.config.max_history
-        end = requests.offsets[1:]
-        begin = np.maximum(requests.offsets[:-1], end - length)
-        inside = np.arange(length) < (end - begin)[:, None]
-        if len(requests.item) == 0:
-            return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
-        source = np.where(inside, begin[:, None] + np.arange(length), 0)
-        items = np.where(inside, requests.item[source], 0)
-        return items, np.where(inside, requests.intensity[source], 0.0).astype(np.float32)
-
     def _calibrated(self, logits: np.ndarray) -> np.ndarray:
         z = self.calibration["scale"] * logits.astype(np.float64) + self.calibration["shift"]
         return (0.5 * (1.0 + np.tanh(0.5 * z))).astype(np.float32)
 
 
-def load_intensity(model_path: Path) -> Intensity:
-    """The scorer of a `model` artifact.
+def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensity:
+    """The scorer of a `model` artifact; `reading` is needed where its users are texts.
 
     Raises:
-        InputMissingError, ArtifactError: a file of the artifact is missing or does not fit.
+        InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
     arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
     calibration = files.read_json(model_path / "calibration.json")
-    return Intensity(load_two_tower(model_path), arrays["item"], arrays["category"], calibration)
+    model = load_two_tower(model_path)
+    read = histories(model, arrays["item"], arrays["category"], reading)
+    return Intensity(model, arrays["item"], arrays["category"], calibration, read)

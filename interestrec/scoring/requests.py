@@ -1,9 +1,13 @@
 """What a scorer is asked: requests with their histories, and lists of candidates."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from interestrec.corpus.store import Corpus
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,17 @@ class Requests:
         first, last = self.offsets[start], self.offsets[stop]
         offsets = self.offsets[start : stop + 1] - first
         return Requests(self.user[start:stop], offsets, self.item[first:last], self.intensity[first:last])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a scorer whose users are texts needs."""
+
+    model: Path  # artifact
+    encoder: Path  # artifact, the one that the model was trained on
+    corpus: Corpus
+    workspace: Path  # where vectors are cached
+    requests: Iterable[Requests]  # that are known to come: their texts are encoded together, ahead
 
 
 class Scorer(Protocol):

@@ -17,16 +17,18 @@ from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, histories, tables
 from interestrec.scoring.blocks import blocks
 from interestrec.scoring.decision import score_asked, score_whole_catalogue
+from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.lineup import OURS, Lineup
 from interestrec.scoring.lineup import fit as fit_lineup
 from interestrec.scoring.random import Random, id_hashes
-from interestrec.scoring.requests import Requests, Scorer
+from interestrec.scoring.requests import Reading, Requests, Scorer
 from interestrec.scoring.systems import fit_counts, needed
 
 IMPRESSIONS = "impressions.parquet"
 CATALOGUE = "catalogue.parquet"
 TRUTH = "truth.parquet"
 SYSTEMS = "systems.json"
+_ASKED_TOGETHER = 1 << 14  # requests
 
 
 def run(context: Context) -> Result:
@@ -49,19 +51,22 @@ def run(context: Context) -> Result:
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:
-        _build(directory, corpus, model, settings.rank, settings.seed)
+        reading = Reading(model.path, encoder.path, corpus, settings.workspace, _asking(corpus))
+        _build(directory, corpus, model, reading, settings.rank, settings.seed)
 
     return produce(context, recipe, build, _summarise)
 
 
-def _build(directory: Path, corpus: Corpus, model: Artifact, settings: RankSettings, seed: int) -> None:
+def _build(
+    directory: Path, corpus: Corpus, model: Artifact, reading: Reading, settings: RankSettings, seed: int
+) -> None:
     if not (corpus.impressions.split == histories.TEST).any():
         raise DataError(f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split")
     train = histories.positive_events(corpus, before=histories.VALID)
     if len(train.item) == 0:
         raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
     names = needed(list(settings.systems), list(settings.components))
-    fixed = _fixed_scorers(corpus, model, names, seed)
+    fixed = _fixed_scorers(corpus, model, reading, names, seed)
     options = _options(corpus, settings, seed)
     counted = fit_counts(names, train, options)
     systems, components = list(settings.systems), list(settings.components)
@@ -98,13 +103,27 @@ def _build(directory: Path, corpus: Corpus, model: Artifact, settings: RankSetti
     files.write_json(directory / SYSTEMS, description)
 
 
-def _fixed_scorers(corpus: Corpus, model: Artifact, names: list[str], seed: int) -> dict[str, Scorer]:
+def _asking(corpus: Corpus) -> Iterator[Requests]:
+    """Blocks of all requests that scorers will see, and of some more."""
+    impressions = np.sort(
+        np.concatenate([blend_impressions(corpus), np.flatnonzero(corpus.impressions.split == histories.TEST)])
+    )
+    for start in range(0, len(impressions), _ASKED_TOGETHER):
+        yield histories.of_impressions(corpus, impressions[start : start + _ASKED_TOGETHER]).requests
+    for split in (histories.VALID, histories.TEST):
+        users = ~corpus.in_valid_select if split == histories.VALID else None
+        requests = histories.of_catalogue(corpus, split, users)
+        for start in range(0, len(requests), _ASKED_TOGETHER):
+            yield requests.block(start, start + _ASKED_TOGETHER)
+
+
+def _fixed_scorers(corpus: Corpus, model: Artifact, reading: Reading, names: list[str], seed: int) -> dict[str, Scorer]:
     """Those of the named scorers that are not fitted here."""
 
     def intensity() -> Scorer:
         from interestrec.scoring.intensity import load_intensity  # TensorFlow only where it is asked for
 
-        return load_intensity(model.path)
+        return load_intensity(model.path, reading)
 
     def frozen() -> Scorer:
         vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("frozen")

@@ -33,7 +33,7 @@ class HalfCosine:
 
 
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_intensity(path: Path) -> HalfCosine:
+    def load_intensity(path: Path, reading: object) -> HalfCosine:
         return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
     module: Any = types.ModuleType("interestrec.scoring.intensity")
