@@ -15,7 +15,7 @@ TEXTS = [[10, 11], [20], [], [30, 31, 32]]
 def items() -> TextInputs:
     rows = [[CLS, *text, SEP] for text in TEXTS]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    return TextInputs(offsets, np.array(sum(rows, []), np.int32), 0)
+    return TextInputs(offsets, np.concatenate(rows).astype(np.int32), 0)
 
 
 def texts(found: TextInputs) -> list[list[int]]:

@@ -1,0 +1,223 @@
+"""Users who are texts, from logs to rankings."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core import files
+from interestrec.core.context import Context
+from interestrec.core.errors import ArtifactError
+from interestrec.core.settings import Settings
+from interestrec.corpus.store import Corpus
+from interestrec.encoding.cache import VectorCache
+from interestrec.model.two_tower import load_two_tower, read_tuned
+from interestrec.model.user_tower import TextUser
+from interestrec.scoring import histories
+from interestrec.scoring import users as module
+from interestrec.scoring.fit_blend import blend_impressions
+from interestrec.scoring.intensity import Intensity, load_intensity
+from interestrec.scoring.requests import Reading, Requests
+from interestrec.stages import evaluate, finetune, preprocess, pretrain_adapt, rank
+from interestrec.training import finetuning
+from interestrec.training.calibration import fit_platt
+from tests import generated
+from tests.stages.learning import workspace
+
+TEXT = {
+    "user_tower": "text",
+    "user_tokens": 24,
+    "epochs": 8,
+    "history_epochs": 1,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+    "patience": 8,
+    "hidden": [8],
+}
+RANK = {"systems": ["interestrec", "random"], "components": ["intensity"]}
+
+
+def shop(root: Path, encoder: Path, **settings: Any) -> Context:
+    """An event log, whose users begin with an empty history."""
+    generated.write_shop(root / "raw")
+    values = {
+        "workspace": str(root / "work"),
+        "data": {
+            "format": "events",
+            "root": str(root / "raw"),
+            "relevant_at": 0.5,
+            "events": {
+                "files": ["events.csv"],
+                "columns": {"user": "user", "item": "item", "time": "time", "event": "kind"},
+                "event_types": {"view": "view", "purchase": "purchase"},
+            },
+            "items": {
+                "files": ["items.csv"],
+                "columns": {"item": "item", "title": ["name"], "text": ["description"], "category": "department"},
+            },
+        },
+        "preprocess": {
+            "intensity": {"weights": {"view": 0.2, "purchase": 1.0}},
+            "split": {"method": "global_time", "valid": 0.1, "test": 0.2},
+        },
+        **settings,
+    }
+    context = Context(Settings.model_validate(values))
+    preprocess.run(context)
+    return context
+
+
+def news(root: Path, encoder: Path, **settings: Any) -> Context:
+    fields = [{"name": "title", "max_tokens": 8}, {"name": "category", "kind": "category"}]
+    return workspace(root, encoder, items={"fields": fields}, **settings)
+
+
+LEARNING = {
+    "frozen": (news, {}, {}),
+    "learning": (news, {"trainable_layers": 1}, {}),
+    "adapters": (news, {"trainable_layers": 2, "lora": {"rank": 2}, "vector_cache": {"probability": 0.5}}, {}),
+    "attention": (news, {"encoder_learning_rate": 0.05}, {"pooling": "attention"}),
+    "events": (shop, {"trainable_layers": 1, "batch_tokens": 400}, {}),
+    "frozen events": (shop, {"negatives": {"source": "in_batch"}}, {}),
+}
+
+
+@pytest.fixture(scope="module", params=LEARNING)
+def run(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path
+) -> tuple[Context, np.ndarray]:
+    """A whole run, and the logits of valid_blend's candidates as training saw them at its end."""
+    make, chosen, encoder = LEARNING[request.param]
+    settings = {
+        "finetune": {**TEXT, **chosen},
+        "encoders": {"text": {"source": str(tiny_encoder), **encoder}},
+        "rank": RANK,
+        "evaluate": {"bootstrap": 20, "metrics": ["auc", "hit@10"]},
+    }
+    context = make(tmp_path_factory.mktemp("run"), tiny_encoder, **settings)
+    seen = []
+
+    def spied(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        seen.append(logits)
+        return fit_platt(logits, labels)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finetuning, "fit_platt", spied)
+        for stage in (pretrain_adapt, finetune, rank, evaluate):
+            stage.run(context)
+    return context, seen[0]
+
+
+def opened(context: Context, requests: tuple[Requests, ...] = ()) -> tuple[Corpus, Intensity]:
+    work = context.settings.workspace
+    corpus = Corpus((work / "corpus").resolve(), None)
+    model = (work / "model").resolve()
+    scorer = load_intensity(model, Reading(model, (work / "encoder").resolve(), corpus, work, requests))
+    scorer._calibrated = lambda logits: logits
+    return corpus, scorer
+
+
+def test_ranking_scores_as_training_did(run: tuple[Context, np.ndarray]) -> None:
+    context, expected = run
+    corpus, scorer = opened(context)
+    asked = histories.of_impressions(corpus, blend_impressions(corpus))
+    item = corpus.impressions.item[asked.rows]
+    found = scorer.score_candidates(asked.requests, asked.request_offsets, item)
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    whole = scorer.score_catalogue(asked.requests)
+    owner = np.repeat(np.arange(len(asked.requests)), np.diff(asked.request_offsets))
+    np.testing.assert_allclose(whole[owner, item], found, atol=1e-5)
+
+
+def test_the_planted_interest_is_found(run: tuple[Context, np.ndarray]) -> None:
+    metrics = pq.read_table(run[0].settings.workspace / "report" / "metrics.parquet").to_pandas()
+    whole = metrics[metrics["slice"] == "all"].set_index(["protocol", "metric", "system"])["value"]
+    if run[0].settings.data.format == "mind":
+        assert whole["impressions", "auc", "interestrec"] > 0.6
+    else:
+        assert whole["catalogue", "hit@10", "interestrec"] > whole["catalogue", "hit@10", "random"]
+
+
+def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndarray]) -> None:
+    corpus, scorer = opened(run[0])
+    item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
+    users = np.zeros(2, np.int32)
+    shown = np.array([0, 1, 2])
+    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0])
+    ignored = Requests(users, np.array([0, 0, 2]), item, no)
+    items = np.array([5, 5], np.int32)
+    first = scorer.score_candidates(empty, shown, items)
+    assert np.isfinite(first).all()
+    np.testing.assert_array_equal(scorer.score_candidates(ignored, shown, items), first)
+    side, intensity = scorer.histories(empty)
+    assert not intensity.any()
+    assert not side.vectors.any()
+    assert scorer.histories._row == {}
+
+
+def test_each_distinct_text_is_encoded_once(run: tuple[Context, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Requests(
+        np.zeros(4, np.int32), np.array([0, 1, 1, 2, 4]), np.array([3, 3, 4, 3], np.int32), np.ones(4, np.float32)
+    )
+    lengths = []
+
+    def spied(*given: Any, **named: Any) -> np.ndarray:
+        lengths.append(len(given[1]))
+        return encode(*given, **named)
+
+    encode = module.encode
+    monkeypatch.setattr(module, "encode", spied)
+    _, scorer = opened(run[0], (asked,))
+    assert lengths == [2]
+    scorer.score_catalogue(asked)
+    assert lengths == [2]
+
+
+def test_a_model_tells_how_its_users_are_read(run: tuple[Context, np.ndarray]) -> None:
+    context, _ = run
+    path, chosen = context.settings.workspace / "model", context.settings.finetune
+    user = load_two_tower(path).config.user_text
+    fields = tuple((field.name, field.max_tokens) for field in context.settings.items.texts)
+    pooling = context.settings.encoder.pooling
+    assert user == TextUser(24, fields, pooling, "float32", chosen.trainable_layers)
+    names = set(read_tuned(path))
+    assert ("pooling.query" in names) == (pooling == "attention")
+    assert any(name.startswith("encoder.layer.") for name in names) == (chosen.trainable_layers > 0)
+    if pooling == "attention":
+        assert read_tuned(path)["pooling.query"].any()
+
+
+def test_a_text_needs_an_encoder(run: tuple[Context, np.ndarray], tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="an encoder and a corpus are needed"):
+        load_intensity(run[0].settings.workspace / "model")
+
+
+def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[Context, np.ndarray]) -> None:
+    context, _ = run
+    user = load_two_tower(context.settings.workspace / "model").config.user_text
+    assert user is not None
+    if user.layers or user.pooling == "attention":
+        return
+    corpus, scorer = opened(context)
+    asked = histories.of_impressions(corpus, np.flatnonzero(corpus.impressions.split == histories.TEST)).requests
+    scorer.score_catalogue(asked)
+    directories = list((context.settings.workspace / "cache" / "vectors").iterdir())
+    assert len(directories) == 1
+    made = module.documents(
+        scorer.histories.items, asked.item, asked.intensity, asked.offsets[:-1], asked.offsets[1:], user.tokens
+    )
+    some = made.select(np.flatnonzero(made.lengths))
+    _, known = VectorCache(directories[0]).load(module.keys_of(some), 16)
+    assert known.all()
+
+
+def test_items_as_users_are_told_of_nowhere(tmp_path: Path, tiny_encoder: Path) -> None:
+    context = workspace(tmp_path, tiny_encoder, finetune={"epochs": 0, "hidden": [8]})
+    pretrain_adapt.run(context)
+    path = finetune.run(context).artifact.path
+    names = {"width", "hidden", "levels", "max_history", "dropout", "attributes"}
+    assert set(files.read_json(path / "config.json")) == names
+    assert not read_tuned(path)
