@@ -25,6 +25,8 @@ Workspace = Annotated[Path | None, path_option("--workspace", "In place of the c
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
 Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
+Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
+By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
 Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
 Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
 Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]

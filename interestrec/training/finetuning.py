@@ -67,6 +67,7 @@ class Trained:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
+    bert: Bert  # with the layers that learned
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
@@ -104,9 +105,9 @@ def finetune(
     items = np.arange(len(inputs))
     frozen = texts.table(items)
     scores = Scores(model, texts, codes)
-    train = made.of_impressions(corpus.impressions, _usable(corpus, TRAIN))
-    select = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=True))
-    blend = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=False))
+    train = made.of_impressions(corpus.impressions, usable(corpus, TRAIN))
+    select = made.of_impressions(corpus.impressions, usable(corpus, VALID, select=True))
+    blend = made.of_impressions(corpus.impressions, usable(corpus, VALID, select=False))
     for name, examples in {"train": train, "valid": select}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
@@ -130,6 +131,7 @@ def finetune(
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
+        bert=bert,
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,
@@ -151,7 +153,7 @@ def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) ->
     return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
-def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
     """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
 
     An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
