@@ -22,6 +22,7 @@ from interestrec.options import (
     Overrides,
     Quiet,
     Rankings,
+    Start,
     Workspace,
     context,
     path_option,
@@ -101,12 +102,13 @@ def finetune(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    start: Start = None,
     folds: Folds = None,
     by: By = "users",
 ) -> None:
     """3: train the model of interest intensity."""
     with session("finetune", as_json, quiet) as output:
-        chosen = context(config, overrides, workspace, force, corpus=corpus, encoder=encoder)
+        chosen = context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, start=start)
         if folds is None:
             output.stage(chosen)
         else:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from interestrec.core import files, schemas
-from interestrec.core.artifacts import Artifact, Recipe
+from interestrec.core.artifacts import Artifact, Recipe, open_artifact
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import ConfigError, UsageError
+from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
 from interestrec.core.settings import FinetuneSettings, Settings
 from interestrec.core.workers import worker_number
@@ -24,22 +24,24 @@ VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
+WEIGHTS = "model.safetensors"  # of the encoder
 FOLDS_TABLE = "folds.parquet"
 ATTRIBUTES = "attributes.json"
 
 
 def run(context: Context) -> Result:
-    """Train the model; the artifact is `model`.
+    """Train the model, from the context's start model on where it has one; the artifact is `model`.
 
     Raises:
-        ArtifactError: the encoder was adapted to another corpus.
+        ArtifactError: the encoder was adapted to another corpus, or the start model does not fit it.
         UsageError, DataError, DeviceError, NumericError: as device, training and loop say.
     """
-    corpus, encoder, recipe = _inputs(context, "model", {})
+    start = open_artifact(context.start, "model") if context.start else None
+    corpus, encoder, recipe = _inputs(context, "model", {"start": start.digest} if start else {}, {})
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:
-        run = _Run(encoder.path, context.settings)
+        run = _Run(encoder.path, context.settings, start.path if start else None)
         return _build(target, run, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
     return produce(context, recipe, build, _summarise, together=True)
@@ -58,7 +60,7 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
     """
     if folds < 2:
         raise UsageError(f"--folds is {folds}, but it takes 2 to hold one out; the usual number is 5")
-    corpus, encoder, recipe = _inputs(context, "folds", {"folds": folds, "by": by})
+    corpus, encoder, recipe = _inputs(context, "folds", {}, {"folds": folds, "by": by})
     work = context.work(recipe)
 
     def build(target: Path) -> None:
@@ -81,7 +83,9 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
     return produce(context, recipe, build, _summarise_folds, together=True)
 
 
-def _inputs(context: Context, kind: str, more: dict[str, Any]) -> tuple[Artifact, Artifact, Recipe]:
+def _inputs(
+    context: Context, kind: str, start: dict[str, str], more: dict[str, Any]
+) -> tuple[Artifact, Artifact, Recipe]:
     """Corpus and encoder, and the recipe of what is made of them."""
     corpus, encoder = context.open("corpus"), context.open("encoder")
     encoder.require_input(corpus)
@@ -92,20 +96,20 @@ def _inputs(context: Context, kind: str, more: dict[str, Any]) -> tuple[Artifact
         "numeric": settings.runtime.precision,
         **more,
     }
-    inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
+    inputs = {"corpus": corpus.digest, "encoder": encoder.digest, **start}
     return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
 
 
 class _Run:
     """The devices and the settings that trainings of one command share."""
 
-    def __init__(self, encoder: Path, settings: Settings) -> None:
+    def __init__(self, encoder: Path, settings: Settings, start: Path | None = None) -> None:
         # TensorFlow only when there is something to build.
         from interestrec.model.bert import read_config
         from interestrec.training import device
 
         runtime = settings.runtime
-        self.encoder, self.settings = encoder, settings
+        self.encoder, self.settings, self.start = encoder, settings, start
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy)
         self.layers = read_config(encoder).num_hidden_layers
@@ -130,18 +134,34 @@ class _Run:
         inputs = item_texts(bert, self.encoder, corpus.text_features, fields)
         lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
         caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
-        fitted = attributes(corpus, settings.items.attributes)
+        fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
         checkpoints = Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
-        return finetune(corpus, bert, inputs, fitted, self.plan, self.execution, checkpoints, caches), fitted
+        trained = finetune(
+            corpus, bert, inputs, fitted, self.plan, self.execution, checkpoints, caches, self._checked_start()
+        )
+        return trained, fitted
+
+    def _known_attributes(self) -> dict[str, Any] | None:
+        found = self.start is not None and (self.start / ATTRIBUTES).is_file()
+        return files.read_json(self.start / ATTRIBUTES) if found and self.start else None
+
+    def _checked_start(self) -> Path | None:
+        """The start model, whose encoder must have been this one: layers that learned stand on those that did not."""
+        if self.start is not None:
+            theirs = files.read_json(self.start / OUTCOME).get("encoder_sha256")
+            if theirs != files.sha256_of(self.encoder / WEIGHTS):
+                raise ArtifactError(
+                    f"--from {self.start}: it was trained on another encoder than {self.encoder}; train without --from"
+                )
+        return self.start
 
 
 def _build(directory: Path, run: _Run, corpus: Corpus, work: Path) -> dict[str, float]:
-    from interestrec.model.checkpoint import export_layers
+    from interestrec.model.checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
 
     trained, fitted = run.train(corpus, work)
-    learned = range(run.layers - run.plan.trainable_layers, run.layers)
-    save_two_tower(trained.model, directory, export_layers(trained.bert, learned))
+    save_two_tower(trained.model, directory, export_learned(trained.bert, run.plan.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -157,7 +177,12 @@ def _build(directory: Path, run: _Run, corpus: Corpus, work: Path) -> dict[str, 
     start = outcome.history.value[0]
     files.write_json(
         directory / OUTCOME,
-        {"valid_auc_start": start, "valid_auc": outcome.best, "best_epoch": outcome.best_epoch},
+        {
+            "valid_auc_start": start,
+            "valid_auc": outcome.best,
+            "best_epoch": outcome.best_epoch,
+            "encoder_sha256": files.sha256_of(run.encoder / WEIGHTS),
+        },
     )
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
@@ -217,7 +242,7 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    return dict(files.read_json(directory / OUTCOME))
+    return {name: value for name, value in files.read_json(directory / OUTCOME).items() if name != "encoder_sha256"}
 
 
 def _summarise_folds(directory: Path) -> dict[str, Any]:
