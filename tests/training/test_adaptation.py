@@ -13,6 +13,7 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
 from interestrec.training.checkpoint import Checkpoints
+from tests.training.running import execution
 
 
 def texts(count: int, seed: int) -> TextInputs:
@@ -30,7 +31,7 @@ def run(
     bert = load_bert(encoder)
     plan = Schedule(steps, 16, rate, 0.01, 0.15, seed=5)
     tokenizer = load_tokenizer(encoder)
-    adapted = adapt(bert, MaskedLmHead(bert), texts(100, 0), texts(20, 1), tokenizer, plan, checkpoints)
+    adapted = adapt(bert, MaskedLmHead(bert), texts(100, 0), texts(20, 1), tokenizer, plan, execution(), checkpoints)
     return adapted, export(bert)
 
 
