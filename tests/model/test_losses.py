@@ -61,9 +61,8 @@ def test_graded_cross_entropy_counts_what_is_known() -> None:
 def test_the_best_logit_is_the_intensity() -> None:
     grid = np.linspace(-4, 4, 801)
     known = tf.constant([[True]])
-    losses = [
-        float(mean(graded_cross_entropy, tf.constant([[x]], tf.float32), tf.constant([[0.3]]), known)) for x in grid
-    ]
+    labels = tf.constant([[0.3]])
+    losses = [float(mean(graded_cross_entropy, tf.constant([[x]], tf.float32), labels, known)) for x in grid]
     assert sigmoid(grid[int(np.argmin(losses))]) == pytest.approx(0.3, abs=0.01)
 
 
@@ -152,9 +151,7 @@ def test_huber_is_quadratic_within_delta_and_linear_beyond() -> None:
     for column in range(4):
         one = (array[:, column : column + 1] for array in (logits, labels, known))
         assert float(mean(huber, *map(tf.constant, one), delta=0.2)) == pytest.approx(expected[0, column], rel=1e-4)
-    assert float(mean(huber, *map(tf.constant, (logits, labels, known)), delta=0.2)) == pytest.approx(
-        expected.mean(), 1e-5
-    )
+    assert float(mean(huber, logits, labels, known, delta=0.2)) == pytest.approx(expected.mean(), 1e-5)
     assert expected[0, 0] == pytest.approx(0.1**2 / 2, rel=1e-4)
     # dσ/ds = σ (1 - σ) times the error, at most delta.
     slope = np.clip(probability - labels, -0.2, 0.2) * probability * (1 - probability) / 4
@@ -165,9 +162,8 @@ def test_huber_is_quadratic_within_delta_and_linear_beyond() -> None:
 def test_losses_of_lists_ignore_a_shift_and_raise_what_is_wanted(of: Callable[..., tf.Tensor]) -> None:
     logits, labels, present = LISTS
     shifted = logits + np.array([[3.0], [-7.0], [1.0]], np.float32)
-    assert float(mean(of, shifted, labels, present)) == pytest.approx(
-        float(mean(of, logits, labels, present)), rel=1e-5
-    )
+    plain = float(mean(of, logits, labels, present))
+    assert float(mean(of, shifted, labels, present)) == pytest.approx(plain, rel=1e-5)
     slopes = gradient(of, np.zeros_like(logits), labels, present)
     assert slopes[0, 1] < 0 < slopes[0, 2]  # the best of the list and the worst
     np.testing.assert_allclose(slopes.sum(axis=1), 0, atol=1e-7)
@@ -179,7 +175,7 @@ def test_what_does_not_count_changes_nothing(of: Callable[..., tf.Tensor]) -> No
     other = [np.where(counted, array, value).astype(np.float32) for array, value in ((logits, 50), (labels, 0.1))]
     assert float(mean(of, *other, counted)) == float(mean(of, logits, labels, counted))
     assert (gradient(of, logits, labels, counted)[~counted] == 0).all()
-    nothing = of(tf.constant(logits), tf.constant(labels), tf.zeros(logits.shape, tf.bool))
+    nothing = mean(of, logits, labels, np.zeros_like(counted))
     assert float(nothing) == 0.0
     assert nothing.dtype == tf.float32
     assert (gradient(of, logits, labels, np.zeros_like(counted)) == 0).all()
@@ -188,9 +184,8 @@ def test_what_does_not_count_changes_nothing(of: Callable[..., tf.Tensor]) -> No
 @pytest.mark.parametrize("of", [listnet, pairwise_logistic])
 def test_lists_of_one_label_are_no_order_and_no_part_of_the_mean(of: Callable[..., tf.Tensor]) -> None:
     logits, labels, present = LISTS
-    assert float(mean(of, logits, labels, present)) == pytest.approx(
-        float(mean(of, logits[:2], labels[:2], present[:2])), rel=1e-6
-    )
+    two = float(mean(of, logits[:2], labels[:2], present[:2]))
+    assert float(mean(of, logits, labels, present)) == pytest.approx(two, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -200,8 +195,9 @@ def test_only_what_compares_with_a_sum_is_corrected_and_only_lists_count_the_unk
     rate = tf.constant(np.random.default_rng(0).normal(size=logits.shape).astype(np.float32))
     loss = LOSSES[name]
     counted = known if name in ("intensity", "huber") else present
-    plain = measure(loss, logits, labels, present, known, None)
-    assert float(plain) == float(loss.of(logits, labels, counted))
-    corrected = measure(loss, logits, labels, present, known, rate)
-    expected = loss.of(logits - rate, labels, counted) if name in ("softmax", "listnet") else plain
-    assert float(corrected) == float(expected)
+    plain = total(loss, logits, labels, present, known)
+    number = count(loss, labels, present, known)
+    assert float(plain / number) == pytest.approx(float(mean_of(loss, logits, labels, counted)), rel=1e-6)
+    corrected = total(loss, logits, labels, present, known, rate)
+    expected = mean_of(loss, logits - rate, labels, counted) if name in ("softmax", "listnet") else plain / number
+    assert float(corrected / number) == pytest.approx(float(expected), rel=1e-6)

@@ -28,6 +28,7 @@ from tests.training.running import execution
 
 WIDTH = 16
 RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+NO_REUSE = Reuse(0.0, 50, None)
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
 
 
@@ -71,7 +72,7 @@ def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
     return Phase("impressions", epochs, lambda _, done: Epoch(begins, iter([chosen] * (steps - done))), graded=True)
 
 
-def learning_texts(bert: Bert, layers: int, reuse: Reuse = Reuse(0.0, 50, None)) -> LearningTexts:
+def learning_texts(bert: Bert, layers: int, reuse: Reuse = NO_REUSE) -> LearningTexts:
     """The texts of `token_inputs` where the blocks above the first `layers` learn."""
     groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(2 - layers)]
     return LearningTexts(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)

@@ -1,5 +1,7 @@
 """Where negatives come from: how often each item is drawn, and what the batch's own positives estimate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -100,15 +102,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
 
 def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
     examples = events([1, 2])
-    unknown = Examples(
-        examples.start,
-        examples.end,
-        np.zeros(3, np.int64),
-        examples.item[:0],
-        examples.label[:0],
-        examples.sampled,
-        examples.row,
-    )
+    unknown = replace(examples, offsets=np.zeros(3, np.int64), item=examples.item[:0], label=examples.label[:0])
     batch = made(unknown, InBatch.of(unknown, 8))
     assert batch.candidates.shape == (2, 0)
 
