@@ -63,6 +63,7 @@ class HiddenCache:
             except (ArtifactError, InputMissingError) as error:
                 log.warning("damaged cache of hidden states ignored, its texts are encoded again: %s", error)
                 path.unlink(missing_ok=True)
+                path.with_suffix(_STATES).unlink(missing_ok=True)
 
     def _open(self, path: Path) -> tuple[pa.Table, np.ndarray]:
         table = files.read_parquet(path, schemas.HIDDEN_KEYS)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, NumericError
 from interestrec.encoding.inputs import TextInputs
@@ -14,9 +13,9 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
 from interestrec.training.checkpoint import Checkpoints
-from interestrec.training.execution import Execution
 from interestrec.training.passages import Passages
 from interestrec.training.text_objectives import MaskedTokens, Options
+from tests.training.running import execution
 
 
 def passages(count: int, seed: int) -> Passages:
@@ -35,8 +34,7 @@ def run(
     bert = load_bert(encoder)
     plan = Schedule(steps, 16, rate, 0.01, seed=5)
     objective = MaskedTokens(bert, load_tokenizer(encoder), Options())
-    execution = Execution(tf.distribute.get_strategy())
-    adapted = adapt(objective, passages(100, 0), passages(20, 1), plan, execution, checkpoints)
+    adapted = adapt(objective, passages(100, 0), passages(20, 1), plan, execution(), checkpoints)
     return adapted, export(bert)
 
 
