@@ -90,15 +90,15 @@ def test_masked_tokens_report_perplexity_too(tiny_encoder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
-@pytest.mark.parametrize("at", [1, 14])
-def test_a_contrast_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, name: str, at: int) -> None:
-    whole, weights = run(tiny_encoder, name, steps=16)  # a pass has 13
-    with pytest.raises(PowerCut):
-        run(tiny_encoder, name, steps=16, checkpoints=CutOff(tmp_path, at))
-    adapted, resumed = run(tiny_encoder, name, steps=16, checkpoints=Checkpoints(tmp_path, 0.0))
-    assert adapted == whole
-    for tensor, value in weights.items():
-        np.testing.assert_array_equal(resumed[tensor], value)
+def test_a_contrast_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, name: str) -> None:
+    whole, weights = run(tiny_encoder, name, steps=16)
+    for at in (1, 14):  # a pass has 13 steps
+        with pytest.raises(PowerCut):
+            run(tiny_encoder, name, steps=16, checkpoints=CutOff(tmp_path / str(at), at))
+        adapted, resumed = run(tiny_encoder, name, steps=16, checkpoints=Checkpoints(tmp_path / str(at), 1e9))
+        assert adapted == whole
+        for tensor, value in weights.items():
+            np.testing.assert_array_equal(resumed[tensor], value)
 
 
 def test_parts_of_a_batch_add_up_to_it(tiny_encoder: Path) -> None:
@@ -111,8 +111,8 @@ def test_parts_of_a_batch_add_up_to_it(tiny_encoder: Path) -> None:
 
 def test_negatives_are_those_of_a_part(tiny_encoder: Path) -> None:
     whole, _ = run(tiny_encoder, "title_text", steps=1)
-    parts, _ = run(tiny_encoder, "title_text", steps=1, accumulate=5)
-    assert parts.losses[0] < whole.losses[0] - 0.5  # three or four texts rather than sixteen
+    parts, _ = run(tiny_encoder, "title_text", steps=1, accumulate=4)
+    assert parts.losses[0] < whole.losses[0] - 0.5  # four texts rather than sixteen
 
 
 def test_a_loss_that_is_not_finite_names_step_and_items(tiny_encoder: Path) -> None:
