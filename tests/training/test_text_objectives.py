@@ -21,6 +21,7 @@ from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.execution import Execution
+from interestrec.training.held_out import HeldOut
 from interestrec.training.passages import Passages
 from interestrec.training.text_objectives import OBJECTIVES, Contrast, Learning, MaskedTokens, Options
 from tests.training.cut_off import CutOff, PowerCut, fresh
@@ -136,6 +137,16 @@ def test_views_are_two_branches_of_the_noise(tiny_encoder: Path) -> None:
     assert loss(Contrast("views", 1, bert, 0.05), noise, texts) == pytest.approx(expected, rel=1e-5)
     assert not np.allclose(first, second)
     assert loss(Contrast("views", 1, bert, 0.5), noise, texts) != pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_held_out_views_have_dropout_and_sides_have_none(tiny_encoder: Path, name: str) -> None:
+    bert, sides = load_bert(tiny_encoder), 1 + (name == "title_text")
+    objective, texts = Contrast(name, sides, bert, 0.05), passages(12, 3, sides)
+    measured = HeldOut(objective, texts, 12, seed=5)
+    expected = loss(objective, tf.constant([5, 0]) if name == "views" else None, measured.passages)
+    assert measured.measure()["loss"] == pytest.approx(expected, rel=1e-4)
+    assert measured.measure() == measured.measure()
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
