@@ -11,6 +11,8 @@ from interestrec.core import files
 from interestrec.core.errors import ArtifactError
 from interestrec.model.bert import WEIGHTS, Bert, BertConfig, read_config
 
+_QUERY = "pooling.query"  # of attention pooling, which is no part of an encoder in Hugging Face layout
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -128,11 +130,16 @@ def expected_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
 
 def assign(bert: Bert, tensors: Mapping[str, np.ndarray]) -> None:
     """Set the weights of a built network from tensors by their Hugging Face names."""
-    family = bert.config.family
-    for ours, name in family.embeddings.items():
+    for ours, name in bert.config.family.embeddings.items():
         getattr(bert, ours).assign(tensors[name])
-    for layer, block in enumerate(bert.blocks):
-        prefix = f"{family.layer}.{layer}"
+    assign_layers(bert, tensors, range(bert.config.num_hidden_layers))
+
+
+def assign_layers(bert: Bert, tensors: Mapping[str, np.ndarray], layers: Iterable[int]) -> None:
+    """Set the weights of some blocks from what `export_layers` gave."""
+    family = bert.config.family
+    for layer in layers:
+        block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
         for ours, modules in family.dense.items():
             kernels = [tensors[f"{prefix}.{module}.weight"].T for module in modules]
             biases = [tensors[f"{prefix}.{module}.bias"] for module in modules]
@@ -165,3 +172,28 @@ def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
             tensors[f"{prefix}.{module}.weight"] = getattr(block, f"{ours}_gamma").numpy()
             tensors[f"{prefix}.{module}.bias"] = getattr(block, f"{ours}_beta").numpy()
     return tensors
+
+
+def export_learned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
+    """What finetune changes when the top `layers` blocks learn: their weights, and the query of attention pooling."""
+    count = bert.config.num_hidden_layers
+    query = {} if bert.query is None else {_QUERY: bert.query.numpy()}
+    return {**export_layers(bert, range(count - layers, count)), **query}
+
+
+def assign_learned(bert: Bert, tensors: Mapping[str, np.ndarray]) -> int:
+    """Set what `export_learned` gave; how many of the top blocks that were.
+
+    Raises:
+        ArtifactError: the tensors are not those of this encoder's top blocks.
+    """
+    shapes = expected_shapes(bert.config)
+    family, count = bert.config.family, bert.config.num_hidden_layers
+    found = {name: value for name, value in tensors.items() if name != _QUERY}
+    layers = sorted({int(name.removeprefix(f"{family.layer}.").split(".")[0]) for name in found})
+    if layers != list(range(count - len(layers), count)) or any(v.shape != shapes.get(n) for n, v in found.items()):
+        raise ArtifactError(f"{WEIGHTS}: what the model learned of its encoder does not fit this encoder")
+    assign_layers(bert, found, layers)
+    if bert.query is not None and _QUERY in tensors:
+        bert.query.assign(tensors[_QUERY])
+    return len(layers)

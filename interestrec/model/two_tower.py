@@ -1,5 +1,6 @@
 """The two-tower model of interest intensity: y_ui = σ(head(x_u, x_i))."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError
+from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.model.head import InterestHead
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
@@ -18,6 +19,7 @@ from interestrec.model.user_tower import ItemsUserTower
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
+_BUILT = ("width", "hidden", "levels", "attributes")  # of the configuration: what decides the shapes of weights
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,30 @@ def load_two_tower(directory: Path) -> TwoTower:
     tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
     config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
     model = TwoTower(config, name="two_tower")
+    _assign(model, files.read_safetensors(directory / WEIGHTS), directory)
+    return model
+
+
+def start_from(model: TwoTower, directory: Path) -> dict[str, np.ndarray]:
+    """Give a new model the weights of a `model` artifact; what it stores of the encoder, by Hugging Face names.
+
+    Raises:
+        ConfigError: the models are built differently.
+        ArtifactError: a weight is missing or has another shape.
+    """
+    theirs = files.read_json(directory / CONFIG)
+    ours = json.loads(json.dumps(asdict(model.config)))  # lists for tuples, as in the file
+    if differing := [key for key in ours if key in _BUILT and ours[key] != theirs.get(key)]:
+        told = ", ".join(f"{key} is {ours[key]} here and {theirs.get(key)} there" for key in differing)
+        raise ConfigError(f"--from {directory}: another kind of model: {told}; train without --from")
     tensors = files.read_safetensors(directory / WEIGHTS)
+    _assign(model, tensors, directory)
+    prefix = "encoder."
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _assign(model: TwoTower, tensors: Mapping[str, np.ndarray], directory: Path) -> None:
     for weight in model.weights:
         if weight.path not in tensors or tensors[weight.path].shape != tuple(weight.shape):
             raise ArtifactError(f"{directory / WEIGHTS}: '{weight.path}' is missing or misshapen; finetune again")
         weight.assign(tensors[weight.path])
-    return model

@@ -66,7 +66,6 @@ def peers() -> Iterator[None]:
     try:
         yield
     except _LOST as error:
-        reason = str(error).strip().splitlines()[0][:200]
         raise PeerLostError(
-            f"another worker is gone ({reason}); run the same command on all workers again to go on"
+            f"another worker is gone ({type(error).__name__}); run the same command on all workers again to go on"
         ) from error

@@ -1,6 +1,7 @@
 """Fine-tuning of the two-tower model: from a corpus and an encoder to trained weights and item vectors."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from interestrec.encoding.encode import encode
 from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert, Lora
+from interestrec.model.checkpoint import assign_learned
 from interestrec.model.losses import LOSSES
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
 from interestrec.training.calibration import fit_platt
@@ -67,6 +69,7 @@ class Trained:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
+    bert: Bert  # with the layers that learned
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
@@ -83,14 +86,18 @@ def finetune(
     execution: Execution,
     checkpoints: Checkpoints,
     caches: Caches | None = None,
+    start: Path | None = None,
 ) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
 
     Args:
         bert: built within the scope of the execution's strategy.
+        start: a `model` artifact whose weights are where training starts, those of the encoder's layers among them.
 
     Raises:
-        ConfigError: all labels of a phase are equal, and no loss compares candidates.
+        ArtifactError: the start model does not fit.
+        ConfigError: all labels of a phase are equal, and no loss compares candidates; the start model is built
+            differently, or more layers of its encoder learned than may learn now.
         DataError: no example with a positive label in train or in valid.
         NumericError: a loss became NaN.
         PeerLostError: another worker is gone.
@@ -99,20 +106,28 @@ def finetune(
     width = bert.config.hidden_size
     config = TwoTowerConfig(width, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes)
     with execution.strategy.scope():
-        texts = _texts(bert, inputs, plan, caches)
         model = TwoTower(config, name="two_tower")
+        texts = _texts(bert, inputs, plan, caches)
     items = np.arange(len(inputs))
-    frozen = texts.table(items)
+    frozen = texts.table(items)  # of the encoder as it came, whatever the start model made of it
+    if start is not None:
+        learned = assign_learned(bert, start_from(model, start))
+        if learned > plan.trainable_layers:
+            raise ConfigError(
+                f"--from {start}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
+            )
+        texts.table(items)  # is remembered where vectors are used again
     scores = Scores(model, texts, codes)
-    train = made.of_impressions(corpus.impressions, _usable(corpus, TRAIN))
-    select = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=True))
-    blend = made.of_impressions(corpus.impressions, _usable(corpus, VALID, select=False))
+    train = made.of_impressions(corpus.impressions, usable(corpus, TRAIN))
+    select = made.of_impressions(corpus.impressions, usable(corpus, VALID, select=True))
+    blend = made.of_impressions(corpus.impressions, usable(corpus, VALID, select=False))
     for name, examples in {"train": train, "valid": select}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
     popularity = made.popularity(corpus)
     sampler = plan.negatives.of_validation(popularity)
-    _start_bias(model, scores, draw(train, corpus.timelines, sampler, plan.max_history, plan.seed))
+    if start is None:
+        _start_bias(model, scores, draw(train, corpus.timelines, sampler, plan.max_history, plan.seed))
     held_out = draw(made.told_apart(select), corpus.timelines, sampler, plan.max_history, plan.seed)
     outcome = fit(
         model,
@@ -130,6 +145,7 @@ def finetune(
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
+        bert=bert,
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,
@@ -151,7 +167,7 @@ def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) ->
     return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
-def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
     """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
 
     An impression that shows several candidates of one class teaches no order and is left out; a single candidate is

@@ -1,0 +1,75 @@
+"""One process of a distributed training, for test_distribution: it trains on planted batches and saves its weights.
+
+python -m tests.training.replica ENCODER WEIGHTS.npz REPLICAS DISTRIBUTION
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from interestrec.encoding.hidden import encode_lower
+from interestrec.encoding.inputs import TextInputs
+from interestrec.model.checkpoint import export, load_bert
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.training import device
+from interestrec.training.batches import Batch
+from interestrec.training.checkpoint import Checkpoints
+from interestrec.training.execution import Execution
+from interestrec.training.loop import Epoch, Phase, Rates, fit
+from interestrec.training.optimizer import Group
+from interestrec.training.texts import LearningTexts, Reuse
+
+ITEMS, EXAMPLES, STEPS = 40, 21, 6  # 21 examples: replicas get parts of different sizes
+
+
+def batch(seed: int) -> Batch:
+    """Random histories and candidates; some impressions have no positive, some candidates are padding."""
+    rng = np.random.default_rng(seed)
+    present = rng.random((EXAMPLES, 5)) < 0.8
+    labels = np.where(present, rng.integers(0, 2, present.shape), 0).astype(np.float32)
+    intensity = (rng.random((EXAMPLES, 6)) < 0.7).astype(np.float32)
+    history, candidates = (rng.integers(0, ITEMS, (EXAMPLES, n)).astype(np.int32) for n in (6, 5))
+    rate = np.zeros(present.shape, np.float32)
+    items = np.arange(ITEMS, dtype=np.int32)
+    return Batch(items, history, intensity, candidates, labels, present, present, rate, np.arange(EXAMPLES))
+
+
+def batches(epoch: int, done: int) -> Iterator[Batch]:
+    """Those of an epoch from step `done` on."""
+    return (batch(10 * epoch + step) for step in range(done, STEPS))
+
+
+def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
+    """Train and save."""
+    if replicas > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * replicas)
+    strategy = device.prepare("cpu", None, 5, distribution)
+    rng = np.random.default_rng(0)
+    tokens = [[2, *rng.integers(5, 60, rng.integers(2, 9)), 3] for _ in range(ITEMS)]
+    inputs = TextInputs(np.cumsum([0, *map(len, tokens)]), np.concatenate(tokens).astype(np.int32), 0)
+    with strategy.scope():
+        bert = load_bert(encoder, rate=0.0)
+        # Slow: the bias of the keys has no gradient but rounding, which AdamW takes whole steps of.
+        groups = [Group([v.value for v in weights], 1e-4) for weights in bert.learning(1)]
+        hidden = encode_lower(bert, inputs, 1)
+        texts = LearningTexts(bert, 1, hidden, np.arange(ITEMS), groups, Reuse(0.0, 1, None))
+        keras.utils.set_random_seed(3)
+        model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (8,), 2, 6, 0.0, ()), name="two_tower")
+    codes = ItemCodes(np.zeros((ITEMS, 0), np.int32), np.full((ITEMS, 2), -1, np.int32))
+    begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
+    phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
+    rising = iter([0.5, 0.6, 0.7])
+    rates = Rates(1e-2, 0.01, {"intensity": 1.0, "softmax": 1.0})
+    checkpoints = Checkpoints(Path(tempfile.mkdtemp()), float("inf"))
+    fit(model, texts, codes, [phase], rates, Execution(strategy), lambda: next(rising), 9, checkpoints, seed=7)
+    np.savez(target, **{v.path: v.numpy() for v in model.weights}, **export(bert))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
