@@ -87,7 +87,7 @@ def pretrain_adapt(
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """2: train the encoder further on your texts."""
+    """2: train the encoder further on your texts, or one from scratch."""
     with session("pretrain-adapt", as_json, quiet) as output:
         output.stage(context(config, overrides, workspace, force, corpus=corpus))
 

@@ -51,7 +51,8 @@ class PretrainAdaptSettings(Section):
                 raise ValueError(f"{name} belongs to objective: {' or '.join(objectives)}, not to {self.objective}")
         if self.objective != "masked" and self.batch_size < 2 * self.accumulate:
             raise ValueError(
-                f"{self.objective} compares the texts of a part of a batch; batch_size must be twice accumulate or more"
+                f"{self.objective} compares the texts within each part of a batch; "
+                "batch_size must be at least twice accumulate"
             )
         if self.scratch is not None and not self.steps:
             raise ValueError(

@@ -20,7 +20,10 @@ from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import text_objectives
-from tests import generated
+from interestrec.training.adaptation import Schedule
+from interestrec.training.passages import Passages
+from interestrec.training.text_objectives import Contrast
+from tests import generated, kin
 from tests.stages.learning import workspace
 
 BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
@@ -82,12 +85,25 @@ def test_no_item_with_both_sides_is_said(tmp_path: Path, tiny_encoder: Path) -> 
         pretrain_adapt.run(context)
 
 
-@pytest.mark.parametrize("pooling", ["cls", "attention"])
-def test_views_with_every_pooling(tmp_path: Path, tiny_encoder: Path, pooling: str) -> None:
+class Seen(Exception):
+    """The stage came as far as training."""
+
+
+@pytest.mark.parametrize(("pooling", "taken"), [("mean", "mean"), ("cls", "cls"), ("attention", "mean")])
+def test_what_training_is_given(
+    tmp_path: Path, tiny_encoder: Path, pooling: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(objective: Contrast, train: Passages, held_out: Passages, plan: Schedule, execution: Any, _: Any) -> None:
+        assert (objective.name, objective.temperature, objective.bert.pooling) == ("views", 0.2, taken)
+        assert (plan.steps, plan.batch_size, execution.accumulate) == (3, 8, 2)
+        assert not set(train.items) & set(held_out.items)
+        raise Seen
+
+    monkeypatch.setattr("interestrec.training.adaptation.adapt", seen)
     encoders = {"text": {"source": str(tiny_encoder), "pooling": pooling}}
-    chosen = {**BRIEF, "objective": "views", "accumulate": 2}
-    summary = pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt=chosen, encoders=encoders)).summary
-    assert summary["held_out_loss_after"] != summary["held_out_loss_before"]
+    chosen = {**BRIEF, "objective": "views", "accumulate": 2, "temperature": 0.2}
+    with pytest.raises(Seen):
+        pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt=chosen, encoders=encoders))
 
 
 @pytest.mark.parametrize("whole_words", [True, False])
@@ -127,6 +143,14 @@ def test_an_encoder_from_scratch_is_trained_finetuned_and_read_by_others(tmp_pat
     load_bert(path)
     weights = load_file(finetune.run(context).artifact.path / "item_vectors.safetensors")
     assert weights["frozen"].shape[1] == 12
+
+
+def test_the_padding_of_another_tokenizer_is_told(tmp_path: Path) -> None:
+    source = tokenizer_only(kin.write(tmp_path / "source", "roberta"), tmp_path)
+    chosen = {**BRIEF, "steps": 1, "scratch": SMALL}
+    path = pretrain_adapt.run(workspace(tmp_path, source, pretrain_adapt=chosen)).artifact.path
+    config = AutoConfig.from_pretrained(path)
+    assert (config.pad_token_id, config.vocab_size, config.model_type) == (1, 261, "bert")
 
 
 def test_two_seeds_are_two_encoders_and_one_seed_is_one(tmp_path: Path, tiny_encoder: Path) -> None:
