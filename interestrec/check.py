@@ -28,7 +28,7 @@ def check(settings: Settings, rows: int) -> list[Finding]:
     log = Log(settings.data.root, memory=settings.runtime.memory, sample=rows)
     looks: list[tuple[str, Callable[[], str]]] = [
         ("workspace", lambda: _workspace(settings.workspace)),
-        ("encoder", lambda: _encoder(settings.encoder.source)),
+        ("encoder", lambda: _encoder(settings)),
         ("files", lambda: _files(settings)),
         ("rows", lambda: _rows(log, settings)),
         ("event types", lambda: _event_types(log, settings)),
@@ -59,8 +59,11 @@ def _workspace(workspace: Path) -> str:
     return f"{workspace} can be written"
 
 
-def _encoder(source: Path) -> str:
+def _encoder(settings: Settings) -> str:
+    source = settings.encoder.source
     tokenizer_digest(source)
+    if settings.pretrain_adapt.scratch:
+        return f"{source} has a tokenizer; the encoder is trained from scratch"
     for name in ("config.json", "model.safetensors"):
         if not (source / name).is_file():
             raise InputMissingError(f"{source}: {name} is missing; fetch the encoder again (`interestrec fetch`)")

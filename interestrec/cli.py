@@ -11,15 +11,18 @@ from interestrec import __version__, look
 from interestrec.console import session
 from interestrec.core.errors import UsageError
 from interestrec.options import (
+    By,
     Config,
     Corpus,
     Encoder,
+    Folds,
     Force,
     Json,
     Model,
     Overrides,
     Quiet,
     Rankings,
+    Start,
     Workspace,
     context,
     path_option,
@@ -84,7 +87,7 @@ def pretrain_adapt(
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """2: train the encoder further on your texts."""
+    """2: train the encoder further on your texts, or one from scratch."""
     with session("pretrain-adapt", as_json, quiet) as output:
         output.stage(context(config, overrides, workspace, force, corpus=corpus))
 
@@ -99,10 +102,19 @@ def finetune(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    start: Start = None,
+    folds: Folds = None,
+    by: By = "users",
 ) -> None:
     """3: train the model of interest intensity."""
     with session("finetune", as_json, quiet) as output:
-        output.stage(context(config, overrides, workspace, force, corpus=corpus, encoder=encoder))
+        chosen = context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, start=start)
+        if folds is None:
+            output.stage(chosen)
+        else:
+            from interestrec.pipeline import cross_validate
+
+            output.result(cross_validate(chosen, folds, by))
 
 
 @app.command(epilog="Example: interestrec rank --config news.yaml --set rank.top_k=50")

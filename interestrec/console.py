@@ -52,7 +52,10 @@ class Output:
         """Run the stage that the command is named after."""
         from interestrec.pipeline import run_stage
 
-        result = run_stage(self.command, context)
+        self.result(run_stage(self.command, context))
+
+    def result(self, result: "Result") -> None:
+        """Print what a stage did."""
         self.show(_as_values(result), _as_text(result))
 
     def all_stages(self, context: "Context") -> None:

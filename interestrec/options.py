@@ -25,6 +25,9 @@ Workspace = Annotated[Path | None, path_option("--workspace", "In place of the c
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
 Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
+Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]
+Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
+By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
 Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
 Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
 Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
@@ -32,14 +35,19 @@ Rankings = Annotated[Path | None, path_option("--rankings", "In place of the wor
 
 
 def context(
-    config: str | None, overrides: list[str] | None, workspace: Path | None, force: bool, **paths: Path | None
+    config: str | None,
+    overrides: list[str] | None,
+    workspace: Path | None,
+    force: bool,
+    start: Path | None = None,
+    **paths: Path | None,
 ) -> "Context":
     """The settings in force and where the input artifacts are."""
     from interestrec.core.config import find_config, load_settings
     from interestrec.core.context import Context
 
     settings = load_settings(find_config(config), overrides or [], workspace)
-    return Context(settings, force, {kind: path for kind, path in paths.items() if path is not None})
+    return Context(settings, force, start, {kind: path for kind, path in paths.items() if path is not None})
 
 
 def open_corpus(

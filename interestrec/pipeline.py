@@ -51,6 +51,13 @@ def run_stage(name: str, context: Context) -> Result:
     return pick(STAGES, name, "stage")(context)
 
 
+def cross_validate(context: Context, folds: int, by: str) -> Result:
+    """The finetune stage once a fold."""
+    from interestrec.stages import finetune
+
+    return finetune.cross_validate(context, folds, by)
+
+
 def run_all(context: Context) -> Iterator[Result]:
     """Run the five stages in order, yielding each result when it is there; what is up to date is skipped."""
     for name in STAGES:

@@ -7,13 +7,14 @@ to, so that the two take turns on a machine that may get slower or faster meanwh
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from bench_peer import Worker, answer
 
 _BATCH_SIZES = (16, 32, 64, 128, 256)
 _WARM_UP = 256  # texts encoded before anything is timed
@@ -56,45 +57,22 @@ SIDES = {"interestrec": ours, "sentence-transformers": theirs}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
-    """Answer each line of standard input, an object {texts, batch_size, to}, with its wall and core seconds."""
+    """Answer requests to encode the first `texts` with wall and processor seconds; vectors go to the file `to`."""
     import numpy as np
 
     every = json.loads(texts.read_text())
     run = SIDES[side](encoder, longest, threads)
     run(every[:_WARM_UP], 32)
-    for line in sys.stdin:
-        asked = json.loads(line)
+
+    def seconds(texts: int, batch_size: int = 0, to: str | None = None) -> tuple[float, float]:
         started, busy = time.perf_counter(), time.process_time()
-        vectors = run(every[: asked["texts"]], asked["batch_size"])
-        seconds = time.perf_counter() - started, time.process_time() - busy
-        if asked["to"]:
-            np.save(asked["to"], vectors)
-        print(json.dumps(seconds), flush=True)
+        vectors = run(every[:texts], batch_size)
+        taken = time.perf_counter() - started, time.process_time() - busy
+        if to:
+            np.save(to, vectors)
+        return taken
 
-
-class Worker:
-    """A side in its own process."""
-
-    def __init__(self, python: str, side: str, *arguments: str) -> None:
-        command = [python, __file__, side, *arguments]
-        self.side = side
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def seconds(self, texts: int, batch_size: int = 0, to: Path | None = None) -> tuple[float, float]:
-        """Wall and processor time of encoding the first texts; the vectors go to a file when one is named."""
-        assert self.process.stdin and self.process.stdout
-        asked = {"texts": texts, "batch_size": batch_size, "to": str(to) if to else None}
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.side} ended with exit status {self.process.wait()}")
-        wall, busy = json.loads(line)
-        return wall, busy
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
+    answer(seconds)
 
 
 def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: int, peer: str) -> None:
@@ -110,15 +88,16 @@ def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: 
         place = Path(scratch)
         (place / "texts.json").write_text(json.dumps(texts))
         arguments = (str(place / "texts.json"), str(encoder), str(longest), str(threads))
-        us, them = Worker(sys.executable, "interestrec", *arguments), Worker(peer, "sentence-transformers", *arguments)
-        us.seconds(min(_WARM_UP, len(texts)))  # both have loaded when the first is timed
+        us = Worker(__file__, sys.executable, "interestrec", *arguments)
+        them = Worker(__file__, peer, "sentence-transformers", *arguments)
+        us.ask(texts=min(_WARM_UP, len(texts)))  # both have loaded when the first is timed
         trial = min(_TRIAL, len(texts))
-        trials = {size: them.seconds(trial, size) for size in _BATCH_SIZES}
+        trials = {size: them.ask(texts=trial, batch_size=size) for size in _BATCH_SIZES}
         best = min(trials, key=lambda size: trials[size])
         taken: dict[str, list[tuple[float, float]]] = {us.side: [], them.side: []}
         for repeat in range(1, repeats + 1):
-            taken[us.side].append(us.seconds(len(texts), 0, place / "ours.npy"))
-            taken[them.side].append(them.seconds(len(texts), best, place / "theirs.npy"))
+            taken[us.side].append(us.ask(texts=len(texts), to=str(place / "ours.npy")))
+            taken[them.side].append(them.ask(texts=len(texts), batch_size=best, to=str(place / "theirs.npy")))
             last = {side: round(times[-1][0], 3) for side, times in taken.items()}
             print(f"repeat {repeat}: seconds {last}", file=sys.stderr, flush=True)
         us.close()

@@ -26,6 +26,7 @@ WRITTEN_BY = {
     "corpus": "preprocess",
     "encoder": "pretrain-adapt",
     "model": "finetune",
+    "folds": "finetune",
     "rankings": "rank",
     "report": "evaluate",
 }

@@ -24,6 +24,7 @@ class Context:
 
     settings: Settings
     force: bool = False
+    start: Path | None = None  # model that finetune starts from
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
 
     def open(self, kind: str) -> Artifact:

@@ -80,6 +80,14 @@ CANDIDATES = pa.schema(
     [_required("impression", pa.int64()), _required("item", pa.int32()), pa.field("label", pa.float32())]
 )
 
+FOLDS = pa.schema(
+    [
+        _required("fold", pa.int32()),
+        _required("metric", pa.string()),
+        _required("value", pa.float64()),
+        _required("n", pa.int64()),  # examples that were held out
+    ]
+)
 TRAINING_LOG = pa.schema(
     [
         _required("step", pa.int64()),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from interestrec.core.adapt_settings import PretrainAdaptSettings
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
 from interestrec.core.preprocess_settings import PreprocessSettings
@@ -18,7 +19,6 @@ from interestrec.core.section import (
     CountOrZero,
     Fraction,
     NotNegative,
-    OpenFraction,
     Positive,
     Section,
 )
@@ -27,15 +27,6 @@ from interestrec.core.section import (
 class EncoderSettings(Section):
     source: Path  # directory in Hugging Face layout: config.json, model.safetensors, tokenizer files
     pooling: Literal["mean", "cls", "attention"] = "mean"  # attention learns in finetune, from the mean on
-
-
-class PretrainAdaptSettings(Section):
-    steps: CountOrZero = 0  # 0 keeps the encoder as it is
-    batch_size: Count = 32
-    learning_rate: Positive = 5e-5
-    weight_decay: NotNegative = 0.01
-    mask_probability: OpenFraction = 0.15
-    held_out: OpenFraction = 0.05  # share of texts kept aside for the loss before and after
 
 
 class LossSettings(Section):

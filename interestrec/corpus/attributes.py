@@ -5,8 +5,9 @@ category, unknown) and counts from 1 otherwise; a missing value is a code of its
 gives what was fitted as JSON values, `…_codes` needs nothing else to give any item its code.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,9 @@ _FEWEST_PRICES = 20  # of a category; with fewer the whole log's mean and deviat
 _FEWEST_ITEMS = 2  # of a category: what is learned of a single item would not be about the category
 _MICROSECONDS_A_DAY = 86_400_000_000
 _TRAIN = 0
+_Fitted: TypeAlias = tuple[
+    np.ndarray, tuple[int, ...], dict[str, Any]
+]  # codes, sizes of their columns, what was fitted
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,12 @@ class Attributes:
     fitted: dict[str, Any]  # by attribute, as JSON values
 
 
-def attributes(corpus: Corpus, wanted: dict[str, int]) -> Attributes:
+def attributes(corpus: Corpus, wanted: dict[str, int], known: Mapping[str, Any] | None = None) -> Attributes:
     """Fit the wanted attributes on a corpus's train split, and the codes of all its items.
 
     Args:
         wanted: `category`, `price` or `age`, each with its number of buckets; a category has none: 0.
+        known: take what was fitted for another model, by attribute, so that codes mean what they meant to it.
 
     Raises:
         DataError: no item with a positive train event has the attribute.
@@ -53,7 +58,7 @@ def attributes(corpus: Corpus, wanted: dict[str, int]) -> Attributes:
     facts = _facts(corpus)
     columns, sizes, fitted = [np.zeros((len(facts.liked), 0), np.int32)], [], {}
     for name, buckets in wanted.items():
-        codes, counts, fitted[name] = _ATTRIBUTES[name](facts, buckets)
+        codes, counts, fitted[name] = _ATTRIBUTES[name](facts, buckets, (known or {}).get(name))
         if not codes[facts.liked].any():
             raise DataError(f"{corpus.path}: no item of train has a known {name}; take '{name}' out of items.fields")
         columns.append(codes)
@@ -165,21 +170,21 @@ def _facts(corpus: Corpus) -> Facts:
     )
 
 
-def _category(facts: Facts, buckets: int) -> tuple[np.ndarray, tuple[int, ...], dict[str, Any]]:
-    fitted = fit_category(facts.category, facts.liked)
+def _category(facts: Facts, buckets: int, known: dict[str, Any] | None) -> _Fitted:
+    fitted = known or fit_category(facts.category, facts.liked)
     sizes = tuple(1 + len(names) for names in fitted["levels"])
     return known_category_codes(facts.category, fitted), sizes, fitted
 
 
-def _price(facts: Facts, buckets: int) -> tuple[np.ndarray, tuple[int, ...], dict[str, Any]]:
-    fitted = fit_price(facts.price, facts.category, facts.liked, buckets)
+def _price(facts: Facts, buckets: int, known: dict[str, Any] | None) -> _Fitted:
+    fitted = known or fit_price(facts.price, facts.category, facts.liked, buckets)
     return price_codes(facts.price, facts.category, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
 
 
-def _age(facts: Facts, buckets: int) -> tuple[np.ndarray, tuple[int, ...], dict[str, Any]]:
+def _age(facts: Facts, buckets: int, known: dict[str, Any] | None) -> _Fitted:
     # Without any time in train every age is unknown, whatever day ages are counted back from.
     published = facts.published if facts.end != NO_TIME else np.full_like(facts.published, NO_TIME)
-    fitted = fit_age(published, facts.liked, max(facts.end, 0), buckets)
+    fitted = known or fit_age(published, facts.liked, max(facts.end, 0), buckets)
     return age_codes(published, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
 
 

@@ -1,6 +1,6 @@
 """The `corpus` artifact as columnar arrays: what every later stage reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -117,6 +117,17 @@ class Corpus:
             item=candidates["item"].to_numpy(),
             label=candidates["label"].to_numpy(zero_copy_only=False),
         )
+
+    def with_splits(self, events: np.ndarray, impressions: np.ndarray) -> "Corpus":
+        """The same corpus with other splits, int8 [events] and [impressions]; -1 is of none."""
+        other = Corpus(self.path, self.relevant_at)
+        # What is set here is what the cached properties would else read.
+        other.__dict__.update(
+            {name: getattr(self, name) for name in ("items", "users", "text_features")},
+            timelines=replace(self.timelines, split=events),
+            impressions=replace(self.impressions, split=impressions),
+        )
+        return other
 
     @property
     def relevant_from(self) -> float:

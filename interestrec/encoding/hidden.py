@@ -63,6 +63,7 @@ class HiddenCache:
             except (ArtifactError, InputMissingError) as error:
                 log.warning("damaged cache of hidden states ignored, its texts are encoded again: %s", error)
                 path.unlink(missing_ok=True)
+                path.with_suffix(_STATES).unlink(missing_ok=True)
 
     def _open(self, path: Path) -> tuple[pa.Table, np.ndarray]:
         table = files.read_parquet(path, schemas.HIDDEN_KEYS)
@@ -129,9 +130,12 @@ def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.nda
 _SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
 
 
-def whole(bert: Bert, layers: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
-    """Vectors of texts, float32 [texts, width], from ids and mask, as `Upper` gives them: the output of the first
-    `layers` layers is rounded to float16 on the way."""
+def as_trained(bert: Bert, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
+    """From ids and mask to the vectors that training saw of texts, where the top `learned` layers or the pooling
+    learned: the output of the layers below is rounded to float16 on the way. None where nothing learned."""
+    if not learned and bert.query is None:
+        return None
+    layers = len(bert.blocks) - learned
 
     def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         states = tf.cast(tf.cast(bert.lower(ids, mask, layers), tf.float16), tf.float32)

@@ -113,6 +113,7 @@ class BertLayer(keras.layers.Layer):
         """Create adapters that start without effect (B = 0), and give their weights: all that is to learn here."""
         self.lora = lora
         weights = []
+        self._tracker.unlock()  # Keras lets a built layer have no more weights; its own layers do this for adapters
         for number, name in enumerate(lora.targets):
             inputs, outputs = self._shapes()[name]
             normal = keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed + number)
@@ -121,6 +122,7 @@ class BertLayer(keras.layers.Layer):
             setattr(self, f"{name}_lora_a", first)
             setattr(self, f"{name}_lora_b", second)
             weights += [first, second]
+        self._tracker.lock()
         return weights
 
     def merged(self, name: str) -> np.ndarray:

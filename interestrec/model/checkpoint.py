@@ -11,7 +11,7 @@ from interestrec.core import files
 from interestrec.core.errors import ArtifactError
 from interestrec.model.bert import WEIGHTS, Bert, BertConfig, read_config
 
-QUERY = "pooling.query"  # of attention pooling, which no family has a name for
+_QUERY = "pooling.query"  # of attention pooling, which is no part of an encoder in Hugging Face layout
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,11 @@ def assign(bert: Bert, tensors: Mapping[str, np.ndarray]) -> None:
     """Set the weights of a built network from tensors by their Hugging Face names."""
     for ours, name in bert.config.family.embeddings.items():
         getattr(bert, ours).assign(tensors[name])
-    assign_layers(bert, range(len(bert.blocks)), tensors)
+    assign_layers(bert, tensors, range(bert.config.num_hidden_layers))
 
 
-def assign_layers(bert: Bert, layers: Iterable[int], tensors: Mapping[str, np.ndarray]) -> None:
-    """Set the weights of some blocks; the inverse of `export_layers`."""
+def assign_layers(bert: Bert, tensors: Mapping[str, np.ndarray], layers: Iterable[int]) -> None:
+    """Set the weights of some blocks from what `export_layers` gave."""
     family = bert.config.family
     for layer in layers:
         block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
@@ -174,21 +174,26 @@ def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
     return tensors
 
 
-def export_tuned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
-    """What finetune may move: the weights of the top `layers` blocks, and the pooling's query where it has one."""
-    top = export_layers(bert, range(len(bert.blocks) - layers, len(bert.blocks)))
-    return top if bert.query is None else {**top, QUERY: bert.query.numpy()}
+def export_learned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
+    """What finetune changes when the top `layers` blocks learn: their weights, and the query of attention pooling."""
+    count = bert.config.num_hidden_layers
+    query = {} if bert.query is None else {_QUERY: bert.query.numpy()}
+    return {**export_layers(bert, range(count - layers, count)), **query}
 
 
-def assign_tuned(bert: Bert, layers: int, tensors: Mapping[str, np.ndarray]) -> None:
-    """Set what `export_tuned` gave.
+def assign_learned(bert: Bert, tensors: Mapping[str, np.ndarray]) -> int:
+    """Set what `export_learned` gave; how many of the top blocks that were.
 
     Raises:
-        ArtifactError: a tensor is missing or has another shape.
+        ArtifactError: the tensors are not those of this encoder's top blocks.
     """
-    for name, value in export_tuned(bert, layers).items():
-        if name not in tensors or tensors[name].shape != value.shape:
-            raise ArtifactError(f"the model's tensor 'encoder.{name}' is missing or misshapen; finetune again")
-    assign_layers(bert, range(len(bert.blocks) - layers, len(bert.blocks)), tensors)
-    if bert.query is not None:
-        bert.query.assign(tensors[QUERY])
+    shapes = expected_shapes(bert.config)
+    family, count = bert.config.family, bert.config.num_hidden_layers
+    found = {name: value for name, value in tensors.items() if name != _QUERY}
+    layers = sorted({int(name.removeprefix(f"{family.layer}.").split(".")[0]) for name in found})
+    if layers != list(range(count - len(layers), count)) or any(v.shape != shapes.get(n) for n, v in found.items()):
+        raise ArtifactError(f"{WEIGHTS}: what the model learned of its encoder does not fit this encoder")
+    assign_layers(bert, found, layers)
+    if bert.query is not None and _QUERY in tensors:
+        bert.query.assign(tensors[_QUERY])
+    return len(layers)

@@ -1,5 +1,6 @@
 """The two-tower model of interest intensity: y_ui = σ(head(x_u, x_i))."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
-from interestrec.core.errors import ArtifactError
+from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.model.head import InterestHead
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
@@ -18,7 +19,8 @@ from interestrec.model.user_tower import ItemsUserTower, TextUser
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
-_TUNED = "encoder."  # before the names of the encoder's tensors
+_LEARNED = "encoder."  # before the names of the encoder's tensors
+_BUILT = ("width", "hidden", "levels", "attributes")  # of the configuration: what decides the shapes of weights
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,13 @@ def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndar
         del config["user_text"]
     files.write_json(directory / CONFIG, config)
     tensors = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
-    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"{_TUNED}{k}": v for k, v in extra.items()}})
+    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"{_LEARNED}{k}": v for k, v in extra.items()}})
 
 
-def read_tuned(directory: Path) -> dict[str, np.ndarray]:
-    """The tuned encoder tensors of a `model` artifact, `extra` of `save_two_tower`."""
+def read_learned(directory: Path) -> dict[str, np.ndarray]:
+    """What the encoder learned, by Hugging Face names, of a `model` artifact."""
     tensors = files.read_safetensors(directory / WEIGHTS)
-    return {name.removeprefix(_TUNED): value for name, value in tensors.items() if name.startswith(_TUNED)}
+    return {name.removeprefix(_LEARNED): value for name, value in tensors.items() if name.startswith(_LEARNED)}
 
 
 def load_two_tower(directory: Path) -> TwoTower:
@@ -164,9 +166,28 @@ def load_two_tower(directory: Path) -> TwoTower:
         values["user_text"] = TextUser.of(values["user_text"])
     config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
     model = TwoTower(config, name="two_tower")
-    tensors = files.read_safetensors(directory / WEIGHTS)
+    _assign(model, files.read_safetensors(directory / WEIGHTS), directory)
+    return model
+
+
+def start_from(model: TwoTower, directory: Path) -> dict[str, np.ndarray]:
+    """Give a new model the weights of a `model` artifact; what it stores of the encoder, by Hugging Face names.
+
+    Raises:
+        ConfigError: the models are built differently.
+        ArtifactError: a weight is missing or has another shape.
+    """
+    theirs = files.read_json(directory / CONFIG)
+    ours = json.loads(json.dumps(asdict(model.config)))  # lists for tuples, as in the file
+    if differing := [key for key in ours if key in _BUILT and ours[key] != theirs.get(key)]:
+        told = ", ".join(f"{key} is {ours[key]} here and {theirs.get(key)} there" for key in differing)
+        raise ConfigError(f"--from {directory}: another kind of model: {told}; train without --from")
+    _assign(model, files.read_safetensors(directory / WEIGHTS), directory)
+    return read_learned(directory)
+
+
+def _assign(model: TwoTower, tensors: Mapping[str, np.ndarray], directory: Path) -> None:
     for weight in model.weights:
         if weight.path not in tensors or tensors[weight.path].shape != tuple(weight.shape):
             raise ArtifactError(f"{directory / WEIGHTS}: '{weight.path}' is missing or misshapen; finetune again")
         weight.assign(tensors[weight.path])
-    return model

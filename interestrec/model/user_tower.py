@@ -21,7 +21,6 @@ class TextUser:
     fields: tuple[tuple[str, int], ...]  # of an item's text: name and most tokens
     pooling: str
     precision: str
-    layers: int  # from the top, that were tuned
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "TextUser":

@@ -10,11 +10,11 @@ from interestrec.core.errors import ArtifactError
 from interestrec.encoding.cache import keys_of
 from interestrec.encoding.documents import documents
 from interestrec.encoding.encode import encode
-from interestrec.encoding.hidden import whole
+from interestrec.encoding.hidden import as_trained
 from interestrec.encoding.inputs import TextInputs
 from interestrec.encoding.items import item_texts, vector_cache
-from interestrec.model.checkpoint import assign_tuned, load_bert
-from interestrec.model.two_tower import Side, TwoTower, read_tuned
+from interestrec.model.checkpoint import assign_learned, load_bert
+from interestrec.model.two_tower import Side, TwoTower, read_learned
 from interestrec.scoring.requests import Reading, Requests
 
 
@@ -103,13 +103,11 @@ def histories(model: TwoTower, vectors: np.ndarray, categories: np.ndarray, read
     if reading is None:
         raise ArtifactError("users of this model are texts: an encoder and a corpus are needed to read them")
     bert = load_bert(reading.encoder, pooling=user.pooling, precision=user.precision)
-    assign_tuned(bert, user.layers, read_tuned(reading.model))
+    learned = assign_learned(bert, read_learned(reading.model))
     items = item_texts(bert, reading.encoder, reading.corpus.text_features, user.fields)
-    if user.layers or bert.query is not None:
-        encoded = partial(encode, bert, forward=whole(bert, len(bert.blocks) - user.layers))
-    else:
-        encoded = partial(encode, bert, cache=vector_cache(bert, reading.encoder, reading.workspace))
-    read = TextHistories(model, items, encoded)
+    forward = as_trained(bert, learned)
+    cache = vector_cache(bert, reading.encoder, reading.workspace) if forward is None else None
+    read = TextHistories(model, items, partial(encode, bert, cache=cache, forward=forward))
     for requests in reading.requests:
         read.read(requests)
     return read

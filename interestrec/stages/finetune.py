@@ -7,86 +7,173 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe
+from interestrec.core.artifacts import Artifact, Recipe, open_artifact
+from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import ConfigError
+from interestrec.core.errors import ArtifactError, ConfigError, UsageError
+from interestrec.core.progress import log
 from interestrec.core.settings import FinetuneSettings, Settings
 from interestrec.core.workers import worker_number
-from interestrec.corpus.attributes import attributes
+from interestrec.corpus.attributes import Attributes, attributes
 from interestrec.corpus.store import Corpus
 
 if TYPE_CHECKING:
+    from interestrec.model.bert import Bert
+    from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import Execution
-    from interestrec.training.finetuning import Plan
+    from interestrec.training.finetuning import Plan, Trained
 
 VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
+WEIGHTS = "model.safetensors"  # of the encoder
+FOLDS_TABLE = "folds.parquet"
 ATTRIBUTES = "attributes.json"
 
 
 def run(context: Context) -> Result:
-    """Train the model; the artifact is `model`.
+    """Train the model, from the context's start model on where it has one; the artifact is `model`.
 
     Raises:
-        ArtifactError: the encoder was adapted to another corpus.
+        ArtifactError: the encoder was adapted to another corpus, or the start model does not fit it.
         UsageError, DataError, DeviceError, NumericError: as device, training and loop say.
     """
+    start = open_artifact(context.start, "model") if context.start else None
+    corpus, encoder, recipe = _inputs(context, "model", {"start": start.digest} if start else {}, {})
+    work = context.work(recipe)
+
+    def build(target: Path) -> dict[str, float]:
+        run = _Run(encoder.path, context.settings, start.path if start else None)
+        return _build(target, run, Corpus(corpus.path, context.settings.data.relevant_at), work)
+
+    return produce(context, recipe, build, _summarise, together=True)
+
+
+def cross_validate(context: Context, folds: int, by: str) -> Result:
+    """Train once a fold on the rest of the train split; the artifact is `folds`.
+
+    Args:
+        folds: how many, at least 2.
+        by: `users` or `time`, see training/folds.py.
+
+    Raises:
+        DataError: there is too little to hold out.
+        ArtifactError, DeviceError, NumericError: as `run`.
+    """
+    if folds < 2:
+        raise UsageError(f"--folds is {folds}, but it takes 2 to hold one out; the usual number is 5")
+    corpus, encoder, recipe = _inputs(context, "folds", {}, {"folds": folds, "by": by})
+    work = context.work(recipe)
+
+    def build(target: Path) -> None:
+        from interestrec.training.folds import FOLDS, measure
+
+        run, rows = _Run(encoder.path, context.settings), []
+        whole, seed = Corpus(corpus.path, context.settings.data.relevant_at), context.settings.seed
+        for fold in range(folds):
+            done = work / f"fold-{fold}.json"
+            if not done.exists():
+                part = pick(FOLDS, by, "--by")(whole, folds, fold, seed)
+                log.info("finetune: fold %d of %d", fold + 1, folds)
+                trained, _ = run.train(part, work / f"fold-{fold}")
+                files.write_json(done, measure(part, trained, run.plan))
+            found = files.read_json(done)
+            rows += [(fold, name, value, int(found["n"])) for name, value in found.items() if name != "n"]
+        table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)
+        files.write_parquet(target / FOLDS_TABLE, table, schemas.FOLDS)
+
+    return produce(context, recipe, build, _summarise_folds, together=True)
+
+
+def _inputs(
+    context: Context, kind: str, start: dict[str, str], more: dict[str, Any]
+) -> tuple[Artifact, Artifact, Recipe]:
+    """Corpus and encoder, and the recipe of what is made of them."""
     corpus, encoder = context.open("corpus"), context.open("encoder")
     encoder.require_input(corpus)
     settings = context.settings
-    recipe = Recipe(
-        kind="model",
-        inputs={"corpus": corpus.digest, "encoder": encoder.digest},
-        config={
-            **settings.lineage("items", "encoders", "finetune"),
-            "relevant_at": settings.data.relevant_at,
-            "numeric": settings.runtime.precision,
-        },
-        seed=settings.seed,
-    )
-    opened = Corpus(corpus.path, settings.data.relevant_at)
-    work = context.work(recipe)
-    return produce(
-        context,
-        recipe,
-        lambda target: _build(target, opened, encoder.path, settings, work),
-        _summarise,
-        together=True,
-    )
+    config = {
+        **settings.lineage("items", "encoders", "finetune"),
+        "relevant_at": settings.data.relevant_at,
+        "numeric": settings.runtime.precision,
+        **more,
+    }
+    inputs = {"corpus": corpus.digest, "encoder": encoder.digest, **start}
+    return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
 
 
-def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, work: Path) -> dict[str, float]:
-    # TensorFlow only when there is something to build.
-    from interestrec.encoding.items import hidden_cache, item_texts, vector_cache
-    from interestrec.model.checkpoint import export_tuned, load_bert
+class _Run:
+    """The devices and the settings that trainings of one command share."""
+
+    def __init__(self, encoder: Path, settings: Settings, start: Path | None = None) -> None:
+        # TensorFlow only when there is something to build.
+        from interestrec.model.bert import read_config
+        from interestrec.training import device
+
+        runtime = settings.runtime
+        self.encoder, self.settings, self.start = encoder, settings, start
+        strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+        self.execution = _execution(settings, strategy)
+        self.layers = read_config(encoder).num_hidden_layers
+        self.plan = _plan(settings.finetune, self.layers, settings.seed)
+
+    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, Attributes]":
+        """Train on a corpus, from the checkpoints in `work` on."""
+        import keras
+
+        from interestrec.encoding.items import hidden_cache, item_texts, vector_cache
+        from interestrec.model.checkpoint import load_bert
+        from interestrec.training.checkpoint import Checkpoints
+        from interestrec.training.finetuning import Caches, finetune
+
+        settings, runtime = self.settings, self.settings.runtime
+        keras.utils.set_random_seed(settings.seed)  # so that a fold does not depend on those before it
+        with self.execution.strategy.scope():
+            bert = load_bert(
+                self.encoder, settings.finetune.encoder_dropout, settings.encoder.pooling, runtime.precision
+            )
+        fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
+        plan = replace(self.plan, user_text=self._user_text(bert, fields))
+        inputs = item_texts(bert, self.encoder, corpus.text_features, fields)
+        lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
+        caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
+        fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
+        checkpoints = Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
+        trained = finetune(
+            corpus, bert, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
+        )
+        return trained, fitted
+
+    def _user_text(self, bert: "Bert", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
+        from interestrec.model.user_tower import TextUser
+
+        chosen = self.settings.finetune
+        if chosen.user_tower == "items":
+            return None
+        return TextUser(min(chosen.user_tokens, bert.config.longest), fields, bert.pooling, bert.precision)
+
+    def _known_attributes(self) -> dict[str, Any] | None:
+        found = self.start is not None and (self.start / ATTRIBUTES).is_file()
+        return files.read_json(self.start / ATTRIBUTES) if found and self.start else None
+
+    def _checked_start(self) -> Path | None:
+        """The start model, whose encoder must have been this one: layers that learned stand on those that did not."""
+        if self.start is not None:
+            theirs = files.read_json(self.start / OUTCOME).get("encoder_sha256")
+            if theirs != files.sha256_of(self.encoder / WEIGHTS):
+                raise ArtifactError(
+                    f"--from {self.start}: it was trained on another encoder than {self.encoder}; train without --from"
+                )
+        return self.start
+
+
+def _build(directory: Path, run: _Run, corpus: Corpus, work: Path) -> dict[str, float]:
+    from interestrec.model.checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
-    from interestrec.model.user_tower import TextUser
-    from interestrec.training import device
-    from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.finetuning import Caches, finetune
 
-    chosen, precision = settings.finetune, settings.runtime.precision
-    runtime = settings.runtime
-    strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
-    execution = _execution(settings, strategy)
-    with execution.strategy.scope():
-        bert = load_bert(encoder, chosen.encoder_dropout, settings.encoder.pooling, precision)
-    layers = bert.config.num_hidden_layers
-    fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
-    plan = _plan(chosen, layers, settings.seed)
-    if chosen.user_tower == "text":
-        tokens = min(chosen.user_tokens, bert.config.longest)
-        user = TextUser(tokens, fields, bert.pooling, bert.precision, plan.trainable_layers)
-        plan = replace(plan, user_text=user)
-    inputs = item_texts(bert, encoder, corpus.text_features, fields)
-    lower = hidden_cache(bert, encoder, settings.workspace, layers - plan.trainable_layers)
-    caches = Caches(vector_cache(bert, encoder, settings.workspace), lower)
-    fitted = attributes(corpus, settings.items.attributes)
-    checkpoints = Checkpoints(work, settings.runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
-    trained = finetune(corpus, bert, inputs, fitted, plan, execution, checkpoints, caches)
-    save_two_tower(trained.model, directory, export_tuned(bert, plan.trainable_layers))
+    trained, fitted = run.train(corpus, work)
+    save_two_tower(trained.model, directory, export_learned(trained.bert, run.plan.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -102,7 +189,12 @@ def _build(directory: Path, corpus: Corpus, encoder: Path, settings: Settings, w
     start = outcome.history.value[0]
     files.write_json(
         directory / OUTCOME,
-        {"valid_auc_start": start, "valid_auc": outcome.best, "best_epoch": outcome.best_epoch},
+        {
+            "valid_auc_start": start,
+            "valid_auc": outcome.best,
+            "best_epoch": outcome.best_epoch,
+            "encoder_sha256": files.sha256_of(run.encoder / WEIGHTS),
+        },
     )
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
@@ -162,4 +254,14 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    return dict(files.read_json(directory / OUTCOME))
+    return {name: value for name, value in files.read_json(directory / OUTCOME).items() if name != "encoder_sha256"}
+
+
+def _summarise_folds(directory: Path) -> dict[str, Any]:
+    """Of every metric the mean, and the standard deviation between folds."""
+    table = files.read_parquet(directory / FOLDS_TABLE, schemas.FOLDS).to_pandas()
+    found = table.groupby("metric", sort=False)["value"].agg(["mean", "std"])
+    summary: dict[str, Any] = {"folds": int(table["fold"].nunique())}
+    for metric, row in found.iterrows():
+        summary |= {str(metric): float(row["mean"]), f"{metric}_std": float(row["std"])}
+    return summary

@@ -10,26 +10,31 @@ from interestrec.core import files
 from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ArtifactError, DataError, InputMissingError
+from interestrec.core.item_settings import TextField
 from interestrec.core.settings import Settings
 from interestrec.core.workers import worker_number
 from interestrec.corpus.store import Corpus
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
 
 if TYPE_CHECKING:
-    from interestrec.encoding.inputs import TextInputs
-    from interestrec.training.adaptation import Schedule
+    from interestrec.model.checkpoint import Checkpoint
+    from interestrec.training.passages import Passages
 
 ADAPTATION = "adaptation.json"
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+_TAKEN: int = TextField.model_fields["max_tokens"].default  # tokens of a field that an objective alone reads
+_LONGEST = 512  # tokens that an encoder from scratch has positions for, as BERT
 
 
 def run(context: Context) -> Result:
-    """Adapt the encoder, or with `steps: 0` take it as it is; the artifact is `encoder`.
+    """Train the encoder further, or from random weights, or with `steps: 0` take it as it is; the artifact is
+    `encoder`.
 
     Raises:
         InputMissingError, ArtifactError: the source is no encoder, or not the one the corpus was tokenized for.
-        DataError: there are too few texts to hold some out.
+        ConfigError: whole words are asked for, and the tokenizer does not tell words.
+        DataError: there are too few texts to hold some out, or none that the objective takes.
         DeviceError, NumericError: as the device and training say.
     """
     corpus = context.open("corpus")
@@ -37,16 +42,17 @@ def run(context: Context) -> Result:
     source = settings.encoder.source
     if corpus.manifest["inputs"].get("tokenizer") != tokenizer_digest(source):
         raise ArtifactError(f"{source}: another tokenizer than the corpus was made with; run `interestrec preprocess`")
-    for name in (CONFIG, WEIGHTS):
+    pretrained = () if settings.pretrain_adapt.scratch else (CONFIG, WEIGHTS)
+    for name in pretrained:
         if not (source / name).is_file():
             raise InputMissingError(f"{source}: {name} is missing; fetch the encoder again (`interestrec fetch`)")
     recipe = Recipe(
         kind="encoder",
-        inputs={"corpus": corpus.digest, **{name: files.sha256_of(source / name) for name in (CONFIG, WEIGHTS)}},
+        inputs={"corpus": corpus.digest, **{name: files.sha256_of(source / name) for name in pretrained}},
         config={
             **settings.lineage("encoders", "pretrain_adapt"),
             "items": {"fields": [field.model_dump(mode="json") for field in settings.items.texts]},
-            "numeric": "float32",
+            "numeric": settings.runtime.precision,
         },
         seed=settings.seed,
     )
@@ -59,99 +65,123 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.model.bert import Bert
-    from interestrec.model.checkpoint import assign, export, read_checkpoint
-    from interestrec.model.masked_lm import MaskedLmHead
-    from interestrec.training import device
-    from interestrec.training.adaptation import adapt
-    from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.execution import Execution
-    from interestrec.training.tensorboard import scalars
+    from interestrec.model.checkpoint import config_content, read_checkpoint
 
-    source = settings.encoder.source
-    checkpoint = read_checkpoint(source)
-    config, tensors = checkpoint.config, checkpoint.tensors
-    report: dict[str, Any] = {"steps": settings.pretrain_adapt.steps}
-    if settings.pretrain_adapt.steps:
-        runtime = settings.runtime
-        strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
-        execution = Execution(
-            strategy, 1, runtime.precision == "float16", scalars(runtime.tensorboard, "pretrain-adapt")
-        )
-        with strategy.scope():
-            bert = Bert(config, precision=runtime.precision)
-            bert.build()
-            assign(bert, tensors)
-            head = MaskedLmHead(bert)
-        report["head_from_checkpoint"] = head.assign(tensors)
-        tokenizer = load_tokenizer(source)
-        train, held_out = _texts(corpus, tokenizer, settings, config.longest)
-        adapted = adapt(
-            bert,
-            head,
-            train,
-            held_out,
-            tokenizer,
-            _schedule(settings),
-            execution,
-            Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0),
-        )
-        kept = {name: value for name, value in tensors.items() if name not in config.family.copies}
-        tensors = {**kept, **export(bert), **(head.export() if report["head_from_checkpoint"] else {})}
-        report.update(
-            texts=len(train),
-            held_out_texts=len(held_out),
-            held_out_loss_before=adapted.before,
-            held_out_loss_after=adapted.after,
-            losses=adapted.losses,
-        )
+    source, chosen = settings.encoder.source, settings.pretrain_adapt
+    report: dict[str, Any] = {"steps": chosen.steps}
+    tokenizer = load_tokenizer(source)
+    if chosen.scratch:
+        checkpoint = _from_scratch(settings, tokenizer)
+        files.write_json(directory / CONFIG, {**config_content(checkpoint.config), "pad_token_id": tokenizer.pad_id})
+    else:
+        checkpoint = read_checkpoint(source)
+        _copy(source / CONFIG, directory)
+    tensors = checkpoint.tensors
+    if chosen.steps:
+        tensors, figures = _adapt(checkpoint, corpus, tokenizer, settings, work)
+        report.update(figures)
     files.write_safetensors(directory / WEIGHTS, checkpoint.as_stored(tensors), {"format": "pt"})
-    for path in [source / CONFIG, *tokenizer_files(source)]:
-        shutil.copyfile(path, directory / path.name)
-        files.sync(directory / path.name)
+    for path in tokenizer_files(source):
+        _copy(path, directory)
     files.write_json(directory / ADAPTATION, report)
 
 
-def _texts(corpus: Corpus, tokenizer: Tokenizer, settings: Settings, longest: int) -> "tuple[TextInputs, TextInputs]":
-    """Distinct texts of items seen in train, some held out by a seeded draw; items of valid and test stay unread."""
-    from interestrec.encoding.inputs import text_inputs
+def _copy(path: Path, directory: Path) -> None:
+    shutil.copyfile(path, directory / path.name)
+    files.sync(directory / path.name)
 
-    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    features = corpus.text_features
-    inputs = text_inputs(features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, longest)
-    rows = np.flatnonzero(_seen_in_train(corpus) & (inputs.lengths > 2))
-    texts, _ = inputs.select(rows).distinct()
-    order = np.random.default_rng([settings.seed, 3]).permutation(len(texts))
-    held_out = round(len(texts) * settings.pretrain_adapt.held_out)
-    if not 0 < held_out < len(texts):
+
+def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "Checkpoint":
+    from interestrec.model.bert import BertConfig
+    from interestrec.model.checkpoint import new_checkpoint
+
+    sizes = settings.pretrain_adapt.scratch
+    assert sizes is not None
+    config = BertConfig(
+        vocab_size=tokenizer.rows,
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.intermediate,
+        max_position_embeddings=_LONGEST,
+        type_vocab_size=2,
+        layer_norm_eps=1e-12,
+        initializer_range=0.02,
+    )
+    return new_checkpoint(config, settings.seed)
+
+
+def _adapt(
+    checkpoint: "Checkpoint", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The tensors after training, and what to report of it."""
+    from interestrec.model.bert import Bert
+    from interestrec.model.checkpoint import assign, export
+    from interestrec.training import device
+    from interestrec.training.adaptation import Schedule, adapt
+    from interestrec.training.checkpoint import Checkpoints
+    from interestrec.training.execution import Execution
+    from interestrec.training.tensorboard import scalars
+    from interestrec.training.text_objectives import OBJECTIVES, Options
+
+    chosen, runtime = settings.pretrain_adapt, settings.runtime
+    strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+    watch = scalars(runtime.tensorboard, "pretrain-adapt")
+    execution = Execution(strategy, chosen.accumulate, runtime.precision == "float16", watch)
+    kind = OBJECTIVES[chosen.objective]
+    options = Options(chosen.mask_probability, chosen.whole_words, chosen.temperature)
+    pooling = settings.encoder.pooling
+    with strategy.scope():
+        # Attention starts as the mean, and is learned in finetune alone.
+        bert = Bert(
+            checkpoint.config, pooling="mean" if pooling == "attention" else pooling, precision=runtime.precision
+        )
+        bert.build()
+        assign(bert, checkpoint.tensors)
+        objective = kind.make(bert, tokenizer, options)
+    head = objective.head
+    known = head is not None and head.assign(checkpoint.tensors)
+    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, checkpoint.config.longest)
+    plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
+    checkpoints = Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
+    adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
+    copies = checkpoint.config.family.copies
+    kept = {name: value for name, value in checkpoint.tensors.items() if name not in copies}
+    tensors = {**kept, **export(bert), **(head.export() if head is not None and known else {})}
+    moments = {"before": adapted.before, "after": adapted.after}
+    return tensors, {
+        "objective": chosen.objective,
+        "texts": len(train),
+        "held_out_texts": len(held_out),
+        **({"head_from_checkpoint": known} if head is not None else {}),
+        **{f"held_out_{name}_{when}": value for when, found in moments.items() for name, value in found.items()},
+        "losses": adapted.losses,
+    }
+
+
+def _passages(
+    corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, longest: int
+) -> "tuple[Passages, Passages]":
+    """What to learn from, and what is held out by a seeded draw."""
+    from interestrec.training.passages import of_corpus
+
+    budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
+    fields = [[(name, budgets.get(name, _TAKEN)) for name in side] for side in sides or [budgets]]
+    passages = of_corpus(corpus, fields, tokenizer, longest)
+    if sides and not len(passages):
+        both = " and ".join(name for side in sides for name in side)
         raise DataError(
-            f"{corpus.path}: {len(texts)} distinct train texts are too few to hold out "
+            f"{corpus.path}: no item of train has both {both}, which pretrain_adapt.objective "
+            f"{settings.pretrain_adapt.objective} needs; choose another objective"
+        )
+    order = np.random.default_rng([settings.seed, 3]).permutation(len(passages))
+    held_out = round(len(passages) * settings.pretrain_adapt.held_out)
+    if not 0 < held_out < len(passages):
+        raise DataError(
+            f"{corpus.path}: {len(passages)} distinct train texts are too few to hold out "
             f"{settings.pretrain_adapt.held_out:.0%}; set pretrain_adapt.steps to 0"
         )
-    return texts.select(np.sort(order[held_out:])), texts.select(np.sort(order[:held_out]))
-
-
-def _seen_in_train(corpus: Corpus) -> np.ndarray:
-    """bool [items]: in a train event, history or candidate list."""
-    seen = np.zeros(corpus.items.num_rows, bool)
-    seen[corpus.timelines.item[corpus.timelines.split == 0]] = True
-    impressions = corpus.impressions
-    seen[impressions.item[np.repeat(impressions.split == 0, np.diff(impressions.offsets))]] = True
-    return seen
-
-
-def _schedule(settings: Settings) -> "Schedule":
-    from interestrec.training.adaptation import Schedule
-
-    chosen = settings.pretrain_adapt
-    return Schedule(
-        steps=chosen.steps,
-        batch_size=chosen.batch_size,
-        learning_rate=chosen.learning_rate,
-        weight_decay=chosen.weight_decay,
-        mask_probability=chosen.mask_probability,
-        seed=settings.seed,
-    )
+    return passages.select(np.sort(order[held_out:])), passages.select(np.sort(order[:held_out]))
 
 
 def _summarise(directory: Path) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Tokenizer:
     special_ids: tuple[int, ...]
     digest: str
 
+    @property
+    def rows(self) -> int:
+        """Rows that a table of word embeddings needs: one more than the highest id, whether or not ids have gaps."""
+        return max(self.backend.get_vocab(with_added_tokens=True).values()) + 1
+
     def encode(self, texts: list[str]) -> pa.ListArray:
         """Token ids of each text, list<int32>, without special tokens and without a length limit."""
         lengths: list[int] = []
@@ -69,7 +74,7 @@ class Tokenizer:
         continues = _continues(json.loads(self.backend.to_str()))
         apart = {*self.special_ids, *self.backend.get_added_tokens_decoder()}
         vocabulary = self.backend.get_vocab(with_added_tokens=True)
-        found = np.zeros(max(vocabulary.values()) + 1, bool)
+        found = np.zeros(self.rows, bool)
         found[[number for token, number in vocabulary.items() if number not in apart and continues(token)]] = True
         return found
 

@@ -66,8 +66,8 @@ def of_corpus(corpus: Corpus) -> Parts:
         DataError: no example with a positive label in train or in valid_select.
     """
     impressions = corpus.impressions
-    train = of_impressions(impressions, _usable(corpus, TRAIN))
-    select = of_impressions(impressions, _usable(corpus, VALID, select=True))
+    train = of_impressions(impressions, usable(corpus, TRAIN))
+    select = of_impressions(impressions, usable(corpus, VALID, select=True))
     for name, examples in {"train": train, "valid": select}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
@@ -75,11 +75,11 @@ def of_corpus(corpus: Corpus) -> Parts:
         train,
         of_histories(impressions, corpus.timelines, impressions.split == TRAIN),
         told_apart(select),
-        of_impressions(impressions, _usable(corpus, VALID, select=False)),
+        of_impressions(impressions, usable(corpus, VALID, select=False)),
     )
 
 
-def _usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
     """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
 
     An impression that shows several candidates of one class teaches no order and is left out; a single candidate is

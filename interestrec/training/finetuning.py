@@ -1,6 +1,7 @@
 """Fine-tuning of the two-tower model: from a corpus and an encoder to trained weights and item vectors."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,8 +15,9 @@ from interestrec.encoding.encode import encode
 from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert, Lora
+from interestrec.model.checkpoint import assign_learned
 from interestrec.model.losses import LOSSES
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
@@ -67,6 +69,8 @@ class Trained:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
+    bert: Bert  # with the layers that learned
+    inputs: TextInputs  # of the items
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
@@ -83,19 +87,24 @@ def finetune(
     execution: Execution,
     checkpoints: Checkpoints,
     caches: Caches | None = None,
+    start: Path | None = None,
 ) -> Trained:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
 
     Args:
         bert: built within the scope of the execution's strategy.
+        start: a `model` artifact whose weights are where training starts, those of the encoder's layers among them.
 
     Raises:
-        ConfigError: all labels of a phase are equal, and no loss compares candidates.
-        DataError: no example with a positive label in train or in valid.
+        ArtifactError: the start model does not fit.
+        ConfigError: all labels of a phase are equal, and no loss compares candidates; the start model is built
+            differently, or more layers of its encoder learned than may learn now.
+        DataError: as `examples.of_corpus`.
         NumericError: a loss became NaN.
         PeerLostError: another worker is gone.
     """
-    items, examples = np.arange(len(inputs)), made.of_corpus(corpus)
+    examples, of_items = made.of_corpus(corpus), inputs
+    items = np.arange(len(of_items))
     if plan.user_text is not None:
         inputs, examples = _with_documents(inputs, examples, corpus, plan)
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
@@ -104,13 +113,21 @@ def finetune(
         bert.config.hidden_size, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes, plan.user_text
     )
     with execution.strategy.scope():
-        texts = _texts(bert, inputs, plan, caches)
         model = TwoTower(config, name="two_tower")
-    frozen = texts.table(items)
+        texts = _texts(bert, inputs, plan, caches)
+    frozen = texts.table(items)  # of the encoder as it came, whatever the start model made of it
+    if start is not None:
+        learned = assign_learned(bert, start_from(model, start))
+        if learned > plan.trainable_layers:
+            raise ConfigError(
+                f"--from {start}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
+            )
+        texts.table(np.arange(len(inputs)))  # is remembered where vectors are used again
     scores = Scores(model, texts, of_texts)
     popularity = made.popularity(corpus)
     sampler = plan.negatives.of_validation(popularity)
-    _start_bias(model, scores, draw(examples.train, corpus.timelines, sampler, plan.max_history, plan.seed))
+    if start is None:
+        _start_bias(model, scores, draw(examples.train, corpus.timelines, sampler, plan.max_history, plan.seed))
     held_out = draw(examples.select, corpus.timelines, sampler, plan.max_history, plan.seed)
     outcome = fit(
         model,
@@ -128,6 +145,8 @@ def finetune(
     log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
     return Trained(
         model=model,
+        bert=bert,
+        inputs=of_items,
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,

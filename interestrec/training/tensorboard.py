@@ -7,6 +7,12 @@ import tensorflow as tf
 
 from interestrec.core.errors import CannotCreateError
 
+# What tf.summary.scalar writes; but that needs the tensorboard package, which only who looks at figures has to have.
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class=1,  # DATA_CLASS_SCALAR
+)
+
 
 def scalars(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
     """What writes the figures of a step below `directory / run`; None without a directory.
@@ -25,6 +31,6 @@ def scalars(directory: Path | None, run: str) -> Callable[[int, Mapping[str, flo
     def watch(step: int, figures: Mapping[str, float]) -> None:
         with writer.as_default(step=step):
             for name, value in figures.items():
-                tf.summary.scalar(name, value)
+                tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
 
     return watch

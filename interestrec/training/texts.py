@@ -172,11 +172,11 @@ class LearningTexts:
 
     def keep(self, prepared: Sequence[Prepared], vectors: Sequence[np.ndarray]) -> None:
         """See Texts."""
-        self._step += 1
         if self.reuse.needed:
             for one, found in zip(prepared, vectors, strict=True):
                 self._vectors[one.encoded] = found
-                self._encoded_at[one.encoded] = self._step
+                self._encoded_at[one.encoded] = self._step  # of the weights before the step
+        self._step += 1
 
     def table(self, items: np.ndarray) -> np.ndarray:
         """See Texts."""

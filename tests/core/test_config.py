@@ -96,6 +96,16 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  negatives: {source: batch}\n", "'popularity', 'uniform' or 'in_batch'"),
         (GOOD + "  negatives: {source: uniform, exponent: 0.5}\n", "exponent belongs to source: popularity"),
         (GOOD + "  negatives: {count: 0}\n", "finetune.negatives.count"),
+        (GOOD + "  lora: {rank: 4}\n", "lora needs layers to learn in; set trainable_layers"),
+        (GOOD + "  vector_cache: {probability: 0.5}\n", "vector_cache needs layers that learn"),
+        (GOOD + "  vector_cache: {max_tokens: 500}\n", "vector_cache needs layers that learn"),
+        (GOOD + "  trainable_layers: 1\n  lora: {targets: [qkv, qkv]}\n", "targets must name at least one, none twice"),
+        (GOOD + "  trainable_layers: 1\n  lora: {targets: []}\n", "targets must name at least one, none twice"),
+        (GOOD + "  trainable_layers: 1\n  lora: {targets: [key]}\n", "'qkv', 'output', 'up' or 'down'"),
+        (GOOD + "  schedule: step\n", "'linear', 'cosine' or 'constant'"),
+        (GOOD + "  warm_up: 1\n", "finetune.warm_up"),
+        (GOOD + "runtime: {distribution: parameter_server}\n", "'auto', 'single', 'mirrored' or 'multi_worker'"),
+        (GOOD + "runtime: {precision: int8}\n", "'float32', 'bfloat16' or 'float16'"),
         (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
     ],
 )
@@ -162,6 +172,14 @@ def test_bad_fields(config: Path, written: list[str], expected: str) -> None:
     message = problems(config, fields(*written))
     assert expected in message
     assert message.count("news.yaml:10:") == 1
+
+
+def test_adapters_and_remembered_vectors_where_layers_learn(config: Path) -> None:
+    overrides = ["finetune.trainable_layers=1", "finetune.lora={}", "finetune.vector_cache.probability=0.5"]
+    chosen = load_settings(config, overrides).finetune
+    assert chosen.lora is not None
+    assert (chosen.lora.rank, chosen.lora.alpha, chosen.lora.targets) == (8, 16.0, ["qkv"])
+    assert (chosen.vector_cache.probability, chosen.vector_cache.max_age) == (0.5, 50)
 
 
 @pytest.mark.parametrize("override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "finetune.epochs=["])

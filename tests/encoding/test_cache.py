@@ -186,19 +186,17 @@ def test_a_shard_without_texts_asked_for_is_not_loaded(tmp_path: Path, monkeypat
     assert read == [["key"]]
 
 
-def test_the_directory_is_named_by_weights_pooling_and_length(tmp_path: Path, tiny_encoder: Path) -> None:
-    first = cache_path(tmp_path, tiny_encoder, "mean", 64)
+def test_the_directory_is_named_by_all_that_decides_a_vector(tmp_path: Path, tiny_encoder: Path) -> None:
+    plain = ("vectors", tiny_encoder, "mean", 64, "float32")
+    first = cache_path(tmp_path, *plain)
     assert first.parent == tmp_path / "cache" / "vectors"
-    assert cache_path(tmp_path, tiny_encoder, "mean", 64) == first
+    assert cache_path(tmp_path, *plain) == first
     copy = tmp_path / "copy"
     copy.mkdir()
     for name in ("config.json", "model.safetensors"):
         (copy / name).write_bytes((tiny_encoder / name).read_bytes())
-    assert cache_path(tmp_path, copy, "mean", 64) == first
+    assert cache_path(tmp_path, "vectors", copy, "mean", 64, "float32") == first
     flip(copy / "model.safetensors")
-    others = {
-        cache_path(tmp_path, copy, "mean", 64),
-        cache_path(tmp_path, tiny_encoder, "cls", 64),
-        cache_path(tmp_path, tiny_encoder, "mean", 32),
-    }
-    assert len(others | {first}) == 4
+    changed = ("hidden", copy, "cls", 32, "bfloat16")
+    others = {cache_path(tmp_path, *plain[:n], changed[n], *plain[n + 1 :]) for n in range(len(plain))}
+    assert len(others | {first}) == 6

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, InputMissingError
-from interestrec.model.bert import mean_pool, read_config
+from interestrec.model.bert import read_config
 from interestrec.model.checkpoint import export, load_bert, read_checkpoint
+from interestrec.model.pooling import mean_pool
 from tests.model.oracle import BERT, fill_block
 
 MINILM = Path(__file__).parents[2] / "data" / "encoders" / "minilm-l6"
@@ -76,10 +77,13 @@ def test_padding_changes_nothing(tiny_encoder: Path) -> None:
 
 
 def test_dropout_works_in_training_only(tiny_encoder: Path) -> None:
-    bert = load_bert(tiny_encoder, dropout=0.5)
+    bert = load_bert(tiny_encoder, rate=0.5)
+    noise = tf.constant([1, 2])
     ids, mask = np.array([[2, 9, 3]], np.int32), np.ones((1, 3), np.float32)
     assert np.array_equal(bert(ids, mask).numpy(), bert(ids, mask).numpy())
-    assert not np.array_equal(bert(ids, mask, training=True).numpy(), bert(ids, mask).numpy())
+    assert not np.array_equal(bert(ids, mask, noise=noise).numpy(), bert(ids, mask).numpy())
+    assert np.array_equal(bert(ids, mask, noise=noise).numpy(), bert(ids, mask, noise=noise).numpy())
+    assert not np.array_equal(bert(ids, mask, noise=noise).numpy(), bert(ids, mask, noise=noise + 1).numpy())
 
 
 def test_the_mean_is_over_real_tokens() -> None:

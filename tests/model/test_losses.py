@@ -13,18 +13,35 @@ from scipy.stats import entropy
 from interestrec.core.settings import LossSettings
 from interestrec.model.losses import (
     LOSSES,
+    Loss,
+    count,
     graded_cross_entropy,
     huber,
     impression_softmax,
     listnet,
     masked_token,
-    measure,
     pairwise_logistic,
+    total,
 )
 
 
 def test_every_loss_has_a_weight_in_the_settings() -> None:
     assert list(LossSettings.model_fields) == list(LOSSES)
+
+
+OF = {loss.of: loss for loss in LOSSES.values()}
+Array = tf.Tensor | np.ndarray
+
+
+def mean_of(loss: Loss, logits: Array, labels: Array, counted: Array) -> tf.Tensor:
+    """The mean over what a loss counts where all that is there is known; 0 where it counts nothing."""
+    lists = [tf.constant(labels), tf.constant(counted), tf.constant(counted)]
+    return total(loss, logits, *lists) / tf.maximum(count(loss, *lists), 1.0)
+
+
+def mean(of: Callable[..., tf.Tensor], *lists: Array, **named: float) -> tf.Tensor:
+    """`mean_of` the loss with this function."""
+    return mean_of(OF[of]._replace(of=partial(of, **named)), *lists)
 
 
 def sigmoid(x: float) -> float:
@@ -37,14 +54,15 @@ def test_graded_cross_entropy_counts_what_is_known() -> None:
     known = tf.constant([[True, True, False]])
     first = -(0.75 * np.log(sigmoid(2)) + 0.25 * np.log(1 - sigmoid(2)))
     second = -np.log(1 - sigmoid(-1))
-    assert float(graded_cross_entropy(logits, labels, known)) == pytest.approx((first + second) / 2, rel=1e-6)
-    assert float(graded_cross_entropy(logits, labels, tf.zeros_like(known))) == 0.0
+    assert float(mean(graded_cross_entropy, logits, labels, known)) == pytest.approx((first + second) / 2, rel=1e-6)
+    assert float(mean(graded_cross_entropy, logits, labels, tf.zeros_like(known))) == 0.0
 
 
 def test_the_best_logit_is_the_intensity() -> None:
     grid = np.linspace(-4, 4, 801)
     known = tf.constant([[True]])
-    losses = [float(graded_cross_entropy(tf.constant([[x]], tf.float32), tf.constant([[0.3]]), known)) for x in grid]
+    labels = tf.constant([[0.3]])
+    losses = [float(mean(graded_cross_entropy, tf.constant([[x]], tf.float32), labels, known)) for x in grid]
     assert sigmoid(grid[int(np.argmin(losses))]) == pytest.approx(0.3, abs=0.01)
 
 
@@ -54,25 +72,25 @@ def test_impression_softmax_by_hand() -> None:
     present = tf.constant([[True, True, True, False], [True, True, True, True]])
     total = np.exp(1) + np.exp(2) + 1
     expected = -(1.0 * np.log(np.exp(1) / total) + 0.5 * np.log(np.exp(2) / total)) / 1.5
-    assert float(impression_softmax(logits, labels, present)) == pytest.approx(expected, rel=1e-6)
-    assert float(impression_softmax(logits[1:], labels[1:], present[1:])) == 0.0
+    assert float(mean(impression_softmax, logits, labels, present)) == pytest.approx(expected, rel=1e-6)
+    assert float(mean(impression_softmax, logits[1:], labels[1:], present[1:])) == 0.0
 
 
 def test_impression_softmax_ignores_a_shift_and_has_no_gradient_at_padding() -> None:
     logits = tf.Variable([[1.0, 2.0, 5.0]])
     labels, present = tf.constant([[0.0, 1.0, 0.0]]), tf.constant([[True, True, False]])
     with tf.GradientTape() as tape:
-        loss = impression_softmax(logits, labels, present)
+        loss = mean(impression_softmax, logits, labels, present)
     gradient = tape.gradient(loss, logits).numpy()[0]
     assert gradient[2] == 0.0
     assert gradient[0] > 0 > gradient[1]
-    assert float(impression_softmax(logits + 7.0, labels, present)) == pytest.approx(float(loss), rel=1e-5)
+    assert float(mean(impression_softmax, logits + 7.0, labels, present)) == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_masked_token_by_hand() -> None:
     logits = tf.math.log(tf.constant([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]))
     expected = -(np.log(0.25) + np.log(0.8)) / 2
-    assert float(masked_token(logits, tf.constant([1, 2]))) == pytest.approx(expected, rel=1e-6)
+    assert float(tf.reduce_mean(masked_token(logits, tf.constant([1, 2])))) == pytest.approx(expected, rel=1e-6)
 
 
 LISTS = (
@@ -84,10 +102,10 @@ OF_LISTS = [impression_softmax, listnet, pairwise_logistic]
 OF_EACH = [graded_cross_entropy, huber]
 
 
-def gradient(of: Callable[..., tf.Tensor], logits: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+def gradient(of: Callable[..., tf.Tensor], logits: np.ndarray, *rest: np.ndarray, **named: float) -> np.ndarray:
     scores = tf.Variable(logits)
     with tf.GradientTape() as tape:
-        loss = of(scores, *map(tf.constant, rest))
+        loss = mean(of, scores, *rest, **named)
     return tape.gradient(loss, scores).numpy()
 
 
@@ -98,7 +116,7 @@ def test_listnet_is_the_divergence_of_two_distributions_plus_the_entropy_of_what
         here = present[row]
         wanted, found = softmax(labels[row][here] / 0.5), softmax(logits[row][here])
         expected.append(entropy(wanted, found) + entropy(wanted))
-    assert float(listnet(*map(tf.constant, LISTS), temperature=0.5)) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert float(mean(listnet, *map(tf.constant, LISTS), temperature=0.5)) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_listnet_is_least_where_the_logits_are_the_labels_over_the_temperature() -> None:
@@ -114,15 +132,15 @@ def test_pairwise_logistic_by_hand() -> None:
         above = [(i, j) for i in here for j in here if labels[row, i] > labels[row, j]]
         weights = [labels[row, i] - labels[row, j] for i, j in above]
         rows.append(np.average([np.log1p(np.exp(logits[row, j] - logits[row, i])) for i, j in above], weights=weights))
-    assert float(pairwise_logistic(*map(tf.constant, LISTS))) == pytest.approx(np.mean(rows), rel=1e-5)
+    assert float(mean(pairwise_logistic, *map(tf.constant, LISTS))) == pytest.approx(np.mean(rows), rel=1e-5)
 
 
 def test_pairwise_logistic_is_zero_for_a_wide_margin_and_linear_for_a_wrong_one() -> None:
     labels, present = tf.constant([[1.0, 0.5, 0.0]]), tf.constant([[True] * 3])
     right = tf.constant([[800.0, 400.0, 0.0]])
-    assert float(pairwise_logistic(right, labels, present)) == 0.0
+    assert float(mean(pairwise_logistic, right, labels, present)) == 0.0
     # Of 400, 800 and 400 with the weights 1/2, 1 and 1/2.
-    assert float(pairwise_logistic(-right, labels, present)) == pytest.approx(600.0, rel=1e-6)
+    assert float(mean(pairwise_logistic, -right, labels, present)) == pytest.approx(600.0, rel=1e-6)
 
 
 def test_huber_is_quadratic_within_delta_and_linear_beyond() -> None:
@@ -132,19 +150,20 @@ def test_huber_is_quadratic_within_delta_and_linear_beyond() -> None:
     expected = scipy_huber(0.2, probability - labels)
     for column in range(4):
         one = (array[:, column : column + 1] for array in (logits, labels, known))
-        assert float(huber(*map(tf.constant, one), delta=0.2)) == pytest.approx(expected[0, column], rel=1e-4)
-    assert float(huber(*map(tf.constant, (logits, labels, known)), delta=0.2)) == pytest.approx(expected.mean(), 1e-5)
+        assert float(mean(huber, *map(tf.constant, one), delta=0.2)) == pytest.approx(expected[0, column], rel=1e-4)
+    assert float(mean(huber, logits, labels, known, delta=0.2)) == pytest.approx(expected.mean(), 1e-5)
     assert expected[0, 0] == pytest.approx(0.1**2 / 2, rel=1e-4)
     # dσ/ds = σ (1 - σ) times the error, at most delta.
     slope = np.clip(probability - labels, -0.2, 0.2) * probability * (1 - probability) / 4
-    np.testing.assert_allclose(gradient(partial(huber, delta=0.2), logits, labels, known), slope, rtol=1e-4)
+    np.testing.assert_allclose(gradient(huber, logits, labels, known, delta=0.2), slope, rtol=1e-4)
 
 
 @pytest.mark.parametrize("of", OF_LISTS)
 def test_losses_of_lists_ignore_a_shift_and_raise_what_is_wanted(of: Callable[..., tf.Tensor]) -> None:
     logits, labels, present = LISTS
     shifted = logits + np.array([[3.0], [-7.0], [1.0]], np.float32)
-    assert float(of(shifted, labels, present)) == pytest.approx(float(of(logits, labels, present)), rel=1e-5)
+    plain = float(mean(of, logits, labels, present))
+    assert float(mean(of, shifted, labels, present)) == pytest.approx(plain, rel=1e-5)
     slopes = gradient(of, np.zeros_like(logits), labels, present)
     assert slopes[0, 1] < 0 < slopes[0, 2]  # the best of the list and the worst
     np.testing.assert_allclose(slopes.sum(axis=1), 0, atol=1e-7)
@@ -154,9 +173,9 @@ def test_losses_of_lists_ignore_a_shift_and_raise_what_is_wanted(of: Callable[..
 def test_what_does_not_count_changes_nothing(of: Callable[..., tf.Tensor]) -> None:
     logits, labels, counted = LISTS
     other = [np.where(counted, array, value).astype(np.float32) for array, value in ((logits, 50), (labels, 0.1))]
-    assert float(of(*other, counted)) == float(of(logits, labels, counted))
+    assert float(mean(of, *other, counted)) == float(mean(of, logits, labels, counted))
     assert (gradient(of, logits, labels, counted)[~counted] == 0).all()
-    nothing = of(tf.constant(logits), tf.constant(labels), tf.zeros(logits.shape, tf.bool))
+    nothing = mean(of, logits, labels, np.zeros_like(counted))
     assert float(nothing) == 0.0
     assert nothing.dtype == tf.float32
     assert (gradient(of, logits, labels, np.zeros_like(counted)) == 0).all()
@@ -165,7 +184,8 @@ def test_what_does_not_count_changes_nothing(of: Callable[..., tf.Tensor]) -> No
 @pytest.mark.parametrize("of", [listnet, pairwise_logistic])
 def test_lists_of_one_label_are_no_order_and_no_part_of_the_mean(of: Callable[..., tf.Tensor]) -> None:
     logits, labels, present = LISTS
-    assert float(of(logits, labels, present)) == pytest.approx(float(of(logits[:2], labels[:2], present[:2])), rel=1e-6)
+    two = float(mean(of, logits[:2], labels[:2], present[:2]))
+    assert float(mean(of, logits, labels, present)) == pytest.approx(two, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -175,8 +195,9 @@ def test_only_what_compares_with_a_sum_is_corrected_and_only_lists_count_the_unk
     rate = tf.constant(np.random.default_rng(0).normal(size=logits.shape).astype(np.float32))
     loss = LOSSES[name]
     counted = known if name in ("intensity", "huber") else present
-    plain = measure(loss, logits, labels, present, known, None)
-    assert float(plain) == float(loss.of(logits, labels, counted))
-    corrected = measure(loss, logits, labels, present, known, rate)
-    expected = loss.of(logits - rate, labels, counted) if name in ("softmax", "listnet") else plain
-    assert float(corrected) == float(expected)
+    plain = total(loss, logits, labels, present, known)
+    number = count(loss, labels, present, known)
+    assert float(plain / number) == pytest.approx(float(mean_of(loss, logits, labels, counted)), rel=1e-6)
+    corrected = total(loss, logits, labels, present, known, rate)
+    expected = mean_of(loss, logits - rate, labels, counted) if name in ("softmax", "listnet") else plain / number
+    assert float(corrected / number) == pytest.approx(float(expected), rel=1e-6)

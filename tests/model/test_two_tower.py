@@ -17,6 +17,7 @@ ATTRIBUTES = (("category", (4, 3)), ("price", (5,)))
 CODES = np.stack([RNG.integers(0, size, 9) for size in (4, 3, 5)], axis=1).astype(np.int32)
 HISTORY = np.array([[0, 1, 2], [3, 0, 0]], np.int32)
 INTENSITY = np.array([[1, 0.5, 1], [1, 0, 0]], np.float32)
+NOISE = tf.constant([7, 8])
 CANDIDATES = np.array([[3, 4, 5, 6], [7, 8, 4, 5]], np.int32)
 
 
@@ -58,7 +59,7 @@ def test_new_tables_change_no_vector_and_learned_ones_do() -> None:
 def test_without_attributes_there_are_no_weights_for_them() -> None:
     tower = TwoTower(TwoTowerConfig(WIDTH, (6, 4), 2, 10, 0.1, ()), name="two_tower")
     assert [w.path for w in tower.item_tower.trainable_variables] == ["item_tower/map/kernel"]
-    assert tower.item_tower.seeds is None
+    tower(VECTORS, CODES[:, :0], CATEGORIES, HISTORY, INTENSITY, CANDIDATES, noise=NOISE)
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     np.testing.assert_allclose(tower.item_vectors(VECTORS, CODES[:, :0]), unit, rtol=1e-5, atol=1e-6)
 
@@ -66,7 +67,7 @@ def test_without_attributes_there_are_no_weights_for_them() -> None:
 def test_attributes_are_left_out_whole_and_at_random_in_training() -> None:
     tower = model(dropout=0.4).item_tower
     codes = np.tile(np.array([[3, 2, 4]], np.int32), (5000, 1))
-    found = tower._left_out(tf.constant(codes)).numpy()
+    found = tower._left_out(tf.constant(codes), NOISE).numpy()
     dropped = found == 0
     np.testing.assert_array_equal(dropped[:, 0], dropped[:, 1])  # both columns of the category
     assert dropped[:, 0].mean() == pytest.approx(0.4, abs=0.03)
@@ -78,12 +79,11 @@ def test_attributes_are_left_out_whole_and_at_random_in_training() -> None:
 def test_attributes_are_left_out_in_training_only() -> None:
     tower = model(dropout=0.4).item_tower
     tower.tables[2].assign(RNG.normal(size=(5, WIDTH)))
-    # The dropout of the text vector is taken away, so that only the attributes' is seen.
-    tower.dropout.rate = 0.0
-    vectors, codes = tf.ones((400, WIDTH)), tf.constant([[0, 0, 3]] * 400)
+    # No table but price's is learned, and a text vector of zeros has nothing to drop: only the attributes' is seen.
+    vectors, codes = tf.zeros((400, WIDTH)), tf.constant([[0, 0, 3]] * 400)
     quiet = tower(vectors, codes).numpy()
     np.testing.assert_array_equal(quiet, np.tile(quiet[:1], (400, 1)))
-    assert len(np.unique(tower(vectors, codes, training=True).numpy().round(4), axis=0)) == 2
+    assert len(np.unique(tower(vectors, codes, noise=NOISE).numpy().round(4), axis=0)) == 2
 
 
 def test_gradients_of_tables_are_dense() -> None:

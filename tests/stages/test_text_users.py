@@ -13,7 +13,7 @@ from interestrec.core.errors import ArtifactError
 from interestrec.core.settings import Settings
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.cache import VectorCache
-from interestrec.model.two_tower import load_two_tower, read_tuned
+from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scoring import histories
 from interestrec.scoring import users as module
@@ -142,7 +142,7 @@ def test_the_planted_interest_is_found(run: tuple[Context, np.ndarray]) -> None:
 
 
 def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndarray]) -> None:
-    corpus, scorer = opened(run[0])
+    _, scorer = opened(run[0])
     item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
     users = np.zeros(2, np.int32)
     shown = np.array([0, 1, 2])
@@ -182,12 +182,12 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[Context, np.ndarray]) -
     user = load_two_tower(path).config.user_text
     fields = tuple((field.name, field.max_tokens) for field in context.settings.items.texts)
     pooling = context.settings.encoder.pooling
-    assert user == TextUser(24, fields, pooling, "float32", chosen.trainable_layers)
-    names = set(read_tuned(path))
+    assert user == TextUser(24, fields, pooling, "float32")
+    names = set(read_learned(path))
     assert ("pooling.query" in names) == (pooling == "attention")
     assert any(name.startswith("encoder.layer.") for name in names) == (chosen.trainable_layers > 0)
     if pooling == "attention":
-        assert read_tuned(path)["pooling.query"].any()
+        assert read_learned(path)["pooling.query"].any()
 
 
 def test_a_text_needs_an_encoder(run: tuple[Context, np.ndarray], tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[Context, np.ndar
     context, _ = run
     user = load_two_tower(context.settings.workspace / "model").config.user_text
     assert user is not None
-    if user.layers or user.pooling == "attention":
+    if context.settings.finetune.trainable_layers or user.pooling == "attention":
         return
     corpus, scorer = opened(context)
     asked = histories.of_impressions(corpus, np.flatnonzero(corpus.impressions.split == histories.TEST)).requests
@@ -220,4 +220,12 @@ def test_items_as_users_are_told_of_nowhere(tmp_path: Path, tiny_encoder: Path) 
     path = finetune.run(context).artifact.path
     names = {"width", "hidden", "levels", "max_history", "dropout", "attributes"}
     assert set(files.read_json(path / "config.json")) == names
-    assert not read_tuned(path)
+    assert not read_learned(path)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_a_fold_is_measured_on_texts(tmp_path: Path, tiny_encoder: Path, layers: int) -> None:
+    context = news(tmp_path, tiny_encoder, finetune={**TEXT, "trainable_layers": layers})
+    pretrain_adapt.run(context)
+    result = finetune.cross_validate(context, 2, "users")
+    assert result.summary["auc"] > 0.6

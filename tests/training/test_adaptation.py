@@ -13,13 +13,17 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
 from interestrec.training.checkpoint import Checkpoints
+from interestrec.training.passages import Passages
+from interestrec.training.text_objectives import MaskedTokens, Options
+from tests.training.running import execution
 
 
-def texts(count: int, seed: int) -> TextInputs:
+def passages(count: int, seed: int) -> Passages:
     """Sentences that repeat one of four words: a masked one can be told from the others."""
     rng = np.random.default_rng(seed)
     rows = [[2, *([word] * 8), 3] for word in rng.integers(10, 14, count)]
-    return TextInputs(np.arange(count + 1) * 10, np.concatenate(rows).astype(np.int32), 0)
+    texts = TextInputs(np.arange(count + 1) * 10, np.concatenate(rows).astype(np.int32), 0)
+    return Passages((texts,), np.arange(count))
 
 
 def run(
@@ -28,15 +32,15 @@ def run(
     device.prepare("cpu", None, 5)
     checkpoints = checkpoints or Checkpoints(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)
-    plan = Schedule(steps, 16, rate, 0.01, 0.15, seed=5)
-    tokenizer = load_tokenizer(encoder)
-    adapted = adapt(bert, MaskedLmHead(bert), texts(100, 0), texts(20, 1), tokenizer, plan, checkpoints)
+    plan = Schedule(steps, 16, rate, 0.01, seed=5)
+    objective = MaskedTokens(bert, load_tokenizer(encoder), Options())
+    adapted = adapt(objective, passages(100, 0), passages(20, 1), plan, execution(), checkpoints)
     return adapted, export(bert)
 
 
 def test_the_held_out_loss_falls_and_a_second_run_is_the_same(tiny_encoder: Path) -> None:
     first, weights = run(tiny_encoder)
-    assert first.after < 0.6 * first.before
+    assert first.after["loss"] < 0.6 * first.before["loss"]
     assert len(first.losses) == 60
     second, again = run(tiny_encoder)
     assert second == first

@@ -7,14 +7,15 @@ import pytest
 from interestrec.corpus.attributes import fit_category, fit_price, known_category_codes, price_codes
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
-from interestrec.training.loop import Outcome, Phase, Rates, fit
+from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
 from interestrec.training.texts import FrozenTexts
 from interestrec.training.validation import Scores
 from tests.training.cut_off import fresh
+from tests.training.running import execution
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
-RATES = Rates(towers=1e-2, encoder=1e-3, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -35,6 +36,7 @@ def planted(seed: int, examples: int = 64) -> Batch:
         present=shown,
         known=shown,
         log_rate=np.zeros(shown.shape, np.float32),
+        row=np.arange(examples),
     )
 
 
@@ -61,10 +63,23 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, Outcome]:
     texts = FrozenTexts(np.ones((ITEMS, WIDTH), np.float32))
     codes = ItemCodes(attributes, np.full((ITEMS, 2), -1, np.int32))
     scores = Scores(model, texts, codes)
-    phase = Phase("impressions", 3, 30, lambda epoch, done: (planted(100 * epoch + n) for n in range(30)), graded=True)
+
+    def epoch(number: int, done: int) -> Epoch:
+        return Epoch(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
+
+    phase = Phase("impressions", 3, epoch, graded=True)
     held_out = [planted(9999, 256)]
     return model, fit(
-        model, texts, codes, [phase], RATES, lambda: scores.mean_auc(held_out, 1.0), patience=3, checkpoints=fresh()
+        model,
+        texts,
+        codes,
+        [phase],
+        RATES,
+        execution(),
+        lambda: scores.mean_auc(held_out, 1.0),
+        patience=3,
+        checkpoints=fresh(),
+        seed=3,
     )
 
 

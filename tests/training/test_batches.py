@@ -30,6 +30,7 @@ def examples(sampled: tuple[bool, bool] = (False, True)) -> Examples:
         item=np.array([20, 21, 22, 14], np.int32),
         label=np.array([0, 1, 0, 0.25], np.float32),
         sampled=np.array(sampled),
+        row=np.array([7, 3]),
     )
 
 
@@ -48,6 +49,7 @@ def test_a_batch_by_hand() -> None:
     np.testing.assert_array_equal(batch.labels[:, :3], np.array([[0, 1, 0], [0.25, 0, 0]], np.float32))
     assert not batch.present[0, 3:].any()
     assert (batch.labels[:, 3:] == 0).all()
+    np.testing.assert_array_equal(batch.row, [7, 3])
 
 
 def test_negatives_never_are_in_the_history_nor_the_candidate() -> None:
@@ -65,7 +67,7 @@ def test_nothing_is_drawn_where_nothing_is_needed() -> None:
 def test_the_same_seed_gives_the_same_batches() -> None:
     def run(seed: list[int]) -> list[np.ndarray]:
         order = np.array([1, 0])
-        return [b.distinct for b in in_batches(examples(), TIMELINES, SAMPLER, order, 1, 50, seed)]
+        return [b.distinct for b in in_batches(examples(), TIMELINES, SAMPLER, order, np.arange(3), 50, seed)]
 
     assert all(np.array_equal(a, b) for a, b in zip(run([1, 2]), run([1, 2]), strict=True))
     assert not np.array_equal(run([1, 2])[0], run([1, 3])[0])

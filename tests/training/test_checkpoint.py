@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import StorageError
-from interestrec.encoding.encode import encode_lower
 from interestrec.model.checkpoint import export, load_bert
 from interestrec.training import device
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.loop import Outcome, fit
-from interestrec.training.texts import LearningTexts
+from interestrec.training.texts import Reuse
 from tests.training import test_adaptation, test_loop
 from tests.training.cut_off import CutOff, PowerCut
+from tests.training.running import execution
 
 
 def groups(value: float) -> dict[str, list[np.ndarray]]:
@@ -76,36 +76,41 @@ def test_a_failed_write_leaves_the_one_before(tmp_path: Path, monkeypatch: pytes
     assert found.progress == {"step": 1}
 
 
-def train(encoder: Path, checkpoints: Checkpoints) -> tuple[Outcome, list[np.ndarray]]:
+def train(encoder: Path, checkpoints: Checkpoints, reuse: Reuse) -> tuple[Outcome, list[np.ndarray]]:
     """Two phases with dropout in the towers and in the encoder's top layer."""
     device.prepare("cpu", None, 5)
     bert = load_bert(encoder)
     model = test_loop.tower(dropout=0.3)
-    inputs = test_loop.token_inputs()
-    texts = LearningTexts(bert, 1, encode_lower(bert, inputs, 1), np.arange(40))
+    texts = test_loop.learning_texts(bert, 1, reuse)
 
     def validate() -> float:
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [test_loop.phase(2), test_loop.phase(2)]
-    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, validate, 9, checkpoints)
+    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, execution(), validate, 9, checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, list[np.ndarray]]:
-    return train(tiny_encoder, Checkpoints(tmp_path_factory.mktemp("whole"), float("inf")))
+REUSES = {"encoded": Reuse(0.0, 50, None), "remembered": Reuse(0.5, 3, 100)}
+
+
+@pytest.fixture(scope="module", params=REUSES)
+def undisturbed(
+    request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Reuse, Outcome, list[np.ndarray]]:
+    reuse = REUSES[request.param]
+    return reuse, *train(tiny_encoder, Checkpoints(tmp_path_factory.mktemp("whole"), float("inf")), reuse)
 
 
 # Each epoch has five steps, each phase two epochs: within an epoch, at the end of one, within the second phase.
 @pytest.mark.parametrize("at", [3, 6, 17])
 def test_training_goes_on_bit_by_bit(
-    tiny_encoder: Path, tmp_path: Path, at: int, undisturbed: tuple[Outcome, list[np.ndarray]]
+    tiny_encoder: Path, tmp_path: Path, at: int, undisturbed: tuple[Reuse, Outcome, list[np.ndarray]]
 ) -> None:
-    whole, weights = undisturbed
+    reuse, whole, weights = undisturbed
     with pytest.raises(PowerCut):
-        train(tiny_encoder, CutOff(tmp_path / "cut", at))
-    outcome, resumed = train(tiny_encoder, Checkpoints(tmp_path / "cut", 0.0))
+        train(tiny_encoder, CutOff(tmp_path / "cut", at), reuse)
+    outcome, resumed = train(tiny_encoder, Checkpoints(tmp_path / "cut", 0.0), reuse)
     assert outcome == whole
     for ours, theirs in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)

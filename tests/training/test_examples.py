@@ -38,9 +38,11 @@ def test_impressions_keep_known_candidates_and_tell_who_needs_negatives() -> Non
     np.testing.assert_array_equal(found.offsets, [0, 2, 3, 5])
     np.testing.assert_array_equal(found.item, [100, 101, 102, 104, 105])
     np.testing.assert_array_equal(found.sampled, [False, True, True])
+    np.testing.assert_array_equal(found.row, [0, 1, 2])
     part = of_impressions(shown, np.array([False, True, True]))
     np.testing.assert_array_equal(part.end, [2, 3])
     np.testing.assert_array_equal(part.item, [102, 104, 105])
+    np.testing.assert_array_equal(part.row, [1, 2])
 
 
 def test_selecting_examples() -> None:
@@ -57,6 +59,7 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
     # Of the ranges from row 0 the longest is taken; row 2 has no intensity and is no target.
     assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(0, 1), (0, 3), (4, 5)]
     np.testing.assert_array_equal(found.item, [1, 3, 5])
+    np.testing.assert_array_equal(found.row, [1, 3, 5])  # of the timelines
     assert found.sampled.all()
 
 

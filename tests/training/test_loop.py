@@ -7,23 +7,28 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from interestrec.core.errors import DeviceError, NumericError
-from interestrec.encoding.encode import encode_lower
+from interestrec.encoding.hidden import encode_lower
 from interestrec.encoding.inputs import TextInputs
+from interestrec.model.bert import Bert
 from interestrec.model.checkpoint import export, load_bert
 from interestrec.model.losses import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import device
 from interestrec.training.batches import Batch
 from interestrec.training.calibration import fit_platt
-from interestrec.training.loop import Phase, Rates, fit
-from interestrec.training.schedule import WarmUpLinearDecay, adamw
-from interestrec.training.texts import FrozenTexts, LearningTexts
+from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
+from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.schedule import DECAYS, share
+from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
 from tests.training.cut_off import fresh
+from tests.training.running import execution
 
 WIDTH = 16
-RATES = Rates(towers=1e-2, encoder=1e-3, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+NO_REUSE = Reuse(0.0, 50, None)
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
 
 
@@ -41,7 +46,8 @@ def planted(examples: int = 64, seed: int = 0) -> Batch:
     candidates = np.tile(np.array([[0, 1]], np.int32), (examples, 1))
     items = np.arange(40, dtype=np.int32)
     log_rate = np.zeros(ones.shape, np.float32)
-    return Batch(items, history, np.ones((examples, 1), np.float32), candidates, labels, ones, ones, log_rate)
+    weights, row = np.ones((examples, 1), np.float32), np.arange(examples) + 1000
+    return Batch(items, history, weights, candidates, labels, ones, ones, log_rate, row)
 
 
 def vectors() -> np.ndarray:
@@ -62,26 +68,31 @@ def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
 
 def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
     chosen = batch or planted()
-    return Phase("impressions", epochs, steps, lambda epoch, done: iter([chosen] * (steps - done)), graded=True)
+    begins = np.arange(steps + 1) * len(chosen)
+    return Phase("impressions", epochs, lambda _, done: Epoch(begins, iter([chosen] * (steps - done))), graded=True)
+
+
+def learning_texts(bert: Bert, layers: int, reuse: Reuse = NO_REUSE) -> LearningTexts:
+    """The texts of `token_inputs` where the blocks above the first `layers` learn."""
+    groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(2 - layers)]
+    return LearningTexts(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)
+
+
+def run(
+    model: TwoTower, texts: Texts, phases: list[Phase], validate: Callable[[], float], patience: int = 1
+) -> Outcome:
+    """`fit` on one device without checkpoints to go on from."""
+    return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), seed=3)
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:
     model, table, held_out = tower(), vectors(), planted(seed=9)
     before = accuracy(model, table, held_out)
-    outcome = fit(
-        model,
-        FrozenTexts(table),
-        CODES,
-        [phase(40)],
-        RATES,
-        lambda: accuracy(model, table, held_out),
-        patience=40,
-        checkpoints=fresh(),
-    )
+    outcome = run(model, FrozenTexts(table), [phase(40)], lambda: accuracy(model, table, held_out), patience=40)
     assert before < 0.8
     assert outcome.best > 0.85
     assert accuracy(model, table, held_out) == outcome.best
-    assert {"loss", "loss_intensity", "loss_softmax", "valid_auc"} == set(outcome.history.name)
+    assert {"loss", "loss_intensity", "loss_softmax", "gradient_norm", "valid_auc"} == set(outcome.history.name)
 
 
 def scripted(values: list[float]) -> Callable[[], float]:
@@ -95,16 +106,7 @@ def weights(model: TwoTower) -> list[np.ndarray]:
 def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
     model = tower()
     before = weights(model)
-    outcome = fit(
-        model,
-        FrozenTexts(vectors()),
-        CODES,
-        [phase(9)],
-        RATES,
-        scripted([0.9, 0.8, 0.7, 0.6]),
-        patience=2,
-        checkpoints=fresh(),
-    )
+    outcome = run(model, FrozenTexts(vectors()), [phase(9)], scripted([0.9, 0.8, 0.7, 0.6]), patience=2)
     assert (outcome.best, outcome.best_epoch) == (0.9, 0)
     assert outcome.history.name.count("valid_auc") == 3  # the start and two epochs without a gain
     for old, new in zip(before, weights(model), strict=True):
@@ -113,29 +115,26 @@ def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
 
 def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
     model, table = tower(), FrozenTexts(vectors())
-    fit(model, table, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1, checkpoints=fresh())
+    run(model, table, [phase(1)], scripted([0.5, 0.6]))
     best = weights(model)
     again = tower()
-    outcome = fit(
-        again, table, CODES, [phase(1), phase(1)], RATES, scripted([0.5, 0.6, 0.4]), patience=1, checkpoints=fresh()
-    )
+    outcome = run(again, table, [phase(1), phase(1)], scripted([0.5, 0.6, 0.4]))
     assert outcome.best_epoch == 1
     for old, new in zip(best, weights(again), strict=True):
         np.testing.assert_array_equal(new, old)
 
 
-def test_a_loss_that_is_not_finite_names_the_step() -> None:
+def test_a_loss_that_is_not_finite_names_the_step_and_the_rows() -> None:
     table = vectors()
     table[0] = np.nan
-    with pytest.raises(NumericError, match="not finite at step 1"):
-        fit(tower(), FrozenTexts(table), CODES, [phase(1)], RATES, lambda: 0.5, patience=1, checkpoints=fresh())
+    told = r"not finite at step 1 \(epoch 1\), of examples in rows 1000, 1001, .*, 1009, … of impressions\.parquet"
+    with pytest.raises(NumericError, match=told):
+        run(tower(), FrozenTexts(table), [phase(1)], lambda: 0.5)
 
 
 def test_equal_labels_leave_the_cross_entropy_out() -> None:
-    ungraded = Phase("histories", 1, 1, lambda epoch, done: iter([planted()]), graded=False)
-    outcome = fit(
-        tower(), FrozenTexts(vectors()), CODES, [ungraded], RATES, lambda: 0.5, patience=1, checkpoints=fresh()
-    )
+    ungraded = replace(phase(1, steps=1), graded=False)
+    outcome = run(tower(), FrozenTexts(vectors()), [ungraded], lambda: 0.5)
     assert "loss_intensity" not in outcome.history.name
     assert "loss_softmax" in outcome.history.name
 
@@ -146,33 +145,33 @@ def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> No
     batch = replace(planted(), log_rate=rate)
     model, table = tower(), vectors()
     logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
-    expected = impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present)
+    expected = tf.reduce_mean(impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present))
     one = replace(phase(1, batch, steps=1), corrected=corrected)
-    history = fit(model, FrozenTexts(table), CODES, [one], RATES, lambda: 0.5, patience=1, checkpoints=fresh()).history
+    history = run(model, FrozenTexts(table), [one], lambda: 0.5).history
     assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder)
     before = export(bert)
-    learning = LearningTexts(bert, 1, encode_lower(bert, token_inputs(), 1), np.arange(40))
-    start = learning.all_vectors()
-    fit(tower(), learning, CODES, [phase(1)], RATES, scripted([0.5, 0.6]), patience=1, checkpoints=fresh())
+    learning = learning_texts(bert, 1)
+    start = learning.table(np.arange(40))
+    run(tower(), learning, [phase(1)], scripted([0.5, 0.6]))
     moved = {name for name, value in export(bert).items() if not np.array_equal(value, before[name])}
     assert moved
     assert all(name.startswith("encoder.layer.1.") for name in moved)
-    assert not np.array_equal(learning.all_vectors(), start)
+    assert not np.array_equal(learning.table(np.arange(40)), start)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    rate = WarmUpLinearDecay(1.0, 100)
-    assert [round(float(rate(step)), 3) for step in (0, 4, 9, 55, 100)] == [0.1, 0.5, 1.0, 0.5, 0.0]
+    shares = [share(DECAYS["linear"], 0.1, done) for done in (0.01, 0.05, 0.1, 0.55, 1.0)]
+    assert shares == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.0])
 
 
 def test_vectors_and_scalars_do_not_decay() -> None:
     variables = tower().trainable_variables
-    optimizer = adamw(variables, 0.0, 10, weight_decay=0.5)
-    decayed = [v.path for v in variables if optimizer._use_weight_decay(v)]
+    optimizer = AdamW([Group([v.value for v in variables], 1.0)], weight_decay=0.5, clip=1.0)
+    decayed = [v.path for v, decay in zip(variables, optimizer.decays, strict=True) if decay]
     assert "head/first_user/kernel" in decayed
     assert not {"head/scale", "head/match", "user_tower/forgetting"} & set(decayed)
 

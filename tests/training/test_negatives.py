@@ -1,11 +1,13 @@
 """Where negatives come from: how often each item is drawn, and what the batch's own positives estimate."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.model.losses import LOSSES, measure
+from interestrec.model.losses import LOSSES, count, total
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
 from interestrec.training.negatives import Choice, InBatch, Negatives
@@ -31,6 +33,7 @@ def events(items: list[int] | np.ndarray, read: int = 0) -> Examples:
         item=np.array(items, np.int32),
         label=np.ones(count, np.float32),
         sampled=np.ones(count, bool),
+        row=np.arange(count),
     )
 
 
@@ -88,6 +91,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
         item=np.array([1, 2, 3, 4], np.int32),
         label=np.array([0.5, 0, 1, 1], np.float32),
         sampled=np.array([False, True]),
+        row=np.arange(2),
     )
     batch = made(shown, InBatch.of(shown, 8))
     np.testing.assert_array_equal(batch.present, [[True] * 3 + [False] * 3, [True, False, False, True, True, False]])
@@ -98,9 +102,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
 
 def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
     examples = events([1, 2])
-    unknown = Examples(
-        examples.start, examples.end, np.zeros(3, np.int64), examples.item[:0], examples.label[:0], examples.sampled
-    )
+    unknown = replace(examples, offsets=np.zeros(3, np.int64), item=examples.item[:0], label=examples.label[:0])
     batch = made(unknown, InBatch.of(unknown, 8))
     assert batch.candidates.shape == (2, 0)
 
@@ -108,9 +110,9 @@ def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
 def softmax_of(batch: Batch, scores: tf.Tensor, corrected: bool) -> tf.Tensor:
     """The softmax loss where an item scores alike for every user."""
     logits = tf.gather(scores, batch.distinct[batch.candidates])
-    return measure(
-        LOSSES["softmax"], logits, batch.labels, batch.present, batch.known, batch.log_rate if corrected else None
-    )
+    lists = (batch.labels, batch.present, batch.known)
+    summed = total(LOSSES["softmax"], logits, *lists, batch.log_rate if corrected else None)
+    return summed / count(LOSSES["softmax"], *lists)
 
 
 def test_softmax_over_the_batch_is_that_of_yi() -> None:

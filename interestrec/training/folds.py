@@ -1,0 +1,110 @@
+"""Cross-validation: a corpus seen as if one part of its train split were still to come."""
+
+import numpy as np
+
+from interestrec.core.errors import DataError
+from interestrec.core.schemas import SPLITS
+from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.encoding.encode import encode
+from interestrec.encoding.hidden import as_trained
+from interestrec.metrics.intensity import METRICS
+from interestrec.training import examples as made
+from interestrec.training.documents import codes_beyond, with_documents
+from interestrec.training.examples import Examples, usable
+from interestrec.training.finetuning import Plan, Trained
+from interestrec.training.texts import FrozenTexts
+from interestrec.training.validation import Scores, draw
+
+TRAIN, VALID, HELD_OUT = range(len(SPLITS))
+_UNSEEN = -1  # of no split: nothing looks at it
+
+
+def by_users(corpus: Corpus, count: int, fold: int, seed: int) -> Corpus:
+    """The corpus with the train events and impressions of one of `count` random parts of the train users held out.
+
+    Raises:
+        DataError: there are fewer train users than folds.
+    """
+    users = np.unique(corpus.impressions.user[corpus.impressions.split == TRAIN])
+    if len(users) < count:
+        raise DataError(f"{corpus.path}: {len(users)} users in train are too few for {count} folds; ask for fewer")
+    part = np.full(len(corpus.timelines.offsets) - 1, -1)
+    part[users] = np.random.default_rng([seed, 5]).permutation(len(users)) % count
+    return _held_out(
+        corpus,
+        events=np.where(part[corpus.timelines.user] == fold, _UNSEEN, TRAIN),
+        impressions=np.where(part[corpus.impressions.user] == fold, HELD_OUT, TRAIN),
+    )
+
+
+def by_time(corpus: Corpus, count: int, fold: int, seed: int) -> Corpus:
+    """The corpus with one of `count` blocks of time held out, learned from all that came before it and nothing after.
+
+    Train's impressions are cut into `count` + 1 blocks of equal size; the first is never held out.
+
+    Raises:
+        DataError: the log has no times, or too few different ones.
+    """
+    time = corpus.impressions.time[corpus.impressions.split == TRAIN]
+    if not len(time) or (time == NO_TIME).any():
+        raise DataError(f"{corpus.path}: folds by time need a time of every train impression; take folds by users")
+    edges = np.quantile(time, np.arange(1, count + 2) / (count + 1), method="higher")
+    begin, end = edges[fold], edges[fold + 1]
+    if (np.diff(edges) <= 0).any():
+        raise DataError(f"{corpus.path}: too few different times for {count} folds; ask for fewer")
+
+    def split(times: np.ndarray, inside: int) -> np.ndarray:
+        last = times <= end if fold == count - 1 else times < end
+        return np.where(times < begin, TRAIN, np.where(last, inside, _UNSEEN))
+
+    return _held_out(corpus, split(corpus.timelines.time, _UNSEEN), split(corpus.impressions.time, HELD_OUT))
+
+
+FOLDS = {"users": by_users, "time": by_time}
+
+
+def _held_out(corpus: Corpus, events: np.ndarray, impressions: np.ndarray) -> Corpus:
+    """Train's events and impressions with the given splits; valid stays, the test split is not seen."""
+    old_events, old_impressions = corpus.timelines.split, corpus.impressions.split
+    kept = np.where(old_events == VALID, VALID, _UNSEEN)
+    shown = np.where(old_impressions == VALID, VALID, _UNSEEN)
+    return corpus.with_splits(
+        np.where(old_events == TRAIN, events, kept).astype(np.int8),
+        np.where(old_impressions == TRAIN, impressions, shown).astype(np.int8),
+    )
+
+
+def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
+    """Of what a fold holds out: `auc` as in validation, `rmse` and `logloss` of the calibrated intensity, and `n`.
+
+    Raises:
+        DataError: nothing that is held out has an intensity above 0.
+    """
+    examples = made.of_impressions(corpus.impressions, usable(corpus, HELD_OUT))
+    if not (examples.label > 0).any():
+        raise DataError(f"{corpus.path}: a fold holds out no event with an intensity above 0; ask for fewer folds")
+    vectors, codes = trained.text_vectors, trained.codes
+    if trained.model.config.user_text is not None:
+        examples, beyond = _read(examples, corpus, trained, plan, trained.model.config.user_text.tokens)
+        vectors = np.concatenate([vectors, beyond])
+        codes = codes_beyond(codes, len(vectors))
+    scores = Scores(trained.model, FrozenTexts(vectors), codes)
+    sampler = plan.negatives.of_validation(made.popularity(corpus))
+    auc = scores.mean_auc(
+        draw(made.told_apart(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
+    )
+    logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
+    z = trained.calibration["scale"] * logits.astype(np.float64) + trained.calibration["shift"]
+    predicted = 0.5 * (1.0 + np.tanh(0.5 * z))
+    errors = {name: float(ends(loss(labels, predicted).mean())) for name, (loss, ends) in METRICS.items()}
+    return {"auc": auc, **errors, "n": float(len(examples))}
+
+
+def _read(
+    examples: Examples, corpus: Corpus, trained: Trained, plan: Plan, longest: int
+) -> tuple[Examples, np.ndarray]:
+    """The examples with documents, and vectors of these, float32 [documents, width]."""
+    parts = [(examples, np.arange(len(examples)))]
+    texts, (examples,) = with_documents(trained.inputs, parts, corpus.timelines, plan.max_history, longest)
+    beyond = texts.select(np.arange(len(trained.inputs), len(texts)))
+    return examples, encode(trained.bert, beyond, forward=as_trained(trained.bert, plan.trainable_layers))

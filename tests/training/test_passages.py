@@ -1,0 +1,102 @@
+"""Texts by themselves: in which order they come, and how little of a batch is padding."""
+
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from interestrec.corpus.store import Corpus
+from interestrec.encoding.inputs import TextInputs
+from interestrec.text.tokenizer import load_tokenizer
+from interestrec.training.passages import Passages, batches, of_corpus
+
+LENGTHS = np.random.default_rng(0).integers(3, 60, 1003)
+
+
+def taken(count: int, done: int = 0, seed: int = 5, size: int = 8) -> list[np.ndarray]:
+    return list(islice(batches(LENGTHS, size, seed, done), count))
+
+
+def test_every_pass_has_each_row_once_in_batches_of_about_one_size() -> None:
+    a_pass = -(-1003 // 8)
+    for start in (0, a_pass):
+        rows = taken(a_pass, start)
+        np.testing.assert_array_equal(np.sort(np.concatenate(rows)), np.arange(1003))
+        assert {len(batch) for batch in rows} == {7, 8}
+
+
+def test_passes_and_seeds_differ() -> None:
+    a_pass = -(-1003 // 8)
+    one, next_one, other = (np.concatenate(t) for t in (taken(a_pass), taken(a_pass, a_pass), taken(a_pass, seed=6)))
+    assert not np.array_equal(one, next_one)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("done", [1, 125, 126, 127, 300])
+def test_a_batch_depends_on_its_number_alone(done: int) -> None:
+    for ours, theirs in zip(taken(9, done), taken(done + 9)[done:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_little_is_padding_and_lengths_come_in_no_order() -> None:
+    rows = taken(-(-1003 // 8))
+    padded = sum(len(batch) * LENGTHS[batch].max() for batch in rows)
+    assert LENGTHS.sum() / padded > 0.9
+    longest = [LENGTHS[batch].max() for batch in taken(26, size=40)]  # one window
+    assert abs(np.corrcoef(longest, np.arange(26))[0, 1]) < 0.5
+
+
+def test_batches_larger_than_all_there_is_are_all_there_is() -> None:
+    for batch in taken(3, size=5000):
+        np.testing.assert_array_equal(np.sort(batch), np.arange(1003))
+
+
+def corpus(titles: list[list[int]], texts: list[list[int]], seen: list[int]) -> Corpus:
+    """What `of_corpus` reads of one: tokens of all items, and events of the seen ones in train."""
+    tokens = pa.list_(pa.int32())
+    features = pa.table({"title_tokens": pa.array(titles, tokens), "text_tokens": pa.array(texts, tokens)})
+    shown = SimpleNamespace(item=np.zeros(1, int), split=np.array([2]), offsets=np.array([0, 1]))
+    events = SimpleNamespace(item=np.array(seen), split=np.zeros(len(seen), int))
+    items = SimpleNamespace(num_rows=len(titles))
+    return cast(Corpus, SimpleNamespace(items=items, text_features=features, timelines=events, impressions=shown))
+
+
+@pytest.mark.parametrize(
+    ("sides", "items"),
+    [
+        ([[("title", 8)]], [1, 3, 5]),
+        ([[("title", 8), ("text", 8)]], [1, 2, 3, 4, 5]),
+        ([[("title", 8)], [("text", 8)]], [1, 2, 5]),
+        ([[("title", 8)], [("text", 1)]], [1, 5]),
+    ],
+)
+def test_distinct_passages_of_items_that_train_has_seen(
+    tiny_encoder: Path, sides: list[list[tuple[str, int]]], items: list[int]
+) -> None:
+    titles = [[9], [11], [11], [12], [], [13], [11]]
+    texts = [[9], [21, 22], [21, 23], [], [22], [21], [21, 22]]
+    made = of_corpus(corpus(titles, texts, [1, 2, 3, 4, 5, 6]), sides, load_tokenizer(tiny_encoder), 20)
+    assert made.items.tolist() == items
+    assert len(made.sides) == len(sides)
+    assert [side.tokens[0] for side in made.sides] == [load_tokenizer(tiny_encoder).cls_id] * len(sides)
+
+
+def test_no_item_has_both_sides(tiny_encoder: Path) -> None:
+    sides = [[("title", 8)], [("text", 8)]]
+    assert not len(of_corpus(corpus([[9], []], [[], [8]], [0, 1]), sides, load_tokenizer(tiny_encoder), 20))
+
+
+def test_each_side_is_padded_by_itself() -> None:
+    short = TextInputs(np.array([0, 3, 6]), np.arange(6, dtype=np.int32), 9)
+    long = TextInputs(np.array([0, 2, 12]), np.arange(12, dtype=np.int32), 9)
+    passages = Passages((short, long), np.array([4, 7]))
+    assert passages.lengths.tolist() == [5, 13]
+    ids, mask, other, other_mask = passages.padded(np.array([1, 0]))
+    assert (ids.shape, other.shape) == ((2, 8), (2, 16))
+    assert ids[0].tolist() == [3, 4, 5, 9, 9, 9, 9, 9]
+    assert (mask.sum(), other_mask.sum()) == (6, 12)
+    assert passages.select(np.array([1])).items.tolist() == [7]
