@@ -5,9 +5,9 @@
     scripts/kill.py --to /var/tmp/kill --stage pretrain-adapt --kills 10
 
 Trains a tiny encoder on generated news with a checkpoint after every step and dropout on. First comes a run that is not
-disturbed; then runs are killed and started again until the kills are done. Every artifact that comes out must be equal to the
-first one, byte by byte, timings aside. One JSON line ends it; the exit status is 1 where an artifact differs or a
-checkpoint is left over.
+disturbed; then runs are killed and started again until the kills are done. Every artifact that comes out must be equal
+to the first one, byte by byte, timings aside. One JSON line ends it; the exit status is 1 where an artifact differs or
+a checkpoint is left over.
 """
 
 import argparse
