@@ -87,7 +87,7 @@ class BertLayer(keras.layers.Layer):
     """One transformer block: self-attention and a feed-forward part, each with a residual and LayerNorm."""
 
     def __init__(self, config: BertConfig, rate: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # Keras would make float32 of what comes in, whatever the precision
         self.config = config
         self.rate = rate  # of dropout
         self.lora: Lora | None = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.model.bert import PRECISIONS
+from interestrec.model.bert import MATRICES, PRECISIONS, BertLayer
 from interestrec.model.checkpoint import load_bert
 
 RNG = np.random.default_rng(0)
@@ -34,3 +34,18 @@ def test_weights_and_their_gradients_are_float32(tiny_encoder: Path, precision: 
     for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
         assert weight.dtype == gradient.dtype == tf.float32
         assert np.isfinite(gradient.numpy()).all()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_matrix_is_multiplied_in_it(tiny_encoder: Path, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, original = [], BertLayer._dense
+
+    def spied(self: BertLayer, x: tf.Tensor, name: str) -> tf.Tensor:
+        y = original(self, x, name)
+        seen.append((name, x.dtype, y.dtype))
+        return y
+
+    monkeypatch.setattr(BertLayer, "_dense", spied)
+    load_bert(tiny_encoder, precision=precision)(IDS, MASK)
+    kind = tf.as_dtype(precision)
+    assert seen == [(name, kind, kind) for name in MATRICES] * 2
