@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from interestrec.core.section import Count, Section
 
-KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number"}
+KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number", "id": "id"}
 
 
 class TextField(Section):
@@ -33,7 +33,20 @@ class NumberField(Section):
     buckets: Annotated[int, Field(ge=2)] = 10
 
 
-FIELD_KINDS: dict[str, type[Section]] = {"text": TextField, "category": CategoryField, "number": NumberField}
+class IdField(Section):
+    """The item itself: a learned vector of its own, left out at random in training; new items go by their texts."""
+
+    name: Literal["id"]
+    kind: Literal["id"]
+    events: Count = 5  # fewest positive train events of an item that gets one
+
+
+FIELD_KINDS: dict[str, type[Section]] = {
+    "text": TextField,
+    "category": CategoryField,
+    "number": NumberField,
+    "id": IdField,
+}
 
 
 def _of_a_known_kind(field: Any) -> Any:
@@ -52,7 +65,8 @@ def _of_a_known_kind(field: Any) -> Any:
 
 
 ItemField = Annotated[
-    Annotated[TextField | CategoryField | NumberField, Field(discriminator="kind")], BeforeValidator(_of_a_known_kind)
+    Annotated[TextField | CategoryField | NumberField | IdField, Field(discriminator="kind")],
+    BeforeValidator(_of_a_known_kind),
 ]
 
 
@@ -76,6 +90,11 @@ class ItemsSettings(Section):
 
     @property
     def attributes(self) -> dict[str, int]:
-        """The other fields by name, in order, with their number of buckets; 0 for a category."""
-        others = [field for field in self.fields if not isinstance(field, TextField)]
-        return {field.name: field.buckets if isinstance(field, NumberField) else 0 for field in others}
+        """The other fields by name, in order, with the buckets of a number or the fewest events of an id; else 0."""
+        sizes = {"category": 0}
+        for field in self.fields:
+            if isinstance(field, NumberField):
+                sizes[field.name] = field.buckets
+            elif isinstance(field, IdField):
+                sizes[field.name] = field.events
+        return {field.name: sizes[field.name] for field in self.fields if not isinstance(field, TextField)}

@@ -32,8 +32,14 @@ class Facts:
     category: np.ndarray  # object [items], a path `sports/football` or None
     price: np.ndarray  # float64 [items], NaN where there is none
     published: np.ndarray  # int64 [items], microseconds since 1970 UTC, NO_TIME where there is none
-    liked: np.ndarray  # bool [items], with a positive train event
+    item_id: np.ndarray  # object [items]
+    events: np.ndarray  # int64 [items], positive train events
     end: int  # time of the last train event in microseconds, NO_TIME when no event has a time
+
+    @property
+    def liked(self) -> np.ndarray:
+        """bool [items], with a positive train event."""
+        return self.events > 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ def attributes(corpus: Corpus, wanted: dict[str, int], known: Mapping[str, Any] 
     """Fit the wanted attributes on a corpus's train split, and the codes of all its items.
 
     Args:
-        wanted: `category`, `price` or `age`, each with its number of buckets; a category has none: 0.
+        wanted: `price` or `age` with its number of buckets, `id` with the fewest events of an item that gets a code
+            of its own, `category` with 0.
         known: take what was fitted for another model, by attribute, so that codes mean what they meant to it.
 
     Raises:
@@ -59,7 +66,7 @@ def attributes(corpus: Corpus, wanted: dict[str, int], known: Mapping[str, Any] 
     columns, sizes, fitted = [np.zeros((len(facts.liked), 0), np.int32)], [], {}
     for name, buckets in wanted.items():
         codes, counts, fitted[name] = _ATTRIBUTES[name](facts, buckets, (known or {}).get(name))
-        if not codes[facts.liked].any():
+        if known is None and not codes[facts.liked].any():
             raise DataError(f"{corpus.path}: no item of train has a known {name}; take '{name}' out of items.fields")
         columns.append(codes)
         sizes.append((name, counts))
@@ -141,6 +148,22 @@ def age_codes(published: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
     return np.where(known, _bucket(ages, fitted["edges"]), 0).astype(np.int32)
 
 
+def fit_id(item_id: np.ndarray, events: np.ndarray, fewest: int) -> dict[str, Any]:
+    """The items that are told by themselves: {"items": ids with at least `fewest` events, sorted}.
+
+    Args:
+        item_id: object [items].
+        events: int64 [items], positive train events.
+    """
+    return {"items": sorted(map(str, item_id[events >= fewest]))}
+
+
+def id_codes(item_id: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
+    """int32 [items], 1 + the id's place in `fit_id`, 0 where it is not there."""
+    place = {name: number for number, name in enumerate(fitted["items"], 1)}
+    return np.array([place.get(str(name), 0) for name in item_id], np.int32)
+
+
 def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
     """Ascending edges of at most `buckets` buckets of about equally many values; the lowest is never empty.
 
@@ -159,13 +182,13 @@ def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
 def _facts(corpus: Corpus) -> Facts:
     items, timelines = corpus.items, corpus.timelines
     train = timelines.split == _TRAIN
-    liked = np.zeros(items.num_rows, bool)
-    liked[timelines.item[train & (timelines.intensity > 0)]] = True
+    positive = timelines.item[train & (timelines.intensity > 0)]
     return Facts(
         category=np.array(items["category"].to_pylist(), object),
         price=items["price"].to_numpy().astype(np.float64),
         published=items["published"].cast(pa.int64()).fill_null(NO_TIME).to_numpy(),
-        liked=liked,
+        item_id=np.array(items["item_id"].to_pylist(), object),
+        events=np.bincount(positive, minlength=items.num_rows),
         end=int(timelines.time[train].max(initial=NO_TIME)),  # NO_TIME is below every time
     )
 
@@ -188,7 +211,12 @@ def _age(facts: Facts, buckets: int, known: dict[str, Any] | None) -> _Fitted:
     return age_codes(published, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
 
 
-_ATTRIBUTES = {"category": _category, "price": _price, "age": _age}
+def _id(facts: Facts, events: int, known: dict[str, Any] | None) -> _Fitted:
+    fitted = known or fit_id(facts.item_id, facts.events, events)
+    return id_codes(facts.item_id, fitted)[:, None], (1 + len(fitted["items"]),), fitted
+
+
+_ATTRIBUTES = {"category": _category, "price": _price, "age": _age, "id": _id}
 
 
 def _levels(category: np.ndarray) -> list[np.ndarray]:

@@ -14,7 +14,9 @@ from interestrec.corpus.attributes import (
     attributes,
     fit_age,
     fit_category,
+    fit_id,
     fit_price,
+    id_codes,
     known_category_codes,
     price_codes,
     quantile_edges,
@@ -160,6 +162,16 @@ def test_attributes_of_a_corpus(tmp_path: Path) -> None:
     assert set(found.fitted) == {"price", "category", "age"}
 
 
+def test_codes_can_mean_what_they_meant_to_another_model(tmp_path: Path) -> None:
+    wanted = {"price": 2, "category": 0, "age": 3, "id": 1}
+    known = attributes(corpus(tmp_path), wanted).fitted
+    known = {**known, "price": {**known["price"], "edges": [-9.0]}, "id": {"items": ["gone"]}}
+    found = attributes(corpus(tmp_path), wanted, known)
+    assert found.fitted == known
+    assert dict(found.sizes)["id"] == (2,)
+    assert set(found.codes[:, 0]) == {0, 2}
+
+
 def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
     found = attributes(corpus(tmp_path), {})
     assert found.codes.shape == (6, 0)
@@ -169,3 +181,9 @@ def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
 def test_a_field_that_no_train_item_has_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no item of train has a known age; take 'age' out of items\.fields"):
         attributes(corpus(tmp_path, last=None), {"age": 3})
+
+
+def test_items_with_enough_events_are_told_by_themselves() -> None:
+    fitted = fit_id(strings("b", "a", "c", "d"), np.array([5, 7, 4, 0]), 5)
+    assert fitted == {"items": ["a", "b"]}
+    np.testing.assert_array_equal(id_codes(strings("d", "a", "new", "b"), fitted), [0, 1, 0, 2])

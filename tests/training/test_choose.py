@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.settings import RuntimeSettings
-from interestrec.training.distribution import choose, is_chief
+from interestrec.core.workers import worker_number
+from interestrec.training.distribution import choose
 
 WORKERS = {"worker": ["a:1", "b:1"]}
 WITH_CHIEF = {"chief": ["a:1"], "worker": ["b:1"]}
@@ -93,18 +94,25 @@ def test_what_cannot_be_run(
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (None, True),
-        ({"cluster": WORKERS}, True),
-        ({"cluster": WORKERS, "task": {"type": "worker", "index": 0}}, True),
-        ({"cluster": WORKERS, "task": {"type": "worker", "index": 1}}, False),
-        ({"cluster": WITH_CHIEF, "task": {"type": "chief", "index": 0}}, True),
-        ({"cluster": WITH_CHIEF, "task": {"type": "worker", "index": 0}}, False),
+        (None, 0),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": 0}}, 0),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": "1"}}, 1),
+        ({"cluster": WITH_CHIEF, "task": {"type": "chief", "index": 0}}, 0),
+        ({"cluster": WITH_CHIEF, "task": {"type": "worker", "index": 0}}, 1),
     ],
 )
-def test_who_writes(monkeypatch: pytest.MonkeyPatch, content: Any, expected: bool) -> None:
+def test_the_first_worker_is_the_one_that_writes(monkeypatch: pytest.MonkeyPatch, content: Any, expected: int) -> None:
     if content is not None:
         configure(monkeypatch, content)
-    assert is_chief() == expected
+    assert worker_number("auto") == expected
+    assert worker_number("single") == 0
+
+
+@pytest.mark.parametrize("task", [{}, {"type": "ps", "index": 0}, {"type": "worker"}, {"type": "worker", "index": "x"}])
+def test_a_worker_that_does_not_know_which_it_is(monkeypatch: pytest.MonkeyPatch, task: Any) -> None:
+    configure(monkeypatch, {"cluster": WORKERS, "task": task})
+    with pytest.raises(ConfigError, match="has no task with type"):
+        worker_number("auto")
 
 
 def test_the_settings_name_what_there_is() -> None:
