@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from interestrec.core.errors import CannotCreateError
 
-# What tf.summary.scalar writes; but that needs the tensorboard package, which only who looks at figures has to have.
+# What tf.summary.scalar writes. That one needs the package tensorboard, which only who looks at the figures needs.
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
     data_class=1,  # DATA_CLASS_SCALAR

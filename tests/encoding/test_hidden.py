@@ -151,8 +151,9 @@ def test_a_damaged_shard_is_told_and_encoded_again(
     assert names(tmp_path) == [".npy", ".parquet"]
 
 
-def test_killed_between_states_and_keys_nothing_is_there(
-    tmp_path: Path, bert: Bert, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", ["write_array", "write_parquet"])
+def test_killed_before_the_keys_are_written_nothing_is_there(
+    tmp_path: Path, bert: Bert, encoded: list[int], monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     cache, texts = HiddenCache(tmp_path), inputs(distinct_texts(50))
 
@@ -160,11 +161,11 @@ def test_killed_between_states_and_keys_nothing_is_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_parquet", killed)
+        patch.setattr(files, at, killed)
         with pytest.raises(KeyboardInterrupt):
             encode_lower(bert, texts, 1, cache)
+    assert names(tmp_path) == ([".npy"] if at == "write_parquet" else [])
     assert list(cache.known()) == []
-    assert ".parquet" not in names(tmp_path)
     assert_same(encode_lower(bert, texts, 1, cache), encode_lower(bert, texts, 1))
     assert encoded == [50, 50, 50]
     assert len(list(cache.known())) == 1

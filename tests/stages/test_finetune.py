@@ -1,5 +1,7 @@
 """The model artifact: what is in it, what it depends on, what is refused."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,50 @@ def test_only_the_top_layers_learn_and_only_they_are_stored(tmp_path: Path, tiny
     stored = {n for n in files.read_safetensors(result.artifact.path / "weights.safetensors") if "encoder" in n}
     assert stored
     assert all(name.startswith("encoder.encoder.layer.1.") for name in stored)
+
+
+def test_adapters_remembered_vectors_and_slices_together(
+    tmp_path: Path, tiny_encoder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = {
+        "hidden": [8],
+        "negatives": {"count": 2},
+        "epochs": 2,
+        "trainable_layers": 1,
+        "lora": {"rank": 2, "targets": ["qkv", "down"]},
+        "vector_cache": {"probability": 0.5, "max_age": 3, "max_tokens": 200},
+        "batch_tokens": 400,
+        "accumulate": 2,
+        "layer_decay": 0.5,
+        "schedule": "cosine",
+        "label_smoothing": 0.1,
+    }
+    encoders = {"text": {"source": str(tiny_encoder), "pooling": "attention"}}
+    runtime = {"precision": "bfloat16", "tensorboard": str(tmp_path / "board")}
+    context = workspace(tmp_path, tiny_encoder, finetune=chosen, encoders=encoders, runtime=runtime)
+    encoder = pretrain_adapt.run(context).artifact
+    with caplog.at_level(logging.INFO, "interestrec"):
+        model = finetune.run(context).artifact
+    log = pq.read_table(model.path / finetune.LOG).to_pandas()
+    share = log.loc[log["name"] == "encoded_share", "value"]
+    assert len(share) == 2
+    assert share.between(0.2, 0.7).all()
+    assert list((tmp_path / "board" / "finetune").iterdir())
+    before = files.read_safetensors(encoder.path / "model.safetensors")
+    after = files.read_safetensors(model.path / "weights.safetensors")
+    moved = {
+        name.removeprefix("encoder.")
+        for name, value in after.items()
+        if name.startswith("encoder.") and not np.array_equal(value, before[name.removeprefix("encoder.")])
+    }
+    block = "encoder.layer.1"
+    adapted = [*(f"attention.self.{name}" for name in ("query", "key", "value")), "output.dense"]
+    assert moved == {f"{block}.{name}.weight" for name in adapted}
+    with caplog.at_level(logging.INFO, "interestrec"):
+        finetune.run(replace(context, force=True))
+    told = [r.getMessage() for r in caplog.records if "in the cache" in r.getMessage()]
+    texts = told[0].split()[5]
+    assert told == [f"encoding frozen layers: {known} of {texts} texts are in the cache" for known in (0, texts)]
 
 
 def test_the_other_losses_over_the_batch_s_own_positives(
