@@ -49,15 +49,19 @@ class NegativeSettings(Section):
     """What a positive event is told apart from, where an impression has no other candidates."""
 
     # by popularity^exponent or alike among items that are liked in train; or the positives of the rest of the batch,
-    # corrected for their popularity
-    source: Literal["popularity", "uniform", "in_batch"] = "popularity"
+    # corrected for their popularity; or, hard, every second by popularity^exponent and the others the most similar to
+    # the history's mean out of `pool` items drawn so for the batch, by vectors made anew each epoch
+    source: Literal["popularity", "uniform", "in_batch", "hard"] = "popularity"
     count: Count = 20  # drawn an event; with in_batch for validation alone, which always draws by popularity
     exponent: NotNegative = 1.0
+    pool: Count = 200
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "NegativeSettings":
-        if self.source != "popularity" and self.exponent != 1:
-            raise ValueError(f"exponent belongs to source: popularity, not to {self.source}")
+        if self.source not in ("popularity", "hard") and self.exponent != 1:
+            raise ValueError(f"exponent belongs to source: popularity and source: hard, not to {self.source}")
+        if self.source != "hard" and self.pool != 200:
+            raise ValueError(f"pool belongs to source: hard, not to {self.source}")
         return self
 
 

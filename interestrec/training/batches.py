@@ -66,7 +66,7 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
         return np.append(np.arange(0, len(order), size.examples), len(order))
     found, inside, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
-        read = _read(examples, int(example), timelines, max_history)
+        read = _reads(examples, int(example), timelines, max_history)
         shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
         items = set(read.tolist()) | set(shown.tolist())
         more = int(size.lengths[list(items - inside)].sum())
@@ -78,7 +78,7 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
     return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
-def _read(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
+def _reads(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
     """What stands for the history of one example: items, or one document or none."""
     if examples.document is not None:
         document = examples.document[example : example + 1]
@@ -119,7 +119,7 @@ def build(
     anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
     hit and is left out.
     """
-    history, intensity = _histories(examples, timelines, max_history)
+    history, intensity = history_of(examples, timelines, max_history)
     shown = np.diff(examples.offsets)
     width = int(shown.max())
     position = np.arange(width)
@@ -131,7 +131,7 @@ def build(
     log_rate = np.zeros(inside.shape, np.float32)
     if examples.sampled.any():
         negatives = source.draw(examples, rng)
-        hit = _taken(negatives, examples, timelines)
+        hit = taken(negatives, examples, timelines)
         candidates = np.concatenate([candidates, negatives], axis=1)
         labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
         present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
@@ -152,7 +152,7 @@ def build(
     )
 
 
-def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
+def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
     """bool [examples, count]: the item is in the example's whole history or among its candidates."""
     example = np.arange(len(examples))
     lengths = examples.end - examples.start
@@ -163,8 +163,8 @@ def _taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> n
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 
-def _histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
-    """See `histories`; a document is a history of one item with intensity 1."""
+def history_of(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
+    """`histories` of examples; a document is a history of one item with intensity 1."""
     if examples.document is None:
         return histories(examples.start, examples.end, timelines, max_history)
     document = examples.document[:, None]

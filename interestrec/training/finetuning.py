@@ -1,5 +1,6 @@
 """Fine-tuning of the two-tower model: from a corpus and an encoder to trained weights and item vectors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,9 @@ from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.documents import codes_beyond, with_documents
 from interestrec.training.examples import Examples, Parts
 from interestrec.training.execution import Execution
+from interestrec.training.hard import Hard
 from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
-from interestrec.training.negatives import Choice
+from interestrec.training.negatives import Choice, Sampler
 from interestrec.training.optimizer import Group
 from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
 from interestrec.training.validation import Scores, draw, looked_at
@@ -133,7 +135,7 @@ def finetune(
         model,
         texts,
         of_texts,
-        _phases(corpus, examples, popularity, inputs.lengths, plan),
+        _phases(corpus, examples, popularity, inputs.lengths, plan, lambda: _vectors(model, texts, of_texts)),
         plan.rates,
         execution,
         validate=lambda: scores.mean_auc(held_out, corpus.relevant_from),
@@ -182,14 +184,26 @@ def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) ->
     return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
-def _phases(corpus: Corpus, examples: Parts, popularity: np.ndarray, lengths: np.ndarray, plan: Plan) -> list[Phase]:
+def _vectors(model: TwoTower, texts: Texts, codes: ItemCodes) -> np.ndarray:
+    """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
+    return model.item_vectors(texts.table(np.arange(len(codes.attributes))), codes.attributes)
+
+
+def _phases(
+    corpus: Corpus,
+    examples: Parts,
+    popularity: np.ndarray,
+    lengths: np.ndarray,
+    plan: Plan,
+    vectors: Callable[[], np.ndarray],
+) -> list[Phase]:
     """Next events within histories first, then impressions: there is far more of the former."""
     wanted = [
         ("histories", examples.within, plan.history_epochs, "timelines.parquet"),
         ("impressions", examples.train, plan.epochs, "impressions.parquet"),
     ]
     return [
-        _phase(name, learned, epochs, file, corpus, popularity, lengths, plan, stream)
+        _phase(name, learned, epochs, file, corpus, popularity, lengths, plan, stream, vectors)
         for stream, (name, learned, epochs, file) in enumerate(wanted)
         if epochs and len(learned)
     ]
@@ -205,8 +219,12 @@ def _phase(
     lengths: np.ndarray,
     plan: Plan,
     stream: int,
+    vectors: Callable[[], np.ndarray],
 ) -> Phase:
-    source = plan.negatives.of_training(popularity, examples)
+    source, begin = plan.negatives.of_training(popularity, examples), None
+    if plan.negatives.source == "hard" and isinstance(source, Sampler):
+        source = Hard(source, plan.negatives.pool, corpus.timelines, plan.max_history, vectors)
+        begin = source.begin
     size = Size(plan.batch_size, plan.batch_tokens, lengths)
 
     def epoch(number: int, done: int) -> Epoch:
@@ -222,7 +240,7 @@ def _phase(
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return Phase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file)
+    return Phase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file, begin)
 
 
 def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:

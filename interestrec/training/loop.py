@@ -18,6 +18,7 @@ from interestrec.training.engine import Engine
 from interestrec.training.execution import Execution
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.record import History, Progress
 from interestrec.training.schedule import DECAYS, share
 from interestrec.training.texts import Texts
 
@@ -41,6 +42,8 @@ class Phase:
     graded: bool  # whether its labels differ, so that there is an intensity to learn
     corrected: bool = False  # whether log_rate is taken off
     file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
+    # called before `epoch` with the weights as they are when the epoch begins, also where a run goes on within it
+    begin: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,28 +59,6 @@ class Rates:
     warm_up: float = 0.1
 
 
-@dataclass
-class History:
-    """Everything measured while training: columns of the training log."""
-
-    step: list[int] = field(default_factory=list)
-    epoch: list[int] = field(default_factory=list)
-    name: list[str] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
-
-    def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Append one row a value."""
-        for name, value in values.items():
-            self.step.append(step)
-            self.epoch.append(epoch)
-            self.name.append(name)
-            self.value.append(value)
-
-    def last(self, name: str) -> float:
-        """The latest value of a name."""
-        return next(value for found, value in zip(self.name[::-1], self.value[::-1], strict=True) if found == name)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """The best value of the validation metric, the epoch it was reached after (0 = the start), and the log."""
@@ -87,23 +68,6 @@ class Outcome:
     history: History
     seconds: float = field(compare=False)  # spent on steps by this process, without validation
     examples: int = field(compare=False)  # that it trained on meanwhile
-
-
-@dataclass
-class Progress:
-    """Where a run stands: everything but weights, optimizers and remembered vectors that the rest of it depends on."""
-
-    phase: int = 0  # its number
-    within: int = 0  # epochs of the phase that are done
-    done: int = 0  # steps of the epoch that are done
-    taken: int = 0  # steps of the phase that are done
-    step: int = 0  # of the whole run
-    epoch: int = 0  # of the whole run, done
-    waited: int = 0  # epochs without a gain
-    texts: int = 0  # distinct texts in the steps of the epoch
-    encoded: int = 0  # of these, encoded with a gradient
-    best: float = 0.0
-    best_epoch: int = 0
 
 
 def fit(
@@ -158,6 +122,7 @@ class _Run:
         towers = Group([variable.value for variable in model.trainable_variables], rates.towers)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
+        self.begun: list[np.ndarray] = []  # the weights when the epoch began, where the phase looks at them
         self.seconds, self.examples = 0.0, 0
 
     def through(self, phases: Sequence[Phase]) -> Outcome:
@@ -182,7 +147,7 @@ class _Run:
 
     def _go_on(self, found: Checkpoint) -> None:
         self.at, self.history = Progress(**found.progress["run"]), History(**found.progress["history"])
-        self.best = found.groups["best"]
+        self.best, self.begun = found.groups["best"], found.groups.get("begun", [])
         assign(self.variables, found.groups["weights"])
         if "texts" in found.groups:
             self.texts.restore(found.groups["texts"])
@@ -204,6 +169,8 @@ class _Run:
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
         at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
+        if phase.begin is not None:
+            self._begin_epoch(phase.begin)
         epoch = phase.epoch(at.within, at.done)
         started, before = time.monotonic(), self.examples
         for batch in track(epoch.batches, name, len(epoch.begins) - 1 - at.done, "steps"):
@@ -234,6 +201,17 @@ class _Run:
             at.best, at.best_epoch, self.best = score, at.epoch, values(self.variables)
         self._save(engine)
 
+    def _begin_epoch(self, begin: Callable[[], None]) -> None:
+        if not self.at.done:
+            self.begun = values(self.variables)
+            begin()
+            return
+        now, remembered = values(self.variables), [np.array(array) for array in self.texts.state()]
+        assign(self.variables, self.begun)
+        begin()
+        assign(self.variables, now)
+        self.texts.restore(remembered)
+
     def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
         at = self.at
         at.step, at.taken, at.done = at.step + 1, at.taken + 1, at.done + 1
@@ -256,6 +234,7 @@ class _Run:
             "optimizer": values(engine.optimizer.state),
             "best": self.best,
             "texts": self.texts.state(),
+            "begun": self.begun if self.at.done else [],
         }
         self.checkpoints.save(self.at.step, groups, {"run": asdict(self.at), "history": asdict(self.history)})
 

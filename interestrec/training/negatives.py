@@ -1,4 +1,7 @@
-"""What an event is told apart from: items drawn by popularity or uniformly, or the positives of the batch."""
+"""What an event is told apart from: items drawn by popularity or uniformly, or the positives of the batch.
+
+Those that are hard to tell apart are in training/hard.py.
+"""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -81,16 +84,17 @@ class InBatch:
 class Choice:
     """How training takes negatives; the names and meanings are those of `finetune.negatives`."""
 
-    source: Literal["popularity", "uniform", "in_batch"]
+    source: Literal["popularity", "uniform", "in_batch", "hard"]
     count: int
     exponent: float
+    pool: int = 200
 
     def of_validation(self, popularity: np.ndarray) -> Sampler:
         """By popularity whatever the source, so that runs that differ in it are measured alike."""
         return Sampler.of(popularity, self.count)
 
     def of_training(self, popularity: np.ndarray, examples: Examples) -> Negatives:
-        """For batches of the examples; popularity is float64 [items]."""
+        """For batches of the examples, of `hard` what it chooses from; popularity is float64 [items]."""
         if self.source == "in_batch":
             return InBatch.of(examples, len(popularity))
         return Sampler.of(popularity, self.count, 0.0 if self.source == "uniform" else self.exponent)
