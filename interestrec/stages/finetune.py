@@ -12,8 +12,8 @@ from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
-from interestrec.core.settings import FinetuneSettings, Settings
-from interestrec.core.workers import worker_number
+from interestrec.core.settings import FinetuneSettings, Settings, VectorCacheSettings
+from interestrec.core.workers import worker_number, workers
 from interestrec.corpus.attributes import Attributes, attributes
 from interestrec.corpus.store import Corpus
 
@@ -112,6 +112,10 @@ class _Run:
         from interestrec.training import device
 
         runtime = settings.runtime
+        if workers(runtime.distribution) and settings.finetune.vector_cache != VectorCacheSettings():
+            raise ConfigError(
+                "finetune.vector_cache remembers the vectors of one process; leave it out where several workers train"
+            )
         self.encoder, self.settings, self.start = encoder, settings, start
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy)

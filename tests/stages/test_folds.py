@@ -9,6 +9,7 @@ import pytest
 from interestrec.core import files, schemas
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
+from interestrec.core.settings import VectorCacheSettings
 from interestrec.stages import finetune, pretrain_adapt
 from tests.stages.learning import workspace
 from tests.training.cut_off import PowerCut
@@ -108,3 +109,10 @@ def test_a_start_model_that_does_not_fit_is_refused(
     pretrain_adapt.run(other)
     with pytest.raises(ArtifactError, match="another encoder"):
         finetune.run(replace(other, start=model))
+
+
+def test_several_workers_remember_no_vectors(learning: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
+    cached = VectorCacheSettings(probability=0.5)
+    with pytest.raises(ConfigError, match="leave it out where several workers train"):
+        finetune.run(with_finetune(learning, trainable_layers=1, vector_cache=cached))
