@@ -157,6 +157,7 @@ class LearningTexts:
         if self.reuse.most_tokens is not None:
             order = rng.permutation(np.flatnonzero(chosen))
             beyond = np.cumsum(self.hidden.lengths[texts[order]]) > self.reuse.most_tokens
+            beyond[:1] = False  # a text longer than that learns as well, and a step never learns nothing
             chosen[order[beyond]] = False
         return chosen
 
