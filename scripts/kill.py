@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`kill -9` at random instants of a training stage, again and again, and what the stage then ends with.
 
-    scripts/kill.py --to /var/tmp/kill --stage finetune --kills 30
-    scripts/kill.py --to /var/tmp/kill --stage pretrain-adapt --kills 10
+    scripts/kill.py --to workspace/kill --stage finetune --kills 30
+    scripts/kill.py --to workspace/kill --stage pretrain-adapt --kills 10
 
 Trains a tiny encoder on generated news with a checkpoint after every step and dropout on. First comes a run that is not
 disturbed; then runs are killed and started again until the kills are done. Every artifact that comes out must be equal
