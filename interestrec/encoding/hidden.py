@@ -23,6 +23,7 @@ from interestrec.model.bert import Bert
 
 _TOKENS_A_SHARD = 1 << 17
 _STATES, _KEYS = ".npy", ".parquet"
+_SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]  # ids, mask
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,6 @@ def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.nda
             rows, states = [], []
     if rows:
         yield np.concatenate(rows), np.concatenate(states)
-
-
-_SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]
 
 
 def as_trained(bert: Bert, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:

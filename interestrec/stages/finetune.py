@@ -44,8 +44,8 @@ def run(context: Context) -> Result:
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:
-        run = _Run(encoder.path, context.settings, start.path if start else None)
-        return _build(target, run, Corpus(corpus.path, context.settings.data.relevant_at), work)
+        training = _Training(encoder.path, context.settings, start.path if start else None)
+        return _build(target, training, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
     return produce(context, recipe, build, _summarise, together=True)
 
@@ -69,16 +69,21 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
     def build(target: Path) -> None:
         from interestrec.training.folds import FOLDS, measure
 
-        run, rows = _Run(encoder.path, context.settings), []
+        held_out = pick(FOLDS, by, "--by")
+        training, rows = _Training(encoder.path, context.settings), []
         whole, seed = Corpus(corpus.path, context.settings.data.relevant_at), context.settings.seed
-        for fold in range(folds):
-            done = work / f"fold-{fold}.json"
-            if not done.exists():
-                part = pick(FOLDS, by, "--by")(whole, folds, fold, seed)
+        paths = [work / f"fold-{fold}.json" for fold in range(folds)]
+        # Looked at before any is written: workers that train as one must leave out the same folds.
+        done = [files.read_json(path) if path.exists() else None for path in paths]
+        for fold, found in enumerate(done):
+            if found is None:
+                part = held_out(whole, folds, fold, seed)
                 log.info("finetune: fold %d of %d", fold + 1, folds)
-                trained, _ = run.train(part, work / f"fold-{fold}")
-                files.write_json(done, measure(part, trained, run.plan))
-            found = files.read_json(done)
+                trained, _ = training.train(part, work / f"fold-{fold}")
+                found = measure(part, trained, training.plan)
+                if training.chief:
+                    with files.replacing(paths[fold]) as partial:
+                        files.write_json(partial, found)
             rows += [(fold, name, value, int(found["n"])) for name, value in found.items() if name != "n"]
         table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)
         files.write_parquet(target / FOLDS_TABLE, table, schemas.FOLDS)
@@ -103,7 +108,7 @@ def _inputs(
     return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
 
 
-class _Run:
+class _Training:
     """The devices and the settings that trainings of one command share."""
 
     def __init__(self, encoder: Path, settings: Settings, start: Path | None = None) -> None:
@@ -117,8 +122,9 @@ class _Run:
                 "finetune.vector_cache remembers the vectors of one process; leave it out where several workers train"
             )
         self.encoder, self.settings, self.start = encoder, settings, start
+        self.chief = worker_number(runtime.distribution) == 0
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
-        self.execution = _execution(settings, strategy)
+        self.execution = _execution(settings, strategy, self.chief)
         self.layers = read_config(encoder).num_hidden_layers
         self.plan = _plan(settings.finetune, self.layers, settings.seed)
 
@@ -143,7 +149,7 @@ class _Run:
         lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
         caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
         fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
-        checkpoints = Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
+        checkpoints = Checkpoints(work, runtime.checkpoint_seconds, self.chief)
         trained = finetune(
             corpus, bert, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
         )
@@ -158,8 +164,10 @@ class _Run:
         return TextUser(min(chosen.user_tokens, bert.config.longest), fields, bert.pooling, bert.precision)
 
     def _known_attributes(self) -> dict[str, Any] | None:
-        found = self.start is not None and (self.start / ATTRIBUTES).is_file()
-        return files.read_json(self.start / ATTRIBUTES) if found and self.start else None
+        """What the start model's codes of attributes were fitted as, if there is a model and it has any."""
+        if self.start is None or not (self.start / ATTRIBUTES).is_file():
+            return None
+        return dict(files.read_json(self.start / ATTRIBUTES))
 
     def _checked_start(self) -> Path | None:
         """The start model, whose encoder must have been this one: layers that learned stand on those that did not."""
@@ -172,12 +180,12 @@ class _Run:
         return self.start
 
 
-def _build(directory: Path, run: _Run, corpus: Corpus, work: Path) -> dict[str, float]:
+def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
     from interestrec.model.checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
 
-    trained, fitted = run.train(corpus, work)
-    save_two_tower(trained.model, directory, export_learned(trained.bert, run.plan.trainable_layers))
+    trained, fitted = training.train(corpus, work)
+    save_two_tower(trained.model, directory, export_learned(trained.bert, training.plan.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -197,13 +205,13 @@ def _build(directory: Path, run: _Run, corpus: Corpus, work: Path) -> dict[str, 
             "valid_auc_start": start,
             "valid_auc": outcome.best,
             "best_epoch": outcome.best_epoch,
-            "encoder_sha256": files.sha256_of(run.encoder / WEIGHTS),
+            "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS),
         },
     )
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
 
-def _execution(settings: Settings, strategy: Any) -> "Execution":
+def _execution(settings: Settings, strategy: Any, chief: bool) -> "Execution":
     from interestrec.training.execution import Execution
     from interestrec.training.tensorboard import scalars
 
@@ -211,7 +219,7 @@ def _execution(settings: Settings, strategy: Any) -> "Execution":
         strategy,
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
-        scalars(settings.runtime.tensorboard, "finetune"),
+        scalars(settings.runtime.tensorboard if chief else None, "finetune"),
     )
 
 

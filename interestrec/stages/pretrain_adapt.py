@@ -126,7 +126,8 @@ def _adapt(
 
     chosen, runtime = settings.pretrain_adapt, settings.runtime
     strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
-    watch = scalars(runtime.tensorboard, "pretrain-adapt")
+    chief = worker_number(runtime.distribution) == 0
+    watch = scalars(runtime.tensorboard if chief else None, "pretrain-adapt")
     execution = Execution(strategy, chosen.accumulate, runtime.precision == "float16", watch)
     kind = OBJECTIVES[chosen.objective]
     options = Options(chosen.mask_probability, chosen.whole_words, chosen.temperature)
@@ -143,7 +144,7 @@ def _adapt(
     known = head is not None and head.assign(checkpoint.tensors)
     train, held_out = _passages(corpus, kind.sides, tokenizer, settings, checkpoint.config.longest)
     plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
-    checkpoints = Checkpoints(work, runtime.checkpoint_seconds, worker_number(runtime.distribution) == 0)
+    checkpoints = Checkpoints(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
     copies = checkpoint.config.family.copies
     kept = {name: value for name, value in checkpoint.tensors.items() if name not in copies}

@@ -9,7 +9,7 @@ from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
 from interestrec.training.checkpoint import Checkpoints, assign, values
 from interestrec.training.distribution import peers
-from interestrec.training.engine import Engine
+from interestrec.training.engine import Engine, first_few
 from interestrec.training.execution import Execution
 from interestrec.training.held_out import HeldOut
 from interestrec.training.optimizer import AdamW, Group
@@ -18,7 +18,6 @@ from interestrec.training.schedule import DECAYS, share
 from interestrec.training.text_objectives import Learning
 
 _WARM_UP, _CLIP = 0.1, 1.0
-_NAMED = 8  # items that an error names
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,8 @@ def adapt(
     engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
     measure = HeldOut(objective, held_out, plan.batch_size, plan.seed).measure
     state = {"weights": variables, "optimizer": optimizer.state}
-    found = checkpoints.latest(execution.strategy)
+    with peers():
+        found = checkpoints.latest(execution.strategy)
     if found is None:
         before, losses = measure(), []
         log.info("pretrain-adapt: held-out %s before", _told(before))
@@ -83,7 +83,8 @@ def adapt(
             slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.mine]
             rate = share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
             measured, _ = engine.step(slices, step, step, rate)
-            _check(measured, step, train.items[rows], execution.scaled)
+            if not engine.finite(measured):
+                raise _broken(step, train.items[rows])
             losses.append(measured["loss"])
             if execution.watch:
                 execution.watch(step, measured)
@@ -99,13 +100,8 @@ def _told(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 
-def _check(measured: Mapping[str, float], step: int, items: np.ndarray, scaled: bool) -> None:
-    """With a scaled loss a gradient may overflow: the optimizer leaves the step out."""
-    looked_at = [value for name, value in measured.items() if name != "gradient_norm" or not scaled]
-    if np.isfinite(looked_at).all():
-        return
-    named = ", ".join(map(str, items[:_NAMED])) + (", …" if len(items) > _NAMED else "")
-    raise NumericError(
-        f"the loss or its gradient is not finite at step {step}, of the texts of items {named} (rows of "
+def _broken(step: int, items: np.ndarray) -> NumericError:
+    return NumericError(
+        f"the loss or its gradient is not finite at step {step}, of the texts of items {first_few(items)} (rows of "
         "items.parquet); the last checkpoint is kept: lower pretrain_adapt.learning_rate and run again"
     )

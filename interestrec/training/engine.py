@@ -10,6 +10,7 @@ from interestrec.training.distribution import local_replicas
 from interestrec.training.optimizer import AdamW
 
 Arrays = tuple[np.ndarray, ...]
+_NAMED = 10  # examples of a broken batch that a message tells
 
 
 class Objective(Protocol):
@@ -80,6 +81,12 @@ class Engine:
         replicas = zip(*(self.strategy.experimental_local_results(tensor) for tensor in seen), strict=True)
         return values, [tensor.numpy() for replica in replicas for tensor in replica]
 
+    def finite(self, measured: Mapping[str, float]) -> bool:
+        """Whether what `step` gave can be trained on. With a scaled loss a gradient may overflow: the optimizer leaves
+        that step out."""
+        looked_at = [v for name, v in measured.items() if name != "gradient_norm" or self.optimizer.scale is None]
+        return bool(np.isfinite(looked_at).all())
+
     def _run(self, slices: Any, number: tf.Tensor, within: tf.Tensor, rate: tf.Tensor) -> Any:
         return self.strategy.run(self._replica, args=(slices, number, within, rate))
 
@@ -118,3 +125,8 @@ class Engine:
             return values
         context = tf.distribute.get_replica_context()
         return dict(zip(values, context.all_reduce(tf.distribute.ReduceOp.SUM, list(values.values())), strict=True))
+
+
+def first_few(rows: np.ndarray) -> str:
+    """Numbers for a message, at most ten of them."""
+    return ", ".join(map(str, rows[:_NAMED])) + (", …" if len(rows) > _NAMED else "")

@@ -14,15 +14,13 @@ from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.checkpoint import Checkpoint, Checkpoints, assign, values
 from interestrec.training.distribution import peers
-from interestrec.training.engine import Engine
+from interestrec.training.engine import Engine, first_few
 from interestrec.training.execution import Execution
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.record import History, Progress
 from interestrec.training.schedule import DECAYS, share
 from interestrec.training.texts import Texts
-
-_NAMED = 10  # examples of a broken batch that are told
 
 
 class Epoch(NamedTuple):
@@ -177,7 +175,8 @@ class _Run:
             here = (epoch.begins[at.done] + epoch.begins[at.done + 1]) / 2 / epoch.begins[-1]
             rate = share(DECAYS[self.rates.decay], self.rates.warm_up, (at.within + here) / phase.epochs)
             measured = self._step(engine, batch, rate)
-            self._check(measured, batch, phase)
+            if not engine.finite(measured):
+                raise self._broken(batch, phase)
             self.history.add(at.step, at.epoch + 1, measured)
             if self.execution.watch:
                 self.execution.watch(at.step, measured)
@@ -238,12 +237,9 @@ class _Run:
         }
         self.checkpoints.save(self.at.step, groups, {"run": asdict(self.at), "history": asdict(self.history)})
 
-    def _check(self, measured: Mapping[str, float], batch: Batch, phase: Phase) -> None:
-        looked_at = [value for name, value in measured.items() if name != "gradient_norm" or not self.execution.scaled]
-        if np.isfinite(looked_at).all():
-            return
-        rows = ", ".join(map(str, batch.row[:_NAMED])) + (", …" if len(batch) > _NAMED else "")
-        raise NumericError(
+    def _broken(self, batch: Batch, phase: Phase) -> NumericError:
+        return NumericError(
             f"the loss or its gradient is not finite at step {self.at.step} (epoch {self.at.epoch + 1}), of examples "
-            f"in rows {rows} of {phase.file}; the last checkpoint is kept: lower finetune.learning_rate and run again"
+            f"in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "
+            "lower finetune.learning_rate and run again"
         )

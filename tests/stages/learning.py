@@ -1,4 +1,4 @@
-"""A workspace of generated news with the tiny encoder, for the stages that learn."""
+"""Workspaces of generated logs with the tiny encoder, for the stages that learn."""
 
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,37 @@ def workspace(root: Path, encoder: Path, **settings: Any) -> Context:
         "encoders": {"text": {"source": str(encoder)}},
         "pretrain_adapt": {"steps": 3, "batch_size": 8, "held_out": 0.2},
         "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": {"count": 2}},
+        **settings,
+    }
+    context = Context(Settings.model_validate(values))
+    preprocess.run(context)
+    return context
+
+
+def shop(root: Path, encoder: Path, **settings: Any) -> Context:
+    """An event log, whose users begin with an empty history."""
+    generated.write_shop(root / "raw")
+    values = {
+        "workspace": str(root / "work"),
+        "data": {
+            "format": "events",
+            "root": str(root / "raw"),
+            "relevant_at": 0.5,
+            "events": {
+                "files": ["events.csv"],
+                "columns": {"user": "user", "item": "item", "time": "time", "event": "kind"},
+                "event_types": {"view": "view", "purchase": "purchase"},
+            },
+            "items": {
+                "files": ["items.csv"],
+                "columns": {"item": "item", "title": ["name"], "text": ["description"], "category": "department"},
+            },
+        },
+        "preprocess": {
+            "intensity": {"weights": {"view": 0.2, "purchase": 1.0}},
+            "split": {"method": "global_time", "valid": 0.1, "test": 0.2},
+        },
+        "encoders": {"text": {"source": str(encoder)}},
         **settings,
     }
     context = Context(Settings.model_validate(values))

@@ -49,14 +49,14 @@ def test_folds_go_on_where_they_were_cut_off(learning: Context, monkeypatch: pyt
     context = with_finetune(learning, dropout=0.2)
     calls = []
 
-    def counted(run: finetune._Run, *arguments: object) -> object:
+    def counted(run: finetune._Training, *arguments: object) -> object:
         calls.append(1)
         if len(calls) == 2:
             raise PowerCut
         return original(run, *arguments)
 
-    original = finetune._Run.train
-    monkeypatch.setattr(finetune._Run, "train", counted)
+    original = finetune._Training.train
+    monkeypatch.setattr(finetune._Training, "train", counted)
     with pytest.raises(PowerCut):
         finetune.cross_validate(context, 3, "users")
     resumed = finetune.cross_validate(context, 3, "users")

@@ -12,49 +12,20 @@ from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.check import check
 from interestrec.core.adapt_settings import PretrainAdaptSettings
-from interestrec.core.context import Context
 from interestrec.core.errors import DataError
-from interestrec.core.settings import Settings
 from interestrec.model.checkpoint import expected_shapes, load_bert, read_checkpoint
-from interestrec.stages import finetune, preprocess, pretrain_adapt
+from interestrec.stages import finetune, pretrain_adapt
 from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import text_objectives
 from interestrec.training.adaptation import Schedule
 from interestrec.training.passages import Passages
 from interestrec.training.text_objectives import Contrast
-from tests import generated, kin
-from tests.stages.learning import workspace
+from tests import kin
+from tests.stages.learning import shop, workspace
 
 BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
 SMALL = {"layers": 1, "hidden": 12, "heads": 3, "intermediate": 20}
-
-
-def shop(root: Path, encoder: Path, **settings: Any) -> Context:
-    """A corpus of items with a title and a text."""
-    generated.write_shop(root / "raw")
-    columns = {"user": "user", "item": "item", "time": "time", "event": "kind"}
-    of_items = {"item": "item", "title": ["name"], "text": ["description"]}
-    values = {
-        "workspace": str(root / "work"),
-        "data": {
-            "format": "events",
-            "root": str(root / "raw"),
-            "relevant_at": 0.5,
-            "events": {
-                "files": ["events.csv"],
-                "columns": columns,
-                "event_types": {"view": "view", "purchase": "purchase"},
-            },
-            "items": {"files": ["items.csv"], "columns": of_items},
-        },
-        "preprocess": {"intensity": {"weights": {"view": 0.2, "purchase": 1.0}}},
-        "encoders": {"text": {"source": str(encoder)}},
-        **settings,
-    }
-    context = Context(Settings.model_validate(values))
-    preprocess.run(context)
-    return context
 
 
 def tokenizer_only(encoder: Path, root: Path) -> Path:

@@ -10,7 +10,6 @@ import pytest
 from interestrec.core import files
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
-from interestrec.core.settings import Settings
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.cache import VectorCache
 from interestrec.model.two_tower import load_two_tower, read_learned
@@ -20,11 +19,10 @@ from interestrec.scoring import users as module
 from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.intensity import Intensity, load_intensity
 from interestrec.scoring.requests import Reading, Requests
-from interestrec.stages import evaluate, finetune, preprocess, pretrain_adapt, rank
+from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.training import finetuning
 from interestrec.training.calibration import fit_platt
-from tests import generated
-from tests.stages.learning import workspace
+from tests.stages.learning import shop, workspace
 
 TEXT = {
     "user_tower": "text",
@@ -37,36 +35,6 @@ TEXT = {
     "hidden": [8],
 }
 RANK = {"systems": ["interestrec", "random"], "components": ["intensity"]}
-
-
-def shop(root: Path, encoder: Path, **settings: Any) -> Context:
-    """An event log, whose users begin with an empty history."""
-    generated.write_shop(root / "raw")
-    values = {
-        "workspace": str(root / "work"),
-        "data": {
-            "format": "events",
-            "root": str(root / "raw"),
-            "relevant_at": 0.5,
-            "events": {
-                "files": ["events.csv"],
-                "columns": {"user": "user", "item": "item", "time": "time", "event": "kind"},
-                "event_types": {"view": "view", "purchase": "purchase"},
-            },
-            "items": {
-                "files": ["items.csv"],
-                "columns": {"item": "item", "title": ["name"], "text": ["description"], "category": "department"},
-            },
-        },
-        "preprocess": {
-            "intensity": {"weights": {"view": 0.2, "purchase": 1.0}},
-            "split": {"method": "global_time", "valid": 0.1, "test": 0.2},
-        },
-        **settings,
-    }
-    context = Context(Settings.model_validate(values))
-    preprocess.run(context)
-    return context
 
 
 def news(root: Path, encoder: Path, **settings: Any) -> Context:
