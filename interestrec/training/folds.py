@@ -96,7 +96,10 @@ def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
     logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
     z = trained.calibration["scale"] * logits.astype(np.float64) + trained.calibration["shift"]
     predicted = 0.5 * (1.0 + np.tanh(0.5 * z))
-    errors = {name: float(ends(loss(labels, predicted).mean())) for name, (loss, ends) in METRICS.items()}
+    errors = {}
+    for name in ("rmse", "logloss"):
+        metric = METRICS[name]
+        errors[name] = float(metric.transform(metric.loss(labels, predicted).mean(keepdims=True)))
     return {"auc": auc, **errors, "n": float(len(examples))}
 
 
