@@ -12,7 +12,7 @@ from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import beyond
 from interestrec.report.cells import BEYOND, Cell, Single, list_cells
-from interestrec.report.facts import TRAIN, Facts, Past, train_users
+from interestrec.report.facts import TRAIN, Facts, Past, distinct, train_users
 from interestrec.report.listed import Listed, sub_lists
 from interestrec.report.slices import ALL
 
@@ -54,14 +54,18 @@ def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> s
     rows, columns = [np.repeat(np.arange(len(count)), count)], [token.astype(np.int64)]
     first_free = int(token.max(initial=-1)) + 1
     known: dict[str, int] = {}
-    for item, path in enumerate(category.to_pylist()):
-        parts = path.split(SEPARATOR) if path else []
-        codes = [known.setdefault(SEPARATOR.join(parts[: n + 1]), len(known)) for n in range(len(parts))]
-        rows.append(np.full(len(codes), item))
-        columns.append(first_free + np.array(codes, dtype=np.int64))
+    encoded = category.combine_chunks().dictionary_encode()
+    paths = [path.split(SEPARATOR) for path in encoded.dictionary.to_pylist()]
+    place = encoded.indices.fill_null(-1).to_numpy()
+    for level in range(max(map(len, paths), default=0)):
+        named = [SEPARATOR.join(parts[: level + 1]) if level < len(parts) else None for parts in paths]
+        codes = np.array([-1 if name is None else known.setdefault(name, len(known)) for name in named] + [-1])
+        code = codes[place]  # an item without a category finds the last
+        rows.append(np.flatnonzero(code >= 0))
+        columns.append(first_free + code[code >= 0])
     row, column = np.concatenate(rows), np.concatenate(columns)
     shape = (len(count), first_free + len(known))
-    cell = np.unique(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
+    cell = distinct(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
     row, column = np.divmod(cell, max(shape[1], 1))
     return sparse.csr_array((np.ones(len(cell), dtype=np.int32), (row, column)), shape=shape)
 

@@ -91,5 +91,11 @@ def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
     events = corpus.timelines
     chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
     n_items = corpus.items.num_rows
-    pairs = np.unique(events.user[chosen].astype(np.int64) * n_items + events.item[chosen])
-    return np.bincount(pairs % n_items, minlength=n_items), len(np.unique(pairs // n_items))
+    pairs = distinct(events.user[chosen].astype(np.int64) * n_items + events.item[chosen])
+    return np.bincount(pairs % n_items, minlength=n_items), len(distinct(pairs // n_items))
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The different values of int64 [n], ascending; np.unique hashes, which takes several times as long on millions."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError
 
-_ROWS = 1 << 18  # gathered before ids are looked up: a table of rank may have many small row groups
+_ROWS = 1 << 20  # gathered before ids are looked up, for which all known ids are hashed every time
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,9 @@ def _runs(codes: np.ndarray) -> Iterator[tuple[int, int]]:
 def _looked_up(path: Path, column: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
     """The row of each id among the known ones, int64: the dictionary is looked up, not its rows."""
     encoded = column.combine_chunks()
-    used, codes = encoded.dictionary, encoded.indices.to_numpy()
-    place = pc.index_in(used, value_set=known)
-    number = place.fill_null(-1).to_numpy().astype(np.int64)[codes]
+    codes = encoded.indices.to_numpy()
+    number = pc.index_in(encoded.dictionary, value_set=known).fill_null(-1).to_numpy().astype(np.int64)[codes]
     if len(number) and number.min() < 0:
-        unknown = used[int(codes[np.argmin(number)])]
+        unknown = encoded.dictionary[int(codes[np.argmin(number)])]
         raise ArtifactError(f"{path}: the corpus does not know '{unknown}'; run `interestrec rank` again")
     return number

@@ -1,5 +1,6 @@
 """What cells need of the bootstrap: every cell of a report in one drawing of users."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ class _Columns:
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """The places of columns, int64 [...] for float64 [users, ...]."""
-        flat = values.reshape(len(values), -1)
+        flat = values.reshape(len(values), math.prod(values.shape[1:]))
         return np.array([self._place(column) for column in flat.T], dtype=np.int64).reshape(values.shape[1:])
 
     def _place(self, column: np.ndarray) -> int:
