@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,10 +16,17 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building, open_artifact
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.report import cells
+from interestrec.report import cells, facts
 from interestrec.stages import evaluate, rank
 from tests.scoring.corpora import Event, write_event_log
-from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace, write_features
+from tests.stages.ranking import (
+    N_ITEMS,
+    log_of_events,
+    stand_in_for_intensity,
+    without_timing,
+    workspace,
+    write_features,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -173,3 +181,73 @@ def test_rankings_of_another_corpus_are_refused(tmp_path: Path) -> None:
 def test_evaluating_loads_no_tensorflow() -> None:
     code = "import sys, interestrec.stages.evaluate; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    cold = np.arange(N_ITEMS) % 3 == 0  # every item is in some history here
+    monkeypatch.setattr(facts, "cold_items", lambda corpus: cold)
+    path = evaluated(workspace(tmp_path, None))
+    shown = pq.read_table(tmp_path / "rankings" / "impressions.parquet").to_pandas()
+    mine = shown[(shown["system"] == "content") & shown["item_id"].isin([f"i{n}" for n in cold.nonzero()[0]])]
+    groups = [g for _, g in mine.groupby("impression_id") if g["relevant"].nunique() == 2]
+    found = value(path, "content", "impressions", "auc", "cold_items")
+    assert found["n"] == len(groups) > 0
+    assert found["dropped"] == mine["impression_id"].nunique() - len(groups)
+    expected = sum(roc_auc_score(g["relevant"], g["score"]) for g in groups) / len(groups)
+    assert found["value"] == pytest.approx(expected)
+
+
+def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    context = by_hand(tmp_path)
+    current = open_artifact(tmp_path / "rankings", "rankings")
+    with building(tmp_path, Recipe("rankings", dict(current.manifest["inputs"]), {"cold": True}, 1)) as directory:
+        for name in ("catalogue.parquet", "truth.parquet", "impressions.parquet", "systems.json"):
+            (directory / name).write_bytes((current.path / name).read_bytes())
+        cold = {"system": ["interestrec"] * 2, "user_id": ["u1"] * 2, "item_id": ["i3", "i2"], "rank": [1, 2]}
+        table = pa.table({**cold, "score": [2.0, 1.0]})
+        files.write_parquet(directory / "cold_catalogue.parquet", table, schemas.RANKED_CATALOGUE)
+    path = evaluate.run(context).artifact.path
+    # i2 and i3 are cold; u1 had i2 and is listed with it second, u2 had i3 and has no list, u0 had no cold item
+    found = value(path, "interestrec", "catalogue", "rr", "cold_items")
+    assert (found["value"], found["n"], found["dropped"]) == (pytest.approx((1 / 2 + 0) / 2), 2, 1)
+
+
+def test_beyond_accuracy_by_hand(tmp_path: Path) -> None:
+    path = evaluate.run(by_hand(tmp_path)).artifact.path
+
+    def of(metric: str) -> dict[str, float]:
+        return value(path, "interestrec", "beyond", metric)
+
+    # Two train users; i0 and i1 are had by one each. u0 is shown i1, i2 and u1 i0, i2; u2 nothing.
+    assert of("novelty")["value"] == pytest.approx(1)
+    assert of("coverage")["value"] == 3 / 4
+    assert of("coverage")["ci_low"] is None
+    assert of("gini")["value"] == pytest.approx((-3 * 0 + -1 * 1 + 1 * 1 + 3 * 2) / (4 * 4))
+    # titles n, n + 1, n + 2: neighbours share two tokens of four, those two apart one of five
+    assert of("diversity")["value"] == pytest.approx((1 / 2 + 4 / 5) / 2)
+    assert of("popularity_lift")["value"] == pytest.approx(1 / 2 - 1)
+    assert of("category_calibration")["value"] is None
+    assert of("novelty")["n"] == 2
+    rows = pq.read_table(path / "exposure.parquet").to_pylist()
+    whole = {"category": None, "exposure": 1.0, "catalogue": 1.0, "train_events": 1.0}
+    assert rows == [{"system": system, **whole} for system in ("interestrec", "random")]
+
+
+def test_small_slices_are_left_out_and_counted_and_gaps_name_the_extremes(tmp_path: Path) -> None:
+    context = workspace(tmp_path, log_of_events())
+    rank.run(context)
+    result = evaluate.run(context)
+    path = result.artifact.path
+    left_out = files.read_json(path / "slices.json")["left_out"]
+    assert result.summary["slices_left_out"] == sum(len(names) for names in left_out.values()) > 0
+    reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
+    assert all(count < cells.FEWEST_LISTS for names in left_out.values() for count in names.values())
+    assert not {(protocol, name) for protocol, names in left_out.items() for name in names} & reported
+    gaps = [row for row in pq.read_table(path / "gaps.parquet").to_pylist() if row["protocol"] == "intensity"]
+    for row in gaps:
+        parts = [name for protocol, name in reported if protocol == "intensity" and name.startswith("activity")]
+        values = [value(path, "interestrec", "intensity", row["metric"], name)["value"] for name in parts]
+        assert row["gap"] == pytest.approx(max(values) - min(values))
+        assert value(path, "interestrec", "intensity", row["metric"], row["worst"])["value"] == max(values)
