@@ -97,6 +97,9 @@ class FinetuneSettings(Section):
     # a user is the vectors of these events' items, weighed; or one text for the encoder, their texts, the latest first
     user_tower: Literal["items", "text"] = "items"
     user_tokens: Annotated[int, Field(ge=3)] = 128  # of a user's text; at most what the encoder takes
+    # what a candidate is compared with: the part of the history that speaks of it, or the user's vector, which ranks a
+    # large catalogue many times as fast
+    similarity: Literal["history", "user"] = "history"
     negatives: NegativeSettings = NegativeSettings()
     trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
     lora: LoraSettings | None = None

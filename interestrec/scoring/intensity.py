@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from interestrec.core import files
+from interestrec.model.catalogue import Catalogue
 from interestrec.model.two_tower import Side, TwoTower, load_two_tower
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.scoring.users import Histories, histories
 
-_CELLS = 1 << 22  # requests × history × items of one block
+_CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
 
 
 class Intensity:
@@ -29,17 +30,16 @@ class Intensity:
         self.calibration = calibration
         self.histories = histories
         self._scores = model.scorer()
+        self._catalogue = Catalogue(model, vectors, categories)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
-        everything = Side(self.vectors[None], self.categories[None])
-        scores = np.zeros((len(requests), len(self.vectors)), np.float32)
-        step = max(_CELLS // (self.histories.length * len(self.vectors)), 1)
+        scores = np.empty((len(requests), len(self.vectors)), np.float32)
+        step = max(_CELLS // len(self.vectors), 1)
         for start in range(0, len(requests), step):
-            block = requests.block(start, start + step)
-            history, intensity = self.histories(block)
-            scores[start : start + len(block)] = self._scores(history, intensity, everything)
-        return self._calibrated(scores)
+            history, intensity = self.histories(requests.block(start, start + step))
+            scores[start : start + step] = self._calibrated(self._catalogue(history, intensity))
+        return scores
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
@@ -62,8 +62,13 @@ class Intensity:
         return Side(self.vectors[items], self.categories[items])
 
     def _calibrated(self, logits: np.ndarray) -> np.ndarray:
-        z = self.calibration["scale"] * logits.astype(np.float64) + self.calibration["shift"]
-        return (0.5 * (1.0 + np.tanh(0.5 * z))).astype(np.float32)
+        """Overwrites the logits, float32: of a whole catalogue there are many."""
+        logits *= -np.float32(self.calibration["scale"])
+        logits -= np.float32(self.calibration["shift"])
+        with np.errstate(over="ignore"):  # infinity is a sure no
+            np.exp(logits, out=logits)
+        logits += 1.0
+        return np.reciprocal(logits, out=logits)
 
 
 def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensity:

@@ -251,6 +251,7 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
         batch_size=chosen.batch_size,
         batch_tokens=chosen.batch_tokens,
         max_history=chosen.max_history,
+        similarity=chosen.similarity,
         negatives=Choice(**dict(chosen.negatives)),
         trainable_layers=chosen.trainable_layers,
         lora=Lora(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,

@@ -17,6 +17,7 @@ from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
 from interestrec.model.bert import Bert, Lora
 from interestrec.model.checkpoint import assign_learned
+from interestrec.model.head import Similarity
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
@@ -55,6 +56,7 @@ class Plan:
     patience: int
     rates: Rates
     seed: int
+    similarity: Similarity
     user_text: TextUser | None = None
 
 
@@ -112,7 +114,14 @@ def finetune(
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
     of_texts = codes_beyond(codes, len(inputs))
     config = TwoTowerConfig(
-        bert.config.hidden_size, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes, plan.user_text
+        width=bert.config.hidden_size,
+        hidden=plan.hidden,
+        levels=LEVELS,
+        max_history=plan.max_history,
+        dropout=plan.dropout,
+        attributes=attributes.sizes,
+        similarity=plan.similarity,
+        user_text=plan.user_text,
     )
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
