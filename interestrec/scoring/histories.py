@@ -31,6 +31,12 @@ class Asked:
     offsets: np.ndarray  # int64 [impressions + 1] into `rows`: the candidates of an impression
     rows: np.ndarray  # int64, rows of the corpus's candidates
 
+    @property
+    def without_history(self) -> np.ndarray:
+        """bool [impressions]: nothing was known of the user."""
+        request = np.searchsorted(self.request_offsets, self.offsets[:-1], side="right") - 1
+        return (np.diff(self.requests.offsets) == 0)[request]
+
 
 def states_histories(corpus: Corpus) -> bool:
     """Whether the log states histories with its impressions, as MIND does."""
@@ -59,6 +65,14 @@ def known_items(corpus: Corpus) -> np.ndarray:
     shown = np.repeat(corpus.impressions.split < TEST, np.diff(corpus.impressions.offsets))
     known[corpus.impressions.item[shown]] = True
     return known
+
+
+def cold_items(corpus: Corpus, before: int) -> np.ndarray:
+    """bool [items]: without a relevant event and without a history entry in the splits before `before`."""
+    rows = corpus.timelines
+    cold = np.ones(corpus.items.num_rows, dtype=bool)
+    cold[rows.item[(rows.split < before) & corpus.relevant(rows.intensity)]] = False
+    return cold
 
 
 def of_impressions(corpus: Corpus, impression: np.ndarray) -> Asked:
