@@ -151,4 +151,5 @@ def _flatten(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> Requests:
-    return Requests(user, offsets, corpus.timelines.item[rows], corpus.timelines.intensity[rows])
+    events = corpus.timelines
+    return Requests(user, offsets, events.item[rows], events.intensity[rows], events.time[rows])

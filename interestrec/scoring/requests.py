@@ -30,6 +30,7 @@ class Requests:
     offsets: np.ndarray  # int64 [requests + 1]
     item: np.ndarray  # int32 [total]
     intensity: np.ndarray  # float32 [total]
+    time: np.ndarray  # int64 [total], microseconds, store.NO_TIME where null
 
     def __len__(self) -> int:
         return len(self.user)
@@ -39,7 +40,8 @@ class Requests:
         stop = min(stop, len(self))
         first, last = self.offsets[start], self.offsets[stop]
         offsets = self.offsets[start : stop + 1] - first
-        return Requests(self.user[start:stop], offsets, self.item[first:last], self.intensity[first:last])
+        rows = slice(first, last)
+        return Requests(self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from interestrec.core.artifacts import Artifact, Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ArtifactError, DataError
 from interestrec.core.progress import track
-from interestrec.core.settings import RankSettings
+from interestrec.core.rank_settings import RankSettings
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, histories, tables
 from interestrec.scoring.blocks import blocks
@@ -142,7 +142,7 @@ def _fixed_scorers(corpus: Corpus, model: Artifact, reading: Reading, names: lis
 def _options(corpus: Corpus, settings: RankSettings, seed: int) -> dict[str, dict[str, Any]]:
     """Keyword arguments of the count-based scorers."""
     return {
-        "trending": {"days": settings.trending_days},
+        "trending": settings.trending.model_dump(),
         "item_knn": {**settings.item_knn.model_dump(), "relevant_from": corpus.relevant_from},
         "als": {**settings.als.model_dump(), "relevant_from": corpus.relevant_from, "seed": seed},
     }

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from interestrec.corpus.store import Corpus
+from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.scoring import histories
 from interestrec.scoring.requests import Requests
-from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
+from tests.scoring.corpora import DAY, Event, Impression, write_corpus, write_event_log
 
 
 def history_of(asked: Requests, request: int) -> list[int]:
@@ -78,3 +78,11 @@ def test_a_log_with_stated_histories_knows_a_user_by_the_first_impression(tmp_pa
     truth = histories.truth_of(corpus, histories.of_catalogue(corpus, histories.TEST), histories.TEST)
     assert truth.item.tolist() == [3, 4]  # stated history rows and ignored candidates are no truth
     assert len(histories.positive_events(corpus, histories.TEST).item) == 0
+
+
+def test_requests_say_when_each_entry_of_a_history_was(tmp_path: Path) -> None:
+    log = [Event(0, 0, 1), Event(0, 1, None), Event(0, 2, 3), Event(1, 1, 2), Event(1, 3, 9, "test")]
+    shown = [Impression(0, "test", (0, 3), [(3, 1.0)], day=8), Impression(1, "test", (0, 1), [(3, 1.0)], day=9)]
+    asked = histories.of_impressions(Corpus(write_corpus(tmp_path, 2, 4, log, shown), None), np.arange(2)).requests
+    assert asked.time.tolist() == [DAY, NO_TIME, 3 * DAY, 2 * DAY]
+    assert asked.block(1, 2).time.tolist() == [2 * DAY]

@@ -114,8 +114,9 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndar
     item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
     users = np.zeros(2, np.int32)
     shown = np.array([0, 1, 2])
-    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0])
-    ignored = Requests(users, np.array([0, 0, 2]), item, no)
+    time = np.zeros(2, np.int64)
+    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0], time[:0])
+    ignored = Requests(users, np.array([0, 0, 2]), item, no, time)
     items = np.array([5, 5], np.int32)
     first = scorer.score_candidates(empty, shown, items)
     assert np.isfinite(first).all()
@@ -128,7 +129,11 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndar
 
 def test_each_distinct_text_is_encoded_once(run: tuple[Context, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Requests(
-        np.zeros(4, np.int32), np.array([0, 1, 1, 2, 4]), np.array([3, 3, 4, 3], np.int32), np.ones(4, np.float32)
+        np.zeros(4, np.int32),
+        np.array([0, 1, 1, 2, 4]),
+        np.array([3, 3, 4, 3], np.int32),
+        np.ones(4, np.float32),
+        np.zeros(4, np.int64),
     )
     lengths = []
 
