@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from interestrec.core.context import Context
+    from interestrec.core.context import Asking, Context
     from interestrec.corpus.store import Corpus as CorpusArtifact
 
 
@@ -40,14 +40,16 @@ def context(
     workspace: Path | None,
     force: bool,
     start: Path | None = None,
+    asking: "Asking | None" = None,
     **paths: Path | None,
 ) -> "Context":
     """The settings in force and where the input artifacts are."""
     from interestrec.core.config import find_config, load_settings
-    from interestrec.core.context import Context
+    from interestrec.core.context import Asking, Context
 
     settings = load_settings(find_config(config), overrides or [], workspace)
-    return Context(settings, force, start, {kind: path for kind, path in paths.items() if path is not None})
+    given = {kind: path for kind, path in paths.items() if path is not None}
+    return Context(settings, force, start, asking or Asking(), given)
 
 
 def open_corpus(

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from interestrec.core.decision_settings import BlendSettings, ComponentName, RulesSettings
 from interestrec.core.section import Count, NotNegative, Positive, Section
 
 SystemName = Literal["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
-ComponentName = Literal["intensity", "item_item", "collaborative", "trending", "content"]
 
 
 class TrendingSettings(Section):
@@ -34,7 +34,13 @@ class RankSettings(Section):
     item_knn: ItemKnnSettings = ItemKnnSettings()
     als: AlsSettings = AlsSettings()
     top_k: Count = 100  # length of the list a user over the whole catalogue
-    seen: Literal["out", "in"] = "out"  # items of the history in the catalogue's list
+    rules: RulesSettings = RulesSettings()
+    blend: BlendSettings = BlendSettings()
+    trials: Count = 8  # settings tried a scorer on valid_select, the ones given here first; 1 = these alone
+    # predictors of intensity whose convex sum is ours; the first stands alone where labels are few
+    estimators: list[Literal["intensity", "bias", "mf"]] = ["intensity", "bias", "mf"]
+    # further systems, to see what components do: each alone (parts), and each left out as well (full)
+    ablation: Literal["none", "parts", "full"] = "parts"
 
     @model_validator(mode="after")
     def _distinct(self) -> "RankSettings":
@@ -42,4 +48,9 @@ class RankSettings(Section):
             chosen = getattr(self, name)
             if not chosen or len(set(chosen)) != len(chosen):
                 raise ValueError(f"{name} must name at least one, none twice")
+        if self.components and (unknown := set(self._weighed()) - set(self.components)):
+            raise ValueError(f"blend: {', '.join(sorted(unknown))} is not among components")
         return self
+
+    def _weighed(self) -> list[str]:
+        return [*self.blend.weights, *([self.blend.component] if self.blend.component else [])]

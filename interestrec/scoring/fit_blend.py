@@ -1,6 +1,6 @@
 """Blend weights, fitted on the valid_blend half of the validation split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ from interestrec.metrics import lists, ranking
 from interestrec.scoring import histories
 from interestrec.scoring.blend import standardise_lists, standardise_rows
 from interestrec.scoring.blocks import blocks
-from interestrec.scoring.requests import Scorer, score_impressions
-from interestrec.scoring.segments import Blend, Choice, Lists, choose
+from interestrec.scoring.requests import Scorer
+from interestrec.scoring.segments import Blend, Choice, Lists, choose, uniform
 
 _CELLS = 1 << 24  # rows × components of the catalogue's features held at one time
 _OTHERS = 1000  # not relevant items of a catalogue's list that weights are fitted on, drawn at random
@@ -32,19 +32,23 @@ def blend_impressions(corpus: Corpus) -> np.ndarray:
     return np.flatnonzero((shown.split == histories.VALID) & ~corpus.in_valid_select[shown.user])
 
 
-def of_impressions(corpus: Corpus, components: Mapping[str, Scorer]) -> Lists:
-    """The valid_blend impressions of at least two candidates as lists to fit on."""
+def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> Lists:
+    """The valid_blend impressions of at least two candidates as lists to fit on.
+
+    Args:
+        scores: of each component those of all blend_impressions' candidates.
+    """
     impression = blend_impressions(corpus)
-    impression = impression[np.diff(corpus.impressions.offsets)[impression] > 1]
     asked = histories.of_impressions(corpus, impression)
-    scores = [score_impressions(corpus, scorer, impression) for scorer in components.values()]
-    return Lists(
-        features=np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1),
+    features = np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1)
+    everything = Lists(
+        features=features,
         offsets=asked.offsets,
         relevant=corpus.relevant(corpus.impressions.label[asked.rows]),
         cold=histories.cold_items(corpus, histories.VALID)[corpus.impressions.item[asked.rows]],
         new=asked.without_history,
     )
+    return everything.select(np.diff(asked.offsets) > 1)
 
 
 def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int) -> Lists:
@@ -81,9 +85,13 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
     )
 
 
-def fit(names: list[str], given: Lists, metric: str, seed: int) -> BlendFit:
-    """Weights by segments, and how well each component and the blend rank the same lists."""
-    choice = choose(_thinned(given, seed))
+def fit(names: list[str], given: Lists, metric: str, fixed: np.ndarray | None, seed: int) -> BlendFit:
+    """Weights by segments, and how well each component and the blend rank the same lists.
+
+    Args:
+        fixed: float64 [components], weights that are not to be fitted.
+    """
+    choice = choose(_thinned(given, seed)) if fixed is None else Choice(uniform(fixed), "none", len(given.new))
     return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
 
 
