@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interestrec.core.errors import ArtifactError, CannotCreateError, StorageError, from_os_error
+from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
 
 if TYPE_CHECKING:
     import numpy as np
