@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
     import numpy as np
 
+    from interestrec.metrics.calibration import OfLogits
     from interestrec.metrics.topk import top_k
     from interestrec.model.two_tower import TwoTower, TwoTowerConfig
     from interestrec.scoring.blocks import blocks
@@ -64,7 +65,7 @@ def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
         time=np.zeros(events, np.int64),
     )
     read = ItemHistories(vectors, categories, _HISTORY)
-    scorer = Intensity(model, vectors, categories, {"scale": 1.0, "shift": 0.0}, read)
+    scorer = Intensity(model, vectors, categories, OfLogits(), read)
     precedence = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)

@@ -117,6 +117,8 @@ class FinetuneSettings(Section):
     encoder_dropout: BelowOne = 0.1  # of the layers that learn
     label_smoothing: BelowOne = 0.0
     losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
+    # from logits to intensities on valid_blend: scale and shift, scale alone, any non-decreasing map, or as they are
+    calibration: Literal["sigmoid", "temperature", "isotonic", "none"] = "sigmoid"
     patience: Count = 2  # evaluations without a gain on valid_select before stopping
 
     @model_validator(mode="after")

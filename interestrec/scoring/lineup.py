@@ -8,8 +8,8 @@ import numpy as np
 
 from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
-from interestrec.scoring import calibration, estimate, fit_blend, histories
-from interestrec.scoring.calibration import Calibration
+from interestrec.metrics.calibration import Isotonic, fit_isotonic
+from interestrec.scoring import estimate, fit_blend, histories
 from interestrec.scoring.decision import Decision
 from interestrec.scoring.estimate import Estimate
 from interestrec.scoring.fit_blend import BlendFit
@@ -37,7 +37,7 @@ class Lineup:
 
     scorers: Mapping[str, Scorer]
     systems: Mapping[str, str | Decision]
-    predictions: Mapping[str, Calibration | Estimate]  # by system
+    predictions: Mapping[str, Isotonic | Estimate]  # by system
     described: Mapping[str, Any]  # what systems.json says about the fit of ours; empty where it takes no part
 
     def over(self, scorers: Mapping[str, Scorer], cold: np.ndarray) -> "Lineup":
@@ -114,7 +114,7 @@ def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int
     asked = histories.of_impressions(corpus, impression)
     label, item = corpus.impressions.label[asked.rows], corpus.impressions.item[asked.rows]
     mean = _mean_train_label(corpus)
-    predictions: dict[str, Calibration | Estimate] = {}
+    predictions: dict[str, Isotonic | Estimate] = {}
     for name, system in systems.items():
         if name == OURS and wanted.estimators:
             predictions[name] = estimate.fit({e: parts[e] for e in wanted.estimators}, label)
@@ -123,7 +123,7 @@ def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int
             predictions[name] = Estimate({system: 1.0})
         else:
             score = system.score_candidates(parts, asked, item) if isinstance(system, Decision) else parts[system]
-            predictions[name] = calibration.fit(score, label, otherwise=mean)
+            predictions[name] = fit_isotonic(score, label, otherwise=mean)
     return Lineup(scorers, systems, predictions, described)
 
 

@@ -15,6 +15,7 @@ from interestrec.encoding.cache import VectorCache
 from interestrec.encoding.encode import encode
 from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
+from interestrec.metrics.calibration import OfLogits, calibrate
 from interestrec.model.bert import Bert, Lora
 from interestrec.model.checkpoint import assign_learned
 from interestrec.model.head import Similarity
@@ -23,7 +24,6 @@ from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, sta
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
-from interestrec.training.calibration import fit_platt
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.documents import codes_beyond, with_documents
 from interestrec.training.examples import Examples, Parts
@@ -57,6 +57,7 @@ class Plan:
     rates: Rates
     seed: int
     similarity: Similarity
+    calibration: str  # of metrics/calibration.py
     user_text: TextUser | None = None
 
 
@@ -78,7 +79,7 @@ class Trained:
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
-    calibration: dict[str, float]
+    calibration: OfLogits
     outcome: Outcome
 
 
@@ -161,7 +162,7 @@ def finetune(
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,
-        calibration=fit_platt(logits, labels),
+        calibration=calibrate(plan.calibration, logits, labels),
         outcome=outcome,
     )
 

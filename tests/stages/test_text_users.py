@@ -21,7 +21,7 @@ from interestrec.scoring.intensity import Intensity, load_intensity
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.training import finetuning
-from interestrec.training.calibration import fit_platt
+from interestrec.metrics.calibration import OfLogits, calibrate
 from tests.stages.learning import shop, workspace
 
 TEXT = {
@@ -67,12 +67,12 @@ def run(
     context = make(tmp_path_factory.mktemp("run"), tiny_encoder, **settings)
     seen = []
 
-    def spied(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def spied(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
         seen.append(logits)
-        return fit_platt(logits, labels)
+        return calibrate(name, logits, labels)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetuning, "fit_platt", spied)
+        patch.setattr(finetuning, "calibrate", spied)
         for stage in (pretrain_adapt, finetune, rank, evaluate):
             stage.run(context)
     return context, seen[0]
@@ -83,7 +83,7 @@ def opened(context: Context, requests: tuple[Requests, ...] = ()) -> tuple[Corpu
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
     scorer = load_intensity(model, Reading(model, (work / "encoder").resolve(), corpus, work, requests))
-    scorer._calibrated = lambda logits: logits
+    scorer.calibration = lambda logits: logits
     return corpus, scorer
 
 
