@@ -24,13 +24,13 @@ def fit(
 ) -> ItemKnn:
     """item_knn.fit, whose columns of items without positive events are filled in from text.
 
-    Such an item j takes the mean, weighed by the cosine c(j, n) of the texts, over the `text_neighbours` warm items
-    n that are nearest to it, where n is as similar to itself as any item is to j's nearest, namely c(j, n):
+    Such an item j is as similar to i as the `text_neighbours` warm items n are whose texts are nearest to its own:
+    the mean of their similarities to i, weighed by the cosine c of the texts,
 
-        s(i, j) = Σ_n c(j, n) s(i, n) / Σ_n c(j, n)   [+ c(j, i) where i is one of the n]
+        s(i, j) = Σ_n c(j, n) s(i, n) / Σ_n c(j, n),   s(n, n) = 1,
 
-    and keeps its `neighbours` highest. Columns of items with events are those of item_knn. An item without text, or
-    with no warm item on its side (c > 0), has no similar items.
+    so that the n themselves are among the similar ones. The `neighbours` highest are kept. Columns of items with
+    events are those of item_knn; an item without text, or with no c above 0, has no similar items.
 
     Args:
         unit: float32 [items, width], vectors of the texts, of length 1 or, without text, 0.
@@ -49,9 +49,7 @@ def fit(
     for start in range(0, len(cold), step):
         block = cold[start : start + step]
         like = _nearest_texts(unit, block, warm, text_neighbours)
-        total = np.asarray(like.sum(axis=1))
-        mean = like.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr() @ by_column
-        entries = (mean + like).tocoo()
+        entries = (like @ by_column + like).tocoo()
         row, column, value = nearest(entries.row, entries.col, entries.data, neighbours)
         parts.append((block[row], column, value))
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -60,11 +58,13 @@ def fit(
 
 
 def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
-    """float64 [cold, items]: cosines to the nearest warm items that are above 0; ties by the lower number."""
+    """float64 [cold, items]: weights of the nearest warm items, each row's sum 1; ties by the lower number."""
     with one_blas_thread():
         cosine = unit[cold] @ unit[warm].T
     chosen = top_k(cosine, neighbours, np.arange(len(warm)))
     value = np.maximum(np.take_along_axis(cosine, chosen, axis=1), 0.0).astype(np.float64)
+    total = value.sum(axis=1, keepdims=True)
+    value = np.divide(value, total, out=value, where=total > 0)
     row = np.repeat(np.arange(len(cold)), chosen.shape[1])
     like = sparse.csr_matrix((value.ravel(), (row, warm[chosen].ravel())), shape=(len(cold), len(unit)))
     like.eliminate_zeros()
