@@ -139,7 +139,9 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise from_os_error(error, path) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); one id a line is wanted") from error
+        raise DataError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); one id a line is wanted"
+        ) from error
 
 
 def write_parquet(path: Path, table: "pa.Table", schema: "pa.Schema") -> None:

@@ -97,8 +97,8 @@ TRAINING_LOG = pa.schema(
     ]
 )
 
-# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns, one
-# float32 column a component of the decision; it is null for every system but `interestrec`.
+# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns,
+# one float32 column a component of the decision; it is null for every system but `interestrec`.
 RANKED_IMPRESSIONS = pa.schema(
     [
         _required("system", _WORD),

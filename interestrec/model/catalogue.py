@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from interestrec.model.head import ABSENT, MATCH_SMOOTHING, InterestHead
+from interestrec.model.head import MATCH_SMOOTHING, InterestHead
 from interestrec.model.two_tower import Side, TwoTower
 
 _CELLS = 1 << 22  # pairs × values a pair that are in memory at one time

@@ -116,9 +116,7 @@ def _thinned(given: Lists, seed: int) -> Lists:
     kept = given.relevant | (draws * size[owner] < _OTHERS)
     kept_size = np.bincount(owner[kept], minlength=len(size))
     offsets = np.concatenate([[0], np.cumsum(kept_size[kept_size > 0])])
-    return Lists(
-        given.features[kept], offsets, given.relevant[kept], given.cold[kept], given.new[kept_size > 0]
-    )
+    return Lists(given.features[kept], offsets, given.relevant[kept], given.cold[kept], given.new[kept_size > 0])
 
 
 def _within_memory(corpus: Corpus, users: np.ndarray, cells_per_user: int, seed: int) -> np.ndarray:

@@ -7,7 +7,6 @@ import numpy as np
 
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError
-from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, histories, tfidf
 from interestrec.scoring.random import Random, id_hashes
 from interestrec.scoring.requests import Reading, Scorer

@@ -34,7 +34,7 @@ SPACES: dict[str, dict[str, list[Any]]] = {
         "regularization": [0.01, 0.05, 0.2, 1.0, 5.0],
         "alpha": [0.5, 1.0, 4.0, 16.0, 64.0],
     },
-    "ease": {"l2": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": _HALF_LIVES},
+    "ease": {"regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": _HALF_LIVES},
     "bpr": {
         "factors": [16, 32, 64, 128],
         "learning_rate": [0.01, 0.03, 0.1],

@@ -15,7 +15,6 @@ from interestrec.scoring.histories import Asked, Truth
 from interestrec.scoring.lineup import Scores
 from interestrec.scoring.requests import Requests
 
-
 Write = Callable[[str, pa.Table], None]  # appends rows of a system
 _ROWS = 1 << 16  # of one system that are written together
 

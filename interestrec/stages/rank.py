@@ -161,9 +161,7 @@ class _Rank:
         precedence = id_hashes(corpus.items["item_id"].to_pylist(), self.seed)
         goals = ranking_goal(corpus, settings.rules.seen == "out", precedence, self.seed), intensity_goal(corpus)
         configured = {name: getattr(settings, name).model_dump() for name in names if hasattr(settings, name)}
-        return fitting.choose(
-            names, train, configured, given, goals, settings.trials, has_times(corpus), self.seed
-        )
+        return fitting.choose(names, train, configured, given, goals, settings.trials, has_times(corpus), self.seed)
 
     def _write(self, directory: Path, lineup: Lineup, requests: Requests, reading: Reading) -> dict[str, int]:
         """The tables; what was counted."""

@@ -20,9 +20,7 @@ def test_parts_add_up_to_the_models_scores(
     model = TwoTower(config, name="two_tower")
     for weight in model.trainable_variables:
         weight.assign(rng.normal(0, 0.7, weight.shape))
-    vectors = model.item_vectors(
-        rng.normal(size=(ITEMS, WIDTH)).astype(np.float32), np.zeros((ITEMS, 0), np.int32)
-    )
+    vectors = model.item_vectors(rng.normal(size=(ITEMS, WIDTH)).astype(np.float32), np.zeros((ITEMS, 0), np.int32))
     categories = rng.integers(-1, 4, (ITEMS, LEVELS)).astype(np.int32)
     categories[0] = 9  # a code that no item of the histories has
     rows = rng.integers(1, ITEMS, (USERS, LENGTH))
