@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
 from interestrec.corpus.store import TIMELINES, Corpus
-from interestrec.scoring.requests import Events, Requests
+from interestrec.scoring.requests import Events, Labels, Requests
 
 TRAIN, VALID, TEST = range(len(schemas.SPLITS))
 
@@ -47,6 +47,20 @@ def positive_events(corpus: Corpus, before: int) -> Events:
         item=rows.item[chosen],
         intensity=rows.intensity[chosen],
         time=rows.time[chosen],
+        n_users=corpus.users.num_rows,
+        n_items=corpus.items.num_rows,
+    )
+
+
+def known_labels(corpus: Corpus, before: int) -> Labels:
+    """Candidates with a known label in impressions of the splits before `before`."""
+    shown = corpus.impressions
+    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    rows = np.flatnonzero((shown.split[owner] < before) & ~np.isnan(shown.label))
+    return Labels(
+        user=shown.user[owner[rows]],
+        item=shown.item[rows],
+        label=shown.label[rows],
         n_users=corpus.users.num_rows,
         n_items=corpus.items.num_rows,
     )

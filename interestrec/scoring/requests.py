@@ -23,6 +23,17 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Known intensities, 0 for what was shown and ignored, that a scorer of intensities is fitted on."""
+
+    user: np.ndarray  # int32 [n]
+    item: np.ndarray  # int32 [n]
+    label: np.ndarray  # float32 [n] in [0, 1]
+    n_users: int
+    n_items: int
+
+
+@dataclass(frozen=True)
 class Requests:
     """Users as known when they ask: request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
 
