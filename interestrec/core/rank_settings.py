@@ -57,16 +57,22 @@ class BprSettings(Section):
     learning_rate: Positive = 0.05
     regularization: NotNegative = 0.01
     iterations: Count = 100
+    fold_steps: Count = 20  # of the ascent that finds a user's factors when they ask
+
+
+class TfidfSettings(Section):
+    ngrams: Count = 1  # longest run of words that counts as one
+    min_items: Count = 2  # that must have a word for it to count
 
 
 class BiasSettings(Section):
-    item_regularization: NotNegative = 5.0  # ratings of its own that an item's mean needs to count half
-    user_regularization: NotNegative = 5.0
+    item_regularization: Positive = 5.0  # labels of its own that an item's mean needs to count half
+    user_regularization: Positive = 5.0
 
 
-class MfSettings(Section):
+class MfSettings(BiasSettings):
     factors: Count = 16
-    regularization: Positive = 10.0
+    regularization: Positive = 0.1  # of the factors, times the labels of the user or the item
     iterations: Count = 15
 
 
@@ -108,6 +114,7 @@ class RankSettings(Section):
     als: AlsSettings = AlsSettings()
     ease: EaseSettings = EaseSettings()
     bpr: BprSettings = BprSettings()
+    tfidf: TfidfSettings = TfidfSettings()
     bias: BiasSettings = BiasSettings()
     mf: MfSettings = MfSettings()
     top_k: Count = 100  # length of the list a user over the whole catalogue

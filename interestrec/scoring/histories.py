@@ -63,7 +63,7 @@ def positive_events(corpus: Corpus, before: int, until: int | None = None) -> Ev
     )
 
 
-def labels(corpus: Corpus, before: int, until: int | None = None) -> Labels:
+def known_labels(corpus: Corpus, before: int, until: int | None = None) -> Labels:
     """Candidates with a known label; arguments as of positive_events."""
     shown = corpus.impressions
     owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))

@@ -24,11 +24,11 @@ class Events:
 
 @dataclass(frozen=True)
 class Labels:
-    """Known intensities that predictors are fitted on, those of items that were shown and ignored among them."""
+    """Known intensities, 0 for what was shown and ignored, that a scorer of intensities is fitted on."""
 
     user: np.ndarray  # int32 [n]
     item: np.ndarray  # int32 [n]
-    label: np.ndarray  # float32 [n], in [0, 1]
+    label: np.ndarray  # float32 [n] in [0, 1]
     n_users: int
     n_items: int
 

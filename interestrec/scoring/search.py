@@ -42,7 +42,12 @@ SPACES: dict[str, dict[str, list[Any]]] = {
         "iterations": [50, 100, 200],
     },
     "bias": {"item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0], "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0]},
-    "mf": {"factors": [4, 8, 16, 32], "regularization": [3.0, 5.0, 10.0, 20.0, 40.0]},
+    "mf": {
+        "factors": [2, 4, 8, 16, 32],
+        "regularization": [0.02, 0.05, 0.1, 0.2, 0.5],
+        "item_regularization": [3.0, 5.0, 10.0],
+        "user_regularization": [3.0, 5.0, 10.0],
+    },
 }
 
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Sequence
 
 from interestrec.core.catalogue import pick
-from interestrec.scoring import als, ease, item_item, item_knn, popularity, trending
+from interestrec.scoring import (
+    als,
+    bias,
+    ease,
+    factorization,
+    item_item,
+    item_knn,
+    mean_intensity,
+    mf,
+    popularity,
+    trending,
+)
 from interestrec.scoring.requests import Scorer
 
 OURS = "interestrec"
@@ -16,10 +27,15 @@ COUNT_BASED: dict[str, Callable[..., Scorer]] = {
     "item_item": item_item.fit,
     "als": als.fit,
     "ease": ease.fit,
+    "bpr": factorization.fit,
 }
 
 # fitted on candidates with a known label, and again in the same way
-LABEL_BASED: dict[str, Callable[..., Scorer]] = {}
+LABEL_BASED: dict[str, Callable[..., Scorer]] = {
+    "mean_intensity": mean_intensity.fit,
+    "bias": bias.fit,
+    "mf": mf.fit,
+}
 
 # scorers whose score is an intensity
 PREDICTORS = frozenset({"intensity", *LABEL_BASED})

@@ -115,7 +115,7 @@ class _Rank:
         """What happened in splits before `before`; under --as-of all that happened until then, once all is chosen."""
         until = self.asking.as_of if before == histories.TEST else None
         return Observed(
-            histories.positive_events(self.corpus, before, until), histories.labels(self.corpus, before, until)
+            histories.positive_events(self.corpus, before, until), histories.known_labels(self.corpus, before, until)
         )
 
     def _requests(self) -> Requests:
