@@ -71,9 +71,9 @@ class BiasSettings(Section):
 
 
 class MfSettings(BiasSettings):
-    factors: Count = 16
-    regularization: Positive = 0.1  # of the factors, times the labels of the user or the item
-    iterations: Count = 15
+    factors: Count = 8
+    regularization: Positive = 0.05  # of the factors, times the labels of the user or the item
+    iterations: Count = 10
 
 
 class RankSettings(Section):

@@ -43,8 +43,8 @@ SPACES: dict[str, dict[str, list[Any]]] = {
     },
     "bias": {"item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0], "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0]},
     "mf": {
-        "factors": [2, 4, 8, 16, 32],
-        "regularization": [0.02, 0.05, 0.1, 0.2, 0.5],
+        "factors": [2, 4, 8, 12],
+        "regularization": [0.03, 0.05, 0.07, 0.1, 0.2],
         "item_regularization": [3.0, 5.0, 10.0],
         "user_regularization": [3.0, 5.0, 10.0],
     },
