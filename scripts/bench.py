@@ -7,6 +7,7 @@
     scripts/bench.py encode --texts data/mind/news.tsv --repeats 5    # see bench_encode.py
     scripts/bench.py train --corpus workspace/news/corpus             # see bench_train.py
     scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
+    scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
 
 Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed
 over the processes that the command starts; pages that processes share are counted for each. Every measurement is one
@@ -29,6 +30,7 @@ from typing import Any
 
 import bench_encode
 import bench_rank
+import bench_evaluate
 import bench_train
 import psutil
 
@@ -242,9 +244,13 @@ def main() -> None:
     bench_encode.add_parser(benches, _ENCODER)
     bench_train.add_parser(benches, _ENCODER)
     bench_rank.add_parser(benches)
+    bench_evaluate.add_parser(benches)
     arguments = parser.parse_args()
     if arguments.bench in (beside := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
         beside[arguments.bench].run(arguments)
+        return
+    if arguments.bench == "evaluate":
+        bench_evaluate.run(arguments, measure)
         return
     if arguments.bench == "preprocess":
         sizes = (arguments.impressions, arguments.events)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,17 +169,29 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
         raise from_os_error(error, path) from error
 
 
-def stream_parquet(path: Path, columns: list[str]) -> "Iterator[pa.Table]":
-    """Some columns of a Parquet file written a moment ago, in tables of at most a row group."""
+def stream_parquet(path: Path, columns: list[str], words: Sequence[str] = ()) -> "Iterator[pa.Table]":
+    """Some columns of a Parquet file in tables of at most a row group, verifying page checksums.
+
+    Args:
+        words: columns of strings to give as dictionaries, which a row group has one of.
+
+    Raises:
+        ArtifactError: the file is no Parquet, is damaged, or lacks a column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as source:
+        with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(words)) as source:
+            lacking = [name for name in columns if name not in source.schema_arrow.names]
+            if lacking:
+                raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
             for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns):
                 yield pa.Table.from_batches([batch])
-    except OSError as error:
+    except FileNotFoundError as error:
         raise from_os_error(error, path) from error
+    except (OSError, pa.ArrowException) as error:
+        raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
 
 
 def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":

@@ -162,6 +162,34 @@ COMPARISONS = pa.schema(
     ]
 )
 
+# How far apart the best and the worst served users of a system are; a family is `activity` or a user's attribute.
+GAPS = pa.schema(
+    [
+        _required("system", pa.string()),
+        _required("protocol", pa.string()),
+        _required("family", pa.string()),
+        _required("metric", pa.string()),
+        _required("best", pa.string()),  # slice
+        _required("worst", pa.string()),
+        _required("best_value", pa.float64()),
+        _required("worst_value", pa.float64()),
+        _required("gap", pa.float64()),  # never below 0
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+    ]
+)
+
+# Shares between 0 and 1 of each first part of a category path; null: items without a category.
+EXPOSURE = pa.schema(
+    [
+        _required("system", pa.string()),
+        pa.field("category", pa.string()),
+        _required("exposure", pa.float64()),  # of the places in all lists
+        _required("catalogue", pa.float64()),  # of the items
+        _required("train_events", pa.float64()),  # of the positive ones
+    ]
+)
+
 PER_USER = pa.schema(
     [
         _required("system", _WORD),

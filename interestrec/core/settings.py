@@ -137,7 +137,10 @@ class FinetuneSettings(Section):
 
 
 class EvaluateSettings(Section):
-    metrics: list[str] = ["auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "rmse", "logloss"]
+    metrics: list[str] = [
+        *("auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "map@10"),
+        *("rmse", "logloss", "mae", "brier", "ece", "spearman"),
+    ]
     gain: Literal["binary", "graded"] = "binary"  # of ndcg
     bootstrap: Count = 1000  # resamples over users behind each interval
 

@@ -1,39 +1,44 @@
 """Uncertainty over users: percentile bootstrap, paired randomisation test, Holm's correction.
 
-The user, not the impression, is resampled: impressions of one user are not independent.
-A metric's value is f(Σ sums / Σ counts) over users, so users weigh as much as they have impressions.
+The user, not the impression, is resampled: impressions of one user are not independent. What is resampled are sums of
+columns over users; a metric is f(Σ sums / Σ counts), so users weigh as much as they have impressions.
+
+All tables of a call see the same draws of all users, of which a table may hold a part. So differences between its
+columns and between tables are paired, and the size of a part varies as it would in another sample of users.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-Transform = Callable[[np.ndarray], np.ndarray]
-_CELLS = 1 << 24  # of one block of resamples × users
+_BLOCK = 512  # users; their draws stay in the processor's cache
 
 
-def resampled_values(
-    sums: np.ndarray, counts: np.ndarray, transform: Transform, resamples: int, seed: int
-) -> np.ndarray:
-    """The metric on `resamples` draws of users with replacement; float64 [resamples, columns].
+@dataclass(frozen=True)
+class Table:
+    """Columns to sum over users."""
 
-    Equal seeds and numbers of users draw the same users, so that differences between columns, or between
-    calls, are paired. A draw without any count is NaN.
+    user: np.ndarray  # int64 [rows], distinct and ascending
+    columns: np.ndarray  # float64 [rows, columns]
 
-    Args:
-        sums: float64 [users, columns], sum of the values of a user's impressions.
-        counts: float64 [users, columns], how many they are.
-        transform: f, applied to the weighted mean.
+
+def resampled(tables: Sequence[Table], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
+    """Sums of all columns over `resamples` draws of `n_users` users with replacement, float64 [resamples, columns].
+
+    Equal seeds and numbers of users draw the same users in every call.
     """
-    users = len(sums)
-    generator = np.random.default_rng(seed)
-    values = np.empty((resamples, sums.shape[1]))
-    for start, stop in _blocks(resamples, users):
-        drawn = generator.integers(users, size=(stop - start, users))
-        drawn += np.arange(stop - start)[:, None] * users
-        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
-        values[start:stop] = _ratio(_product(times, sums), _product(times, counts), transform)
-    return values
+    return _weighted(tables, _times_drawn(n_users, resamples, seed), resamples)
+
+
+def swapped(tables: Sequence[Table], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
+    """Sums of all columns with the sign of each user turned at random, float64 [resamples, columns].
+
+    For the randomisation test of Fisher and Pitman: with half the difference of two systems as a column, a turned sign
+    swaps what the systems got from that user.
+    """
+    return _weighted(tables, _signs(n_users, resamples, seed), resamples)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -46,29 +51,16 @@ def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.nd
     return ends[0], ends[1]
 
 
-def randomisation_p(
-    sums_a: np.ndarray, sums_b: np.ndarray, counts: np.ndarray, transform: Transform, resamples: int, seed: int
-) -> np.ndarray:
-    """Two-sided p of "the two systems are exchangeable", by swapping them user by user (Fisher, Pitman).
-
-    p = (1 + swaps at least as extreme) / (1 + swaps), never 0.
+def p_value(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
+    """Two-sided p of a difference: (1 + draws at least as extreme) / (1 + draws), never 0; float64 [columns].
 
     Args:
-        sums_a, sums_b: float64 [users, columns], each column one comparison.
-        counts: float64 [users, columns], the same for both: paired systems answer the same impressions.
-
-    Returns:
-        float64 [columns]
+        observed: float64 [columns], the difference found.
+        by_chance: float64 [resamples, columns], differences where the systems are swapped user by user.
     """
-    generator = np.random.default_rng(seed)
-    total, middle, half = counts.sum(axis=0), (sums_a + sums_b).sum(axis=0) / 2, (sums_a - sums_b) / 2
-    observed = _swapped(middle, half.sum(axis=0), total, transform)
-    extreme = np.zeros(sums_a.shape[1])
-    for start, stop in _blocks(resamples, len(half)):
-        sign = generator.integers(2, size=(stop - start, len(half))) * 2.0 - 1.0
-        swapped = _swapped(middle, _product(sign, half), total, transform)
-        extreme += (swapped >= observed - 1e-12 * np.maximum(1.0, observed)).sum(axis=0)
-    return (1 + extreme) / (1 + resamples)
+    size = np.abs(observed)
+    extreme = (np.abs(by_chance) >= size - 1e-12 * np.maximum(1.0, size)).sum(axis=0)
+    return (1 + extreme) / (1 + len(by_chance))
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -80,22 +72,38 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _swapped(middle: np.ndarray, difference: np.ndarray, total: np.ndarray, transform: Transform) -> np.ndarray:
-    return np.abs(_ratio(middle + difference, total, transform) - _ratio(middle - difference, total, transform))
+def _weighted(tables: Sequence[Table], weights: Iterator[np.ndarray], resamples: int) -> list[np.ndarray]:
+    """Σ weight × column, the weights float64 [block of users, resamples]."""
+    sums = [np.zeros((resamples, table.columns.shape[1])) for table in tables]
+    start = 0
+    # How a threaded product adds up depends on the number of threads.
+    with threadpool_limits(1, user_api="blas"):
+        for weight in weights:
+            for table, total in zip(tables, sums, strict=True):
+                first, last = np.searchsorted(table.user, [start, start + len(weight)])
+                if first == last:
+                    continue
+                here = weight if last - first == len(weight) else weight[table.user[first:last] - start]
+                total += here.T @ table.columns[first:last]
+            start += len(weight)
+    return sums
 
 
-def _ratio(sums: np.ndarray, counts: np.ndarray, transform: Transform) -> np.ndarray:
-    shape = np.broadcast_shapes(sums.shape, counts.shape)
-    mean = np.divide(sums, counts, out=np.full(shape, np.nan), where=np.broadcast_to(counts > 0, shape))
-    return transform(np.maximum(mean, 0.0))
+def _times_drawn(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each user is drawn: first how many draws fall into each block, then on whom in it."""
+    generator = np.random.default_rng(seed)
+    sizes = np.diff(np.append(np.arange(0, n_users, _BLOCK), n_users))
+    draws = generator.multinomial(n_users, sizes / n_users, size=resamples) if n_users else np.zeros((resamples, 0))
+    for size, times in zip(sizes.tolist(), draws.T, strict=True):
+        drawn = generator.integers(size, size=int(times.sum()), dtype=np.uint16).astype(np.int64)
+        drawn *= resamples
+        drawn += np.repeat(np.arange(resamples), times)
+        yield np.bincount(drawn, minlength=size * resamples).reshape(size, resamples).astype(np.float64)
 
 
-def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Matrix product without BLAS, whose summation order depends on the number of threads."""
-    return np.einsum("bu,um->bm", left, right)
-
-
-def _blocks(resamples: int, users: int) -> Iterator[tuple[int, int]]:
-    step = max(1, _CELLS // max(users, 1))
-    for start in range(0, resamples, step):
-        yield start, min(start + step, resamples)
+def _signs(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    for start in range(0, n_users, _BLOCK):
+        shape = (min(_BLOCK, n_users - start), resamples)
+        bits = np.frombuffer(generator.bytes(-(-shape[0] * resamples // 8)), np.uint8)
+        yield np.unpackbits(bits, count=shape[0] * resamples).reshape(shape) * 2.0 - 1.0

@@ -9,7 +9,8 @@ import numpy as np
 class Lists:
     """Lists ordered best first, with what each metric needs of their tied blocks.
 
-    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it.
+    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it. Only blocks
+    with something relevant or with a gain are kept: no metric asks for others, and in most logs they are nearly all.
     Totals also count relevant items that a shortened list does not hold.
     """
 
@@ -23,7 +24,7 @@ class Lists:
     length: np.ndarray  # int64 [lists]
     total_relevant: np.ndarray  # int64 [lists]
     ideal_offsets: np.ndarray  # int64 [lists + 1]
-    ideal_gain: np.ndarray  # float64, each list's attainable gains, largest first
+    ideal_gain: np.ndarray  # float64, each list's attainable gains above 0, largest first
 
 
 def ranked(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> Lists:
@@ -59,16 +60,18 @@ def ranked_with_truth(
     n_lists = len(offsets) - 1
     length = np.diff(offsets)
     owner = np.repeat(np.arange(n_lists), length)
-    order = np.lexsort((-score, owner))
+    order = _best_first(score, owner, n_lists)
     ordered = score[order]
     starts_block = np.ones(len(order), dtype=bool)
     starts_block[1:] = (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])
     first = np.flatnonzero(starts_block)
     size = np.diff(np.append(first, len(order)))
-    block_list = owner[first]
     hits = np.concatenate([[0], np.cumsum(relevant[order], dtype=np.int64)])
     gains = np.add.reduceat(gain[order], first) if len(first) else np.zeros(0)
-    best_first = np.lexsort((-truth_gain, truth_list))
+    kept = (hits[first + size] > hits[first]) | (gains > 0)
+    first, size, gains = first[kept], size[kept], gains[kept]
+    block_list = owner[first]
+    ideal_list, ideal_gain = _ideal(truth_list, truth_gain)
     return Lists(
         n_lists=n_lists,
         block_list=block_list,
@@ -79,6 +82,21 @@ def ranked_with_truth(
         gain=gains.astype(np.float64),
         length=length,
         total_relevant=np.bincount(truth_list[truth_relevant], minlength=n_lists),
-        ideal_offsets=np.searchsorted(truth_list, np.arange(n_lists + 1)),
-        ideal_gain=truth_gain[best_first].astype(np.float64),
+        ideal_offsets=np.searchsorted(ideal_list, np.arange(n_lists + 1)),
+        ideal_gain=ideal_gain,
     )
+
+
+def _best_first(score: np.ndarray, owner: np.ndarray, n_lists: int) -> np.ndarray:
+    """Rows by list, then by falling score; stable, so that no order depends on the processor."""
+    order = np.argsort(-score, kind="stable")
+    # The narrowest type: NumPy sorts 16-bit numbers by radix.
+    return order[np.argsort(owner.astype(np.min_scalar_type(n_lists))[order], kind="stable")]
+
+
+def _ideal(truth_list: np.ndarray, truth_gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The list and the gain of everything worth something, list by list, largest first."""
+    worth = np.flatnonzero(truth_gain > 0)
+    owner, gain = truth_list[worth], truth_gain[worth].astype(np.float64)
+    order = np.lexsort((-gain, owner))
+    return owner[order], gain[order]

@@ -63,11 +63,9 @@ def hit(lists: Lists, k: int) -> np.ndarray:
     """1 when one of the first k is relevant; where a block crosses k, the probability that it is."""
     slots = _slots(lists, k)
     n, r = lists.size, lists.relevant
+    log_none = np.where(lists.before >= k, 0.0, -np.inf)
     missed = (slots <= n - r) & (lists.before < k)
-    none = np.zeros(len(n))
-    none[missed] = np.exp(_log_choose((n - r)[missed], slots[missed]) - _log_choose(n[missed], slots[missed]))
-    none[lists.before >= k] = 1.0
-    log_none = np.log(none, where=none > 0, out=np.full(len(n), -np.inf))
+    log_none[missed] = _log_choose((n - r)[missed], slots[missed]) - _log_choose(n[missed], slots[missed])
     return np.where(lists.total_relevant > 0, 1.0 - np.exp(_sum_by_list(lists, log_none)), np.nan)
 
 
@@ -77,8 +75,20 @@ def recall(lists: Lists, k: int) -> np.ndarray:
     return _divide(found, np.minimum(k, _relevant(lists)))
 
 
+def average_precision(lists: Lists, k: int) -> np.ndarray:
+    """Mean over the lists' relevant items of the precision at their ranks up to k; divided by min(k, relevant).
+
+    Of n tied rows, r of them relevant, with b rows and s relevant ones above, the j-th is relevant with probability
+    r / n, and then expects s + 1 + (j − 1)(r − 1)/(n − 1) relevant ones down to it, over b + j rows.
+    """
+    n, r, above = lists.size, lists.relevant, lists.relevant_before
+    reciprocals = n * _mean_over_positions(lists, _reciprocals, k)  # Σ 1/(b + j) over the block's ranks up to k
+    others = (r - 1) / np.maximum(n - 1, 1) * (_slots(lists, k) - (lists.before + 1) * reciprocals)
+    return _divide(_sum_by_list(lists, r / n * ((above + 1) * reciprocals + others)), np.minimum(k, _relevant(lists)))
+
+
 WHOLE = {"auc": auc, "mrr": mrr, "rr": rr}
-AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall}
+AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall, "map": average_precision}
 METRICS: dict[str, Callable[..., np.ndarray]] = {**WHOLE, **{f"{name}@k": metric for name, metric in AT_K.items()}}
 
 
@@ -89,7 +99,7 @@ def cutoff(name: str) -> int | None:
 
 
 def metric(name: str) -> Metric:
-    """The metric called `auc`, `mrr`, `rr`, `ndcg@k`, `hit@k` or `recall@k`, k a positive number.
+    """The metric called `auc`, `mrr`, `rr`, `ndcg@k`, `hit@k`, `recall@k` or `map@k`, k a positive number.
 
     Raises:
         ConfigError: there is no such metric.

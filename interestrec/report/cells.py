@@ -1,45 +1,72 @@
 """Values of every metric, summed by user: what means, intervals and comparisons are made of."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from interestrec.core.errors import ConfigError
-from interestrec.metrics import intensity, lists, ranking
-from interestrec.metrics.lists import Lists
+from interestrec.metrics import intensity, ranking
+from interestrec.metrics.intensity import Transform
+from interestrec.report import rows
+from interestrec.report.listed import Listed
+from interestrec.report.rows import Predicted
+from interestrec.report.slices import ALL, FEWEST_LISTS, Slice
 
-IMPRESSIONS, CATALOGUE, INTENSITY = "impressions", "catalogue", "intensity"
-ALL, WARM = "all", "warm_users"
-LOWER_IS_BETTER = frozenset(intensity.METRICS)
+IMPRESSIONS, CATALOGUE, INTENSITY, BEYOND = "impressions", "catalogue", "intensity", "beyond"
+LOWER_IS_BETTER = frozenset(
+    {*intensity.METRICS, rows.ECE, "gini", "category_calibration", "popularity_lift"},
+)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of one protocol and slice; every array has a column a system."""
+    """One metric of one protocol and slice. The metric is transform(Σ sums / Σ counts) over users."""
 
     protocol: str
     slice: str
     metric: str
-    sums: np.ndarray  # float64 [users, systems], sum over a user's lists or rows
+    user: np.ndarray  # int64 [users], ascending; the same for all cells of a protocol and slice
+    sums: np.ndarray  # float64 [users, systems, parts], sum over a user's lists or rows
     counts: np.ndarray  # float64 [users, systems], how many they are
     dropped: np.ndarray  # int64 [systems], lists or rows for which the metric is not defined
-    transform: Callable[[np.ndarray], np.ndarray] = intensity.identity
+    transform: Transform = intensity.identity
 
     @property
     def value(self) -> np.ndarray:
         """The metric over all users; float64 [systems], NaN without any defined value."""
-        total = self.counts.sum(axis=0)
-        mean = np.divide(self.sums.sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
+        return self.of(self.sums.sum(axis=0), self.counts.sum(axis=0))
+
+    @property
+    def n(self) -> np.ndarray:
+        """int64 [systems], lists or rows behind the value."""
+        return self.counts.sum(axis=0).astype(np.int64)
+
+    def of(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The metric from sums [..., parts] and counts [...]; NaN where nothing was counted."""
+        where = np.broadcast_to((counts > 0)[..., None], sums.shape)
+        mean = np.divide(sums, counts[..., None], out=np.full(sums.shape, np.nan), where=where)
         return self.transform(mean)
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One system's lists, or cut lists beside the truth, with whose they are."""
+class Single:
+    """A metric that is one figure of all lists or rows together and no mean over users: it has no interval."""
 
-    lists: Lists
-    user: np.ndarray  # int64 [lists]
+    protocol: str
+    slice: str
+    metric: str
+    value: np.ndarray  # float64 [systems]
+    n: np.ndarray  # int64 [systems]
+    dropped: np.ndarray  # int64 [systems]
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Cells of a protocol, and slices that have too few lists to be reported: their names and how many they have."""
+
+    cells: list[Cell]
+    left_out: dict[str, int]
 
 
 def split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -48,111 +75,131 @@ def split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     Raises:
         ConfigError: a name is neither.
     """
-    of_rows = [name for name in names if name in intensity.METRICS]
-    of_lists = [name for name in names if name not in intensity.METRICS]
+    of_rows = [name for name in names if name in rows.NAMES]
+    of_lists = [name for name in names if name not in rows.NAMES]
     for name in of_lists:
         try:
             ranking.metric(name)
         except ConfigError as error:
-            raise ConfigError(f"evaluate.metrics: {error}; {', '.join(sorted(intensity.METRICS))} too") from None
+            raise ConfigError(f"evaluate.metrics: {error}; {', '.join(sorted(rows.NAMES))} too") from None
     return of_lists, of_rows
 
 
-def ranking_cells(
-    protocol: str, names: Sequence[str], systems: Sequence[Scored], n_users: int, slices: dict[str, np.ndarray]
-) -> list[Cell]:
-    """Cells of ranking metrics.
+def list_cells(protocol: str, systems: Sequence[Listed], n_users: int, slices: Sequence[Slice] = ()) -> Sliced:
+    """Cells of metrics whose value is a mean over lists: of all lists, and of slices by users or by relevant items.
+
+    A slice that holds all lists says nothing new and is left out without a word.
 
     Args:
         systems: each system's lists, of the same requests.
-        slices: bool [users] by name.
     """
-    cells = []
-    for name in names:
-        values = [ranking.metric(name)(system.lists) for system in systems]
-        for slice_name, users in slices.items():
-            columns = [
-                _by_user(value, system.user, users, n_users) for value, system in zip(values, systems, strict=True)
-            ]
-            sums, counts, dropped = (np.stack(parts, axis=-1) for parts in zip(*columns, strict=True))
-            cells.append(Cell(protocol, slice_name, name, sums[users], counts[users], dropped))
-    return cells
+    names = systems[0].names
+    n_lists = np.bincount(systems[0].user, minlength=n_users)
+    whole = _cells(protocol, ALL, systems, names, [None] * len(systems), n_users)
+    cells, left_out = list(whole), {}
+    parts = [one.name for one in slices if one.by == "relevant"]
+    for one in slices:
+        if one.by == "candidates":
+            continue
+        if one.by == "users":
+            count = int(n_lists[one.members].sum())
+        else:
+            count = int(systems[0].holds[:, parts.index(one.name)].sum())
+        if count == int(n_lists.sum()):
+            continue
+        if count < FEWEST_LISTS:
+            left_out[one.name] = count
+        elif one.by == "users":
+            cells += [of_users(cell, one, systems) for cell in whole]
+        else:
+            chosen = [system.holds[:, parts.index(one.name)] for system in systems]
+            cells += _cells(protocol, one.name, systems, names, chosen, n_users)
+    return Sliced(cells, left_out)
+
+
+def cut_cells(protocol: str, name: str, systems: Sequence[Listed], n_users: int) -> Sliced:
+    """Cells of lists cut to the candidates of a slice."""
+    count = max(len(system.user) for system in systems)
+    if count < FEWEST_LISTS:
+        return Sliced([], {name: count} if count else {})
+    return Sliced(_cells(protocol, name, systems, systems[0].names, [None] * len(systems), n_users), {})
 
 
 def intensity_cells(
-    names: Sequence[str],
-    label: np.ndarray,
-    predicted: np.ndarray,
-    user: np.ndarray,
+    names: Sequence[str], systems: Sequence[Predicted], slices: Sequence[Slice]
+) -> tuple[Sliced, list[Single]]:
+    """Cells of intensity metrics, of all rows and of slices by users; and what has no interval, of all rows."""
+    counts = np.stack([system.counts for system in systems], axis=1)
+    undefined = np.stack([system.undefined for system in systems], axis=1)
+    seen = np.flatnonzero(((counts + undefined) > 0).any(axis=1))
+    every = Slice(ALL, "users", np.ones(len(counts), dtype=bool))
+    cells, left_out = [], {}
+    for one in (every, *(one for one in slices if one.by == "users")):
+        user = seen[one.members[seen]]
+        if one is not every and (len(user) == len(seen) or len(user) < FEWEST_LISTS):
+            left_out.update({one.name: len(user)} if len(user) < FEWEST_LISTS else {})
+            continue
+        for name in names:
+            if name == rows.SPEARMAN:
+                continue
+            transform = intensity.METRICS[name].transform if name in intensity.METRICS else intensity.summed_size
+            sums = np.stack([system.sums[name][user] for system in systems], axis=1)
+            dropped = undefined[user].sum(axis=0)
+            cells.append(Cell(INTENSITY, one.name, name, user, sums, counts[user], dropped, transform))
+    singles = []
+    if rows.SPEARMAN in names:
+        value = np.array([np.nan if system.spearman is None else system.spearman for system in systems])
+        n = counts.sum(axis=0).astype(np.int64)
+        singles.append(Single(INTENSITY, ALL, rows.SPEARMAN, value, n, undefined.sum(axis=0)))
+    return Sliced(cells, left_out), singles
+
+
+def of_users(cell: Cell, one: Slice, systems: Sequence[Listed]) -> Cell:
+    """The part of a cell that belongs to a slice's users."""
+    kept = one.members[cell.user]
+    place = systems[0].names.index(cell.metric)
+    dropped = [int(np.isnan(system.values[place, one.members[system.user]]).sum()) for system in systems]
+    return replace(
+        cell,
+        slice=one.name,
+        user=cell.user[kept],
+        sums=cell.sums[kept],
+        counts=cell.counts[kept],
+        dropped=np.array(dropped),
+    )
+
+
+def by_family(slices: Sequence[Slice]) -> Mapping[str, list[str]]:
+    """Names of the slices that are compared with each other, by family."""
+    families: dict[str, list[str]] = {}
+    for one in slices:
+        if one.family is not None:
+            families.setdefault(one.family, []).append(one.name)
+    return families
+
+
+def _cells(
+    protocol: str,
+    name: str,
+    systems: Sequence[Listed],
+    metrics: Sequence[str],
+    chosen: Sequence[np.ndarray | None],
     n_users: int,
 ) -> list[Cell]:
-    """Cells of intensity metrics.
-
-    Args:
-        label: float [rows] in [0, 1], NaN where unknown.
-        predicted: float [rows, systems], NaN where a system predicts nothing.
-        user: int64 [rows].
-    """
+    """A cell a metric of the chosen lists of each system, bool [lists]; None for all."""
+    users = [s.user if c is None else s.user[c] for s, c in zip(systems, chosen, strict=True)]
+    seen = np.zeros(n_users, dtype=bool)
+    for user in users:
+        seen[user] = True
     cells = []
-    everyone = np.ones(n_users, dtype=bool)
-    for name in names:
-        loss, transform = intensity.METRICS[name]
-        columns = [_by_user(loss(label, column), user, everyone, n_users) for column in predicted.T]
+    for place, metric in enumerate(metrics):
+        columns = []
+        for system, lists, user in zip(systems, chosen, users, strict=True):
+            value = system.values[place] if lists is None else system.values[place, lists]
+            defined = ~np.isnan(value)
+            sums = np.bincount(user[defined], value[defined], minlength=n_users)
+            counts = np.bincount(user[defined], minlength=n_users).astype(np.float64)
+            columns.append((sums[seen], counts[seen], (~defined).sum()))
         sums, counts, dropped = (np.stack(parts, axis=-1) for parts in zip(*columns, strict=True))
-        cells.append(Cell(INTENSITY, ALL, name, sums, counts, dropped, transform))
+        cells.append(Cell(protocol, name, metric, np.flatnonzero(seen), sums[:, :, None], counts, dropped))
     return cells
-
-
-def shown_lists(offsets: np.ndarray, score: np.ndarray, label: np.ndarray, relevant: np.ndarray, graded: bool) -> Lists:
-    """Lists of whole impressions; the gain is relevance or, graded, the label (unknown: 0)."""
-    return lists.ranked(offsets, score, relevant, _gain(label, relevant, graded))
-
-
-def cut_lists(
-    row_user: np.ndarray,
-    item: np.ndarray,
-    score: np.ndarray,
-    truth_user: np.ndarray,
-    truth_item: np.ndarray,
-    truth_label: np.ndarray,
-    truth_relevant: np.ndarray,
-    n_users: int,
-    n_items: int,
-    graded: bool,
-) -> Lists:
-    """Each user's stored list beside all true items of the user, also those the list misses.
-
-    Args:
-        row_user, item, score: [rows] of one system's lists, in any order.
-        truth_…: [truths], in any order.
-        n_users, n_items: how many numbers the users and items go up to.
-
-    Returns:
-        Lists of users 0 … n_users − 1; a user without a list has an empty one.
-    """
-    rows = np.argsort(row_user, kind="stable")
-    truths = np.lexsort((truth_item, truth_user))
-    true_cell = (truth_user * n_items + truth_item)[truths]
-    true_gain, true_relevant = _gain(truth_label, truth_relevant, graded)[truths], truth_relevant[truths]
-    cell = row_user[rows] * n_items + item[rows]
-    place = np.minimum(np.searchsorted(true_cell, cell), max(len(true_cell) - 1, 0))
-    found = true_cell[place] == cell if len(true_cell) else np.zeros(len(cell), dtype=bool)
-    relevant, gain = np.zeros(len(cell), dtype=bool), np.zeros(len(cell))
-    relevant[found], gain[found] = true_relevant[place[found]], true_gain[place[found]]
-    offsets = np.searchsorted(row_user[rows], np.arange(n_users + 1))
-    return lists.ranked_with_truth(offsets, score[rows], relevant, gain, truth_user[truths], true_relevant, true_gain)
-
-
-def _gain(label: np.ndarray, relevant: np.ndarray, graded: bool) -> np.ndarray:
-    return np.nan_to_num(label.astype(np.float64)) if graded else relevant.astype(np.float64)
-
-
-def _by_user(
-    value: np.ndarray, user: np.ndarray, chosen: np.ndarray, n_users: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums and counts a user, and how many of the chosen users' values are undefined."""
-    undefined = np.isnan(value)
-    defined = ~undefined
-    sums = np.bincount(user[defined], value[defined], minlength=n_users)
-    counts = np.bincount(user[defined], minlength=n_users).astype(np.float64)
-    return sums, counts, np.asarray((undefined & chosen[user]).sum())

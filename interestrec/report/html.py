@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interestrec import __version__
-from interestrec.report.cells import ALL, LOWER_IS_BETTER
+from interestrec.report.cells import LOWER_IS_BETTER
 from interestrec.report.plots import interval_plot
+from interestrec.report.slices import ALL
 from interestrec.report.table import OURS, TITLES, best, by_system
 from interestrec.report.verdicts import headline, verdict, word
 

@@ -1,6 +1,6 @@
-"""From cells to the three tables of the report: metrics, comparisons, values per user."""
+"""From cells to the tables of the report: metrics, comparisons, gaps, values per user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,86 +8,123 @@ import pyarrow as pa
 
 from interestrec.core import schemas
 from interestrec.metrics import bootstrap
-from interestrec.report.cells import ALL, Cell
+from interestrec.report.cells import LOWER_IS_BETTER, Cell, Single
+from interestrec.report.resampling import swapped_differences
+from interestrec.report.slices import ALL
 
 
-def metrics_rows(cells: Sequence[Cell], systems: Sequence[str], resamples: int, seed: int) -> list[dict[str, Any]]:
-    """Rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system."""
+def metrics_rows(
+    cells: Sequence[Cell], drawn: Sequence[np.ndarray], singles: Sequence[Single], systems: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system, protocol by protocol.
+
+    Args:
+        drawn: each cell's resampled values, float64 [resamples, systems].
+    """
     rows = []
-    for cell in cells:
-        drawn = bootstrap.resampled_values(cell.sums, cell.counts, cell.transform, resamples, seed)
-        low, high = bootstrap.interval(drawn)
-        value = cell.value
-        for column, system in enumerate(systems):
-            rows.append(
-                {
-                    "system": system,
-                    "protocol": cell.protocol,
-                    "slice": cell.slice,
-                    "metric": cell.metric,
-                    "value": _or_none(value[column]),
-                    "ci_low": _or_none(low[column]),
-                    "ci_high": _or_none(high[column]),
-                    "n": int(cell.counts[:, column].sum()),
-                    "dropped": int(cell.dropped[column]),
-                }
-            )
-    return rows
+    for cell, values in zip(cells, drawn, strict=True):
+        rows += _metric_rows(cell, *bootstrap.interval(values), systems)
+    unknown = np.full(len(systems), np.nan)
+    for single in singles:
+        rows += _metric_rows(single, unknown, unknown, systems)
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    slices = list(dict.fromkeys((row["protocol"], row["slice"]) for row in rows))
+    # Python's sort is stable: singles come behind the cells of their protocol and slice.
+    return sorted(
+        rows, key=lambda row: (protocols.index(row["protocol"]), slices.index((row["protocol"], row["slice"])))
+    )
 
 
 def comparison_rows(
-    cells: Sequence[Cell], systems: Sequence[str], ours: str, resamples: int, seed: int
+    cells: Sequence[Cell],
+    drawn: Sequence[np.ndarray],
+    systems: Sequence[str],
+    ours: str,
+    n_users: int,
+    resamples: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Rows of schemas.COMPARISONS: `ours` minus every other system, paired over users.
 
     The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together.
     """
+    us = systems.index(ours) if ours in systems else -1
+    others = [column for column in range(len(systems)) if column != us]
+    if us < 0 or not others:
+        return []
+    able = [number for number, cell in enumerate(cells) if _comparable(cell)]
+    chosen = [cells[number] for number in able]
+    swapped = swapped_differences(chosen, us, others, n_users, resamples, seed)
+    rows = []
+    for number, cell, by_chance in zip(able, chosen, swapped, strict=True):
+        difference = cell.value[us] - cell.value[others]
+        low, high = bootstrap.interval(drawn[number][:, [us]] - drawn[number][:, others])
+        p = bootstrap.p_value(difference, by_chance)
+        figures = np.stack([difference, low, high, p, bootstrap.holm(p)], axis=1).tolist()
+        for column, values in zip(others, figures, strict=True):
+            names = {"system_a": ours, "system_b": systems[column]}
+            where = {"protocol": cell.protocol, "slice": cell.slice, "metric": cell.metric}
+            measured = dict(zip(("difference", "ci_low", "ci_high", "p", "p_holm"), values, strict=True))
+            rows.append({**where, **names, **measured})
+    return rows
+
+
+def gap_rows(
+    cells: Sequence[Cell],
+    drawn: Sequence[np.ndarray],
+    families: Mapping[str, Sequence[str]],
+    systems: Sequence[str],
+    ours: str,
+) -> list[dict[str, Any]]:
+    """Rows of schemas.GAPS: how far apart the best and the worst served users of `ours` are.
+
+    The interval is of the difference between the two slices named. They were chosen for being the extremes, so a gap
+    between small slices is partly luck; it is the size of the gap that counts, a sign there is none.
+    """
     if ours not in systems:
         return []
     us = systems.index(ours)
-    others = [column for column in range(len(systems)) if column != us]
+    found = {(cell.protocol, cell.metric, cell.slice): number for number, cell in enumerate(cells)}
     rows = []
-    for cell in cells:
-        value = cell.value
-        if not others or np.isnan(value).any():
-            continue
-        drawn = bootstrap.resampled_values(cell.sums, cell.counts, cell.transform, resamples, seed)
-        low, high = bootstrap.interval(drawn[:, [us]] - drawn[:, others])
-        p = bootstrap.randomisation_p(
-            np.repeat(cell.sums[:, [us]], len(others), axis=1),
-            cell.sums[:, others],
-            cell.counts[:, others],
-            cell.transform,
-            resamples,
-            seed,
-        )
-        adjusted = bootstrap.holm(p)
-        for index, column in enumerate(others):
+    for protocol, metric in dict.fromkeys((cell.protocol, cell.metric) for cell in cells):
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        for family, names in families.items():
+            numbers = [found[protocol, metric, name] for name in names if (protocol, metric, name) in found]
+            values = {number: sign * float(cells[number].value[us]) for number in numbers}
+            values = {number: value for number, value in values.items() if not np.isnan(value)}
+            if len(values) < 2:
+                continue
+            best, worst = max(values, key=lambda n: values[n]), min(values, key=lambda n: values[n])
+            low, high = bootstrap.interval(sign * (drawn[best][:, [us]] - drawn[worst][:, [us]]))
             rows.append(
                 {
-                    "protocol": cell.protocol,
-                    "slice": cell.slice,
-                    "metric": cell.metric,
-                    "system_a": ours,
-                    "system_b": systems[column],
-                    "difference": float(value[us] - value[column]),
-                    "ci_low": float(low[index]),
-                    "ci_high": float(high[index]),
-                    "p": float(p[index]),
-                    "p_holm": float(adjusted[index]),
+                    "system": ours,
+                    "protocol": protocol,
+                    "family": family,
+                    "metric": metric,
+                    "best": cells[best].slice,
+                    "worst": cells[worst].slice,
+                    "best_value": sign * values[best],
+                    "worst_value": sign * values[worst],
+                    "gap": values[best] - values[worst],
+                    "ci_low": _or_none(low[0]),
+                    "ci_high": _or_none(high[0]),
                 }
             )
     return rows
 
 
 def per_user_table(cells: Sequence[Cell], systems: Sequence[str], user_id: pa.Array) -> pa.Table:
-    """Rows of schemas.PER_USER: the metric over each user's own lists or rows.
+    """Rows of schemas.PER_USER: the metric over each user's own lists or rows, `n` of them.
+
+    Of all lists and rows, and of metrics that the mean of users' values weighed by `n` gives again, after squaring
+    for rmse; a user has no calibration error to speak of.
 
     Args:
         user_id: string [users], in the order of the cells' users.
     """
     tables = [schemas.PER_USER.empty_table()]
-    whole = [cell for cell in cells if cell.slice == ALL]
+    whole = [cell for cell in cells if cell.slice == ALL and cell.sums.shape[2] == 1]
     words = {
         "system": pa.array(systems, pa.string()),
         "protocol": pa.array(sorted({cell.protocol for cell in whole}), pa.string()),
@@ -95,15 +132,40 @@ def per_user_table(cells: Sequence[Cell], systems: Sequence[str], user_id: pa.Ar
     }
     for cell in whole:
         for column, system in enumerate(systems):
-            users = np.flatnonzero(cell.counts[:, column])
-            count = cell.counts[users, column]
+            rows = np.flatnonzero(cell.counts[:, column])
+            count = cell.counts[rows, column]
             names = {"system": system, "protocol": cell.protocol, "metric": cell.metric}
-            columns = {name: _repeated(words[name], word, len(users)) for name, word in names.items()}
-            columns["user_id"] = user_id.take(pa.array(users))
-            columns["value"] = pa.array(cell.transform(cell.sums[users, column] / count))
+            columns = {name: _repeated(words[name], word, len(rows)) for name, word in names.items()}
+            columns["user_id"] = user_id.take(pa.array(cell.user[rows]))
+            columns["value"] = pa.array(cell.of(cell.sums[rows, column], count))
             columns["n"] = pa.array(count.astype(np.int64))
             tables.append(pa.table(columns).select(schemas.PER_USER.names).cast(schemas.PER_USER))
     return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _metric_rows(
+    cell: Cell | Single, low: np.ndarray, high: np.ndarray, systems: Sequence[str]
+) -> list[dict[str, Any]]:
+    value, n = cell.value, cell.n
+    return [
+        {
+            "system": system,
+            "protocol": cell.protocol,
+            "slice": cell.slice,
+            "metric": cell.metric,
+            "value": _or_none(value[column]),
+            "ci_low": _or_none(low[column]),
+            "ci_high": _or_none(high[column]),
+            "n": int(n[column]),
+            "dropped": int(cell.dropped[column]),
+        }
+        for column, system in enumerate(systems)
+    ]
+
+
+def _comparable(cell: Cell) -> bool:
+    """Every system has a value, from the same lists of each user."""
+    return not np.isnan(cell.value).any() and bool((cell.counts == cell.counts[:, :1]).all())
 
 
 def _repeated(words: pa.Array, word: str, rows: int) -> pa.DictionaryArray:

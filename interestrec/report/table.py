@@ -5,12 +5,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from interestrec.report.cells import ALL, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+from interestrec.report.cells import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+from interestrec.report.slices import ALL
 
 TITLES = {
     IMPRESSIONS: "Within impressions",
     CATALOGUE: "Over the whole catalogue",
     INTENSITY: "Predicted intensity against labels",
+    BEYOND: "Beyond accuracy: the first ten over the whole catalogue",
 }
 OURS = "interestrec"
 
@@ -18,7 +20,7 @@ OURS = "interestrec"
 def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
     """A table a protocol: systems as rows, ours first, metrics as columns, the best value in bold.
 
-    Where there are warm and cold users, only the slice of all users is shown.
+    Only all lists are shown, no slices.
 
     Args:
         metrics: rows of schemas.METRICS.

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from interestrec.report.cells import ALL, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+from interestrec.report.cells import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+from interestrec.report.slices import ALL
 from interestrec.report.table import best, by_system
 
-HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse"}
+HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse", BEYOND: "diversity"}
 SIGNIFICANT = 0.05
 
 
@@ -29,7 +30,12 @@ def word(comparison: dict[str, Any]) -> str:
 def verdict(
     metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, ours: str
 ) -> str | None:
-    """One sentence on how `ours` does against the strongest other system; None without either."""
+    """One sentence on how `ours` does against the strongest other system; None without either.
+
+    Of lists beyond their accuracy no figure says which system is the stronger, so there is none either.
+    """
+    if protocol == BEYOND:
+        return None
     metric = headline(metrics, protocol)
     rows = [
         row

@@ -95,7 +95,10 @@ def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
     )
     logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
     predicted = trained.calibration(logits)
-    errors = {name: float(ends(loss(labels, predicted).mean())) for name, (loss, ends) in METRICS.items()}
+    errors = {}
+    for name in ("rmse", "logloss"):
+        metric = METRICS[name]
+        errors[name] = float(metric.transform(metric.loss(labels, predicted).mean(keepdims=True)))
     return {"auc": auc, **errors, "n": float(len(examples))}
 
 

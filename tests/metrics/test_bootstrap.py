@@ -4,58 +4,87 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interestrec.metrics import bootstrap
-from interestrec.metrics.intensity import identity
+from interestrec.metrics.bootstrap import Table
 
 
-def column(values: list[float]) -> np.ndarray:
-    return np.array(values, dtype=float)[:, None]
+def everyone(*columns: list[float] | np.ndarray) -> Table:
+    stacked = np.stack([np.asarray(column, float) for column in columns], axis=1)
+    return Table(np.arange(len(stacked)), stacked)
+
+
+def resampled(table: Table, resamples: int, seed: int) -> np.ndarray:
+    return bootstrap.resampled([table], len(table.user), resamples, seed)[0]
+
+
+def p_of(difference: np.ndarray, resamples: int, seed: int) -> float:
+    swapped = bootstrap.swapped([everyone(difference)], len(difference), resamples, seed)[0]
+    return float(bootstrap.p_value(difference.sum(keepdims=True), swapped)[0])
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(5, 1, (400, 1))
-    drawn = bootstrap.resampled_values(values, np.ones((400, 1)), identity, 4000, seed=1)
-    low, high = bootstrap.interval(drawn)
-    half = 1.96 * values.std() / 20
-    assert [low[0], high[0]] == pytest.approx([values.mean() - half, values.mean() + half], abs=0.01)
+    values = np.random.default_rng(0).normal(5, 1, 1400)  # more than two blocks of users
+    drawn = resampled(everyone(values, np.ones(1400)), 4000, seed=1)
+    low, high = bootstrap.interval(drawn[:, [0]] / drawn[:, [1]])
+    half = 1.96 * values.std() / np.sqrt(1400)
+    assert [low[0], high[0]] == pytest.approx([values.mean() - half, values.mean() + half], abs=0.006)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 1300), st.integers(1, 9))
+def test_as_many_users_are_drawn_as_there_are(n_users: int, resamples: int) -> None:
+    drawn = resampled(everyone(np.ones(n_users), np.arange(n_users)), resamples, seed=3)
+    assert (drawn[:, 0] == n_users).all()
+    assert (drawn[:, 1] <= n_users * (n_users - 1)).all()
+
+
+def test_every_user_is_drawn_alike_and_as_a_binomial_says() -> None:
+    n_users, resamples = 700, 3000
+    one_each = Table(np.arange(n_users), np.eye(n_users))
+    times = bootstrap.resampled([one_each], n_users, resamples, seed=5)[0]
+    assert times.mean(axis=0) == pytest.approx(np.ones(n_users), abs=5 / np.sqrt(resamples))
+    assert times.var() == pytest.approx(1 - 1 / n_users, rel=0.01)
+    across = np.corrcoef(times[:, :512].sum(axis=1), times[:, 512:].sum(axis=1))[0, 1]
+    assert across == pytest.approx(-1)  # blocks share the draws
 
 
 def test_users_weigh_as_much_as_they_have_impressions() -> None:
-    drawn = bootstrap.resampled_values(column([30.0, 0.0]), column([3.0, 1.0]), identity, 500, seed=2)
-    assert set(drawn[:, 0]) == {10.0, 7.5, 0.0}  # first user twice, both, second user twice
+    drawn = resampled(everyone([30.0, 0.0], [3.0, 1.0]), 500, seed=2)
+    assert set(drawn[:, 0] / drawn[:, 1]) == {10.0, 7.5, 0.0}  # first user twice, both, second user twice
 
 
-def test_equal_seeds_draw_the_same_users_in_separate_calls() -> None:
-    values, ones = np.random.default_rng(3).random((50, 2)), np.ones((50, 2))
-    both = bootstrap.resampled_values(values, ones, identity, 20, seed=4)
-    second = bootstrap.resampled_values(values[:, 1:], ones[:, 1:], identity, 20, seed=4)
-    np.testing.assert_array_equal(both[:, 1], second[:, 0])
+def test_parts_of_the_users_see_the_draws_of_all() -> None:
+    values = np.random.default_rng(3).random(1200)
+    some = np.arange(1, 1200, 3)
+    whole, part = bootstrap.resampled(
+        [everyone(values * (np.arange(1200) % 3 == 1)), Table(some, values[some, None])], 1200, 20, 4
+    )
+    np.testing.assert_allclose(whole, part)
+    again = bootstrap.resampled([Table(some, values[some, None])], 1200, 20, seed=4)[0]
+    np.testing.assert_array_equal(again, part)
 
 
-def test_the_randomisation_p_approaches_that_of_all_sign_flips() -> None:
+def test_the_p_approaches_that_of_all_sign_flips() -> None:
     a, b = np.array([0.9, 0.8, 0.4, 0.7, 0.6, 0.9]), np.array([0.5, 0.7, 0.5, 0.3, 0.6, 0.2])
     flips = [abs(np.dot(s, a - b)) for s in itertools.product([-1, 1], repeat=6)]
     exact = np.mean([flip >= abs((a - b).sum()) - 1e-12 for flip in flips])
-    p = bootstrap.randomisation_p(column(list(a)), column(list(b)), np.ones((6, 1)), identity, 20_000, seed=5)
-    assert p[0] == pytest.approx(exact, abs=0.01)
+    assert p_of(a - b, 20_000, seed=5) == pytest.approx(exact, abs=0.01)
 
 
 def test_equal_systems_differ_without_evidence_and_far_ones_with_the_least_p() -> None:
-    same = np.random.default_rng(6).random((40, 1))
-    ones = np.ones((40, 1))
-    assert bootstrap.randomisation_p(same, same, ones, identity, 99, seed=7)[0] == 1.0
-    assert bootstrap.randomisation_p(same + 5, same, ones, identity, 99, seed=7)[0] == pytest.approx(0.01)
+    assert p_of(np.zeros(40), 99, seed=7) == 1.0
+    assert p_of(np.full(40, 5.0), 99, seed=7) == pytest.approx(0.01)
 
 
-def test_p_of_a_rooted_mean_compares_roots() -> None:
-    rng = np.random.default_rng(8)
-    a, b = rng.random((30, 1)), rng.random((30, 1))
-    ones = np.ones((30, 1))
-    rooted = bootstrap.randomisation_p(a, b, ones, np.sqrt, 2000, seed=9)
-    plain = bootstrap.randomisation_p(a, b, ones, identity, 2000, seed=9)
-    assert rooted[0] == pytest.approx(plain[0], abs=0.02)  # the root keeps the order of |difference| nearly
+def test_signs_are_fair_coins_of_each_user() -> None:
+    n_users, resamples = 600, 2001
+    signs = bootstrap.swapped([Table(np.arange(n_users), np.eye(n_users))], n_users, resamples, seed=8)[0]
+    assert set(np.unique(signs)) == {-1.0, 1.0}
+    assert np.abs(signs.mean(axis=0)).max() < 5 / np.sqrt(resamples)
+    assert np.abs(np.corrcoef(signs[:, :40].T) - np.eye(40)).max() < 0.12
 
 
 def test_holm_by_hand() -> None:
@@ -63,6 +92,6 @@ def test_holm_by_hand() -> None:
     assert bootstrap.holm(np.array([0.9, 0.8])).max() == 1.0
 
 
-def test_a_column_without_counts_has_no_interval() -> None:
-    drawn = bootstrap.resampled_values(np.zeros((3, 1)), np.zeros((3, 1)), identity, 10, seed=0)
-    assert np.isnan(bootstrap.interval(drawn)).all()
+def test_what_is_undefined_in_every_draw_has_no_interval() -> None:
+    assert np.isnan(bootstrap.interval(np.full((10, 1), np.nan))).all()
+    assert bootstrap.resampled([Table(np.zeros(0, np.int64), np.zeros((0, 2)))], 0, 3, seed=0)[0].shape == (3, 2)

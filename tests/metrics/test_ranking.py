@@ -13,6 +13,7 @@ from interestrec.core.errors import ConfigError
 from interestrec.metrics import lists, ranking
 
 NAMES = ["auc", "mrr", "rr", "ndcg@1", "ndcg@3", "ndcg@10", "hit@1", "hit@3", "hit@10", "recall@1", "recall@3"]
+NAMES += ["map@1", "map@3", "map@10"]
 
 
 def one(name: str, score: list[float], relevant: list[int], gain: list[float] | None = None) -> float:
@@ -36,6 +37,8 @@ def by_definition(name: str, relevant: tuple[int, ...], gain: tuple[float, ...])
         return float(hits[0] <= k)
     if name.startswith("recall"):
         return sum(rank <= k for rank in hits) / min(k, len(hits))
+    if name.startswith("map"):
+        return sum(sum(h <= rank for h in hits) / rank for rank in hits if rank <= k) / min(k, len(hits))
     dcg = sum(g / math.log2(rank + 1) for rank, g in enumerate(gain[:k], 1))
     ideal = sum(g / math.log2(rank + 1) for rank, g in enumerate(sorted(gain, reverse=True)[:k], 1))
     return dcg / ideal
@@ -89,6 +92,8 @@ def test_minds_definitions_by_hand() -> None:
     assert one("auc", score, clicked) == pytest.approx(1 / 4)
     assert one("mrr", score, clicked) == pytest.approx((1 / 2 + 1 / 4) / 2)
     assert one("rr", score, clicked) == pytest.approx(1 / 2)
+    assert one("map@10", score, clicked) == pytest.approx((1 / 2 + 2 / 4) / 2)
+    assert one("map@3", score, clicked) == pytest.approx((1 / 2) / 2)
     ideal = 1 + 1 / math.log2(3)
     assert one("ndcg@5", score, clicked) == pytest.approx((1 / math.log2(3) + 1 / math.log2(5)) / ideal)
 
@@ -122,6 +127,8 @@ def test_lists_cut_short_count_what_they_miss() -> None:
     assert ranking.metric("recall@2")(cut) == pytest.approx([1 / 2, 0])
     assert ranking.metric("recall@20")(cut) == pytest.approx([1 / 3, 0])
     assert ranking.metric("mrr")(cut) == pytest.approx([1 / 6, 0])
+    assert ranking.metric("map@2")(cut) == pytest.approx([1 / 4, 0])
+    assert ranking.metric("map@10")(cut) == pytest.approx([1 / 6, 0])
     assert ranking.metric("hit@2")(cut) == pytest.approx([1, 0])
     ideal = 1 + 1 / math.log2(3) + 1 / 2
     assert ranking.metric("ndcg@10")(cut) == pytest.approx([1 / math.log2(3) / ideal, 0])

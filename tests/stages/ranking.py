@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from interestrec.core import files
+from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building, open_artifact
 from interestrec.core.context import Context
 from interestrec.core.settings import Settings
+from interestrec.corpus import store
 from interestrec.scoring import content
 from interestrec.scoring.requests import Requests
 from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
@@ -79,6 +81,14 @@ def write_impression_log(path: Path) -> Path:
     return write_corpus(path, N_USERS, N_ITEMS, log, impressions)
 
 
+def write_features(path: Path, n_items: int) -> None:
+    """Titles of three tokens, of which two neighbours share two."""
+    titles = [[n, n + 1, n + 2] for n in range(n_items)]
+    table = pa.table({"item": range(n_items), "title_tokens": titles, "text_tokens": [[]] * n_items})
+    (path / store.FEATURES).mkdir()
+    files.write_parquet(path / store.FEATURES / "text-0.parquet", table, schemas.TEXT_FEATURES)
+
+
 def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS, **rank: Any) -> Context:
     """Artifacts of an event log, or of impressions when `log` is None, and the settings to rank them."""
     with building(root, Recipe("corpus", {}, {"log": log}, 1)) as directory:
@@ -86,6 +96,7 @@ def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS
             write_impression_log(directory)
         else:
             write_event_log(directory, N_USERS, n_items, log)
+        write_features(directory, n_items)
     corpus = open_artifact(root / "corpus", "corpus")
     with building(root, Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
         files.write_json(directory / "config.json", {})

@@ -17,7 +17,7 @@ from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.stages import evaluate, rank
 from tests.scoring.corpora import Event, write_event_log
-from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
+from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace, write_features
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,7 @@ def by_hand(root: Path) -> Context:
     context = workspace(root, log_of_events())
     with building(root, Recipe("corpus", {"by": "hand"}, {}, 1)) as directory:
         write_event_log(directory, 3, 4, log)
+        write_features(directory, 4)
     corpus = open_artifact(root / "corpus", "corpus")
     with building(root, Recipe("rankings", {"corpus": corpus.digest}, {}, 1)) as directory:
         listed = [

@@ -1,0 +1,127 @@
+"""Beyond accuracy: the first ten of every user's list over the whole catalogue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from interestrec.corpus.categories import SEPARATOR
+from interestrec.corpus.store import Corpus
+from interestrec.metrics import beyond
+from interestrec.report.cells import BEYOND, Cell, Single, list_cells
+from interestrec.report.facts import TRAIN, Facts, Past, train_users
+from interestrec.report.listed import Listed, sub_lists
+from interestrec.report.slices import ALL
+
+K = 10
+OF_LISTS = ("novelty", "diversity", "category_calibration", "popularity_lift")
+
+
+@dataclass(frozen=True)
+class Items:
+    """What is held against the lists."""
+
+    had: np.ndarray  # int64 [items], train users who had the item
+    n_users: int  # with a positive train event
+    events: np.ndarray  # int64 [items], positive train events
+    category: np.ndarray  # int32 [items]
+    features: sparse.csr_array  # bool [items, features]
+
+
+def of_corpus(corpus: Corpus, facts: Facts) -> Items:
+    """The items as train knew them. Features of an item are the tokens of its title and the parts of its category path;
+    they come from the corpus, not from a model, so that no system is judged by its own idea of likeness."""
+    had, n_users = train_users(corpus)
+    events = corpus.timelines
+    chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
+    return Items(
+        had=had,
+        n_users=n_users,
+        events=np.bincount(events.item[chosen], minlength=corpus.items.num_rows),
+        category=facts.category,
+        features=item_features(corpus.text_features["title_tokens"], corpus.items["category"]),
+    )
+
+
+def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> sparse.csr_array:
+    """bool [items, features]: title tokens, and the first one, two … parts of the category path."""
+    tokens = title_tokens.combine_chunks()
+    count = np.diff(tokens.offsets.to_numpy())
+    token = tokens.flatten().to_numpy()
+    rows, columns = [np.repeat(np.arange(len(count)), count)], [token.astype(np.int64)]
+    first_free = int(token.max(initial=-1)) + 1
+    known: dict[str, int] = {}
+    for item, path in enumerate(category.to_pylist()):
+        parts = path.split(SEPARATOR) if path else []
+        codes = [known.setdefault(SEPARATOR.join(parts[: n + 1]), len(known)) for n in range(len(parts))]
+        rows.append(np.full(len(codes), item))
+        columns.append(first_free + np.array(codes, dtype=np.int64))
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    shape = (len(count), first_free + len(known))
+    cell = np.unique(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
+    row, column = np.divmod(cell, max(shape[1], 1))
+    return sparse.csr_array((np.ones(len(cell), dtype=np.int32), (row, column)), shape=shape)
+
+
+@dataclass
+class Shown:
+    """What one system shows, added block by block."""
+
+    items: Items
+    exposure: np.ndarray = field(init=False)  # int64 [items], lists that hold the item
+    listed: Listed = field(default_factory=lambda: Listed(OF_LISTS))
+
+    def __post_init__(self) -> None:
+        self.exposure = np.zeros(len(self.items.had), dtype=np.int64)
+
+    def add(self, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, rank: np.ndarray, past: Past) -> None:
+        """More lists.
+
+        Args:
+            user: int64 [lists].
+            offsets, item, rank: the stored lists; what stands beyond the tenth rank is not looked at.
+            past: the histories of all users.
+        """
+        kept = rank <= K
+        user, offsets = sub_lists(user, offsets, kept)
+        item = item[kept]
+        self.exposure += np.bincount(item, minlength=len(self.exposure))
+        history, known = past.of(user), self.items
+        values = [
+            beyond.novelty(offsets, item, known.had, known.n_users),
+            beyond.diversity(offsets, item, known.features),
+            beyond.category_calibration(offsets, item, history.offsets, history.item, known.category),
+            beyond.popularity_lift(offsets, item, history.offsets, history.item, known.had.astype(np.float64)),
+        ]
+        self.listed.add(user, np.stack(values))
+
+
+def cells(shown: Sequence[Shown], n_users: int) -> tuple[list[Cell], list[Single]]:
+    """Means over lists with intervals; coverage and Gini, which are figures of all lists together, without."""
+    n = np.array([len(one.listed.user) for one in shown])
+    singles = [
+        Single(BEYOND, ALL, name, np.array([measure(one.exposure) for one in shown]), n, np.zeros_like(n))
+        for name, measure in (("coverage", beyond.coverage), ("gini", beyond.gini))
+    ]
+    return list_cells(BEYOND, [one.listed for one in shown], n_users).cells, singles
+
+
+def exposure_rows(shown: Mapping[str, Shown], categories: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of schemas.EXPOSURE: each category's share of what is shown, of the catalogue and of the train events."""
+    rows = []
+    for system, one in shown.items():
+        groups = one.items.category + 1  # 0: items without a category
+        counted = [
+            np.bincount(groups, weight, minlength=len(categories) + 1)
+            for weight in (one.exposure, np.ones(len(groups)), one.items.events)
+        ]
+        shares = [count / max(count.sum(), 1) for count in counted]
+        for group, category in enumerate([None, *categories]):
+            if counted[1][group]:
+                names = ("exposure", "catalogue", "train_events")
+                values = {name: float(share[group]) for name, share in zip(names, shares, strict=True)}
+                rows.append({"system": system, "category": category, **values})
+    return rows

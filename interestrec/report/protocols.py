@@ -1,0 +1,177 @@
+"""The protocols: ranking tables read once, block by block, and what is left of them as cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core.errors import ArtifactError
+from interestrec.report import beyond, cells, rankings
+from interestrec.report.beyond import Shown
+from interestrec.report.cells import CATALOGUE, IMPRESSIONS, INTENSITY, Cell, Single, Sliced
+from interestrec.report.facts import Facts
+from interestrec.report.listed import Listed, Truth, cut_lists, holding, shown_lists, sub_lists
+from interestrec.report.rankings import Block, Ids
+from interestrec.report.rows import Predicted, Rows
+from interestrec.report.slices import COLD_ITEMS, Slice, part_of_item
+
+
+@dataclass(frozen=True)
+class Judged:
+    """By what lists are judged."""
+
+    facts: Facts
+    slices: list[Slice]
+    truth: Truth
+    ids: Ids
+    graded: bool  # whether the gain of ndcg is the label
+
+    @property
+    def n_users(self) -> int:
+        return len(self.ids.user)
+
+    @cached_property
+    def parts(self) -> np.ndarray:
+        """int64 [items], the slice by relevant items that an item belongs to, −1 for none."""
+        return part_of_item(self.slices, len(self.ids.item))
+
+    def holds(self, owner: np.ndarray, item: np.ndarray, n_lists: int) -> np.ndarray:
+        """bool [lists, slices by relevant items]: which lists have which of the relevant items' slices."""
+        return holding(owner, self.parts[item], n_lists, int(self.parts.max(initial=-1)) + 1)
+
+
+@dataclass
+class Measured:
+    """All that was measured."""
+
+    cells: list[Cell] = field(default_factory=list)
+    singles: list[Single] = field(default_factory=list)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)  # slices with too few lists, by protocol
+
+    def add(self, protocol: str, sliced: Sliced) -> None:
+        """Cells of a protocol."""
+        self.cells += sliced.cells
+        self.left_out.setdefault(protocol, {}).update(sliced.left_out)
+
+
+def truth_of(table: pa.Table, ids: Ids) -> Truth:
+    """A table of schemas.TRUTH by user, then item."""
+    user = pc.index_in(table["user_id"], value_set=ids.user).to_numpy().astype(np.int64)
+    item = pc.index_in(table["item_id"], value_set=ids.item).to_numpy().astype(np.int64)
+    order = np.lexsort((item, user))
+    return Truth(
+        offsets=np.searchsorted(user[order], np.arange(len(ids.user) + 1)),
+        item=item[order],
+        label=table["label"].to_numpy()[order],
+        relevant=table["relevant"].to_numpy()[order],
+    )
+
+
+def impressions(
+    measured: Measured, path: Path, systems: Sequence[str], of_lists: Sequence[str], of_rows: Sequence[str], by: Judged
+) -> None:
+    """Add the protocols `impressions`, where any impression offers a choice, and `intensity`.
+
+    Kept are a value a list and metric, and of one system at a time what its intensity metrics need of each row.
+    """
+    whole, cold = ({system: Listed(of_lists) for system in systems} for _ in range(2))
+    predicted: dict[str, Predicted] = {}
+    pending: dict[str, Rows] = {}
+    for block in rankings.blocks(
+        path, ["impression_id", "user_id"], ["label", "relevant", "score", "predicted"], by.ids
+    ):
+        if block.system not in pending:
+            predicted |= {system: rows.summed() for system, rows in pending.items()}
+            pending = {block.system: Rows(of_rows, by.n_users)}
+        numbers = block.numbers
+        user = block.user[block.owner]
+        pending[block.system].add(user, numbers["label"], numbers["relevant"], numbers["predicted"])
+        if of_lists:
+            _rank_shown(whole[block.system], cold[block.system], block, by)
+    predicted |= {system: rows.summed() for system, rows in pending.items()}
+    if any(listed.longest > 1 for listed in whole.values()):
+        measured.add(IMPRESSIONS, cells.list_cells(IMPRESSIONS, list(whole.values()), by.n_users, by.slices))
+        measured.add(IMPRESSIONS, cells.cut_cells(IMPRESSIONS, COLD_ITEMS, list(cold.values()), by.n_users))
+    if of_rows:
+        nothing = Rows(of_rows, by.n_users)
+        known = [predicted[s] if s in predicted else nothing.summed() for s in systems]
+        sliced, singles = cells.intensity_cells(of_rows, known, by.slices)
+        measured.add(INTENSITY, sliced)
+        measured.singles += singles
+
+
+def catalogue(
+    measured: Measured, path: Path, systems: Sequence[str], names: Sequence[str], items: beyond.Items, by: Judged
+) -> Mapping[str, Shown]:
+    """Add the protocols `catalogue`, over the users with a test impression, and `beyond`; give what was shown.
+
+    Relevant items beyond the stored list count as missed, so `mrr` and `rr` give them 0.
+    """
+    names = [name for name in names if name != "auc"]  # needs the whole list, which is not stored
+    shown = {system: Shown(items) for system in systems}
+    if names:
+        listed = _cut(path, systems, names, by, by.truth, shown)
+        measured.add(CATALOGUE, cells.list_cells(CATALOGUE, list(listed.values()), by.n_users, by.slices))
+    else:
+        _cut(path, systems, names, by, by.truth, shown)
+    found, singles = beyond.cells(list(shown.values()), by.n_users)
+    measured.cells += found
+    measured.singles += singles
+    return shown
+
+
+def cold_catalogue(measured: Measured, path: Path, systems: Sequence[str], names: Sequence[str], by: Judged) -> None:
+    """Add the slice `cold_items` of the protocol `catalogue`: lists of cold items alone, held against the cold truth.
+
+    A user who had no cold item has no relevant one and is dropped, as everywhere.
+    """
+    names = [name for name in names if name != "auc"]
+    truth = by.truth
+    kept = by.facts.cold[truth.item]
+    offsets = np.concatenate([[0], np.cumsum(kept)])[truth.offsets]
+    cold = Truth(offsets, truth.item[kept], truth.label[kept], truth.relevant[kept])
+    listed = _cut(path, systems, names, by, cold, {})
+    measured.add(CATALOGUE, cells.cut_cells(CATALOGUE, COLD_ITEMS, list(listed.values()), by.n_users))
+
+
+def _rank_shown(whole: Listed, cold: Listed, block: Block, by: Judged) -> None:
+    """Measure a block's lists, and what is left of them when only cold items are ranked."""
+    score, label, relevant = (block.numbers[name] for name in ("score", "label", "relevant"))
+    liked = np.flatnonzero(relevant)
+    holds = by.holds(block.owner[liked], block.item[liked], len(block.user))
+    whole.rank(block.user, shown_lists(block.offsets, score, label, relevant, by.graded), holds)
+    kept = by.facts.cold[block.item]
+    if kept.any():
+        user, offsets = sub_lists(block.user, block.offsets, kept)
+        cold.rank(user, shown_lists(offsets, score[kept], label[kept], relevant[kept], by.graded))
+
+
+def _cut(
+    path: Path, systems: Sequence[str], names: Sequence[str], by: Judged, truth: Truth, shown: Mapping[str, Shown]
+) -> dict[str, Listed]:
+    """Every user's stored list of every system held against the truth; a user without one has an empty list."""
+    listed = {system: Listed(names) for system in systems}
+    answered = {system: np.zeros(by.n_users, dtype=bool) for system in systems}
+
+    def add(system: str, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, score: np.ndarray) -> None:
+        rows, place = truth.of(user)
+        liked = truth.relevant[rows]
+        holds = by.holds(place[liked], truth.item[rows][liked], len(user))
+        listed[system].rank(user, cut_lists(user, offsets, item, score, truth, by.graded), holds)
+        answered[system][user] = True
+
+    for block in rankings.blocks(path, ["user_id"], ["score", "rank"], by.ids):
+        if answered[block.system][block.user].any():
+            raise ArtifactError(f"{path}: the rows of a user are not together; run `interestrec rank` again")
+        add(block.system, block.user, block.offsets, block.item, block.numbers["score"])
+        if block.system in shown:
+            shown[block.system].add(block.user, block.offsets, block.item, block.numbers["rank"], by.facts.past)
+    none = np.zeros(0, dtype=np.int64)
+    for system in systems:
+        without = np.flatnonzero(~answered[system])
+        add(system, without, np.zeros(len(without) + 1, dtype=np.int64), none, none.astype(np.float64))
+    return listed
