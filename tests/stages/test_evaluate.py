@@ -17,7 +17,14 @@ from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.stages import evaluate, rank
 from tests.scoring.corpora import Event, write_event_log
-from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace, write_features
+from tests.stages.ranking import (
+    SYSTEMS,
+    log_of_events,
+    stand_in_for_intensity,
+    without_timing,
+    workspace,
+    write_features,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +62,7 @@ def by_hand(root: Path) -> Context:
         ]
         names = ("system", "user_id", "item_id", "rank", "score")
         table = pa.table(dict(zip(names, (list(column) for column in zip(*listed, strict=True)), strict=True)))
+        table = table.append_column("predicted", pa.array([0.5] * len(listed), pa.float32()))
         files.write_parquet(directory / "catalogue.parquet", table, schemas.RANKED_CATALOGUE)
         truth = pa.table({"user_id": ["u0", "u1", "u2"], "item_id": ["i1", "i2", "i3"], "label": [1.0] * 3})
         truth = truth.append_column("relevant", pa.array([True] * 3))
@@ -68,11 +76,10 @@ def by_hand(root: Path) -> Context:
                 "relevant": [True] * 6,
                 "score": [0.0] * 6,
                 "rank": [1] * 6,
-                "intensity": [1.0, 1.0, 0.7, 0.5, 0.5, 0.5],
+                "predicted": [1.0, 1.0, 0.7, 0.5, 0.5, 0.5],
             }
         )
-        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"])
-        files.write_parquet(directory / "impressions.parquet", impressions, schema)
+        files.write_parquet(directory / "impressions.parquet", impressions, schemas.RANKED_IMPRESSIONS)
         described = {"systems": {"random": {}, "interestrec": {}}, "settings": {"top_k": 10}, "counts": {}}
         files.write_json(directory / "systems.json", described)
     return context
@@ -123,7 +130,7 @@ def test_comparisons_are_ours_against_every_other_system(tmp_path: Path) -> None
     path = evaluated(workspace(tmp_path, log_of_events()))
     rows = pq.read_table(path / "comparisons.parquet").to_pylist()
     assert {row["system_a"] for row in rows} == {"interestrec"}
-    assert {row["system_b"] for row in rows} == {"random", "popularity", "trending", "item_knn", "als", "content"}
+    assert {row["system_b"] for row in rows} == {*SYSTEMS, "only:intensity", "only:item_item"} - {"interestrec"}
     for row in rows:
         pair = [value(path, row[s], row["protocol"], row["metric"])["value"] for s in ("system_a", "system_b")]
         assert row["difference"] == pytest.approx(pair[0] - pair[1])
