@@ -11,6 +11,7 @@ from interestrec import __version__, look
 from interestrec.console import session
 from interestrec.core.errors import UsageError
 from interestrec.options import (
+    AsOf,
     By,
     Config,
     Corpus,
@@ -22,8 +23,11 @@ from interestrec.options import (
     Overrides,
     Quiet,
     Rankings,
+    Shard,
     Start,
+    Users,
     Workspace,
+    asked_for,
     context,
     path_option,
 )
@@ -117,7 +121,10 @@ def finetune(
             output.result(cross_validate(chosen, folds, by))
 
 
-@app.command(epilog="Example: interestrec rank --config news.yaml --set rank.top_k=50")
+_RANK_EXAMPLES = "interestrec rank --config news.yaml; interestrec rank --as-of now --users premium.txt --shard 3/16"
+
+
+@app.command(epilog=f"Examples: {_RANK_EXAMPLES}")
 def rank(
     config: Config = None,
     overrides: Overrides = None,
@@ -125,13 +132,18 @@ def rank(
     corpus: Corpus = None,
     encoder: Encoder = None,
     model: Model = None,
+    as_of: AsOf = None,
+    users: Users = None,
+    shard: Shard = None,
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
     """4: rank by every system, ours and baselines."""
     with session("rank", as_json, quiet) as output:
-        output.stage(context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, model=model))
+        asking = asked_for(as_of, users, shard)
+        paths = {"corpus": corpus, "encoder": encoder, "model": model}
+        output.stage(context(config, overrides, workspace, force, asking=asking, **paths))
 
 
 @app.command(epilog="Example: interestrec evaluate --config news.yaml --json | jq .summary")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from interestrec.core.context import Context
+    from interestrec.core.context import Asking, Context
     from interestrec.corpus.store import Corpus as CorpusArtifact
 
 
@@ -33,6 +33,43 @@ Encoder = Annotated[Path | None, path_option("--encoder", "In place of the works
 Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
 Rankings = Annotated[Path | None, path_option("--rankings", "In place of the workspace's rankings")]
 
+_AS_OF_HELP = "Lists for this moment (ISO 8601, or now), not for the test split"
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
+Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
+
+
+def asked_for(as_of: str | None, users: str | None, shard: str | None) -> "Asking":
+    """What `rank` is asked for.
+
+    Raises:
+        UsageError: a value cannot be read, or --users comes without --as-of.
+    """
+    from datetime import UTC, datetime
+
+    from interestrec.core.context import Asking
+    from interestrec.core.errors import UsageError
+
+    moment = None
+    if as_of is not None:
+        try:
+            read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
+        except ValueError:
+            raise UsageError(f"--as-of {as_of}: write now, or a time such as 2026-11-24T03:00:00+00:00") from None
+        read = read if read.tzinfo else read.replace(tzinfo=UTC)
+        moment = round(read.timestamp() * 1_000_000)
+    if users is not None and moment is None:
+        raise UsageError("--users needs --as-of: without it, the users of the test split are ranked for")
+    part, parts = 1, 1
+    if shard is not None:
+        numbers = shard.split("/")
+        if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+            raise UsageError(f"--shard {shard}: write the part and how many there are, such as 3/16")
+        part, parts = map(int, numbers)
+        if not 1 <= part <= parts:
+            raise UsageError(f"--shard {shard}: parts are counted from 1 to {parts}")
+    return Asking(moment, None if users in (None, "all") else Path(users), (part, parts))
+
 
 def context(
     config: str | None,
@@ -40,14 +77,16 @@ def context(
     workspace: Path | None,
     force: bool,
     start: Path | None = None,
+    asking: "Asking | None" = None,
     **paths: Path | None,
 ) -> "Context":
     """The settings in force and where the input artifacts are."""
     from interestrec.core.config import find_config, load_settings
-    from interestrec.core.context import Context
+    from interestrec.core.context import Asking, Context
 
     settings = load_settings(find_config(config), overrides or [], workspace)
-    return Context(settings, force, start, {kind: path for kind, path in paths.items() if path is not None})
+    given = {kind: path for kind, path in paths.items() if path is not None}
+    return Context(settings, force, start, asking or Asking(), given)
 
 
 def open_corpus(

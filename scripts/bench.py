@@ -6,6 +6,7 @@
     scripts/bench.py preprocess --to workspace/bench --impressions 20000 --events 200000 --parts mind,pandas
     scripts/bench.py encode --texts data/mind/news.tsv --repeats 5    # see bench_encode.py
     scripts/bench.py train --corpus workspace/news/corpus             # see bench_train.py
+    scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
     scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
 
 Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed
@@ -29,6 +30,7 @@ from typing import Any
 
 import bench_encode
 import bench_evaluate
+import bench_rank
 import bench_train
 import psutil
 
@@ -241,10 +243,11 @@ def main() -> None:
     stage.add_argument("--encoder", type=Path, default=_ENCODER, metavar="DIR", help="data/encoders/minilm-l6")
     bench_encode.add_parser(benches, _ENCODER)
     bench_train.add_parser(benches, _ENCODER)
+    bench_rank.add_parser(benches)
     bench_evaluate.add_parser(benches)
     arguments = parser.parse_args()
-    if arguments.bench in ("encode", "train"):
-        {"encode": bench_encode, "train": bench_train}[arguments.bench].run(arguments)
+    if arguments.bench in (beside := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
+        beside[arguments.bench].run(arguments)
         return
     if arguments.bench == "evaluate":
         bench_evaluate.run(arguments, measure)

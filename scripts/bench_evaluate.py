@@ -52,10 +52,10 @@ def generate(to: Path, impressions: int, users: int, systems: int) -> None:
     corpus = open_artifact(to / "corpus", "corpus")
     names = ["interestrec", *(f"other_{n}" for n in range(1, systems))]
     with building(to, Recipe("rankings", {"corpus": corpus.digest}, {"systems": names}, 0)) as directory:
-        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"])
+        schema = schemas.RANKED_IMPRESSIONS
         tables = (table for name in names for table in _ranked(name, names, user, offsets, item, label, rng))
         files.write_parquet_batches(directory / "impressions.parquet", tables, schema)
-        schema = schemas.with_components(schemas.RANKED_CATALOGUE, ["intensity"])
+        schema = schemas.RANKED_CATALOGUE
         files.write_parquet(directory / "catalogue.parquet", schema.empty_table(), schema)
         pairs = np.unique(np.repeat(user, length)[label > 0] * items + item[label > 0])
         truth = {"user_id": _ids("U", pairs // items), "item_id": _ids("N", pairs % items)}
@@ -111,7 +111,7 @@ def _write_corpus(
                 "time": pa.array(np.arange(n), pa.int64()).cast(pa.timestamp("us", "UTC")),
                 "event": pa.array(["click"] * n),
                 "value": pa.nulls(n, pa.float64()),
-                "intensity": np.ones(n, np.float32),
+                "predicted": np.ones(n, np.float32),
                 "split": pa.array(["train"] * n),
                 "position": np.arange(n) - np.repeat(np.cumsum(past) - past, past),
             },
@@ -161,7 +161,7 @@ def _ranked(
         order = np.lexsort((-score, owner))
         rank = np.empty(len(score), np.int32)
         rank[order] = np.arange(len(score)) - (offsets[owner] - offsets[start]) + 1
-        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"])
+        schema = schemas.RANKED_IMPRESSIONS
         yield pa.table(
             {
                 "system": pa.DictionaryArray.from_arrays(np.full(len(score), names.index(name), np.int32), names),
@@ -172,7 +172,7 @@ def _ranked(
                 "relevant": label[rows] > 0,
                 "score": score,
                 "rank": rank,
-                "intensity": (1 / (1 + np.exp(3 - score))).astype(np.float32),
+                "predicted": (1 / (1 + np.exp(3 - score))).astype(np.float32),
             }
         ).cast(schema)
 

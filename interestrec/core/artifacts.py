@@ -28,6 +28,8 @@ WRITTEN_BY = {
     "model": "finetune",
     "folds": "finetune",
     "rankings": "rank",
+    "lists": "rank",
+    "shard": "rank",
     "report": "evaluate",
 }
 

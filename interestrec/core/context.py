@@ -19,12 +19,40 @@ _LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
 
 
 @dataclass(frozen=True)
+class Asking:
+    """Whose lists `rank` is asked for: those of the test split, or of a moment; and which part of them."""
+
+    as_of: int | None = None  # microseconds since 1970 UTC; None = the test split
+    users: Path | None = None  # file of ids, one a line; None = all
+    shard: tuple[int, int] = (1, 1)  # part and parts
+
+    @property
+    def kind(self) -> str:
+        """Of the artifact."""
+        if self.shard[1] > 1:
+            return "shard"
+        return "rankings" if self.as_of is None else "lists"
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Digests, beside those of artifacts."""
+        return {} if self.users is None else {"users": files.sha256_of(self.users)}
+
+    @property
+    def lineage(self) -> dict[str, Any]:
+        """What a recipe's configuration says of it; nothing where the whole test split is asked for."""
+        part = {} if self.shard[1] == 1 else {"shard": f"{self.shard[0]}/{self.shard[1]}"}
+        return part if self.as_of is None else {**part, "as_of": self.as_of}
+
+
+@dataclass(frozen=True)
 class Context:
     """The settings of a run, where its input artifacts are, and whether to build what is up to date."""
 
     settings: Settings
     force: bool = False
     start: Path | None = None  # model that finetune starts from
+    asking: Asking = Asking()
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
 
     def open(self, kind: str) -> Artifact:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interestrec.core.errors import ArtifactError, CannotCreateError, StorageError, from_os_error
+from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +126,22 @@ def read_json(path: Path) -> Any:
         raise from_os_error(error, path) from error
     except ValueError as error:
         raise ArtifactError(f"{path}: not valid JSON ({error}); rebuild or replace it") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text that a person or another program wrote, without their ends; empty ones are left out.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line]
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); one id a line is wanted"
+        ) from error
 
 
 def write_parquet(path: Path, table: "pa.Table", schema: "pa.Schema") -> None:

@@ -97,8 +97,8 @@ TRAINING_LOG = pa.schema(
     ]
 )
 
-# Both ranking tables carry, after these columns, one float32 column a component; it is null for every
-# system but `interestrec`, except `intensity`, which every system fills with its prediction in [0, 1].
+# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns,
+# one float32 column a component of the decision; it is null for every system but `interestrec`.
 RANKED_IMPRESSIONS = pa.schema(
     [
         _required("system", _WORD),
@@ -109,6 +109,7 @@ RANKED_IMPRESSIONS = pa.schema(
         pa.field("relevant", pa.bool_()),
         _required("score", pa.float64()),
         _required("rank", pa.int32()),
+        _required("predicted", pa.float32()),
     ]
 )
 
@@ -119,6 +120,7 @@ RANKED_CATALOGUE = pa.schema(
         _required("item_id", pa.string()),
         _required("rank", pa.int32()),
         _required("score", pa.float64()),
+        _required("predicted", pa.float32()),
     ]
 )
 

@@ -12,6 +12,7 @@ from interestrec.core.adapt_settings import PretrainAdaptSettings
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
 from interestrec.core.preprocess_settings import PreprocessSettings
+from interestrec.core.rank_settings import RankSettings
 from interestrec.core.section import (
     AboveZero,
     BelowOne,
@@ -97,6 +98,9 @@ class FinetuneSettings(Section):
     # a user is the vectors of these events' items, weighed; or one text for the encoder, their texts, the latest first
     user_tower: Literal["items", "text"] = "items"
     user_tokens: Annotated[int, Field(ge=3)] = 128  # of a user's text; at most what the encoder takes
+    # what a candidate is compared with: the part of the history that speaks of it, or the user's vector, which ranks a
+    # large catalogue many times as fast
+    similarity: Literal["history", "user"] = "history"
     negatives: NegativeSettings = NegativeSettings()
     trainable_layers: CountOrZero = 0  # top layers of the encoder that learn; 0 = frozen vectors
     lora: LoraSettings | None = None
@@ -113,6 +117,8 @@ class FinetuneSettings(Section):
     encoder_dropout: BelowOne = 0.1  # of the layers that learn
     label_smoothing: BelowOne = 0.0
     losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
+    # from logits to intensities on valid_blend: scale and shift, scale alone, any non-decreasing map, or as they are
+    calibration: Literal["sigmoid", "temperature", "isotonic", "none"] = "sigmoid"
     patience: Count = 2  # evaluations without a gain on valid_select before stopping
 
     @model_validator(mode="after")
@@ -127,41 +133,6 @@ class FinetuneSettings(Section):
             raise ValueError("lora needs layers to learn in; set trainable_layers")
         if self.vector_cache != VectorCacheSettings() and not self.trainable_layers:
             raise ValueError("vector_cache needs layers that learn, frozen vectors are all kept; set trainable_layers")
-        return self
-
-
-SystemName = Literal["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
-ComponentName = Literal["intensity", "item_item", "collaborative", "trending", "content"]
-
-
-class ItemKnnSettings(Section):
-    neighbours: Count = 100
-    shrinkage: NotNegative = 10.0
-
-
-class AlsSettings(Section):
-    factors: Count = 64
-    regularization: Positive = 0.05
-    iterations: Count = 15
-    alpha: Positive = 1.0  # confidence of a pair = 1 + alpha × log(1 + events)
-
-
-class RankSettings(Section):
-    systems: list[SystemName] = ["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
-    components: list[ComponentName] = ["intensity", "item_item", "collaborative", "trending"]
-    refit: bool = True  # count-based scorers are fitted again on train + valid after all choices are made
-    trending_days: Positive = 7.0
-    item_knn: ItemKnnSettings = ItemKnnSettings()
-    als: AlsSettings = AlsSettings()
-    top_k: Count = 100  # length of the list a user over the whole catalogue
-    seen: Literal["out", "in"] = "out"  # items of the history in the catalogue's list
-
-    @model_validator(mode="after")
-    def _distinct(self) -> "RankSettings":
-        for name in ("systems", "components"):
-            chosen = getattr(self, name)
-            if not chosen or len(set(chosen)) != len(chosen):
-                raise ValueError(f"{name} must name at least one, none twice")
         return self
 
 

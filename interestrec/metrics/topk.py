@@ -12,15 +12,11 @@ def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
     """
     rows, columns = score.shape
     k = min(k, columns)
-    by_precedence = np.argsort(precedence, kind="stable")
-    score = score[:, by_precedence]  # from here a tie goes to the lower column
     threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
-    above, level = score > threshold, score == threshold
-    missing = k - above.sum(axis=1, keepdims=True)
-    kept = above | (level & (np.cumsum(level, axis=1) <= missing))
-    chosen = np.nonzero(kept)[1].reshape(rows, k)
-    order = np.argsort(-np.take_along_axis(score, chosen, axis=1), axis=1, kind="stable")
-    return by_precedence[np.take_along_axis(chosen, order, axis=1)]
+    row, column = np.nonzero(score >= threshold)  # k of each row, and more where several are at the threshold
+    order = np.lexsort((precedence[column], -score[row, column], row))
+    place = np.arange(len(row)) - np.searchsorted(row, row)  # `row` is sorted, before and after
+    return column[order[place < k]].reshape(rows, k)
 
 
 def ranks(offsets: np.ndarray, score: np.ndarray, precedence: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.model.head import InterestHead
+from interestrec.model.head import InterestHead, Similarity
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
 from interestrec.model.user_tower import ItemsUserTower, TextUser
@@ -20,7 +20,8 @@ from interestrec.model.user_tower import ItemsUserTower, TextUser
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 _LEARNED = "encoder."  # before the names of the encoder's tensors
-_BUILT = ("width", "hidden", "levels", "attributes")  # of the configuration: what decides the shapes of weights
+# of the configuration: what decides the shapes of weights and what they mean
+_BUILT = ("width", "hidden", "levels", "attributes", "similarity", "user_text")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class TwoTowerConfig:
     max_history: int
     dropout: float
     attributes: tuple[tuple[str, tuple[int, ...]], ...]  # of items: name, number of codes of each of its columns
+    similarity: Similarity = "history"  # what the head compares a candidate with
     user_text: TextUser | None = None  # how users become texts; None = they are their histories' items
 
 
@@ -61,7 +63,9 @@ class TwoTower(keras.layers.Layer):
         self.config = config
         self.item_tower = ItemTower(config.width, config.dropout, config.attributes, name="item_tower")
         self.user_tower = ItemsUserTower(config.width, name="user_tower")
-        self.head = InterestHead(config.width, list(config.hidden), config.levels, config.dropout, name="head")
+        self.head = InterestHead(
+            config.width, list(config.hidden), config.levels, config.dropout, config.similarity, name="head"
+        )
         self.item_tower.build()
         self.head.build()
         self.built = True

@@ -82,14 +82,14 @@ def impressions(
     predicted: dict[str, Predicted] = {}
     pending: dict[str, Rows] = {}
     for block in rankings.blocks(
-        path, ["impression_id", "user_id"], ["label", "relevant", "score", "intensity"], by.ids
+        path, ["impression_id", "user_id"], ["label", "relevant", "score", "predicted"], by.ids
     ):
         if block.system not in pending:
             predicted |= {system: rows.summed() for system, rows in pending.items()}
             pending = {block.system: Rows(of_rows, by.n_users)}
         numbers = block.numbers
         user = block.user[block.owner]
-        pending[block.system].add(user, numbers["label"], numbers["relevant"], numbers["intensity"])
+        pending[block.system].add(user, numbers["label"], numbers["relevant"], numbers["predicted"])
         if of_lists:
             _rank_shown(whole[block.system], cold[block.system], block, by)
     predicted |= {system: rows.summed() for system, rows in pending.items()}

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from interestrec.scoring.interactions import at_candidates, matrix_of_events, matrix_of_histories
 from interestrec.scoring.requests import Events, Requests
+from interestrec.scoring.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Als:
     def _factors(self, requests: Requests) -> np.ndarray:
         positive = requests.intensity >= self.relevant_from
         history = matrix_of_histories(requests, positive, self.n_items)[:, self.known]
-        with _one_thread():
+        with one_blas_thread():
             return self.model.recalculate_user(np.arange(len(requests)), _damped(history))
 
 
@@ -61,7 +62,7 @@ def fit(
     if len(known) == 0:
         return Als(None, known, events.n_items, relevant_from)
     counts = matrix_of_events(events)[np.unique(events.user)][:, known]
-    with _one_thread():
+    with one_blas_thread():
         model = AlternatingLeastSquares(
             factors=factors,
             regularization=regularization,
@@ -77,10 +78,3 @@ def fit(
 def _damped(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """The hundredth purchase of a thing says less than the second."""
     return counts.log1p().tocsr()
-
-
-def _one_thread() -> Any:
-    """Sums over several threads come out different from run to run; implicit also asks for one BLAS thread."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, "blas")

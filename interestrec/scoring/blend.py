@@ -1,22 +1,11 @@
-"""The decision: a non-negative sum of component scores, each standardised within its request."""
+"""The decision's numerics: component scores standardised within a request, and a non-negative sum of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
 _RIDGE = 1e-3  # on the weights; decides between components that say the same
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Weights of the components and what was seen while fitting them."""
-
-    weights: np.ndarray  # float64 [components], ≥ 0
-    lists: int  # lists that told something: relevant and other rows in one
-    loss_equal: float  # mean negative log likelihood a relevant row with equal weights
-    loss_fitted: float
 
 
 def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -48,30 +37,47 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
     return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > _flat(score))
 
 
-def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) -> Fitted:
-    """Non-negative weights by conditional logit (McFadden 1974).
+def telling(offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """bool [lists]: which lists have relevant and other rows; only these say something about weights."""
+    size = np.diff(offsets)
+    positives = np.bincount(np.repeat(np.arange(len(size)), size)[relevant], minlength=len(size))
+    return (positives > 0) & (positives < size)
+
+
+def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray, free: int = 0) -> np.ndarray:
+    """Non-negative weights by conditional logit (McFadden 1974); float64 [columns].
 
     Minimises the mean over relevant rows of −log softmax(features · weights) within their list. Lists of one
-    class say nothing and are left out; without any other list all components weigh the same.
+    class say nothing and are left out; without any other list all columns that are bounded weigh the same.
 
     Args:
-        features: float [rows, components], standardised.
+        features: float [rows, columns], standardised.
         offsets: int64 [lists + 1].
         relevant: bool [rows].
+        free: how many of the last columns may have a negative weight.
     """
+    bounded = features.shape[1] - free
+    equal = np.append(np.full(bounded, 1.0 / bounded), np.zeros(free))
+    tells = telling(offsets, relevant)
+    if not tells.any():
+        return equal
+    rows = np.repeat(tells, np.diff(offsets))
+    loss = _negative_log_likelihood(features[rows], np.diff(offsets)[tells], relevant[rows])
+    bounds = [(0.0, None)] * bounded + [(None, None)] * free
+    found = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=bounds)
+    # Where every component misleads, any positive weights do, but zeros would be chance.
+    return found.x if found.x[:bounded].any() else equal
+
+
+def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """Mean of −log softmax(score) over each list's relevant rows; float64 [lists], NaN for lists without any."""
     size = np.diff(offsets)
     owner = np.repeat(np.arange(len(size)), size)
+    utility = score - np.maximum.reduceat(score, offsets[:-1])[owner]
+    normaliser = np.log(np.add.reduceat(np.exp(utility), offsets[:-1]))
     positives = np.bincount(owner[relevant], minlength=len(size))
-    tells = (positives > 0) & (positives < size)
-    rows = tells[owner]
-    equal = np.full(features.shape[1], 1.0 / features.shape[1])
-    if not tells.any():
-        return Fitted(equal, 0, float("nan"), float("nan"))
-    loss = _negative_log_likelihood(features[rows], size[tells], relevant[rows])
-    found = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(equal))
-    if not found.x.any():  # every component misleads: any positive weights do, but zeros would be chance
-        return Fitted(equal, int(tells.sum()), loss(equal)[0], loss(equal)[0])
-    return Fitted(found.x, int(tells.sum()), loss(equal)[0], float(found.fun))
+    wanted = np.bincount(owner[relevant], utility[relevant], minlength=len(size))
+    return normaliser - np.divide(wanted, positives, out=np.full(len(size), np.nan), where=positives > 0)
 
 
 def _negative_log_likelihood(

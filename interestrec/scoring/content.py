@@ -27,14 +27,16 @@ class Content:
     def _profiles(self, requests: Requests) -> np.ndarray:
         shape = (len(requests), len(self.unit))
         weights = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape)
-        return _unit_rows(weights @ self.unit)
+        return unit_rows(weights @ self.unit)
 
 
 def fit(vectors: np.ndarray) -> Content:
     """Prepare the frozen vectors; float32 [items, width]."""
-    return Content(_unit_rows(vectors))
+    return Content(unit_rows(vectors))
 
 
-def _unit_rows(vectors: np.ndarray) -> np.ndarray:
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, those of zeros left as they are; float32 [rows, width]."""
+    """Each row at length 1; rows of zeros stay what they are."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)

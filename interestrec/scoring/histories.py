@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
 from interestrec.corpus.store import TIMELINES, Corpus
-from interestrec.scoring.requests import Events, Requests
+from interestrec.scoring.requests import Events, Labels, Requests
 
 TRAIN, VALID, TEST = range(len(schemas.SPLITS))
 
@@ -31,6 +32,12 @@ class Asked:
     offsets: np.ndarray  # int64 [impressions + 1] into `rows`: the candidates of an impression
     rows: np.ndarray  # int64, rows of the corpus's candidates
 
+    @property
+    def without_history(self) -> np.ndarray:
+        """bool [impressions]: nothing was known of the user."""
+        request = np.searchsorted(self.request_offsets, self.offsets[:-1], side="right") - 1
+        return (np.diff(self.requests.offsets) == 0)[request]
+
 
 def states_histories(corpus: Corpus) -> bool:
     """Whether the log states histories with its impressions, as MIND does."""
@@ -38,15 +45,34 @@ def states_histories(corpus: Corpus) -> bool:
     return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 
-def positive_events(corpus: Corpus, before: int) -> Events:
-    """Relevant events of the splits before `before` (VALID: train only; TEST: train and valid)."""
+def positive_events(corpus: Corpus, before: int, until: int | None = None) -> Events:
+    """Relevant events of the splits before `before` (VALID: train only; TEST: train and valid).
+
+    Args:
+        until: microseconds; with it the events of all splits before this moment, and those without a time.
+    """
     rows = corpus.timelines
-    chosen = (rows.split < before) & corpus.relevant(rows.intensity)
+    chosen = (rows.split < before if until is None else rows.time < until) & corpus.relevant(rows.intensity)
     return Events(
         user=rows.user[chosen],
         item=rows.item[chosen],
         intensity=rows.intensity[chosen],
         time=rows.time[chosen],
+        n_users=corpus.users.num_rows,
+        n_items=corpus.items.num_rows,
+    )
+
+
+def known_labels(corpus: Corpus, before: int, until: int | None = None) -> Labels:
+    """Candidates with a known label; arguments as of positive_events."""
+    shown = corpus.impressions
+    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    wanted = shown.split < before if until is None else shown.time < until
+    rows = np.flatnonzero(wanted[owner] & ~np.isnan(shown.label))
+    return Labels(
+        user=shown.user[owner[rows]],
+        item=shown.item[rows],
+        label=shown.label[rows],
         n_users=corpus.users.num_rows,
         n_items=corpus.items.num_rows,
     )
@@ -59,6 +85,14 @@ def known_items(corpus: Corpus) -> np.ndarray:
     shown = np.repeat(corpus.impressions.split < TEST, np.diff(corpus.impressions.offsets))
     known[corpus.impressions.item[shown]] = True
     return known
+
+
+def cold_items(corpus: Corpus, before: int) -> np.ndarray:
+    """bool [items]: without a relevant event and without a history entry in the splits before `before`."""
+    rows = corpus.timelines
+    cold = np.ones(corpus.items.num_rows, dtype=bool)
+    cold[rows.item[(rows.split < before) & corpus.relevant(rows.intensity)]] = False
+    return cold
 
 
 def of_impressions(corpus: Corpus, impression: np.ndarray) -> Asked:
@@ -108,6 +142,29 @@ def of_catalogue(corpus: Corpus, split: int, users: np.ndarray | None = None) ->
     return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known)
 
 
+def as_of(corpus: Corpus, moment: int, users: np.ndarray | None = None) -> Requests:
+    """One request a user, known by all events before a moment and by those without a time.
+
+    Args:
+        moment: microseconds since 1970 UTC.
+        users: int64, whom to take, in this order; None for all.
+    """
+    timelines = corpus.timelines
+    known = np.flatnonzero(timelines.time < moment)
+    everyone = np.arange(corpus.users.num_rows, dtype=np.int32)
+    offsets = np.searchsorted(timelines.user[known], np.arange(len(everyone) + 1)).astype(np.int64)
+    if users is None:
+        return _requests(corpus, everyone, offsets, known)
+    chosen, rows = _flatten(offsets[users], offsets[users + 1])
+    return _requests(corpus, everyone[users], chosen, known[rows])
+
+
+def published_since(corpus: Corpus, moment: int) -> np.ndarray:
+    """bool [items]: published at a moment, in microseconds, or later; items that do not say when are taken too."""
+    published = corpus.items["published"].cast(pa.int64())
+    return pc.fill_null(pc.greater_equal(published, moment), True).to_numpy()
+
+
 def truth_of(corpus: Corpus, requests: Requests, split: int) -> Truth:
     """What each request's user went on to have in `split`: candidates with a label above 0."""
     shown = corpus.impressions
@@ -137,4 +194,5 @@ def _flatten(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> Requests:
-    return Requests(user, offsets, corpus.timelines.item[rows], corpus.timelines.intensity[rows])
+    events = corpus.timelines
+    return Requests(user, offsets, events.item[rows], events.intensity[rows], events.time[rows])

@@ -5,22 +5,24 @@ from pathlib import Path
 import numpy as np
 
 from interestrec.core import files
+from interestrec.metrics.calibration import OfLogits
+from interestrec.model.catalogue import Catalogue
 from interestrec.model.two_tower import Side, TwoTower, load_two_tower
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.scoring.users import Histories, histories
 
-_CELLS = 1 << 22  # requests × history × items of one block
+_CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
 
 
 class Intensity:
-    """σ(scale · logit + shift) of the two-tower model; item vectors come from the artifact, no item is encoded."""
+    """The two-tower model's logits, calibrated; item vectors come from the artifact, no item is encoded."""
 
     def __init__(
         self,
         model: TwoTower,
         vectors: np.ndarray,
         categories: np.ndarray,
-        calibration: dict[str, float],
+        calibration: OfLogits,
         histories: Histories,
     ) -> None:
         self.model = model
@@ -29,17 +31,16 @@ class Intensity:
         self.calibration = calibration
         self.histories = histories
         self._scores = model.scorer()
+        self._catalogue = Catalogue(model, vectors, categories)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
-        everything = Side(self.vectors[None], self.categories[None])
-        scores = np.zeros((len(requests), len(self.vectors)), np.float32)
-        step = max(_CELLS // (self.histories.length * len(self.vectors)), 1)
+        scores = np.empty((len(requests), len(self.vectors)), np.float32)
+        step = max(_CELLS // len(self.vectors), 1)
         for start in range(0, len(requests), step):
-            block = requests.block(start, start + step)
-            history, intensity = self.histories(block)
-            scores[start : start + len(block)] = self._scores(history, intensity, everything)
-        return self._calibrated(scores)
+            history, intensity = self.histories(requests.block(start, start + step))
+            scores[start : start + step] = self.calibration(self._catalogue(history, intensity))
+        return scores
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
@@ -56,14 +57,10 @@ class Intensity:
             history, intensity = self.histories(block)
             logits = self._scores(history, intensity, self._side(candidates))
             scores[offsets[start] : offsets[stop]] = logits[inside]
-        return self._calibrated(scores)
+        return self.calibration(scores)
 
     def _side(self, items: np.ndarray) -> Side:
         return Side(self.vectors[items], self.categories[items])
-
-    def _calibrated(self, logits: np.ndarray) -> np.ndarray:
-        z = self.calibration["scale"] * logits.astype(np.float64) + self.calibration["shift"]
-        return (0.5 * (1.0 + np.tanh(0.5 * z))).astype(np.float32)
 
 
 def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensity:
@@ -73,7 +70,7 @@ def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensit
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
     arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
-    calibration = files.read_json(model_path / "calibration.json")
+    calibration = OfLogits.of(files.read_json(model_path / "calibration.json"))
     model = load_two_tower(model_path)
     read = histories(model, arrays["item"], arrays["category"], reading)
     return Intensity(model, arrays["item"], arrays["category"], calibration, read)

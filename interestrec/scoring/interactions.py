@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from interestrec.scoring import recency
 from interestrec.scoring.requests import Events, Requests
 
 
@@ -21,6 +22,30 @@ def matrix_of_histories(requests: Requests, positive: np.ndarray, n_items: int) 
     return _counts(row[positive], requests.item[positive], (len(requests), n_items))
 
 
+def recency_of_events(events: Events, half_life: float | None) -> sparse.csr_matrix:
+    """float64 [users, items]: the recency of the latest event of each pair, which is 1 without a half-life.
+
+    Args:
+        half_life: days, or None.
+    """
+    weight = recency.of_events(events, half_life)
+    return _highest(events.user, events.item, weight, (events.n_users, events.n_items))
+
+
+def recency_of_histories(
+    requests: Requests, relevant_from: float, n_items: int, half_life: float | None
+) -> sparse.csr_matrix:
+    """float64 [requests, items]: the same for the items of each request's history.
+
+    Args:
+        relevant_from: least intensity of a history entry that counts.
+    """
+    positive = requests.intensity >= relevant_from
+    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    weight = recency.of_histories(requests, half_life)
+    return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
+
+
 def at_candidates(dense: np.ndarray, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
     """The entries of `dense` [requests, items] at each request's candidates; float32 [len(item)]."""
     row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
@@ -31,3 +56,12 @@ def _counts(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> spar
     cell, count = np.unique(row.astype(np.int64) * shape[1] + column, return_counts=True)
     pointer = np.searchsorted(cell, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
     return sparse.csr_matrix((count.astype(np.float32), (cell % shape[1]).astype(np.int32), pointer), shape=shape)
+
+
+def _highest(row: np.ndarray, column: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    cell = row.astype(np.int64) * shape[1] + column
+    order = np.argsort(cell, kind="stable")
+    cell, first = np.unique(cell[order], return_index=True)
+    value = np.maximum.reduceat(weight[order], first) if len(first) else weight
+    pointer = np.searchsorted(cell, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
+    return sparse.csr_matrix((value, (cell % shape[1]).astype(np.int32), pointer), shape=shape)

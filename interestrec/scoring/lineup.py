@@ -1,104 +1,201 @@
-"""Every configured system, ours with fitted weights, each with a map from its score to an intensity."""
+"""Every configured system over shared scorers, each with a prediction of intensity."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
-from interestrec.scoring import calibration, fit_blend, histories
-from interestrec.scoring.calibration import Calibration
-from interestrec.scoring.decision import Decision, System
+from interestrec.metrics.calibration import Isotonic, fit_isotonic
+from interestrec.scoring import estimate, fit_blend, histories
+from interestrec.scoring.decision import Decision
+from interestrec.scoring.estimate import Estimate
 from interestrec.scoring.fit_blend import BlendFit
-from interestrec.scoring.requests import Scorer
-from interestrec.scoring.systems import COMPONENTS
+from interestrec.scoring.histories import Asked
+from interestrec.scoring.requests import Requests, Scorer
+from interestrec.scoring.score import impression_scores
+from interestrec.scoring.segments import Lists, Weights
+from interestrec.scoring.systems import COMPONENTS, OURS, PREDICTORS
 
-OURS = "interestrec"
+ONLY, WITHOUT = "only:", "without:"  # before a component's name: the system of it alone, and of all others
+
+
+class Scores(NamedTuple):
+    """What one system says of a block; arrays have the block's shape."""
+
+    system: str
+    score: np.ndarray  # float64
+    predicted: np.ndarray  # float32, intensity in [0, 1]
+    components: dict[str, np.ndarray]  # float32 by name, of `interestrec` only
 
 
 @dataclass(frozen=True)
 class Lineup:
-    """The systems in order, calibrations of those without an intensity of their own, and the blend's fit."""
+    """The systems in order: a scorer's name or a decision over several."""
 
-    systems: dict[str, System]
-    calibrations: dict[str, Calibration]
-    blend: dict[str, Any]  # what systems.json says about the fit of ours; empty where it takes no part
+    scorers: Mapping[str, Scorer]
+    systems: Mapping[str, str | Decision]
+    predictions: Mapping[str, Isotonic | Estimate]  # by system
+    described: Mapping[str, Any]  # what systems.json says about the fit of ours; empty where it takes no part
 
-    def over(self, scorers: Mapping[str, Scorer]) -> "Lineup":
-        """The same choices over refitted scorers."""
-        systems: dict[str, System] = {}
+    def over(self, scorers: Mapping[str, Scorer], cold: np.ndarray) -> "Lineup":
+        """The same choices over refitted scorers; `cold` is bool [items], without events that they were fitted on."""
+        systems = {
+            name: system.refitted(cold) if isinstance(system, Decision) else system
+            for name, system in self.systems.items()
+        }
+        return replace(self, scorers=scorers, systems=systems)
+
+    def score_candidates(self, asked: Asked, item: np.ndarray) -> Iterator[Scores]:
+        """Each system's scores of the impressions' candidates `item`; every scorer is asked once."""
+        parts = {
+            name: scorer.score_candidates(asked.requests, asked.request_offsets, item)
+            for name, scorer in self.scorers.items()
+        }
         for name, system in self.systems.items():
-            systems[name] = system.over(_components(scorers, system)) if isinstance(system, Decision) else scorers[name]
-        return Lineup(systems, self.calibrations, self.blend)
+            if isinstance(system, Decision):
+                score = system.score_candidates(parts, asked, item)
+            else:
+                score = parts[system].astype(np.float64)
+            yield self._scores(name, score, parts)
+
+    def score_catalogue(self, requests: Requests) -> Iterator[Scores]:
+        """Each system's scores [requests, items]; every scorer is asked once."""
+        parts = {name: scorer.score_catalogue(requests) for name, scorer in self.scorers.items()}
+        for name, system in self.systems.items():
+            if isinstance(system, Decision):
+                score = system.score_catalogue(parts, requests)
+            else:
+                score = parts[system].astype(np.float64)
+            yield self._scores(name, score, parts)
+
+    def _scores(self, name: str, score: np.ndarray, parts: Mapping[str, np.ndarray]) -> Scores:
+        if not np.isfinite(score).all():
+            raise NumericError(
+                f"system '{name}' gave a score that is not a finite number; check its inputs and settings"
+            )
+        predict = self.predictions[name]
+        predicted = predict(parts) if isinstance(predict, Estimate) else predict(score)
+        system = self.systems[name]
+        if name != OURS or not isinstance(system, Decision):
+            return Scores(name, score, predicted, {})
+        return Scores(name, score, predicted, {part: parts[scorer] for part, scorer in system.components.items()})
 
 
-def fit(
-    corpus: Corpus,
-    names: Sequence[str],
-    components: Sequence[str],
-    scorers: Mapping[str, Scorer],
-    exclude_seen: bool,
-    seed: int,
-) -> Lineup:
-    """Fit weights and calibrations on valid_blend, with scorers fitted on train.
+class Wanted(NamedTuple):
+    """What to line up."""
+
+    systems: Sequence[str]
+    components: Sequence[str]  # of `interestrec`
+    estimators: Sequence[str]  # of its intensity, the first one alone where labels are few
+    weights: Mapping[str, float] | None  # of components, those not named 0; None: learned
+    ablation: str  # "none", "parts": components alone, or "full": and left out
+    exclude_seen: bool  # whether the catalogue's lists leave out items of the history
+
+
+def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int) -> Lineup:
+    """Fit weights and calibrations on valid_blend.
 
     Args:
-        names: systems to line up.
-        components: of `interestrec`.
-        scorers: by their names in scoring/systems.py.
-        exclude_seen: whether the catalogue's lists leave out items of the history.
+        scorers: by their names in scoring/systems.py, fitted on train.
     """
-    systems: dict[str, System] = {name: scorers[name] for name in names if name != OURS}
-    blend: dict[str, Any] = {}
-    if OURS in names:
-        parts = {name: scorers[COMPONENTS[name]] for name in components}
-        systems[OURS], blend = _fit_ours(corpus, parts, exclude_seen, seed)
-    systems = {name: systems[name] for name in names}
-    own_intensity = OURS if "intensity" in components else None
-    return Lineup(systems, _calibrate(corpus, systems, own_intensity), blend)
+    impression = fit_blend.blend_impressions(corpus)
+    parts = {name: impression_scores(corpus, scorer, impression) for name, scorer in scorers.items()}
+    systems: dict[str, str | Decision] = {}
+    described: dict[str, Any] = {}
+    for name in wanted.systems:
+        if name == OURS:
+            ours, described = _fit_ours(corpus, wanted, scorers, parts, seed)
+            systems |= ours
+        else:
+            systems[name] = name
+    asked = histories.of_impressions(corpus, impression)
+    label, item = corpus.impressions.label[asked.rows], corpus.impressions.item[asked.rows]
+    mean = _mean_train_label(corpus)
+    predictions: dict[str, Isotonic | Estimate] = {}
+    for name, system in systems.items():
+        if name == OURS and wanted.estimators:
+            predictions[name] = estimate.fit({e: parts[e] for e in wanted.estimators}, label)
+            described["intensity"] = dict(predictions[name].weights)
+        elif isinstance(system, str) and system in PREDICTORS:
+            predictions[name] = Estimate({system: 1.0})
+        else:
+            score = system.score_candidates(parts, asked, item) if isinstance(system, Decision) else parts[system]
+            predictions[name] = fit_isotonic(score, label, otherwise=mean)
+    return Lineup(scorers, systems, predictions, described)
 
 
 def _fit_ours(
-    corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int
-) -> tuple[Decision, dict[str, Any]]:
-    """Where one of the two protocols has nothing to fit on, the other's weights serve both."""
-    within = fit_blend.fit_on_impressions(corpus, components)
-    whole = fit_blend.fit_on_catalogue(corpus, components, exclude_seen, seed)
-    impression_weights = (within if within.fitted.lists else whole).fitted.weights
-    catalogue_weights = (whole if whole.fitted.lists else within).fitted.weights
-    decision = Decision(components, impression_weights, catalogue_weights, histories.known_items(corpus))
-    described = {
-        "components": {name: COMPONENTS[name] for name in components},
-        "impressions": _describe(within, impression_weights, components),
-        "catalogue": _describe(whole, catalogue_weights, components),
+    corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], parts: Mapping[str, np.ndarray], seed: int
+) -> tuple[dict[str, str | Decision], dict[str, Any]]:
+    """The blend and, with an ablation, its parts; where a protocol has nothing to fit on, the other's weights serve."""
+    behind = {name: COMPONENTS[name] for name in wanted.components}
+    lists = {
+        "impressions": fit_blend.of_impressions(corpus, [parts[scorer] for scorer in behind.values()]),
+        "catalogue": fit_blend.of_catalogue(
+            corpus, {name: scorers[scorer] for name, scorer in behind.items()}, wanted.exclude_seen, seed
+        ),
     }
-    return decision, described
+    decision, fits = _decide(corpus, behind, lists, wanted.weights, seed)
+    systems: dict[str, str | Decision] = {OURS: decision}
+    alone = {name: scorer if scorer in wanted.systems else f"{ONLY}{name}" for name, scorer in behind.items()}
+    described: dict[str, Any] = {"components": behind, "alone": {} if wanted.ablation == "none" else alone}
+    for protocol, fitted in fits.items():
+        described[protocol] = _describe(fitted, list(behind))
+    if wanted.ablation != "none":
+        systems |= {alone[name]: scorer for name, scorer in behind.items() if alone[name] not in wanted.systems}
+    if wanted.ablation == "full" and len(behind) > 1:
+        for left_out in behind:
+            rest = {name: scorer for name, scorer in behind.items() if name != left_out}
+            columns = [column for column, name in enumerate(behind) if name != left_out]
+            fewer = {name: replace(given, features=given.features[:, columns]) for name, given in lists.items()}
+            systems[f"{WITHOUT}{left_out}"] = _decide(corpus, rest, fewer, wanted.weights, seed)[0]
+    return systems, described
 
 
-def _describe(fit: BlendFit, weights: np.ndarray, components: Mapping[str, Scorer]) -> dict[str, Any]:
-    fitted = fit.fitted
+def _decide(
+    corpus: Corpus,
+    behind: Mapping[str, str],
+    lists: Mapping[str, Lists],
+    weights: Mapping[str, float] | None,
+    seed: int,
+) -> tuple[Decision, dict[str, BlendFit]]:
+    metrics = {"impressions": "auc", "catalogue": "ndcg@10"}
+    fixed = None if weights is None else np.array([weights.get(name, 0.0) for name in behind])
+    fits = {name: fit_blend.fit(list(behind), given, metrics[name], fixed, seed) for name, given in lists.items()}
+    within, whole = fits["impressions"], fits["catalogue"]
+    decision = Decision(
+        components=behind,
+        of_candidates=(within if within.choice.lists else whole).choice.blend,
+        of_catalogue=(whole if whole.choice.lists else within).choice.blend,
+        known=histories.known_items(corpus),
+        cold=histories.cold_items(corpus, histories.VALID),
+    )
+    return decision, fits
+
+
+def _describe(fit: BlendFit, names: Sequence[str]) -> dict[str, Any]:
+    """Weights by kind of user; those of cold items where they differ."""
+
+    def told(weights: Weights) -> dict[str, Any]:
+        warm, cold = (
+            {name: round(float(weight), 6) for name, weight in zip(names, given, strict=True)}
+            for given in (weights.warm, weights.cold)
+        )
+        if warm == cold:
+            return {"weights": warm}
+        return {"weights": warm, "cold_items": {"weights": cold, "offset": round(weights.offset, 6)}}
+
+    blend = fit.choice.blend
     return {
-        "weights": {name: round(float(weight), 6) for name, weight in zip(components, weights, strict=True)},
-        "fitted_on_lists": fitted.lists,
-        "loss_equal_weights": round(fitted.loss_equal, 6) if fitted.lists else None,
-        "loss_fitted": round(fitted.loss_fitted, 6) if fitted.lists else None,
+        **told(blend.known),
+        **({} if blend.new is blend.known else {"new_users": told(blend.new)}),
+        "segments": fit.choice.segments,
+        "fitted_on_lists": fit.choice.lists,
+        "held_out_losses": fit.choice.held_out,
         "valid_blend": {fit.metric: fit.quality},
-    }
-
-
-def _components(scorers: Mapping[str, Scorer], decision: Decision) -> dict[str, Scorer]:
-    return {name: scorers[COMPONENTS[name]] for name in decision.components}
-
-
-def _calibrate(corpus: Corpus, systems: Mapping[str, System], own_intensity: str | None) -> dict[str, Calibration]:
-    impression = fit_blend.blend_impressions(corpus)
-    label = corpus.impressions.label[histories.of_impressions(corpus, impression).rows]
-    mean = _mean_train_label(corpus)
-    return {
-        name: calibration.fit(fit_blend.score_impressions(corpus, system, impression), label, otherwise=mean)
-        for name, system in systems.items()
-        if name != own_intensity
     }
 
 

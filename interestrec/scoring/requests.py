@@ -23,6 +23,17 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Known intensities, 0 for what was shown and ignored, that a scorer of intensities is fitted on."""
+
+    user: np.ndarray  # int32 [n]
+    item: np.ndarray  # int32 [n]
+    label: np.ndarray  # float32 [n] in [0, 1]
+    n_users: int
+    n_items: int
+
+
+@dataclass(frozen=True)
 class Requests:
     """Users as known when they ask: request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
 
@@ -30,6 +41,7 @@ class Requests:
     offsets: np.ndarray  # int64 [requests + 1]
     item: np.ndarray  # int32 [total]
     intensity: np.ndarray  # float32 [total]
+    time: np.ndarray  # int64 [total], microseconds, store.NO_TIME where null
 
     def __len__(self) -> int:
         return len(self.user)
@@ -39,7 +51,8 @@ class Requests:
         stop = min(stop, len(self))
         first, last = self.offsets[start], self.offsets[stop]
         offsets = self.offsets[start : stop + 1] - first
-        return Requests(self.user[start:stop], offsets, self.item[first:last], self.intensity[first:last])
+        rows = slice(first, last)
+        return Requests(self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows])
 
 
 @dataclass(frozen=True)

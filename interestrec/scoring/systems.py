@@ -1,36 +1,59 @@
-"""The scorers by name: which are fitted on counts, and which scorer each component of the decision is."""
+"""The scorers by name: which are fitted on counts, which on labels, and which is behind each component."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from interestrec.core.catalogue import pick
-from interestrec.scoring import als, item_knn, popularity, trending
-from interestrec.scoring.requests import Events, Scorer
+from interestrec.scoring import (
+    als,
+    bias,
+    ease,
+    factorization,
+    item_item,
+    item_knn,
+    mean_intensity,
+    mf,
+    popularity,
+    trending,
+)
+from interestrec.scoring.requests import Scorer
+
+OURS = "interestrec"
 
 # fitted on positive events, and again on train + valid under `rank.refit`
 COUNT_BASED: dict[str, Callable[..., Scorer]] = {
     "popularity": popularity.fit,
     "trending": trending.fit,
     "item_knn": item_knn.fit,
+    "item_item": item_item.fit,
     "als": als.fit,
+    "ease": ease.fit,
+    "bpr": factorization.fit,
 }
+
+# fitted on candidates with a known label, and again in the same way
+LABEL_BASED: dict[str, Callable[..., Scorer]] = {
+    "mean_intensity": mean_intensity.fit,
+    "bias": bias.fit,
+    "mf": mf.fit,
+}
+
+# scorers whose score is an intensity
+PREDICTORS = frozenset({"intensity", *LABEL_BASED})
 
 # component of the decision -> the scorer behind it
 COMPONENTS = {
     "intensity": "intensity",
-    "item_item": "item_knn",
+    "item_item": "item_item",
     "collaborative": "als",
+    "ease": "ease",
+    "factorization": "bpr",
+    "popularity": "popularity",
     "trending": "trending",
     "content": "content",
 }
 
 
-def needed(systems: list[str], components: list[str]) -> list[str]:
-    """Scorers behind the systems and, where `interestrec` is one of them, behind its components."""
-    behind = [pick(COMPONENTS, name, "component") for name in components] if "interestrec" in systems else []
-    return list(dict.fromkeys([*(name for name in systems if name != "interestrec"), *behind]))
-
-
-def fit_counts(names: list[str], events: Events, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Scorer]:
-    """Fit those of the named scorers that count events; `options` are each one's keyword arguments."""
-    return {name: COUNT_BASED[name](events, **options.get(name, {})) for name in names if name in COUNT_BASED}
+def needed(systems: Sequence[str], components: Sequence[str], estimators: Sequence[str]) -> list[str]:
+    """Scorers behind the systems and, where `interestrec` is one of them, behind its components and intensity."""
+    behind = [*(pick(COMPONENTS, name, "component") for name in components), *estimators] if OURS in systems else []
+    return list(dict.fromkeys([*(name for name in systems if name != OURS), *behind]))

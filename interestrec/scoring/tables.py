@@ -1,17 +1,22 @@
 """The ranking tables, block by block."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core import schemas
-from interestrec.core.errors import NumericError
+from interestrec.core import files, schemas
 from interestrec.corpus.store import Corpus
-from interestrec.metrics.topk import ranks, top_k
+from interestrec.metrics.topk import ranks
 from interestrec.scoring.histories import Asked, Truth
+from interestrec.scoring.lineup import Scores
 from interestrec.scoring.requests import Requests
+
+Write = Callable[[str, pa.Table], None]  # appends rows of a system
+_ROWS = 1 << 16  # of one system that are written together
 
 
 @dataclass(frozen=True)
@@ -20,25 +25,17 @@ class Layout:
 
     corpus: Corpus
     systems: Sequence[str]
-    components: list[str]  # columns after the fixed ones, `intensity` first
+    components: list[str]  # columns after the fixed ones
     precedence: np.ndarray  # uint64 [items], who comes first among equal scores
 
 
-def impression_block(
-    layout: Layout,
-    system: str,
-    impression: np.ndarray,
-    asked: Asked,
-    score: np.ndarray,
-    components: Mapping[str, np.ndarray],
-) -> pa.Table:
+def impression_block(layout: Layout, impression: np.ndarray, asked: Asked, scores: Scores) -> pa.Table:
     """Rows of schemas.RANKED_IMPRESSIONS with components.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
         asked: the same impressions with their candidates.
-        score: float64 [candidates].
-        components: float32 [candidates] by name; those left out are null.
+        scores: of a system, arrays [candidates].
     """
     corpus, shown = layout.corpus, layout.corpus.impressions
     offsets, rows = asked.offsets, asked.rows
@@ -46,56 +43,43 @@ def impression_block(
     item, label = shown.item[rows], shown.label[rows]
     unknown = np.isnan(label)
     columns = {
-        "system": _system(layout, system, len(rows)),
+        "system": _system(layout, scores.system, len(rows)),
         "impression_id": shown.impression_id.take(pa.array(owner)),
         "user_id": corpus.users["user_id"].take(pa.array(shown.user[owner])),
         "item_id": corpus.items["item_id"].take(pa.array(item)),
         "label": pa.array(label, mask=unknown),
         "relevant": pa.array(corpus.relevant(label), mask=unknown),
-        "score": pa.array(_finite(score, system)),
-        "rank": pa.array(ranks(offsets, score, layout.precedence[item])),
+        "score": pa.array(scores.score),
+        "rank": pa.array(ranks(offsets, scores.score, layout.precedence[item])),
+        "predicted": pa.array(scores.predicted),
     }
-    return _table(schemas.RANKED_IMPRESSIONS, columns, layout, components, len(rows))
+    return _table(schemas.RANKED_IMPRESSIONS, columns, layout, scores.components, len(rows))
 
 
-def catalogue_block(
-    layout: Layout,
-    system: str,
-    requests: Requests,
-    score: np.ndarray,
-    components: Mapping[str, np.ndarray],
-    k: int,
-    exclude_seen: bool,
-) -> pa.Table:
-    """Rows of schemas.RANKED_CATALOGUE with components: each request's k best items.
+def catalogue_block(layout: Layout, requests: Requests, scores: Scores, chosen: np.ndarray) -> pa.Table:
+    """Rows of schemas.RANKED_CATALOGUE with components.
 
     Args:
-        score: float64 [requests, items]; overwritten at seen items when they are excluded.
-        components: float32 [requests, items] by name; those left out are null.
+        scores: of a system, arrays [requests, items].
+        chosen: int64 [requests, k], items best first, −1 after a list's end.
     """
     corpus = layout.corpus
-    _finite(score, system)
-    if exclude_seen:
-        score[np.repeat(np.arange(len(requests)), np.diff(requests.offsets)), requests.item] = -np.inf
-    chosen = top_k(score, k, layout.precedence)
-    best = np.take_along_axis(score, chosen, axis=1)
-    kept = best > -np.inf
-    row = np.nonzero(kept)[0]
-    item = chosen[kept]
+    row, place = np.nonzero(chosen >= 0)
+    item = chosen[row, place]
     columns = {
-        "system": _system(layout, system, len(row)),
+        "system": _system(layout, scores.system, len(row)),
         "user_id": corpus.users["user_id"].take(pa.array(requests.user[row])),
         "item_id": corpus.items["item_id"].take(pa.array(item)),
-        "rank": pa.array(np.nonzero(kept)[1].astype(np.int32) + 1),
-        "score": pa.array(best[kept]),
+        "rank": pa.array(place.astype(np.int32) + 1),
+        "score": pa.array(scores.score[row, item]),
+        "predicted": pa.array(scores.predicted[row, item]),
     }
-    at_chosen = {name: part[row, item] for name, part in components.items()}
+    at_chosen = {name: part[row, item] for name, part in scores.components.items()}
     return _table(schemas.RANKED_CATALOGUE, columns, layout, at_chosen, len(row))
 
 
-def truth_table(corpus: Corpus, requests: Requests, truth: Truth, exclude_seen: bool) -> pa.Table:
-    """Rows of schemas.TRUTH: what the lists are judged by, without seen items where lists leave them out."""
-    judged = ~truth.seen if exclude_seen else np.ones(len(truth.seen), dtype=bool)
+def truth_table(corpus: Corpus, requests: Requests, truth: Truth, judged: np.ndarray) -> pa.Table:
+    """Rows of schemas.TRUTH: what the lists are judged by, bool [pairs] of all that happened."""
     label = truth.label[judged]
     return pa.table(
         {
@@ -105,6 +89,26 @@ def truth_table(corpus: Corpus, requests: Requests, truth: Truth, exclude_seen: 
             "relevant": pa.array(corpus.relevant(label)),
         }
     )
+
+
+@contextmanager
+def grouped(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """A file that blocks of many systems are appended to in turn; each row group is of one system.
+
+    A system's rows keep their order, and a block stays together unless it is larger than a row group.
+    """
+    waiting: dict[str, list[pa.Table]] = {}
+    with files.parquet_writer(path, schema) as write:
+
+        def append(system: str, table: pa.Table) -> None:
+            blocks = waiting.setdefault(system, [])
+            blocks.append(table)
+            if sum(len(block) for block in blocks) >= _ROWS:
+                write(pa.concat_tables(waiting.pop(system)))
+
+        yield append
+        for blocks in waiting.values():
+            write(pa.concat_tables(blocks))
 
 
 def _table(
@@ -121,9 +125,3 @@ def _table(
 def _system(layout: Layout, system: str, rows: int) -> pa.DictionaryArray:
     codes = np.full(rows, layout.systems.index(system), dtype=np.int32)
     return pa.DictionaryArray.from_arrays(codes, pa.array(layout.systems))
-
-
-def _finite(score: np.ndarray, system: str) -> np.ndarray:
-    if not np.isfinite(score).all():
-        raise NumericError(f"system '{system}' gave a score that is not a finite number; check its inputs and settings")
-    return score

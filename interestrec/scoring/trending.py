@@ -3,18 +3,21 @@
 import numpy as np
 
 from interestrec.corpus.store import NO_TIME
+from interestrec.scoring import recency
 from interestrec.scoring.item_scores import ItemScores
 from interestrec.scoring.requests import Events
 
-_DAY = 86_400_000_000  # microseconds
 
+def fit(events: Events, half_life: float) -> ItemScores:
+    """log(1 + 10⁴ · Σ 2^(−age / half_life) over the item's positive events / the same over all items' events).
 
-def fit(events: Events, days: float) -> ItemScores:
-    """log(1 + positive events in the last `days` days per 10,000 of them).
+    Ages count back from the latest event fitted on. Events without a time are not counted, and where none has a
+    time every item scores 0.
 
-    The window ends with the latest event fitted on; events without a time are not counted, and where none
-    has a time every item scores 0.
+    Args:
+        half_life: days.
     """
-    recent = events.time > max(int(events.time.max(initial=NO_TIME)) - int(days * _DAY), NO_TIME)
-    count = np.bincount(events.item[recent], minlength=events.n_items)
-    return ItemScores(np.log1p(count * (1e4 / max(int(recent.sum()), 1))).astype(np.float32))
+    weight = np.where(events.time == NO_TIME, 0.0, recency.of_events(events, half_life))
+    lately = np.bincount(events.item, weight, minlength=events.n_items)
+    total = lately.sum()
+    return ItemScores(np.log1p(lately * (1e4 / total if total > 0 else 0.0)).astype(np.float32))

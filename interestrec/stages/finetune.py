@@ -197,7 +197,7 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     outcome = trained.outcome
     table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
-    files.write_json(directory / CALIBRATION, trained.calibration)
+    files.write_json(directory / CALIBRATION, trained.calibration.values())
     start = outcome.history.value[0]
     files.write_json(
         directory / OUTCOME,
@@ -251,6 +251,8 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
         batch_size=chosen.batch_size,
         batch_tokens=chosen.batch_tokens,
         max_history=chosen.max_history,
+        similarity=chosen.similarity,
+        calibration=chosen.calibration,
         negatives=Choice(**dict(chosen.negatives)),
         trainable_layers=chosen.trainable_layers,
         lora=Lora(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,

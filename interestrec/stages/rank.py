@@ -1,190 +1,276 @@
-"""`rank`: fit every system, choose blend weights on validation, refit, score the test split."""
+"""`rank`: fit every system, choose settings and blend weights on validation, refit, score."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
 from interestrec.core.artifacts import Artifact, Recipe
-from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import ArtifactError, DataError
+from interestrec.core.context import Asking, Context, Result, produce
+from interestrec.core.decision_settings import BlendSettings
+from interestrec.core.errors import DataError
 from interestrec.core.progress import track
 from interestrec.core.settings import RankSettings
 from interestrec.corpus.store import Corpus
-from interestrec.scoring import content, histories, tables
+from interestrec.scoring import content, fitting, histories, tables
 from interestrec.scoring.blocks import blocks
-from interestrec.scoring.decision import score_asked, score_whole_catalogue
 from interestrec.scoring.fit_blend import blend_impressions
-from interestrec.scoring.lineup import OURS, Lineup
+from interestrec.scoring.fitting import Fitted, Observed
+from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
+from interestrec.scoring.fixed import given as given_to_fits
+from interestrec.scoring.lineup import Lineup, Wanted
 from interestrec.scoring.lineup import fit as fit_lineup
-from interestrec.scoring.random import Random, id_hashes
-from interestrec.scoring.requests import Reading, Requests, Scorer
-from interestrec.scoring.systems import fit_counts, needed
+from interestrec.scoring.lists import BEFORE_RULES, Lists
+from interestrec.scoring.random import id_hashes
+from interestrec.scoring.requests import Reading, Requests
+from interestrec.scoring.rules import Rules
+from interestrec.scoring.search import has_times, intensity_goal, ranking_goal, selecting_impressions
+from interestrec.scoring.systems import OURS, needed
 
 IMPRESSIONS = "impressions.parquet"
 CATALOGUE = "catalogue.parquet"
+COLD_CATALOGUE = "cold_catalogue.parquet"
 TRUTH = "truth.parquet"
 SYSTEMS = "systems.json"
 _ASKED_TOGETHER = 1 << 14  # requests
+_POOL = 5  # times the length of a list: the best items that it is rearranged from
 
 
 def run(context: Context) -> Result:
-    """Fit and score all configured systems; the artifact is `rankings`.
+    """Fit and score all configured systems; the artifact is `rankings`, of a moment `lists`, of a part `shard`.
 
     Raises:
         ArtifactError: the model was built from another corpus or encoder.
-        DataError: the corpus has no test impressions, or no positive event to fit on.
+        DataError: the corpus has no test impressions, or no positive event to fit on; an unknown id in a file of ids.
     """
     corpus_artifact, encoder, model = (context.open(kind) for kind in ("corpus", "encoder", "model"))
     model.require_input(corpus_artifact)
     model.require_input(encoder)
-    settings = context.settings
+    settings, asking = context.settings, context.asking
+    rules = settings.rank.rules
     recipe = Recipe(
-        kind="rankings",
-        inputs={artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
-        config={**settings.lineage("rank"), "relevant_at": settings.data.relevant_at},
+        kind=asking.kind,
+        inputs={
+            **{artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
+            **({"available": files.sha256_of(rules.available)} if rules.available else {}),
+            **asking.inputs,
+        },
+        config={**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **asking.lineage},
         seed=settings.seed,
     )
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
-
-    def build(directory: Path) -> None:
-        reading = Reading(model.path, encoder.path, corpus, settings.workspace, _asking(corpus))
-        _build(directory, corpus, model, reading, settings.rank, settings.seed)
-
-    return produce(context, recipe, build, _summarise)
+    stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking)
+    return produce(context, recipe, stage.build, _summarise)
 
 
-def _build(
-    directory: Path, corpus: Corpus, model: Artifact, reading: Reading, settings: RankSettings, seed: int
-) -> None:
-    if not (corpus.impressions.split == histories.TEST).any():
-        raise DataError(f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split")
-    train = histories.positive_events(corpus, before=histories.VALID)
-    if len(train.item) == 0:
-        raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
-    names = needed(list(settings.systems), list(settings.components))
-    fixed = _fixed_scorers(corpus, model, reading, names, seed)
-    options = _options(corpus, settings, seed)
-    counted = fit_counts(names, train, options)
-    systems, components = list(settings.systems), list(settings.components)
-    lineup = fit_lineup(corpus, systems, components, {**fixed, **counted}, settings.seen == "out", seed)
-    if settings.refit:
-        refitted = fit_counts(names, histories.positive_events(corpus, before=histories.TEST), options)
-        lineup = lineup.over({**fixed, **refitted})
-    layout = tables.Layout(
-        corpus=corpus,
-        systems=systems,
-        components=list(dict.fromkeys(["intensity", *(components if OURS in systems else [])])),
-        precedence=id_hashes(corpus.items["item_id"].to_pylist(), seed),
-    )
-    schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
-    files.write_parquet_batches(directory / IMPRESSIONS, _impressions(layout, lineup), schema)
-    requests = histories.of_catalogue(corpus, histories.TEST)
-    schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
-    files.write_parquet_batches(directory / CATALOGUE, _catalogue(layout, lineup, requests, settings), schema)
-    truth = histories.truth_of(corpus, requests, histories.TEST)
-    judged = tables.truth_table(corpus, requests, truth, exclude_seen=settings.seen == "out")
-    files.write_parquet(directory / TRUTH, judged, schemas.TRUTH)
-    description = _describe(
-        lineup,
-        settings,
-        options,
-        {
-            "train_events": len(train.item),
+@dataclass(frozen=True)
+class _Rank:
+    corpus: Corpus
+    model: Artifact
+    encoder: Artifact
+    workspace: Path
+    settings: RankSettings
+    seed: int
+    asking: Asking
+
+    def build(self, directory: Path) -> None:
+        corpus, settings = self.corpus, self.settings
+        if self.asking.as_of is None and not (corpus.impressions.split == histories.TEST).any():
+            raise DataError(
+                f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split"
+            )
+        train = self._observed(histories.VALID)
+        if len(train.events.item) == 0:
+            raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
+        estimators = list(settings.estimators) if OURS in settings.systems else []
+        names = needed(list(settings.systems), list(settings.components), estimators)
+        requests = self._requests()
+        reading = Reading(self.model.path, self.encoder.path, corpus, self.workspace, self._asked(requests))
+        fixed = fixed_scorers(names, reading, settings.tfidf.model_dump(), self.seed)
+        given = given_to_fits(names, reading, self.seed)
+        chosen = self._choose(names, train, given)
+        wanted = Wanted(
+            systems=settings.systems,
+            components=settings.components,
+            estimators=estimators,
+            weights=_weights(settings.blend),
+            ablation=settings.ablation,
+            exclude_seen=settings.rules.seen == "out",
+        )
+        lineup = fit_lineup(corpus, wanted, {**fixed, **chosen.scorers}, self.seed)
+        if settings.refit:
+            known = self._observed(histories.TEST)
+            cold = histories.cold_items(corpus, histories.TEST)
+            lineup = lineup.over({**fixed, **fitting.refit(chosen.settings, known, given)}, cold)
+        counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
+        files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
+
+    def _observed(self, before: int) -> Observed:
+        """What happened in splits before `before`; under --as-of all that happened until then, once all is chosen."""
+        until = self.asking.as_of if before == histories.TEST else None
+        return Observed(
+            histories.positive_events(self.corpus, before, until), histories.known_labels(self.corpus, before, until)
+        )
+
+    def _requests(self) -> Requests:
+        """Whose lists over the whole catalogue are wanted."""
+        if self.asking.as_of is None:
+            requests = histories.of_catalogue(self.corpus, histories.TEST)
+        else:
+            requests = histories.as_of(self.corpus, self.asking.as_of, self._wanted_users())
+        return requests.block(*self._shard(len(requests)))
+
+    def _wanted_users(self) -> np.ndarray | None:
+        if self.asking.users is None:
+            return None
+        return _rows_of_ids(self.asking.users, self.corpus.users["user_id"], "user")
+
+    def _shard(self, requests: int) -> tuple[int, int]:
+        """The part of requests that is asked for: whole blocks, so that it is computed as it is in the whole."""
+        part, parts = self.asking.shard
+        bounds = [start for start, _ in blocks(requests, self.corpus.items.num_rows)] + [requests]
+        ends = [bounds[number * (len(bounds) - 1) // parts] for number in (part - 1, part)]
+        return ends[0], ends[1]
+
+    def _asked(self, requests: Requests) -> Iterator[Requests]:
+        """Blocks of all requests that scorers will see, and of some more."""
+        corpus = self.corpus
+        seen = [blend_impressions(corpus), self._impressions(), selecting_impressions(corpus)]
+        impressions = np.unique(np.concatenate(seen))
+        for start in range(0, len(impressions), _ASKED_TOGETHER):
+            yield histories.of_impressions(corpus, impressions[start : start + _ASKED_TOGETHER]).requests
+        for part in (histories.of_catalogue(corpus, histories.VALID, ~corpus.in_valid_select), requests):
+            for start in range(0, len(part), _ASKED_TOGETHER):
+                yield part.block(start, start + _ASKED_TOGETHER)
+
+    def _impressions(self) -> np.ndarray:
+        """int64: the test impressions that are ranked."""
+        if self.asking.as_of is not None:
+            return np.zeros(0, np.int64)
+        test = np.flatnonzero(self.corpus.impressions.split == histories.TEST)
+        return test[slice(*self._shard(len(test)))]
+
+    def _choose(self, names: list[str], train: Observed, given: dict[str, dict[str, Any]]) -> Fitted:
+        corpus, settings = self.corpus, self.settings
+        precedence = id_hashes(corpus.items["item_id"].to_pylist(), self.seed)
+        goals = ranking_goal(corpus, settings.rules.seen == "out", precedence, self.seed), intensity_goal(corpus)
+        configured = {name: getattr(settings, name).model_dump() for name in names if hasattr(settings, name)}
+        return fitting.choose(names, train, configured, given, goals, settings.trials, has_times(corpus), self.seed)
+
+    def _write(self, directory: Path, lineup: Lineup, requests: Requests, reading: Reading) -> dict[str, int]:
+        """The tables; what was counted."""
+        corpus, rules = self.corpus, self._rules()
+        layout = tables.Layout(
+            corpus=corpus,
+            systems=[*lineup.systems, *([BEFORE_RULES] if rules.rearranges else [])],
+            components=list(self.settings.components) if OURS in lineup.systems else [],
+            precedence=id_hashes(corpus.items["item_id"].to_pylist(), self.seed),
+        )
+        truth = histories.truth_of(corpus, requests, histories.TEST)
+        judged = rules.permit(truth.item, truth.seen)
+        cold = histories.cold_items(corpus, histories.TEST)
+        wants_cold = np.zeros(len(requests), dtype=bool)
+        wants_cold[truth.request[judged & cold[truth.item] & corpus.relevant(truth.label)]] = True
+        schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
+        with ExitStack() as stack:
+            write = stack.enter_context(tables.grouped(directory / CATALOGUE, schema))
+            write_cold = None
+            if self.asking.as_of is None:
+                write_cold = stack.enter_context(tables.grouped(directory / COLD_CATALOGUE, schema))
+            lists = Lists(layout, rules, self.settings.top_k, self._likeness(rules, reading), cold, wants_cold)
+            parts = list(blocks(len(requests), corpus.items.num_rows))
+            for start, stop in track(parts, "rank catalogue", unit="blocks"):
+                lists.write(lineup, requests, start, stop, write, write_cold)
+        counts = {
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
-            "truth_pairs": judged.num_rows,
-            "truth_pairs_seen_before": int(truth.seen.sum()),
-        },
-    )
-    files.write_json(directory / SYSTEMS, description)
+        }
+        if self.asking.as_of is None:
+            self._write_impressions(directory, lineup, layout)
+            happened = tables.truth_table(corpus, requests, truth, judged)
+            files.write_parquet(directory / TRUTH, happened, schemas.TRUTH)
+            counts |= {"truth_pairs": happened.num_rows, "truth_pairs_seen_before": int(truth.seen.sum())}
+        return counts
+
+    def _write_impressions(self, directory: Path, lineup: Lineup, layout: tables.Layout) -> None:
+        corpus, test = self.corpus, self._impressions()
+        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
+        with tables.grouped(directory / IMPRESSIONS, schema) as write:
+            for start, stop in track(list(blocks(len(test), corpus.items.num_rows)), "rank impressions", unit="blocks"):
+                asked = histories.of_impressions(corpus, test[start:stop])
+                for scores in lineup.score_candidates(asked, corpus.impressions.item[asked.rows]):
+                    write(scores.system, tables.impression_block(layout, test[start:stop], asked, scores))
+
+    def _rules(self) -> Rules:
+        rules, corpus = self.settings.rules, self.corpus
+        listed = np.ones(corpus.items.num_rows, dtype=bool)
+        if rules.available is not None:
+            listed[:] = False
+            listed[_rows_of_ids(rules.available, corpus.items["item_id"], "item")] = True
+        if rules.max_age_days is not None:
+            listed &= histories.published_since(corpus, self._now() - int(rules.max_age_days * 86_400_000_000))
+        return Rules(
+            seen=rules.seen,
+            seen_penalty=rules.seen_penalty,
+            listed=listed,
+            per_category=rules.per_category,
+            diversity=rules.diversity,
+            pool=_POOL * self.settings.top_k,
+        )
+
+    def _now(self) -> int:
+        """When lists are asked for: as of then, else when the test split begins; microseconds."""
+        if self.asking.as_of is not None:
+            return self.asking.as_of
+        shown = self.corpus.impressions
+        return int(shown.time[shown.split == histories.TEST].min())
+
+    def _likeness(self, rules: Rules, reading: Reading) -> np.ndarray:
+        """What tells how alike items are: float32 [items, width]; without diversity nothing is needed."""
+        return content.unit_rows(frozen_vectors(reading)) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
+
+    def _describe(self, lineup: Lineup, chosen: Fitted, counts: dict[str, int]) -> dict[str, Any]:
+        """The content of systems.json: settings and fits of every system, and what was counted."""
+        systems: dict[str, Any] = {name: chosen.settings.get(name, {}) for name in lineup.systems}
+        if OURS in systems:
+            systems[OURS] = dict(lineup.described)
+        if self._rules().rearranges:
+            systems[BEFORE_RULES] = {}
+        shared = self.settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
+        shared["rules"].pop("available")  # a path; its content is among the inputs
+        return {
+            "systems": systems,
+            "scorers": chosen.settings,
+            "tried": chosen.tried,
+            "settings": shared,
+            "counts": counts,
+        }
 
 
-def _asking(corpus: Corpus) -> Iterator[Requests]:
-    """Blocks of all requests that scorers will see, and of some more."""
-    impressions = np.sort(
-        np.concatenate([blend_impressions(corpus), np.flatnonzero(corpus.impressions.split == histories.TEST)])
-    )
-    for start in range(0, len(impressions), _ASKED_TOGETHER):
-        yield histories.of_impressions(corpus, impressions[start : start + _ASKED_TOGETHER]).requests
-    for split in (histories.VALID, histories.TEST):
-        users = ~corpus.in_valid_select if split == histories.VALID else None
-        requests = histories.of_catalogue(corpus, split, users)
-        for start in range(0, len(requests), _ASKED_TOGETHER):
-            yield requests.block(start, start + _ASKED_TOGETHER)
+def _weights(blend: BlendSettings) -> dict[str, float] | None:
+    if blend.method == "learned":
+        return None
+    return dict(blend.weights) if blend.component is None else {blend.component: 1.0}
 
 
-def _fixed_scorers(corpus: Corpus, model: Artifact, reading: Reading, names: list[str], seed: int) -> dict[str, Scorer]:
-    """Those of the named scorers that are not fitted here."""
+def _rows_of_ids(path: Path, known: pa.ChunkedArray, what: str) -> np.ndarray:
+    """int64: the rows of the ids that a file lists, one a line.
 
-    def intensity() -> Scorer:
-        from interestrec.scoring.intensity import load_intensity  # TensorFlow only where it is asked for
-
-        return load_intensity(model.path, reading)
-
-    def frozen() -> Scorer:
-        vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("frozen")
-        if vectors is None or len(vectors) != corpus.items.num_rows:
-            raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
-        return content.fit(vectors)
-
-    def chance() -> Scorer:
-        users, items = corpus.users["user_id"].to_pylist(), corpus.items["item_id"].to_pylist()
-        return Random(id_hashes(users, seed), id_hashes(items, seed))
-
-    makers: dict[str, Callable[[], Scorer]] = {"intensity": intensity, "content": frozen, "random": chance}
-    return {name: makers[name]() for name in names if name in makers}
-
-
-def _options(corpus: Corpus, settings: RankSettings, seed: int) -> dict[str, dict[str, Any]]:
-    """Keyword arguments of the count-based scorers."""
-    return {
-        "trending": {"days": settings.trending_days},
-        "item_knn": {**settings.item_knn.model_dump(), "relevant_from": corpus.relevant_from},
-        "als": {**settings.als.model_dump(), "relevant_from": corpus.relevant_from, "seed": seed},
-    }
-
-
-def _describe(
-    lineup: Lineup, settings: RankSettings, options: dict[str, dict[str, Any]], counts: dict[str, int]
-) -> dict[str, Any]:
-    """The content of systems.json: settings and fits of every system, and what was counted."""
-    systems: dict[str, Any] = {name: options.get(name, {}) for name in lineup.systems}
-    if OURS in systems:
-        systems[OURS] = lineup.blend
-    shared = settings.model_dump(mode="json", include={"refit", "seen", "top_k"})
-    return {"systems": systems, "settings": shared, "counts": counts}
-
-
-def _impressions(layout: tables.Layout, lineup: Lineup) -> Iterator[pa.Table]:
-    """Blocks of the test impressions' candidates, system by system."""
-    corpus = layout.corpus
-    test = np.flatnonzero(corpus.impressions.split == histories.TEST)
-    for name, system in track(lineup.systems.items(), "rank impressions", unit="systems"):
-        for start, stop in blocks(len(test), corpus.items.num_rows):
-            impression = test[start:stop]
-            asked = histories.of_impressions(corpus, impression)
-            item = corpus.impressions.item[asked.rows]
-            score, components = score_asked(system, asked, item)
-            if name in lineup.calibrations:
-                components["intensity"] = lineup.calibrations[name](score)
-            yield tables.impression_block(layout, name, impression, asked, score, components)
-
-
-def _catalogue(layout: tables.Layout, lineup: Lineup, asked: Requests, settings: RankSettings) -> Iterator[pa.Table]:
-    """Blocks of the test users' lists over the whole catalogue, system by system."""
-    for name, system in track(lineup.systems.items(), "rank catalogue", unit="systems"):
-        for start, stop in blocks(len(asked), layout.corpus.items.num_rows):
-            requests = asked.block(start, stop)
-            score, components = score_whole_catalogue(system, requests)
-            if name in lineup.calibrations:
-                components["intensity"] = lineup.calibrations[name](score)
-            yield tables.catalogue_block(
-                layout, name, requests, score, components, settings.top_k, exclude_seen=settings.seen == "out"
-            )
+    Raises:
+        DataError: an id is unknown.
+    """
+    ids = files.read_lines(path)
+    rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
+    if rows.null_count:
+        line = next(number for number, row in enumerate(rows.to_pylist(), 1) if row is None)
+        raise DataError(f"{path}:{line}: no {what} '{ids[line - 1]}' in the corpus; {rows.null_count:,} such lines")
+    return rows.to_numpy().astype(np.int64)
 
 
 def _summarise(path: Path) -> dict[str, Any]:

@@ -15,14 +15,15 @@ from interestrec.encoding.cache import VectorCache
 from interestrec.encoding.encode import encode
 from interestrec.encoding.hidden import HiddenCache, encode_lower
 from interestrec.encoding.inputs import TextInputs
+from interestrec.metrics.calibration import OfLogits, calibrate
 from interestrec.model.bert import Bert, Lora
 from interestrec.model.checkpoint import assign_learned
+from interestrec.model.head import Similarity
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
-from interestrec.training.calibration import fit_platt
 from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.documents import codes_beyond, with_documents
 from interestrec.training.examples import Examples, Parts
@@ -55,6 +56,8 @@ class Plan:
     patience: int
     rates: Rates
     seed: int
+    similarity: Similarity
+    calibration: str  # of metrics/calibration.py
     user_text: TextUser | None = None
 
 
@@ -76,7 +79,7 @@ class Trained:
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
-    calibration: dict[str, float]
+    calibration: OfLogits
     outcome: Outcome
 
 
@@ -112,7 +115,14 @@ def finetune(
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
     of_texts = codes_beyond(codes, len(inputs))
     config = TwoTowerConfig(
-        bert.config.hidden_size, plan.hidden, LEVELS, plan.max_history, plan.dropout, attributes.sizes, plan.user_text
+        width=bert.config.hidden_size,
+        hidden=plan.hidden,
+        levels=LEVELS,
+        max_history=plan.max_history,
+        dropout=plan.dropout,
+        attributes=attributes.sizes,
+        similarity=plan.similarity,
+        user_text=plan.user_text,
     )
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
@@ -152,7 +162,7 @@ def finetune(
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,
-        calibration=fit_platt(logits, labels),
+        calibration=calibrate(plan.calibration, logits, labels),
         outcome=outcome,
     )
 

@@ -94,8 +94,7 @@ def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
         draw(made.told_apart(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
     )
     logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
-    z = trained.calibration["scale"] * logits.astype(np.float64) + trained.calibration["shift"]
-    predicted = 0.5 * (1.0 + np.tanh(0.5 * z))
+    predicted = trained.calibration(logits)
     errors = {}
     for name in ("rmse", "logloss"):
         metric = METRICS[name]

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from interestrec.corpus.store import Corpus
+from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.scoring import histories
 from interestrec.scoring.requests import Requests
-from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
+from tests.scoring.corpora import DAY, Event, Impression, write_corpus, write_event_log
 
 
 def history_of(asked: Requests, request: int) -> list[int]:
@@ -78,3 +79,25 @@ def test_a_log_with_stated_histories_knows_a_user_by_the_first_impression(tmp_pa
     truth = histories.truth_of(corpus, histories.of_catalogue(corpus, histories.TEST), histories.TEST)
     assert truth.item.tolist() == [3, 4]  # stated history rows and ignored candidates are no truth
     assert len(histories.positive_events(corpus, histories.TEST).item) == 0
+
+
+def test_requests_say_when_each_entry_of_a_history_was(tmp_path: Path) -> None:
+    log = [Event(0, 0, 1), Event(0, 1, None), Event(0, 2, 3), Event(1, 1, 2), Event(1, 3, 9, "test")]
+    shown = [Impression(0, "test", (0, 3), [(3, 1.0)], day=8), Impression(1, "test", (0, 1), [(3, 1.0)], day=9)]
+    asked = histories.of_impressions(Corpus(write_corpus(tmp_path, 2, 4, log, shown), None), np.arange(2)).requests
+    assert asked.time.tolist() == [DAY, NO_TIME, 3 * DAY, 2 * DAY]
+    assert asked.block(1, 2).time.tolist() == [2 * DAY]
+
+
+def test_labels_are_the_known_ones_of_earlier_impressions(tmp_path: Path) -> None:
+    shown = [
+        Impression(0, "train", (0, 0), [(3, 1.0), (2, 0.0)]),
+        Impression(0, "valid", (0, 0), [(1, None), (0, 0.5)]),
+        Impression(1, "test", (0, 0), [(4, 1.0)]),
+        Impression(1, "train", (0, 0), [(4, 0.2)]),
+    ]
+    corpus = Corpus(write_corpus(tmp_path, 2, 5, [Event(0, 0, 1), Event(1, 0, 1)], shown), None)
+    train = histories.known_labels(corpus, histories.VALID)
+    found = list(zip(train.user.tolist(), train.item.tolist(), train.label.tolist(), strict=True))
+    assert found == [(0, 3, 1.0), (0, 2, 0.0), (1, 4, pytest.approx(0.2))]
+    assert histories.known_labels(corpus, histories.TEST).item.tolist() == [3, 2, 0, 4]

@@ -19,6 +19,7 @@ REQUESTS = Requests(
     offsets=np.array([0, 3, 3, 8, 9]),
     item=np.array([1, 2, 3, 4, 5, 6, 7, 8, 9], np.int32),
     intensity=np.array([1, 1, 0.5, 1, 1, 1, 1, 1, 0.2], np.float32),
+    time=np.zeros(9, np.int64),
 )
 OFFSETS = np.array([0, 2, 5, 5, 6])
 CANDIDATES = np.array([10, 11, 12, 13, 14, 15], np.int32)
@@ -62,7 +63,10 @@ def test_scores_are_calibrated_logits(model_path: Path) -> None:
 
 def test_only_the_most_recent_history_counts(model_path: Path) -> None:
     scorer = load_intensity(model_path)
-    recent = Requests(np.array([2], np.int32), np.array([0, 4]), REQUESTS.item[4:8], REQUESTS.intensity[4:8])
+    last = slice(4, 8)
+    recent = Requests(
+        np.array([2], np.int32), np.array([0, 4]), REQUESTS.item[last], REQUESTS.intensity[last], REQUESTS.time[last]
+    )
     np.testing.assert_allclose(scorer.score_catalogue(recent)[0], scorer.score_catalogue(REQUESTS)[2], rtol=1e-5)
 
 

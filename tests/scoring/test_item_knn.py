@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from interestrec.core.errors import ConfigError
 from interestrec.scoring import item_knn
 from tests.scoring.asking import events, requests
 
@@ -33,3 +34,32 @@ def test_each_item_keeps_its_nearest_neighbours() -> None:
         cosine[np.lexsort((np.arange(9), -cosine[:, j]))[3:], j] = 0
     model = item_knn.fit(events(pairs, 30, 9), 0.5, 3, 1.0)
     np.testing.assert_allclose(model.similarity.toarray(), cosine, rtol=1e-6)
+
+
+def test_jaccard_by_hand() -> None:
+    # item 0: users 0, 1; item 1: users 0, 1, 2; item 2: user 2
+    log = events([(0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (2, 2), (2, 2)], 3, 3)
+    model = item_knn.fit(log, 0.5, 10, 1.0, similarity="jaccard")
+    np.testing.assert_allclose(model.similarity.toarray(), [[0, 2 / 4, 0], [2 / 4, 0, 1 / 4], [0, 1 / 4, 0]])
+
+
+def test_what_is_a_half_life_old_counts_half_in_the_fit_and_in_the_history() -> None:
+    log = events([(0, 0), (0, 0), (0, 1), (1, 1), (1, 0)], 2, 3, days=[0, 10, 20, 20, 20])
+    by_cosine = item_knn.fit(log, 0.5, 10, 0.5, half_life=10.0)  # x_0 = (1/2, 1), x_1 = (1, 1)
+    cosine = 1.5 / (np.sqrt(1.25 * 2) + 0.5)
+    assert by_cosine.similarity[0, 1] == pytest.approx(cosine)
+    by_jaccard = item_knn.fit(log, 0.5, 10, 0.5, "jaccard", 10.0)
+    assert by_jaccard.similarity[0, 1] == pytest.approx(1.5 / (1.25 + 2 - 1.5 + 0.5))
+    score = by_cosine.score_catalogue(requests([0, 2], days=[3, 13]))
+    assert score[0].tolist() == pytest.approx([0, cosine / 2, 0])
+
+
+def test_what_is_too_old_to_weigh_anything_is_like_nothing() -> None:
+    log = events([(0, 0), (0, 1), (1, 1)], 2, 2, days=[0, 0, 5000])
+    model = item_knn.fit(log, 0.5, 10, 0.0, "jaccard", half_life=1.0)
+    assert not model.score_catalogue(requests([0], [1])).any()
+
+
+def test_an_unknown_similarity_names_the_choices() -> None:
+    with pytest.raises(ConfigError, match="cosine, jaccard"):
+        item_knn.fit(events([(0, 0)], 1, 1), 0.5, 10, 0.0, similarity="dice")

@@ -26,7 +26,7 @@ def chance(_: Events) -> Scorer:
 SCORERS: dict[str, Callable[[Events], Scorer]] = {
     "random": chance,
     "popularity": popularity.fit,
-    "trending": lambda e: trending.fit(e, days=7),
+    "trending": lambda e: trending.fit(e, half_life=7),
     "item_knn": lambda e: item_knn.fit(e, LEAST, neighbours=5, shrinkage=2.0),
     "als": lambda e: als.fit(e, LEAST, factors=4, regularization=0.1, iterations=5, alpha=1.0, seed=3),
     "content": lambda e: content.fit(np.random.default_rng(1).normal(size=(15, 6)).astype(np.float32)),

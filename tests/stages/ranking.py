@@ -19,6 +19,15 @@ from interestrec.scoring.requests import Requests
 from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
 
 N_USERS, N_ITEMS = 60, 24
+SYSTEMS = ["interestrec", "random", "popularity", "trending", "item_knn", "als", "content", "bias"]
+COMPONENTS = ["intensity", "item_item", "collaborative", "trending"]
+RANK: dict[str, Any] = {
+    "systems": SYSTEMS,
+    "components": COMPONENTS,
+    "als": {"factors": 4, "iterations": 3},
+    "trials": 1,
+    "top_k": 10,
+}
 
 
 class HalfCosine:
@@ -101,7 +110,7 @@ def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS
         "workspace": str(root),
         "data": {"format": "recbole", "inter": "x", "item": "y", "title": ["t"], "relevant_at": 0.5},
         "encoders": {"text": {"source": "z"}},
-        "rank": {"als": {"factors": 4, "iterations": 3}, "top_k": 10, **rank},
+        "rank": {**RANK, **rank},
         "evaluate": {"metrics": ["auc", "rr", "ndcg@5", "recall@10", "rmse"], "bootstrap": 50},
     }
     return Context(Settings.model_validate(settings))

@@ -21,6 +21,7 @@ from interestrec.stages import evaluate, rank
 from tests.scoring.corpora import Event, write_event_log
 from tests.stages.ranking import (
     N_ITEMS,
+    SYSTEMS,
     log_of_events,
     stand_in_for_intensity,
     without_timing,
@@ -64,6 +65,7 @@ def by_hand(root: Path) -> Context:
         ]
         names = ("system", "user_id", "item_id", "rank", "score")
         table = pa.table(dict(zip(names, (list(column) for column in zip(*listed, strict=True)), strict=True)))
+        table = table.append_column("predicted", pa.array([0.5] * len(listed), pa.float32()))
         files.write_parquet(directory / "catalogue.parquet", table, schemas.RANKED_CATALOGUE)
         truth = pa.table({"user_id": ["u0", "u1", "u2"], "item_id": ["i1", "i2", "i3"], "label": [1.0] * 3})
         truth = truth.append_column("relevant", pa.array([True] * 3))
@@ -77,11 +79,10 @@ def by_hand(root: Path) -> Context:
                 "relevant": [True] * 6,
                 "score": [0.0] * 6,
                 "rank": [1] * 6,
-                "intensity": [1.0, 1.0, 0.7, 0.5, 0.5, 0.5],
+                "predicted": [1.0, 1.0, 0.7, 0.5, 0.5, 0.5],
             }
         )
-        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"])
-        files.write_parquet(directory / "impressions.parquet", impressions, schema)
+        files.write_parquet(directory / "impressions.parquet", impressions, schemas.RANKED_IMPRESSIONS)
         described = {"systems": {"random": {}, "interestrec": {}}, "settings": {"top_k": 10}, "counts": {}}
         files.write_json(directory / "systems.json", described)
     return context
@@ -133,7 +134,7 @@ def test_comparisons_are_ours_against_every_other_system(tmp_path: Path) -> None
     path = evaluated(workspace(tmp_path, log_of_events()))
     rows = pq.read_table(path / "comparisons.parquet").to_pylist()
     assert {row["system_a"] for row in rows} == {"interestrec"}
-    assert {row["system_b"] for row in rows} == {"random", "popularity", "trending", "item_knn", "als", "content"}
+    assert {row["system_b"] for row in rows} == {*SYSTEMS, "only:intensity", "only:item_item"} - {"interestrec"}
     for row in rows:
         where = (row["protocol"], row["metric"], row["slice"])
         pair = [value(path, row[s], *where)["value"] for s in ("system_a", "system_b")]
@@ -206,7 +207,7 @@ def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkey
         for name in ("catalogue.parquet", "truth.parquet", "impressions.parquet", "systems.json"):
             (directory / name).write_bytes((current.path / name).read_bytes())
         cold = {"system": ["interestrec"] * 2, "user_id": ["u1"] * 2, "item_id": ["i3", "i2"], "rank": [1, 2]}
-        table = pa.table({**cold, "score": [2.0, 1.0]})
+        table = pa.table({**cold, "score": [2.0, 1.0], "predicted": [1.0, 1.0]})
         files.write_parquet(directory / "cold_catalogue.parquet", table, schemas.RANKED_CATALOGUE)
     path = evaluate.run(context).artifact.path
     # i2 and i3 are cold; u1 had i2 and is listed with it second, u2 had i3 and has no list, u0 had no cold item

@@ -4,18 +4,20 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building
+from interestrec.core.context import Asking
 from interestrec.core.errors import ArtifactError, DataError
+from interestrec.scoring import blocks as blocks_module
 from interestrec.stages import rank
-from tests.scoring.corpora import Event
-from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
+from tests.scoring.corpora import DAY, Event
+from tests.stages.ranking import COMPONENTS, N_ITEMS, SYSTEMS, log_of_events, stand_in_for_intensity, without_timing, workspace
 
-SYSTEMS = ["interestrec", "random", "popularity", "trending", "item_knn", "als", "content"]
-COMPONENTS = ["intensity", "item_item", "collaborative", "trending"]
+ALONE = ["only:intensity", "only:item_item"]  # the other components are systems themselves
 
 
 @pytest.fixture(autouse=True)
@@ -33,14 +35,17 @@ def test_every_system_ranks_the_same_candidates_and_the_catalogue(tmp_path: Path
     assert pq.read_schema(path / "catalogue.parquet").equals(
         schemas.with_components(schemas.RANKED_CATALOGUE, COMPONENTS)
     )
-    assert set(shown["system"]) == set(whole["system"]) == set(SYSTEMS)
+    assert set(shown["system"]) == set(whole["system"]) == {*SYSTEMS, *ALONE}
     pairs = {name: group[["impression_id", "item_id"]].values.tolist() for name, group in shown.groupby("system")}
-    assert all(pairs[name] == pairs["random"] for name in SYSTEMS)
+    assert all(pairs[name] == pairs["random"] for name in [*SYSTEMS, *ALONE])
     for frame in (shown, whole):
-        assert frame["intensity"].between(0, 1).all()
+        assert frame["predicted"].between(0, 1).all()
         ours = frame["system"] == "interestrec"
         assert frame.loc[ours, COMPONENTS].notna().all(axis=None)
-        assert frame.loc[~ours, COMPONENTS[1:]].isna().all(axis=None)
+        assert frame.loc[~ours, COMPONENTS].isna().all(axis=None)
+    by_pair = {name: group.set_index(["user_id", "item_id"]) for name, group in shown.groupby("system")}
+    for alone, component in (("only:intensity", "intensity"), ("als", "collaborative")):
+        np.testing.assert_array_equal(by_pair[alone]["score"], by_pair["interestrec"][component])
     for _, group in whole.groupby(["system", "user_id"]):
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert group["score"].is_monotonic_decreasing
@@ -60,7 +65,7 @@ def test_lists_and_truth_leave_out_what_the_user_has_had(tmp_path: Path) -> None
 
 def test_seen_items_stay_in_when_asked_to(tmp_path: Path) -> None:
     log = log_of_events()
-    path = rank.run(workspace(tmp_path, log, seen="in")).artifact.path
+    path = rank.run(workspace(tmp_path, log, rules={"seen": "in"})).artifact.path
     truth = pq.read_table(path / "truth.parquet").to_pandas()
     expected = {(f"u{e.user}", f"i{e.item}") for e in log if e.split == "test"}
     assert set(zip(truth["user_id"], truth["item_id"], strict=True)) == expected
@@ -103,7 +108,7 @@ def test_refit_lets_the_valid_split_into_the_counts_only(tmp_path: Path) -> None
     log = [*log_of_events(), *(Event(user, 3, 24.5, "valid") for user in range(40))]
     tables, weights = [], []
     for refit in (True, False):
-        path = rank.run(workspace(tmp_path / str(refit), log, refit=refit, seen="in")).artifact.path
+        path = rank.run(workspace(tmp_path / str(refit), log, refit=refit, rules={"seen": "in"})).artifact.path
         frame = pq.read_table(path / "catalogue.parquet").to_pandas()
         tables.append(frame[frame["system"] == "trending"].sort_values("rank")["item_id"].iloc[0])
         weights.append(files.read_json(path / "systems.json")["systems"]["interestrec"]["catalogue"]["weights"])
@@ -127,16 +132,16 @@ def test_impressions_with_both_classes_get_weights_of_their_own(tmp_path: Path) 
 def test_baselines_alone_need_neither_a_blend_nor_the_intensity_model(tmp_path: Path) -> None:
     path = rank.run(workspace(tmp_path, log_of_events(), systems=["popularity", "content"])).artifact.path
     shown = pq.read_table(path / "impressions.parquet")
-    assert shown.schema.equals(schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"]))
+    assert shown.schema.equals(schemas.RANKED_IMPRESSIONS)
     assert set(shown["system"].to_pylist()) == {"popularity", "content"}
 
 
-def test_ours_without_the_intensity_component_has_its_score_calibrated(tmp_path: Path) -> None:
-    path = rank.run(workspace(tmp_path, None, components=["item_item", "trending"])).artifact.path
+def test_ours_without_estimators_has_its_score_calibrated(tmp_path: Path) -> None:
+    path = rank.run(workspace(tmp_path, None, components=["item_item", "trending"], estimators=[])).artifact.path
     shown = pq.read_table(path / "impressions.parquet").to_pandas()
     ours = shown[shown["system"] == "interestrec"]
-    assert ours["intensity"].between(0, 1).all()
-    assert ours["intensity"].corr(ours["score"], method="spearman") > 0.5
+    assert ours["predicted"].between(0, 1).all()
+    assert ours["predicted"].corr(ours["score"], method="spearman") > 0.5
 
 
 def test_a_model_of_another_corpus_is_refused(tmp_path: Path) -> None:
@@ -153,3 +158,111 @@ def test_an_empty_test_split_and_a_log_without_positives_are_data_errors(tmp_pat
         rank.run(workspace(tmp_path / "a", [e for e in log if e.split != "test"]))
     with pytest.raises(DataError, match="relevant"):
         rank.run(workspace(tmp_path / "b", [e._replace(intensity=0.25) for e in log]))
+
+
+def test_settings_are_chosen_on_valid_with_the_same_number_of_trials(tmp_path: Path) -> None:
+    systems = ["als", "item_knn", "trending", "bias"]
+    described = [
+        files.read_json(rank.run(workspace(tmp_path / name, log, systems=systems, trials=4)).artifact.path / "systems.json")
+        for name, log in (("a", log_of_events()), ("b", [e for e in log_of_events() if e.split != "test" or e.user < 3]))
+    ]
+    assert described[0]["systems"] == described[1]["systems"]  # whoever is tested
+    for name in systems:
+        tried = described[0]["tried"][name]
+        metric = "rmse" if name == "bias" else "ndcg@10"
+        assert len(tried) == 4
+        assert len({str({key: value for key, value in trial.items() if key != metric}) for trial in tried}) == 4
+        best = (min if name == "bias" else max)(tried, key=lambda trial: trial[metric])
+        chosen = described[0]["systems"][name]
+        assert all(chosen[key] == value for key, value in best.items() if key != metric)
+
+
+def test_fixed_weights_and_a_single_component(tmp_path: Path) -> None:
+    blend = {"method": "fixed", "weights": {"trending": 1.0}}
+    for name, chosen in (("fixed", blend), ("single", {"method": "single", "component": "trending"})):
+        path = rank.run(workspace(tmp_path / name, log_of_events(), blend=chosen)).artifact.path
+        whole = pq.read_table(path / "catalogue.parquet").to_pandas()
+        lists = {s: whole[whole["system"] == s][["user_id", "item_id"]].values.tolist() for s in ("interestrec", "trending")}
+        assert lists["interestrec"] == lists["trending"]
+
+
+def test_leaving_components_out_makes_a_system_of_the_others(tmp_path: Path) -> None:
+    path = rank.run(workspace(tmp_path, log_of_events(), ablation="full")).artifact.path
+    systems = set(files.read_json(path / "systems.json")["systems"])
+    assert {f"without:{name}" for name in COMPONENTS} < systems
+
+
+def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: Path) -> None:
+    log = log_of_events()
+    context = workspace(tmp_path, log, systems=["trending", "item_knn"], rules={"seen": "out"})
+    users = tmp_path / "users.txt"
+    users.write_text("u7\nu3\n")
+    asking = Asking(as_of=27 * DAY, users=users)
+    result = rank.run(dataclasses.replace(context, asking=asking))
+    path = result.artifact.path
+    assert path.resolve() == (tmp_path / "lists").resolve()
+    assert {p.name for p in path.iterdir()} == {"catalogue.parquet", "systems.json", "manifest.json", "timing.jsonl"}
+    whole = pq.read_table(path / "catalogue.parquet").to_pandas()
+    assert list(dict.fromkeys(whole["user_id"])) == ["u7", "u3"]
+    had = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day < 27}
+    after = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day >= 27} - had
+    listed = set(zip(whole["user_id"], whole["item_id"], strict=True))
+    assert not listed & had
+    assert {pair for pair in after if pair[0] in ("u3", "u7")} & listed
+    later = [*log, *(Event(user, 5, 28.0, "test") for user in range(40))]
+    again = rank.run(dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking))
+    assert pq.read_table(again.artifact.path / "catalogue.parquet").equals(pq.read_table(path / "catalogue.parquet"))
+    users.write_text("u7\nnobody\n")
+    with pytest.raises(DataError, match=r"users.txt:2: no user 'nobody'"):
+        rank.run(dataclasses.replace(context, asking=asking))
+
+
+def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks_module, "_CELLS", 24 * 7)  # blocks of seven users
+    context = workspace(tmp_path, log_of_events())
+    whole = rank.run(context).artifact.path
+    parts = [
+        rank.run(dataclasses.replace(context, asking=Asking(shard=(part, 3)))).artifact.path for part in (1, 2, 3)
+    ]
+    for name in ("impressions.parquet", "catalogue.parquet", "cold_catalogue.parquet", "truth.parquet"):
+        wanted = pq.read_table(whole / name).to_pandas()
+        tables = [pq.read_table(path / name).to_pandas() for path in parts]
+        assert all(len(table) for table in tables) or name == "cold_catalogue.parquet"
+        keys = [c for c in ("system", "impression_id", "user_id", "item_id") if c in wanted]
+        found = pd.concat(tables).astype({"system": str} if "system" in wanted else {}).sort_values(keys)
+        wanted = wanted.astype({"system": str} if "system" in wanted else {}).sort_values(keys)
+        pd.testing.assert_frame_equal(found.reset_index(drop=True), wanted.reset_index(drop=True), check_exact=True)
+
+
+def test_rules_hold_in_lists_and_truth(tmp_path: Path) -> None:
+    available = tmp_path / "available.txt"
+    available.write_text("\n".join(f"i{n}" for n in range(0, N_ITEMS, 2)))
+    context = workspace(tmp_path, log_of_events(), rules={"available": str(available)})
+    path = rank.run(context).artifact.path
+    for name in ("catalogue.parquet", "truth.parquet"):
+        assert set(pq.read_table(path / name)["item_id"].to_pylist()) <= {f"i{n}" for n in range(0, N_ITEMS, 2)}
+    available.write_text("i1\ni3\n")
+    again = rank.run(context)
+    assert again.built  # other content under the same name
+    assert set(pq.read_table(again.artifact.path / "catalogue.parquet")["item_id"].to_pylist()) == {"i1", "i3"}
+
+
+def test_rearranged_lists_stand_beside_those_before(tmp_path: Path) -> None:
+    path = rank.run(workspace(tmp_path, log_of_events(), rules={"diversity": 0.7}, top_k=5)).artifact.path
+    whole = pq.read_table(path / "catalogue.parquet").to_pandas()
+    ours, before = (whole[whole["system"] == name] for name in ("interestrec", "before_rules"))
+    assert len(ours) == len(before)
+    assert set(ours["user_id"]) == set(before["user_id"])
+    assert ours["item_id"].tolist() != before["item_id"].tolist()
+    assert ours[ours["rank"] == 1]["item_id"].tolist() == before[before["rank"] == 1]["item_id"].tolist()
+
+
+def test_cold_items_have_lists_of_their_own(tmp_path: Path) -> None:
+    log = [*log_of_events(), Event(1, 24, 28.0, "test"), Event(2, 25, 28.0, "test")]
+    path = rank.run(workspace(tmp_path, log, 27)).artifact.path
+    cold = pq.read_table(path / "cold_catalogue.parquet").to_pandas()
+    assert set(cold["user_id"]) == {"u1", "u2"}
+    assert set(cold["item_id"]) == {"i24", "i25", "i26"}
+    assert set(cold["system"]) == {*SYSTEMS, *ALONE}
+    id_only = cold[cold["system"] == "als"]
+    assert id_only["score"].nunique() == 1  # nothing is known of them

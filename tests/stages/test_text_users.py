@@ -21,7 +21,7 @@ from interestrec.scoring.intensity import Intensity, load_intensity
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.training import finetuning
-from interestrec.training.calibration import fit_platt
+from interestrec.metrics.calibration import OfLogits, calibrate
 from tests.stages.learning import shop, workspace
 
 TEXT = {
@@ -67,12 +67,12 @@ def run(
     context = make(tmp_path_factory.mktemp("run"), tiny_encoder, **settings)
     seen = []
 
-    def spied(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def spied(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
         seen.append(logits)
-        return fit_platt(logits, labels)
+        return calibrate(name, logits, labels)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finetuning, "fit_platt", spied)
+        patch.setattr(finetuning, "calibrate", spied)
         for stage in (pretrain_adapt, finetune, rank, evaluate):
             stage.run(context)
     return context, seen[0]
@@ -83,7 +83,7 @@ def opened(context: Context, requests: tuple[Requests, ...] = ()) -> tuple[Corpu
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
     scorer = load_intensity(model, Reading(model, (work / "encoder").resolve(), corpus, work, requests))
-    scorer._calibrated = lambda logits: logits
+    scorer.calibration = lambda logits: logits
     return corpus, scorer
 
 
@@ -114,8 +114,9 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndar
     item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
     users = np.zeros(2, np.int32)
     shown = np.array([0, 1, 2])
-    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0])
-    ignored = Requests(users, np.array([0, 0, 2]), item, no)
+    time = np.zeros(2, np.int64)
+    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0], time[:0])
+    ignored = Requests(users, np.array([0, 0, 2]), item, no, time)
     items = np.array([5, 5], np.int32)
     first = scorer.score_candidates(empty, shown, items)
     assert np.isfinite(first).all()
@@ -128,7 +129,11 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndar
 
 def test_each_distinct_text_is_encoded_once(run: tuple[Context, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Requests(
-        np.zeros(4, np.int32), np.array([0, 1, 1, 2, 4]), np.array([3, 3, 4, 3], np.int32), np.ones(4, np.float32)
+        np.zeros(4, np.int32),
+        np.array([0, 1, 1, 2, 4]),
+        np.array([3, 3, 4, 3], np.int32),
+        np.ones(4, np.float32),
+        np.zeros(4, np.int64),
     )
     lengths = []
 

@@ -18,7 +18,6 @@ from interestrec.model.losses import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import device
 from interestrec.training.batches import Batch
-from interestrec.training.calibration import fit_platt
 from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.schedule import DECAYS, share
@@ -179,14 +178,3 @@ def test_vectors_and_scalars_do_not_decay() -> None:
 def test_a_missing_gpu_is_said_and_not_replaced() -> None:
     with pytest.raises(DeviceError, match=r"runtime\.device is gpu"):
         device.prepare("gpu", None, 1)
-
-
-def test_calibration_finds_scale_and_shift() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, 20000)
-    labels = (rng.random(20000) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float64)
-    found = fit_platt(logits, labels)
-    assert found["scale"] == pytest.approx(0.5, abs=0.03)
-    assert found["shift"] == pytest.approx(-1, abs=0.05)
-    assert fit_platt(logits[:10], labels[:10]) == {"scale": 1.0, "shift": 0.0}
-    assert fit_platt(logits, np.ones(20000)) == {"scale": 1.0, "shift": 0.0}

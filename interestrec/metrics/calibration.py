@@ -1,0 +1,134 @@
+"""From scores to intensities in [0, 1] that mean what they say."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import isotonic_regression, minimize
+from scipy.special import expit
+
+_FEWEST = 50  # labels below which nothing is fitted to logits
+_KEPT = 1e-3  # share of the sigmoid in an isotonic map of logits
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """A non-decreasing piecewise linear map, constant outside the scores it was fitted on."""
+
+    score: np.ndarray  # float64 [knots], ascending
+    intensity: np.ndarray  # float64 [knots], non-decreasing, within [0, 1]
+
+    def __call__(self, score: np.ndarray) -> np.ndarray:
+        """float32, the shape of `score`."""
+        return np.interp(score, self.score, self.intensity).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class OfLogits:
+    """σ(scale · z + shift); with knots, 0.999 of what they map z to and 0.001 of that: larger logits stay larger."""
+
+    scale: float = 1.0  # > 0
+    shift: float = 0.0
+    knots: Isotonic | None = None
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """float32, the shape of `logits`; without further copies, as there are many of a whole catalogue."""
+        found = logits * -np.float32(self.scale)
+        found -= np.float32(self.shift)
+        with np.errstate(over="ignore"):  # infinity is a sure no
+            np.exp(found, out=found)
+        found += 1.0
+        np.reciprocal(found, out=found)
+        if self.knots is None:
+            return found
+        return np.float32(1 - _KEPT) * self.knots(logits) + np.float32(_KEPT) * found
+
+    def values(self) -> dict[str, Any]:
+        """For a JSON file."""
+        plain = {"scale": self.scale, "shift": self.shift}
+        if self.knots is None:
+            return plain
+        return {**plain, "logits": self.knots.score.tolist(), "intensities": self.knots.intensity.tolist()}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "OfLogits":
+        """From the JSON values of a `model` artifact."""
+        knots = None
+        if "logits" in values:
+            knots = Isotonic(np.array(values["logits"], float), np.array(values["intensities"], float))
+        return cls(values["scale"], values["shift"], knots)
+
+
+def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isotonic:
+    """Isotonic regression of labels on scores; equal scores share one value.
+
+    Args:
+        score: float [rows].
+        label: float [rows] in [0, 1], NaN where unknown.
+        otherwise: the constant to predict when no label is known.
+    """
+    known = ~np.isnan(label)
+    if not known.any():
+        return Isotonic(np.zeros(1), np.array([otherwise]))
+    knots, place, count = np.unique(score[known].astype(np.float64), return_inverse=True, return_counts=True)
+    mean = np.bincount(place, label[known].astype(np.float64)) / count
+    fitted = isotonic_regression(mean, weights=count).x
+    return Isotonic(knots, np.clip(fitted, 0.0, 1.0))
+
+
+def sigmoid(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    """Scale and shift of the logit that minimise the cross-entropy against graded labels (Platt 1999)."""
+    return _fitted(logits, labels, shifted=True)
+
+
+def temperature(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    """The same by the scale alone (Guo et al. 2017, "On calibration of modern neural networks")."""
+    return _fitted(logits, labels, shifted=False)
+
+
+def isotonic(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    """Any non-decreasing map (Zadrozny and Elkan 2002), over the sigmoid."""
+    base = sigmoid(logits, labels)
+    return OfLogits(base.scale, base.shift, fit_isotonic(logits, labels, otherwise=0.0))
+
+
+def none(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    """σ of the logit as it is."""
+    return OfLogits()
+
+
+# name -> fit on float [n] logits and labels in [0, 1]
+CALIBRATIONS: dict[str, Callable[[np.ndarray, np.ndarray], OfLogits]] = {
+    "sigmoid": sigmoid,
+    "temperature": temperature,
+    "isotonic": isotonic,
+    "none": none,
+}
+
+
+def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    """The named map of logits; the plain sigmoid when there are fewer than 50 labels or all are equal.
+
+    Args:
+        name: of CALIBRATIONS.
+        logits: float [n].
+        labels: float [n] in [0, 1].
+    """
+    if len(labels) < _FEWEST or np.ptp(labels) == 0:
+        return OfLogits()
+    return CALIBRATIONS[name](logits, labels)
+
+
+def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> OfLogits:
+    x, y = logits.astype(np.float64), labels.astype(np.float64)
+
+    def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        z = parameters[0] * x + parameters[1]
+        error = expit(z) - y
+        value = float(np.mean(np.logaddexp(0.0, z) - y * z))
+        return value, np.array([np.mean(error * x), np.mean(error)])
+
+    bounds = [(1e-3, None), (None, None) if shifted else (0.0, 0.0)]
+    found = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
+    return OfLogits(float(found.x[0]), float(found.x[1]))

@@ -1,0 +1,145 @@
+"""Whether the test split could have leaked into training: counts that an auditor asks for, each with what it means."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from interestrec.core.schemas import SPLITS
+from interestrec.corpus.store import NO_TIME, Corpus
+
+TRAIN, VALID, TEST = range(len(SPLITS))
+OK, LOOK = "ok", "look"
+_STANDARD_ERRORS = 4.0  # from chance, of permuted labels
+
+
+@dataclass(frozen=True)
+class Check:
+    """One count and what it says."""
+
+    check: str
+    count: int
+    of: int
+    verdict: str  # "ok", "look" where something is wrong, or "" where it only says what kind of test this is
+    meaning: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For a JSON file, with the share; None of nothing."""
+        return {**asdict(self), "share": self.count / self.of if self.of else None}
+
+
+def audit(corpus: Corpus) -> list[Check]:
+    """What of the test split was known before, and whether anything known lies after it."""
+    return [*_known(corpus), *_order(corpus)]
+
+
+def permuted(values: np.ndarray) -> Check | None:
+    """Whether labels permuted within their lists are ranked by chance, as they must be.
+
+    Args:
+        values: float64 [lists], the `auc` of each list with its labels permuted, NaN where there is one class.
+
+    Returns:
+        The check, its count the lists; None without any.
+    """
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return None
+    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+    fine = abs(mean - 0.5) <= _STANDARD_ERRORS * max(error, 1e-9)
+    return Check(
+        "permuted labels",
+        len(values),
+        len(values),
+        OK if fine else LOOK,
+        f"with test labels permuted within their lists the auc is {mean:.4f} (standard error {error:.4f}); chance is "
+        "0.5, and anything else would mean that the evaluator looks at more than scores",
+    )
+
+
+def _known(corpus: Corpus) -> list[Check]:
+    rows, shown = corpus.timelines, corpus.impressions
+    before = (rows.split < TEST) & corpus.relevant(rows.intensity)
+    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    test = np.flatnonzero((shown.split[owner] == TEST) & corpus.relevant(shown.label))
+    item, user = shown.item[test], shown.user[owner[test]]
+    items, users = np.unique(item), np.unique(shown.user[shown.split == TEST])
+    pairs = np.unique(user.astype(np.int64) * corpus.items.num_rows + item)
+    had = np.unique(rows.user[before].astype(np.int64) * corpus.items.num_rows + rows.item[before])
+    active = np.unique(rows.user[rows.split < TEST])
+    return [
+        Check(
+            "relevant test items known",
+            int(np.isin(items, rows.item[before]).sum()),
+            len(items),
+            "",
+            "have a relevant event in train or valid; the others are cold, and only their attributes tell of them",
+        ),
+        Check(
+            "test users known",
+            int(np.isin(users, active).sum()),
+            len(users),
+            "",
+            "have an event in train or valid; of the others only the request's history tells",
+        ),
+        Check(
+            "relevant test pairs known",
+            int(np.isin(pairs, had).sum()),
+            len(pairs),
+            "",
+            "of a user and an item happened in train or valid already: repeats, which lists leave out where rank.rules."
+            "seen is out",
+        ),
+    ]
+
+
+def _order(corpus: Corpus) -> list[Check]:
+    rows, shown = corpus.timelines, corpus.impressions
+    test = (shown.split == TEST) & (shown.time != NO_TIME)
+    first = np.full(corpus.users.num_rows, np.iinfo(np.int64).max)
+    np.minimum.at(first, shown.user[test], shown.time[test])
+    timed = (rows.split < TEST) & (rows.time != NO_TIME)
+    own = timed & (rows.time > first[rows.user])
+    overall = first.min() if test.any() else np.iinfo(np.int64).max
+    late = timed & (rows.time > overall)
+    beyond = _after(corpus, shown.time != NO_TIME)
+    return [
+        Check(
+            "events after the user's first test impression",
+            int(own.sum()),
+            int(timed.sum()),
+            OK if not own.any() else LOOK,
+            "of train and valid: a user's own future must not be known",
+        ),
+        Check(
+            "events after the first test impression of anyone",
+            int(late.sum()),
+            int(timed.sum()),
+            "" if late.any() else OK,
+            "of train and valid: none when the split is by one time for all; with a split by user, trends of the test "
+            "time are known, which flatters whatever counts popularity",
+        ),
+        Check(
+            "history entries not before their impression",
+            beyond[0],
+            beyond[1],
+            OK if not beyond[0] else LOOK,
+            "a history must end strictly before what it predicts",
+        ),
+    ]
+
+
+def _after(corpus: Corpus, timed: np.ndarray) -> tuple[int, int]:
+    """History entries at or after the time of their impression, and all of them, over the timed impressions."""
+    rows, shown = corpus.timelines, corpus.impressions
+    late = total = 0
+    chosen = np.flatnonzero(timed)
+    for start in range(0, len(chosen), 1 << 14):
+        part = chosen[start : start + (1 << 14)]
+        size = shown.history_end[part] - shown.history_start[part]
+        offsets = np.cumsum(size) - size
+        entry = np.arange(size.sum()) - np.repeat(offsets - shown.history_start[part], size)
+        late += int((rows.time[entry] >= np.repeat(shown.time[part], size)).sum())
+        total += int(size.sum())
+    return late, total

@@ -1,0 +1,72 @@
+"""The scorers that are not fitted here, and what the fits of others take beside events and settings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError
+from interestrec.scoring import content, histories, tfidf
+from interestrec.scoring.random import Random, id_hashes
+from interestrec.scoring.requests import Reading, Scorer
+
+_TEXT = ("title", "text")
+
+
+def fixed_scorers(names: Sequence[str], reading: Reading, words: Mapping[str, Any], seed: int) -> dict[str, Scorer]:
+    """Those of the named scorers that are not fitted here.
+
+    Args:
+        words: settings of `tfidf`.
+    """
+    corpus = reading.corpus
+
+    def intensity() -> Scorer:
+        from interestrec.scoring.intensity import load_intensity  # TensorFlow only where it is asked for
+
+        return load_intensity(reading.model, reading)
+
+    def chance() -> Scorer:
+        users, items = corpus.users["user_id"].to_pylist(), corpus.items["item_id"].to_pylist()
+        return Random(id_hashes(users, seed), id_hashes(items, seed))
+
+    def of_words() -> Scorer:
+        columns = (corpus.items[column].to_pylist() for column in _TEXT)
+        texts = [" ".join(parts) for parts in zip(*columns, strict=True)]
+        return tfidf.fit(texts, histories.known_items(corpus), **words)
+
+    makers: dict[str, Callable[[], Scorer]] = {
+        "intensity": intensity,
+        "content": lambda: content.fit(frozen_vectors(reading)),
+        "random": chance,
+        "tfidf": of_words,
+    }
+    return {name: makers[name]() for name in names if name in makers}
+
+
+def given(names: Sequence[str], reading: Reading, seed: int) -> dict[str, dict[str, Any]]:
+    """Arguments of the fits that are not settings, by scorer."""
+    relevant, seeded = {"relevant_from": reading.corpus.relevant_from}, {"seed": seed}
+    arguments: dict[str, dict[str, Any]] = {
+        "item_knn": relevant,
+        "als": {**relevant, **seeded},
+        "ease": relevant,
+        "bpr": {**relevant, **seeded},
+        "mf": seeded,
+    }
+    if "item_item" in names:
+        arguments["item_item"] = {**relevant, "unit": content.unit_rows(frozen_vectors(reading))}
+    return arguments
+
+
+def frozen_vectors(reading: Reading) -> np.ndarray:
+    """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
+
+    Raises:
+        ArtifactError: the model has none for this corpus.
+    """
+    vectors = files.read_safetensors(reading.model / "item_vectors.safetensors").get("frozen")
+    if vectors is None or len(vectors) != reading.corpus.items.num_rows:
+        raise ArtifactError(f"{reading.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
+    return vectors

@@ -1,0 +1,196 @@
+"""Settings of the scorers that are fitted here, chosen on valid_select with the same number of trials for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.metrics import lists, ranking
+from interestrec.metrics.topk import top_k
+from interestrec.scoring import histories
+from interestrec.scoring.blocks import blocks
+from interestrec.scoring.requests import Scorer
+from interestrec.scoring.score import impression_scores
+
+_USERS = 2000  # whose catalogue lists a trial is judged by
+_DEPTH = 10  # of these lists
+_HALF_LIVES = [None, 7.0, 30.0, 90.0, 365.0]
+_ITEM_KNN = {
+    "similarity": ["cosine", "jaccard"],
+    "neighbours": [20, 50, 100, 200, 400],
+    "shrinkage": [0.0, 3.0, 10.0, 30.0, 100.0],
+    "half_life": _HALF_LIVES,
+}
+
+# what is tried beside the configured settings: scorer -> setting -> values
+SPACES: dict[str, dict[str, list[Any]]] = {
+    "trending": {"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
+    "item_knn": _ITEM_KNN,
+    "item_item": _ITEM_KNN,
+    "als": {
+        "factors": [16, 32, 64, 128, 256],
+        "regularization": [0.01, 0.05, 0.2, 1.0, 5.0],
+        "alpha": [0.5, 1.0, 4.0, 16.0, 64.0],
+    },
+    "ease": {"regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": _HALF_LIVES},
+    "bpr": {
+        "factors": [16, 32, 64, 128],
+        "learning_rate": [0.01, 0.03, 0.1],
+        "regularization": [0.001, 0.01, 0.05],
+        "iterations": [50, 100, 200],
+    },
+    "bias": {"item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0], "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0]},
+    "mf": {
+        "factors": [2, 4, 8, 12],
+        "regularization": [0.03, 0.05, 0.07, 0.1, 0.2],
+        "item_regularization": [3.0, 5.0, 10.0],
+        "user_regularization": [3.0, 5.0, 10.0],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a scorer is judged by: a metric on valid_select, and whether less of it is better."""
+
+    metric: str
+    lower: bool
+    value: Callable[[Scorer], float]  # NaN where there is nothing to judge by
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best settings, the scorer fitted with them, and all that was tried: settings and metric, in order."""
+
+    settings: dict[str, Any]
+    scorer: Scorer
+    tried: list[dict[str, Any]]
+
+
+def search(
+    name: str,
+    fit: Callable[..., Scorer],
+    configured: Mapping[str, Any],
+    goal: Goal,
+    trials: int,
+    timed: bool,
+    seed: int,
+) -> Found:
+    """Fit with the configured settings and with others drawn from the scorer's space, and keep the best.
+
+    Args:
+        name: of the scorer; one without a space is fitted once.
+        fit: makes the scorer of keyword arguments.
+        trials: how often it may be fitted, the configured settings included; a smaller space is tried whole.
+        timed: whether events have times; without, half-lives mean nothing.
+    """
+    tried, best, best_value = [], None, np.nan
+    for chosen in _draws(SPACES.get(name, {}), configured, trials, timed, seed):
+        scorer = fit(**{**configured, **chosen})
+        value = goal.value(scorer) if trials > 1 and name in SPACES else np.nan
+        tried.append({**chosen, goal.metric: None if np.isnan(value) else round(value, 6)})
+        if best is None or (value < best_value if goal.lower else value > best_value):
+            best, best_value = Found({**configured, **chosen}, scorer, []), value
+    assert best is not None
+    return Found(best.settings, best.scorer, tried if len(tried) > 1 else [])
+
+
+def selecting_impressions(corpus: Corpus) -> np.ndarray:
+    """int64: rows of the validation impressions whose user is in valid_select."""
+    shown = corpus.impressions
+    return np.flatnonzero((shown.split == histories.VALID) & corpus.in_valid_select[shown.user])
+
+
+def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int) -> Goal:
+    """`auc` within impressions where they offer a choice, else `ndcg@10` over the catalogue.
+
+    Args:
+        precedence: [items], who comes first among equal scores.
+    """
+    shown, impression = corpus.impressions, selecting_impressions(corpus)
+    asked = histories.of_impressions(corpus, impression)
+    relevant = corpus.relevant(shown.label[asked.rows])
+    size = np.diff(asked.offsets)
+    positives = np.bincount(np.repeat(np.arange(len(size)), size)[relevant], minlength=len(size))
+    if ((positives > 0) & (positives < size)).any():
+
+        def auc(scorer: Scorer) -> float:
+            score = impression_scores(corpus, scorer, impression).astype(np.float64)
+            return _mean(ranking.auc(lists.ranked(asked.offsets, score, relevant, relevant.astype(np.float64))))
+
+        return Goal("auc", lower=False, value=auc)
+    return Goal(f"ndcg@{_DEPTH}", lower=False, value=_catalogue_value(corpus, exclude_seen, precedence, seed))
+
+
+def intensity_goal(corpus: Corpus) -> Goal:
+    """`rmse` of predicted intensities of the candidates with a known label."""
+    shown, impression = corpus.impressions, selecting_impressions(corpus)
+    label = shown.label[histories.of_impressions(corpus, impression).rows].astype(np.float64)
+    known = ~np.isnan(label)
+
+    def rmse(scorer: Scorer) -> float:
+        error = impression_scores(corpus, scorer, impression)[known] - label[known]
+        return float(np.sqrt((error**2).mean())) if len(error) else np.nan
+
+    return Goal("rmse", lower=True, value=rmse)
+
+
+def _catalogue_value(
+    corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int
+) -> Callable[[Scorer], float]:
+    asking = np.unique(corpus.impressions.user[corpus.impressions.split == histories.VALID])
+    asking = asking[corpus.in_valid_select[asking]]
+    users = np.zeros(corpus.users.num_rows, dtype=bool)
+    users[np.random.default_rng(seed).permutation(asking)[:_USERS]] = True
+    requests = histories.of_catalogue(corpus, histories.VALID, users)
+    truth = histories.truth_of(corpus, requests, histories.VALID)
+    judged = corpus.relevant(truth.label) & ~(truth.seen & exclude_seen)
+
+    def ndcg(scorer: Scorer) -> float:
+        found = [np.zeros(0)]
+        for start, stop in blocks(len(requests), corpus.items.num_rows):
+            block = requests.block(start, stop)
+            score = scorer.score_catalogue(block)
+            if exclude_seen:
+                score[np.repeat(np.arange(len(block)), np.diff(block.offsets)), block.item] = -np.inf
+            here = judged & (truth.request >= start) & (truth.request < stop)
+            owner, item = truth.request[here] - start, truth.item[here]
+            wanted = np.zeros(score.shape, dtype=bool)
+            wanted[owner, item] = True
+            chosen = top_k(score, _DEPTH, precedence)
+            row = np.arange(len(block))[:, None]
+            hits = wanted[row, chosen].ravel()
+            offsets = np.arange(len(block) + 1) * chosen.shape[1]
+            ones = np.ones(len(owner))
+            ranked = lists.ranked_with_truth(
+                offsets, score[row, chosen].ravel().astype(np.float64), hits, hits * 1.0, owner, ones > 0, ones
+            )
+            found.append(ranking.ndcg(ranked, _DEPTH))
+        return _mean(np.concatenate(found))
+
+    return ndcg
+
+
+def _mean(values: np.ndarray) -> float:
+    return np.nan if np.isnan(values).all() else float(np.nanmean(values))
+
+
+def _draws(
+    space: Mapping[str, Sequence[Any]], configured: Mapping[str, Any], trials: int, timed: bool, seed: int
+) -> list[dict[str, Any]]:
+    """The configured values first, then others, none twice."""
+    from sklearn.model_selection import ParameterGrid, ParameterSampler
+
+    space = {key: values for key, values in space.items() if timed or key != "half_life"}
+    own = {key: configured[key] for key in space}
+    if not space or trials == 1:
+        return [own]
+    others = ParameterSampler(space, min(trials, len(ParameterGrid(space))), random_state=seed)
+    return [own, *[dict(sorted(chosen.items())) for chosen in others if chosen != own]][:trials]
+
+
+def has_times(corpus: Corpus) -> bool:
+    """Whether any event has a time."""
+    return bool((corpus.timelines.time != NO_TIME).any())

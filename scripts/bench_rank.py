@@ -1,0 +1,93 @@
+"""Ranking a large catalogue, for `scripts/bench.py rank`: exact lists of the best by the whole model, two towers and MLP.
+
+A model with random weights and 64 hidden units, generated items and users, and the code that `rank` runs: scores by
+blocks of users, calibrated, and the exact top k of each row. Each number of users runs in a process of its own; that of
+`--users` and twice as many, so that time should double and memory should not. With `--similarity history` the head
+compares a candidate with every event of the history, as it does by default; with `user` with the user's vector.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+_WIDTH, _HIDDEN, _HISTORY = 384, 64, 50
+_CATEGORIES = (20, 300)  # at the two levels of the path
+
+
+def add_parser(benches: Any) -> None:
+    """The arguments of `rank`."""
+    parser = benches.add_parser("rank", help="exact lists over a large catalogue")
+    parser.add_argument("--users", type=int, default=10_000)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--top", type=int, default=100)
+    parser.add_argument("--similarity", choices=["user", "history"], default="user")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure both numbers of users; one JSON line each."""
+    for users in (arguments.users, 2 * arguments.users):
+        command = [sys.executable, __file__, str(users), str(arguments.items), str(arguments.top), arguments.similarity]
+        found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
+        print(found, flush=True)
+
+
+def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
+    import numpy as np
+
+    from interestrec.metrics.calibration import OfLogits
+    from interestrec.metrics.topk import top_k
+    from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+    from interestrec.scoring.blocks import blocks
+    from interestrec.scoring.intensity import Intensity
+    from interestrec.scoring.requests import Requests
+    from interestrec.scoring.users import ItemHistories
+
+    rng = np.random.default_rng(0)
+    config = TwoTowerConfig(_WIDTH, (_HIDDEN,), len(_CATEGORIES), _HISTORY, 0.0, (), similarity)  # type: ignore[arg-type]
+    model = TwoTower(config, name="two_tower")
+    for weight in model.trainable_variables:
+        weight.assign(rng.normal(0, 0.1, weight.shape))
+    vectors = rng.normal(size=(items, _WIDTH)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    categories = np.stack([rng.integers(0, n, items) for n in _CATEGORIES], axis=1).astype(np.int32)
+    length = rng.integers(1, _HISTORY + 1, users)
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    events = int(offsets[-1])
+    requests = Requests(
+        user=np.arange(users, dtype=np.int32),
+        offsets=offsets,
+        item=rng.integers(0, items, events).astype(np.int32),
+        intensity=rng.uniform(0.1, 1, events).astype(np.float32),
+        time=np.zeros(events, np.int64),
+    )
+    read = ItemHistories(vectors, categories, _HISTORY)
+    scorer = Intensity(model, vectors, categories, OfLogits(), read)
+    precedence = rng.permutation(items)
+    scorer.score_catalogue(requests.block(0, 1))
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    started = time.monotonic()
+    listed = 0
+    for start, stop in blocks(users, items):
+        listed += top_k(scorer.score_catalogue(requests.block(start, stop)), top, precedence).size
+    seconds = time.monotonic() - started
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "what": "rank",
+        "users": users,
+        "items": items,
+        "top": top,
+        "similarity": similarity,
+        "listed": listed,
+        "seconds": round(seconds, 1),
+        "pairs_a_second": round(users * items / seconds),
+        "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak_gib": round(used.ru_maxrss / 2**20, 2),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_lists(*(int(value) for value in sys.argv[1:4]), sys.argv[4])))  # type: ignore[call-arg]
