@@ -52,21 +52,16 @@ def generate(to: Path, impressions: int, users: int, systems: int) -> None:
     corpus = open_artifact(to / "corpus", "corpus")
     names = ["interestrec", *(f"other_{n}" for n in range(1, systems))]
     with building(to, Recipe("rankings", {"corpus": corpus.digest}, {"systems": names}, 0)) as directory:
-        schema = schemas.RANKED_IMPRESSIONS
         tables = (table for name in names for table in _ranked(name, names, user, offsets, item, label, rng))
-        files.write_parquet_batches(directory / "impressions.parquet", tables, schema)
-        schema = schemas.RANKED_CATALOGUE
-        files.write_parquet(directory / "catalogue.parquet", schema.empty_table(), schema)
+        files.write_parquet_batches(directory / "impressions.parquet", tables, schemas.RANKED_IMPRESSIONS)
+        nothing = schemas.RANKED_CATALOGUE.empty_table()
+        files.write_parquet(directory / "catalogue.parquet", nothing, schemas.RANKED_CATALOGUE)
         pairs = np.unique(np.repeat(user, length)[label > 0] * items + item[label > 0])
         truth = {"user_id": _ids("U", pairs // items), "item_id": _ids("N", pairs % items)}
         ones = {"label": np.ones(len(pairs), np.float32), "relevant": np.ones(len(pairs), dtype=bool)}
         files.write_parquet(directory / "truth.parquet", pa.table({**truth, **ones}), schemas.TRUTH)
-        described = {"systems": {name: {} for name in names}, "settings": {"top_k": 100}, "counts": {}}
-        described["systems"] = {name: {"components": []} for name in names}
-        described["systems"]["interestrec"] |= {
-            "impressions": {"fitted_on_lists": 0},
-            "catalogue": {"fitted_on_lists": 0},
-        }
+        fitted = {"components": [], "impressions": {"fitted_on_lists": 0}, "catalogue": {"fitted_on_lists": 0}}
+        described = {"systems": {name: fitted for name in names}, "settings": {"top_k": 100}, "counts": {}}
         files.write_json(directory / "systems.json", described)
     (to / "interestrec.yaml").write_text(_CONFIG.format(workspace=json.dumps(str(to))))
 
@@ -111,7 +106,7 @@ def _write_corpus(
                 "time": pa.array(np.arange(n), pa.int64()).cast(pa.timestamp("us", "UTC")),
                 "event": pa.array(["click"] * n),
                 "value": pa.nulls(n, pa.float64()),
-                "predicted": np.ones(n, np.float32),
+                "intensity": np.ones(n, np.float32),
                 "split": pa.array(["train"] * n),
                 "position": np.arange(n) - np.repeat(np.cumsum(past) - past, past),
             },
@@ -161,7 +156,6 @@ def _ranked(
         order = np.lexsort((-score, owner))
         rank = np.empty(len(score), np.int32)
         rank[order] = np.arange(len(score)) - (offsets[owner] - offsets[start]) + 1
-        schema = schemas.RANKED_IMPRESSIONS
         yield pa.table(
             {
                 "system": pa.DictionaryArray.from_arrays(np.full(len(score), names.index(name), np.int32), names),
@@ -174,7 +168,7 @@ def _ranked(
                 "rank": rank,
                 "predicted": (1 / (1 + np.exp(3 - score))).astype(np.float32),
             }
-        ).cast(schema)
+        ).cast(schemas.RANKED_IMPRESSIONS)
 
 
 def _ids(prefix: str, numbers: np.ndarray) -> pa.Array:
