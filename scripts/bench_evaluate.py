@@ -61,7 +61,7 @@ def generate(to: Path, impressions: int, users: int, systems: int) -> None:
         ones = {"label": np.ones(len(pairs), np.float32), "relevant": np.ones(len(pairs), dtype=bool)}
         files.write_parquet(directory / "truth.parquet", pa.table({**truth, **ones}), schemas.TRUTH)
         fitted = {"components": [], "impressions": {"fitted_on_lists": 0}, "catalogue": {"fitted_on_lists": 0}}
-        described = {"systems": {name: fitted for name in names}, "settings": {"top_k": 100}, "counts": {}}
+        described = {"systems": dict.fromkeys(names, fitted), "settings": {"top_k": 100}, "counts": {}}
         files.write_json(directory / "systems.json", described)
     (to / "interestrec.yaml").write_text(_CONFIG.format(workspace=json.dumps(str(to))))
 
