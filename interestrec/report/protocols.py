@@ -127,14 +127,15 @@ def catalogue(
 def cold_catalogue(measured: Measured, path: Path, systems: Sequence[str], names: Sequence[str], by: Judged) -> None:
     """Add the slice `cold_items` of the protocol `catalogue`: lists of cold items alone, held against the cold truth.
 
-    A user who had no cold item has no relevant one and is dropped, as everywhere.
+    What is cold is decided here, by the corpus: other items in the lists are passed over. A user who had no cold item
+    has no relevant one and is dropped, as everywhere.
     """
     names = [name for name in names if name != "auc"]
     truth = by.truth
     kept = by.facts.cold[truth.item]
     offsets = np.concatenate([[0], np.cumsum(kept)])[truth.offsets]
     cold = Truth(offsets, truth.item[kept], truth.label[kept], truth.relevant[kept])
-    listed = _cut(path, systems, names, by, cold, {})
+    listed = _cut(path, systems, names, by, cold, {}, by.facts.cold)
     measured.add(CATALOGUE, cells.cut_cells(CATALOGUE, COLD_ITEMS, list(listed.values()), by.n_users))
 
 
@@ -151,9 +152,19 @@ def _rank_shown(whole: Listed, cold: Listed, block: Block, by: Judged) -> None:
 
 
 def _cut(
-    path: Path, systems: Sequence[str], names: Sequence[str], by: Judged, truth: Truth, shown: Mapping[str, Shown]
+    path: Path,
+    systems: Sequence[str],
+    names: Sequence[str],
+    by: Judged,
+    truth: Truth,
+    shown: Mapping[str, Shown],
+    only: np.ndarray | None = None,
 ) -> dict[str, Listed]:
-    """Every user's stored list of every system held against the truth; a user without one has an empty list."""
+    """Every user's stored list of every system held against the truth; a user without one has an empty list.
+
+    Args:
+        only: bool [items], which items of the lists to look at; None for all.
+    """
     listed = {system: Listed(names) for system in systems}
     answered = {system: np.zeros(by.n_users, dtype=bool) for system in systems}
 
@@ -167,7 +178,12 @@ def _cut(
     for block in rankings.blocks(path, ["user_id"], ["score", "rank"], by.ids):
         if answered[block.system][block.user].any():
             raise ArtifactError(f"{path}: the rows of a user are not together; run `interestrec rank` again")
-        add(block.system, block.user, block.offsets, block.item, block.numbers["score"])
+        user, offsets, item, score = block.user, block.offsets, block.item, block.numbers["score"]
+        if only is not None:
+            kept = only[item]
+            user, offsets = sub_lists(user, offsets, kept)
+            item, score = item[kept], score[kept]
+        add(block.system, user, offsets, item, score)
         if block.system in shown:
             shown[block.system].add(block.user, block.offsets, block.item, block.numbers["rank"], by.facts.past)
     none = np.zeros(0, dtype=np.int64)

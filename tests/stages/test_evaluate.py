@@ -206,11 +206,11 @@ def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkey
     with building(tmp_path, Recipe("rankings", dict(current.manifest["inputs"]), {"cold": True}, 1)) as directory:
         for name in ("catalogue.parquet", "truth.parquet", "impressions.parquet", "systems.json"):
             (directory / name).write_bytes((current.path / name).read_bytes())
-        cold = {"system": ["interestrec"] * 2, "user_id": ["u1"] * 2, "item_id": ["i3", "i2"], "rank": [1, 2]}
-        table = pa.table({**cold, "score": [2.0, 1.0], "predicted": [1.0, 1.0]})
+        cold = {"system": ["interestrec"] * 3, "user_id": ["u1"] * 3, "item_id": ["i0", "i3", "i2"], "rank": [1, 2, 3]}
+        table = pa.table({**cold, "score": [3.0, 2.0, 1.0], "predicted": [1.0] * 3})
         files.write_parquet(directory / "cold_catalogue.parquet", table, schemas.RANKED_CATALOGUE)
     path = evaluate.run(context).artifact.path
-    # i2 and i3 are cold; u1 had i2 and is listed with it second, u2 had i3 and has no list, u0 had no cold item
+    # i2 and i3 are cold, i0 is not; u1 had i2 and is listed with it second of them, u2 had i3 and has no list, u0 had no cold item
     found = value(path, "interestrec", "catalogue", "rr", "cold_items")
     assert (found["value"], found["n"], found["dropped"]) == (pytest.approx((1 / 2 + 0) / 2), 2, 1)
 
@@ -236,7 +236,7 @@ def test_beyond_accuracy_by_hand(tmp_path: Path) -> None:
     assert rows == [{"system": system, **whole} for system in ("interestrec", "random")]
 
 
-def test_small_slices_are_left_out_and_counted_and_gaps_name_the_extremes(tmp_path: Path) -> None:
+def test_small_slices_are_left_out_and_counted(tmp_path: Path) -> None:
     context = workspace(tmp_path, log_of_events())
     rank.run(context)
     result = evaluate.run(context)
@@ -246,9 +246,18 @@ def test_small_slices_are_left_out_and_counted_and_gaps_name_the_extremes(tmp_pa
     reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
     assert all(count < cells.FEWEST_LISTS for names in left_out.values() for count in names.values())
     assert not {(protocol, name) for protocol, names in left_out.items() for name in names} & reported
-    gaps = [row for row in pq.read_table(path / "gaps.parquet").to_pylist() if row["protocol"] == "intensity"]
+
+
+def test_gaps_name_the_extremes_in_the_metrics_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "FEWEST_LISTS", 5)
+    path = evaluated(workspace(tmp_path, log_of_events()))
+    reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
+    gaps = pq.read_table(path / "gaps.parquet").to_pylist()
+    assert {row["metric"] for row in gaps} >= {"rmse", "ndcg@5"}
     for row in gaps:
-        parts = [name for protocol, name in reported if protocol == "intensity" and name.startswith("activity")]
-        values = [value(path, "interestrec", "intensity", row["metric"], name)["value"] for name in parts]
+        parts = [name for protocol, name in reported if protocol == row["protocol"] and name.startswith("activity")]
+        values = [value(path, "interestrec", row["protocol"], row["metric"], name)["value"] for name in parts]
         assert row["gap"] == pytest.approx(max(values) - min(values))
-        assert value(path, "interestrec", "intensity", row["metric"], row["worst"])["value"] == max(values)
+        worst = max(values) if row["metric"] == "rmse" else min(values)
+        assert row["worst_value"] == worst
+        assert value(path, "interestrec", row["protocol"], row["metric"], row["worst"])["value"] == worst
