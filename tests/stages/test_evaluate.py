@@ -210,7 +210,7 @@ def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkey
         table = pa.table({**cold, "score": [3.0, 2.0, 1.0], "predicted": [1.0] * 3})
         files.write_parquet(directory / "cold_catalogue.parquet", table, schemas.RANKED_CATALOGUE)
     path = evaluate.run(context).artifact.path
-    # i2 and i3 are cold, i0 is not; u1 had i2, the second of the cold ones listed; u2 had i3 and has no list; u0 had none
+    # Cold are i2 and i3: u1 had i2, listed as the second of them; u2 had i3 and has no list; u0 had neither.
     found = value(path, "interestrec", "catalogue", "rr", "cold_items")
     assert (found["value"], found["n"], found["dropped"]) == (pytest.approx((1 / 2 + 0) / 2), 2, 1)
 
