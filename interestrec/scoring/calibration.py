@@ -18,6 +18,9 @@ class Calibration:
         return np.interp(score, self.score, self.intensity).astype(np.float32)
 
 
+AS_IT_IS = Calibration(np.array([0.0, 1.0]), np.array([0.0, 1.0]))  # of scores that are intensities
+
+
 def fit(score: np.ndarray, label: np.ndarray, otherwise: float) -> Calibration:
     """Isotonic regression of labels on scores; equal scores share one value.
 

@@ -12,7 +12,7 @@ from interestrec.scoring.calibration import Calibration
 from interestrec.scoring.decision import Decision, System
 from interestrec.scoring.fit_blend import BlendFit
 from interestrec.scoring.requests import Scorer
-from interestrec.scoring.systems import COMPONENTS
+from interestrec.scoring.systems import COMPONENTS, LABEL_BASED
 
 OURS = "interestrec"
 
@@ -96,7 +96,9 @@ def _calibrate(corpus: Corpus, systems: Mapping[str, System], own_intensity: str
     label = corpus.impressions.label[histories.of_impressions(corpus, impression).rows]
     mean = _mean_train_label(corpus)
     return {
-        name: calibration.fit(fit_blend.score_impressions(corpus, system, impression), label, otherwise=mean)
+        name: calibration.AS_IT_IS
+        if name in LABEL_BASED
+        else calibration.fit(fit_blend.score_impressions(corpus, system, impression), label, otherwise=mean)
         for name, system in systems.items()
         if name != own_intensity
     }

@@ -14,7 +14,7 @@ from interestrec.core.errors import ArtifactError, DataError
 from interestrec.core.progress import track
 from interestrec.core.rank_settings import RankSettings
 from interestrec.corpus.store import Corpus
-from interestrec.scoring import content, histories, tables
+from interestrec.scoring import content, histories, tables, tfidf
 from interestrec.scoring.blocks import blocks
 from interestrec.scoring.decision import score_asked, score_whole_catalogue
 from interestrec.scoring.fit_blend import blend_impressions
@@ -22,7 +22,7 @@ from interestrec.scoring.lineup import OURS, Lineup
 from interestrec.scoring.lineup import fit as fit_lineup
 from interestrec.scoring.random import Random, id_hashes
 from interestrec.scoring.requests import Reading, Requests, Scorer
-from interestrec.scoring.systems import fit_counts, needed
+from interestrec.scoring.systems import fit_counts, fit_labels, needed
 
 IMPRESSIONS = "impressions.parquet"
 CATALOGUE = "catalogue.parquet"
@@ -66,14 +66,14 @@ def _build(
     if len(train.item) == 0:
         raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
     names = needed(list(settings.systems), list(settings.components))
-    fixed = _fixed_scorers(corpus, model, reading, names, seed)
     options = _options(corpus, settings, seed)
-    counted = fit_counts(names, train, options)
+    fixed = _fixed_scorers(corpus, model, reading, names, options, seed)
+    inputs = _inputs(corpus, model, names, options)
+    fitted = _fitted(corpus, names, inputs, before=histories.VALID)
     systems, components = list(settings.systems), list(settings.components)
-    lineup = fit_lineup(corpus, systems, components, {**fixed, **counted}, settings.seen == "out", seed)
+    lineup = fit_lineup(corpus, systems, components, {**fixed, **fitted}, settings.seen == "out", seed)
     if settings.refit:
-        refitted = fit_counts(names, histories.positive_events(corpus, before=histories.TEST), options)
-        lineup = lineup.over({**fixed, **refitted})
+        lineup = lineup.over({**fixed, **_fitted(corpus, names, inputs, before=histories.TEST)})
     layout = tables.Layout(
         corpus=corpus,
         systems=systems,
@@ -117,7 +117,30 @@ def _asking(corpus: Corpus) -> Iterator[Requests]:
             yield requests.block(start, start + _ASKED_TOGETHER)
 
 
-def _fixed_scorers(corpus: Corpus, model: Artifact, reading: Reading, names: list[str], seed: int) -> dict[str, Scorer]:
+def _fitted(corpus: Corpus, names: list[str], options: dict[str, dict[str, Any]], before: int) -> dict[str, Scorer]:
+    counted = fit_counts(names, histories.positive_events(corpus, before), options)
+    return {**counted, **fit_labels(names, histories.known_labels(corpus, before), options)}
+
+
+def _inputs(
+    corpus: Corpus, model: Artifact, names: list[str], options: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The options, and beside them the vectors that item_item reads."""
+    if "item_item" not in names:
+        return options
+    return {**options, "item_item": {**options["item_item"], "unit": content.unit_rows(_frozen(corpus, model))}}
+
+
+def _frozen(corpus: Corpus, model: Artifact) -> np.ndarray:
+    vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("frozen")
+    if vectors is None or len(vectors) != corpus.items.num_rows:
+        raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
+    return vectors
+
+
+def _fixed_scorers(
+    corpus: Corpus, model: Artifact, reading: Reading, names: list[str], options: dict[str, dict[str, Any]], seed: int
+) -> dict[str, Scorer]:
     """Those of the named scorers that are not fitted here."""
 
     def intensity() -> Scorer:
@@ -126,25 +149,39 @@ def _fixed_scorers(corpus: Corpus, model: Artifact, reading: Reading, names: lis
         return load_intensity(model.path, reading)
 
     def frozen() -> Scorer:
-        vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("frozen")
-        if vectors is None or len(vectors) != corpus.items.num_rows:
-            raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
-        return content.fit(vectors)
+        return content.fit(_frozen(corpus, model))
+
+    def words() -> Scorer:
+        titles, texts = (corpus.items[name].to_pylist() for name in ("title", "text"))
+        both = [f"{title} {text}" for title, text in zip(titles, texts, strict=True)]
+        return tfidf.fit(both, histories.known_items(corpus, before=histories.VALID), **options["tfidf"])
 
     def chance() -> Scorer:
         users, items = corpus.users["user_id"].to_pylist(), corpus.items["item_id"].to_pylist()
         return Random(id_hashes(users, seed), id_hashes(items, seed))
 
-    makers: dict[str, Callable[[], Scorer]] = {"intensity": intensity, "content": frozen, "random": chance}
+    makers: dict[str, Callable[[], Scorer]] = {
+        "intensity": intensity,
+        "content": frozen,
+        "tfidf": words,
+        "random": chance,
+    }
     return {name: makers[name]() for name in names if name in makers}
 
 
 def _options(corpus: Corpus, settings: RankSettings, seed: int) -> dict[str, dict[str, Any]]:
-    """Keyword arguments of the count-based scorers."""
+    """Keyword arguments of the scorers that are fitted here, as systems.json tells them."""
+    relevant, seeded = {"relevant_from": corpus.relevant_from}, {"seed": seed}
     return {
         "trending": settings.trending.model_dump(),
-        "item_knn": {**settings.item_knn.model_dump(), "relevant_from": corpus.relevant_from},
-        "als": {**settings.als.model_dump(), "relevant_from": corpus.relevant_from, "seed": seed},
+        "item_knn": {**settings.item_knn.model_dump(), **relevant},
+        "item_item": {**settings.item_item.model_dump(), **relevant},
+        "als": {**settings.als.model_dump(), **relevant, **seeded},
+        "ease": {**settings.ease.model_dump(), **relevant},
+        "bpr": {**settings.bpr.model_dump(), **relevant, **seeded},
+        "tfidf": settings.tfidf.model_dump(),
+        "bias": settings.bias.model_dump(),
+        "mf": {**settings.mf.model_dump(), **seeded},
     }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pytest
 from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building
 from interestrec.core.errors import ArtifactError, DataError
+from interestrec.core.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
 from tests.scoring.corpora import Event
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
@@ -129,6 +131,26 @@ def test_baselines_alone_need_neither_a_blend_nor_the_intensity_model(tmp_path: 
     shown = pq.read_table(path / "impressions.parquet")
     assert shown.schema.equals(schemas.with_components(schemas.RANKED_IMPRESSIONS, ["intensity"]))
     assert set(shown["system"].to_pylist()) == {"popularity", "content"}
+
+
+def test_every_scorer_there_is_can_be_a_system_and_those_of_labels_say_intensities(tmp_path: Path) -> None:
+    every = list(get_args(SystemName))
+    components = list(get_args(ComponentName))
+    context = workspace(
+        tmp_path, log_of_events(), systems=every, components=components, bpr={"factors": 4, "iterations": 3}
+    )
+    path = rank.run(context).artifact.path
+    described = files.read_json(path / "systems.json")["systems"]
+    assert set(described) == set(every)
+    assert described["interestrec"]["components"]["item_item"] == "item_item"
+    assert "unit" not in described["item_item"]
+    shown = pq.read_table(path / "impressions.parquet").to_pandas()
+    assert set(shown["system"]) == set(every)
+    of_labels = shown[shown["system"].isin(["mean_intensity", "bias", "mf"])]
+    np.testing.assert_array_equal(of_labels["intensity"], of_labels["score"].astype(np.float32))
+    assert of_labels.groupby("system")["score"].nunique()["bias"] > 10
+    ours = shown[shown["system"] == "interestrec"]
+    assert ours[components].notna().all(axis=None)
 
 
 def test_ours_without_the_intensity_component_has_its_score_calibrated(tmp_path: Path) -> None:
