@@ -34,7 +34,7 @@ def fixed_scorers(names: Sequence[str], reading: Reading, words: Mapping[str, An
     def of_words() -> Scorer:
         columns = (corpus.items[column].to_pylist() for column in _TEXT)
         texts = [" ".join(parts) for parts in zip(*columns, strict=True)]
-        return tfidf.fit(texts, histories.known_items(corpus), **words)
+        return tfidf.fit(texts, histories.known_items(corpus, histories.VALID), **words)
 
     makers: dict[str, Callable[[], Scorer]] = {
         "intensity": intensity,

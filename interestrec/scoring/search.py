@@ -16,7 +16,7 @@ from interestrec.scoring.score import impression_scores
 
 _USERS = 2000  # whose catalogue lists a trial is judged by
 _DEPTH = 10  # of these lists
-_HALF_LIVES = [None, 7.0, 30.0, 90.0, 365.0]
+_HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]
 _ITEM_KNN = {
     "similarity": ["cosine", "jaccard"],
     "neighbours": [20, 50, 100, 200, 400],
@@ -40,6 +40,7 @@ SPACES: dict[str, dict[str, list[Any]]] = {
         "learning_rate": [0.01, 0.03, 0.1],
         "regularization": [0.001, 0.01, 0.05],
         "iterations": [50, 100, 200],
+        "fold_steps": [0, 3],
     },
     "bias": {"item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0], "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0]},
     "mf": {

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building
 from interestrec.core.context import Asking
 from interestrec.core.errors import ArtifactError, DataError
+from interestrec.core.rank_settings import ComponentName, SystemName
 from interestrec.scoring import blocks as blocks_module
 from interestrec.stages import rank
 from tests.scoring.corpora import DAY, Event
@@ -134,6 +136,24 @@ def test_baselines_alone_need_neither_a_blend_nor_the_intensity_model(tmp_path: 
     shown = pq.read_table(path / "impressions.parquet")
     assert shown.schema.equals(schemas.RANKED_IMPRESSIONS)
     assert set(shown["system"].to_pylist()) == {"popularity", "content"}
+
+
+def test_every_scorer_there_is_can_be_a_system_and_those_of_labels_say_intensities(tmp_path: Path) -> None:
+    every, components = list(get_args(SystemName)), list(get_args(ComponentName))
+    context = workspace(
+        tmp_path, log_of_events(), systems=every, components=components, bpr={"factors": 4, "iterations": 3}
+    )
+    path = rank.run(context).artifact.path
+    described = files.read_json(path / "systems.json")["systems"]
+    assert set(described) == {*every, *ALONE}
+    assert described["interestrec"]["components"]["item_item"] == "item_item"
+    assert "unit" not in described["only:item_item"]
+    shown = pq.read_table(path / "impressions.parquet").to_pandas()
+    of_labels = shown[shown["system"].isin(["mean_intensity", "bias", "mf"])]
+    np.testing.assert_array_equal(of_labels["predicted"], of_labels["score"].astype(np.float32))
+    assert of_labels.groupby("system", observed=True)["score"].nunique()["bias"] > 10
+    ours = shown[shown["system"] == "interestrec"]
+    assert ours[components].notna().all(axis=None)
 
 
 def test_ours_without_estimators_has_its_score_calibrated(tmp_path: Path) -> None:
