@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import bench_encode
-import bench_rank
 import bench_evaluate
+import bench_rank
 import bench_train
 import psutil
 

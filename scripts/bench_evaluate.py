@@ -1,7 +1,7 @@
 """`evaluate` at scale, for `scripts/bench.py evaluate`: beside a loop that asks scikit-learn impression by impression.
 
-Rankings of the size of MIND-large's validation split are generated, with a corpus that fits them: 376,000 impressions of
-256,000 users, 14 million rows, one system. `interestrec evaluate` then runs on them as a user would start it: metrics,
+Rankings of the size of MIND-large's validation split are generated, with a corpus that fits them: 376,000 impressions
+of 256,000 users, 14 million rows, one system. `interestrec evaluate` then runs on them as a user would start it: metrics,
 slices, 1,000 resamples of every interval, and the page. No lists over the whole catalogue are generated.
 
 The loop does what MIND's own evaluation does with the rows in memory, without reading them, and without intervals: AUC,
