@@ -35,7 +35,9 @@ class ItemKnnSettings(Section):
     half_life: Positive | None = None  # days after which an event and a history entry count half
 
 
-class ItemItemSettings(ItemKnnSettings):
+class ItemItemSettings(Section):
+    """Beside those of item_knn, which it is made of."""
+
     text_neighbours: Count = 20  # items that stand in for one without events
 
 

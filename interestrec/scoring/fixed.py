@@ -56,7 +56,7 @@ def given(names: Sequence[str], reading: Reading, seed: int) -> dict[str, dict[s
         "mf": seeded,
     }
     if "item_item" in names:
-        arguments["item_item"] = {**relevant, "unit": content.unit_rows(frozen_vectors(reading))}
+        arguments["item_item"] = {"unit": content.unit_rows(frozen_vectors(reading))}
     return arguments
 
 

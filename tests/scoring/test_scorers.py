@@ -53,7 +53,7 @@ SCORERS: dict[str, Callable[[Events], Scorer]] = {
     "trending": lambda e: trending.fit(e, half_life=7),
     "item_knn": lambda e: item_knn.fit(e, LEAST, neighbours=5, shrinkage=2.0),
     "jaccard": lambda e: item_knn.fit(e, LEAST, 5, 2.0, "jaccard", half_life=9.0),
-    "item_item": lambda e: item_item.fit(e, LEAST, 5, 2.0, texts(e.n_items), 3),
+    "item_item": lambda e: item_item.fit(item_knn.fit(e, LEAST, 5, 2.0), texts(e.n_items), 3),
     "ease": lambda e: ease.fit(e, LEAST, 2.0, max_size=100),
     "recent_ease": lambda e: ease.fit(e, LEAST, 2.0, max_size=10, half_life=9.0),
     "bpr": lambda e: factorization.fit(e, LEAST, 4, 0.05, 0.01, iterations=5, fold_steps=2, seed=3),
