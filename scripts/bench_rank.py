@@ -1,4 +1,4 @@
-"""Ranking a large catalogue, for `scripts/bench.py rank`: exact lists of the best by the whole model, two towers and MLP.
+"""Ranking a large catalogue, for `scripts/bench.py rank`: exact lists of the best by the model, two towers and MLP.
 
 A model with random weights and 64 hidden units, generated items and users, and the code that `rank` runs: scores by
 blocks of users, calibrated, and the exact top k of each row. Each number of users runs in a process of its own; that of

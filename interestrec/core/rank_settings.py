@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from interestrec.core.decision_settings import BlendSettings, ComponentName, RulesSettings
-from interestrec.core.section import Count, NotNegative, Positive, Section
+from interestrec.core.section import Count, CountOrZero, NotNegative, Positive, Section
 
 SystemName = Literal[
     "interestrec",
@@ -35,8 +35,10 @@ class ItemKnnSettings(Section):
     half_life: Positive | None = None  # days after which an event and a history entry count half
 
 
-class ItemItemSettings(ItemKnnSettings):
-    text_neighbours: Count = 10  # with events, whose similarities an item without any takes over
+class ItemItemSettings(Section):
+    """Beside those of item_knn, which it is made of."""
+
+    text_neighbours: Count = 20  # items that stand in for one without events
 
 
 class AlsSettings(Section):
@@ -53,21 +55,21 @@ class EaseSettings(Section):
 
 
 class BprSettings(Section):
-    factors: Count = 32
+    factors: Count = 64
     learning_rate: Positive = 0.05
-    regularization: NotNegative = 0.01
-    iterations: Count = 100
-    fold_steps: Count = 20  # of the ascent that finds a user's factors when they ask
+    regularization: Positive = 0.01
+    iterations: Count = 100  # passes over the pairs
+    fold_steps: CountOrZero = 0  # from the mean of a history's factors towards the user that explains it best
 
 
 class TfidfSettings(Section):
     ngrams: Count = 1  # longest run of words that counts as one
-    min_items: Count = 2  # that must have a word for it to count
+    min_items: Count = 1  # that must have a word for it to count
 
 
 class BiasSettings(Section):
-    item_regularization: Positive = 5.0  # labels of its own that an item's mean needs to count half
-    user_regularization: Positive = 5.0
+    item_regularization: Positive = 3.0  # labels without any deviation that an item is given in advance
+    user_regularization: Positive = 3.0
 
 
 class MfSettings(BiasSettings):

@@ -13,10 +13,16 @@ def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
     rows, columns = score.shape
     k = min(k, columns)
     threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
-    row, column = np.nonzero(score >= threshold)  # k of each row, and more where several are at the threshold
+    kept = score > threshold
+    missing = k - kept.sum(axis=1)
+    tied = score == threshold
+    for row in np.flatnonzero(tied.sum(axis=1) > missing):  # more at the threshold than places: by precedence
+        level = np.flatnonzero(tied[row])
+        tied[row, level] = False
+        tied[row, level[np.argpartition(precedence[level], missing[row] - 1)[: missing[row]]]] = True
+    row, column = np.nonzero(kept | tied)
     order = np.lexsort((precedence[column], -score[row, column], row))
-    place = np.arange(len(row)) - np.searchsorted(row, row)  # `row` is sorted, before and after
-    return column[order[place < k]].reshape(rows, k)
+    return column[order].reshape(rows, k)
 
 
 def ranks(offsets: np.ndarray, score: np.ndarray, precedence: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from interestrec.scoring.interactions import at_candidates, matrix_of_events, matrix_of_histories
+from interestrec.scoring.interactions import known_dots, matrix_of_events, matrix_of_histories
 from interestrec.scoring.requests import Events, Requests
 from interestrec.scoring.threads import one_blas_thread
 
@@ -29,7 +29,9 @@ class Als:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return at_candidates(self.score_catalogue(requests), offsets, item)
+        if self.model is None:
+            return np.zeros(len(item), np.float32)
+        return known_dots(self._factors(requests), offsets, self.model.item_factors, self.known, item)
 
     def _factors(self, requests: Requests) -> np.ndarray:
         positive = requests.intensity >= self.relevant_from

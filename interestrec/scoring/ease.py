@@ -1,13 +1,14 @@
 """EASE: every item predicted from all others by one ridge regression in closed form."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
 from interestrec.core.errors import NumericError
-from interestrec.scoring.interactions import at_candidates, recency_of_events, recency_of_histories
+from interestrec.scoring.interactions import mixed_dots, owners, places, recency_of_events, recency_of_histories
 from interestrec.scoring.requests import Events, Requests
 from interestrec.scoring.threads import one_blas_thread
 
@@ -24,6 +25,10 @@ class Weights:
         """float32 [requests, known items] from float64 [requests, known items]."""
         return history.astype(np.float32) @ self.weights
 
+    def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [pairs] of requests `row` and known items `item`."""
+        return mixed_dots(history.astype(np.float32), row, self.weights.T, item)
+
 
 @dataclass(frozen=True)
 class Dual:
@@ -35,11 +40,23 @@ class Dual:
 
     def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
         """float32 [requests, known items] from float64 [requests, known items]."""
-        with one_blas_thread():
-            through_users = (history @ self.seen.T).toarray() @ self.kernel
-        score = through_users @ self.seen
+        score = self._through_users(history) @ self.seen
         score -= history.multiply(self.leverage)  # what an item would say about itself
         return np.asarray(score / (1.0 - self.leverage), dtype=np.float32)
+
+    def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [pairs] of requests `row` and known items `item`."""
+        score = mixed_dots(self._by_item, item, self._through_users(history), row)
+        own = np.asarray(history[row, item]).ravel() * self.leverage[item]
+        return np.asarray((score - own) / (1.0 - self.leverage[item]), dtype=np.float32)
+
+    def _through_users(self, history: sparse.csr_matrix) -> np.ndarray:
+        with one_blas_thread():
+            return (history @ self.seen.T).toarray() @ self.kernel
+
+    @cached_property
+    def _by_item(self) -> sparse.csr_matrix:
+        return self.seen.T.tocsr()
 
 
 @dataclass(frozen=True)
@@ -55,14 +72,19 @@ class Ease:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 for items outside the fit and for histories without items in it."""
-        history = recency_of_histories(requests, self.relevant_from, self.n_items, self.half_life)[:, self.known]
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
-        score[:, self.known] = self.solution(history)
+        score[:, self.known] = self.solution(self._histories(requests))
         return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return at_candidates(self.score_catalogue(requests), offsets, item)
+        score = np.zeros(len(item), np.float32)
+        place, there = places(self.known, item)
+        score[there] = self.solution.at(self._histories(requests), owners(offsets)[there], place[there])
+        return score
+
+    def _histories(self, requests: Requests) -> sparse.csr_matrix:
+        return recency_of_histories(requests, self.relevant_from, self.n_items, self.half_life)[:, self.known]
 
 
 def fit(

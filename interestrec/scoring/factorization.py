@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
-from interestrec.scoring.interactions import at_candidates, recency_of_events, recency_of_histories
+from interestrec.scoring.interactions import owners, recency_of_events, recency_of_histories
 from interestrec.scoring.requests import Events, Requests
 from interestrec.scoring.threads import one_blas_thread
 
@@ -36,7 +36,7 @@ class Bpr:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return at_candidates(self.score_catalogue(requests), offsets, item)
+        return self.score_catalogue(requests)[owners(offsets), item]
 
     def _fold_in(self, requests: Requests) -> np.ndarray:
         history = recency_of_histories(requests, self.relevant_from, self.n_items, None)[:, self.known]

@@ -7,7 +7,7 @@ from typing import Any
 
 from interestrec.scoring.requests import Events, Labels, Scorer
 from interestrec.scoring.search import Goal, search
-from interestrec.scoring.systems import COUNT_BASED, LABEL_BASED
+from interestrec.scoring.systems import COUNT_BASED, DERIVED, LABEL_BASED
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,13 @@ def choose(
     """
     fitted = Fitted({}, {}, {})
     for name in names:
-        if name in COUNT_BASED or name in LABEL_BASED:
-            goal = goals[name in LABEL_BASED]
-            fit = partial(_fit, name, observed, given.get(name, {}))
-            found = search(name, fit, configured.get(name, {}), goal, trials, timed, seed)
+        own = given.get(name, {})
+        if name in DERIVED:
+            fitted.settings[name] = dict(configured.get(name, {}))
+            fitted.scorers[name] = _derived(name, fitted.scorers, own, fitted.settings[name])
+        elif name in COUNT_BASED or name in LABEL_BASED:
+            fit = partial(_fit, name, observed, own)
+            found = search(name, fit, configured.get(name, {}), goals[name in LABEL_BASED], trials, timed, seed)
             fitted.scorers[name], fitted.settings[name] = found.scorer, found.settings
             if found.tried:
                 fitted.tried[name] = found.tried
@@ -62,8 +65,22 @@ def choose(
 def refit(
     settings: Mapping[str, Mapping[str, Any]], observed: Observed, given: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Scorer]:
-    """The scorers of these settings, fitted on what is observed."""
-    return {name: _fit(name, observed, given.get(name, {}), **chosen) for name, chosen in settings.items()}
+    """The scorers of these settings, in the order of `choose`, fitted on what is observed."""
+    scorers: dict[str, Scorer] = {}
+    for name, chosen in settings.items():
+        own = given.get(name, {})
+        if name in DERIVED:
+            scorers[name] = _derived(name, scorers, own, chosen)
+        else:
+            scorers[name] = _fit(name, observed, own, **chosen)
+    return scorers
+
+
+def _derived(
+    name: str, scorers: Mapping[str, Scorer], given: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Scorer:
+    base, make = DERIVED[name]
+    return make(scorers[base], **given, **settings)
 
 
 def _fit(name: str, observed: Observed, given: Mapping[str, Any], **settings: Any) -> Scorer:

@@ -34,7 +34,7 @@ def fixed_scorers(names: Sequence[str], reading: Reading, words: Mapping[str, An
     def of_words() -> Scorer:
         columns = (corpus.items[column].to_pylist() for column in _TEXT)
         texts = [" ".join(parts) for parts in zip(*columns, strict=True)]
-        return tfidf.fit(texts, histories.known_items(corpus), **words)
+        return tfidf.fit(texts, histories.known_items(corpus, histories.VALID), **words)
 
     makers: dict[str, Callable[[], Scorer]] = {
         "intensity": intensity,
@@ -56,7 +56,7 @@ def given(names: Sequence[str], reading: Reading, seed: int) -> dict[str, dict[s
         "mf": seeded,
     }
     if "item_item" in names:
-        arguments["item_item"] = {**relevant, "unit": content.unit_rows(frozen_vectors(reading))}
+        arguments["item_item"] = {"unit": content.unit_rows(frozen_vectors(reading))}
     return arguments
 
 

@@ -78,11 +78,11 @@ def known_labels(corpus: Corpus, before: int, until: int | None = None) -> Label
     )
 
 
-def known_items(corpus: Corpus) -> np.ndarray:
-    """bool [items]: in an event, a history or a candidate list of train or valid."""
+def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
+    """bool [items]: in an event, a history or a candidate list of the splits before `before`."""
     known = np.zeros(corpus.items.num_rows, dtype=bool)
-    known[corpus.timelines.item[corpus.timelines.split < TEST]] = True
-    shown = np.repeat(corpus.impressions.split < TEST, np.diff(corpus.impressions.offsets))
+    known[corpus.timelines.item[corpus.timelines.split < before]] = True
+    shown = np.repeat(corpus.impressions.split < before, np.diff(corpus.impressions.offsets))
     known[corpus.impressions.item[shown]] = True
     return known
 

@@ -46,10 +46,52 @@ def recency_of_histories(
     return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
 
 
-def at_candidates(dense: np.ndarray, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """The entries of `dense` [requests, items] at each request's candidates; float32 [len(item)]."""
-    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return dense[row, item]
+def owners(offsets: np.ndarray) -> np.ndarray:
+    """int64 [candidates]: the request of each candidate, of requests that have `offsets[r]:offsets[r + 1]`."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def sparse_dots(left: sparse.csr_matrix, row: np.ndarray, right: sparse.csr_matrix, other: np.ndarray) -> np.ndarray:
+    """left[row[n]] · right[other[n]] of every pair n; float32 [pairs].
+
+    A candidate costs as much as its own row and the request's have entries, not as the catalogue has items.
+    """
+    return np.asarray(left[row].multiply(right[other]).sum(axis=1), dtype=np.float32).ravel()
+
+
+def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The same with a dense `right`, of which only what `left` has entries for is looked at."""
+    entries = left[row]
+    count = np.diff(entries.indptr)
+    products = entries.data * right[np.repeat(other, count), entries.indices]
+    total = np.zeros(len(row), np.float32)
+    some = count > 0
+    total[some] = np.add.reduceat(products, entries.indptr[:-1][some]) if some.any() else 0.0
+    return total
+
+
+def known_dots(
+    users: np.ndarray, offsets: np.ndarray, factors: np.ndarray, known: np.ndarray, item: np.ndarray
+) -> np.ndarray:
+    """users[request] · factors[place of the candidate among `known`], 0 where it is not; float32 [len(item)].
+
+    Args:
+        users: float [requests, factors].
+        factors: float [known items, factors].
+        known: int64 [known items], ascending.
+    """
+    score = np.zeros(len(item), np.float32)
+    place, there = places(known, item)
+    score[there] = np.einsum("nf,nf->n", users[owners(offsets)[there]], factors[place[there]])
+    return score
+
+
+def places(known: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each item is among `known`, int64, and whether it is there, bool; both [len(item)]."""
+    if len(known) == 0:
+        return np.zeros(len(item), np.int64), np.zeros(len(item), dtype=bool)
+    place = np.minimum(np.searchsorted(known, item), len(known) - 1)
+    return place, known[place] == item
 
 
 def _counts(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

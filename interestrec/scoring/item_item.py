@@ -1,46 +1,33 @@
 """Item-item similarity for all items: of those without events by the text of those with."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
 from interestrec.metrics.topk import top_k
-from interestrec.scoring import item_knn
 from interestrec.scoring.item_knn import ItemKnn, nearest
-from interestrec.scoring.requests import Events
 from interestrec.scoring.threads import one_blas_thread
 
 _CELLS = 1 << 22  # cold items × warm items of one dense block
 
 
-def fit(
-    events: Events,
-    relevant_from: float,
-    neighbours: int,
-    shrinkage: float,
-    unit: np.ndarray,
-    text_neighbours: int,
-    similarity: str = "cosine",
-    half_life: float | None = None,
-) -> ItemKnn:
-    """item_knn.fit, whose columns of items without positive events are filled in from text.
+def fit(base: ItemKnn, unit: np.ndarray, text_neighbours: int) -> ItemKnn:
+    """An item_knn whose columns of items without positive events are filled in from text.
 
     Such an item j is as similar to i as the `text_neighbours` warm items n are whose texts are nearest to its own:
     the mean of their similarities to i, weighed by the cosine c of the texts,
 
         s(i, j) = Σ_n c(j, n) s(i, n) / Σ_n c(j, n),   s(n, n) = 1,
 
-    so that the n themselves are among the similar ones. The `neighbours` highest are kept. Columns of items with
-    events are those of item_knn; an item without text, or with no c above 0, has no similar items.
+    so that the n themselves are among the similar ones. As many as `base` keeps are kept. Columns of items with
+    events stay; an item without text, or with no c above 0, has no similar items.
 
     Args:
         unit: float32 [items, width], vectors of the texts, of length 1 or, without text, 0.
-        others: see item_knn.fit.
     """
-    base = item_knn.fit(events, relevant_from, neighbours, shrinkage, similarity, half_life)
-    has_events = np.zeros(events.n_items, dtype=bool)
-    has_events[events.item] = True
     has_text = unit.any(axis=1)
-    warm, cold = np.flatnonzero(has_events & has_text), np.flatnonzero(~has_events & has_text)
+    warm, cold = np.flatnonzero(base.warm & has_text), np.flatnonzero(~base.warm & has_text)
     if len(warm) == 0 or len(cold) == 0:
         return base
     by_column = base.similarity.T.tocsr()
@@ -50,11 +37,11 @@ def fit(
         block = cold[start : start + step]
         like = _nearest_texts(unit, block, warm, text_neighbours)
         entries = (like @ by_column + like).tocoo()
-        row, column, value = nearest(entries.row, entries.col, entries.data, neighbours)
+        row, column, value = nearest(entries.row, entries.col, entries.data, base.neighbours)
         parts.append((block[row], column, value))
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
     filled = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=base.similarity.shape)
-    return ItemKnn((base.similarity + filled).tocsr(), relevant_from, half_life)
+    return replace(base, similarity=(base.similarity + filled).tocsr())
 
 
 def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
 from interestrec.core.catalogue import pick
-from interestrec.scoring.interactions import at_candidates, recency_of_events, recency_of_histories
+from interestrec.scoring.interactions import owners, recency_of_events, recency_of_histories, sparse_dots
 from interestrec.scoring.requests import Events, Requests
 
 _BLOCK = 1024  # items whose similarities are held before the nearest are chosen
@@ -18,8 +19,10 @@ class ItemKnn:
     """Sum of the similarities of a candidate to the distinct positive items of the history, weighed by recency."""
 
     similarity: sparse.csr_matrix  # float32 [items, items], row = item of the history
+    warm: np.ndarray  # bool [items], with positive events
+    neighbours: int  # most similar items that an item keeps
     relevant_from: float
-    half_life: float | None = None
+    half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
@@ -28,7 +31,12 @@ class ItemKnn:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return at_candidates(self.score_catalogue(requests), offsets, item)
+        history = recency_of_histories(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
+        return sparse_dots(history, owners(offsets), self._by_candidate, item)
+
+    @cached_property
+    def _by_candidate(self) -> sparse.csr_matrix:
+        return self.similarity.T.tocsr()
 
 
 def fit(
@@ -74,7 +82,9 @@ def fit(
     shape = (events.n_items, events.n_items)
     similarities = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=shape)
     similarities.sort_indices()
-    return ItemKnn(similarities, relevant_from, half_life)
+    warm = np.zeros(events.n_items, dtype=bool)
+    warm[events.item] = True
+    return ItemKnn(similarities, warm, neighbours, relevant_from, half_life)
 
 
 def nearest(

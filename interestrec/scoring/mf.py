@@ -9,7 +9,7 @@ from interestrec.scoring.bias import Biases, as_intensity
 from interestrec.scoring.requests import Labels, Requests
 from interestrec.scoring.threads import one_blas_thread
 
-_CELLS = 1 << 22  # labels × factors² of one block
+_CELLS = 1 << 22  # numbers in the vectors, or in the Gram matrices, of one block
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def _ridges(
     factors = vectors.shape[1]
     solved = np.zeros((owners, factors))
     some, first, count = np.unique(owner, return_index=True, return_counts=True)
-    block = first // max(1, _CELLS // factors**2)  # of rows; an owner's are never parted
-    for chosen in np.split(np.arange(len(some)), np.flatnonzero(np.diff(block)) + 1):
-        if len(chosen) == 0:
-            continue
-        start = first[chosen[0]]
-        rows, begin = slice(start, first[chosen[-1]] + count[chosen[-1]]), first[chosen] - start
-        gram = np.add.reduceat(np.einsum("ra,rb->rab", vectors[rows], vectors[rows]), begin)
-        gram += (regularization * count[chosen])[:, None, None] * np.eye(factors)
-        target = np.add.reduceat(vectors[rows] * value[rows, None], begin)
-        solved[some[chosen]] = np.linalg.solve(gram, target[:, :, None])[:, :, 0]
+    by_count = np.argsort(count, kind="stable")
+    for alike in np.split(by_count, np.flatnonzero(np.diff(count[by_count])) + 1):  # owners with equally many rows
+        size = int(count[alike[0]]) if len(alike) else 0
+        step = max(1, _CELLS // (factors * max(factors, size)))
+        for start in range(0, len(alike), step):
+            block = alike[start : start + step]
+            rows = first[block][:, None] + np.arange(size)
+            across = vectors[rows].transpose(0, 2, 1)  # [owners of the block, factors, size]
+            gram = across @ vectors[rows] + regularization * size * np.eye(factors)
+            solved[some[block]] = np.linalg.solve(gram, across @ value[rows][:, :, None])[:, :, 0]
     return solved

@@ -16,19 +16,17 @@ from interestrec.scoring.score import impression_scores
 
 _USERS = 2000  # whose catalogue lists a trial is judged by
 _DEPTH = 10  # of these lists
-_HALF_LIVES = [None, 7.0, 30.0, 90.0, 365.0]
-_ITEM_KNN = {
-    "similarity": ["cosine", "jaccard"],
-    "neighbours": [20, 50, 100, 200, 400],
-    "shrinkage": [0.0, 3.0, 10.0, 30.0, 100.0],
-    "half_life": _HALF_LIVES,
-}
+_HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]
 
 # what is tried beside the configured settings: scorer -> setting -> values
 SPACES: dict[str, dict[str, list[Any]]] = {
     "trending": {"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
-    "item_knn": _ITEM_KNN,
-    "item_item": _ITEM_KNN,
+    "item_knn": {
+        "similarity": ["cosine", "jaccard"],
+        "neighbours": [20, 50, 100, 200, 400],
+        "shrinkage": [0.0, 3.0, 10.0, 30.0, 100.0],
+        "half_life": _HALF_LIVES,
+    },
     "als": {
         "factors": [16, 32, 64, 128, 256],
         "regularization": [0.01, 0.05, 0.2, 1.0, 5.0],
@@ -40,6 +38,7 @@ SPACES: dict[str, dict[str, list[Any]]] = {
         "learning_rate": [0.01, 0.03, 0.1],
         "regularization": [0.001, 0.01, 0.05],
         "iterations": [50, 100, 200],
+        "fold_steps": [0, 3],
     },
     "bias": {"item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0], "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0]},
     "mf": {

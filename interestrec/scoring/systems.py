@@ -24,7 +24,6 @@ COUNT_BASED: dict[str, Callable[..., Scorer]] = {
     "popularity": popularity.fit,
     "trending": trending.fit,
     "item_knn": item_knn.fit,
-    "item_item": item_item.fit,
     "als": als.fit,
     "ease": ease.fit,
     "bpr": factorization.fit,
@@ -36,6 +35,9 @@ LABEL_BASED: dict[str, Callable[..., Scorer]] = {
     "bias": bias.fit,
     "mf": mf.fit,
 }
+
+# made of another one that is fitted here: its name, and how
+DERIVED: dict[str, tuple[str, Callable[..., Scorer]]] = {"item_item": ("item_knn", item_item.fit)}
 
 # scorers whose score is an intensity
 PREDICTORS = frozenset({"intensity", *LABEL_BASED})
@@ -54,6 +56,11 @@ COMPONENTS = {
 
 
 def needed(systems: Sequence[str], components: Sequence[str], estimators: Sequence[str]) -> list[str]:
-    """Scorers behind the systems and, where `interestrec` is one of them, behind its components and intensity."""
+    """Scorers behind the systems and, where `interestrec` is one of them, behind its components and intensity.
+
+    What is made of another scorer comes after it.
+    """
     behind = [*(pick(COMPONENTS, name, "component") for name in components), *estimators] if OURS in systems else []
-    return list(dict.fromkeys([*(name for name in systems if name != OURS), *behind]))
+    names = [*(name for name in systems if name != OURS), *behind]
+    bases = [DERIVED[name][0] for name in names if name in DERIVED]
+    return list(dict.fromkeys([*bases, *names]))

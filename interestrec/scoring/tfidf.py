@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from interestrec.scoring.interactions import at_candidates
+from interestrec.scoring.interactions import owners, sparse_dots
 from interestrec.scoring.requests import Requests
 
 
@@ -18,15 +18,19 @@ class Tfidf:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items], within [0, 1]; 0 throughout for an empty history."""
-        shape = (len(requests), self.unit.shape[0])
-        profile = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape) @ self.unit
-        score = (profile @ self.unit.T).toarray()
-        length = np.sqrt(np.asarray(profile.multiply(profile).sum(axis=1))).reshape(-1, 1)
-        return np.divide(score, length, out=np.zeros_like(score), where=length > 0)
+        return np.ascontiguousarray((self.unit @ self._profiles(requests).toarray().T).T)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return at_candidates(self.score_catalogue(requests), offsets, item)
+        return sparse_dots(self._profiles(requests), owners(offsets), self.unit, item)
+
+    def _profiles(self, requests: Requests) -> sparse.csr_matrix:
+        """float32 [requests, words]: rows of length 1, or 0."""
+        shape = (len(requests), self.unit.shape[0])
+        profile = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape) @ self.unit
+        length = np.sqrt(np.asarray(profile.multiply(profile).sum(axis=1), dtype=np.float32)).ravel()
+        profile.data /= np.repeat(np.where(length > 0, length, 1.0), np.diff(profile.indptr))
+        return profile
 
 
 def fit(texts: Sequence[str], known: np.ndarray, ngrams: int, min_items: int) -> Tfidf:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interestrec.corpus.store import NO_TIME
-from interestrec.scoring.requests import Events, Requests
+from interestrec.scoring.requests import Events, Labels, Requests
 
 
 def requests(
@@ -40,3 +40,8 @@ def split_candidates(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 def _times(days: Sequence[float | None]) -> np.ndarray:
     return np.array([NO_TIME if day is None else round(day * 86_400_000_000) for day in days], dtype=np.int64)
+
+
+def labels(triples: list[tuple[int, int, float]], n_users: int, n_items: int) -> Labels:
+    user, item, label = ([row[column] for row in triples] for column in range(3))
+    return Labels(np.array(user, np.int32), np.array(item, np.int32), np.array(label, np.float32), n_users, n_items)

@@ -55,8 +55,8 @@ def test_what_is_a_half_life_old_counts_half_in_the_fit_and_in_the_history() -> 
 
 
 def test_what_is_too_old_to_weigh_anything_is_like_nothing() -> None:
-    log = events([(0, 0), (0, 1), (1, 1)], 2, 2, days=[0, 0, 5000])
-    model = item_knn.fit(log, 0.5, 10, 0.0, "jaccard", half_life=1.0)
+    log = events([(0, 0), (0, 1)], 1, 2, days=[0, 600])  # 2⁻⁶⁰⁰ is above 0, its square is not
+    model = item_knn.fit(log, 0.5, 10, 0.0, half_life=1.0)
     assert not model.score_catalogue(requests([0], [1])).any()
 
 

@@ -43,6 +43,4 @@ def test_lists_end_where_unseen_items_do_and_cold_ones_are_listed_for_those_who_
     assert whole[0]["user_id"].to_pylist() == ["u0", "u0", "u1", "u1"]
     assert whole[0]["item_id"].to_pylist() == ["i2", "i1", "i0", "i1"]  # tied: the lower precedence first
     assert whole[0]["rank"].to_pylist() == [1, 2, 1, 2]
-    assert cold[0].select(["user_id", "item_id", "rank"]).to_pylist() == [
-        {"user_id": "u1", "item_id": "i1", "rank": 1}
-    ]
+    assert cold[0].select(["user_id", "item_id", "rank"]).to_pylist() == [{"user_id": "u1", "item_id": "i1", "rank": 1}]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,19 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building
 from interestrec.core.context import Asking
 from interestrec.core.errors import ArtifactError, DataError
+from interestrec.core.rank_settings import ComponentName, SystemName
 from interestrec.scoring import blocks as blocks_module
 from interestrec.stages import rank
 from tests.scoring.corpora import DAY, Event
-from tests.stages.ranking import COMPONENTS, N_ITEMS, SYSTEMS, log_of_events, stand_in_for_intensity, without_timing, workspace
+from tests.stages.ranking import (
+    COMPONENTS,
+    N_ITEMS,
+    SYSTEMS,
+    log_of_events,
+    stand_in_for_intensity,
+    without_timing,
+    workspace,
+)
 
 ALONE = ["only:intensity", "only:item_item"]  # the other components are systems themselves
 
@@ -136,6 +146,24 @@ def test_baselines_alone_need_neither_a_blend_nor_the_intensity_model(tmp_path: 
     assert set(shown["system"].to_pylist()) == {"popularity", "content"}
 
 
+def test_every_scorer_there_is_can_be_a_system_and_those_of_labels_say_intensities(tmp_path: Path) -> None:
+    every, components = list(get_args(SystemName)), list(get_args(ComponentName))
+    context = workspace(
+        tmp_path, log_of_events(), systems=every, components=components, bpr={"factors": 4, "iterations": 3}
+    )
+    path = rank.run(context).artifact.path
+    described = files.read_json(path / "systems.json")["systems"]
+    assert set(described) == {*every, *ALONE}
+    assert described["interestrec"]["components"]["item_item"] == "item_item"
+    assert "unit" not in described["only:item_item"]
+    shown = pq.read_table(path / "impressions.parquet").to_pandas()
+    of_labels = shown[shown["system"].isin(["mean_intensity", "bias", "mf"])]
+    np.testing.assert_array_equal(of_labels["predicted"], of_labels["score"].astype(np.float32))
+    assert of_labels.groupby("system", observed=True)["score"].nunique()["bias"] > 10
+    ours = shown[shown["system"] == "interestrec"]
+    assert ours[components].notna().all(axis=None)
+
+
 def test_ours_without_estimators_has_its_score_calibrated(tmp_path: Path) -> None:
     path = rank.run(workspace(tmp_path, None, components=["item_item", "trending"], estimators=[])).artifact.path
     shown = pq.read_table(path / "impressions.parquet").to_pandas()
@@ -163,8 +191,13 @@ def test_an_empty_test_split_and_a_log_without_positives_are_data_errors(tmp_pat
 def test_settings_are_chosen_on_valid_with_the_same_number_of_trials(tmp_path: Path) -> None:
     systems = ["als", "item_knn", "trending", "bias"]
     described = [
-        files.read_json(rank.run(workspace(tmp_path / name, log, systems=systems, trials=4)).artifact.path / "systems.json")
-        for name, log in (("a", log_of_events()), ("b", [e for e in log_of_events() if e.split != "test" or e.user < 3]))
+        files.read_json(
+            rank.run(workspace(tmp_path / name, log, systems=systems, trials=4)).artifact.path / "systems.json"
+        )
+        for name, log in (
+            ("a", log_of_events()),
+            ("b", [e for e in log_of_events() if e.split != "test" or e.user < 3]),
+        )
     ]
     assert described[0]["systems"] == described[1]["systems"]  # whoever is tested
     for name in systems:
@@ -182,7 +215,9 @@ def test_fixed_weights_and_a_single_component(tmp_path: Path) -> None:
     for name, chosen in (("fixed", blend), ("single", {"method": "single", "component": "trending"})):
         path = rank.run(workspace(tmp_path / name, log_of_events(), blend=chosen)).artifact.path
         whole = pq.read_table(path / "catalogue.parquet").to_pandas()
-        lists = {s: whole[whole["system"] == s][["user_id", "item_id"]].values.tolist() for s in ("interestrec", "trending")}
+        lists = {
+            s: whole[whole["system"] == s][["user_id", "item_id"]].values.tolist() for s in ("interestrec", "trending")
+        }
         assert lists["interestrec"] == lists["trending"]
 
 
@@ -210,7 +245,9 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     assert not listed & had
     assert {pair for pair in after if pair[0] in ("u3", "u7")} & listed
     later = [*log, *(Event(user, 5, 28.0, "test") for user in range(40))]
-    again = rank.run(dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking))
+    again = rank.run(
+        dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking)
+    )
     assert pq.read_table(again.artifact.path / "catalogue.parquet").equals(pq.read_table(path / "catalogue.parquet"))
     users.write_text("u7\nnobody\n")
     with pytest.raises(DataError, match=r"users.txt:2: no user 'nobody'"):
@@ -221,9 +258,7 @@ def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(blocks_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
-    parts = [
-        rank.run(dataclasses.replace(context, asking=Asking(shard=(part, 3)))).artifact.path for part in (1, 2, 3)
-    ]
+    parts = [rank.run(dataclasses.replace(context, asking=Asking(shard=(part, 3)))).artifact.path for part in (1, 2, 3)]
     for name in ("impressions.parquet", "catalogue.parquet", "cold_catalogue.parquet", "truth.parquet"):
         wanted = pq.read_table(whole / name).to_pandas()
         tables = [pq.read_table(path / name).to_pandas() for path in parts]

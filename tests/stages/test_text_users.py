@@ -12,6 +12,7 @@ from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.cache import VectorCache
+from interestrec.metrics.calibration import OfLogits, calibrate
 from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scoring import histories
@@ -21,7 +22,6 @@ from interestrec.scoring.intensity import Intensity, load_intensity
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.training import finetuning
-from interestrec.metrics.calibration import OfLogits, calibrate
 from tests.stages.learning import shop, workspace
 
 TEXT = {
