@@ -13,6 +13,7 @@ from interestrec.core.errors import ArtifactError, CannotCreateError, DataError,
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
 _ROW_GROUP = 1 << 18
@@ -169,11 +170,14 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
         raise from_os_error(error, path) from error
 
 
-def stream_parquet(path: Path, columns: list[str], words: Sequence[str] = ()) -> "Iterator[pa.Table]":
+def stream_parquet(
+    path: Path, columns: list[str], words: Sequence[str] = (), together: str | None = None
+) -> "Iterator[pa.Table]":
     """Some columns of a Parquet file in tables of at most a row group, verifying page checksums.
 
     Args:
         words: columns of strings to give as dictionaries, which a row group has one of.
+        together: a column of strings; row groups that hold one value of it come next to the others of that value.
 
     Raises:
         ArtifactError: the file is no Parquet, is damaged, or lacks a column.
@@ -186,12 +190,28 @@ def stream_parquet(path: Path, columns: list[str], words: Sequence[str] = ()) ->
             lacking = [name for name in columns if name not in source.schema_arrow.names]
             if lacking:
                 raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
-            for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns):
+            order = _row_groups(source, together)
+            for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns, row_groups=order):
                 yield pa.Table.from_batches([batch])
     except FileNotFoundError as error:
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+
+
+def _row_groups(source: "pq.ParquetFile", together: str | None) -> list[int]:
+    """The row groups, those of equal values of the column next to each other, values as they first appear."""
+    numbers = list(range(source.metadata.num_row_groups))
+    if together is None or not numbers:
+        return numbers
+    column = source.schema_arrow.names.index(together)
+    bounds = [source.metadata.row_group(number).column(column).statistics for number in numbers]
+    if any(bound is None or bound.min != bound.max for bound in bounds):
+        return numbers
+    first: dict[str, int] = {}
+    for number, bound in zip(numbers, bounds, strict=True):
+        first.setdefault(bound.min, number)
+    return sorted(numbers, key=lambda number: (first[bounds[number].min], number))
 
 
 def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":

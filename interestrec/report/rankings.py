@@ -80,7 +80,7 @@ def _whole_lists(path: Path, columns: list[str], words: list[str]) -> Iterator[p
     """Tables that end where a list ends; the last list of one row group may go on in the next."""
     list_id = words[:-1]
     gathered: list[pa.Table] = []
-    for part in files.stream_parquet(path, columns, words):
+    for part in files.stream_parquet(path, columns, words, together="system"):
         gathered.append(part)
         if sum(table.num_rows for table in gathered) < _ROWS:
             continue

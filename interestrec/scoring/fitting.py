@@ -76,9 +76,7 @@ def refit(
     return scorers
 
 
-def _derived(
-    name: str, scorers: Mapping[str, Scorer], given: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Scorer:
+def _derived(name: str, scorers: Mapping[str, Scorer], given: Mapping[str, Any], settings: Mapping[str, Any]) -> Scorer:
     base, make = DERIVED[name]
     return make(scorers[base], **given, **settings)
 

@@ -93,3 +93,15 @@ def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "new")]
     with pytest.raises(CannotCreateError), files.replacing(path / "below") as partial:
         pass
+
+
+def test_row_groups_of_one_word_come_together_as_they_first_appear(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    schema = pa.schema([("word", pa.dictionary(pa.int32(), pa.string())), ("n", pa.int64())])
+    with files.parquet_writer(path, schema) as write:
+        for n, word in enumerate(["b", "a", "b", "c", "a"]):
+            write(pa.table({"word": [word, word], "n": [n, n]}).cast(schema))
+    read = pa.concat_tables(files.stream_parquet(path, ["word", "n"], ["word"], together="word"))
+    assert read["word"].to_pylist() == list("bbbbaaaacc")
+    assert read["n"].to_pylist() == [0, 0, 2, 2, 1, 1, 4, 4, 3, 3]
+    assert pa.concat_tables(files.stream_parquet(path, ["n"]))["n"].to_pylist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
