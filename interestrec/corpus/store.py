@@ -129,6 +129,23 @@ class Corpus:
         )
         return other
 
+    def cold_items(self, before: int) -> np.ndarray:
+        """bool [items]: no positive event, and no place in the history of an impression, in splits before `before`.
+
+        Args:
+            before: index into schemas.SPLITS.
+        """
+        events, shown = self.timelines, self.impressions
+        early = shown.split < before
+        n = len(events.item)
+        begun = np.bincount(shown.history_start[early], minlength=n + 1)
+        ended = np.bincount(shown.history_end[early], minlength=n + 1)
+        in_history = np.cumsum(begun - ended)[:n] > 0
+        known = in_history | ((events.split < before) & self.relevant(events.intensity))
+        cold = np.ones(self.items.num_rows, dtype=bool)
+        cold[events.item[known]] = False
+        return cold
+
     @property
     def relevant_from(self) -> float:
         """The least relevant label."""

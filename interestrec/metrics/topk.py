@@ -16,10 +16,10 @@ def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
     kept = score > threshold
     missing = k - kept.sum(axis=1)
     tied = score == threshold
-    for row in np.flatnonzero(tied.sum(axis=1) > missing):  # more at the threshold than places: by precedence
-        level = np.flatnonzero(tied[row])
-        tied[row, level] = False
-        tied[row, level[np.argpartition(precedence[level], missing[row] - 1)[: missing[row]]]] = True
+    for crowded in np.flatnonzero(tied.sum(axis=1) > missing):  # more at the threshold than places: by precedence
+        level, places = np.flatnonzero(tied[crowded]), missing[crowded]
+        tied[crowded, level] = False
+        tied[crowded, level[np.argpartition(precedence[level], places - 1)[:places]]] = True
     row, column = np.nonzero(kept | tied)
     order = np.lexsort((precedence[column], -score[row, column], row))
     return column[order].reshape(rows, k)

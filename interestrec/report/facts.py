@@ -59,7 +59,7 @@ def of_corpus(corpus: Corpus, asked: np.ndarray, past: Past, relevant_items: np.
         warm=active[asked] | (np.diff(past.offsets) > 0),
         category=code,
         categories=names,
-        cold=cold_items(corpus),
+        cold=corpus.cold_items(TEST),
         relevant_items=relevant_items,
     )
 
@@ -71,19 +71,6 @@ def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     code = pc.index_in(first, value_set=pa.array(names, pa.string()))
     return pc.fill_null(code, -1).to_numpy().astype(np.int32), names
 
-
-def cold_items(corpus: Corpus) -> np.ndarray:
-    """bool [items]: no positive event, and no place in the history of an impression, in train and valid."""
-    events, shown = corpus.timelines, corpus.impressions
-    before = shown.split < TEST
-    n = len(events.item)
-    begun = np.bincount(shown.history_start[before], minlength=n + 1)
-    ended = np.bincount(shown.history_end[before], minlength=n + 1)
-    in_history = np.cumsum(begun - ended)[:n] > 0
-    known = in_history | ((events.split < TEST) & corpus.relevant(events.intensity))
-    cold = np.ones(corpus.items.num_rows, dtype=bool)
-    cold[events.item[known]] = False
-    return cold
 
 
 def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:

@@ -45,7 +45,7 @@ def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> Lists:
         features=features,
         offsets=asked.offsets,
         relevant=corpus.relevant(corpus.impressions.label[asked.rows]),
-        cold=histories.cold_items(corpus, histories.VALID)[corpus.impressions.item[asked.rows]],
+        cold=corpus.cold_items(histories.VALID)[corpus.impressions.item[asked.rows]],
         new=asked.without_history,
     )
     return everything.select(np.diff(asked.offsets) > 1)
@@ -56,7 +56,7 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
 
     Users beyond what memory holds are left out at random.
     """
-    known, cold = histories.known_items(corpus), histories.cold_items(corpus, histories.VALID)
+    known, cold = histories.known_items(corpus), corpus.cold_items(histories.VALID)
     users = _within_memory(corpus, ~corpus.in_valid_select, int(known.sum()) * len(components), seed)
     requests = histories.of_catalogue(corpus, histories.VALID, users)
     truth = histories.truth_of(corpus, requests, histories.VALID)

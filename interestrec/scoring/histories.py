@@ -87,14 +87,6 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
     return known
 
 
-def cold_items(corpus: Corpus, before: int) -> np.ndarray:
-    """bool [items]: without a relevant event and without a history entry in the splits before `before`."""
-    rows = corpus.timelines
-    cold = np.ones(corpus.items.num_rows, dtype=bool)
-    cold[rows.item[(rows.split < before) & corpus.relevant(rows.intensity)]] = False
-    return cold
-
-
 def of_impressions(corpus: Corpus, impression: np.ndarray) -> Asked:
     """What impressions ask; neighbours with the same history, as lines of one invoice, are one request.
 

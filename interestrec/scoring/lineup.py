@@ -117,8 +117,9 @@ def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int
     predictions: dict[str, Isotonic | Estimate] = {}
     for name, system in systems.items():
         if name == OURS and wanted.estimators:
-            predictions[name] = estimate.fit({e: parts[e] for e in wanted.estimators}, label)
-            described["intensity"] = dict(predictions[name].weights)
+            stacked = estimate.fit({e: parts[e] for e in wanted.estimators}, label)
+            predictions[name] = stacked
+            described["intensity"] = dict(stacked.weights)
         elif isinstance(system, str) and system in PREDICTORS:
             predictions[name] = Estimate({system: 1.0})
         else:
@@ -171,7 +172,7 @@ def _decide(
         of_candidates=(within if within.choice.lists else whole).choice.blend,
         of_catalogue=(whole if whole.choice.lists else within).choice.blend,
         known=histories.known_items(corpus),
-        cold=histories.cold_items(corpus, histories.VALID),
+        cold=corpus.cold_items(histories.VALID),
     )
     return decision, fits
 

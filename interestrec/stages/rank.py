@@ -106,7 +106,7 @@ class _Rank:
         lineup = fit_lineup(corpus, wanted, {**fixed, **chosen.scorers}, self.seed)
         if settings.refit:
             known = self._observed(histories.TEST)
-            cold = histories.cold_items(corpus, histories.TEST)
+            cold = corpus.cold_items(histories.TEST)
             lineup = lineup.over({**fixed, **fitting.refit(chosen.settings, known, given)}, cold)
         counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
         files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
@@ -174,7 +174,7 @@ class _Rank:
         )
         truth = histories.truth_of(corpus, requests, histories.TEST)
         judged = rules.permit(truth.item, truth.seen)
-        cold = histories.cold_items(corpus, histories.TEST)
+        cold = corpus.cold_items(histories.TEST)
         wants_cold = np.zeros(len(requests), dtype=bool)
         wants_cold[truth.request[judged & cold[truth.item] & corpus.relevant(truth.label)]] = True
         schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
@@ -256,7 +256,8 @@ class _Rank:
 def _weights(blend: BlendSettings) -> dict[str, float] | None:
     if blend.method == "learned":
         return None
-    return dict(blend.weights) if blend.component is None else {blend.component: 1.0}
+    given = blend.weights if blend.component is None else {blend.component: 1.0}
+    return {str(name): weight for name, weight in given.items()}
 
 
 def _rows_of_ids(path: Path, known: pa.ChunkedArray, what: str) -> np.ndarray:

@@ -16,7 +16,8 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building, open_artifact
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.report import cells, facts
+from interestrec.corpus.store import Corpus
+from interestrec.report import cells
 from interestrec.stages import evaluate, rank
 from tests.scoring.corpora import Event, write_event_log
 from tests.stages.ranking import (
@@ -187,7 +188,7 @@ def test_evaluating_loads_no_tensorflow() -> None:
 def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
     cold = np.arange(N_ITEMS) % 3 == 0  # every item is in some history here
-    monkeypatch.setattr(facts, "cold_items", lambda corpus: cold)
+    monkeypatch.setattr(Corpus, "cold_items", lambda corpus, before: cold)
     path = evaluated(workspace(tmp_path, None))
     shown = pq.read_table(tmp_path / "rankings" / "impressions.parquet").to_pandas()
     mine = shown[(shown["system"] == "content") & shown["item_id"].isin([f"i{n}" for n in cold.nonzero()[0]])]
