@@ -171,13 +171,18 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
 
 
 def stream_parquet(
-    path: Path, columns: list[str], words: Sequence[str] = (), together: str | None = None
+    path: Path,
+    columns: list[str],
+    words: Sequence[str] = (),
+    together: str | None = None,
+    only: tuple[str, str] | None = None,
 ) -> "Iterator[pa.Table]":
     """Some columns of a Parquet file in tables of at most a row group, verifying page checksums.
 
     Args:
         words: columns of strings to give as dictionaries, which a row group has one of.
         together: a column of strings; row groups that hold one value of it come next to the others of that value.
+        only: a column of strings and a value of it; row groups that cannot hold it are passed over.
 
     Raises:
         ArtifactError: the file is no Parquet, is damaged, or lacks a column.
@@ -190,7 +195,7 @@ def stream_parquet(
             lacking = [name for name in columns if name not in source.schema_arrow.names]
             if lacking:
                 raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
-            order = _row_groups(source, together)
+            order = _row_groups(source, together, only)
             for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns, row_groups=order):
                 yield pa.Table.from_batches([batch])
     except FileNotFoundError as error:
@@ -199,19 +204,30 @@ def stream_parquet(
         raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
 
 
-def _row_groups(source: "pq.ParquetFile", together: str | None) -> list[int]:
-    """The row groups, those of equal values of the column next to each other, values as they first appear."""
+def _row_groups(source: "pq.ParquetFile", together: str | None, only: tuple[str, str] | None) -> list[int]:
+    """The row groups to read, those of equal values of the column next to each other, values as they first appear."""
     numbers = list(range(source.metadata.num_row_groups))
-    if together is None or not numbers:
-        return numbers
-    column = source.schema_arrow.names.index(together)
-    bounds = [source.metadata.row_group(number).column(column).statistics for number in numbers]
-    if any(bound is None or bound.min != bound.max for bound in bounds):
+    if only is not None:
+        column, value = only
+        numbers = [n for n in numbers if (ends := _ends(source, n, column)) is None or ends[0] <= value <= ends[1]]
+    if together is None:
         return numbers
     first: dict[str, int] = {}
-    for number, bound in zip(numbers, bounds, strict=True):
-        first.setdefault(bound.min, number)
-    return sorted(numbers, key=lambda number: (first[bounds[number].min], number))
+    value_of: dict[int, str] = {}
+    for number in numbers:
+        ends = _ends(source, number, together)
+        if ends is None or ends[0] != ends[1]:
+            return numbers
+        value_of[number] = ends[0]
+        first.setdefault(ends[0], number)
+    return sorted(numbers, key=lambda number: (first[value_of[number]], number))
+
+
+def _ends(source: "pq.ParquetFile", row_group: int, column: str) -> tuple[str, str] | None:
+    """Least and largest value of a column of strings in a row group, where the file says."""
+    place = source.schema_arrow.names.index(column)
+    found = source.metadata.row_group(row_group).column(place).statistics
+    return None if found is None else (found.min, found.max)
 
 
 def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":

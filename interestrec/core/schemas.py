@@ -14,6 +14,12 @@ SCHEMA_VERSION = 1
 
 SPLITS = ("train", "valid", "test")
 VALID_PARTS = ("valid_select", "valid_blend")
+
+# Names of systems in the ranking tables that are no scorers: ours; one of its components alone, and all but one; and
+# its lists before the rules rearranged them.
+OURS = "interestrec"
+ONLY, WITHOUT, BEFORE_RULES = "only:", "without:", "before_rules"
+
 HISTORY_EVENT = "history"  # event of timeline rows that a log states as history, without a time of their own
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
@@ -237,6 +243,11 @@ def vector_cache(width: int) -> pa.Schema:
 def item_vectors(width: int) -> pa.Schema:
     """The vectors that `encode` exports, one row an item of the corpus."""
     return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
+
+
+def is_part(system: str) -> bool:
+    """Whether a system is made of ours to look into it, and no rival."""
+    return system.startswith((ONLY, WITHOUT)) or system == BEFORE_RULES
 
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:

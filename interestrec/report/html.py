@@ -2,23 +2,43 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from interestrec import __version__
+from interestrec.core.schemas import BEFORE_RULES, OURS, is_part
+from interestrec.report import plots
+from interestrec.report.audit import LOOK, Check
 from interestrec.report.cells import LOWER_IS_BETTER
-from interestrec.report.plots import interval_plot
+from interestrec.report.evidence import Reliability
 from interestrec.report.slices import ALL
-from interestrec.report.table import OURS, TITLES, best, by_system
-from interestrec.report.verdicts import headline, verdict, word
+from interestrec.report.table import TITLES, best, by_system
+from interestrec.report.verdicts import all_verdicts, headline, strongest_rival, word
 
 TEMPLATE = "report.html.j2"
 
 Rows = Sequence[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What the page shows beside figures."""
+
+    checks: Sequence[Check] = ()
+    reliability: Reliability | None = None
+    found_by_rank: Mapping[str, np.ndarray] = field(default_factory=dict)  # share of relevant items, [top_k] by system
+    training: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # steps and values by name
+    examples: Sequence[dict[str, Any]] = ()
+
+
 def page(
     metrics: Rows,
     comparisons: Rows,
+    gaps: Rows,
+    exposure: Rows,
+    evidence: Evidence,
     quality: Any,
     systems: Mapping[str, Any],
     lineage: Mapping[str, Any],
@@ -28,6 +48,8 @@ def page(
     Args:
         metrics: rows of schemas.METRICS.
         comparisons: rows of schemas.COMPARISONS.
+        gaps: rows of schemas.GAPS.
+        exposure: rows of schemas.EXPOSURE.
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
         lineage: configuration, input digests and seed of this evaluation.
@@ -42,16 +64,31 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
+    environment.filters["signed"] = lambda value: "n/a" if value is None else f"{value:+.4f}"
+    environment.filters["share"] = lambda value: "n/a" if value is None else f"{value:.1%}"
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    blend = systems["systems"].get(OURS, {})
+    protocols = [name for name in TITLES if _any(metrics, name)]
+    alone = blend.get("alone", {})
+    said = all_verdicts(metrics, comparisons, alone)
     return environment.get_template(TEMPLATE).render(
         version=__version__,
-        protocols=[_protocol(metrics, comparisons, name) for name in TITLES if _any(metrics, name)],
+        ours=OURS,
+        protocols=[
+            _protocol(name, metrics, comparisons, gaps, list(alone.values()), said.get(name, {})) for name in protocols
+        ],
+        exposure=[row for row in exposure if row["system"] == OURS],
+        checks=evidence.checks,
+        worries=[check for check in evidence.checks if check.verdict == LOOK],
+        reliability=plots.reliability_plot(evidence.reliability) if evidence.reliability else None,
+        ranks=plots.rank_plot(evidence.found_by_rank, OURS) if evidence.found_by_rank else None,
+        training=plots.training_plot(evidence.training) if evidence.training else None,
+        examples=evidence.examples,
         rules=_rules(quality),
         quality=quality,
-        blend=systems["systems"].get(OURS, {}),
+        blend=blend,
         systems=systems,
         lineage=lineage,
-        ours=OURS,
     )
 
 
@@ -59,41 +96,69 @@ def _any(rows: Rows, protocol: str) -> bool:
     return any(row["protocol"] == protocol for row in rows)
 
 
-def _protocol(metrics: Rows, comparisons: Rows, name: str) -> dict[str, Any]:
+def _protocol(
+    name: str, metrics: Rows, comparisons: Rows, gaps: Rows, alone: Sequence[str], said: Mapping[str, Any]
+) -> dict[str, Any]:
     rows = [row for row in metrics if row["protocol"] == name]
     main = str(headline(metrics, name))
-    plotted = [row for row in rows if row["slice"] == ALL and row["metric"] == main and row["value"] is not None]
-    plotted.sort(key=lambda row: row["value"], reverse=main not in LOWER_IS_BETTER)
+    here = [row for row in rows if row["slice"] == ALL]
+    ranked = [row for row in here if row["metric"] == main and row["value"] is not None and not is_part(row["system"])]
+    ranked.sort(key=lambda row: row["value"], reverse=main not in LOWER_IS_BETTER)
     direction = "lower is better" if main in LOWER_IS_BETTER else "higher is better"
+    compared = [row for row in comparisons if (row["protocol"], row["metric"]) == (name, main)]
     return {
+        "name": name,
         "title": TITLES[name],
-        "verdict": verdict(metrics, comparisons, name, OURS),
+        "verdict": said.get("rival"),
+        "blend": said.get("blend"),
         "headline": main,
-        "plot": interval_plot(plotted, OURS, f"{main}, {direction}") if plotted else None,
-        "slices": [_slice(rows, part) for part in dict.fromkeys(row["slice"] for row in rows)],
+        "plot": plots.interval_plot(ranked, f"{main}, {direction}", ours=OURS) if ranked else None,
+        "table": _table([row for row in here if not is_part(row["system"])]),
+        "parts": _table([row for row in here if is_part(row["system"]) or row["system"] in (OURS, *alone)])
+        if any(is_part(row["system"]) for row in here)
+        else None,
         "comparisons": [
-            {**row, "word": word(row)} for row in comparisons if row["protocol"] == name and row["metric"] == main
+            {**row, "word": word(row)} for row in compared if row["slice"] == ALL and not is_part(row["system_b"])
         ],
+        "unruled": [{**row, "word": word(row)} for row in compared if row["system_b"] == BEFORE_RULES],
+        **_slices(rows, comparisons, name, main),
+        "gaps": [row for row in gaps if (row["protocol"], row["metric"]) == (name, main)],
     }
 
 
-def _slice(rows: Rows, name: str) -> dict[str, Any]:
-    here = [row for row in rows if row["slice"] == name]
+def _slices(rows: Rows, comparisons: Rows, protocol: str, main: str) -> dict[str, Any]:
+    """Ours by slices, each beside the strongest rival over all lists, as rows and as a plot."""
+    ours = [row for row in rows if row["system"] == OURS and row["metric"] == main and row["value"] is not None]
+    whole = next((row["value"] for row in ours if row["slice"] == ALL), None)
+    parts = [row for row in ours if row["slice"] != ALL]
+    rival = strongest_rival(rows, protocol, OURS)
+    if not parts or rival is None:
+        return {"slices": [], "slice_plot": None, "rival": None}
+    values = {row["slice"]: row["value"] for row in rows if (row["system"], row["metric"]) == (rival, main)}
+    compared = {
+        row["slice"]: row
+        for row in comparisons
+        if (row["protocol"], row["metric"], row["system_b"]) == (protocol, main, rival)
+    }
+    listed = [{**row, "rival": values.get(row["slice"]), "compared": compared.get(row["slice"])} for row in parts]
+    for row in listed:
+        row["word"] = word(row["compared"]) if row["compared"] else ""
+    return {
+        "slices": listed,
+        "slice_plot": plots.interval_plot(parts, f"{main} of {OURS}; dashed: all", name="slice", line=whole),
+        "rival": rival,
+    }
+
+
+def _table(here: Rows) -> dict[str, Any]:
     cells = {(row["system"], row["metric"]): row for row in here}
     names = list(dict.fromkeys(row["metric"] for row in here))
+    first = here[0]["system"]
     return {
-        "name": name,
         "metrics": [{"name": metric, "lower": metric in LOWER_IS_BETTER} for metric in names],
-        "best": {metric: best(here, metric) for metric in names},
-        "rows": [{"system": s, "cells": [cells[s, metric] for metric in names]} for s in by_system(here)],
-        "counts": [
-            {
-                "metric": metric,
-                "n": cells[here[0]["system"], metric]["n"],
-                "dropped": cells[here[0]["system"], metric]["dropped"],
-            }
-            for metric in names
-        ],
+        "best": {metric: best(list(here), metric) for metric in names},
+        "rows": [{"system": s, "cells": [cells[s, metric] for metric in names]} for s in by_system(list(here))],
+        "counts": [{"n": cells[first, metric]["n"], "dropped": cells[first, metric]["dropped"]} for metric in names],
     }
 
 

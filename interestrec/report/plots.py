@@ -2,10 +2,17 @@
 
 import io
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-OURS_COLOR, OTHER_COLOR, INK = "#1f6feb", "#6e7781", "#24292f"
+import numpy as np
+
+from interestrec.report.evidence import Reliability
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OURS_COLOR, OTHER_COLOR, THIRD_COLOR, INK, GRID = "#1f6feb", "#6e7781", "#bf8700", "#24292f", "#eaeef2"
 _STYLE: Any = {
     "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
     "svg.fonttype": "none",
@@ -13,38 +20,106 @@ _STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": "#d0d7de",
     "axes.labelcolor": INK,
+    "axes.axisbelow": True,
     "xtick.color": INK,
     "ytick.color": INK,
 }
 
 
-def interval_plot(rows: Sequence[dict[str, Any]], ours: str, label: str) -> str:
-    """An SVG element: one point with its 95 % interval a system, ours in colour, top to bottom in order.
+def interval_plot(
+    rows: Sequence[dict[str, Any]], label: str, name: str = "system", ours: str | None = None, line: float | None = None
+) -> str:
+    """An SVG element: one point with its 95 % interval a row, top to bottom in order.
 
     Args:
-        rows: of schemas.METRICS, one a system, with a value.
+        rows: of schemas.METRICS, with a value.
         label: of the horizontal axis.
+        name: column that tells the rows apart.
+        ours: its value in colour; None: all in colour.
+        line: where to draw a vertical line.
     """
+
+    def draw(axes: "Axes") -> None:
+        for place, row in enumerate(rows):
+            color = OURS_COLOR if ours is None or row[name] == ours else OTHER_COLOR
+            low, high = (row["value"] if row[end] is None else row[end] for end in ("ci_low", "ci_high"))
+            axes.plot([low, high], [place, place], color=color, linewidth=2, solid_capstyle="round")
+            axes.plot([row["value"]], [place], "o", color=color, markersize=6)
+        if line is not None:
+            axes.axvline(line, color=OTHER_COLOR, linewidth=1, linestyle="--")
+        axes.set_yticks(range(len(rows)), [row[name] for row in rows])
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        axes.grid(axis="x", color=GRID)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+
+    return _svg(draw, 0.8 + 0.32 * len(rows))
+
+
+def reliability_plot(found: Reliability) -> str:
+    """An SVG element: mean label over mean prediction, a point a bin, beside the diagonal of perfect calibration."""
+
+    def draw(axes: "Axes") -> None:
+        most = float(max(found.predicted.max(), found.label.max(), 1e-3)) * 1.05
+        axes.plot([0, most], [0, most], color=OTHER_COLOR, linewidth=1, linestyle="--")
+        axes.plot(found.predicted, found.label, "o-", color=OURS_COLOR, linewidth=1.5, markersize=5)
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
+        axes.set_xlabel("predicted intensity (mean of a bin)")
+        axes.set_ylabel("observed (mean of a bin)")
+        axes.grid(color=GRID)
+
+    return _svg(draw, 4.0)
+
+
+def rank_plot(shares: Mapping[str, np.ndarray], ours: str) -> str:
+    """An SVG element: share of the relevant items found up to each rank, a line a system."""
+
+    def draw(axes: "Axes") -> None:
+        colors = iter((OTHER_COLOR, THIRD_COLOR, "#8250df"))
+        for system, share in shares.items():
+            color, width = (OURS_COLOR, 2.2) if system == ours else (next(colors), 1.4)
+            axes.plot(np.arange(1, len(share) + 1), share, color=color, linewidth=width, label=system)
+        axes.set_xlim(1, max(len(next(iter(shares.values()))), 2))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("rank")
+        axes.set_ylabel("relevant items found")
+        axes.grid(color=GRID)
+        axes.legend(frameon=False)
+
+    return _svg(draw, 3.4)
+
+
+def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """An SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
+
+    def draw(axes: "Axes") -> None:
+        if "loss" in curves:
+            axes.plot(*curves["loss"], color=OTHER_COLOR, linewidth=1.4)
+        axes.set_ylabel("training loss")
+        axes.set_xlabel("step")
+        axes.grid(axis="x", color=GRID)
+        if "valid_auc" in curves:
+            right = axes.twinx()
+            right.plot(*curves["valid_auc"], "o-", color=OURS_COLOR, linewidth=1.8, markersize=5)
+            right.set_ylabel("valid AUC", color=OURS_COLOR)
+            right.spines["top"].set_visible(False)
+
+    return _svg(draw, 3.0)
+
+
+def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 0.8 + 0.32 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(6.4, height), layout="constrained")
         axes = figure.add_subplot()
-        for place, row in enumerate(rows):
-            color = OURS_COLOR if row["system"] == ours else OTHER_COLOR
-            low, high = (row["value"] if row[end] is None else row[end] for end in ("ci_low", "ci_high"))
-            axes.plot([low, high], [place, place], color=color, linewidth=2, solid_capstyle="round")
-            axes.plot([row["value"]], [place], "o", color=color, markersize=6)
-        axes.set_yticks(range(len(rows)), [row["system"] for row in rows])
-        axes.invert_yaxis()
-        axes.set_xlabel(label)
-        axes.grid(axis="x", color="#eaeef2")
-        axes.set_axisbelow(True)
-        for side in ("top", "right", "left"):
+        for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        axes.tick_params(axis="y", length=0)
+        draw(axes)
         target = io.StringIO()
         FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
     svg = target.getvalue()

@@ -38,27 +38,31 @@ class Ids:
     item: pa.Array  # string [items]
 
 
-def blocks(path: Path, list_id: Sequence[str], numbers: Sequence[str], ids: Ids) -> Iterator[Block]:
+def blocks(
+    path: Path, list_id: Sequence[str], numbers: Sequence[str], ids: Ids, system: str | None = None
+) -> Iterator[Block]:
     """A ranking table as blocks.
 
     Args:
         list_id: columns of strings that tell neighbouring lists apart, `user_id` among them.
         numbers: further columns to read.
+        system: whose rows are wanted; None: everyone's.
 
     Raises:
         ArtifactError: the file is damaged, names an unknown id, or a system's rows are not together.
     """
     words = ["system", *list_id, "item_id"]
     done: list[str] = []
-    for table in _whole_lists(path, [*words, *numbers], words):
+    for table in _whole_lists(path, [*words, *numbers], words, system):
         for start, stop in _runs(_codes(table["system"])):
             rows = table.slice(start, stop - start)
-            system = str(rows["system"][0])
-            if system in done[:-1]:
-                raise ArtifactError(f"{path}: the rows of '{system}' are not together; run `interestrec rank` again")
-            if system not in done:
-                done.append(system)
-            yield _block(path, system, rows, list_id, numbers, ids)
+            here = str(rows["system"][0])
+            if here in done[:-1]:
+                raise ArtifactError(f"{path}: the rows of '{here}' are not together; run `interestrec rank` again")
+            if here not in done:
+                done.append(here)
+            if system in (None, here):
+                yield _block(path, here, rows, list_id, numbers, ids)
 
 
 def _block(path: Path, system: str, rows: pa.Table, list_id: Sequence[str], numbers: Sequence[str], ids: Ids) -> Block:
@@ -76,11 +80,11 @@ def _block(path: Path, system: str, rows: pa.Table, list_id: Sequence[str], numb
     )
 
 
-def _whole_lists(path: Path, columns: list[str], words: list[str]) -> Iterator[pa.Table]:
+def _whole_lists(path: Path, columns: list[str], words: list[str], system: str | None) -> Iterator[pa.Table]:
     """Tables that end where a list ends; the last list of one row group may go on in the next."""
-    list_id = words[:-1]
+    list_id, only = words[:-1], None if system is None else ("system", system)
     gathered: list[pa.Table] = []
-    for part in files.stream_parquet(path, columns, words, together="system"):
+    for part in files.stream_parquet(path, columns, words, together="system", only=only):
         gathered.append(part)
         if sum(table.num_rows for table in gathered) < _ROWS:
             continue

@@ -46,12 +46,14 @@ def comparison_rows(
 ) -> list[dict[str, Any]]:
     """Rows of schemas.COMPARISONS: `ours` minus every other system, paired over users.
 
-    The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together.
+    The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together. What is
+    made of ours to look into it is a family of its own: it is no rival, and must not make rivals harder to beat.
     """
     us = systems.index(ours) if ours in systems else -1
     others = [column for column in range(len(systems)) if column != us]
     if us < 0 or not others:
         return []
+    part = np.array([schemas.is_part(systems[column]) for column in others])
     able = [number for number, cell in enumerate(cells) if _comparable(cell)]
     chosen = [cells[number] for number in able]
     swapped = swapped_differences(chosen, us, others, n_users, resamples, seed)
@@ -60,13 +62,20 @@ def comparison_rows(
         difference = cell.value[us] - cell.value[others]
         low, high = bootstrap.interval(drawn[number][:, [us]] - drawn[number][:, others])
         p = bootstrap.p_value(difference, by_chance)
-        figures = np.stack([difference, low, high, p, bootstrap.holm(p)], axis=1).tolist()
+        figures = np.stack([difference, low, high, p, _holm(p, part)], axis=1).tolist()
         for column, values in zip(others, figures, strict=True):
             names = {"system_a": ours, "system_b": systems[column]}
             where = {"protocol": cell.protocol, "slice": cell.slice, "metric": cell.metric}
             measured = dict(zip(("difference", "ci_low", "ci_high", "p", "p_holm"), values, strict=True))
             rows.append({**where, **names, **measured})
     return rows
+
+
+def _holm(p: np.ndarray, part: np.ndarray) -> np.ndarray:
+    adjusted = np.empty(len(p))
+    for family in (part, ~part):
+        adjusted[family] = bootstrap.holm(p[family])
+    return adjusted
 
 
 def gap_rows(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from interestrec.core.schemas import OURS, is_part
 from interestrec.report.cells import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
 from interestrec.report.slices import ALL
 
@@ -14,7 +15,6 @@ TITLES = {
     INTENSITY: "Predicted intensity against labels",
     BEYOND: "Beyond accuracy: the first ten over the whole catalogue",
 }
-OURS = "interestrec"
 
 
 def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
@@ -30,7 +30,7 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    rows = [row for row in metrics.to_pylist() if row["slice"] == ALL]
+    rows = [row for row in metrics.to_pylist() if row["slice"] == ALL and not is_part(row["system"])]
     console = Console(file=io.StringIO(), width=width, force_terminal=color, color_system="standard" if color else None)
     for protocol, title in TITLES.items():
         here = [row for row in rows if row["protocol"] == protocol]

@@ -1,14 +1,17 @@
 """What the figures say, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interestrec.core.schemas import OURS, is_part
 from interestrec.report.cells import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
 from interestrec.report.slices import ALL
-from interestrec.report.table import best, by_system
+from interestrec.report.table import best
 
 HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse", BEYOND: "diversity"}
 SIGNIFICANT = 0.05
+
+Rows = Sequence[dict[str, Any]]
 
 
 def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
@@ -27,6 +30,84 @@ def word(comparison: dict[str, Any]) -> str:
     return "better" if higher != (comparison["metric"] in LOWER_IS_BETTER) else "worse"
 
 
+def best_part(
+    metrics: Rows, comparisons: Rows, protocol: str, alone: Mapping[str, str]
+) -> tuple[str, dict[str, Any]] | None:
+    """The component that is the best system by itself, by the headline metric, and ours compared with it.
+
+    Args:
+        alone: component -> the system that it is alone.
+
+    Returns:
+        None where no component was ranked alone.
+    """
+    metric = headline(metrics, protocol)
+    here = [row for row in _whole(metrics, protocol, metric) if row["system"] in alone.values()]
+    if not here or metric is None:
+        return None
+    strongest = next(row["system"] for row in here if row["value"] == best(here, metric))
+    found = [
+        row
+        for row in comparisons
+        if (row["protocol"], row["slice"], row["metric"], row["system_b"]) == (protocol, ALL, metric, strongest)
+    ]
+    name = next(component for component, system in alone.items() if system == strongest)
+    return (name, found[0]) if found else None
+
+
+def blend_verdict(name: str, comparison: dict[str, Any]) -> str:
+    """One sentence on whether blending pays: ours beside its best component alone."""
+    figures = (
+        f"{comparison['metric']} differs by {comparison['difference']:+.4f}, 95 % interval "
+        f"{comparison['ci_low']:+.4f} to {comparison['ci_high']:+.4f}"
+    )
+    said = {
+        "better": f"The blend is better than its best component alone, {name}",
+        "worse": f"The blend is worse than its best component alone, {name}: let that one decide (rank.blend)",
+        "no evidence": f"No evidence that the blend and its best component alone, {name}, differ",
+    }
+    return f"{said[word(comparison)]}: {figures}."
+
+
+def strongest_rival(metrics: Rows, protocol: str, ours: str) -> str | None:
+    """The best of the other systems by the headline metric over all lists, parts of ours left out; None without any."""
+    metric = headline(metrics, protocol)
+    others = [row for row in _whole(metrics, protocol, metric) if row["system"] != ours and not is_part(row["system"])]
+    return next((row["system"] for row in others if row["value"] == best(others, str(metric))), None)
+
+
+def _whole(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in metrics
+        if (row["protocol"], row["slice"], row["metric"]) == (protocol, ALL, metric) and row["value"] is not None
+    ]
+
+
+def all_verdicts(metrics: Rows, comparisons: Rows, alone: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What is to be said of ours by protocol, as JSON values: beside the strongest rival and its best component.
+
+    Args:
+        alone: see best_part.
+    """
+    said: dict[str, dict[str, Any]] = {}
+    for protocol in dict.fromkeys(row["protocol"] for row in metrics):
+        sentence = verdict(metrics, comparisons, protocol, OURS)
+        if sentence is None:
+            continue
+        said[protocol] = {"rival": sentence}
+        part = best_part(metrics, comparisons, protocol, alone) if protocol in (IMPRESSIONS, CATALOGUE) else None
+        if part is not None:
+            name, row = part
+            figures = {key: row[key] for key in ("metric", "difference", "ci_low", "ci_high", "p_holm")}
+            said[protocol] |= {
+                "best_component": name,
+                "blend": blend_verdict(name, row),
+                "blend_minus_best": {**figures, "word": word(row)},
+            }
+    return said
+
+
 def verdict(
     metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, ours: str
 ) -> str | None:
@@ -34,19 +115,13 @@ def verdict(
 
     Of lists beyond their accuracy no figure says which system is the stronger, so there is none either.
     """
-    if protocol == BEYOND:
-        return None
     metric = headline(metrics, protocol)
-    rows = [
-        row
-        for row in metrics
-        if row["protocol"] == protocol and row["slice"] == ALL and row["metric"] == metric and row["value"] is not None
-    ]
-    values = {system: value[str(metric)] for system, value in by_system(rows).items()}
-    others = [row for row in rows if row["system"] != ours]
-    if ours not in values or not others:
+    rows = _whole(metrics, protocol, metric)
+    values = {row["system"]: row["value"] for row in rows}
+    rival = strongest_rival(metrics, protocol, ours)
+    if protocol == BEYOND or ours not in values or rival is None:
         return None
-    strongest = next(row for row in others if row["value"] == best(others, str(metric)))
+    strongest = {"system": rival, "value": values[rival]}
     if protocol == INTENSITY and strongest["value"] == 0:
         return f"There is nothing to learn about intensity here: {strongest['system']} is never wrong."
     found = [

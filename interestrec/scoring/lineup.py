@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interestrec.core.errors import NumericError
+from interestrec.core.schemas import ONLY, OURS, WITHOUT
 from interestrec.corpus.store import Corpus
 from interestrec.metrics.calibration import Isotonic, fit_isotonic
 from interestrec.scoring import estimate, fit_blend, histories
@@ -17,9 +18,7 @@ from interestrec.scoring.histories import Asked
 from interestrec.scoring.requests import Requests, Scorer
 from interestrec.scoring.score import impression_scores
 from interestrec.scoring.segments import Lists, Weights
-from interestrec.scoring.systems import COMPONENTS, OURS, PREDICTORS
-
-ONLY, WITHOUT = "only:", "without:"  # before a component's name: the system of it alone, and of all others
+from interestrec.scoring.systems import COMPONENTS, PREDICTORS
 
 
 class Scores(NamedTuple):

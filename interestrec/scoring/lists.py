@@ -5,15 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from interestrec.core.schemas import BEFORE_RULES, OURS
 from interestrec.corpus.categories import category_codes
 from interestrec.metrics.topk import top_k
 from interestrec.scoring.lineup import Lineup, Scores
 from interestrec.scoring.requests import Requests
 from interestrec.scoring.rules import Rules, rearrange
-from interestrec.scoring.systems import OURS
 from interestrec.scoring.tables import Layout, Write, catalogue_block
-
-BEFORE_RULES = "before_rules"  # the system whose lists are ours before they are rearranged
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from interestrec.core.catalogue import pick
+from interestrec.core.schemas import OURS
 from interestrec.scoring import (
     als,
     bias,
@@ -16,8 +17,6 @@ from interestrec.scoring import (
     trending,
 )
 from interestrec.scoring.requests import Scorer
-
-OURS = "interestrec"
 
 # fitted on positive events, and again on train + valid under `rank.refit`
 COUNT_BASED: dict[str, Callable[..., Scorer]] = {

@@ -9,19 +9,23 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Artifact, Recipe
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ConfigError
+from interestrec.core.schemas import OURS
 from interestrec.core.settings import EvaluateSettings
 from interestrec.corpus.store import QUALITY, Corpus
 from interestrec.metrics.ranking import cutoff
-from interestrec.report import beyond, cells, facts, html, protocols, resampling, statistics
+from interestrec.report import audit, beyond, cells, evidence, facts, html, protocols, resampling, statistics, verdicts
 from interestrec.report.facts import Past
+from interestrec.report.html import Evidence
 from interestrec.report.protocols import Judged, Measured
 from interestrec.report.rankings import Ids
 from interestrec.report.slices import ALL, all_slices
-from interestrec.report.table import OURS, by_system
+from interestrec.report.table import by_system
 from interestrec.scoring import histories
 
 METRICS = "metrics.parquet"
 SLICES = "slices.json"
+AUDIT = "audit.json"
+VERDICTS = "verdicts.json"
 COLD_CATALOGUE = "cold_catalogue.parquet"
 
 
@@ -67,14 +71,52 @@ def _build(directory: Path, corpus: Corpus, rankings: Artifact, settings: Evalua
     _write_figures(directory, measured, systems, by, settings.bootstrap, recipe.seed)
     exposure = beyond.exposure_rows(shown, by.facts.categories)
     _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
+    metrics = files.read_json(directory / "metrics.json")
+    comparisons = files.read_parquet(directory / "comparisons.parquet").to_pylist()
+    said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
+    files.write_json(directory / VERDICTS, said)
+    shown_beside = _evidence(corpus, rankings, described, metrics, by.ids, recipe.seed)
+    files.write_json(directory / AUDIT, [check.values for check in shown_beside.checks])
     page = html.page(
-        metrics=files.read_json(directory / "metrics.json"),
-        comparisons=files.read_parquet(directory / "comparisons.parquet").to_pylist(),
+        metrics=metrics,
+        comparisons=comparisons,
+        gaps=files.read_parquet(directory / "gaps.parquet").to_pylist(),
+        exposure=exposure,
+        evidence=shown_beside,
         quality=files.read_json(corpus.path / QUALITY),
         systems=described,
         lineage={"config": dict(recipe.config), "inputs": dict(recipe.inputs), "seed": recipe.seed},
     )
     files.write_text(directory / "report.html", page)
+
+
+def _evidence(
+    corpus: Corpus,
+    rankings: Artifact,
+    described: dict[str, Any],
+    metrics: list[dict[str, Any]],
+    ids: Ids,
+    seed: int,
+) -> Evidence:
+    """What the page shows beside figures; without our system only the audit of the corpus."""
+    checks = audit.audit(corpus)
+    if OURS not in described["systems"]:
+        return Evidence(checks)
+    impressions, catalogue = rankings.path / "impressions.parquet", rankings.path / "catalogue.parquet"
+    if (check := audit.permuted(evidence.permuted_auc(impressions, ids, seed))) is not None:
+        checks = [*checks, check]
+    rival = verdicts.strongest_rival(metrics, cells.CATALOGUE, OURS)
+    shown = list(dict.fromkeys(s for s in (OURS, rival, "popularity") if s is not None and s in described["systems"]))
+    truth = files.read_parquet(rankings.path / "truth.parquet", schemas.TRUTH)
+    log = rankings.path / "training_log.parquet"
+    components = list(described["systems"][OURS].get("components", {}))
+    return Evidence(
+        checks=checks,
+        reliability=evidence.reliability(impressions),
+        found_by_rank=evidence.found_by_rank(catalogue, truth, shown, described["settings"]["top_k"]),
+        training=evidence.training_curves(files.read_parquet(log, schemas.TRAINING_LOG)) if log.exists() else {},
+        examples=evidence.examples(corpus, catalogue, truth, components, seed),
+    )
 
 
 def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> Judged:
@@ -117,6 +159,8 @@ def _summarise(path: Path) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "report": str(path / "report.html"),
         "slices_left_out": sum(len(names) for names in left_out.values()),
+        "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == audit.LOOK],
+        "verdicts": files.read_json(path / VERDICTS),
     }
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         summary[protocol] = by_system([row for row in rows if row["protocol"] == protocol and row["slice"] == ALL])

@@ -16,6 +16,7 @@ from interestrec.core.context import Asking, Context, Result, produce
 from interestrec.core.decision_settings import BlendSettings
 from interestrec.core.errors import DataError
 from interestrec.core.progress import track
+from interestrec.core.schemas import BEFORE_RULES, OURS
 from interestrec.core.settings import RankSettings
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
@@ -26,18 +27,19 @@ from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
 from interestrec.scoring.fixed import given as given_to_fits
 from interestrec.scoring.lineup import Lineup, Wanted
 from interestrec.scoring.lineup import fit as fit_lineup
-from interestrec.scoring.lists import BEFORE_RULES, Lists
+from interestrec.scoring.lists import Lists
 from interestrec.scoring.random import id_hashes
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.search import has_times, intensity_goal, ranking_goal, selecting_impressions
-from interestrec.scoring.systems import OURS, needed
+from interestrec.scoring.systems import needed
 
 IMPRESSIONS = "impressions.parquet"
 CATALOGUE = "catalogue.parquet"
 COLD_CATALOGUE = "cold_catalogue.parquet"
 TRUTH = "truth.parquet"
 SYSTEMS = "systems.json"
+TRAINING_LOG = "training_log.parquet"
 _ASKED_TOGETHER = 1 << 14  # requests
 _POOL = 5  # times the length of a list: the best items that it is rearranged from
 
@@ -109,6 +111,8 @@ class _Rank:
             cold = corpus.cold_items(histories.TEST)
             lineup = lineup.over({**fixed, **fitting.refit(chosen.settings, known, given)}, cold)
         counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
+        if (log := self.model.path / TRAINING_LOG).exists() and self.asking.as_of is None:  # for the page of the report
+            files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
         files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
 
     def _observed(self, before: int) -> Observed:

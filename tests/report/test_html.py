@@ -2,7 +2,7 @@
 
 import re
 
-from interestrec.report.html import page
+from interestrec.report.html import Evidence, page
 from tests.report.rows import comparison, metric
 
 EVIL = "<script>alert(1)</script>"
@@ -12,6 +12,9 @@ def rendered() -> str:
     return page(
         metrics=[metric("interestrec", 0.62), metric("content", 0.6), metric(EVIL, 0.5)],
         comparisons=[comparison("content", 0.02, 0.01), comparison(EVIL, 0.12, 0.01)],
+        gaps=[],
+        exposure=[],
+        evidence=Evidence(),
         quality={"rules": [{"rule": EVIL, "rows_in": 10, "rows_out": 9, "reason": EVIL}]},
         systems={"systems": {"interestrec": {}, EVIL: {"note": EVIL}}},
         lineage={"config": {"name": EVIL}},

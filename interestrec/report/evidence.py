@@ -1,0 +1,152 @@
+"""What the page shows beside figures: reliability, where relevant items stand, and lists of a few users."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core import files, schemas
+from interestrec.core.schemas import OURS
+from interestrec.corpus.store import Corpus
+from interestrec.metrics import ranking
+from interestrec.metrics.intensity import equal_mass_bins
+from interestrec.report import rankings
+from interestrec.report.listed import shown_lists
+from interestrec.report.rankings import Ids
+
+USERS = 3  # whose lists are shown
+_PERMUTED = 20_000  # lists whose labels are permuted; their mean's standard error is below 0.003
+_HISTORY, _LISTED, _LEAST = 6, 6, 3  # of them: latest events, first items; and events that they must have
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Bins of predictions, as near to equal in size as ties allow: mean prediction, mean label, rows."""
+
+    predicted: np.ndarray  # float64 [bins]
+    label: np.ndarray  # float64 [bins]
+    rows: np.ndarray  # int64 [bins]
+
+
+def reliability(impressions: Path, system: str = OURS) -> Reliability | None:
+    """Of a system's predictions with a known label, from its ranked impressions; None without any."""
+    parts = [
+        (table["label"].to_numpy(), table["predicted"].to_numpy())
+        for table in _of_system(impressions, ["label", "predicted"], system)
+    ]
+    label, predicted = (np.concatenate([np.zeros(0, np.float32), *columns]) for columns in zip(*parts, strict=True))
+    known = ~np.isnan(label)
+    label, predicted = label[known], predicted[known]
+    if len(label) == 0:
+        return None
+    place = equal_mass_bins(predicted)
+    rows = np.bincount(place)
+    means = [np.bincount(place, values) / np.maximum(rows, 1) for values in (predicted, label)]
+    return Reliability(means[0][rows > 0], means[1][rows > 0], rows[rows > 0])
+
+
+def permuted_auc(impressions: Path, ids: Ids, seed: int) -> np.ndarray:
+    """Ours' `auc` of each of the first impressions with its labels permuted; float64 [lists], NaN with one class."""
+    generator, values, lists = np.random.default_rng(seed), [np.zeros(0)], 0
+    for block in rankings.blocks(impressions, ["impression_id", "user_id"], ["relevant", "score"], ids, OURS):
+        order = np.lexsort((generator.random(len(block.item)), block.owner))
+        relevant = block.numbers["relevant"][order]
+        ranked = shown_lists(block.offsets, block.numbers["score"], relevant.astype(np.float32), relevant, graded=False)
+        values.append(ranking.auc(ranked))
+        lists += len(block.user)
+        if lists >= _PERMUTED:
+            break
+    return np.concatenate(values)
+
+
+def found_by_rank(catalogue: Path, truth: pa.Table, systems: Sequence[str], top_k: int) -> dict[str, np.ndarray]:
+    """Share of all relevant items that a system's lists hold up to each rank; float64 [top_k] by system.
+
+    Args:
+        truth: of schemas.TRUTH.
+    """
+    relevant = truth.filter(truth["relevant"]).select(["user_id", "item_id"])
+    shares = {}
+    for system in systems:
+        hits = np.zeros(top_k + 1, dtype=np.int64)
+        for table in _of_system(catalogue, ["user_id", "item_id", "rank"], system):
+            joined = table.join(relevant, ["user_id", "item_id"], join_type="inner")
+            hits += np.bincount(joined["rank"].to_numpy(), minlength=top_k + 1)[: top_k + 1]
+        shares[system] = np.cumsum(hits[1:]) / max(relevant.num_rows, 1)
+    return shares
+
+
+def examples(corpus: Corpus, catalogue: Path, truth: pa.Table, components: Sequence[str], seed: int) -> list[dict]:
+    """A few users, drawn at random among those with a history, as JSON values: history, list, component scores.
+
+    Args:
+        truth: of schemas.TRUTH.
+        components: columns of the lists' rows.
+    """
+    tables = list(_of_system(catalogue, ["user_id", "item_id", "rank", "score", "predicted", *components], OURS))
+    if not tables:
+        return []
+    lists = pa.concat_tables(tables)
+    lists = lists.filter(pc.less_equal(lists["rank"], _LISTED))
+    test = schemas.SPLITS.index("test")
+    rows = corpus.timelines
+    before = np.flatnonzero((rows.split < test) & corpus.relevant(rows.intensity))
+    events = np.bincount(rows.user[before], minlength=corpus.users.num_rows)
+    ids = corpus.users["user_id"]
+    listed = pc.index_in(pc.unique(lists["user_id"]), value_set=ids.combine_chunks()).to_numpy()
+    able = np.sort(listed[events[listed] >= _LEAST])
+    chosen = np.sort(np.random.default_rng(seed).permutation(able)[:USERS])
+    return [_example(corpus, int(user), before[rows.user[before] == user], lists, truth) for user in chosen]
+
+
+def _example(corpus: Corpus, user: int, events: np.ndarray, lists: pa.Table, truth: pa.Table) -> dict[str, Any]:
+    user_id = corpus.users["user_id"][user].as_py()
+    wanted = truth.filter(pc.and_(pc.equal(truth["user_id"], user_id), truth["relevant"]))["item_id"].to_pylist()
+    latest = corpus.timelines.item[events][::-1][:_HISTORY]
+    mine = lists.filter(pc.equal(lists["user_id"], user_id)).sort_by("rank").to_pylist()
+    places = pc.index_in(
+        pa.array([row["item_id"] for row in mine], pa.string()), value_set=corpus.items["item_id"].combine_chunks()
+    )
+    for row, place in zip(mine, places.to_pylist(), strict=True):
+        row.update(_told(corpus, place), hit=row["item_id"] in wanted)
+    return {
+        "user_id": user_id,
+        "events": len(events),
+        "history": [_told(corpus, int(item)) for item in latest],
+        "list": mine,
+        "wanted": len(wanted),
+    }
+
+
+def _told(corpus: Corpus, item: int) -> dict[str, Any]:
+    row = corpus.items.slice(item, 1).to_pylist()[0]
+    return {"title": row["title"] or row["item_id"], "category": row["category"]}
+
+
+def _of_system(path: Path, columns: Sequence[str], system: str) -> Sequence[pa.Table]:
+    """A system's rows, row group by row group; other systems' are not read."""
+    found = files.stream_parquet(path, ["system", *columns], ["system"], only=("system", system))
+    return [table.filter(pc.equal(table["system"].cast(pa.string()), system)).select(list(columns)) for table in found]
+
+
+def training_curves(log: pa.Table) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+    """Steps and values by name of `valid_auc` and of `loss`, this as means of up to 100 stretches of steps.
+
+    Args:
+        log: of schemas.TRAINING_LOG.
+    """
+    curves = {}
+    for name in ("valid_auc", "loss"):
+        rows = log.filter(pc.equal(log["name"], name))
+        step, value = rows["step"].to_numpy(), rows["value"].to_numpy()
+        if name == "loss" and len(step) > 100:
+            stretch = np.arange(len(step)) * 100 // len(step)
+            count = np.bincount(stretch)
+            step, value = np.bincount(stretch, step) / count, np.bincount(stretch, value) / count
+        if len(step):
+            curves[name] = (step, value)
+    return curves
