@@ -138,7 +138,7 @@ def _fit_ours(
             corpus, {name: scorers[scorer] for name, scorer in behind.items()}, wanted.exclude_seen, seed
         ),
     }
-    decision, fits = _decide(corpus, behind, lists, wanted.weights, seed)
+    decision, fits = _decide(corpus, behind, lists, wanted.weights)
     systems: dict[str, str | Decision] = {OURS: decision}
     alone = {name: scorer if scorer in wanted.systems else f"{ONLY}{name}" for name, scorer in behind.items()}
     described: dict[str, Any] = {"components": behind, "alone": {} if wanted.ablation == "none" else alone}
@@ -151,7 +151,7 @@ def _fit_ours(
             rest = {name: scorer for name, scorer in behind.items() if name != left_out}
             columns = [column for column, name in enumerate(behind) if name != left_out]
             fewer = {name: replace(given, features=given.features[:, columns]) for name, given in lists.items()}
-            systems[f"{WITHOUT}{left_out}"] = _decide(corpus, rest, fewer, wanted.weights, seed)[0]
+            systems[f"{WITHOUT}{left_out}"] = _decide(corpus, rest, fewer, wanted.weights)[0]
     return systems, described
 
 
@@ -160,11 +160,10 @@ def _decide(
     behind: Mapping[str, str],
     lists: Mapping[str, Lists],
     weights: Mapping[str, float] | None,
-    seed: int,
 ) -> tuple[Decision, dict[str, BlendFit]]:
     metrics = {"impressions": "auc", "catalogue": "ndcg@10"}
     fixed = None if weights is None else np.array([weights.get(name, 0.0) for name in behind])
-    fits = {name: fit_blend.fit(list(behind), given, metrics[name], fixed, seed) for name, given in lists.items()}
+    fits = {name: fit_blend.fit(list(behind), given, metrics[name], fixed) for name, given in lists.items()}
     within, whole = fits["impressions"], fits["catalogue"]
     decision = Decision(
         components=behind,

@@ -58,13 +58,29 @@ class Lists:
     relevant: np.ndarray  # bool [rows]
     cold: np.ndarray  # bool [rows], of items
     new: np.ndarray  # bool [lists], of users
+    contested: np.ndarray  # bool [rows], that weights are fitted on
+
+    def contested_only(self) -> "Lists":
+        """Without the other rows, and without lists that have nothing else.
+
+        What no component has among its first cannot come first in a blend, whatever the weights: left in, such relevant
+        items would flatten them.
+        """
+        size = np.bincount(
+            np.repeat(np.arange(len(self.new)), np.diff(self.offsets))[self.contested], minlength=len(self.new)
+        )
+        offsets = np.concatenate([[0], np.cumsum(size[size > 0])])
+        rows = self.contested
+        return Lists(self.features[rows], offsets, self.relevant[rows], self.cold[rows], self.new[size > 0], rows[rows])
 
     def select(self, lists: np.ndarray) -> "Lists":
         """Those of the lists, bool [lists]."""
         size = np.diff(self.offsets)
         rows = np.repeat(lists, size)
         offsets = np.concatenate([[0], np.cumsum(size[lists])])
-        return Lists(self.features[rows], offsets, self.relevant[rows], self.cold[rows], self.new[lists])
+        return Lists(
+            self.features[rows], offsets, self.relevant[rows], self.cold[rows], self.new[lists], self.contested[rows]
+        )
 
     def scores(self, blend: Blend) -> np.ndarray:
         """float64 [rows]"""

@@ -1,5 +1,7 @@
 """Blend weights by segments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,8 @@ def simulated(lists: int, warm: list[float], cold: list[float], new_users: list[
     utility = (features * weights).sum(axis=2) + rng.gumbel(size=(lists, ROWS))
     relevant = utility == utility.max(axis=1, keepdims=True)
     offsets = np.arange(0, lists * ROWS + 1, ROWS)
-    return Lists(features.reshape(-1, COLUMNS), offsets, relevant.ravel(), is_cold.ravel(), new)
+    all_rows = np.ones(lists * ROWS, dtype=bool)
+    return Lists(features.reshape(-1, COLUMNS), offsets, relevant.ravel(), is_cold.ravel(), new, all_rows)
 
 
 def test_a_score_takes_the_weights_of_its_user_and_item() -> None:
@@ -53,7 +56,7 @@ def test_an_offset_says_that_cold_items_are_liked_less_and_may_be_negative() -> 
     lists = simulated(900, [1.0, 0.0], [1.0, 0.0])
     shifted = lists.features.copy()
     shifted[lists.cold] += 2.0  # the components overrate cold items; in truth they are as good as warm ones
-    choice = choose(Lists(shifted, lists.offsets, lists.relevant, lists.cold, lists.new))
+    choice = choose(replace(lists, features=shifted))
     assert choice.segments == "items"
     assert choice.blend.known.offset == pytest.approx(-2.0, abs=0.5)
 
@@ -69,8 +72,20 @@ def test_few_lists_are_not_segmented_and_none_weighs_all_alike() -> None:
     few = choose(simulated(40, [0.0, 1.5], [1.5, 0.0]))
     assert few.segments == "none"
     assert few.held_out == {}
-    nothing = Lists(np.zeros((0, 2)), np.zeros(1, np.int64), np.zeros(0, bool), np.zeros(0, bool), np.zeros(0, bool))
+    no = np.zeros(0, dtype=bool)
+    nothing = Lists(np.zeros((0, 2)), np.zeros(1, np.int64), no, no, no, no)
     choice = choose(nothing)
     assert choice.lists == 0
     assert choice.blend.known.warm.tolist() == [0.5, 0.5]
     assert uniform(np.array([1.0])).new.offset == 0.0
+
+
+def test_rows_that_are_not_contested_are_left_out_with_lists_that_have_no_other() -> None:
+    lists = simulated(3, [1.0, 0.0], [1.0, 0.0])
+    contested = np.ones(3 * ROWS, dtype=bool)
+    contested[1], contested[ROWS : 2 * ROWS] = False, False
+    kept = replace(lists, contested=contested).contested_only()
+    assert kept.offsets.tolist() == [0, ROWS - 1, 2 * ROWS - 1]
+    np.testing.assert_array_equal(kept.features, lists.features[contested])
+    np.testing.assert_array_equal(kept.relevant, lists.relevant[contested])
+    assert len(kept.new) == 2
