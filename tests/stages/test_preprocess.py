@@ -5,6 +5,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,10 @@ from interestrec.core import files, schemas
 from interestrec.core.config import load_settings
 from interestrec.core.context import Context, Result
 from interestrec.core.errors import ConfigError, DataError, InputMissingError, InterestrecError
+from interestrec.corpus.description import describe
+from interestrec.corpus.lookup import find_user
 from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.report.description import page
 from interestrec.stages.preprocess import run
 from interestrec.text.tokenizer import load_tokenizer
 
@@ -151,6 +155,19 @@ def test_patterns_stand_for_files_and_each_is_an_input(shop: Path) -> None:
 def test_absolute_names_are_read_too(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = shutil.copy(shop / "events.csv", tmp_path_factory.mktemp("elsewhere"))
     assert preprocess(shop, f"data.events.files=[{elsewhere}]").summary["events"] == 40
+
+
+def test_without_a_split_all_is_train(shop: Path) -> None:
+    result = preprocess(shop, "preprocess.split={method: none, verified: elsewhere}")
+    corpus = Corpus(result.artifact.path, relevant_at=0.5)
+    assert not corpus.timelines.split.any()
+    assert not corpus.impressions.split.any()
+    assert (corpus.timelines.time[:-1] < corpus.timelines.time[1:])[np.diff(corpus.timelines.user) == 0].all()
+    assert len(corpus.timelines.user) == len(corpus.impressions.user) == 40
+    found = describe(corpus)
+    assert found["events"] == {"train": 40, "valid": 0, "test": 0}
+    assert "events" in page(found)
+    assert find_user(corpus, "u1", 5)["events"] == {"train": 10, "valid": 0, "test": 0}
 
 
 def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:
