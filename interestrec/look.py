@@ -1,6 +1,6 @@
 """Commands that only look: at raw files, at a corpus as a whole, and at one user, item or impression of it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,23 @@ def describe(
         from interestrec.report.description import page
 
         found = figures(open_corpus(config, overrides, workspace, corpus))
-        output.show(found, page(found))
+        output.show(found, "\n\n".join(filter(None, [page(found), _user_attributes(found)])))
+
+
+def _user_attributes(found: dict[str, Any]) -> str:
+    """One line an attribute of users, empty where there are none."""
+    from interestrec.report.columns import columns, shortened
+
+    rows = []
+    for name, told in found["user_attributes"].items():
+        if "values" in told:
+            parts = [f"{shortened(value['value'])} {value['count']:,}" for value in told["values"]]
+            more = told["distinct"] - len(parts)
+            text = ", ".join(parts) + (f" and {more:,} more values" if more else "")
+        else:
+            text = f"{told['min']:g} to {told['max']:g}, median {told['median']:g}"
+        rows.append([shortened(name), told["missing"], text])
+    return "\n".join(["Attributes of users", *columns(["", "missing", ""], rows)]) if rows else ""
 
 
 def inspect(

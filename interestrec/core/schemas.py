@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 SCHEMA_VERSION = 1
@@ -47,6 +49,7 @@ TEXT_FEATURES = pa.schema(
 )
 
 # `valid_part`: the half of the validation split that the user's hash falls into.
+# Attributes of users follow, see `with_attributes`.
 USERS = pa.schema([_required("user", pa.int32()), _required("user_id", pa.string()), _required("valid_part", _WORD)])
 
 # Sorted by user and position; `position` counts from 0 within the user.
@@ -97,8 +100,8 @@ TRAINING_LOG = pa.schema(
     ]
 )
 
-# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns, one
-# float32 column a component of the decision; it is null for every system but `interestrec`.
+# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns,
+# one float32 column a component of the decision; it is null for every system but `interestrec`.
 RANKED_IMPRESSIONS = pa.schema(
     [
         _required("system", _WORD),
@@ -209,6 +212,13 @@ def vector_cache(width: int) -> pa.Schema:
 def item_vectors(width: int) -> pa.Schema:
     """The vectors that `encode` exports, one row an item of the corpus."""
     return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
+
+
+def with_attributes(schema: pa.Schema, attributes: "Mapping[str, pa.DataType]") -> pa.Schema:
+    """The schema of users with one nullable column an attribute appended: string, or float64 where all are numbers."""
+    for name, kind in attributes.items():
+        schema = schema.append(pa.field(name, kind))
+    return schema
 
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:
