@@ -49,18 +49,18 @@ def describe(
 
 def _user_attributes(found: dict[str, Any]) -> str:
     """One line an attribute of users, empty where there are none."""
-    from interestrec.report.columns import columns, shortened
+    from interestrec.report.columns import shortened
 
-    rows = []
+    lines = []
     for name, told in found["user_attributes"].items():
         if "values" in told:
-            parts = [f"{shortened(value['value'])} {value['count']:,}" for value in told["values"]]
-            more = told["distinct"] - len(parts)
-            text = ", ".join(parts) + (f" and {more:,} more values" if more else "")
+            text = ", ".join(f"{shortened(value['value'])} ({value['count']:,})" for value in told["values"])
+            more = told["distinct"] - len(told["values"])
+            text += f" and {more:,} more values" if more else ""
         else:
             text = f"{told['min']:g} to {told['max']:g}, median {told['median']:g}"
-        rows.append([shortened(name), told["missing"], text])
-    return "\n".join(["Attributes of users", *columns(["", "missing", ""], rows)]) if rows else ""
+        lines.append(f"  {shortened(name)} ({told['missing']:,} unknown): {text}")
+    return "\n".join(["Attributes of users", *lines]) if lines else ""
 
 
 def inspect(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from interestrec.core.section import CountOrZero, Fraction, Section
-from interestrec.core.table_settings import Attributes, EventTables, ItemTable, UserTable
+from interestrec.core.table_settings import Attributes, EventTables, ItemTable, SomeAttributes, UserTable
 
 
 class DataSettings(Section):
@@ -150,7 +150,7 @@ class MovielensUsers(Section):
     """`users.dat` with gender, age, occupation and zip_code; or a table with a header and a column `userId`."""
 
     file: str = "users.dat"
-    attributes: Annotated[Attributes, Field(min_length=1)]
+    attributes: SomeAttributes
 
 
 class MovielensData(DataSettings):

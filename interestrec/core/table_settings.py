@@ -96,12 +96,13 @@ def _usable(names: list[str]) -> list[str]:
 
 
 Attributes = Annotated[list[str], AfterValidator(_usable)]
+SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_usable)]
 
 
 class UserTable(Table):
     columns: UserColumns
     # columns that a report may slice by: numbers where every value in the table is one, else words
-    attributes: Annotated[Attributes, Field(min_length=1)]
+    attributes: SomeAttributes
 
 
 def _as_list(value: Any) -> Any:

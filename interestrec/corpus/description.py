@@ -81,8 +81,8 @@ def attribute(column: pa.ChunkedArray) -> dict[str, Any]:
     A number has `min`, `median` and `max`; words have `values`, the most frequent with their counts.
     """
     known = column.drop_null()
-    found = {"missing": column.null_count, "distinct": pc.count_distinct(known).as_py()}
-    if pa.types.is_floating(column.type):
+    found: dict[str, Any] = {"missing": column.null_count, "distinct": pc.count_distinct(known).as_py()}
+    if pa.types.is_floating(column.type) and len(known):
         numbers = known.to_numpy()
         return {**found, "min": float(numbers.min()), "median": float(np.median(numbers)), "max": float(numbers.max())}
     counts = [(entry["values"], entry["counts"]) for entry in pc.value_counts(known).to_pylist()]

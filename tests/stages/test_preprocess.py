@@ -170,6 +170,26 @@ def test_without_a_split_all_is_train(shop: Path) -> None:
     assert find_user(corpus, "u1", 5)["events"] == {"train": 10, "valid": 0, "test": 0}
 
 
+def test_users_come_with_their_attributes(shop: Path) -> None:
+    (shop / "people.csv").write_text("id,sex,age\nu3,F,31\nu0,M,\nu3,M,32\nu9,F,40\n,F,50\n")
+    users = "{files: [people.csv], columns: {user: id}, attributes: [sex, age]}"
+    plain, result = preprocess(shop), preprocess(shop, f"data.users={users}")
+    assert set(result.artifact.manifest["inputs"]) == {"tokenizer", "events.csv", "items.csv", "people.csv"}
+    corpus = Corpus(result.artifact.path, relevant_at=0.5)
+    assert corpus.user_attributes == ["sex", "age"]
+    assert corpus.users.schema.equals(
+        schemas.with_attributes(schemas.USERS, {"sex": pa.string(), "age": pa.float64()}), check_metadata=False
+    )
+    found = zip(*(corpus.users[name].to_pylist() for name in ("user_id", "sex", "age")), strict=True)
+    assert list(found) == [("u0", "M", None), ("u1", None, None), ("u2", None, None), ("u3", "F", 31.0)]
+    rules = {rule["rule"]: rule for rule in files.read_json(result.artifact.path / "quality.json")["rules"]}
+    left_out = {name: rule["rows_in"] - rule["rows_out"] for name, rule in rules.items() if "users" in name}
+    assert left_out == {"users without an id": 1, "repeated users": 1, "unknown users": 1, "users without a row": 0}
+    before, after = content(plain.artifact.path), content(result.artifact.path)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"users.parquet", "quality.json", "manifest.json"}
+
+
 def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:
     header, *rows = (shop / "events.csv").read_text().splitlines()
     valued = "\n".join([header + ",stars", *(f"{row},{1 + n % 5}" for n, row in enumerate(rows))])

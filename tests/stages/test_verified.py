@@ -71,7 +71,18 @@ def changed(context: Context, section: str, **changes: Any) -> Context:
 
 
 def leaning_on(context: Context, place: Path) -> Context:
-    return changed(context, "preprocess", split=context.settings.preprocess.split.model_copy(update={"verified": place}))
+    return changed(
+        context, "preprocess", split=context.settings.preprocess.split.model_copy(update={"verified": place})
+    )
+
+
+def test_all_of_the_files_is_train(verified: Context, production: Context) -> None:
+    counts = [
+        files.read_json(context.settings.workspace / "corpus" / "quality.json")["counts"]["impressions"]
+        for context in (verified, production)
+    ]
+    assert counts[1] == {"train": sum(counts[0].values()), "valid": 0, "test": 0}
+    assert counts[0]["test"] > 0
 
 
 def test_it_trains_as_long_and_is_calibrated_as_the_verified_run(verified: Context, production: Context) -> None:
