@@ -5,7 +5,8 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
 `items`        item_id, title, text, category VARCHAR; price DOUBLE; published TIMESTAMP; ord BIGINT;
                and `event_ord` BIGINT, the row of `events` that a description came with, null in a table of items
 `events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
-`users`        user_id VARCHAR; attributes VARCHAR[], in the order of `Log.user_attributes`, null where unknown; ord BIGINT
+`users`        user_id VARCHAR; attributes VARCHAR[] in the order of `Log.user_attributes`, null where unknown;
+               ord BIGINT
 `segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: histories that a
                log states, oldest entry first; the last two are null where the log does not tell them
 `impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; shown INTEGER[];

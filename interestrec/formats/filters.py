@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.raw_log import EXAMPLES, Log, quoted
-from interestrec.formats.tables import name_of, require
+from interestrec.formats.tables import require
 
 
 @dataclass(frozen=True)

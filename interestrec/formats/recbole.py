@@ -1,4 +1,4 @@
-"""RecBole atomic files: `.inter`, `.item` and `.user`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
+"""RecBole atomic files: `.inter`, `.item`, `.user`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

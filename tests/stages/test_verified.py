@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused(verified: Context, production: Context, tm
         finetune.run(leaning_on(production, tmp_path))
     with pytest.raises(UsageError, match="--folds needs a valid split"):
         finetune.cross_validate(production, 2, "users")
-    with pytest.raises(ArtifactError, match="was split by the method given, but .* is none"):
+    with pytest.raises(ArtifactError, match=r"was split by the method given, but .* is none"):
         corpus, encoder = (verified.settings.workspace / kind for kind in ("corpus", "encoder"))
         finetune.run(replace(production, paths={"corpus": corpus, "encoder": encoder}))
 
