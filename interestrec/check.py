@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from interestrec.core.artifacts import open_artifact
 from interestrec.core.errors import CannotCreateError, DataError, InputMissingError, InterestrecError
 from interestrec.core.raw_log import Log
 from interestrec.core.settings import Settings
@@ -34,6 +35,9 @@ def check(settings: Settings, rows: int) -> list[Finding]:
         ("event types", lambda: _event_types(log, settings)),
         ("times", lambda: _times(log, settings)),
     ]
+    verified = settings.preprocess.split.verified
+    if verified is not None:
+        looks.append(("verified run", lambda: _verified(verified)))
     return list(_findings(looks))
 
 
@@ -59,6 +63,11 @@ def _workspace(workspace: Path) -> str:
     return f"{workspace} can be written"
 
 
+def _verified(workspace: Path) -> str:
+    open_artifact(workspace / "model", "model")
+    return f"{workspace} has a model"
+
+
 def _encoder(settings: Settings) -> str:
     source = settings.encoder.source
     tokenizer_digest(source)
@@ -78,7 +87,7 @@ def _files(settings: Settings) -> str:
 def _rows(log: Log, settings: Settings) -> str:
     read(log, settings)
     bad = log.rows("bad_rows")
-    kinds = {name: log.rows(name) for name in ("items", "events", "impressions")}
+    kinds = {name: log.rows(name) for name in ("items", "users", "events", "impressions")}
     if not kinds["items"]:
         raise DataError("no item among the first rows; check the columns and filters of the items")
     found = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)

@@ -45,6 +45,12 @@ def test_a_sound_log_is_told_in_figures_and_nothing_is_written(shop: Path) -> No
     assert not (shop.parent / "workspace").exists()
 
 
+def test_the_verified_run_must_be_there(shop: Path) -> None:
+    finding = found(shop, "preprocess.split={method: none, verified: nowhere}")["verified run"]
+    assert finding.error is not None
+    assert "nowhere/model: no model here" in finding.told
+
+
 @pytest.mark.parametrize(
     ("override", "about", "status", "told"),
     [

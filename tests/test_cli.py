@@ -103,7 +103,13 @@ def corpus(tmp_path: Path) -> Path:
 def test_describe_needs_no_configuration_where_a_corpus_is_named(tmp_path: Path, corpus: Path) -> None:
     shown = interestrec("describe", "--corpus", str(corpus), cwd=tmp_path)
     assert shown.returncode == 0
-    assert "  relevant (at or above 0.5): 62.5 %" in shown.stdout.splitlines()
+    lines = shown.stdout.splitlines()
+    assert "  relevant (at or above 0.5): 62.5 %" in lines
+    assert lines[-3:] == [
+        "Attributes of users",
+        "  gender (0 unknown): F (2), M [31m (1)",  # nothing of a log steers the terminal
+        "  age (1 unknown): 7.5 to 31, median 19.25",
+    ]
     document = json.loads(interestrec("describe", "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
     assert (document["command"], document["status"]) == ("describe", "ok")
     assert document["events"] == {"train": 4, "valid": 2, "test": 2}

@@ -1,11 +1,12 @@
 """The `data` section: one model a raw format, with where its files are and what their columns mean."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from interestrec.core.section import CountOrZero, Fraction, Section
+from interestrec.core.table_settings import Attributes, EventTables, ItemTable, SomeAttributes, UserTable
 
 
 class DataSettings(Section):
@@ -32,104 +33,23 @@ class MindData(DataSettings):
         return [*self.news, *self.train, *self.valid, *self.test]
 
 
-class Condition(Section):
-    """Rows kept by a filter: exactly one test on one column."""
-
-    column: str
-    equals: str | float | None = None
-    one_of: list[str | float] | None = None
-    above: float | None = None
-    below: float | None = None
-    not_prefix: str | None = None
-    not_null: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _one_test(self) -> "Condition":
-        if len(self.model_dump(exclude_none=True)) != 2:
-            raise ValueError("give exactly one of equals, one_of, above, below, not_prefix, not_null")
-        return self
-
-
-class Table(Section):
-    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too.
-
-    Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
-    """
-
-    files: list[str] = Field(min_length=1)
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # where the suffix does not tell
-    where: list[Condition] = []
-
-
-class EventColumns(Section):
-    user: str | None = None
-    session: str | None = None  # stands for the user where that is empty or has no column
-    item: str
-    time: str | None = None
-    event: str | None = None  # column with the event type; without it every row is an `event`
-    value: str | None = None  # rating, hours, seconds …
-
-    @model_validator(mode="after")
-    def _somebody(self) -> "EventColumns":
-        if self.user is None and self.session is None:
-            raise ValueError("give user, session or both")
-        return self
-
-
-class EventTable(Table):
-    columns: EventColumns
-    event: str = "event"  # type of every row when no column tells it
-    event_types: dict[str, str] | None = None  # type in the log -> our name; unlisted types are counted and left out
-    time_unit: Literal["s", "ms", "us"] = "s"  # of numeric times; text is read as ISO 8601
-
-
-class ItemColumns(Section):
-    item: str
-    title: list[str] = []  # columns joined by a space, empty ones left out
-    text: list[str] = []
-    category: str | None = None
-    category_separator: str | None = None  # what parts the levels of a category, where it is not `/`
-    price: str | None = None
-    published: str | None = None
-
-    @model_validator(mode="after")
-    def _words(self) -> "ItemColumns":
-        if not self.title and not self.text:
-            raise ValueError("name title or text; an item without words cannot be encoded")
-        return self
-
-
-class ItemTable(Table):
-    columns: ItemColumns
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
-
-
-# One table, or a list of tables whose columns differ.
-EventTables = Annotated[
-    list[EventTable],
-    BeforeValidator(_as_list, json_schema_input_type=EventTable | list[EventTable]),
-    Field(min_length=1),
-]
-
-
 class EventsData(DataSettings):
     """Event log by column mapping; items from a table of their own or from the event rows."""
 
     format: Literal["events"]
     events: EventTables
     items: ItemTable
+    users: UserTable | None = None
 
     @property
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
-        return [*(name for table in self.events for name in table.files), *self.items.files]
+        users = self.users.files if self.users else []
+        return [*(name for table in self.events for name in table.files), *self.items.files, *users]
 
 
 class RecboleData(DataSettings):
-    """RecBole atomic files: `.inter` and `.item`."""
+    """RecBole atomic files: `.inter`, `.item` and, where there is one, `.user`."""
 
     format: Literal["recbole"]
     inter: str
@@ -139,11 +59,19 @@ class RecboleData(DataSettings):
     title: list[str] = Field(min_length=1)  # fields of `.item`, joined by a space
     text: list[str] = []
     category: str | None = None
+    user: str | None = None
+    attributes: Attributes = []  # fields of `.user` that a report may slice by
+
+    @model_validator(mode="after")
+    def _of_users(self) -> "RecboleData":
+        if (self.user is None) != (not self.attributes):
+            raise ValueError("user, the file, and attributes, its fields, belong together; give both or none")
+        return self
 
     @property
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
-        return [self.inter, self.item]
+        return [self.inter, self.item, *([self.user] if self.user else [])]
 
 
 class ShownColumns(Section):
@@ -194,6 +122,7 @@ class ImpressionsData(DataSettings):
     time_unit: Literal["s", "ms", "us"] = "s"  # of numeric times
     history: HistoryTable | None = None
     items: ItemTable | None = None  # None = every id met is an item, without text
+    users: UserTable | None = None
 
     @model_validator(mode="after")
     def _one_history(self) -> "ImpressionsData":
@@ -205,7 +134,8 @@ class ImpressionsData(DataSettings):
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
         history = [*self.history.train, *self.history.valid, *self.history.test] if self.history else []
-        return [*self.train, *self.valid, *self.test, *history, *(self.items.files if self.items else [])]
+        about = [name for table in (self.items, self.users) if table for name in table.files]
+        return [*self.train, *self.valid, *self.test, *history, *about]
 
 
 class Plots(Section):
@@ -216,6 +146,13 @@ class Plots(Section):
     column: str = "overview"
 
 
+class MovielensUsers(Section):
+    """`users.dat` with gender, age, occupation and zip_code; or a table with a header and a column `userId`."""
+
+    file: str = "users.dat"
+    attributes: SomeAttributes
+
+
 class MovielensData(DataSettings):
     """MovieLens: `.csv` files with headers, or files parted by `::`. Events are of type `rating`."""
 
@@ -224,11 +161,13 @@ class MovielensData(DataSettings):
     movies: str = "movies.csv"
     links: str | None = None
     plots: Plots | None = None
+    users: MovielensUsers | None = None
 
     @property
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
-        return [self.ratings, self.movies, *filter(None, [self.links]), *([self.plots.file] if self.plots else [])]
+        joined = [table.file for table in (self.plots, self.users) if table]
+        return [self.ratings, self.movies, *filter(None, [self.links]), *joined]
 
 
 class AmazonData(DataSettings):

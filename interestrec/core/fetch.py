@@ -47,7 +47,7 @@ KNOWN = {
     "ml-100k": Wheel(
         "recbole==1.2.1",
         "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
-        ("/ml-100k/ml-100k.inter", "/ml-100k/ml-100k.item"),
+        ("/ml-100k/ml-100k.inter", "/ml-100k/ml-100k.item", "/ml-100k/ml-100k.user"),
         "data/ml-100k",
     ),
 }

@@ -1,5 +1,6 @@
 """The `preprocess` section: cleaning, split and intensity."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
@@ -8,10 +9,12 @@ from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Se
 
 
 class SplitSettings(Section):
-    method: Literal["given", "global_time", "user_time", "user_random"] = "global_time"
+    # none: all is train, for production; what valid would choose is taken from a verified run
+    method: Literal["given", "global_time", "user_time", "user_random", "none"] = "global_time"
     valid: OpenFraction = 0.1
     test: OpenFraction = 0.2
     valid_from: str | None = None  # `given` without valid files: train rows at or after this time are valid
+    verified: Path | None = None  # `none`: workspace of a run with a valid split whose quality was looked at
 
     @model_validator(mode="after")
     def _consistent(self) -> "SplitSettings":
@@ -19,6 +22,10 @@ class SplitSettings(Section):
             raise ValueError("valid + test must leave something to train on")
         if self.valid_from is not None and self.method != "given":
             raise ValueError("valid_from belongs to method: given")
+        if self.method == "none" and self.verified is None:
+            raise ValueError("method: none holds nothing out; give verified, the workspace of a run that did")
+        if self.method != "none" and self.verified is not None:
+            raise ValueError(f"verified belongs to method: none, not to {self.method}")
         return self
 
 

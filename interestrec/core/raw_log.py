@@ -5,6 +5,8 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
 `items`        item_id, title, text, category VARCHAR; price DOUBLE; published TIMESTAMP; ord BIGINT;
                and `event_ord` BIGINT, the row of `events` that a description came with, null in a table of items
 `events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
+`users`        user_id VARCHAR; attributes VARCHAR[] in the order of `Log.user_attributes`, null where unknown;
+               ord BIGINT
 `segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: histories that a
                log states, oldest entry first; the last two are null where the log does not tell them
 `impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; shown INTEGER[];
@@ -40,6 +42,7 @@ CREATE TYPE split_name AS ENUM ('train', 'valid', 'test');
 CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCHAR, price DOUBLE,
     published TIMESTAMP, ord BIGINT, event_ord BIGINT);
 CREATE TABLE events (user_id VARCHAR, item_id VARCHAR, time TIMESTAMP, event VARCHAR, value DOUBLE, ord BIGINT);
+CREATE TABLE users (user_id VARCHAR, attributes VARCHAR[], ord BIGINT);
 CREATE TABLE segments (segment BIGINT, user_id VARCHAR, items INTEGER[], times TIMESTAMP[], amounts DOUBLE[]);
 CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP, split split_name,
     shown INTEGER[], labels UTINYINT[], ord BIGINT);
@@ -112,6 +115,7 @@ class Log:
         self.db.execute(_SETTINGS + TABLES)
         self.quality = Quality(root)
         self.sample = sample
+        self.user_attributes: list[str] = []  # names of the attributes in `users`
         self.rows_read = 0  # records met in the raw files, malformed ones included
         self._end = 0  # the greatest `ord` given out
 
@@ -193,12 +197,12 @@ class Log:
         self.quality.count(rule, before, after, reason, examples)
         return before - after
 
-    def count_items_without_id(self, path: Path, table: str, missing: str) -> None:
-        """Count the rows of a table (with `_row`) for which the SQL `missing` holds: they describe nothing."""
+    def count_without_id(self, kind: str, path: Path, table: str, missing: str) -> None:
+        """Count the rows of a table (with `_row`) for which the SQL `missing` holds: they describe no item or user."""
         rows = self.rows(table)
         lacking = self.sql(f"SELECT count(*), min(_row, {EXAMPLES}) FROM {table} WHERE {missing}")[0]
         examples = [f"{path}:{row}" for row in lacking[1] or []]
-        self.quality.count("items without an id", rows, rows - lacking[0], "the item's id is empty", examples)
+        self.quality.count(f"{kind}s without an id", rows, rows - lacking[0], f"the {kind}'s id is empty", examples)
 
     def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.

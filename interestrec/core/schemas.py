@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 SCHEMA_VERSION = 1
@@ -53,6 +55,7 @@ TEXT_FEATURES = pa.schema(
 )
 
 # `valid_part`: the half of the validation split that the user's hash falls into.
+# Attributes of users follow, see `with_attributes`.
 USERS = pa.schema([_required("user", pa.int32()), _required("user_id", pa.string()), _required("valid_part", _WORD)])
 
 # Sorted by user and position; `position` counts from 0 within the user.
@@ -248,6 +251,13 @@ def item_vectors(width: int) -> pa.Schema:
 def is_part(system: str) -> bool:
     """Whether a system is made of ours to look into it, and no rival."""
     return system.startswith((ONLY, WITHOUT)) or system == BEFORE_RULES
+
+
+def with_attributes(schema: pa.Schema, attributes: "Mapping[str, pa.DataType]") -> pa.Schema:
+    """The schema of users with one nullable column an attribute appended: string, or float64 where all are numbers."""
+    for name, kind in attributes.items():
+        schema = schema.append(pa.field(name, kind))
+    return schema
 
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:

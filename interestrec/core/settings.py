@@ -179,6 +179,9 @@ class Settings(Section):
                 raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders")
         if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be given where values are mapped to intensities")
+        verified = self.preprocess.split.verified
+        if verified is not None and verified.resolve() == self.workspace.resolve():
+            raise ValueError("preprocess.split.verified: is the workspace of this run itself; give this run another")
         return self
 
     @property
@@ -193,6 +196,7 @@ class Settings(Section):
         """
         values = self.model_dump(mode="json", include=set(sections))
         values.get("data", {}).pop("root", None)
+        values.get("preprocess", {}).get("split", {}).pop("verified", None)
         for encoder in values.get("encoders", {}).values():
             encoder.pop("source")
         return values

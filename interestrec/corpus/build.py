@@ -18,6 +18,7 @@ from interestrec.corpus.clean import Robots
 from interestrec.corpus.codes import code_events
 from interestrec.corpus.intensity import Grading
 from interestrec.corpus.split import split
+from interestrec.corpus.user_attributes import with_attributes
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
 
@@ -84,8 +85,9 @@ def build(log: Log, plan: Plan, directory: Path) -> Built:
 
 def _write(log: Log, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
     """Write all tables but the items; how many rows each has, by split where it has one."""
-    users = assemble.user_table(log)
-    files.write_parquet(directory / store.USERS, users, schemas.USERS)
+    users = with_attributes(log, assemble.user_table(log))
+    kinds = {name: users.schema.field(name).type for name in log.user_attributes}
+    files.write_parquet(directory / store.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     events, requests = Counter[str](), Counter[str]()
     timelines = directory / store.TIMELINES
     files.write_parquet_batches(timelines, _counted(assemble.timelines(log, click_weight), events), schemas.TIMELINES)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
@@ -11,6 +12,7 @@ from interestrec.corpus.store import NO_TIME, Corpus, Impressions, Timelines
 
 BINS = 10  # of the histogram of intensities
 DROPS = 10  # rules shown, those that left out most
+VALUES = 5  # values shown of an attribute of users, the most frequent
 _EDGES = [n / BINS for n in range(BINS + 1)]
 
 
@@ -41,6 +43,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
             "price": items["price"].null_count,
             "category": items["category"].null_count,
         },
+        "user_attributes": {name: attribute(corpus.users[name]) for name in corpus.user_attributes},
         "event_types": _event_types(corpus),
         "one_class_impressions": _one_class(shown, corpus.relevant(shown.label)),
         "drops": largest_drops(quality.get("rules", [])),
@@ -70,6 +73,21 @@ def histogram(intensity: np.ndarray) -> list[int]:
     edges = np.array(_EDGES, np.float32)  # as intensities are: 0.7 in float32 is less than 0.7 in float64
     place = np.searchsorted(edges, intensity, side="right") - 1
     return np.bincount(np.clip(place, 0, BINS - 1), minlength=BINS).tolist()
+
+
+def attribute(column: pa.ChunkedArray) -> dict[str, Any]:
+    """Of an attribute of users: how many have none, how many values there are, and these shortly.
+
+    A number has `min`, `median` and `max`; words have `values`, the most frequent with their counts.
+    """
+    known = column.drop_null()
+    found: dict[str, Any] = {"missing": column.null_count, "distinct": pc.count_distinct(known).as_py()}
+    if pa.types.is_floating(column.type) and len(known):
+        numbers = known.to_numpy()
+        return {**found, "min": float(numbers.min()), "median": float(np.median(numbers)), "max": float(numbers.max())}
+    counts = [(entry["values"], entry["counts"]) for entry in pc.value_counts(known).to_pylist()]
+    most = sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:VALUES]
+    return {**found, "values": [{"value": value, "count": count} for value, count in most]}
 
 
 def time_span(time: np.ndarray) -> dict[str, str | int | None]:

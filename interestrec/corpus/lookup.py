@@ -21,7 +21,7 @@ _LONGEST_PREFIX = 64
 
 
 def find_user(corpus: Corpus, user_id: str, limit: int) -> dict[str, Any]:
-    """A user as JSON values: half of valid, events and impressions by split, the latest events.
+    """A user as JSON values: half of valid, attributes, events and impressions by split, the latest events.
 
     Raises:
         DataError: there is no such user; the message names near ids.
@@ -34,6 +34,7 @@ def find_user(corpus: Corpus, user_id: str, limit: int) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "valid_part": found["valid_part"],
+        "attributes": {name: value for name, value in found.items() if name not in schemas.USERS.names},
         "events": _by_split(events),
         "impressions": _by_split(shown),
         "latest": _titled(corpus, latest, ["time", "event", "value", "intensity", "split"]),

@@ -13,7 +13,8 @@ def split(log: Log, method: str, valid: float, test: float, valid_from: str | No
     Args:
         method: `given` (by file; without valid files and `valid_from` the last share of train by time, else by
             seed), `global_time` (the last of all; equal times stay together), `user_time` (the last of each user,
-            ties by source row) or `user_random`. Of a log with impressions these are split, and clicks go with them.
+            ties by source row), `user_random`, or `none` (all is train, whatever the files say). Of a log with
+            impressions these are split, and clicks go with them.
         valid, test: shares.
         valid_from: time from which train rows are valid, for `given`.
 
@@ -24,6 +25,8 @@ def split(log: Log, method: str, valid: float, test: float, valid_from: str | No
     table = "impressions" if log.rows("impressions") else "events"
     if method == "given":
         _given(log, table, valid, valid_from, seed)
+    elif method == "none":
+        _assign(log, table, table, "false", "false")
     else:
         if log.number(f"SELECT count(DISTINCT split) FROM {table}") > 1:
             raise ConfigError(f"preprocess.split.method is {method}, but data names files a split; use given")
@@ -112,6 +115,7 @@ def _last_of_each_user(log: Log, table: str, valid: float, test: float, order: s
     _assign(log, table, ranked, f"nth > total - {tested}", f"nth > total - ({both})", helpers=", nth, total, spare")
 
 
+_MAY_LACK = {"given": ("test",), "none": ("valid", "test")}
 _METHODS = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}
 
 
@@ -129,5 +133,5 @@ def _require_all(log: Log, table: str, method: str) -> None:
     counts = dict(log.sql(f"SELECT split, count(*) FROM {table} GROUP BY split"))
     for name in SPLITS:
         # Without test files a given split has no test on purpose: the model is trained, ranking says what is missing.
-        if not counts.get(name) and not (name == "test" and method == "given"):
+        if not counts.get(name) and name not in _MAY_LACK.get(method, ()):
             raise DataError(f"the {name} split is empty ({counts or 'no rows'}); check preprocess.split and the log")

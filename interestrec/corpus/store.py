@@ -63,8 +63,13 @@ class Corpus:
 
     @cached_property
     def users(self) -> pa.Table:
-        """Table of schemas.USERS; row number = user."""
+        """Table of schemas.USERS and, after its columns, the users' attributes; row number = user."""
         return files.read_parquet(self.path / USERS, schemas.USERS)
+
+    @property
+    def user_attributes(self) -> list[str]:
+        """Names of the users' attributes, nullable columns of `users` of type string or float64."""
+        return [name for name in self.users.column_names if name not in schemas.USERS.names]
 
     @cached_property
     def in_valid_select(self) -> np.ndarray:

@@ -1,31 +1,28 @@
 """Event logs by column mapping: one table of events, and items from a table of their own or from the same rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import ConfigError
-from interestrec.core.raw_log import EXAMPLES, Log, quoted
+from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.columns import id_of, time_of
+from interestrec.formats.filters import Check, filter_checks, leave_out, named
 from interestrec.formats.paths import expand
 from interestrec.formats.tables import name_of, require, scan
-
-
-@dataclass(frozen=True)
-class Check:
-    """Why rows are left out: SQL that is true of them, and under what they are counted."""
-
-    rule: str  # of quality.json; empty for a malformed row
-    wrong: str
-    reason: str  # plain text, or SQL of it for a malformed row
-    shows: str | None = None  # SQL of what stands for the rows as examples, by count; None: file and row
+from interestrec.formats.users import read_users
 
 
 def read(
-    log: Log, root: Path, max_bad_rows: int, merge_items: bool, events: list[dict[str, Any]], items: dict[str, Any]
+    log: Log,
+    root: Path,
+    max_bad_rows: int,
+    merge_items: bool,
+    events: list[dict[str, Any]],
+    items: dict[str, Any],
+    users: dict[str, Any] | None = None,
 ) -> None:
-    """Fill `items` and `events`; the last two arguments are the mappings of `data.events` and `data.items`.
+    """Fill `items`, `events` and `users`; the last arguments are the mappings of the same names under `data`.
 
     Items may be described by the rows of an events table: `items` then names the same files.
 
@@ -46,6 +43,8 @@ def read(
     if not together:
         for path in expand(root, items["files"]):
             read_items(log, path, items)
+    for path in expand(root, users["files"]) if users else []:
+        read_users(log, path, users or {})
     log.settle_bad_rows(max_bad_rows)
 
 
@@ -53,12 +52,12 @@ def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
     """Append a file of items; `items` is a mapping such as `data.items`."""
     base = log.begin(path)
     filters = items["where"]
-    for columns in scan(log, path, _named(items["columns"], filters), items["delimiter"]):
-        checks = _filters(columns, path, "data.items.where", filters)
-        fine = _leave_out(log, path, checks)
+    for columns in scan(log, path, named(items["columns"], filters), items["delimiter"]):
+        checks = filter_checks(columns, path, "data.items.where", filters)
+        fine = leave_out(log, path, checks)
         item = _item(columns, path, items["columns"])
         key = id_of(columns, items["columns"]["item"])
-        log.count_items_without_id(path, f"(FROM raw WHERE {fine})", f"{key} IS NULL")
+        log.count_without_id("item", path, f"(FROM raw WHERE {fine})", f"{key} IS NULL")
         log.db.execute(
             f"INSERT INTO items SELECT {item}, _row + {base}, NULL FROM raw WHERE {fine} AND {key} IS NOT NULL"
         )
@@ -68,13 +67,13 @@ def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
 def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dict[str, Any] | None) -> None:
     base = log.begin(path)
     mapping, filters = events["columns"], events["where"]
-    wanted = [*_named(mapping, filters), *(_named(item_columns, []) if item_columns else [])]
+    wanted = [*named(mapping, filters), *(named(item_columns, []) if item_columns else [])]
     for columns in scan(log, path, list(dict.fromkeys(wanted)), events["delimiter"]):
         for key, column in mapping.items():
             if column is not None:
                 require(list(columns), column, path, f"data.events.columns.{key}")
-        checks = [*_filters(columns, path, "data.events.where", filters), *_event_checks(columns, path, events)]
-        fine = _leave_out(log, path, checks)
+        checks = [*filter_checks(columns, path, "data.events.where", filters), *_event_checks(columns, path, events)]
+        fine = leave_out(log, path, checks)
         time = time_of(columns, mapping["time"], events["time_unit"])
         log.db.execute(
             f"INSERT INTO events SELECT {_user(columns, mapping)}, {id_of(columns, mapping['item'])}, {time}, "
@@ -86,46 +85,6 @@ def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dic
                 f"FROM raw WHERE {fine}"
             )
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
-
-
-def _named(mapping: Mapping[str, Any], filters: list[dict[str, Any]]) -> list[str]:
-    """All columns that a mapping and its filters name."""
-    names = [name for value in mapping.values() for name in (value if isinstance(value, list) else [value]) if name]
-    return list(dict.fromkeys([*names, *(condition["column"] for condition in filters)]))
-
-
-def _leave_out(log: Log, path: Path, checks: list[Check]) -> str:
-    """Count the rows of `raw` by the first check that they meet; SQL that is true of the rows that meet none."""
-    if not checks:
-        return "true"
-    first = " ".join(f"WHEN {check.wrong} THEN {n}" for n, check in enumerate(checks))
-    found = log.sql(
-        f"SELECT failed, count(*), min(_row, {EXAMPLES}) FROM (SELECT _row, CASE {first} END AS failed FROM raw) "
-        "GROUP BY failed"
-    )
-    counts = {failed: (count, rows) for failed, count, rows in found}
-    left = sum(count for count, _ in counts.values())
-    for n, check in enumerate(checks):
-        count, rows = counts.get(n, (0, []))
-        if check.rule:
-            log.quality.count(check.rule, left, left - count, check.reason, _examples(log, path, check, n, first, rows))
-        elif count:
-            log.db.execute(
-                f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, {check.reason} FROM raw "
-                f"WHERE (CASE {first} END) = {n}"
-            )
-        left -= count
-    return f"(CASE {first} END) IS NULL"
-
-
-def _examples(log: Log, path: Path, check: Check, n: int, first: str, rows: list[int]) -> list[str]:
-    if check.shows is None or not rows:
-        return [f"{path}:{row}" for row in rows]
-    found = log.sql(
-        f"SELECT {check.shows} AS shown, count(*) AS n FROM raw WHERE (CASE {first} END) = {n} "
-        f"GROUP BY shown ORDER BY n DESC, shown LIMIT {EXAMPLES}"
-    )
-    return [f"{shown} ({count})" for shown, count in found]
 
 
 def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -> list[Check]:
@@ -151,34 +110,6 @@ def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -
         reason = f"{path.name}: event types that data.events.event_types does not list"
         checks.append(Check("unlisted event types", f"{kind} NOT IN ({listed})", reason, kind))
     return checks
-
-
-def _filters(columns: dict[str, str], path: Path, key: str, where: list[dict[str, Any]]) -> list[Check]:
-    """One check a condition: rows pass when all conditions hold."""
-    checks = []
-    for position, condition in enumerate(where):
-        column = require(list(columns), condition["column"], path, f"{key}.{position}.column")
-        test, value = next((k, v) for k, v in condition.items() if k != "column" and v is not None)
-        reason = f"{path.name}: kept where {condition['column']} {test.replace('_', ' ')} {value}"
-        checks.append(Check("filter", f"NOT coalesce({_TESTS[test](column, value)}, false)", reason))
-    return checks
-
-
-def _equals(column: str, value: Any) -> str:
-    if isinstance(value, str):
-        return f"CAST({column} AS VARCHAR) = {quoted(value)}"
-    return f"try_cast({column} AS DOUBLE) = {value!r}"
-
-
-# Name of a condition -> SQL of a column and the condition's value.
-_TESTS = {
-    "equals": _equals,
-    "one_of": lambda column, values: "(" + " OR ".join(_equals(column, value) for value in values) + ")",
-    "above": lambda column, value: f"try_cast({column} AS DOUBLE) > {value!r}",
-    "below": lambda column, value: f"try_cast({column} AS DOUBLE) < {value!r}",
-    "not_prefix": lambda column, value: f"NOT starts_with(CAST({column} AS VARCHAR), {quoted(value)})",
-    "not_null": lambda column, value: f"{column} IS NOT NULL",
-}
 
 
 def _user(columns: Mapping[str, str], mapping: Mapping[str, str | None]) -> str:

@@ -19,6 +19,7 @@ from interestrec.formats.events import read_items
 from interestrec.formats.paths import expand
 from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
 from interestrec.formats.tables import name_of, require, scan
+from interestrec.formats.users import read_users
 
 _ROWS = 100_000  # impressions worked on at once
 _KEY = "data.columns"
@@ -36,8 +37,9 @@ def read(
     time_unit: str,
     history: dict[str, Any] | None,
     items: dict[str, Any] | None,
+    users: dict[str, Any] | None = None,
 ) -> None:
-    """Fill `items`, `segments`, `impressions` and `clicks`; the last arguments are the mappings of `data`.
+    """Fill `items`, `users`, `segments`, `impressions` and `clicks`; the last arguments are the mappings of `data`.
 
     Without `items` the catalogue is every id that is met, and no item has a text.
 
@@ -52,6 +54,8 @@ def read(
             read_items(log, path, items)
     else:
         _items_met(log, files, columns, histories, history)
+    for path in expand(root, users["files"]) if users else []:
+        read_users(log, path, users or {})
     code_items(log, merge_items)
     coder = Coder(log)
     stage_histories(log)

@@ -4,14 +4,17 @@ Ratings, films, and where there are, links to other catalogues and a table of pl
 """
 
 from pathlib import Path
+from typing import Any
 
 from interestrec.core.errors import DataError
 from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.lines import filled_lines
 from interestrec.formats.tables import moment, name_of, require, scan
+from interestrec.formats.users import add_users
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]
 _MOVIES = ["movieId", "title", "genres"]
+_USERS = ["userId", "gender", "age", "occupation", "zip_code"]
 _NO_GENRES = "(no genres listed)"
 
 
@@ -24,8 +27,9 @@ def read(
     movies: str,
     links: str | None,
     plots: dict[str, str] | None,
+    users: dict[str, Any] | None = None,
 ) -> None:
-    """Fill `items` and `events`; `.csv` files have a header, all others are parted by `::` and may be Latin-1.
+    """Fill `items`, `events` and `users`; `.csv` files have a header, all others are parted by `::` and may be Latin-1.
 
     The category is the first genre, the year in a title the date of publication, plots follow the genres in the text.
 
@@ -37,6 +41,8 @@ def read(
     if plots is not None:
         _join_plots(log, root, links, plots)
     _read_ratings(log, root / ratings)
+    if users is not None:
+        _read_users(log, root / users["file"], users["attributes"])
     log.settle_bad_rows(max_bad_rows)
 
 
@@ -68,7 +74,7 @@ def _read_movies(log: Log, path: Path) -> None:
         year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
         genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
         missing = "coalesce(trim(movieId), '') = ''"
-        log.count_items_without_id(path, "raw", missing)
+        log.count_without_id("item", path, "raw", missing)
         log.db.execute(
             f"INSERT INTO items SELECT trim(movieId), coalesce(title, ''), coalesce(replace({genres}, '|', ', '), ''), "
             f"string_split({genres}, '|')[1], NULL, try_cast({year} || '-01-01' AS TIMESTAMP), _row + {base}, NULL "
@@ -105,6 +111,16 @@ def _join_plots(log: Log, root: Path, links: str | None, plots: dict[str, str]) 
         f"UPDATE items SET text = concat_ws('. ', nullif(text, ''), p.plot) FROM {source} p "
         "WHERE items.item_id = p.movie"
     )
+
+
+def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
+    headed = path.name.removesuffix(".gz").endswith(".csv")
+    for name in attributes if not headed else []:
+        require(_USERS, name, path, "data.users.attributes")
+    log.user_attributes = attributes
+    for base in _blocks(log, path, ["userId", *attributes] if headed else _USERS):
+        values = [f"nullif(trim({name_of(name)}), '')" for name in attributes]
+        add_users(log, path, "raw", "nullif(trim(userId), '')", values, base)
 
 
 def _read_ratings(log: Log, path: Path) -> None:

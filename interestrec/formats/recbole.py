@@ -1,6 +1,6 @@
-"""RecBole atomic files: `.inter` and `.item`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
+"""RecBole atomic files: `.inter`, `.item`, `.user`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -9,6 +9,7 @@ from interestrec.core.errors import DataError
 from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.lines import filled_lines
 from interestrec.formats.tables import distinct, moment, name_of, require
+from interestrec.formats.users import add_users
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
 
@@ -25,8 +26,10 @@ def read(
     title: list[str],
     text: list[str],
     category: str | None,
+    user: str | None = None,
+    attributes: Sequence[str] = (),
 ) -> None:
-    """Fill `items` and `events`.
+    """Fill `items`, `events` and, where a file of users is named, `users`.
 
     Raises:
         InputMissingError: a file is missing.
@@ -34,6 +37,8 @@ def read(
     """
     _read_items(log, root / item, title, text, category)
     _read_events(log, root / inter, value, event)
+    if user is not None:
+        _read_users(log, root / user, list(attributes))
     log.settle_bad_rows(max_bad_rows)
 
 
@@ -73,11 +78,19 @@ def _read_items(log: Log, path: Path, title: list[str], text: list[str], categor
         }
         kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
         body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
-        log.count_items_without_id(path, "fields", f"{key} = ''")
+        log.count_without_id("item", path, "fields", f"{key} = ''")
         log.db.execute(
             f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), {body}, {kind}, NULL, NULL, "
             f"_row + {base}, NULL FROM fields WHERE {key} <> ''"
         )
+
+
+def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
+    log.user_attributes = attributes
+    for fields, base in _blocks(log, path):
+        key = require(fields, _USER, path, "RecBole's user id")
+        values = [f"nullif(trim({require(fields, name, path, 'data.attributes')}), '')" for name in attributes]
+        add_users(log, path, "fields", f"nullif(trim({key}), '')", values, base)
 
 
 def _read_events(log: Log, path: Path, value: str | None, event: str) -> None:

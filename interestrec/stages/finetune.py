@@ -13,6 +13,7 @@ from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
 from interestrec.core.settings import FinetuneSettings, Settings, VectorCacheSettings
+from interestrec.core.verified import CALIBRATION, INPUT, OUTCOME, Verified, verified
 from interestrec.core.workers import worker_number, workers
 from interestrec.corpus.attributes import Attributes, attributes
 from interestrec.corpus.store import Corpus
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
-CALIBRATION = "calibration.json"
-OUTCOME = "outcome.json"
 WEIGHTS = "model.safetensors"  # of the encoder
 FOLDS_TABLE = "folds.parquet"
 ATTRIBUTES = "attributes.json"
@@ -37,14 +36,19 @@ def run(context: Context) -> Result:
 
     Raises:
         ArtifactError: the encoder was adapted to another corpus, or the start model does not fit it.
+        InputMissingError, ConfigError: as `verified` says of the run that stands in for a valid split.
         UsageError, DataError, DeviceError, NumericError: as device, training and loop say.
     """
     start = open_artifact(context.start, "model") if context.start else None
     corpus, encoder, recipe = _inputs(context, "model", {"start": start.digest} if start else {}, {})
+    leaned_on = context.settings.preprocess.split.verified
+    found = verified(leaned_on, recipe.config) if leaned_on else None
+    if found is not None:
+        recipe = replace(recipe, inputs={**recipe.inputs, INPUT: found.digest})
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:
-        training = _Training(encoder.path, context.settings, start.path if start else None)
+        training = _Training(encoder.path, context.settings, start.path if start else None, found)
         return _build(target, training, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
     return produce(context, recipe, build, _summarise, together=True)
@@ -63,6 +67,8 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
     """
     if folds < 2:
         raise UsageError(f"--folds is {folds}, but it takes 2 to hold one out; the usual number is 5")
+    if context.settings.preprocess.split.method == "none":
+        raise UsageError("--folds needs a valid split to stop on, and preprocess.split.method is none; choose another")
     corpus, encoder, recipe = _inputs(context, "folds", {}, {"folds": folds, "by": by})
     work = context.work(recipe)
 
@@ -98,6 +104,7 @@ def _inputs(
     corpus, encoder = context.open("corpus"), context.open("encoder")
     encoder.require_input(corpus)
     settings = context.settings
+    _require_split(corpus, settings.preprocess.split.method)
     config = {
         **settings.lineage("items", "encoders", "finetune"),
         "relevant_at": settings.data.relevant_at,
@@ -108,10 +115,26 @@ def _inputs(
     return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
 
 
+def _require_split(corpus: Artifact, method: str) -> None:
+    """Whether there is a valid split must be what the configuration says, as it decides what training looks at.
+
+    Raises:
+        ArtifactError: it is not.
+    """
+    found = corpus.manifest["config"]["preprocess"]["split"]["method"]
+    if (found == "none") != (method == "none"):
+        raise ArtifactError(
+            f"{corpus.path}: was split by the method {found}, but preprocess.split.method is {method}; "
+            "run `interestrec preprocess` again"
+        )
+
+
 class _Training:
     """The devices and the settings that trainings of one command share."""
 
-    def __init__(self, encoder: Path, settings: Settings, start: Path | None = None) -> None:
+    def __init__(
+        self, encoder: Path, settings: Settings, start: Path | None = None, leaned_on: Verified | None = None
+    ) -> None:
         # TensorFlow only when there is something to build.
         from interestrec.model.bert import read_config
         from interestrec.training import device
@@ -126,7 +149,7 @@ class _Training:
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
         self.layers = read_config(encoder).num_hidden_layers
-        self.plan = _plan(settings.finetune, self.layers, settings.seed)
+        self.plan = replace(_plan(settings.finetune, self.layers, settings.seed), verified=leaned_on)
 
     def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, Attributes]":
         """Train on a corpus, from the checkpoints in `work` on."""
@@ -198,16 +221,11 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
     files.write_json(directory / CALIBRATION, trained.calibration.values())
-    start = outcome.history.value[0]
-    files.write_json(
-        directory / OUTCOME,
-        {
-            "valid_auc_start": start,
-            "valid_auc": outcome.best,
-            "best_epoch": outcome.best_epoch,
-            "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS),
-        },
-    )
+    told: dict[str, Any] = {"epochs": outcome.epochs, "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS)}
+    if outcome.best is not None:
+        told |= {"valid_auc_start": outcome.history.value[0], "valid_auc": outcome.best}
+        told["best_epoch"] = outcome.best_epoch
+    files.write_json(directory / OUTCOME, told)
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
 

@@ -59,16 +59,19 @@ class Parts(NamedTuple):
     blend: Examples
 
 
-def of_corpus(corpus: Corpus) -> Parts:
+def of_corpus(corpus: Corpus, validated: bool = True) -> Parts:
     """The examples of a corpus.
 
+    Args:
+        validated: whether there must be something to validate on.
+
     Raises:
-        DataError: no example with a positive label in train or in valid_select.
+        DataError: no example with a positive label in train, or none in valid_select where there must be one.
     """
     impressions = corpus.impressions
     train = of_impressions(impressions, usable(corpus, TRAIN))
     select = of_impressions(impressions, usable(corpus, VALID, select=True))
-    for name, examples in {"train": train, "valid": select}.items():
+    for name, examples in {"train": train, **({"valid": select} if validated else {})}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
     return Parts(

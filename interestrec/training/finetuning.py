@@ -8,6 +8,7 @@ import numpy as np
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.progress import log
+from interestrec.core.verified import Verified
 from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.store import Corpus
@@ -59,6 +60,7 @@ class Plan:
     similarity: Similarity
     calibration: str  # of metrics/calibration.py
     user_text: TextUser | None = None
+    verified: Verified | None = None  # whose choices stand in for those on valid
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def finetune(
     caches: Caches | None = None,
     start: Path | None = None,
 ) -> Trained:
-    """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend.
+    """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend; where the plan
+    has a verified run, as long as that one and calibrated as that one, without a look at valid.
 
     Args:
         bert: built within the scope of the execution's strategy.
@@ -108,7 +111,8 @@ def finetune(
         NumericError: a loss became NaN.
         PeerLostError: another worker is gone.
     """
-    examples, of_items = made.of_corpus(corpus), inputs
+    verified = plan.verified
+    examples, of_items = made.of_corpus(corpus, validated=verified is None), inputs
     items = np.arange(len(of_items))
     if plan.user_text is not None:
         inputs, examples = _with_documents(inputs, examples, corpus, plan)
@@ -152,9 +156,14 @@ def finetune(
         patience=plan.patience,
         checkpoints=checkpoints,
         seed=plan.seed,
+        exactly=None if verified is None else verified.epochs,
     )
-    logits, labels = scores.known(draw(examples.blend, corpus.timelines, sampler, plan.max_history, plan.seed))
-    log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
+    if verified is None:
+        log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
+        blend = draw(examples.blend, corpus.timelines, sampler, plan.max_history, plan.seed)
+        calibration = calibrate(plan.calibration, *scores.known(blend))
+    else:
+        calibration = OfLogits.of(verified.calibration)
     return Trained(
         model=model,
         bert=bert,
@@ -162,7 +171,7 @@ def finetune(
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
         codes=codes,
-        calibration=calibrate(plan.calibration, logits, labels),
+        calibration=calibration,
         outcome=outcome,
     )
 

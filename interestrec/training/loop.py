@@ -59,10 +59,14 @@ class Rates:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The best value of the validation metric, the epoch it was reached after (0 = the start), and the log."""
+    """The best value of the validation metric, the epoch it was reached after (0 = the start), and the log.
 
-    best: float
+    Without validation there is no best value, and the last epoch counts as the best.
+    """
+
+    best: float | None
     best_epoch: int
+    epochs: Mapping[str, int]  # by phase, how many of its epochs the weights went through; without those of none
     history: History
     seconds: float = field(compare=False)  # spent on steps by this process, without validation
     examples: int = field(compare=False)  # that it trained on meanwhile
@@ -79,6 +83,7 @@ def fit(
     patience: int,
     checkpoints: Checkpoints,
     seed: int,
+    exactly: Mapping[str, int] | None = None,
 ) -> Outcome:
     """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
 
@@ -86,15 +91,19 @@ def fit(
     worse on validation than the frozen encoder's similarity. A run that was cut off goes on from its last checkpoint,
     and ends with the same bits as one that was not.
 
+    With `exactly` nothing is validated: each phase runs so many of its epochs, none where it is not named, at the
+    learning rates that these epochs have among all of the phase, and the weights end as they are after the last.
+
     Args:
         codes: of all items.
         validate: the metric on valid_select with the weights as they are, higher is better.
+        exactly: epochs by the name of the phase, such as `Outcome.epochs` of an earlier run.
 
     Raises:
         NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
         PeerLostError: another worker is gone.
     """
-    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed)
+    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed, exactly)
     with peers():
         return run.through(phases)
 
@@ -113,10 +122,11 @@ class _Run:
         patience: int,
         checkpoints: Checkpoints,
         seed: int,
+        exactly: Mapping[str, int] | None,
     ) -> None:
         self.model, self.texts, self.codes, self.rates = model, texts, codes, rates
         self.execution, self.validate, self.patience = execution, validate, patience
-        self.checkpoints, self.seed = checkpoints, seed
+        self.checkpoints, self.seed, self.exactly = checkpoints, seed, exactly
         towers = Group([variable.value for variable in model.trainable_variables], rates.towers)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
@@ -135,13 +145,15 @@ class _Run:
             found = None
             self.at.phase, self.at.within, self.at.waited, self.at.taken = self.at.phase + 1, 0, 0, 0
         assign(self.variables, self.best)
-        return Outcome(self.at.best, self.at.best_epoch, self.history, self.seconds, self.examples)
+        return Outcome(self.at.best, self.at.best_epoch, self.at.epochs, self.history, self.seconds, self.examples)
 
     def _begin(self) -> None:
-        self.at, self.history = Progress(best=self.validate()), History()
-        self.history.add(0, 0, {"valid_auc": self.at.best})
+        self.at, self.history = Progress(), History()
         self.best = values(self.variables)
-        log.info("finetune: start, valid AUC %.4f", self.at.best)
+        if self.exactly is None:
+            self.at.best = self.validate()
+            self.history.add(0, 0, {"valid_auc": self.at.best})
+            log.info("finetune: start, valid AUC %.4f", self.at.best)
 
     def _go_on(self, found: Checkpoint) -> None:
         self.at, self.history = Progress(**found.progress["run"]), History(**found.progress["history"])
@@ -162,15 +174,19 @@ class _Run:
         if found is not None and self.at.taken:
             assign(optimizer.state, found.groups["optimizer"])
         engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
-        while self.at.within < phase.epochs and self.at.waited < self.patience:
+        epochs = phase.epochs if self.exactly is None else self.exactly.get(phase.name, 0)
+        while self.at.within < epochs and self.at.waited < self.patience:
+            seconds, examples = self.seconds, self.examples
             self._epoch(phase, engine)
+            self._judge(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
+            self._save(engine)
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
         at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
         if phase.begin is not None:
             self._begin_epoch(phase.begin)
         epoch = phase.epoch(at.within, at.done)
-        started, before = time.monotonic(), self.examples
+        started = time.monotonic()
         for batch in track(epoch.batches, name, len(epoch.begins) - 1 - at.done, "steps"):
             here = (epoch.begins[at.done] + epoch.begins[at.done + 1]) / 2 / epoch.begins[-1]
             rate = share(DECAYS[self.rates.decay], self.rates.warm_up, (at.within + here) / phase.epochs)
@@ -182,23 +198,28 @@ class _Run:
                 self.execution.watch(at.step, measured)
             if self.checkpoints.due():
                 self._save(engine)
-        seconds, examples = time.monotonic() - started, self.examples - before
-        self.seconds += seconds
-        score = self.validate()
-        encoded = at.encoded / max(at.texts, 1)
+        self.seconds += time.monotonic() - started
+
+    def _judge(self, phase: Phase, speed: float) -> None:
+        """End an epoch: validate, and keep the weights where they gained, or in any case without validation."""
+        at, figures = self.at, dict[str, float]()
+        if self.exactly is None:
+            figures["valid_auc"] = self.validate()
+        if self.texts.groups:
+            figures["encoded_share"] = at.encoded / max(at.texts, 1)
         at.epoch, at.within, at.done, at.texts, at.encoded = at.epoch + 1, at.within + 1, 0, 0, 0
-        figures = {"valid_auc": score, **({"encoded_share": encoded} if self.texts.groups else {})}
         self.history.add(at.step, at.epoch, figures)
-        if self.execution.watch:
+        if self.execution.watch and figures:
             self.execution.watch(at.step, figures)
-        told = f"{examples / max(seconds, 1e-9):.0f} examples/s" + (
-            f", {encoded:.0%} of texts encoded" if self.texts.groups else ""
-        )
-        log.info("finetune: %s, loss %.4f, valid AUC %.4f, %s", name, self.history.last("loss"), score, told)
-        at.waited = 0 if score > at.best else at.waited + 1
-        if score > at.best:
+        told = "".join(f", {name} {value:.4f}" for name, value in figures.items())
+        name, loss = f"{phase.name} epoch {at.within}", self.history.last("loss")
+        log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, told, speed)
+        score = figures.get("valid_auc")
+        gained = score is None or at.best is None or score > at.best
+        at.waited = 0 if gained else at.waited + 1
+        if gained:
             at.best, at.best_epoch, self.best = score, at.epoch, values(self.variables)
-        self._save(engine)
+            at.epochs[phase.name] = at.within
 
     def _begin_epoch(self, begin: Callable[[], None]) -> None:
         if not self.at.done:

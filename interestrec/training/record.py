@@ -39,5 +39,8 @@ class Progress:
     waited: int = 0  # epochs without a gain
     texts: int = 0  # distinct texts in the steps of the epoch
     encoded: int = 0  # of these, encoded with a gradient
-    best: float = 0.0
+    best: float | None = None  # of the validation; None where there is none
     best_epoch: int = 0
+    epochs: dict[str, int] = field(
+        default_factory=dict
+    )  # by phase, how many of its epochs the best weights went through

@@ -20,6 +20,11 @@ finetune:
   learning_rate: 2e-5
 """
 
+ENCODERS = "encoders:\n  text: {source: encoders/minilm}\n"
+MOVIELENS = ENCODERS + "data:\n  format: movielens\n"
+USERS = "  users: {{attributes: {}}}\n"
+RECBOLE = ENCODERS + "data:\n  format: recbole\n  inter: a.inter\n  item: a.item\n  title: [name]\n"
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -87,6 +92,13 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "preprocess: {intensity: {weights: {hate: 1}, negative: {hate: zero}}}\n", "hate is negative"),
         (GOOD + "preprocess: {robots: {}}\n", "give a_minute, spread or both"),
         (GOOD + "preprocess: {split: {valid: 0.5, test: 0.5}}\n", "must leave something to train on"),
+        (MOVIELENS + USERS.format("[gender, User_ID]"), "'User_ID' is a column that all users"),
+        (MOVIELENS + USERS.format("[age, Age]"), "data.users.attributes: 'age' is given twice"),
+        (MOVIELENS + USERS.format("[]"), "data.users.attributes: list should have at least 1"),
+        (RECBOLE + "  user: a.user\n", "user, the file, and attributes, its fields, belong together"),
+        (RECBOLE + "  attributes: [age]\n", "user, the file, and attributes, its fields, belong together"),
+        (GOOD + "preprocess: {split: {method: none}}\n", "give verified, the workspace of a run that did"),
+        (GOOD + "preprocess: {split: {verified: w}}\n", "verified belongs to method: none, not to global_time"),
         (GOOD + "rank: {systems: [random, random]}\n", "none twice"),
         (GOOD + "  losses: {softmx: 1}\n", "10:12: unknown key 'finetune.losses.softmx' (did you mean 'softmax'?)"),
         (GOOD + "  losses: {rank: 1}\n", "finetune.losses takes: huber, intensity, listnet, pairwise, softmax"),
@@ -207,6 +219,8 @@ def test_lineage_leaves_out_where_bytes_are(config: Path) -> None:
     here = load_settings(config)
     there = load_settings(config, ["data.root=/elsewhere", "encoders.text.source=/other"])
     assert here.lineage("data", "encoders") == there.lineage("data", "encoders")
+    one, other = (load_settings(config, [f"preprocess.split={{method: none, verified: {w}}}"]) for w in "ab")
+    assert one.lineage("preprocess") == other.lineage("preprocess") != here.lineage("preprocess")
     assert here.lineage("finetune") != load_settings(config, ["finetune.epochs=9"]).lineage("finetune")
 
 

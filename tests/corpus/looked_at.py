@@ -1,4 +1,4 @@
-"""A corpus small enough to count by hand: 3 users, 4 items, 8 events, 6 impressions."""
+"""A corpus small enough to count by hand: 3 users with attributes, 4 items, 8 events, 6 impressions."""
 
 from pathlib import Path
 
@@ -40,6 +40,12 @@ def write_looked_at(path: Path) -> Path:
     ids = pa.array(["m0", "m1", "m2", "m3", "m4", "m0"])
     shown = shown.set_column(shown.column_names.index("impression_id"), "impression_id", ids)
     files.write_parquet(path / store.IMPRESSIONS, shown, schemas.IMPRESSIONS)
+    users = files.read_parquet(path / store.USERS, schemas.USERS)
+    users = users.append_column("gender", pa.array(["F", "M\x1b[31m", "F"])).append_column(
+        "age", pa.array([31, None, 7.5])
+    )
+    kinds = {"gender": pa.string(), "age": pa.float64()}
+    files.write_parquet(path / store.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     items = {
         "item": pa.array(range(4), pa.int32()),
         "item_id": ["i0", "i1", "i2", "i3"],

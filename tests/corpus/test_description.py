@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from interestrec.core import files
 from interestrec.corpus import store
-from interestrec.corpus.description import describe, histogram, largest_drops, spread, time_span
+from interestrec.corpus.description import attribute, describe, histogram, largest_drops, spread, time_span
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.report.description import bar, page
 from tests.corpus.looked_at import write_looked_at
@@ -69,6 +70,20 @@ def test_cold_is_what_train_never_saw(corpus: Corpus) -> None:
 
 def test_items_without(corpus: Corpus) -> None:
     assert describe(corpus)["items_without"] == {"text": 1, "price": 3, "category": 2}
+
+
+def test_attributes_of_users(corpus: Corpus) -> None:
+    assert describe(corpus)["user_attributes"] == {
+        "gender": {
+            "missing": 0,
+            "distinct": 2,
+            "values": [{"value": "F", "count": 2}, {"value": "M\x1b[31m", "count": 1}],
+        },
+        "age": {"missing": 1, "distinct": 2, "min": 7.5, "median": 19.25, "max": 31.0},
+    }
+    many = pa.chunked_array([[str(n % 7) for n in range(22)]])
+    assert [entry["value"] for entry in attribute(many)["values"]] == ["0", "1", "2", "3", "4"]
+    assert attribute(pa.chunked_array([pa.nulls(3, pa.float64())])) == {"missing": 3, "distinct": 0, "values": []}
 
 
 def test_event_types(corpus: Corpus) -> None:

@@ -27,6 +27,7 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
 def test_a_user(corpus: Corpus) -> None:
     found = find_user(corpus, "u0", 2)
     assert found["valid_part"] == corpus.users["valid_part"].to_pylist()[0]
+    assert found["attributes"] == {"gender": "F", "age": 31.0}
     assert found["events"] == {"train": 3, "valid": 1, "test": 1}
     assert found["impressions"] == {"train": 2, "valid": 1, "test": 1}
     assert ids(found["latest"]) == ["i3", "i2"]

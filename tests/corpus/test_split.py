@@ -106,6 +106,12 @@ def test_given_without_times_draws_a_tenth_by_seed() -> None:
     assert "".join(found[shuffled.index(n)] for n in range(100)) == one
 
 
+def test_none_takes_all_as_train_whatever_the_files_say() -> None:
+    assert run(event_log([("u", "a", 1), ("u", "b", None)]), "none") == "TT"
+    log = impression_log([IMPRESSIONS[0], ("v", "u", None, "valid", "", "a-1"), TEST], "ab")
+    assert run(log, "none") == "TTT" == splits(log, "impressions")
+
+
 def test_faults() -> None:
     timed = [("u", f"i{n}", n) for n in range(10)]
     for method in ("global_time", "user_time"):

@@ -200,6 +200,24 @@ def _recbole(raw: Path, rng: np.random.Generator) -> Section:
     return {"format": "recbole", **data}
 
 
+def _with_users(
+    write: Callable[[Path, np.random.Generator], Section],
+) -> Callable[[Path, np.random.Generator], Section]:
+    """The same input and a table of users, of which one has no event."""
+
+    def with_users(raw: Path, rng: np.random.Generator) -> Section:
+        data = write(raw, rng)
+        people = [(f"u{n}", "FM"[n % 2], 20 + n) for n in range(USERS + 1)]
+        if data["format"] == "recbole":
+            _delimited(raw / "a.user", "\t", [("user_id:token", "gender:token", "age:float"), *people])
+            return {**data, "user": "a.user", "attributes": ["gender", "age"]}
+        _delimited(raw / "users.csv", ",", [("who", "gender", "age"), *people])
+        users = {"files": ["users.csv"], "columns": {"user": "who"}, "attributes": ["gender", "age"]}
+        return {**data, "users": users}
+
+    return with_users
+
+
 # Name of a kind of input -> function (directory of raw files, generator) -> the `data` section.
 KINDS: dict[str, Callable[[Path, np.random.Generator], Section]] = {
     "mind": _mind,
@@ -216,4 +234,6 @@ KINDS: dict[str, Callable[[Path, np.random.Generator], Section]] = {
     "amazon-2018": _amazon(2018),
     "amazon-2023": _amazon(2023),
     "recbole": _recbole,
+    "events-users": _with_users(_events("csv")),
+    "recbole-users": _with_users(_recbole),
 }

@@ -26,10 +26,11 @@ from tests.formats.inputs import KINDS, settings_of
 STATUSES = {65, 66, 74, 78}
 TOLERANT = 1_000_000
 READING = ["filter", "events of nobody", "unlisted event types", "items without an id", "repeated items"]
+READING += ["users without an id"]
 READING += ["impressions without candidates", "repeated impressions"]
 CLEANING = ["unresolved events", "repeated events", "values out of range"]
 CASES = [(kind, damage) for kind in KINDS for damage in DAMAGES]
-CASES = [case for n, case in enumerate(CASES) if n % 5 != 4]  # 202 of 252
+CASES = [case for n, case in enumerate(CASES) if n % 5 != 4]  # 231 of 288
 
 
 def named(data: Any, old: str, new: str) -> Any:
@@ -78,11 +79,12 @@ def read_all(settings: Settings, directory: Path | None) -> int | None:
         read(log, settings)
         rules = list(log.quality.rules)
         bad = left_out(rules, ["bad rows"])
-        kept = {name: log.rows(name) for name in ("items", "events", "impressions")}
+        kept = {name: log.rows(name) for name in ("items", "events", "impressions", "users")}
         joined = joined_rows(settings)
         if joined is not None:
             met = 0 if getattr(settings.data, "items", True) is None else kept["items"]
-            assert log.rows_read == bad + met + kept["events"] + kept["impressions"] + left_out(rules, READING) + joined
+            events = kept["events"] + kept["impressions"]
+            assert log.rows_read == bad + met + events + kept["users"] + left_out(rules, READING) + joined
         if directory is not None:
             built = build(log, plan(settings.data, settings.preprocess, settings.seed), directory)
             require_accounted(log.quality.rules, built.counts, kept)

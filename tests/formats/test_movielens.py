@@ -70,6 +70,34 @@ def test_parted_by_colons_in_utf_8(tmp_path: Path) -> None:
     assert log.sql("SELECT title FROM items") == [("Amélie (2001)",)]
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("users.dat", "1::F::1::10::48067\n2::M::56::16::\n"),
+        ("users.csv", "userId,zip_code,age,gender\n1,48067,1,F\n2,,56,M\n"),
+    ],
+)
+def test_users(latest: Path, file: str, text: str) -> None:
+    (latest / file).write_text(text)
+    log = Log(latest)
+    users = {"file": file, "attributes": ["gender", "zip_code"]}
+    read(log, latest, 0, False, "ratings.csv", "movies.csv", None, None, users)
+    assert log.user_attributes == ["gender", "zip_code"]
+    assert log.sql("SELECT user_id, attributes FROM users ORDER BY ord") == [("1", ["F", "48067"]), ("2", ["M", None])]
+    with pytest.raises(DataError, match="has no column 'sex'"):
+        read(
+            Log(latest),
+            latest,
+            0,
+            False,
+            "ratings.csv",
+            "movies.csv",
+            None,
+            None,
+            {"file": file, "attributes": ["sex"]},
+        )
+
+
 def test_plots_by_movie_id(latest: Path) -> None:
     (latest / "plots.csv").write_text('movieId,overview\n1,"Toys, alive"\n3,\n9,Nothing\n')
     log = run(latest, plots={"file": "plots.csv", "key": "movieId", "column": "overview"})

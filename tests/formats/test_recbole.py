@@ -69,6 +69,22 @@ def test_malformed_rows(tmp_path: Path, row: str, reason: str) -> None:
     assert log.rows("events") == 2
 
 
+USER = "user_id:token\tage:token\tgender:token\n7\t24\tM\n8\t\tF\n\t9\tF\n"
+
+
+def test_fields_of_users(tmp_path: Path) -> None:
+    for name, text in {"a.inter": INTER, "a.item": ITEM, "a.user": USER}.items():
+        (tmp_path / name).write_text(text)
+    given = ["a.inter", "a.item", None, "rating", ["name"], [], None, "a.user"]
+    log = Log(tmp_path)
+    read(log, tmp_path, 0, False, *given, ["gender", "age"])
+    assert log.user_attributes == ["gender", "age"]
+    assert log.sql("SELECT user_id, attributes FROM users ORDER BY ord") == [("7", ["M", "24"]), ("8", ["F", None])]
+    assert next(rule for rule in log.quality.rules if rule["rule"] == "users without an id")["rows_out"] == 2
+    with pytest.raises(DataError, match=r"a\.user: has no column 'sex' \(data\.attributes\)"):
+        read(Log(tmp_path), tmp_path, 0, False, *given, ["sex"])
+
+
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no column 'stars' \(data\.value\).*it has: user_id, item_id, rating"):
         run(tmp_path, value="stars")

@@ -5,6 +5,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,10 @@ from interestrec.core import files, schemas
 from interestrec.core.config import load_settings
 from interestrec.core.context import Context, Result
 from interestrec.core.errors import ConfigError, DataError, InputMissingError, InterestrecError
+from interestrec.corpus.description import describe
+from interestrec.corpus.lookup import find_user
 from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.report.description import page
 from interestrec.stages.preprocess import run
 from interestrec.text.tokenizer import load_tokenizer
 
@@ -151,6 +155,39 @@ def test_patterns_stand_for_files_and_each_is_an_input(shop: Path) -> None:
 def test_absolute_names_are_read_too(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = shutil.copy(shop / "events.csv", tmp_path_factory.mktemp("elsewhere"))
     assert preprocess(shop, f"data.events.files=[{elsewhere}]").summary["events"] == 40
+
+
+def test_without_a_split_all_is_train(shop: Path) -> None:
+    result = preprocess(shop, "preprocess.split={method: none, verified: elsewhere}")
+    corpus = Corpus(result.artifact.path, relevant_at=0.5)
+    assert not corpus.timelines.split.any()
+    assert not corpus.impressions.split.any()
+    assert (corpus.timelines.time[:-1] < corpus.timelines.time[1:])[np.diff(corpus.timelines.user) == 0].all()
+    assert len(corpus.timelines.user) == len(corpus.impressions.user) == 40
+    found = describe(corpus)
+    assert found["events"] == {"train": 40, "valid": 0, "test": 0}
+    assert "events" in page(found)
+    assert find_user(corpus, "u1", 5)["events"] == {"train": 10, "valid": 0, "test": 0}
+
+
+def test_users_come_with_their_attributes(shop: Path) -> None:
+    (shop / "people.csv").write_text("id,sex,age\nu3,F,31\nu0,M,\nu3,M,32\nu9,F,40\n,F,50\n")
+    users = "{files: [people.csv], columns: {user: id}, attributes: [sex, age]}"
+    plain, result = preprocess(shop), preprocess(shop, f"data.users={users}")
+    assert set(result.artifact.manifest["inputs"]) == {"tokenizer", "events.csv", "items.csv", "people.csv"}
+    corpus = Corpus(result.artifact.path, relevant_at=0.5)
+    assert corpus.user_attributes == ["sex", "age"]
+    assert corpus.users.schema.equals(
+        schemas.with_attributes(schemas.USERS, {"sex": pa.string(), "age": pa.float64()}), check_metadata=False
+    )
+    found = zip(*(corpus.users[name].to_pylist() for name in ("user_id", "sex", "age")), strict=True)
+    assert list(found) == [("u0", "M", None), ("u1", None, None), ("u2", None, None), ("u3", "F", 31.0)]
+    rules = {rule["rule"]: rule for rule in files.read_json(result.artifact.path / "quality.json")["rules"]}
+    left_out = {name: rule["rows_in"] - rule["rows_out"] for name, rule in rules.items() if "users" in name}
+    assert left_out == {"users without an id": 1, "repeated users": 1, "unknown users": 1, "users without a row": 0}
+    before, after = content(plain.artifact.path), content(result.artifact.path)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"users.parquet", "quality.json", "manifest.json"}
 
 
 def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints: whole or not there, and a run that goes on from one ends with the same bits."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,9 @@ def test_a_failed_write_leaves_the_one_before(tmp_path: Path, monkeypatch: pytes
     assert found.progress == {"step": 1}
 
 
-def train(encoder: Path, checkpoints: Checkpoints, reuse: Reuse) -> tuple[Outcome, list[np.ndarray]]:
+def train(
+    encoder: Path, checkpoints: Checkpoints, reuse: Reuse, exactly: dict[str, int] | None = None
+) -> tuple[Outcome, list[np.ndarray]]:
     """Two phases with dropout in the towers and in the encoder's top layer."""
     device.prepare("cpu", None, 5)
     bert = load_bert(encoder)
@@ -86,8 +89,9 @@ def train(encoder: Path, checkpoints: Checkpoints, reuse: Reuse) -> tuple[Outcom
     def validate() -> float:
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
-    phases = [test_loop.phase(2), test_loop.phase(2)]
-    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, execution(), validate, 9, checkpoints, 5)
+    phases = [replace(test_loop.phase(2), name="histories"), test_loop.phase(2)]
+    rates, chosen = test_loop.RATES, test_loop.never if exactly else validate
+    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, 9, checkpoints, 5, exactly)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 
@@ -112,6 +116,20 @@ def test_training_goes_on_bit_by_bit(
         train(tiny_encoder, CutOff(tmp_path / "cut", at), reuse)
     outcome, resumed = train(tiny_encoder, Checkpoints(tmp_path / "cut", 0.0), reuse)
     assert outcome == whole
+    for ours, theirs in zip(resumed, weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+# The checkpoint after the last epoch of the first phase, and one within the second.
+@pytest.mark.parametrize("at", [6, 8])
+def test_training_without_validation_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, at: int) -> None:
+    reuse, exactly = REUSES["encoded"], {"histories": 1, "impressions": 2}
+    whole, weights = train(tiny_encoder, Checkpoints(tmp_path / "whole", float("inf")), reuse, exactly)
+    with pytest.raises(PowerCut):
+        train(tiny_encoder, CutOff(tmp_path / "cut", at), reuse, exactly)
+    outcome, resumed = train(tiny_encoder, Checkpoints(tmp_path / "cut", 0.0), reuse, exactly)
+    assert outcome == whole
+    assert outcome.epochs == exactly
     for ours, theirs in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

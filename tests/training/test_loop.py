@@ -78,10 +78,15 @@ def learning_texts(bert: Bert, layers: int, reuse: Reuse = NO_REUSE) -> Learning
 
 
 def run(
-    model: TwoTower, texts: Texts, phases: list[Phase], validate: Callable[[], float], patience: int = 1
+    model: TwoTower,
+    texts: Texts,
+    phases: list[Phase],
+    validate: Callable[[], float],
+    patience: int = 1,
+    exactly: dict[str, int] | None = None,
 ) -> Outcome:
     """`fit` on one device without checkpoints to go on from."""
-    return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), seed=3)
+    return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), 3, exactly)
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:
@@ -121,6 +126,48 @@ def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
     assert outcome.best_epoch == 1
     for old, new in zip(best, weights(again), strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+def two_phases(first: int, second: int) -> list[Phase]:
+    return [replace(phase(first, steps=2), name="histories"), phase(second, planted(seed=4), steps=2)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "epochs"),
+    [
+        ([0.5, 0.6, 0.7, 0.8, 0.75, 0.85, 0.84, 0.83], {"histories": 2, "impressions": 3}),
+        ([0.5, 0.6, 0.55, 0.7, 0.65, 0.64], {"histories": 1, "impressions": 1}),
+        ([0.5, 0.6, 0.55, 0.5, 0.5], {"histories": 1}),
+        ([0.5, 0.4, 0.4, 0.6, 0.5, 0.5], {"impressions": 1}),
+        ([0.5, 0.4, 0.4, 0.4, 0.4], {}),
+    ],
+)
+def test_the_epochs_of_each_phase_that_the_best_weights_went_through(
+    scores: list[float], epochs: dict[str, int]
+) -> None:
+    outcome = run(tower(), FrozenTexts(vectors()), two_phases(2, 5), scripted(scores), patience=2)
+    assert outcome.epochs == epochs
+
+
+def never() -> float:
+    raise AssertionError("there is nothing to validate on")
+
+
+def test_as_many_epochs_without_validation_end_with_the_weights_that_validation_chose() -> None:
+    model, again, table = tower(), tower(), FrozenTexts(vectors())
+    chosen = run(model, table, two_phases(2, 4), scripted([0.5, 0.6, 0.7, 0.8, 0.9, 0.85]), patience=1)
+    assert chosen.epochs == {"histories": 2, "impressions": 2}  # of 4: the rate has not fallen to its end
+    outcome = run(again, table, two_phases(2, 4), never, patience=1, exactly=dict(chosen.epochs))
+    for old, new in zip(weights(model), weights(again), strict=True):
+        np.testing.assert_array_equal(new, old)
+    assert (outcome.best, outcome.epochs) == (None, chosen.epochs)
+    assert "valid_auc" not in outcome.history.name
+
+
+def test_a_phase_that_gave_nothing_is_left_out() -> None:
+    outcome = run(tower(), FrozenTexts(vectors()), two_phases(3, 3), never, exactly={"impressions": 1})
+    assert outcome.epochs == {"impressions": 1}
+    assert max(outcome.history.step) == 2
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_the_rows() -> None:
