@@ -197,6 +197,7 @@ class Settings(Section):
         values = self.model_dump(mode="json", include=set(sections))
         values.get("data", {}).pop("root", None)
         values.get("preprocess", {}).get("split", {}).pop("verified", None)
+        values.get("rank", {}).get("rules", {}).pop("available", None)
         for encoder in values.get("encoders", {}).values():
             encoder.pop("source")
         return values

@@ -8,10 +8,13 @@ from typing import Any
 from interestrec.core import files
 from interestrec.core.artifacts import open_artifact
 from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.core.schemas import OURS
 
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
+SYSTEMS = "systems.json"
 INPUT = "verified"  # of the recipe of a model that leans on another
+_DECIDED = ("components", "estimators", "blend")  # of the rank settings
 _SAME = ("finetune", "items", "encoders", "relevant_at")  # of a model's configuration, what its choices hold for
 
 
@@ -49,6 +52,27 @@ def verified(workspace: Path, config: Mapping[str, Any]) -> Verified:
             f"{model.path / OUTCOME}: does not tell the epochs; run `interestrec finetune --force` there"
         )
     return Verified(model.digest, epochs, files.read_json(model.path / CALIBRATION))
+
+
+def verified_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Digest and systems.json of the `rankings` in a workspace: the settings of scorers and the weights chosen there.
+
+    Args:
+        config: of the recipe of the lists that are to be made.
+
+    Raises:
+        InputMissingError: there are no rankings.
+        ConfigError: ours was not among the systems there, or its components or estimators were others.
+    """
+    rankings = open_artifact(workspace / "rankings", "rankings")
+    key = f"preprocess.split.verified: the rankings of {workspace}"
+    theirs = rankings.manifest["config"]["rank"]
+    if OURS not in theirs["systems"]:
+        raise ConfigError(f"{key} are without {OURS}; name the workspace of a run that ranked with it")
+    differ = [name for part in _DECIDED for name in _differing(config["rank"][part], theirs[part], f"rank.{part}")]
+    if differ:
+        raise ConfigError(f"{key} were configured otherwise in {', '.join(differ)}; use its settings, or verify these")
+    return rankings.digest, files.read_json(rankings.path / SYSTEMS)
 
 
 def _differing(ours: Any, theirs: Any, key: str) -> Iterator[str]:

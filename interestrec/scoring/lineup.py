@@ -17,7 +17,7 @@ from interestrec.scoring.fit_blend import BlendFit
 from interestrec.scoring.histories import Asked
 from interestrec.scoring.requests import Requests, Scorer
 from interestrec.scoring.score import impression_scores
-from interestrec.scoring.segments import Lists, Weights
+from interestrec.scoring.segments import Blend, Lists, Weights
 from interestrec.scoring.systems import COMPONENTS, PREDICTORS
 
 
@@ -125,6 +125,41 @@ def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int
             score = system.score_candidates(parts, asked, item) if isinstance(system, Decision) else parts[system]
             predictions[name] = fit_isotonic(score, label, otherwise=mean)
     return Lineup(scorers, systems, predictions, described)
+
+
+def as_verified(
+    corpus: Corpus, described: Mapping[str, Any], scorers: Mapping[str, Scorer], cold: np.ndarray
+) -> Lineup:
+    """Ours alone, as systems.json of a verified run describes it.
+
+    Args:
+        described: what that says of ours.
+        scorers: by their names in scoring/systems.py, fitted on everything.
+        cold: bool [items], without events that they were fitted on.
+    """
+    names = list(described["components"])
+    within, whole = (described[protocol] for protocol in ("impressions", "catalogue"))
+    decision = Decision(
+        components=described["components"],
+        of_candidates=_read_blend(within if within["fitted_on_lists"] else whole, names),
+        of_catalogue=_read_blend(whole if whole["fitted_on_lists"] else within, names),
+        known=histories.known_items(corpus),
+        cold=cold,
+    )
+    return Lineup(scorers, {OURS: decision}, {OURS: Estimate(described["intensity"])}, described)
+
+
+def _read_blend(described: Mapping[str, Any], names: Sequence[str]) -> Blend:
+    """The inverse of _describe."""
+
+    def read(part: Mapping[str, Any]) -> Weights:
+        warm = np.array([part["weights"][name] for name in names])
+        if "cold_items" not in part:
+            return Weights(warm, warm)
+        cold = part["cold_items"]
+        return Weights(warm, np.array([cold["weights"][name] for name in names]), cold["offset"])
+
+    return Blend(read(described), read(described.get("new_users", described)))
 
 
 def _fit_ours(

@@ -18,6 +18,7 @@ from interestrec.core.errors import DataError
 from interestrec.core.progress import track
 from interestrec.core.schemas import BEFORE_RULES, OURS
 from interestrec.core.settings import RankSettings
+from interestrec.core.verified import SYSTEMS, verified_decision
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
 from interestrec.scoring.blocks import blocks
@@ -25,7 +26,7 @@ from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.fitting import Fitted, Observed
 from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
 from interestrec.scoring.fixed import given as given_to_fits
-from interestrec.scoring.lineup import Lineup, Wanted
+from interestrec.scoring.lineup import Lineup, Wanted, as_verified
 from interestrec.scoring.lineup import fit as fit_lineup
 from interestrec.scoring.lists import Lists
 from interestrec.scoring.random import id_hashes
@@ -38,7 +39,6 @@ IMPRESSIONS = "impressions.parquet"
 CATALOGUE = "catalogue.parquet"
 COLD_CATALOGUE = "cold_catalogue.parquet"
 TRUTH = "truth.parquet"
-SYSTEMS = "systems.json"
 TRAINING_LOG = "training_log.parquet"
 _ASKED_TOGETHER = 1 << 14  # requests
 _POOL = 5  # times the length of a list: the best items that it is rearranged from
@@ -55,19 +55,22 @@ def run(context: Context) -> Result:
     model.require_input(corpus_artifact)
     model.require_input(encoder)
     settings, asking = context.settings, context.asking
-    rules = settings.rank.rules
+    rules, leaned_on = settings.rank.rules, settings.preprocess.split.verified
+    config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **asking.lineage}
+    digest, verified = verified_decision(leaned_on, config) if leaned_on else (None, {})
     recipe = Recipe(
         kind=asking.kind,
         inputs={
             **{artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
             **({"available": files.sha256_of(rules.available)} if rules.available else {}),
+            **({"verified": digest} if digest else {}),
             **asking.inputs,
         },
-        config={**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **asking.lineage},
+        config=config,
         seed=settings.seed,
     )
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
-    stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking)
+    stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking, verified)
     return produce(context, recipe, stage.build, _summarise)
 
 
@@ -80,20 +83,31 @@ class _Rank:
     settings: RankSettings
     seed: int
     asking: Asking
+    verified: dict[str, Any]  # systems.json of the verified run that decides here; empty: everything is chosen here
 
     def build(self, directory: Path) -> None:
-        corpus, settings = self.corpus, self.settings
+        corpus = self.corpus
         if self.asking.as_of is None and not (corpus.impressions.split == histories.TEST).any():
             raise DataError(
-                f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split"
+                f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or ask "
+                "for lists of a moment with --as-of"
             )
         train = self._observed(histories.VALID)
         if len(train.events.item) == 0:
             raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
-        estimators = list(settings.estimators) if OURS in settings.systems else []
-        names = needed(list(settings.systems), list(settings.components), estimators)
         requests = self._requests()
         reading = Reading(self.model.path, self.encoder.path, corpus, self.workspace, self._asked(requests))
+        lineup, chosen = self._as_verified(reading) if self.verified else self._fitted(train, reading)
+        counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
+        if (log := self.model.path / TRAINING_LOG).exists() and self.asking.as_of is None:  # for the page of the report
+            files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
+        files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
+
+    def _fitted(self, train: Observed, reading: Reading) -> tuple[Lineup, Fitted]:
+        """Everything chosen on train → valid, and then fitted on all that may be known."""
+        settings, corpus = self.settings, self.corpus
+        estimators = list(settings.estimators) if OURS in settings.systems else []
+        names = needed(list(settings.systems), list(settings.components), estimators)
         fixed = fixed_scorers(names, reading, settings.tfidf.model_dump(), self.seed)
         given = given_to_fits(names, reading, self.seed)
         chosen = self._choose(names, train, given)
@@ -108,12 +122,26 @@ class _Rank:
         lineup = fit_lineup(corpus, wanted, {**fixed, **chosen.scorers}, self.seed)
         if settings.refit:
             known = self._observed(histories.TEST)
-            cold = corpus.cold_items(histories.TEST)
-            lineup = lineup.over({**fixed, **fitting.refit(chosen.settings, known, given)}, cold)
-        counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
-        if (log := self.model.path / TRAINING_LOG).exists() and self.asking.as_of is None:  # for the page of the report
-            files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
-        files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
+            refitted = fitting.refit(chosen.settings, known, given)
+            lineup = lineup.over({**fixed, **refitted}, self._cold(known))
+        return lineup, chosen
+
+    def _as_verified(self, reading: Reading) -> tuple[Lineup, Fitted]:
+        """Ours alone with what was chosen in the verified run, fitted on everything until now."""
+        described = self.verified["systems"][OURS]
+        names = needed([OURS], list(described["components"]), list(described["intensity"]))
+        fixed = fixed_scorers(names, reading, self.settings.tfidf.model_dump(), self.seed)
+        settings = {name: self.verified["scorers"][name] for name in names if name not in fixed}
+        known = self._observed(histories.TEST)
+        scorers = fitting.refit(settings, known, given_to_fits(names, reading, self.seed))
+        lineup = as_verified(self.corpus, described, {**fixed, **scorers}, self._cold(known))
+        return lineup, Fitted(scorers, settings, {})
+
+    def _cold(self, known: Observed) -> np.ndarray:
+        """bool [items], of which nothing is known; under --as-of what test tells is known as well."""
+        cold = self.corpus.cold_items(histories.TEST)
+        cold[known.events.item] = False
+        return cold
 
     def _observed(self, before: int) -> Observed:
         """What happened in splits before `before`; under --as-of all that happened until then, once all is chosen."""

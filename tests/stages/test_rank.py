@@ -12,9 +12,12 @@ import pytest
 from interestrec.core import files, schemas
 from interestrec.core.artifacts import Recipe, building
 from interestrec.core.context import Asking
-from interestrec.core.errors import ArtifactError, DataError
+from interestrec.core.errors import ArtifactError, ConfigError, DataError
+from interestrec.core.preprocess_settings import PreprocessSettings, SplitSettings
 from interestrec.core.rank_settings import ComponentName, SystemName
+from interestrec.corpus.store import Corpus
 from interestrec.scoring import blocks as blocks_module
+from interestrec.scoring.lineup import as_verified
 from interestrec.stages import rank
 from tests.scoring.corpora import DAY, Event
 from tests.stages.ranking import (
@@ -301,3 +304,48 @@ def test_cold_items_have_lists_of_their_own(tmp_path: Path) -> None:
     assert set(cold["system"]) == {*SYSTEMS, *ALONE}
     id_only = cold[cold["system"] == "als"]
     assert id_only["score"].nunique() == 1  # nothing is known of them
+
+
+def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp_path: Path) -> None:
+    log = log_of_events()
+    verified = workspace(tmp_path / "verified", log, trials=3)
+    decided = files.read_json(rank.run(verified).artifact.path / "systems.json")
+    everything = [e._replace(split="train") for e in log]
+    context = workspace(tmp_path / "whole", everything, trials=3)
+    split = SplitSettings(method="none", verified=tmp_path / "verified")
+    settings = context.settings.model_copy(update={"preprocess": PreprocessSettings(split=split)})
+    whole = dataclasses.replace(context, settings=settings, asking=Asking(as_of=31 * DAY))
+    path = rank.run(whole).artifact.path
+    described = files.read_json(path / "systems.json")
+    assert set(described["systems"]) == {"interestrec"}
+    assert described["systems"]["interestrec"] == decided["systems"]["interestrec"]
+    names = {"trending", "item_item", "item_knn", "als", "bias", "mf"}
+    assert described["scorers"] == {name: decided["scorers"][name] for name in described["scorers"]}
+    assert set(described["scorers"]) == names
+    lists = pq.read_table(path / "catalogue.parquet").to_pandas()
+    had = {(f"u{e.user}", f"i{e.item}") for e in log}
+    assert not had & set(zip(lists["user_id"], lists["item_id"], strict=True))
+    assert lists["predicted"].between(0, 1).all()
+    other = settings.rank.model_copy(update={"components": ["intensity", "trending"]})
+    changed = dataclasses.replace(whole, settings=settings.model_copy(update={"rank": other}))
+    with pytest.raises(ConfigError, match=r"otherwise in rank\.components"):
+        rank.run(changed)
+
+
+def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    log = log_of_events()
+    context = workspace(tmp_path, log, refit=False)
+    path = rank.run(context).artifact.path
+    described = files.read_json(path / "systems.json")
+    corpus = Corpus((tmp_path / "corpus").resolve(), 0.5)
+    cold = corpus.cold_items(1)
+    described["systems"]["interestrec"]["catalogue"]["cold_items"] = {
+        "weights": dict.fromkeys(COMPONENTS, 2.0),
+        "offset": 0.5,
+    }
+    read = as_verified(corpus, described["systems"]["interestrec"], {}, cold)
+    (decision,) = read.systems.values()
+    assert decision.of_catalogue.known.offset == 0.5
+    assert decision.of_catalogue.known.cold.tolist() == [2.0] * 4
+    weights = described["systems"]["interestrec"]["catalogue"]["weights"]
+    assert decision.of_catalogue.known.warm.tolist() == [weights[name] for name in decision.components]
