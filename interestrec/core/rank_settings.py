@@ -104,7 +104,7 @@ class RankSettings(Section):
         "content",
     ]
     blend: BlendSettings = BlendSettings()
-    # predictors of intensity whose convex sum is ours; the first stands alone where labels are few
+    # predictors of intensity whose weighted sum is ours; the first stands alone where labels are few
     estimators: list[Literal["intensity", "bias", "mf"]] = ["intensity", "bias", "mf"]
     # further systems, to see what components do: each alone (parts), and each left out as well (full)
     ablation: Literal["none", "parts", "full"] = "parts"

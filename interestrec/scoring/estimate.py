@@ -1,4 +1,4 @@
-"""The decision's intensity: a convex sum of estimators that each predict one."""
+"""The decision's intensity: a sum of estimators that each predict one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,22 +7,26 @@ import numpy as np
 from scipy.optimize import nnls
 
 _LEAST = 50  # known labels below which the first estimator stands alone
-_SUM_TO_ONE = 1e3  # weight of the equation that makes the sum convex, in rows
+CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Σ_e w_e p_e with w ≥ 0 and Σ w = 1."""
+    """constant + Σ_e w_e p_e with w ≥ 0, cut to [0, 1]."""
 
-    weights: Mapping[str, float]  # estimator -> weight
+    weights: Mapping[str, float]  # estimator -> weight; of `constant`, which is added, it may be negative
 
     def __call__(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
         """float32 within [0, 1], from the estimators' predictions of one shape."""
-        return np.sum([weight * parts[name] for name, weight in self.weights.items()], axis=0).astype(np.float32)
+        terms = [weight * parts[name] for name, weight in self.weights.items() if name != CONSTANT]
+        return np.clip(np.sum(terms, axis=0) + self.weights.get(CONSTANT, 0.0), 0.0, 1.0).astype(np.float32)
 
 
 def fit(parts: Mapping[str, np.ndarray], label: np.ndarray) -> Estimate:
-    """The convex sum nearest to the labels in least squares (Breiman 1996, "Stacked regressions").
+    """The sum nearest to the labels in least squares (Breiman 1996, "Stacked regressions", with a constant).
+
+    Weights need not sum to one: estimators that are each drawn towards the mean are together drawn too far, and the
+    constant puts the mean right.
 
     Args:
         parts: of each estimator its predictions, float [rows] within [0, 1]; the first stands alone where there are
@@ -31,9 +35,10 @@ def fit(parts: Mapping[str, np.ndarray], label: np.ndarray) -> Estimate:
     """
     known = ~np.isnan(label)
     names = list(parts)
-    if known.sum() < _LEAST or len(names) == 1:
-        return Estimate({name: float(name == names[0]) for name in names})
-    columns = np.stack([parts[name][known].astype(np.float64) for name in names], axis=1)
-    scale = _SUM_TO_ONE * np.sqrt(len(columns))
-    found, _ = nnls(np.vstack([columns, np.full(len(names), scale)]), np.append(label[known], scale))
-    return Estimate({name: round(float(weight), 6) for name, weight in zip(names, found / found.sum(), strict=True)})
+    if known.sum() < _LEAST:
+        return Estimate({names[0]: 1.0})
+    columns = [parts[name][known].astype(np.float64) for name in names]
+    ones = np.ones(int(known.sum()))
+    found, _ = nnls(np.stack([*columns, ones, -ones], axis=1), label[known].astype(np.float64))
+    weights = {name: round(float(weight), 6) for name, weight in zip(names, found, strict=False)}
+    return Estimate({**weights, CONSTANT: round(float(found[-2] - found[-1]), 6)})

@@ -22,6 +22,7 @@ from interestrec.core.verified import SYSTEMS, verified_decision
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
 from interestrec.scoring.blocks import blocks
+from interestrec.scoring.estimate import CONSTANT
 from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.fitting import Fitted, Observed
 from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
@@ -129,7 +130,7 @@ class _Rank:
     def _as_verified(self, reading: Reading) -> tuple[Lineup, Fitted]:
         """Ours alone with what was chosen in the verified run, fitted on everything until now."""
         described = self.verified["systems"][OURS]
-        names = needed([OURS], list(described["components"]), list(described["intensity"]))
+        names = needed([OURS], list(described["components"]), [e for e in described["intensity"] if e != CONSTANT])
         fixed = fixed_scorers(names, reading, self.settings.tfidf.model_dump(), self.seed)
         settings = {name: self.verified["scorers"][name] for name in names if name not in fixed}
         known = self._observed(histories.TEST)

@@ -1,30 +1,36 @@
-"""The convex sum of predictions of intensity."""
+"""The sum of predictions of intensity."""
 
 import numpy as np
 import pytest
 
 from interestrec.scoring import estimate
+from interestrec.scoring.estimate import Estimate
 
 
-def test_weights_are_those_behind_the_labels_and_sum_to_one() -> None:
+def test_weights_and_constant_are_those_behind_the_labels() -> None:
     rng = np.random.default_rng(0)
     parts = {name: rng.random(500) for name in "abc"}
-    label = 0.25 * parts["a"] + 0.75 * parts["c"]
+    label = 0.5 * parts["a"] + 0.75 * parts["c"] - 0.125
     label[:20] = np.nan
     fitted = estimate.fit(parts, label)
-    assert dict(fitted.weights) == pytest.approx({"a": 0.25, "b": 0.0, "c": 0.75}, abs=1e-4)
-    predicted = fitted({name: part[None, :].astype(np.float32) for name, part in parts.items()})
+    assert dict(fitted.weights) == pytest.approx({"a": 0.5, "b": 0.0, "c": 0.75, "constant": -0.125}, abs=1e-5)
+
+
+def test_a_misleading_predictor_gets_nothing_rather_than_a_negative_weight() -> None:
+    rng = np.random.default_rng(1)
+    a = rng.random(300)
+    fitted = estimate.fit({"a": a, "b": 1 - a + rng.normal(0, 0.1, 300)}, a)
+    assert fitted.weights["b"] == 0
+    assert fitted.weights["a"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_predictions_stay_intensities_in_any_shape() -> None:
+    predicted = Estimate({"a": 2.0, "constant": -0.5})({"a": np.array([[0.0, 0.5, 1.0]], np.float32)})
     assert predicted.dtype == np.float32
-    np.testing.assert_allclose(predicted[0, 20:], label[20:], atol=1e-3)
-
-
-def test_a_predictor_that_is_too_high_is_not_shrunk_below_the_sum_of_one() -> None:
-    fitted = estimate.fit({"a": np.full(100, 0.8), "b": np.full(100, 0.6)}, np.full(100, 0.1))
-    assert sum(fitted.weights.values()) == pytest.approx(1.0)
-    assert fitted.weights["b"] == pytest.approx(1.0, abs=1e-3)
+    assert predicted.tolist() == [[0.0, 0.5, 1.0]]
 
 
 def test_with_few_labels_the_first_stands_alone() -> None:
     label = np.append(np.full(49, 0.5), np.full(60, np.nan))
     parts = {"a": np.zeros(109), "b": np.full(109, 0.5)}
-    assert dict(estimate.fit(parts, label).weights) == {"a": 1.0, "b": 0.0}
+    assert dict(estimate.fit(parts, label).weights) == {"a": 1.0}
