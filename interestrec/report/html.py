@@ -11,7 +11,7 @@ from interestrec import __version__
 from interestrec.core.schemas import BEFORE_RULES, OURS, is_part
 from interestrec.report import plots
 from interestrec.report.audit import LOOK, Check
-from interestrec.report.cells import LOWER_IS_BETTER
+from interestrec.report.cells import BEYOND, LOWER_IS_BETTER
 from interestrec.report.evidence import Reliability
 from interestrec.report.slices import ALL
 from interestrec.report.table import TITLES, best, by_system
@@ -103,6 +103,8 @@ def _protocol(
     main = str(headline(metrics, name))
     here = [row for row in rows if row["slice"] == ALL]
     ranked = [row for row in here if row["metric"] == main and row["value"] is not None and not is_part(row["system"])]
+    if name == BEYOND:  # no figure of it says which system is better
+        ranked = []
     ranked.sort(key=lambda row: row["value"], reverse=main not in LOWER_IS_BETTER)
     direction = "lower is better" if main in LOWER_IS_BETTER else "higher is better"
     compared = [row for row in comparisons if (row["protocol"], row["metric"]) == (name, main)]
@@ -118,7 +120,9 @@ def _protocol(
         if any(is_part(row["system"]) for row in here)
         else None,
         "comparisons": [
-            {**row, "word": word(row)} for row in compared if row["slice"] == ALL and not is_part(row["system_b"])
+            {**row, "word": word(row)}
+            for row in compared
+            if row["slice"] == ALL and not is_part(row["system_b"]) and name != BEYOND
         ],
         "unruled": [{**row, "word": word(row)} for row in compared if row["system_b"] == BEFORE_RULES],
         **_slices(rows, comparisons, name, main),
@@ -152,7 +156,7 @@ def _slices(rows: Rows, comparisons: Rows, protocol: str, main: str) -> dict[str
 
 def _table(here: Rows) -> dict[str, Any]:
     cells = {(row["system"], row["metric"]): row for row in here}
-    names = list(dict.fromkeys(row["metric"] for row in here))
+    names = list(dict.fromkeys(row["metric"] for row in here if row["value"] is not None))
     first = here[0]["system"]
     return {
         "metrics": [{"name": metric, "lower": metric in LOWER_IS_BETTER} for metric in names],

@@ -15,6 +15,7 @@ ALL, WARM, COLD_ITEMS = "all", "warm_users", "cold_items"
 FEWEST_LISTS = 20  # of a slice that is reported
 FEWEST_USERS = 30  # of a value of a user's attribute
 MOST_CATEGORIES = 8
+MOST_CODES = 12  # different numbers of an attribute that are taken for codes, not for amounts
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,24 @@ def activity(facts: Facts) -> Iterator[Slice]:
 
 
 def attributes(facts: Facts) -> Iterator[Slice]:
-    """`<column>=<value>` of every further column of the corpus's users; numbers by quarters, `<column>=q1` … `q4`."""
+    """`<column>=<value>` of every further column of the corpus's users; numbers by quarters, `<column>=q1` … `q4`.
+
+    A number with at most 12 different values is a code, as an occupation's, and stands for itself.
+    """
     for name in facts.users.column_names:
         if name in schemas.USERS.names:
             continue
         column = facts.users[name]
         kind = column.type
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        if (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and pc.count_distinct(column).as_py() > MOST_CODES:
             parts = enumerate(_quarters(column.cast(pa.float64()).to_numpy()), 1)
             found = {f"q{number}": members for number, members in parts}
-        elif pa.types.is_boolean(kind) or pa.types.is_dictionary(kind) or pa.types.is_string(kind):
+        elif pa.types.is_temporal(kind) or pa.types.is_nested(kind):
+            continue  # times and lists have no values that users share
+        else:
             words = column.cast(pa.string())
             values = sorted(pc.unique(words.drop_null()).to_pylist())
             found = {value: pc.fill_null(pc.equal(words, value), False).to_numpy() for value in values}
-        else:
-            continue  # times and lists have no values that users share
         for value, members in found.items():
             if members.sum() >= FEWEST_USERS:
                 yield Slice(f"{name}={value}", "users", members, name)

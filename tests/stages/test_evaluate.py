@@ -188,7 +188,7 @@ def test_evaluating_loads_no_tensorflow() -> None:
 def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
     cold = np.arange(N_ITEMS) % 3 == 0  # every item is in some history here
-    monkeypatch.setattr(Corpus, "cold_items", lambda corpus, before: cold)
+    monkeypatch.setattr(Corpus, "cold_items", lambda corpus, before: cold.copy())
     path = evaluated(workspace(tmp_path, None))
     shown = pq.read_table(tmp_path / "rankings" / "impressions.parquet").to_pandas()
     mine = shown[(shown["system"] == "content") & shown["item_id"].isin([f"i{n}" for n in cold.nonzero()[0]])]
