@@ -72,7 +72,6 @@ def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
     return pc.fill_null(code, -1).to_numpy().astype(np.int32), names
 
 
-
 def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
     """How many users had each item as a positive train event, int64 [items], and how many users had any."""
     events = corpus.timelines
