@@ -174,7 +174,7 @@ def evaluate(
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """5: metrics, comparisons and a report; status 1 where it is not as good as required."""
+    """5: metrics, comparisons and a report; a gate on them."""
     with session("evaluate", as_json, quiet) as output:
         together = several_seeds(seeds, rankings)
         asked = asked_of_report(require, not_worse_than)

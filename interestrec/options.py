@@ -38,13 +38,17 @@ AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF
 Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
 Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
 
-_REQUIRE_HELP = "[protocol:][slice/]metric, >= > <= or <, number; of impressions where they have it; repeatable"
+_REQUIRE_HELP = (
+    "What interestrec must reach, or status 1: [protocol:][slice/]metric, one of >= > <= <, a number; without a "
+    "protocol, impressions before catalogue; repeatable"
+)
 Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
 NotWorseThan = Annotated[
-    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace: no fall beyond noise")
+    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace; status 1 on a fall beyond noise")
 ]
 Seeds = Annotated[
-    list[Path] | None, path_option("--seeds", "Rankings, or their workspace, of one seed of several; repeatable")
+    list[Path] | None,
+    path_option("--seeds", "Rankings of one seed, or their workspace; twice or more: the mean over seeds"),
 ]
 
 
