@@ -1,5 +1,6 @@
 """`evaluate` as a gate and over several seeds, through the command line."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from interestrec import console, pipeline
 from interestrec.core.config import dump_settings
 from interestrec.stages import evaluate
 from tests.stages.reports import by_hand
@@ -93,3 +95,23 @@ def test_seeds(directory: Path) -> None:
     summary = json.loads(outcome.stdout)["summary"]
     assert summary["seeds"] == 2
     assert summary["intensity"]["interestrec"]["rmse"] == pytest.approx((0.3 + 0.6) / 3**0.5 / 2)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_run_is_gated_too(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    context = by_hand(directory / "space")
+    required = {"evaluate": context.settings.evaluate.model_copy(update={"require": ["coverage>0.9"]})}
+    gated = dataclasses.replace(context, settings=context.settings.model_copy(update=required))
+    monkeypatch.setattr(pipeline, "STAGES", {"evaluate": evaluate.run})
+    with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=True) as output:
+        output.all_stages(gated)
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert "interestrec run: coverage (beyond) is 0.7500" in told.err
+    if as_json:
+        (stage,) = json.loads(told.out)["stages"]
+        assert stage["gate"]["failed"] == [json.loads(told.out)["error"]]
+    else:
+        assert "report: " in told.out
