@@ -52,6 +52,10 @@ def test_only_users_whom_both_have_are_paired_whatever_their_order() -> None:
     found = change(new, old)
     assert (found.new, found.old) == (pytest.approx((3 + 0.5) / 4), pytest.approx((2.7 + 0.1) / 4))
     assert found.users == (2, 2)
+    values, order = np.random.default_rng(1).random(N), np.random.default_rng(2).permutation(N)
+    ordered = users(values)
+    same = change(Served(ordered.user_id.take(pa.array(order)), values[order], np.ones(N)), ordered)
+    assert [same.ci_low, same.ci_high] == pytest.approx([0, 0])
 
 
 def test_a_larger_error_is_worse_and_roots_are_taken_of_mean_squares() -> None:
