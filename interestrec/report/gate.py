@@ -20,6 +20,23 @@ _MEANING: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
+def require_meaning(earlier: Artifact, config: Mapping[str, Any]) -> None:
+    """Refuse an earlier report whose metrics mean something else under the same names.
+
+    Args:
+        config: of the recipe of the report that is compared with it.
+
+    Raises:
+        ArtifactError: it was made with another gain or relevance.
+    """
+    for name, of in _MEANING.items():
+        here, there = of(config), of(earlier.manifest["config"])
+        if here != there:
+            raise ArtifactError(
+                f"{earlier.path}: {name} is {there} there and {here} here; compare reports of one meaning"
+            )
+
+
 def findings(
     report: Artifact, wanted: Sequence[Requirement], earlier: Artifact | None, system: str, resamples: int, seed: int
 ) -> list[Finding]:
@@ -51,12 +68,6 @@ def _since(
 ) -> list[Finding]:
     if earlier.digest == report.digest:
         return [Finding(True, f"not compared with an earlier report: {earlier.path} is this one")]
-    for name, of in _MEANING.items():
-        here, there = (of(one.manifest["config"]) for one in (report, earlier))
-        if here != there:
-            raise ArtifactError(
-                f"{earlier.path}: {name} is {there} there and {here} here; compare reports of one meaning"
-            )
     # A corpus decides who is tested on what, so users of two are different draws even under the same names.
     paired = report.manifest["inputs"]["corpus"] == earlier.manifest["inputs"].get("corpus")
     new, old = (since.served(one.path / PER_USER, system) for one in (report, earlier))

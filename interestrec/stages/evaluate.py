@@ -61,6 +61,8 @@ def run(context: Context) -> Result:
         },
         seed=settings.seed,
     )
+    if earlier is not None:
+        gate.require_meaning(earlier, recipe.config)
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:

@@ -137,6 +137,7 @@ def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: 
 def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepted: Context) -> None:
     with pytest.raises(ArtifactError, match="gain is binary there and graded here"):
         evaluate.run(asked(configured(accepted, gain="graded"), not_worse_than=tmp_path / "accepted"))
+    assert (tmp_path / "space" / "report").resolve() == (tmp_path / "accepted").resolve()
 
 
 def test_seeds_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
