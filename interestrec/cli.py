@@ -20,16 +20,21 @@ from interestrec.options import (
     Force,
     Json,
     Model,
+    NotWorseThan,
     Overrides,
     Quiet,
     Rankings,
+    Require,
+    Seeds,
     Shard,
     Start,
     Users,
     Workspace,
     asked_for,
+    asked_of_report,
     context,
     path_option,
+    several_seeds,
 )
 
 app = typer.Typer(
@@ -142,24 +147,41 @@ def rank(
     """4: rank by every system, ours and baselines."""
     with session("rank", as_json, quiet) as output:
         asking = asked_for(as_of, users, shard)
-        paths = {"corpus": corpus, "encoder": encoder, "model": model}
-        output.stage(context(config, overrides, workspace, force, asking=asking, **paths))
+        chosen = context(
+            config, overrides, workspace, force, asking=asking, corpus=corpus, encoder=encoder, model=model
+        )
+        output.stage(chosen)
 
 
-@app.command(epilog="Example: interestrec evaluate --config news.yaml --json | jq .summary")
+_EVALUATE_EXAMPLES = (
+    "interestrec evaluate --config news.yaml --json | jq .summary; "
+    'interestrec evaluate --require "auc>=0.62" --require "cold_items/auc>=0.6" --not-worse-than accepted; '
+    "interestrec evaluate --seeds seed-1 --seeds seed-2 --seeds seed-3"
+)
+
+
+@app.command(epilog=f"Examples: {_EVALUATE_EXAMPLES}")
 def evaluate(
     config: Config = None,
     overrides: Overrides = None,
     workspace: Workspace = None,
     corpus: Corpus = None,
     rankings: Rankings = None,
+    seeds: Seeds = None,
+    require: Require = None,
+    not_worse_than: NotWorseThan = None,
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
 ) -> None:
-    """5: metrics, comparisons and a report."""
+    """5: metrics, comparisons and a report; a gate on them."""
     with session("evaluate", as_json, quiet) as output:
-        output.stage(context(config, overrides, workspace, force, corpus=corpus, rankings=rankings))
+        together = several_seeds(seeds, rankings)
+        asked = asked_of_report(require, not_worse_than)
+        chosen = context(
+            config, overrides, workspace, force, gate=asked, seeds=together, corpus=corpus, rankings=rankings
+        )
+        output.stage(chosen)
 
 
 @app.command(epilog="Example: interestrec run --config quickstart.yaml")

@@ -7,11 +7,12 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from interestrec.core.errors import InterestrecError
+from interestrec.core.errors import GateError, InterestrecError
 
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
@@ -55,30 +56,48 @@ class Output:
         self.result(run_stage(self.command, context))
 
     def result(self, result: "Result") -> None:
-        """Print what a stage did."""
-        self.show(_as_values(result), _as_text(result))
+        """Print what a stage did.
+
+        Raises:
+            GateError: the result is not as good as required; JSON tells of it on failure.
+        """
+        values = _as_values(result)
+        if not (self.as_json and result.failures):
+            self.show(values, _as_text(result))
+        if result.failures:
+            raise GateError(result.failures, values)
 
     def all_stages(self, context: "Context") -> None:
-        """Run all stages; text appears as each is done, JSON when all are."""
+        """Run all stages; text appears as each is done, JSON when all are.
+
+        Raises:
+            GateError: as `result`.
+        """
         from interestrec.pipeline import run_all
 
-        results = []
+        results: list[dict[str, Any]] = []
+        failures: tuple[str, ...] = ()
         for result in run_all(context):
             results.append(_as_values(result))
+            failures += result.failures
             if not self.as_json:
                 self.show({}, _as_text(result))
+        if failures:
+            raise GateError(failures, {"stages": results})
         if self.as_json:
             self.show({"stages": results}, "")
 
 
 def _as_values(result: "Result") -> dict[str, Any]:
     artifact = result.artifact
+    gate = {"in_order": list(result.notes), "failed": list(result.failures)}
     return {
         "stage": artifact.stage,
         "artifact": str(artifact.path),
         "digest": artifact.digest,
         "built": result.built,
         "summary": result.summary,
+        **({"gate": gate} if any(gate.values()) else {}),
     }
 
 
@@ -96,7 +115,7 @@ def _as_text(result: "Result") -> str:
     metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
     width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
     table = metrics_table(metrics, width, sys.stdout.isatty())
-    return f"{table}\n{line}\nreport: {artifact.path / 'report.html'}"
+    return "\n".join([table, line, f"report: {artifact.path / 'report.html'}", *result.notes])
 
 
 def _figure(value: Any) -> str:
@@ -115,7 +134,7 @@ def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
         yield Output(command, as_json)
     except InterestrecError as error:
         print(f"interestrec {command}: {error}", file=sys.stderr)
-        _fail(command, as_json, str(error), error.exit_status)
+        _fail(command, as_json, str(error), error.exit_status, error.document)
     except KeyboardInterrupt:
         print(f"interestrec {command}: interrupted", file=sys.stderr)
         _fail(command, as_json, "interrupted", 128 + signal.SIGINT)
@@ -128,8 +147,10 @@ def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
         _fail(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
 
 
-def _fail(command: str, as_json: bool, message: str, status: int) -> NoReturn:
+def _fail(
+    command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
+) -> NoReturn:
     if as_json:
-        document = {"command": command, "status": "error", "error": message, "exit_status": status}
+        document = {**told, "command": command, "status": "error", "error": message, "exit_status": status}
         print(json.dumps(document, ensure_ascii=False, sort_keys=True), flush=True)
     sys.exit(status)

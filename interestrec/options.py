@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from interestrec.core.context import Asking, Context
+    from interestrec.core.context import Asking, Context, Gate
     from interestrec.corpus.store import Corpus as CorpusArtifact
 
 
@@ -37,6 +37,50 @@ _AS_OF_HELP = "Lists for this moment (ISO 8601, or now), not for the test split"
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
 Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
 Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
+
+_REQUIRE_HELP = (
+    "What interestrec must reach, or status 1: [protocol:][slice/]metric, one of >= > <= <, a number; without a "
+    "protocol, impressions before catalogue; repeatable"
+)
+Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
+NotWorseThan = Annotated[
+    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace; status 1 on a fall beyond noise")
+]
+Seeds = Annotated[
+    list[Path] | None,
+    path_option("--seeds", "Rankings of one seed, or their workspace; twice or more: the mean over seeds"),
+]
+
+
+def asked_of_report(require: list[str] | None, not_worse_than: Path | None) -> "Gate":
+    """What the command line asks of a report.
+
+    Raises:
+        UsageError: a requirement cannot be read.
+    """
+    from interestrec.core.context import Gate
+    from interestrec.core.errors import ConfigError, UsageError
+    from interestrec.core.requirements import parse
+
+    try:
+        return Gate(tuple(map(parse, require or [])), not_worse_than)
+    except ConfigError as error:
+        raise UsageError(f"--require {error}") from None
+
+
+def several_seeds(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path, ...]:
+    """The rankings that are evaluated together; none where the workspace's or the given ones are evaluated.
+
+    Raises:
+        UsageError: there is only one, or --rankings is given as well.
+    """
+    from interestrec.core.errors import UsageError
+
+    if seeds and rankings is not None:
+        raise UsageError("give --rankings or --seeds: what is evaluated is one of them")
+    if seeds and len(seeds) < 2:
+        raise UsageError(f"--seeds {seeds[0]}: give it at least twice, once for the rankings of each seed")
+    return tuple(seeds or ())
 
 
 def asked_for(as_of: str | None, users: str | None, shard: str | None) -> "Asking":
@@ -78,15 +122,17 @@ def context(
     force: bool,
     start: Path | None = None,
     asking: "Asking | None" = None,
+    gate: "Gate | None" = None,
+    seeds: tuple[Path, ...] = (),
     **paths: Path | None,
 ) -> "Context":
     """The settings in force and where the input artifacts are."""
     from interestrec.core.config import find_config, load_settings
-    from interestrec.core.context import Asking, Context
+    from interestrec.core.context import Asking, Context, Gate
 
     settings = load_settings(find_config(config), overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}
-    return Context(settings, force, start, asking or Asking(), given)
+    return Context(settings, force, start, asking or Asking(), gate or Gate(), seeds, given)
 
 
 def open_corpus(

@@ -59,6 +59,12 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
 
 
 def run_all(context: Context) -> Iterator[Result]:
-    """Run the five stages in order, yielding each result when it is there; what is up to date is skipped."""
+    """Run the five stages in order, yielding each result when it is there; what is up to date is skipped.
+
+    What would stop the last one for being misspelt or missing is found before the first.
+    """
+    from interestrec.stages import evaluate
+
+    evaluate.check_gate(context)
     for name in STAGES:
         yield run_stage(name, context)

@@ -123,6 +123,15 @@ def open_artifact(path: Path, kind: str) -> Artifact:
     return Artifact(kind, real, files.sha256_of(manifest_path), manifest)
 
 
+def open_within(path: Path, kind: str) -> Artifact:
+    """Open a committed artifact by its directory or link, or by the workspace whose current one it is.
+
+    Raises:
+        InputMissingError, ArtifactError: as `open_artifact`.
+    """
+    return open_artifact(path / kind if (path / kind).exists() else path, kind)
+
+
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
     """The recipe's version when it already exists, linked as current; else None."""
     version = recipe.version_path(workspace)

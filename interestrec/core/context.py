@@ -12,6 +12,7 @@ from interestrec.core import files
 from interestrec.core.artifacts import TIMING, Artifact, Recipe, building, open_artifact, up_to_date
 from interestrec.core.errors import PeerLostError
 from interestrec.core.progress import log
+from interestrec.core.requirements import Requirement
 from interestrec.core.settings import Settings
 from interestrec.core.workers import worker_number
 
@@ -46,6 +47,14 @@ class Asking:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """What is asked of a report beside what the configuration asks."""
+
+    require: tuple[Requirement, ...] = ()
+    not_worse_than: Path | None = None  # in place of the configuration's; report or workspace
+
+
+@dataclass(frozen=True)
 class Context:
     """The settings of a run, where its input artifacts are, and whether to build what is up to date."""
 
@@ -53,6 +62,8 @@ class Context:
     force: bool = False
     start: Path | None = None  # model that finetune starts from
     asking: Asking = Asking()
+    gate: Gate = Gate()
+    seeds: tuple[Path, ...] = ()  # rankings, or workspaces that have them, to evaluate together
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
 
     def open(self, kind: str) -> Artifact:
@@ -71,6 +82,8 @@ class Result:
     artifact: Artifact
     built: bool
     summary: dict[str, Any]
+    notes: tuple[str, ...] = ()  # sentences: what the gate found in order
+    failures: tuple[str, ...] = ()  # sentences: what it did not
 
 
 def produce(

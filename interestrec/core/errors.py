@@ -4,11 +4,25 @@ A message is one sentence: what is wrong, where, and what to do. Anything that i
 `InterestrecError` is our own bug and keeps its traceback.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class InterestrecError(Exception):
     """Base of every error with a message meant for the user."""
 
     exit_status = 70
+    document: Mapping[str, Any] = {}  # what a JSON document tells beside the message
+
+
+class GateError(InterestrecError):
+    """All is built and written, but not as good as it was required to be."""
+
+    exit_status = 1
+
+    def __init__(self, failures: tuple[str, ...], document: Mapping[str, Any]) -> None:
+        super().__init__("\n".join(failures))
+        self.document = document
 
 
 class UsageError(InterestrecError):

@@ -153,6 +153,7 @@ METRICS = pa.schema(
         pa.field("ci_high", pa.float64()),
         _required("n", pa.int64()),
         _required("dropped", pa.int64()),
+        pa.field("seed_sd", pa.float64()),  # standard deviation between seeds; null in a report on one seed
     ]
 )
 

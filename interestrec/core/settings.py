@@ -6,13 +6,14 @@ Objects of this module stop at `stages/`; the floors below take plain arguments.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from interestrec.core.adapt_settings import PretrainAdaptSettings
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.rank_settings import RankSettings
+from interestrec.core.requirements import readable
 from interestrec.core.section import (
     AboveZero,
     BelowOne,
@@ -143,6 +144,9 @@ class EvaluateSettings(Section):
     ]
     gain: Literal["binary", "graded"] = "binary"  # of ndcg
     bootstrap: Count = 1000  # resamples over users behind each interval
+    # the gate, outside the report's digest: where it does not hold, evaluate writes the report and ends with status 1
+    require: list[Annotated[str, AfterValidator(readable)]] = []  # such as impressions:warm_users/auc>=0.62
+    not_worse_than: Path | None = None  # an earlier report, or the workspace that has it
 
 
 class RuntimeSettings(Section):
@@ -190,11 +194,13 @@ class Settings(Section):
         return next(iter(self.encoders.values()))
 
     def lineage(self, *sections: str) -> dict[str, Any]:
-        """The named sections as JSON values for an artifact's recipe, without paths.
+        """The named sections as JSON values for an artifact's recipe, without paths and without the gate.
 
-        Paths say where bytes are, not what they are; their content enters through input digests.
+        Paths say where bytes are, not what they are; their content enters through input digests. The gate asks
+        something of a report and changes nothing in it.
         """
-        values = self.model_dump(mode="json", include=set(sections))
+        gate = {"evaluate": {"require", "not_worse_than"}}
+        values = self.model_dump(mode="json", include=set(sections), exclude=gate)
         values.get("data", {}).pop("root", None)
         values.get("preprocess", {}).get("split", {}).pop("verified", None)
         values.get("rank", {}).get("rules", {}).pop("available", None)

@@ -18,6 +18,8 @@ from interestrec.report.slices import ALL
 
 K = 10
 OF_LISTS = ("novelty", "diversity", "category_calibration", "popularity_lift")
+OF_ALL = {"coverage": beyond.coverage, "gini": beyond.gini}  # one figure of all lists together
+NAMES = (*OF_LISTS, *OF_ALL)
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,18 @@ def cells(shown: Sequence[Shown], n_users: int) -> tuple[list[Cell], list[Single
     n = np.array([len(one.listed.user) for one in shown])
     singles = [
         Single(BEYOND, ALL, name, np.array([measure(one.exposure) for one in shown]), n, np.zeros_like(n))
-        for name, measure in (("coverage", beyond.coverage), ("gini", beyond.gini))
+        for name, measure in OF_ALL.items()
     ]
     return list_cells(BEYOND, [one.listed for one in shown], n_users).cells, singles
+
+
+def together(several: Sequence[Mapping[str, Shown]]) -> dict[str, Shown]:
+    """What systems show with several seeds, exposures added up; the lists are not kept."""
+    pooled = {system: Shown(one.items) for system, one in several[0].items()}
+    for shown in several:
+        for system, one in shown.items():
+            pooled[system].exposure += one.exposure
+    return pooled
 
 
 def exposure_rows(shown: Mapping[str, Shown], categories: Sequence[str]) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ class Cell:
     counts: np.ndarray  # float64 [users, systems], how many they are
     dropped: np.ndarray  # int64 [systems], lists or rows for which the metric is not defined
     transform: Transform = intensity.identity
+    seeds: int = 1  # the parts are so many times those that the transform takes; the metric is the mean over them
+    seed_sd: np.ndarray | None = None  # float64 [systems], standard deviation of the metric between seeds
 
     @property
     def value(self) -> np.ndarray:
@@ -46,7 +48,8 @@ class Cell:
         """The metric from sums [..., parts] and counts [...]; NaN where nothing was counted."""
         where = np.broadcast_to((counts > 0)[..., None], sums.shape)
         mean = np.divide(sums, counts[..., None], out=np.full(sums.shape, np.nan), where=where)
-        return self.transform(mean)
+        parts = sums.shape[-1] // self.seeds
+        return self.transform(mean.reshape(*mean.shape[:-1], self.seeds, parts)).mean(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Single:
     value: np.ndarray  # float64 [systems]
     n: np.ndarray  # int64 [systems]
     dropped: np.ndarray  # int64 [systems]
+    seed_sd: np.ndarray | None = None  # float64 [systems]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the page shows beside figures: reliability, where relevant items stand, and lists of a few users."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,27 @@ from interestrec.core.schemas import OURS
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import ranking
 from interestrec.metrics.intensity import equal_mass_bins
-from interestrec.report import rankings
+from interestrec.report import audit, rankings
+from interestrec.report.audit import Check
+from interestrec.report.cells import CATALOGUE
 from interestrec.report.listed import shown_lists
 from interestrec.report.rankings import Ids
+from interestrec.report.verdicts import strongest_rival
 
 USERS = 3  # whose lists are shown
 _PERMUTED = 20_000  # lists whose labels are permuted; their mean's standard error is below 0.003
 _HISTORY, _LISTED, _LEAST = 6, 6, 3  # of them: latest events, first items; and events that they must have
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All of it."""
+
+    checks: Sequence[Check] = ()
+    reliability: "Reliability | None" = None
+    found_by_rank: Mapping[str, np.ndarray] = field(default_factory=dict)  # share of relevant items, [top_k] by system
+    training: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # steps and values by name
+    examples: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,41 @@ class Reliability:
     predicted: np.ndarray  # float64 [bins]
     label: np.ndarray  # float64 [bins]
     rows: np.ndarray  # int64 [bins]
+
+
+def gather(
+    corpus: Corpus,
+    rankings_path: Path,
+    described: Mapping[str, Any],
+    metrics: Sequence[dict[str, Any]],
+    ids: Ids,
+    seed: int,
+) -> Evidence:
+    """All of it for a page; without our system only the audit of the corpus.
+
+    Args:
+        described: content of the rankings' systems.json.
+        metrics: rows of schemas.METRICS.
+        ids: of the rankings' users and items.
+    """
+    checks = audit.audit(corpus)
+    if OURS not in described["systems"]:
+        return Evidence(checks)
+    impressions, catalogue = rankings_path / "impressions.parquet", rankings_path / "catalogue.parquet"
+    if (check := audit.permuted(permuted_auc(impressions, ids, seed))) is not None:
+        checks = [*checks, check]
+    rival = strongest_rival(metrics, CATALOGUE, OURS)
+    shown = list(dict.fromkeys(s for s in (OURS, rival, "popularity") if s is not None and s in described["systems"]))
+    truth = files.read_parquet(rankings_path / "truth.parquet", schemas.TRUTH)
+    log = rankings_path / "training_log.parquet"
+    components = list(described["systems"][OURS].get("components", {}))
+    return Evidence(
+        checks=checks,
+        reliability=reliability(impressions),
+        found_by_rank=found_by_rank(catalogue, truth, shown, described["settings"]["top_k"]),
+        training=training_curves(files.read_parquet(log, schemas.TRAINING_LOG)) if log.exists() else {},
+        examples=examples(corpus, catalogue, truth, components, seed),
+    )
 
 
 def reliability(impressions: Path, system: str = OURS) -> Reliability | None:

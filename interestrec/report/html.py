@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from interestrec import __version__
 from interestrec.core.schemas import BEFORE_RULES, OURS, is_part
 from interestrec.report import plots
-from interestrec.report.audit import LOOK, Check
+from interestrec.report.audit import LOOK
 from interestrec.report.cells import BEYOND, LOWER_IS_BETTER
-from interestrec.report.evidence import Reliability
+from interestrec.report.evidence import Evidence
 from interestrec.report.slices import ALL
 from interestrec.report.table import TITLES, best, by_system
 from interestrec.report.verdicts import all_verdicts, headline, strongest_rival, word
@@ -20,17 +17,6 @@ from interestrec.report.verdicts import all_verdicts, headline, strongest_rival,
 TEMPLATE = "report.html.j2"
 
 Rows = Sequence[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the page shows beside figures."""
-
-    checks: Sequence[Check] = ()
-    reliability: Reliability | None = None
-    found_by_rank: Mapping[str, np.ndarray] = field(default_factory=dict)  # share of relevant items, [top_k] by system
-    training: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # steps and values by name
-    examples: Sequence[dict[str, Any]] = ()
 
 
 def page(
@@ -87,6 +73,7 @@ def page(
         rules=_rules(quality),
         quality=quality,
         blend=blend,
+        components=list(blend.get("components", {})),
         systems=systems,
         lineage=lineage,
     )

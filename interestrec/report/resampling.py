@@ -52,21 +52,19 @@ def swapped_differences(
 ) -> list[np.ndarray]:
     """Each cell's differences between system `us` and the others, the two swapped at random user by user.
 
-    Systems that are compared answer the same requests, so that their counts are equal.
-
     Returns:
         float64 [resamples, others] a cell.
     """
-    halves = [((cell.sums[:, [us]] - cell.sums[:, others]) / 2,) for cell in cells]
+    halves = [tuple((values[:, [us]] - values[:, others]) / 2 for values in (cell.sums, cell.counts)) for cell in cells]
     packed, places = _packed(cells, halves)
     signed = bootstrap.swapped([columns.table() for columns in packed.values()], n_users, resamples, seed)
     found = dict(zip(packed, signed, strict=True))
     differences = []
-    for cell, (place,) in zip(cells, places, strict=True):
-        middle = ((cell.sums[:, [us]] + cell.sums[:, others]) / 2).sum(axis=0)
-        half = found[cell.protocol, cell.slice][:, place]
-        counts = np.broadcast_to(cell.counts[:, others].sum(axis=0), half.shape[:2])
-        differences.append(cell.of(middle + half, counts) - cell.of(middle - half, counts))
+    for cell, (sums, counts) in zip(cells, places, strict=True):
+        middle, count = (((v[:, [us]] + v[:, others]) / 2).sum(axis=0) for v in (cell.sums, cell.counts))
+        here = found[cell.protocol, cell.slice]
+        half, more = here[:, sums], here[:, counts]
+        differences.append(cell.of(middle + half, count + more) - cell.of(middle - half, count - more))
     return differences
 
 

@@ -1,6 +1,7 @@
 """From cells to the tables of the report: metrics, comparisons, gaps, values per user."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,13 +128,18 @@ def per_user_table(cells: Sequence[Cell], systems: Sequence[str], user_id: pa.Ar
     """Rows of schemas.PER_USER: the metric over each user's own lists or rows, `n` of them.
 
     Of all lists and rows, and of metrics that the mean of users' values weighed by `n` gives again, after squaring
-    for rmse; a user has no calibration error to speak of.
+    for rmse; a user has no calibration error to speak of. Over several seeds a user's rmse is the root of the mean
+    square of all seeds, since roots of users do not add up.
 
     Args:
         user_id: string [users], in the order of the cells' users.
     """
     tables = [schemas.PER_USER.empty_table()]
-    whole = [cell for cell in cells if cell.slice == ALL and cell.sums.shape[2] == 1]
+    whole = [
+        replace(cell, sums=cell.sums.mean(axis=2, keepdims=True), seeds=1)
+        for cell in cells
+        if cell.slice == ALL and cell.sums.shape[2] == cell.seeds
+    ]
     words = {
         "system": pa.array(systems, pa.string()),
         "protocol": pa.array(sorted({cell.protocol for cell in whole}), pa.string()),
@@ -167,6 +173,7 @@ def _metric_rows(
             "ci_high": _or_none(high[column]),
             "n": int(n[column]),
             "dropped": int(cell.dropped[column]),
+            "seed_sd": None if cell.seed_sd is None else _or_none(cell.seed_sd[column]),
         }
         for column, system in enumerate(systems)
     ]

@@ -1,81 +1,166 @@
 """`evaluate`: metrics, intervals and comparisons of ranked lists; fits nothing."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from interestrec.core import files, schemas
-from interestrec.core.artifacts import Artifact, Recipe
+from interestrec.core.artifacts import Artifact, Recipe, open_within
 from interestrec.core.context import Context, Result, produce
-from interestrec.core.errors import ConfigError
+from interestrec.core.errors import ConfigError, InputMissingError
+from interestrec.core.requirements import Requirement, parse
 from interestrec.core.schemas import OURS
 from interestrec.core.settings import EvaluateSettings
 from interestrec.corpus.store import QUALITY, Corpus
 from interestrec.metrics.ranking import cutoff
-from interestrec.report import audit, beyond, cells, evidence, facts, html, protocols, resampling, statistics, verdicts
+from interestrec.report import (
+    audit,
+    beyond,
+    cells,
+    evidence,
+    facts,
+    gate,
+    html,
+    protocols,
+    required,
+    resampling,
+    seeds,
+    statistics,
+    verdicts,
+)
 from interestrec.report.facts import Past
-from interestrec.report.html import Evidence
+from interestrec.report.gate import METRICS, PER_USER, SLICES
 from interestrec.report.protocols import Judged, Measured
 from interestrec.report.rankings import Ids
 from interestrec.report.slices import ALL, all_slices
 from interestrec.report.table import by_system
 from interestrec.scoring import histories
 
-METRICS = "metrics.parquet"
-SLICES = "slices.json"
+SYSTEMS = "systems.json"
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"
 COLD_CATALOGUE = "cold_catalogue.parquet"
 
 
 def run(context: Context) -> Result:
-    """Evaluate all ranked systems; the artifact is `report`.
+    """Evaluate all ranked systems, with one seed or the mean of several; the artifact is `report`.
+
+    What is asked of the report is told in the result: a report that is not good enough is written all the same.
 
     Raises:
-        ArtifactError: the rankings were made from another corpus.
-        ConfigError: an unknown metric, or one that looks further than the stored lists.
+        ArtifactError: the rankings were made from another corpus, do not go together as seeds, or the earlier report
+            measures something else.
+        ConfigError: an unknown metric, one that looks further than the stored lists, or a requirement of what is not
+            there.
+        InputMissingError: there is no earlier report to compare with.
     """
-    corpus_artifact, rankings = context.open("corpus"), context.open("rankings")
-    rankings.require_input(corpus_artifact)
+    wanted = check_gate(context)
+    earlier = _earlier(context)  # before the workspace's report is another one
+    corpus_artifact = context.open("corpus")
+    rankings = _rankings(context, corpus_artifact)
+    if (wanted or earlier) and OURS not in files.read_json(rankings[0].path / SYSTEMS)["systems"]:
+        raise ConfigError(f"the gate is about {OURS}, which is not among the ranked systems; add it to rank.systems")
     settings = context.settings
+    numbers = [""] if len(rankings) == 1 else [f"_{number}" for number in range(1, len(rankings) + 1)]
     recipe = Recipe(
         kind="report",
-        inputs={artifact.kind: artifact.digest for artifact in (corpus_artifact, rankings)},
-        config={**settings.lineage("evaluate"), "relevant_at": settings.data.relevant_at},
+        inputs={
+            "corpus": corpus_artifact.digest,
+            **{f"rankings{number}": one.digest for number, one in zip(numbers, rankings, strict=True)},
+        },
+        config={
+            **settings.lineage("evaluate"),
+            "relevant_at": settings.data.relevant_at,
+            "seeds": [one.manifest["seed"] for one in rankings],
+        },
         seed=settings.seed,
     )
+    if earlier is not None:
+        gate.require_meaning(earlier, recipe.config)
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:
-        _build(directory, corpus, rankings, settings.evaluate, recipe)
+        by = _judged(corpus, rankings[0], settings.evaluate)
+        required.check_slices(wanted, [one.name for one in by.slices])
+        _build(directory, corpus, rankings, by, settings.evaluate, recipe)
 
-    return produce(context, recipe, build, _summarise)
+    result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
+    found = gate.findings(result.artifact, wanted, earlier, OURS, settings.evaluate.bootstrap, settings.seed)
+    return replace(
+        result,
+        notes=tuple(finding.sentence for finding in found if finding.good),
+        failures=tuple(finding.sentence for finding in found if not finding.good),
+    )
 
 
-def _build(directory: Path, corpus: Corpus, rankings: Artifact, settings: EvaluateSettings, recipe: Recipe) -> None:
-    described = files.read_json(rankings.path / "systems.json")
+def check_gate(context: Context) -> list[Requirement]:
+    """What is required of the report, as far as it can be known before there are rankings.
+
+    Raises:
+        ConfigError: a protocol or metric that there will not be.
+        InputMissingError, ArtifactError: no earlier report to compare with.
+    """
+    settings = context.settings.evaluate
+    wanted = [*map(parse, settings.require), *context.gate.require]
+    having = required.obtainable(*cells.split_names(settings.metrics))
+    for requirement in wanted:
+        required.protocol_of(requirement, having)
+    _earlier(context)
+    return wanted
+
+
+def _earlier(context: Context) -> Artifact | None:
+    path = context.gate.not_worse_than or context.settings.evaluate.not_worse_than
+    if path is None:
+        return None
+    try:
+        return open_within(path, "report")
+    except InputMissingError:
+        message = "no report here to compare with; leave not_worse_than out until there is one"
+        raise InputMissingError(f"{path}: {message}") from None
+
+
+def _rankings(context: Context, corpus: Artifact) -> list[Artifact]:
+    """The rankings to evaluate, one or those of several seeds, by seed."""
+    if not context.seeds:
+        rankings = [context.open("rankings")]
+    else:
+        rankings = sorted((open_within(p, "rankings") for p in context.seeds), key=lambda one: one.manifest["seed"])
+    for one in rankings:
+        one.require_input(corpus)
+    seeds.require_alike(rankings)
+    return rankings
+
+
+def _build(
+    directory: Path,
+    corpus: Corpus,
+    rankings: list[Artifact],
+    by: Judged,
+    settings: EvaluateSettings,
+    recipe: Recipe,
+) -> None:
+    described = files.read_json(rankings[0].path / SYSTEMS)
     systems = sorted(described["systems"], key=lambda name: (name != OURS, name))
-    of_lists, of_rows = cells.split_names(settings.metrics)
+    of_lists, _ = cells.split_names(settings.metrics)
     top_k = described["settings"]["top_k"]
     for name in of_lists:
         if (cutoff(name) or 0) > top_k:
             raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")
-    by = _judged(corpus, rankings, settings)
-    measured = Measured()
-    protocols.impressions(measured, rankings.path / "impressions.parquet", systems, of_lists, of_rows, by)
     items = beyond.of_corpus(corpus, by.facts)
-    shown = protocols.catalogue(measured, rankings.path / "catalogue.parquet", systems, of_lists, items, by)
-    if (rankings.path / COLD_CATALOGUE).exists():
-        protocols.cold_catalogue(measured, rankings.path / COLD_CATALOGUE, systems, of_lists, by)
+    several = [_measured(one.path, systems, settings.metrics, items, by) for one in rankings]
+    measured = seeds.averaged([of_seed for of_seed, _ in several])
     _write_figures(directory, measured, systems, by, settings.bootstrap, recipe.seed)
-    exposure = beyond.exposure_rows(shown, by.facts.categories)
+    exposure = beyond.exposure_rows(beyond.together([shown for _, shown in several]), by.facts.categories)
     _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
     metrics = files.read_json(directory / "metrics.json")
     comparisons = files.read_parquet(directory / "comparisons.parquet").to_pylist()
     said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
     files.write_json(directory / VERDICTS, said)
-    shown_beside = _evidence(corpus, rankings, described, metrics, by.ids, recipe.seed)
+    shown_beside = evidence.gather(corpus, rankings[0].path, described, metrics, by.ids, recipe.seed)
     files.write_json(directory / AUDIT, [check.values for check in shown_beside.checks])
     page = html.page(
         metrics=metrics,
@@ -90,33 +175,17 @@ def _build(directory: Path, corpus: Corpus, rankings: Artifact, settings: Evalua
     files.write_text(directory / "report.html", page)
 
 
-def _evidence(
-    corpus: Corpus,
-    rankings: Artifact,
-    described: dict[str, Any],
-    metrics: list[dict[str, Any]],
-    ids: Ids,
-    seed: int,
-) -> Evidence:
-    """What the page shows beside figures; without our system only the audit of the corpus."""
-    checks = audit.audit(corpus)
-    if OURS not in described["systems"]:
-        return Evidence(checks)
-    impressions, catalogue = rankings.path / "impressions.parquet", rankings.path / "catalogue.parquet"
-    if (check := audit.permuted(evidence.permuted_auc(impressions, ids, seed))) is not None:
-        checks = [*checks, check]
-    rival = verdicts.strongest_rival(metrics, cells.CATALOGUE, OURS)
-    shown = list(dict.fromkeys(s for s in (OURS, rival, "popularity") if s is not None and s in described["systems"]))
-    truth = files.read_parquet(rankings.path / "truth.parquet", schemas.TRUTH)
-    log = rankings.path / "training_log.parquet"
-    components = list(described["systems"][OURS].get("components", {}))
-    return Evidence(
-        checks=checks,
-        reliability=evidence.reliability(impressions),
-        found_by_rank=evidence.found_by_rank(catalogue, truth, shown, described["settings"]["top_k"]),
-        training=evidence.training_curves(files.read_parquet(log, schemas.TRAINING_LOG)) if log.exists() else {},
-        examples=evidence.examples(corpus, catalogue, truth, components, seed),
-    )
+def _measured(
+    rankings: Path, systems: list[str], metrics: list[str], items: beyond.Items, by: Judged
+) -> tuple[Measured, Mapping[str, beyond.Shown]]:
+    """The metrics of one seed's rankings, and what they show."""
+    of_lists, of_rows = cells.split_names(metrics)
+    measured = Measured()
+    protocols.impressions(measured, rankings / "impressions.parquet", systems, of_lists, of_rows, by)
+    shown = protocols.catalogue(measured, rankings / "catalogue.parquet", systems, of_lists, items, by)
+    if (rankings / COLD_CATALOGUE).exists():
+        protocols.cold_catalogue(measured, rankings / COLD_CATALOGUE, systems, of_lists, by)
+    return measured, shown
 
 
 def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> Judged:
@@ -146,18 +215,19 @@ def _write_figures(
     _write_rows(directory / "gaps.parquet", gaps, schemas.GAPS)
     files.write_json(directory / SLICES, {"left_out": measured.left_out})
     per_user = statistics.per_user_table(found, systems, by.ids.user)
-    files.write_parquet(directory / "per_user.parquet", per_user, schemas.PER_USER)
+    files.write_parquet(directory / PER_USER, per_user, schemas.PER_USER)
 
 
 def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
     files.write_parquet(path, pa.Table.from_pylist(rows, schema=schema), schema)
 
 
-def _summarise(path: Path) -> dict[str, Any]:
+def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
     rows = files.read_parquet(path / METRICS, schemas.METRICS).to_pylist()
     left_out = files.read_json(path / SLICES)["left_out"]
     summary: dict[str, Any] = {
         "report": str(path / "report.html"),
+        "seeds": n_seeds,
         "slices_left_out": sum(len(names) for names in left_out.values()),
         "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == audit.LOOK],
         "verdicts": files.read_json(path / VERDICTS),

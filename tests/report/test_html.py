@@ -2,7 +2,8 @@
 
 import re
 
-from interestrec.report.html import Evidence, page
+from interestrec.report.evidence import Evidence
+from interestrec.report.html import page
 from tests.report.rows import comparison, metric
 
 EVIL = "<script>alert(1)</script>"

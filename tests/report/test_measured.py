@@ -150,3 +150,10 @@ def test_features_are_title_tokens_and_the_parts_of_category_paths() -> None:
     tokens = pa.chunked_array([pa.array([[3, 1, 3], [], [1]], pa.list_(pa.int32()))])
     found = item_features(tokens, pa.chunked_array([pa.array(["news/uk", "news", None])])).toarray()
     assert found.tolist() == [[0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 0]]
+
+
+def test_what_a_user_got_is_swapped_with_how_many_lists_it_was() -> None:
+    counts = np.array([[1.0, 3.0], [2.0, 2.0], [5.0, 1.0]])
+    cell = Cell("p", "all", "m", np.arange(3), 0.5 * counts[:, :, None], counts, np.zeros(2, dtype=np.int64))
+    (differences,) = resampling.swapped_differences([cell], 0, [1], 3, 20, seed=1)
+    assert differences.tolist() == [[pytest.approx(0)]] * 20
