@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from interestrec.core import files
 from interestrec.core.config import load_settings
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
+from interestrec.core.rank_settings import SystemName
 from interestrec.pipeline import STAGES, run_all, run_stage
 from tests.generated import write_mind, write_shop
 
@@ -25,7 +27,7 @@ preprocess: {{split: {{method: given}}}}
 encoders: {{text: {{source: {encoder}}}}}
 pretrain_adapt: {{steps: 4, batch_size: 8, held_out: 0.2}}
 finetune: {{epochs: 3, history_epochs: 1, batch_size: 16, trainable_layers: 1}}
-rank: {{top_k: 20, als: {{factors: 8}}}}
+rank: {{top_k: 20, trials: 2, als: {{factors: 8}}, bpr: {{factors: 8, iterations: 10}}}}
 evaluate: {{bootstrap: 100}}
 """
 
@@ -56,7 +58,7 @@ def digests(workspace: Path) -> dict[str, str]:
 
 def test_every_system_has_every_metric(news: Path) -> None:
     metrics = pq.read_table(news / "first" / "report" / "metrics.parquet").to_pandas()
-    systems = {"interestrec", "random", "popularity", "trending", "item_knn", "als", "content"}
+    systems = {*get_args(SystemName), "only:intensity", "only:item_item"}
     whole = metrics[metrics["slice"] == "all"]
     for protocol, names in {
         "impressions": {"auc", "mrr", "rr", "ndcg@5", "ndcg@10"},
