@@ -3,7 +3,8 @@
 A model with random weights and 64 hidden units, generated items and users, and the code that `rank` runs: scores by
 blocks of users, calibrated, and the exact top k of each row. Each number of users runs in a process of its own; that of
 `--users` and twice as many, so that time should double and memory should not. With `--similarity history` the head
-compares a candidate with every event of the history, as it does by default; with `user` with the user's vector.
+compares a candidate with every event of the history, as it does by default; with `user` with the user's vector. With `--retrieve N` only the N items nearest to the user's vector are scored in full;
+`recall` is the share of the exact lists' items that are found so, by the lists of 200 users.
 """
 
 import argparse
@@ -24,18 +25,20 @@ def add_parser(benches: Any) -> None:
     parser.add_argument("--users", type=int, default=10_000)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--top", type=int, default=100)
+    parser.add_argument("--retrieve", type=int, default=0, help="0: all items")
     parser.add_argument("--similarity", choices=["user", "history"], default="user")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure both numbers of users; one JSON line each."""
     for users in (arguments.users, 2 * arguments.users):
-        command = [sys.executable, __file__, str(users), str(arguments.items), str(arguments.top), arguments.similarity]
+        command = [sys.executable, __file__, str(users), str(arguments.items), str(arguments.top)]
+        command += [str(arguments.retrieve), arguments.similarity]
         found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
         print(found, flush=True)
 
 
-def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
+def _lists(users: int, items: int, top: int, retrieve: int, similarity: str) -> dict[str, Any]:
     import numpy as np
 
     from interestrec.metrics.calibration import OfLogits
@@ -65,7 +68,7 @@ def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
         time=np.zeros(events, np.int64),
     )
     read = ItemHistories(vectors, categories, _HISTORY)
-    scorer = Intensity(model, vectors, categories, OfLogits(), read)
+    scorer = Intensity(model, vectors, categories, OfLogits(), read, retrieve or None)
     precedence = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -75,12 +78,20 @@ def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
         listed += top_k(scorer.score_catalogue(requests.block(start, stop)), top, precedence).size
     seconds = time.monotonic() - started
     used = resource.getrusage(resource.RUSAGE_SELF)
+    recall = None
+    if retrieve:
+        some = requests.block(0, 200)
+        wanted = top_k(Intensity(model, vectors, categories, OfLogits(), read).score_catalogue(some), top, precedence)
+        found = top_k(scorer.score_catalogue(some), top, precedence)
+        recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(wanted, found, strict=True)]))
     return {
         "what": "rank",
         "users": users,
         "items": items,
         "top": top,
         "similarity": similarity,
+        "retrieve": retrieve,
+        "recall": recall,
         "listed": listed,
         "seconds": round(seconds, 1),
         "pairs_a_second": round(users * items / seconds),
@@ -90,4 +101,4 @@ def _lists(users: int, items: int, top: int, similarity: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_lists(*(int(value) for value in sys.argv[1:4]), sys.argv[4])))  # type: ignore[call-arg]
+    print(json.dumps(_lists(*(int(value) for value in sys.argv[1:5]), sys.argv[5])))  # type: ignore[call-arg]

@@ -1,6 +1,6 @@
 """Settings of the stage that fits and scores every system."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import model_validator
 
@@ -79,21 +79,7 @@ class MfSettings(BiasSettings):
 
 
 class RankSettings(Section):
-    systems: list[SystemName] = [
-        "interestrec",
-        "random",
-        "popularity",
-        "trending",
-        "item_knn",
-        "als",
-        "ease",
-        "bpr",
-        "tfidf",
-        "content",
-        "mean_intensity",
-        "bias",
-        "mf",
-    ]
+    systems: list[SystemName] = list(get_args(SystemName))
     components: list[ComponentName] = [
         "intensity",
         "item_item",
@@ -119,6 +105,8 @@ class RankSettings(Section):
     tfidf: TfidfSettings = TfidfSettings()
     bias: BiasSettings = BiasSettings()
     mf: MfSettings = MfSettings()
+    # items of the catalogue that the model scores in full, those nearest to the user's vector; null: all of them
+    retrieve: Count | None = None
     top_k: Count = 100  # length of the list a user over the whole catalogue
     rules: RulesSettings = RulesSettings()
 

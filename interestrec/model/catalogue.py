@@ -47,6 +47,11 @@ class Catalogue:
         logits += self._mlp(user)
         return logits
 
+    def nearness(self, history: Side, intensity: np.ndarray) -> np.ndarray:
+        """x_u · x_i of all items, float32 [users, items]; arguments as in a call."""
+        user = self._user(tf.constant(history.vectors), tf.constant(intensity)).numpy()
+        return user @ self.vectors.T
+
     def _similarities(self, history: tf.Tensor, weights: tf.Tensor, user: np.ndarray) -> np.ndarray:
         if self.model.head.similarity == "user":
             return user @ self.vectors.T

@@ -14,18 +14,21 @@ from interestrec.scoring.requests import Reading, Scorer
 _TEXT = ("title", "text")
 
 
-def fixed_scorers(names: Sequence[str], reading: Reading, words: Mapping[str, Any], seed: int) -> dict[str, Scorer]:
+def fixed_scorers(
+    names: Sequence[str], reading: Reading, words: Mapping[str, Any], retrieve: int | None, seed: int
+) -> dict[str, Scorer]:
     """Those of the named scorers that are not fitted here.
 
     Args:
         words: settings of `tfidf`.
+        retrieve: see scoring/intensity.py.
     """
     corpus = reading.corpus
 
     def intensity() -> Scorer:
         from interestrec.scoring.intensity import load_intensity  # TensorFlow only where it is asked for
 
-        return load_intensity(reading.model, reading)
+        return load_intensity(reading.model, reading, retrieve)
 
     def chance() -> Scorer:
         users, items = corpus.users["user_id"].to_pylist(), corpus.items["item_id"].to_pylist()

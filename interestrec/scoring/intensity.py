@@ -24,23 +24,40 @@ class Intensity:
         categories: np.ndarray,
         calibration: OfLogits,
         histories: Histories,
+        retrieve: int | None = None,
     ) -> None:
+        """`retrieve`: items of a catalogue that are scored in full, those nearest to the user's vector; None: all."""
         self.model = model
         self.vectors = vectors
         self.categories = categories
         self.calibration = calibration
         self.histories = histories
+        self.retrieve = retrieve if retrieve is not None and retrieve < len(vectors) else None
         self._scores = model.scorer()
         self._catalogue = Catalogue(model, vectors, categories)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """See Scorer."""
+        """See Scorer. Items that are not retrieved come behind those that are, by their nearness."""
         scores = np.empty((len(requests), len(self.vectors)), np.float32)
         step = max(_CELLS // len(self.vectors), 1)
         for start in range(0, len(requests), step):
             history, intensity = self.histories(requests.block(start, start + step))
-            scores[start : start + step] = self.calibration(self._catalogue(history, intensity))
+            if self.retrieve is None:
+                logits = self._catalogue(history, intensity)
+            else:
+                logits = self._in_two_steps(history, intensity, self.retrieve)
+            scores[start : start + step] = self.calibration(logits)
         return scores
+
+    def _in_two_steps(self, history: Side, intensity: np.ndarray, retrieve: int) -> np.ndarray:
+        """Logits [requests, items]: in full for the nearest, and below the least of these for the others."""
+        nearness = self._catalogue.nearness(history, intensity)
+        first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
+        logits = self._scores(history, intensity, self._side(first))
+        nearness -= np.take_along_axis(nearness, first, axis=1).min(axis=1, keepdims=True)
+        nearness += logits.min(axis=1, keepdims=True)
+        np.put_along_axis(nearness, first, logits, axis=1)
+        return nearness
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
@@ -63,8 +80,8 @@ class Intensity:
         return Side(self.vectors[items], self.categories[items])
 
 
-def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensity:
-    """The scorer of a `model` artifact; `reading` is needed where its users are texts.
+def load_intensity(model_path: Path, reading: Reading | None = None, retrieve: int | None = None) -> Intensity:
+    """The scorer of a `model` artifact; `reading` is needed where its users are texts, `retrieve` see Intensity.
 
     Raises:
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
@@ -73,4 +90,4 @@ def load_intensity(model_path: Path, reading: Reading | None = None) -> Intensit
     calibration = OfLogits.of(files.read_json(model_path / "calibration.json"))
     model = load_two_tower(model_path)
     read = histories(model, arrays["item"], arrays["category"], reading)
-    return Intensity(model, arrays["item"], arrays["category"], calibration, read)
+    return Intensity(model, arrays["item"], arrays["category"], calibration, read, retrieve)

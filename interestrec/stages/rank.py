@@ -109,7 +109,7 @@ class _Rank:
         settings, corpus = self.settings, self.corpus
         estimators = list(settings.estimators) if OURS in settings.systems else []
         names = needed(list(settings.systems), list(settings.components), estimators)
-        fixed = fixed_scorers(names, reading, settings.tfidf.model_dump(), self.seed)
+        fixed = fixed_scorers(names, reading, settings.tfidf.model_dump(), settings.retrieve, self.seed)
         given = given_to_fits(names, reading, self.seed)
         chosen = self._choose(names, train, given)
         wanted = Wanted(
@@ -131,7 +131,7 @@ class _Rank:
         """Ours alone with what was chosen in the verified run, fitted on everything until now."""
         described = self.verified["systems"][OURS]
         names = needed([OURS], list(described["components"]), [e for e in described["intensity"] if e != CONSTANT])
-        fixed = fixed_scorers(names, reading, self.settings.tfidf.model_dump(), self.seed)
+        fixed = fixed_scorers(names, reading, self.settings.tfidf.model_dump(), self.settings.retrieve, self.seed)
         settings = {name: self.verified["scorers"][name] for name in names if name not in fixed}
         known = self._observed(histories.TEST)
         scorers = fitting.refit(settings, known, given_to_fits(names, reading, self.seed))

@@ -78,3 +78,18 @@ def test_a_model_with_a_missing_or_damaged_part(model_path: Path) -> None:
     vectors.unlink()
     with pytest.raises(InputMissingError):
         load_intensity(model_path)
+
+
+def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(model_path: Path) -> None:
+    exact = load_intensity(model_path).score_catalogue(REQUESTS)
+    scorer = load_intensity(model_path, retrieve=10)
+    score = scorer.score_catalogue(REQUESTS)
+    history, intensity = scorer.histories(REQUESTS)
+    nearness = scorer._catalogue.nearness(history, intensity)
+    for row in (0, 2, 3):  # the second has no history, and nothing is near
+        first = np.argsort(-nearness[row])[:10]
+        others = np.setdiff1d(np.arange(ITEMS), first)
+        np.testing.assert_allclose(score[row, first], exact[row, first], rtol=1e-5)
+        assert score[row, others].max() <= score[row, first].min()
+        assert np.argsort(-score[row, others]).tolist() == np.argsort(-nearness[row, others]).tolist()
+    np.testing.assert_array_equal(load_intensity(model_path, retrieve=ITEMS).score_catalogue(REQUESTS), exact)

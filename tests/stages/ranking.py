@@ -44,7 +44,7 @@ class HalfCosine:
 
 
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_intensity(path: Path, reading: object) -> HalfCosine:
+    def load_intensity(path: Path, reading: object, retrieve: int | None) -> HalfCosine:
         return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
     module: Any = types.ModuleType("interestrec.scoring.intensity")
