@@ -115,7 +115,9 @@ def _as_text(result: "Result") -> str:
     metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
     width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
     table = metrics_table(metrics, width, sys.stdout.isatty())
-    return "\n".join([table, line, f"report: {artifact.path / 'report.html'}", *result.notes])
+    verdicts = result.summary["verdicts"].values()
+    said = [of[key] for of in verdicts for key in ("rival", "blend") if key in of]
+    return "\n".join([table, *said, line, f"report: {artifact.path / 'report.html'}", *result.notes])
 
 
 def _figure(value: Any) -> str:

@@ -11,6 +11,7 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Artifact, Recipe, open_within
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ConfigError, InputMissingError
+from interestrec.core.progress import log
 from interestrec.core.requirements import Requirement, parse
 from interestrec.core.schemas import OURS
 from interestrec.core.settings import EvaluateSettings
@@ -88,12 +89,22 @@ def run(context: Context) -> Result:
         _build(directory, corpus, rankings, by, settings.evaluate, recipe)
 
     result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
+    _warn(result.summary)
     found = gate.findings(result.artifact, wanted, earlier, OURS, settings.evaluate.bootstrap, settings.seed)
     return replace(
         result,
         notes=tuple(finding.sentence for finding in found if finding.good),
         failures=tuple(finding.sentence for finding in found if not finding.good),
     )
+
+
+def _warn(summary: dict[str, Any]) -> None:
+    """Of what nobody should overlook, also when the report is up to date."""
+    for said in summary["verdicts"].values():
+        if said.get("blend_minus_best", {}).get("word") == "worse":
+            log.warning("evaluate: %s", said["blend"])
+    for check in summary["leaks"]:
+        log.warning("evaluate: the leak audit found %s; see the report", check)
 
 
 def check_gate(context: Context) -> list[Requirement]:

@@ -1,6 +1,6 @@
 """Words for figures."""
 
-from interestrec.report.verdicts import verdict, word
+from interestrec.report.verdicts import all_verdicts, verdict, word
 from tests.report.rows import comparison, metric
 
 
@@ -22,3 +22,18 @@ def test_the_verdict_names_the_strongest_other_system_and_claims_no_more_than_th
     assert sentence is not None
     assert sentence.startswith("interestrec is better than content")
     assert verdict(metrics[:1], [], "impressions", "interestrec") is None
+
+
+def test_the_blend_is_held_against_its_best_component() -> None:
+    metrics = [metric("interestrec", 0.6), metric("only:intensity", 0.61), metric("als", 0.55), metric("content", 0.65)]
+    comparisons = [comparison(other, difference, p) for other, difference, p in ROWS]
+    alone = {"intensity": "only:intensity", "collaborative": "als"}
+    said = all_verdicts(metrics, comparisons, alone)["impressions"]
+    assert said["best_component"] == "intensity"
+    assert said["blend_minus_best"]["word"] == "worse"
+    assert said["blend"].startswith("The blend is worse than its best component alone, intensity")
+    assert "content" in said["rival"]  # a part of ours is no rival, however strong
+    assert "blend" not in all_verdicts(metrics, comparisons, {})["impressions"]
+
+
+ROWS = [("only:intensity", -0.01, 0.01), ("als", 0.05, 0.01), ("content", -0.05, 0.01)]
