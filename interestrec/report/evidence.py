@@ -17,6 +17,7 @@ from interestrec.metrics.intensity import equal_mass_bins
 from interestrec.report import audit, rankings
 from interestrec.report.audit import Check
 from interestrec.report.cells import CATALOGUE
+from interestrec.report.facts import Past
 from interestrec.report.listed import shown_lists
 from interestrec.report.rankings import Ids
 from interestrec.report.verdicts import strongest_rival
@@ -51,6 +52,7 @@ def gather(
     rankings_path: Path,
     described: Mapping[str, Any],
     metrics: Sequence[dict[str, Any]],
+    past: Past,
     ids: Ids,
     seed: int,
 ) -> Evidence:
@@ -59,6 +61,7 @@ def gather(
     Args:
         described: content of the rankings' systems.json.
         metrics: rows of schemas.METRICS.
+        past: histories of the users of `ids`.
         ids: of the rankings' users and items.
     """
     checks = audit.audit(corpus)
@@ -77,7 +80,7 @@ def gather(
         reliability=reliability(impressions),
         found_by_rank=found_by_rank(catalogue, truth, shown, described["settings"]["top_k"]),
         training=training_curves(files.read_parquet(log, schemas.TRAINING_LOG)) if log.exists() else {},
-        examples=examples(corpus, catalogue, truth, components, seed),
+        examples=examples(corpus, catalogue, truth, components, past, ids, seed),
     )
 
 
@@ -129,33 +132,33 @@ def found_by_rank(catalogue: Path, truth: pa.Table, systems: Sequence[str], top_
     return shares
 
 
-def examples(corpus: Corpus, catalogue: Path, truth: pa.Table, components: Sequence[str], seed: int) -> list[dict]:
+def examples(
+    corpus: Corpus, catalogue: Path, truth: pa.Table, components: Sequence[str], past: Past, ids: Ids, seed: int
+) -> list[dict[str, Any]]:
     """A few users, drawn at random among those with a history, as JSON values: history, list, component scores.
 
     Args:
         truth: of schemas.TRUTH.
         components: columns of the lists' rows.
+        past: histories of the users of `ids`.
     """
     tables = list(_of_system(catalogue, ["user_id", "item_id", "rank", "score", "predicted", *components], OURS))
     if not tables:
         return []
     lists = pa.concat_tables(tables)
     lists = lists.filter(pc.less_equal(lists["rank"], _LISTED))
-    test = schemas.SPLITS.index("test")
-    rows = corpus.timelines
-    before = np.flatnonzero((rows.split < test) & corpus.relevant(rows.intensity))
-    events = np.bincount(rows.user[before], minlength=corpus.users.num_rows)
-    ids = corpus.users["user_id"]
-    listed = pc.index_in(pc.unique(lists["user_id"]), value_set=ids.combine_chunks()).to_numpy()
-    able = np.sort(listed[events[listed] >= _LEAST])
+    able = np.flatnonzero(np.diff(past.offsets) >= _LEAST)
     chosen = np.sort(np.random.default_rng(seed).permutation(able)[:USERS])
-    return [_example(corpus, int(user), before[rows.user[before] == user], lists, truth) for user in chosen]
+    return [
+        _example(
+            corpus, ids.user[int(user)].as_py(), past.item[past.offsets[user] : past.offsets[user + 1]], lists, truth
+        )
+        for user in chosen
+    ]
 
 
-def _example(corpus: Corpus, user: int, events: np.ndarray, lists: pa.Table, truth: pa.Table) -> dict[str, Any]:
-    user_id = corpus.users["user_id"][user].as_py()
+def _example(corpus: Corpus, user_id: str, history: np.ndarray, lists: pa.Table, truth: pa.Table) -> dict[str, Any]:
     wanted = truth.filter(pc.and_(pc.equal(truth["user_id"], user_id), truth["relevant"]))["item_id"].to_pylist()
-    latest = corpus.timelines.item[events][::-1][:_HISTORY]
     mine = lists.filter(pc.equal(lists["user_id"], user_id)).sort_by("rank").to_pylist()
     places = pc.index_in(
         pa.array([row["item_id"] for row in mine], pa.string()), value_set=corpus.items["item_id"].combine_chunks()
@@ -164,8 +167,8 @@ def _example(corpus: Corpus, user: int, events: np.ndarray, lists: pa.Table, tru
         row.update(_told(corpus, place), hit=row["item_id"] in wanted)
     return {
         "user_id": user_id,
-        "events": len(events),
-        "history": [_told(corpus, int(item)) for item in latest],
+        "events": len(history),
+        "history": [_told(corpus, int(item)) for item in history[::-1][:_HISTORY]],
         "list": mine,
         "wanted": len(wanted),
     }

@@ -50,11 +50,12 @@ def interval_plot(
         axes.set_yticks(range(len(rows)), [row[name] for row in rows])
         axes.invert_yaxis()
         axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=6)
         axes.grid(axis="x", color=GRID)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return _svg(draw, 0.8 + 0.32 * len(rows))
+    return _svg(draw, 0.8 + 0.28 * len(rows))
 
 
 def reliability_plot(found: Reliability) -> str:
@@ -70,7 +71,7 @@ def reliability_plot(found: Reliability) -> str:
         axes.set_ylabel("observed (mean of a bin)")
         axes.grid(color=GRID)
 
-    return _svg(draw, 4.0)
+    return _svg(draw, 3.4)
 
 
 def rank_plot(shares: Mapping[str, np.ndarray], ours: str) -> str:
@@ -115,7 +116,7 @@ def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, height), layout="constrained")
+        figure = Figure(figsize=(4.8, height), layout="constrained")
         axes = figure.add_subplot()
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

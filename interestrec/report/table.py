@@ -39,7 +39,7 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
         names = list(dict.fromkeys(row["metric"] for row in here))
         n = max(row["n"] for row in here)
         table = Table()
-        table.add_column("system", no_wrap=True)
+        table.add_column("system", no_wrap=True, min_width=max(len(row["system"]) for row in here))
         for name in names:
             table.add_column(name + (" ↓" if name in LOWER_IS_BETTER else ""), justify="right", no_wrap=True)
         for system, values in by_system(here).items():

@@ -171,7 +171,7 @@ def _build(
     comparisons = files.read_parquet(directory / "comparisons.parquet").to_pylist()
     said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
     files.write_json(directory / VERDICTS, said)
-    shown_beside = evidence.gather(corpus, rankings[0].path, described, metrics, by.ids, recipe.seed)
+    shown_beside = evidence.gather(corpus, rankings[0].path, described, metrics, by.facts.past, by.ids, recipe.seed)
     files.write_json(directory / AUDIT, [check.values for check in shown_beside.checks])
     page = html.page(
         metrics=metrics,

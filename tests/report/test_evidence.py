@@ -9,6 +9,7 @@ import pytest
 from interestrec.core import files, schemas
 from interestrec.corpus.store import Corpus
 from interestrec.report.evidence import examples, found_by_rank, permuted_auc, reliability, training_curves
+from interestrec.report.facts import Past
 from interestrec.report.rankings import Ids
 from tests.scoring.corpora import Event, write_event_log
 
@@ -76,7 +77,9 @@ def test_examples_tell_history_list_and_hits(tmp_path: Path) -> None:
     corpus = Corpus(write_event_log(tmp_path / "corpus", 2, 6, log), None)
     rows = [("interestrec", "u0", "i3", 1), ("interestrec", "u0", "i5", 2), ("interestrec", "u1", "i4", 1)]
     path = lists(tmp_path / "c.parquet", rows)
-    (found,) = examples(corpus, path, truth([("u0", "i3"), ("u1", "i4")]), [], seed=0)  # u1 has no history
+    past = Past(np.array([0, 3, 3]), np.array([0, 1, 2]))  # u1 has no history
+    ids = Ids(pa.array(["u0", "u1"]), pa.array([f"i{n}" for n in range(6)]))
+    (found,) = examples(corpus, path, truth([("u0", "i3"), ("u1", "i4")]), [], past, ids, seed=0)
     assert (found["user_id"], found["events"], found["wanted"]) == ("u0", 3, 1)
     assert [item["title"] for item in found["history"]] == ["i2", "i1", "i0"]  # the latest first
     assert [(item["title"], item["hit"]) for item in found["list"]] == [("i3", True), ("i5", False)]
