@@ -130,13 +130,13 @@ def read_json(path: Path) -> Any:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text that a person or another program wrote, without their ends; empty ones are left out.
+    """The lines of a UTF-8 text that a person or another program wrote, without their ends.
 
     Raises:
         DataError: it is not UTF-8.
     """
     try:
-        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line]
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise from_os_error(error, path) from error
     except UnicodeDecodeError as error:

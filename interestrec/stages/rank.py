@@ -1,6 +1,5 @@
 """`rank`: fit every system, choose settings and blend weights on validation, refit, score."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,10 @@ from interestrec.core.settings import RankSettings
 from interestrec.core.verified import SYSTEMS, verified_decision
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
+from interestrec.scoring.asked import ahead, part
 from interestrec.scoring.blocks import blocks
+from interestrec.scoring.ease import Ease
 from interestrec.scoring.estimate import CONSTANT
-from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.fitting import Fitted, Observed
 from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
 from interestrec.scoring.fixed import given as given_to_fits
@@ -33,7 +33,7 @@ from interestrec.scoring.lists import Lists
 from interestrec.scoring.random import id_hashes
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.scoring.rules import Rules
-from interestrec.scoring.search import has_times, intensity_goal, ranking_goal, selecting_impressions
+from interestrec.scoring.search import has_times, intensity_goal, ranking_goal
 from interestrec.scoring.systems import needed
 
 IMPRESSIONS = "impressions.parquet"
@@ -41,7 +41,6 @@ CATALOGUE = "catalogue.parquet"
 COLD_CATALOGUE = "cold_catalogue.parquet"
 TRUTH = "truth.parquet"
 TRAINING_LOG = "training_log.parquet"
-_ASKED_TOGETHER = 1 << 14  # requests
 _POOL = 5  # times the length of a list: the best items that it is rearranged from
 
 
@@ -97,7 +96,8 @@ class _Rank:
         if len(train.events.item) == 0:
             raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
         requests = self._requests()
-        reading = Reading(self.model.path, self.encoder.path, corpus, self.workspace, self._asked(requests))
+        asked = ahead(corpus, self._impressions(), requests)
+        reading = Reading(self.model.path, self.encoder.path, corpus, self.workspace, asked)
         lineup, chosen = self._as_verified(reading) if self.verified else self._fitted(train, reading)
         counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
         if (log := self.model.path / TRAINING_LOG).exists() and self.asking.as_of is None:  # for the page of the report
@@ -157,37 +157,19 @@ class _Rank:
             requests = histories.of_catalogue(self.corpus, histories.TEST)
         else:
             requests = histories.as_of(self.corpus, self.asking.as_of, self._wanted_users())
-        return requests.block(*self._shard(len(requests)))
+        return requests.block(*part(len(requests), self.corpus.items.num_rows, self.asking.shard))
 
     def _wanted_users(self) -> np.ndarray | None:
         if self.asking.users is None:
             return None
-        return _rows_of_ids(self.asking.users, self.corpus.users["user_id"], "user")
-
-    def _shard(self, requests: int) -> tuple[int, int]:
-        """The part of requests that is asked for: whole blocks, so that it is computed as it is in the whole."""
-        part, parts = self.asking.shard
-        bounds = [start for start, _ in blocks(requests, self.corpus.items.num_rows)] + [requests]
-        ends = [bounds[number * (len(bounds) - 1) // parts] for number in (part - 1, part)]
-        return ends[0], ends[1]
-
-    def _asked(self, requests: Requests) -> Iterator[Requests]:
-        """Blocks of all requests that scorers will see, and of some more."""
-        corpus = self.corpus
-        seen = [blend_impressions(corpus), self._impressions(), selecting_impressions(corpus)]
-        impressions = np.unique(np.concatenate(seen))
-        for start in range(0, len(impressions), _ASKED_TOGETHER):
-            yield histories.of_impressions(corpus, impressions[start : start + _ASKED_TOGETHER]).requests
-        for part in (histories.of_catalogue(corpus, histories.VALID, ~corpus.in_valid_select), requests):
-            for start in range(0, len(part), _ASKED_TOGETHER):
-                yield part.block(start, start + _ASKED_TOGETHER)
+        return _rows_of_users(self.asking.users, self.corpus.users["user_id"])
 
     def _impressions(self) -> np.ndarray:
         """int64: the test impressions that are ranked."""
         if self.asking.as_of is not None:
             return np.zeros(0, np.int64)
         test = np.flatnonzero(self.corpus.impressions.split == histories.TEST)
-        return test[slice(*self._shard(len(test)))]
+        return test[slice(*part(len(test), self.corpus.items.num_rows, self.asking.shard))]
 
     def _choose(self, names: list[str], train: Observed, given: dict[str, dict[str, Any]]) -> Fitted:
         corpus, settings = self.corpus, self.settings
@@ -220,7 +202,9 @@ class _Rank:
             parts = list(blocks(len(requests), corpus.items.num_rows))
             for start, stop in track(parts, "rank catalogue", unit="blocks"):
                 lists.write(lineup, requests, start, stop, write, write_cold)
+        left_out = ease.left_out if isinstance(ease := lineup.scorers.get("ease"), Ease) else 0
         counts = {
+            "ease_items_left_out": left_out,
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
         }
@@ -244,8 +228,10 @@ class _Rank:
         rules, corpus = self.settings.rules, self.corpus
         listed = np.ones(corpus.items.num_rows, dtype=bool)
         if rules.available is not None:
-            listed[:] = False
-            listed[_rows_of_ids(rules.available, corpus.items["item_id"], "item")] = True
+            stock = pa.array(files.read_lines(rules.available), pa.string())
+            listed = pc.is_in(corpus.items["item_id"], value_set=stock).to_numpy()
+            if not listed.any():
+                raise DataError(f"{rules.available}: none of its lines is the id of an item of the corpus")
         if rules.max_age_days is not None:
             listed &= histories.published_since(corpus, self._now() - int(rules.max_age_days * 86_400_000_000))
         return Rules(
@@ -293,18 +279,21 @@ def _weights(blend: BlendSettings) -> dict[str, float] | None:
     return {str(name): weight for name, weight in given.items()}
 
 
-def _rows_of_ids(path: Path, known: pa.ChunkedArray, what: str) -> np.ndarray:
-    """int64: the rows of the ids that a file lists, one a line.
+def _rows_of_users(path: Path, known: pa.ChunkedArray) -> np.ndarray:
+    """int64: the rows of the users that a file lists, one id a line.
 
     Raises:
         DataError: an id is unknown.
     """
     ids = files.read_lines(path)
     rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
-    if rows.null_count:
-        line = next(number for number, row in enumerate(rows.to_pylist(), 1) if row is None)
-        raise DataError(f"{path}:{line}: no {what} '{ids[line - 1]}' in the corpus; {rows.null_count:,} such lines")
-    return rows.to_numpy().astype(np.int64)
+    unknown = [
+        number for number, (name, row) in enumerate(zip(ids, rows.to_pylist(), strict=True)) if name and row is None
+    ]
+    if unknown:
+        first = unknown[0]
+        raise DataError(f"{path}:{first + 1}: no user '{ids[first]}' in the corpus; {len(unknown):,} such lines")
+    return rows.drop_null().to_numpy().astype(np.int64)
 
 
 def _summarise(path: Path) -> dict[str, Any]:

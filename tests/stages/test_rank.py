@@ -252,8 +252,8 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
         dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking)
     )
     assert pq.read_table(again.artifact.path / "catalogue.parquet").equals(pq.read_table(path / "catalogue.parquet"))
-    users.write_text("u7\nnobody\n")
-    with pytest.raises(DataError, match=r"users.txt:2: no user 'nobody'"):
+    users.write_text("u7\n\nnobody\n")
+    with pytest.raises(DataError, match=r"users.txt:3: no user 'nobody'"):
         rank.run(dataclasses.replace(context, asking=asking))
 
 
@@ -279,10 +279,13 @@ def test_rules_hold_in_lists_and_truth(tmp_path: Path) -> None:
     path = rank.run(context).artifact.path
     for name in ("catalogue.parquet", "truth.parquet"):
         assert set(pq.read_table(path / name)["item_id"].to_pylist()) <= {f"i{n}" for n in range(0, N_ITEMS, 2)}
-    available.write_text("i1\ni3\n")
+    available.write_text("i1\ni3\nnot-yet-in-the-catalogue\n")
     again = rank.run(context)
     assert again.built  # other content under the same name
     assert set(pq.read_table(again.artifact.path / "catalogue.parquet")["item_id"].to_pylist()) == {"i1", "i3"}
+    available.write_text("x\n")
+    with pytest.raises(DataError, match="none of its lines"):
+        rank.run(context)
 
 
 def test_rearranged_lists_stand_beside_those_before(tmp_path: Path) -> None:
