@@ -9,4 +9,5 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-exec .venv/bin/python -m pytest "$@"
+# Files of tests are shared out over the cores; those of one file stay together, as their fixtures are.
+exec .venv/bin/python -m pytest --numprocesses auto --dist loadfile "$@"

@@ -191,7 +191,7 @@ def test_items_as_users_are_told_of_nowhere(tmp_path: Path, tiny_encoder: Path) 
     context = workspace(tmp_path, tiny_encoder, finetune={"epochs": 0, "hidden": [8]})
     pretrain_adapt.run(context)
     path = finetune.run(context).artifact.path
-    names = {"width", "hidden", "levels", "max_history", "dropout", "attributes"}
+    names = {"width", "hidden", "levels", "max_history", "dropout", "attributes", "similarity"}
     assert set(files.read_json(path / "config.json")) == names
     assert not read_learned(path)
 
