@@ -13,14 +13,13 @@ def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
     rows, columns = score.shape
     k = min(k, columns)
     threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
-    kept = score > threshold
-    missing = k - kept.sum(axis=1)
-    tied = score == threshold
-    for crowded in np.flatnonzero(tied.sum(axis=1) > missing):  # more at the threshold than places: by precedence
-        level, places = np.flatnonzero(tied[crowded]), missing[crowded]
-        tied[crowded, level] = False
-        tied[crowded, level[np.argpartition(precedence[level], places - 1)[:places]]] = True
-    row, column = np.nonzero(kept | tied)
+    kept = score >= threshold
+    for crowded in np.flatnonzero(kept.sum(axis=1) > k):  # more at the threshold than places: by precedence
+        level = np.flatnonzero(score[crowded] == threshold[crowded])
+        places = k - int((score[crowded] > threshold[crowded]).sum())
+        kept[crowded, level] = False
+        kept[crowded, level[np.argpartition(precedence[level], places - 1)[:places]]] = True
+    row, column = np.nonzero(kept)
     order = np.lexsort((precedence[column], -score[row, column], row))
     return column[order].reshape(rows, k)
 

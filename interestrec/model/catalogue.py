@@ -11,7 +11,7 @@ from interestrec.model.head import MATCH_SMOOTHING, InterestHead
 from interestrec.model.two_tower import Side, TwoTower
 
 _CELLS = 1 << 22  # pairs × values a pair that are in memory at one time
-_TILE_USERS, _TILE_ITEMS = 8, 8192  # a tile of pairs fits a core's cache
+_TILE_USERS, _TILE_ITEMS = 16, 16384  # a tile of pairs fits a core's cache
 
 
 class Catalogue:
@@ -103,10 +103,14 @@ def _folded(head: InterestHead, vectors: np.ndarray) -> Callable[[np.ndarray], n
         hidden = user @ user_kernel + user_bias
         out = (0.5 * (hidden @ last))[:, None] + linear
         scaled = hidden[:, used] * half
+        rows = np.array_split(
+            np.arange(len(user)), max(len(user) // _TILE_USERS, 1)
+        )  # no tile of a single left-over row
         tiles = [
-            (slice(u, u + _TILE_USERS), slice(i, i + _TILE_ITEMS))
-            for i in range(0, len(vectors), _TILE_ITEMS)
-            for u in range(0, len(user), _TILE_USERS)
+            (slice(part[0], part[-1] + 1), slice(start, start + _TILE_ITEMS))
+            for start in range(0, len(vectors), _TILE_ITEMS)
+            for part in rows
+            if len(part)
         ]
 
         def add(tile: tuple[slice, slice]) -> None:
