@@ -159,7 +159,7 @@ def _read_blend(described: Mapping[str, Any], names: Sequence[str]) -> Blend:
         cold = part["cold_items"]
         return Weights(warm, np.array([cold["weights"][name] for name in names]), cold["offset"])
 
-    return Blend(read(described), read(described.get("new_users", described)))
+    return Blend(read(described), read(described.get("new_users", described)), described["power"])
 
 
 def _fit_ours(
@@ -226,6 +226,7 @@ def _describe(fit: BlendFit, names: Sequence[str]) -> dict[str, Any]:
     return {
         **told(blend.known),
         **({} if blend.new is blend.known else {"new_users": told(blend.new)}),
+        "power": blend.power,
         "segments": fit.choice.segments,
         "fitted_on_lists": fit.choice.lists,
         "held_out_losses": fit.choice.held_out,

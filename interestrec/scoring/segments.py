@@ -26,6 +26,7 @@ class Blend:
 
     known: Weights
     new: Weights
+    power: float = 1.0  # of the standardised scores' size; below 1, what one component is sure of counts less
 
     def __call__(self, standardised: Sequence[np.ndarray], cold: np.ndarray, new: np.ndarray) -> np.ndarray:
         """The weighed sum, float64.
@@ -36,11 +37,16 @@ class Blend:
             new: bool, whose users have no history; broadcasts against the components.
         """
         total = np.where(cold, np.where(new, self.new.offset, self.known.offset), 0.0)
-        for component, scores in enumerate(standardised):
+        for component, scores in enumerate(shaped(part, self.power) for part in standardised):
             of_warm = np.where(new, self.new.warm[component], self.known.warm[component])
             of_cold = np.where(new, self.new.cold[component], self.known.cold[component])
             total = total + np.where(cold, of_cold, of_warm) * scores
         return total
+
+
+def shaped(scores: np.ndarray, power: float) -> np.ndarray:
+    """sign(z) |z|^power."""
+    return scores if power == 1.0 else np.sign(scores) * np.abs(scores) ** power
 
 
 def uniform(weights: np.ndarray) -> Blend:
