@@ -33,7 +33,7 @@ def test_scores_with_a_heavy_tail_enter_by_their_roots_and_others_as_they_are() 
 
 
 def test_a_component_that_ranks_better_than_any_blend_decides_alone() -> None:
-    """Right at the top in nine lists of ten, at the bottom in the others: likelihood fears that, the metric does not."""
+    """Right at the top in nine lists of ten, at the bottom in the rest: likelihood fears that, the metric does not."""
     rng = np.random.default_rng(1)
     relevant = np.zeros((200, ROWS), dtype=bool)
     relevant[:, 0] = True
