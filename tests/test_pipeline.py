@@ -69,7 +69,8 @@ def test_every_system_has_every_metric(news: Path) -> None:
         assert set(rows["system"]) == systems
         for system in systems:
             assert names <= set(rows[rows["system"] == system]["metric"])
-    known = whole[whole["ci_low"].notna()]
+    # A calibration error sums sizes, which chance only adds to: on few rows its draws may all lie above it.
+    known = whole[whole["ci_low"].notna() & (whole["metric"] != "ece")]
     assert len(known) > len(whole) / 2
     assert (known["ci_low"] <= known["value"] + 1e-12).all()
     assert (known["value"] <= known["ci_high"] + 1e-12).all()
