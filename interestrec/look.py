@@ -1,6 +1,6 @@
 """Commands that only look: at raw files, at a corpus as a whole, and at one user, item or impression of it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,23 +44,7 @@ def describe(
         from interestrec.report.description import page
 
         found = figures(open_corpus(config, overrides, workspace, corpus))
-        output.show(found, "\n\n".join(filter(None, [page(found), _user_attributes(found)])))
-
-
-def _user_attributes(found: dict[str, Any]) -> str:
-    """One line an attribute of users, empty where there are none."""
-    from interestrec.report.columns import shortened
-
-    lines = []
-    for name, told in found["user_attributes"].items():
-        if "values" in told:
-            text = ", ".join(f"{shortened(value['value'])} ({value['count']:,})" for value in told["values"])
-            more = told["distinct"] - len(told["values"])
-            text += f" and {more:,} more values" if more else ""
-        else:
-            text = f"{told['min']:g} to {told['max']:g}, median {told['median']:g}"
-        lines.append(f"  {shortened(name)} ({told['missing']:,} unknown): {text}")
-    return "\n".join(["Attributes of users", *lines]) if lines else ""
+        output.show(found, page(found))
 
 
 def inspect(

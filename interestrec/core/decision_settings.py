@@ -46,6 +46,13 @@ class BlendSettings(Section):
     weights: dict[ComponentName, NotNegative] = {}
     component: ComponentName | None = None
 
+    @property
+    def given(self) -> dict[str, float] | None:
+        """Weights that are not learned, those of components not named being 0; None where they are."""
+        if self.component is not None:
+            return {self.component: 1.0}
+        return {str(name): weight for name, weight in self.weights.items()} or None
+
     @model_validator(mode="after")
     def _one_meaning(self) -> "BlendSettings":
         if (self.method == "fixed") != bool(self.weights):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 SPLITS = ("train", "valid", "test")
+TRAIN, VALID, TEST = range(len(SPLITS))  # as numbers, in arrays
 VALID_PARTS = ("valid_select", "valid_blend")
 
 # Names of systems in the ranking tables that are no scorers: ours; one of its components alone, and all but one; and

@@ -8,11 +8,11 @@ from typing import Any
 from interestrec.core import files
 from interestrec.core.artifacts import open_artifact
 from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.core.ranking_files import SYSTEMS
 from interestrec.core.schemas import OURS
 
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
-SYSTEMS = "systems.json"
 INPUT = "verified"  # of the recipe of a model that leans on another
 _DECIDED = ("components", "estimators", "blend")  # of the rank settings
 _SAME = ("finetune", "items", "encoders", "relevant_at")  # of a model's configuration, what its choices hold for
@@ -62,7 +62,8 @@ def verified_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str, 
 
     Raises:
         InputMissingError: there are no rankings.
-        ConfigError: ours was not among the systems there, or its components or estimators were others.
+        ConfigError: ours was not among the systems there, was made of other components or estimators or blended
+            otherwise, or had no estimators.
     """
     rankings = open_artifact(workspace / "rankings", "rankings")
     key = f"preprocess.split.verified: the rankings of {workspace}"
@@ -72,6 +73,8 @@ def verified_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str, 
     differ = [name for part in _DECIDED for name in _differing(config["rank"][part], theirs[part], f"rank.{part}")]
     if differ:
         raise ConfigError(f"{key} were configured otherwise in {', '.join(differ)}; use its settings, or verify these")
+    if not theirs["estimators"]:
+        raise ConfigError(f"{key} predict no intensity that could be taken over; set rank.estimators in both runs")
     return rankings.digest, files.read_json(rankings.path / SYSTEMS)
 
 

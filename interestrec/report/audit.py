@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from interestrec.core.schemas import SPLITS
+from interestrec.core.schemas import TEST
 from interestrec.corpus.store import NO_TIME, Corpus
 
-TRAIN, VALID, TEST = range(len(SPLITS))
 OK, LOOK = "ok", "look"
 _STANDARD_ERRORS = 4.0  # from chance, of permuted labels
 

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from interestrec.core.schemas import TRAIN
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import beyond
 from interestrec.report.cells import BEYOND, Cell, Single, list_cells
-from interestrec.report.facts import TRAIN, Facts, Past, distinct, train_users
+from interestrec.report.facts import Facts, Past, distinct, train_users
 from interestrec.report.listed import Listed, sub_lists
 from interestrec.report.slices import ALL
 

@@ -16,7 +16,7 @@ _ONE_CLASS = {
 
 def page(found: dict[str, Any]) -> str:
     """All sections of what `corpus.description.describe` found, an empty line between them."""
-    sections = [_size, _splits, _spreads, _intensity, _event_types, _drops, _value_maps]
+    sections = [_size, _splits, _spreads, _intensity, _event_types, _drops, _value_maps, _user_attributes]
     texts = ["\n".join(section(found)) for section in sections]
     return "\n\n".join(text for text in texts if text)
 
@@ -102,3 +102,17 @@ def _parameter(value: Any) -> str:
             return f"{_parameter(value[0])} ... {_parameter(value[-1])} ({len(value):,} values)"
         return f"[{', '.join(_parameter(part) for part in value)}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _user_attributes(found: dict[str, Any]) -> Iterator[str]:
+    """One line an attribute."""
+    if found["user_attributes"]:
+        yield "Attributes of users"
+    for name, told in found["user_attributes"].items():
+        if "values" in told:
+            text = ", ".join(f"{shortened(value['value'])} ({value['count']:,})" for value in told["values"])
+            more = told["distinct"] - len(told["values"])
+            text += f" and {more:,} more values" if more else ""
+        else:
+            text = f"{told['min']:g} to {told['max']:g}, median {told['median']:g}"
+        yield f"  {shortened(name)} ({told['missing']:,} unknown): {text}"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
+from interestrec.core import ranking_files as files_of
 from interestrec.core.schemas import OURS
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import ranking
@@ -67,13 +68,13 @@ def gather(
     checks = audit.audit(corpus)
     if OURS not in described["systems"]:
         return Evidence(checks)
-    impressions, catalogue = rankings_path / "impressions.parquet", rankings_path / "catalogue.parquet"
+    impressions, catalogue = rankings_path / files_of.IMPRESSIONS, rankings_path / files_of.CATALOGUE
     if (check := audit.permuted(permuted_auc(impressions, ids, seed))) is not None:
         checks = [*checks, check]
     rival = strongest_rival(metrics, CATALOGUE, OURS)
     shown = list(dict.fromkeys(s for s in (OURS, rival, "popularity") if s is not None and s in described["systems"]))
-    truth = files.read_parquet(rankings_path / "truth.parquet", schemas.TRUTH)
-    log = rankings_path / "training_log.parquet"
+    truth = files.read_parquet(rankings_path / files_of.TRUTH, schemas.TRUTH)
+    log = rankings_path / files_of.TRAINING_LOG
     components = list(described["systems"][OURS].get("components", {}))
     return Evidence(
         checks=checks,

@@ -6,11 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core.schemas import SPLITS
+from interestrec.core.schemas import TEST, TRAIN
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
-
-TRAIN, TEST = SPLITS.index("train"), SPLITS.index("test")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from interestrec.core import files
 from interestrec.core.artifacts import Artifact
 from interestrec.core.errors import ArtifactError
+from interestrec.core.ranking_files import SYSTEMS
 from interestrec.metrics import intensity
 from interestrec.report.cells import Cell, Single
 from interestrec.report.protocols import Measured
@@ -30,7 +31,7 @@ def require_alike(rankings: Sequence[Artifact]) -> None:
         both = f"{one.path} and {other.path}"
         if one.manifest["seed"] == other.manifest["seed"]:
             raise ArtifactError(f"{both} are both of seed {one.manifest['seed']}; give rankings of different seeds")
-        systems = [set(files.read_json(each.path / "systems.json")["systems"]) for each in (one, other)]
+        systems = [set(files.read_json(each.path / SYSTEMS)["systems"]) for each in (one, other)]
         if alone := sorted(systems[0] ^ systems[1]):
             raise ArtifactError(f"{both} differ in their systems, only one has {', '.join(alone)}; rank the same ones")
         first, second = ({**config.pop("rank", {}), **config} for config in map(_config, (one, other)))

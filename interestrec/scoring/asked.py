@@ -1,15 +1,18 @@
 """Which requests are scored: parts of them, and all of them ahead of time."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from interestrec.core import files
+from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import histories
 from interestrec.scoring.blocks import blocks
-from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.requests import Requests
-from interestrec.scoring.search import selecting_impressions
 
 _TOGETHER = 1 << 14  # requests
 
@@ -33,9 +36,26 @@ def ahead(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterat
         impressions: int64, rows of the test impressions that are ranked.
         requests: for lists over the catalogue.
     """
-    seen = np.unique(np.concatenate([blend_impressions(corpus), impressions, selecting_impressions(corpus)]))
+    seen = np.unique(np.concatenate([np.flatnonzero(corpus.impressions.split == histories.VALID), impressions]))
     for start in range(0, len(seen), _TOGETHER):
         yield histories.of_impressions(corpus, seen[start : start + _TOGETHER]).requests
     for asked in (histories.of_catalogue(corpus, histories.VALID), requests):
         for start in range(0, len(asked), _TOGETHER):
             yield asked.block(start, start + _TOGETHER)
+
+
+def rows_of_users(path: Path, known: pa.ChunkedArray) -> np.ndarray:
+    """int64: the rows of the users that a file lists, one id a line.
+
+    Raises:
+        DataError: an id is unknown.
+    """
+    ids = files.read_lines(path)
+    rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
+    unknown = [
+        number for number, (name, row) in enumerate(zip(ids, rows.to_pylist(), strict=True)) if name and row is None
+    ]
+    if unknown:
+        first = unknown[0]
+        raise DataError(f"{path}:{first + 1}: no user '{ids[first]}' in the corpus; {len(unknown):,} such lines")
+    return rows.drop_null().to_numpy().astype(np.int64)

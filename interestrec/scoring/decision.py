@@ -29,12 +29,12 @@ class Decision:
 
     def score_candidates(self, parts: Parts, asked: Asked, item: np.ndarray) -> np.ndarray:
         """The blended float64 scores of the impressions' candidates `item`, from those of the scorers [len(item)]."""
-        standardised = [standardise_lists(parts[scorer], asked.offsets) for scorer in self.components.values()]
+        standardised = (standardise_lists(parts[scorer], asked.offsets) for scorer in self.components.values())
         new = np.repeat(asked.without_history, np.diff(asked.offsets))
         return self.of_candidates(standardised, self.cold[item], new)
 
     def score_catalogue(self, parts: Parts, requests: Requests) -> np.ndarray:
         """The blended float64 scores [requests, items], from those of the scorers of that shape."""
-        standardised = [standardise_rows(parts[scorer], self.known) for scorer in self.components.values()]
+        standardised = (standardise_rows(parts[scorer], self.known) for scorer in self.components.values())
         new = (np.diff(requests.offsets) == 0)[:, None]
         return self.of_catalogue(standardised, self.cold[None, :], new)

@@ -14,7 +14,7 @@ from interestrec.scoring import histories
 from interestrec.scoring.blend import standardise_lists, standardise_rows
 from interestrec.scoring.blocks import blocks
 from interestrec.scoring.requests import Scorer
-from interestrec.scoring.segments import Blend, Choice, Lists, choose, shaped, uniform
+from interestrec.scoring.segments import Blend, BlendLists, Choice, choose, shaped, uniform
 
 _USERS = 2000  # whose catalogue lists weights are fitted on
 _POWERS = (1.0, 0.5)
@@ -30,22 +30,16 @@ class BlendFit:
     quality: dict[str, float]
 
 
-def blend_impressions(corpus: Corpus) -> np.ndarray:
-    """int64: rows of the validation impressions whose user is in valid_blend."""
-    shown = corpus.impressions
-    return np.flatnonzero((shown.split == histories.VALID) & ~corpus.in_valid_select[shown.user])
-
-
-def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> Lists:
+def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> BlendLists:
     """The valid_blend impressions of at least two candidates as lists to fit on.
 
     Args:
-        scores: of each component those of all blend_impressions' candidates.
+        scores: of each component those of all candidates of the validation impressions of valid_blend.
     """
-    impression = blend_impressions(corpus)
+    impression = histories.valid_impressions(corpus, select=False)
     asked = histories.of_impressions(corpus, impression)
     features = np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1)
-    everything = Lists(
+    everything = BlendLists(
         features=features,
         offsets=asked.offsets,
         relevant=corpus.relevant(corpus.impressions.label[asked.rows]),
@@ -56,30 +50,30 @@ def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> Lists:
     return everything.select(np.diff(asked.offsets) > 1)
 
 
-def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int) -> Lists:
+def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int) -> BlendLists:
     """The relevant validation items of users in valid_blend among all known items, as lists to fit on.
 
     Of the others a list holds what any component has among its first 50: what the blend's first ones are chosen from.
     Users beyond 2,000 are left out at random.
     """
     known, cold = histories.known_items(corpus), corpus.cold_items(histories.VALID)
-    requests = histories.of_catalogue(corpus, histories.VALID, _sample(corpus, seed))
+    users = histories.valid_users(corpus, select=False, most=_USERS, seed=seed)
+    requests = histories.of_catalogue(corpus, histories.VALID, users)
     truth = histories.truth_of(corpus, requests, histories.VALID)
+    liked = corpus.relevant(truth.label)
     precedence = np.random.default_rng(seed).permutation(corpus.items.num_rows)
     made = [_Block.empty(len(components))]
     for start, stop in blocks(len(requests), corpus.items.num_rows):
         block = requests.block(start, stop)
-        here = (truth.request >= start) & (truth.request < stop) & corpus.relevant(truth.label)
-        wanted = np.zeros((len(block), len(known)), dtype=bool)
-        wanted[truth.request[here] - start, truth.item[here]] = True
+        wanted = truth.marked(liked, start, stop, len(known))
         eligible = np.repeat(known[None, :], len(block), axis=0)
         if exclude_seen:
-            eligible[np.repeat(np.arange(len(block)), np.diff(block.offsets)), block.item] = False
+            eligible[block.owner, block.item] = False
         parts = [standardise_rows(scorer.score_catalogue(block), known) for scorer in components.values()]
         made.append(_Block.of(parts, eligible, wanted, precedence))
     size = np.concatenate([block.size for block in made])
     filled = size > 0
-    return Lists(
+    return BlendLists(
         features=np.concatenate([block.features for block in made]),
         offsets=np.concatenate([[0], np.cumsum(size[filled])]).astype(np.int64),
         relevant=np.concatenate([block.relevant for block in made]),
@@ -123,7 +117,7 @@ class _Block(NamedTuple):
         )
 
 
-def fit(names: list[str], given: Lists, metric: str, fixed: np.ndarray | None) -> BlendFit:
+def fit(names: list[str], given: BlendLists, metric: str, fixed: np.ndarray | None) -> BlendFit:
     """Weights by segments, and how well each component and the blend rank the same lists.
 
     Scores enter as they are or by their square roots, whichever ranks these lists better: EASE's and item-item's few
@@ -146,14 +140,14 @@ def fit(names: list[str], given: Lists, metric: str, fixed: np.ndarray | None) -
     return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
 
 
-def _learned(names: list[str], given: Lists, metric: str, power: float) -> BlendFit:
+def _learned(names: list[str], given: BlendLists, metric: str, power: float) -> BlendFit:
     contested = given.contested_only()
     choice = choose(replace(contested, features=shaped(contested.features, power)))
     choice = replace(choice, blend=replace(choice.blend, power=power))
     return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
 
 
-def quality(names: list[str], given: Lists, metric: str, blend: Blend) -> dict[str, float]:
+def quality(names: list[str], given: BlendLists, metric: str, blend: Blend) -> dict[str, float]:
     """The mean metric of each component alone and of the blend, under its name; without any value it is left out."""
     columns = {name: given.features[:, index] for index, name in enumerate(names)}
     columns[OURS] = given.scores(blend)
@@ -164,13 +158,3 @@ def quality(names: list[str], given: Lists, metric: str, blend: Blend) -> dict[s
         if not np.isnan(values).all():
             found[name] = round(float(np.nanmean(values)), 6)
     return found
-
-
-def _sample(corpus: Corpus, seed: int) -> np.ndarray:
-    """bool [users]: those of valid_blend with a validation impression, thinned at random."""
-    shown = corpus.impressions
-    asking = np.unique(shown.user[shown.split == histories.VALID])
-    asking = asking[~corpus.in_valid_select[asking]]
-    chosen = np.zeros(corpus.users.num_rows, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(asking)[:_USERS]] = True
-    return chosen

@@ -3,10 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from interestrec.core import files
-from interestrec.core.errors import ArtifactError
 from interestrec.scoring import content, histories, tfidf
 from interestrec.scoring.random import Random, id_hashes
 from interestrec.scoring.requests import Reading, Scorer
@@ -41,7 +37,7 @@ def fixed_scorers(
 
     makers: dict[str, Callable[[], Scorer]] = {
         "intensity": intensity,
-        "content": lambda: content.fit(frozen_vectors(reading)),
+        "content": lambda: content.fit(reading.frozen_vectors),
         "random": chance,
         "tfidf": of_words,
     }
@@ -59,17 +55,5 @@ def given(names: Sequence[str], reading: Reading, seed: int) -> dict[str, dict[s
         "mf": seeded,
     }
     if "item_item" in names:
-        arguments["item_item"] = {"unit": content.unit_rows(frozen_vectors(reading))}
+        arguments["item_item"] = {"unit": content.unit_rows(reading.frozen_vectors)}
     return arguments
-
-
-def frozen_vectors(reading: Reading) -> np.ndarray:
-    """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
-
-    Raises:
-        ArtifactError: the model has none for this corpus.
-    """
-    vectors = files.read_safetensors(reading.model / "item_vectors.safetensors").get("frozen")
-    if vectors is None or len(vectors) != reading.corpus.items.num_rows:
-        raise ArtifactError(f"{reading.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
-    return vectors

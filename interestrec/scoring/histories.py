@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import files, schemas
+from interestrec.core.schemas import TEST, VALID
 from interestrec.corpus.store import TIMELINES, Corpus
 from interestrec.scoring.requests import Events, Labels, Requests
-
-TRAIN, VALID, TEST = range(len(schemas.SPLITS))
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,13 @@ class Truth:
     item: np.ndarray  # int32 [pairs]
     label: np.ndarray  # float32 [pairs], the highest where there are several
     seen: np.ndarray  # bool [pairs], the item is in the request's history
+
+    def marked(self, which: np.ndarray, start: int, stop: int, n_items: int) -> np.ndarray:
+        """bool [stop − start, items]: pairs of the requests `start` to `stop`, of those that `which`, bool, chooses."""
+        here = which & (self.request >= start) & (self.request < stop)
+        marks = np.zeros((stop - start, n_items), dtype=bool)
+        marks[self.request[here] - start, self.item[here]] = True
+        return marks
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,20 @@ class Asked:
         """bool [impressions]: nothing was known of the user."""
         request = np.searchsorted(self.request_offsets, self.offsets[:-1], side="right") - 1
         return (np.diff(self.requests.offsets) == 0)[request]
+
+
+def valid_impressions(corpus: Corpus, select: bool) -> np.ndarray:
+    """int64: rows of the validation impressions whose user is in valid_select, or else in valid_blend."""
+    shown = corpus.impressions
+    return np.flatnonzero((shown.split == VALID) & (corpus.in_valid_select[shown.user] == select))
+
+
+def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarray:
+    """bool [users]: those of valid_select, or else of valid_blend, with a validation impression; at most so many."""
+    asking = np.unique(corpus.impressions.user[valid_impressions(corpus, select)])
+    chosen = np.zeros(corpus.users.num_rows, dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(asking)[:most]] = True
+    return chosen
 
 
 def states_histories(corpus: Corpus) -> bool:
@@ -169,7 +189,7 @@ def truth_of(corpus: Corpus, requests: Requests, split: int) -> Truth:
     order = np.lexsort((-label, item, request))
     n_items = corpus.items.num_rows
     cell, first = np.unique(request[order] * n_items + item[order], return_index=True)
-    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    row = requests.owner
     return Truth(
         request=cell // n_items,
         item=(cell % n_items).astype(np.int32),

@@ -18,7 +18,7 @@ def matrix_of_histories(requests: Requests, positive: np.ndarray, n_items: int) 
     Args:
         positive: bool [len(requests.item)], the history rows that count.
     """
-    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    row = requests.owner
     return _counts(row[positive], requests.item[positive], (len(requests), n_items))
 
 
@@ -41,7 +41,7 @@ def recency_of_histories(
         relevant_from: least intensity of a history entry that counts.
     """
     positive = requests.intensity >= relevant_from
-    row = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+    row = requests.owner
     weight = recency.of_histories(requests, half_life)
     return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interestrec.core.errors import NumericError
-from interestrec.core.schemas import ONLY, OURS, WITHOUT
+from interestrec.core.schemas import ONLY, OURS, TRAIN, WITHOUT
 from interestrec.corpus.store import Corpus
 from interestrec.metrics.calibration import Isotonic, fit_isotonic
 from interestrec.scoring import estimate, fit_blend, histories
@@ -17,7 +17,7 @@ from interestrec.scoring.fit_blend import BlendFit
 from interestrec.scoring.histories import Asked
 from interestrec.scoring.requests import Requests, Scorer
 from interestrec.scoring.score import impression_scores
-from interestrec.scoring.segments import Blend, Lists, Weights
+from interestrec.scoring.segments import Blend, BlendLists, Weights
 from interestrec.scoring.systems import COMPONENTS, PREDICTORS
 
 
@@ -100,7 +100,7 @@ def fit(corpus: Corpus, wanted: Wanted, scorers: Mapping[str, Scorer], seed: int
     Args:
         scorers: by their names in scoring/systems.py, fitted on train.
     """
-    impression = fit_blend.blend_impressions(corpus)
+    impression = histories.valid_impressions(corpus, select=False)
     parts = {name: impression_scores(corpus, scorer, impression) for name, scorer in scorers.items()}
     systems: dict[str, str | Decision] = {}
     described: dict[str, Any] = {}
@@ -193,7 +193,7 @@ def _fit_ours(
 def _decide(
     corpus: Corpus,
     behind: Mapping[str, str],
-    lists: Mapping[str, Lists],
+    lists: Mapping[str, BlendLists],
     weights: Mapping[str, float] | None,
 ) -> tuple[Decision, dict[str, BlendFit]]:
     metrics = {"impressions": "auc", "catalogue": "ndcg@10"}
@@ -235,7 +235,7 @@ def _describe(fit: BlendFit, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _mean_train_label(corpus: Corpus) -> float:
-    train = np.repeat(corpus.impressions.split == histories.TRAIN, np.diff(corpus.impressions.offsets))
+    train = np.repeat(corpus.impressions.split == TRAIN, np.diff(corpus.impressions.offsets))
     known = corpus.impressions.label[train]
     known = known[~np.isnan(known)]
     return float(known.mean(dtype=np.float64)) if len(known) else 0.0

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.core.schemas import BEFORE_RULES, OURS
-from interestrec.corpus.categories import category_codes
 from interestrec.metrics.topk import top_k
 from interestrec.scoring.lineup import Lineup, Scores
 from interestrec.scoring.requests import Requests
@@ -15,13 +14,14 @@ from interestrec.scoring.tables import Layout, Write, catalogue_block
 
 
 @dataclass(frozen=True)
-class Lists:
+class ListWriter:
     """How scores become lists, and lists rows."""
 
     layout: Layout
     rules: Rules
     top_k: int
-    likeness: np.ndarray  # float32 [items, width]
+    category: np.ndarray  # int64 [items], −1 for none
+    likeness: np.ndarray  # float32 [items, width], what tells how alike items are; not looked at without diversity
     cold: np.ndarray  # bool [items]
     wants_cold: np.ndarray  # bool [requests]
 
@@ -60,7 +60,6 @@ class Lists:
         return np.where(np.take_along_axis(score, chosen, axis=1) > -np.inf, chosen, -1)
 
     def _rearranged(self, score: np.ndarray) -> np.ndarray:
-        category = category_codes(self.layout.corpus.items["category"])[:, 0].astype(np.int64)
         pool = top_k(score, self.rules.pool, self.layout.precedence)
         rules = self.rules
-        return rearrange(score, pool, self.top_k, category, rules.per_category, self.likeness, rules.diversity)
+        return rearrange(score, pool, self.top_k, self.category, rules.per_category, self.likeness, rules.diversity)

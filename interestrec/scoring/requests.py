@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
 
 
@@ -46,6 +49,11 @@ class Requests:
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def owner(self) -> np.ndarray:
+        """int64 [total]: the request of each history entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
     def block(self, start: int, stop: int) -> "Requests":
         """The requests `start` to `stop`, exclusive."""
         stop = min(stop, len(self))
@@ -57,13 +65,25 @@ class Requests:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a scorer whose users are texts needs."""
+    """What scorers read beside events: the model, the corpus, and, where users are texts, the encoder."""
 
     model: Path  # artifact
     encoder: Path  # artifact, the one that the model was trained on
     corpus: Corpus
     workspace: Path  # where vectors are cached
     requests: Iterable[Requests]  # that are known to come: their texts are encoded together, ahead
+
+    @cached_property
+    def frozen_vectors(self) -> np.ndarray:
+        """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
+
+        Raises:
+            ArtifactError: the model has none for this corpus.
+        """
+        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
+        if vectors is None or len(vectors) != self.corpus.items.num_rows:
+            raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
+        return vectors
 
 
 class Scorer(Protocol):

@@ -25,7 +25,7 @@ class Rules:
 
     def apply(self, score: np.ndarray, requests: Requests) -> None:
         """Change scores, float64 [requests, items], in place: −inf for what may not be listed."""
-        rows = np.repeat(np.arange(len(requests)), np.diff(requests.offsets))
+        rows = requests.owner
         if self.seen == "out":
             score[rows, requests.item] = -np.inf
         elif self.seen == "down":

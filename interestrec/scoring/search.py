@@ -10,6 +10,7 @@ from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import lists, ranking
 from interestrec.metrics.topk import top_k
 from interestrec.scoring import histories
+from interestrec.scoring.blend import telling
 from interestrec.scoring.blocks import blocks
 from interestrec.scoring.requests import Scorer
 from interestrec.scoring.score import impression_scores
@@ -58,6 +59,10 @@ class Goal:
     lower: bool
     value: Callable[[Scorer], float]  # NaN where there is nothing to judge by
 
+    def told(self, chosen: Mapping[str, Any], value: float) -> dict[str, Any]:
+        """A trial for systems.json."""
+        return {**chosen, self.metric: None if np.isnan(value) else round(value, 6)}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -85,21 +90,20 @@ def search(
         trials: how often it may be fitted, the configured settings included; a smaller space is tried whole.
         timed: whether events have times; without, half-lives mean nothing.
     """
-    tried, best, best_value = [], None, np.nan
-    for chosen in _draws(SPACES.get(name, {}), configured, trials, timed, seed):
+    first, *others = _draws(SPACES.get(name, {}), configured, trials, timed, seed)
+    settings = {**configured, **first}
+    best = fit(**settings)
+    if not others:
+        return Found(settings, best, [])
+    best_value = goal.value(best)
+    tried = [goal.told(first, best_value)]
+    for chosen in others:
         scorer = fit(**{**configured, **chosen})
-        value = goal.value(scorer) if trials > 1 and name in SPACES else np.nan
-        tried.append({**chosen, goal.metric: None if np.isnan(value) else round(value, 6)})
-        if best is None or (value < best_value if goal.lower else value > best_value):
-            best, best_value = Found({**configured, **chosen}, scorer, []), value
-    assert best is not None
-    return Found(best.settings, best.scorer, tried if len(tried) > 1 else [])
-
-
-def selecting_impressions(corpus: Corpus) -> np.ndarray:
-    """int64: rows of the validation impressions whose user is in valid_select."""
-    shown = corpus.impressions
-    return np.flatnonzero((shown.split == histories.VALID) & corpus.in_valid_select[shown.user])
+        value = goal.value(scorer)
+        tried.append(goal.told(chosen, value))
+        if value < best_value if goal.lower else value > best_value:
+            settings, best, best_value = {**configured, **chosen}, scorer, value
+    return Found(settings, best, tried)
 
 
 def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int) -> Goal:
@@ -108,12 +112,10 @@ def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, see
     Args:
         precedence: [items], who comes first among equal scores.
     """
-    shown, impression = corpus.impressions, selecting_impressions(corpus)
+    shown, impression = corpus.impressions, histories.valid_impressions(corpus, select=True)
     asked = histories.of_impressions(corpus, impression)
     relevant = corpus.relevant(shown.label[asked.rows])
-    size = np.diff(asked.offsets)
-    positives = np.bincount(np.repeat(np.arange(len(size)), size)[relevant], minlength=len(size))
-    if ((positives > 0) & (positives < size)).any():
+    if telling(asked.offsets, relevant).any():
 
         def auc(scorer: Scorer) -> float:
             score = impression_scores(corpus, scorer, impression).astype(np.float64)
@@ -125,7 +127,7 @@ def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, see
 
 def intensity_goal(corpus: Corpus) -> Goal:
     """`rmse` of predicted intensities of the candidates with a known label."""
-    shown, impression = corpus.impressions, selecting_impressions(corpus)
+    shown, impression = corpus.impressions, histories.valid_impressions(corpus, select=True)
     label = shown.label[histories.of_impressions(corpus, impression).rows].astype(np.float64)
     known = ~np.isnan(label)
 
@@ -139,10 +141,7 @@ def intensity_goal(corpus: Corpus) -> Goal:
 def _catalogue_value(
     corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int
 ) -> Callable[[Scorer], float]:
-    asking = np.unique(corpus.impressions.user[corpus.impressions.split == histories.VALID])
-    asking = asking[corpus.in_valid_select[asking]]
-    users = np.zeros(corpus.users.num_rows, dtype=bool)
-    users[np.random.default_rng(seed).permutation(asking)[:_USERS]] = True
+    users = histories.valid_users(corpus, select=True, most=_USERS, seed=seed)
     requests = histories.of_catalogue(corpus, histories.VALID, users)
     truth = histories.truth_of(corpus, requests, histories.VALID)
     judged = corpus.relevant(truth.label) & ~(truth.seen & exclude_seen)
@@ -153,15 +152,13 @@ def _catalogue_value(
             block = requests.block(start, stop)
             score = scorer.score_catalogue(block)
             if exclude_seen:
-                score[np.repeat(np.arange(len(block)), np.diff(block.offsets)), block.item] = -np.inf
-            here = judged & (truth.request >= start) & (truth.request < stop)
-            owner, item = truth.request[here] - start, truth.item[here]
-            wanted = np.zeros(score.shape, dtype=bool)
-            wanted[owner, item] = True
+                score[block.owner, block.item] = -np.inf
+            wanted = truth.marked(judged, start, stop, corpus.items.num_rows)
             chosen = top_k(score, _DEPTH, precedence)
             row = np.arange(len(block))[:, None]
             hits = wanted[row, chosen].ravel()
             offsets = np.arange(len(block) + 1) * chosen.shape[1]
+            owner = np.nonzero(wanted)[0]
             ones = np.ones(len(owner))
             ranked = lists.ranked_with_truth(
                 offsets, score[row, chosen].ravel().astype(np.float64), hits, hits * 1.0, owner, ones > 0, ones

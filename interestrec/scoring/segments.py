@@ -1,6 +1,6 @@
 """Blend weights of warm and cold users and items, apart where held-out lists say that it pays."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +28,7 @@ class Blend:
     new: Weights
     power: float = 1.0  # of the standardised scores' size; below 1, what one component is sure of counts less
 
-    def __call__(self, standardised: Sequence[np.ndarray], cold: np.ndarray, new: np.ndarray) -> np.ndarray:
+    def __call__(self, standardised: Iterable[np.ndarray], cold: np.ndarray, new: np.ndarray) -> np.ndarray:
         """The weighed sum, float64.
 
         Args:
@@ -56,7 +56,7 @@ def uniform(weights: np.ndarray) -> Blend:
 
 
 @dataclass(frozen=True)
-class Lists:
+class BlendLists:
     """Ranked lists with standardised features: what weights are fitted on."""
 
     features: np.ndarray  # float [rows, components]
@@ -66,26 +66,29 @@ class Lists:
     new: np.ndarray  # bool [lists], of users
     contested: np.ndarray  # bool [rows], that weights are fitted on
 
-    def contested_only(self) -> "Lists":
+    def contested_only(self) -> "BlendLists":
         """Without the other rows, and without lists that have nothing else.
 
         What no component has among its first cannot come first in a blend, whatever the weights: left in, such relevant
         items would flatten them.
         """
-        size = np.bincount(
-            np.repeat(np.arange(len(self.new)), np.diff(self.offsets))[self.contested], minlength=len(self.new)
-        )
-        offsets = np.concatenate([[0], np.cumsum(size[size > 0])])
-        rows = self.contested
-        return Lists(self.features[rows], offsets, self.relevant[rows], self.cold[rows], self.new[size > 0], rows[rows])
+        return self._keep(self.contested)
 
-    def select(self, lists: np.ndarray) -> "Lists":
+    def select(self, lists: np.ndarray) -> "BlendLists":
         """Those of the lists, bool [lists]."""
-        size = np.diff(self.offsets)
-        rows = np.repeat(lists, size)
-        offsets = np.concatenate([[0], np.cumsum(size[lists])])
-        return Lists(
-            self.features[rows], offsets, self.relevant[rows], self.cold[rows], self.new[lists], self.contested[rows]
+        return self._keep(np.repeat(lists, np.diff(self.offsets)))
+
+    def _keep(self, rows: np.ndarray) -> "BlendLists":
+        """Some rows, bool [rows], and the lists that have any of them."""
+        reached = np.concatenate([[0], np.cumsum(rows)])[self.offsets]
+        some = np.diff(reached) > 0
+        return BlendLists(
+            features=self.features[rows],
+            offsets=np.append(reached[:-1][some], reached[-1]),
+            relevant=self.relevant[rows],
+            cold=self.cold[rows],
+            new=self.new[some],
+            contested=self.contested[rows],
         )
 
     def scores(self, blend: Blend) -> np.ndarray:
@@ -103,11 +106,11 @@ class Choice:
     held_out: dict[str, float] = field(default_factory=dict)
 
 
-def _together(lists: Lists) -> Blend:
+def _together(lists: BlendLists) -> Blend:
     return uniform(fit_weights(lists.features, lists.offsets, lists.relevant))
 
 
-def _by_item(lists: Lists) -> Blend:
+def _by_item(lists: BlendLists) -> Blend:
     cold = lists.cold[:, None]
     columns = np.concatenate([lists.features * ~cold, lists.features * cold, cold], axis=1)
     found = fit_weights(columns, lists.offsets, lists.relevant, free=1)
@@ -116,15 +119,15 @@ def _by_item(lists: Lists) -> Blend:
     return Blend(weights, weights)
 
 
-def _by_user(fit: Callable[[Lists], Blend]) -> Callable[[Lists], Blend]:
-    def apart(lists: Lists) -> Blend:
+def _by_user(fit: Callable[[BlendLists], Blend]) -> Callable[[BlendLists], Blend]:
+    def apart(lists: BlendLists) -> Blend:
         return Blend(fit(lists.select(~lists.new)).known, fit(lists.select(lists.new)).new)
 
     return apart
 
 
 # From the simplest on: a later one is taken when it is better by more than chance.
-SEGMENTATIONS: dict[str, Callable[[Lists], Blend]] = {
+SEGMENTATIONS: dict[str, Callable[[BlendLists], Blend]] = {
     "none": _together,
     "items": _by_item,
     "users": _by_user(_together),
@@ -132,7 +135,7 @@ SEGMENTATIONS: dict[str, Callable[[Lists], Blend]] = {
 }
 
 
-def choose(lists: Lists) -> Choice:
+def choose(lists: BlendLists) -> Choice:
     """Weights, segmented as held-out lists want it.
 
     Lists are held out in thirds. A segmentation takes the place of a simpler one when its mean loss on held-out
@@ -154,14 +157,14 @@ def choose(lists: Lists) -> Choice:
     return Choice(SEGMENTATIONS[best](told), best, count, means)
 
 
-def _possible(name: str, lists: Lists) -> bool:
+def _possible(name: str, lists: BlendLists) -> bool:
     """Whether there are enough lists to fit each segment on."""
     with_cold = np.maximum.reduceat(lists.cold & lists.relevant, lists.offsets[:-1]) if len(lists.new) else lists.new
     enough = {"items": with_cold.sum() >= _LEAST, "users": min(lists.new.sum(), (~lists.new).sum()) >= _LEAST}
     return all(enough[segment] for segment in enough if segment in name)
 
 
-def _held_out(fit: Callable[[Lists], Blend], lists: Lists, fold: np.ndarray) -> np.ndarray:
+def _held_out(fit: Callable[[BlendLists], Blend], lists: BlendLists, fold: np.ndarray) -> np.ndarray:
     """Each list's loss under weights that were fitted on the other folds; float64 [lists]."""
     losses = np.empty(len(fold))
     for number in range(_FOLDS):

@@ -12,6 +12,7 @@ from interestrec.core.artifacts import Artifact, Recipe, open_within
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.errors import ConfigError, InputMissingError
 from interestrec.core.progress import log
+from interestrec.core.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRUTH
 from interestrec.core.requirements import Requirement, parse
 from interestrec.core.schemas import OURS
 from interestrec.core.settings import EvaluateSettings
@@ -40,10 +41,8 @@ from interestrec.report.slices import ALL, all_slices
 from interestrec.report.table import by_system
 from interestrec.scoring import histories
 
-SYSTEMS = "systems.json"
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"
-COLD_CATALOGUE = "cold_catalogue.parquet"
 
 
 def run(context: Context) -> Result:
@@ -164,11 +163,9 @@ def _build(
     items = beyond.of_corpus(corpus, by.facts)
     several = [_measured(one.path, systems, settings.metrics, items, by) for one in rankings]
     measured = seeds.averaged([of_seed for of_seed, _ in several])
-    _write_figures(directory, measured, systems, by, settings.bootstrap, recipe.seed)
+    metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings.bootstrap, recipe.seed)
     exposure = beyond.exposure_rows(beyond.together([shown for _, shown in several]), by.facts.categories)
     _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
-    metrics = files.read_json(directory / "metrics.json")
-    comparisons = files.read_parquet(directory / "comparisons.parquet").to_pylist()
     said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
     files.write_json(directory / VERDICTS, said)
     shown_beside = evidence.gather(corpus, rankings[0].path, described, metrics, by.facts.past, by.ids, recipe.seed)
@@ -176,7 +173,7 @@ def _build(
     page = html.page(
         metrics=metrics,
         comparisons=comparisons,
-        gaps=files.read_parquet(directory / "gaps.parquet").to_pylist(),
+        gaps=gaps,
         exposure=exposure,
         evidence=shown_beside,
         quality=files.read_json(corpus.path / QUALITY),
@@ -192,8 +189,8 @@ def _measured(
     """The metrics of one seed's rankings, and what they show."""
     of_lists, of_rows = cells.split_names(metrics)
     measured = Measured()
-    protocols.impressions(measured, rankings / "impressions.parquet", systems, of_lists, of_rows, by)
-    shown = protocols.catalogue(measured, rankings / "catalogue.parquet", systems, of_lists, items, by)
+    protocols.impressions(measured, rankings / IMPRESSIONS, systems, of_lists, of_rows, by)
+    shown = protocols.catalogue(measured, rankings / CATALOGUE, systems, of_lists, items, by)
     if (rankings / COLD_CATALOGUE).exists():
         protocols.cold_catalogue(measured, rankings / COLD_CATALOGUE, systems, of_lists, by)
     return measured, shown
@@ -206,15 +203,19 @@ def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> J
         user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
         item=corpus.items["item_id"].combine_chunks(),
     )
-    truth = protocols.truth_of(files.read_parquet(rankings.path / "truth.parquet", schemas.TRUTH), ids)
+    truth = protocols.truth_of(files.read_parquet(rankings.path / TRUTH, schemas.TRUTH), ids)
     known = facts.of_corpus(corpus, requests.user, Past(requests.offsets, requests.item), truth.item[truth.relevant])
     return Judged(known, all_slices(known), truth, ids, graded=settings.gain == "graded")
 
 
 def _write_figures(
     directory: Path, measured: Measured, systems: list[str], by: Judged, resamples: int, seed: int
-) -> None:
-    """The tables that need the bootstrap, which draws once for all of them, and the values behind."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write the tables that need the bootstrap, which draws once for all of them, and the values behind.
+
+    Returns:
+        Rows of schemas.METRICS, COMPARISONS and GAPS.
+    """
     found = measured.cells
     drawn = resampling.resampled_values(found, by.n_users, resamples, seed)
     metrics = statistics.metrics_rows(found, drawn, measured.singles, systems)
@@ -227,6 +228,7 @@ def _write_figures(
     files.write_json(directory / SLICES, {"left_out": measured.left_out})
     per_user = statistics.per_user_table(found, systems, by.ids.user)
     files.write_parquet(directory / PER_USER, per_user, schemas.PER_USER)
+    return metrics, comparisons, gaps
 
 
 def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,31 @@ import pyarrow.compute as pc
 from interestrec.core import files, schemas
 from interestrec.core.artifacts import Artifact, Recipe
 from interestrec.core.context import Asking, Context, Result, produce
-from interestrec.core.decision_settings import BlendSettings
 from interestrec.core.errors import DataError
 from interestrec.core.progress import track
+from interestrec.core.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRAINING_LOG, TRUTH
 from interestrec.core.schemas import BEFORE_RULES, OURS
 from interestrec.core.settings import RankSettings
-from interestrec.core.verified import SYSTEMS, verified_decision
+from interestrec.core.verified import verified_decision
+from interestrec.corpus.categories import category_codes
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
-from interestrec.scoring.asked import ahead, part
+from interestrec.scoring.asked import ahead, part, rows_of_users
 from interestrec.scoring.blocks import blocks
 from interestrec.scoring.ease import Ease
 from interestrec.scoring.estimate import CONSTANT
 from interestrec.scoring.fitting import Fitted, Observed
-from interestrec.scoring.fixed import fixed_scorers, frozen_vectors
+from interestrec.scoring.fixed import fixed_scorers
 from interestrec.scoring.fixed import given as given_to_fits
 from interestrec.scoring.lineup import Lineup, Wanted, as_verified
 from interestrec.scoring.lineup import fit as fit_lineup
-from interestrec.scoring.lists import Lists
+from interestrec.scoring.lists import ListWriter
 from interestrec.scoring.random import id_hashes
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.search import has_times, intensity_goal, ranking_goal
 from interestrec.scoring.systems import needed
 
-IMPRESSIONS = "impressions.parquet"
-CATALOGUE = "catalogue.parquet"
-COLD_CATALOGUE = "cold_catalogue.parquet"
-TRUTH = "truth.parquet"
-TRAINING_LOG = "training_log.parquet"
 _POOL = 5  # times the length of a list: the best items that it is rearranged from
 
 
@@ -107,17 +104,20 @@ class _Rank:
     def _fitted(self, train: Observed, reading: Reading) -> tuple[Lineup, Fitted]:
         """Everything chosen on train → valid, and then fitted on all that may be known."""
         settings, corpus = self.settings, self.corpus
-        estimators = list(settings.estimators) if OURS in settings.systems else []
-        names = needed(list(settings.systems), list(settings.components), estimators)
+        # Lists of a moment are to be shown, not compared.
+        alone = self.asking.as_of is not None and OURS in settings.systems
+        systems = [OURS] if alone else list(settings.systems)
+        estimators = list(settings.estimators) if OURS in systems else []
+        names = needed(systems, list(settings.components), estimators)
         fixed = fixed_scorers(names, reading, settings.tfidf.model_dump(), settings.retrieve, self.seed)
         given = given_to_fits(names, reading, self.seed)
         chosen = self._choose(names, train, given)
         wanted = Wanted(
-            systems=settings.systems,
+            systems=systems,
             components=settings.components,
             estimators=estimators,
-            weights=_weights(settings.blend),
-            ablation=settings.ablation,
+            weights=settings.blend.given,
+            ablation="none" if alone else settings.ablation,
             exclude_seen=settings.rules.seen == "out",
         )
         lineup = fit_lineup(corpus, wanted, {**fixed, **chosen.scorers}, self.seed)
@@ -156,13 +156,10 @@ class _Rank:
         if self.asking.as_of is None:
             requests = histories.of_catalogue(self.corpus, histories.TEST)
         else:
-            requests = histories.as_of(self.corpus, self.asking.as_of, self._wanted_users())
+            file = self.asking.users
+            users = None if file is None else rows_of_users(file, self.corpus.users["user_id"])
+            requests = histories.as_of(self.corpus, self.asking.as_of, users)
         return requests.block(*part(len(requests), self.corpus.items.num_rows, self.asking.shard))
-
-    def _wanted_users(self) -> np.ndarray | None:
-        if self.asking.users is None:
-            return None
-        return _rows_of_users(self.asking.users, self.corpus.users["user_id"])
 
     def _impressions(self) -> np.ndarray:
         """int64: the test impressions that are ranked."""
@@ -173,19 +170,18 @@ class _Rank:
 
     def _choose(self, names: list[str], train: Observed, given: dict[str, dict[str, Any]]) -> Fitted:
         corpus, settings = self.corpus, self.settings
-        precedence = id_hashes(corpus.items["item_id"].to_pylist(), self.seed)
-        goals = ranking_goal(corpus, settings.rules.seen == "out", precedence, self.seed), intensity_goal(corpus)
+        goals = ranking_goal(corpus, settings.rules.seen == "out", self.precedence, self.seed), intensity_goal(corpus)
         configured = {name: getattr(settings, name).model_dump() for name in names if hasattr(settings, name)}
         return fitting.choose(names, train, configured, given, goals, settings.trials, has_times(corpus), self.seed)
 
     def _write(self, directory: Path, lineup: Lineup, requests: Requests, reading: Reading) -> dict[str, int]:
         """The tables; what was counted."""
-        corpus, rules = self.corpus, self._rules()
+        corpus, rules = self.corpus, self.rules
         layout = tables.Layout(
             corpus=corpus,
             systems=[*lineup.systems, *([BEFORE_RULES] if rules.rearranges else [])],
             components=list(self.settings.components) if OURS in lineup.systems else [],
-            precedence=id_hashes(corpus.items["item_id"].to_pylist(), self.seed),
+            precedence=self.precedence,
         )
         truth = histories.truth_of(corpus, requests, histories.TEST)
         judged = rules.permit(truth.item, truth.seen)
@@ -198,7 +194,11 @@ class _Rank:
             write_cold = None
             if self.asking.as_of is None:
                 write_cold = stack.enter_context(tables.grouped(directory / COLD_CATALOGUE, schema))
-            lists = Lists(layout, rules, self.settings.top_k, self._likeness(rules, reading), cold, wants_cold)
+            category = category_codes(corpus.items["category"])[:, 0].astype(np.int64)
+            likeness = (
+                content.unit_rows(reading.frozen_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
+            )
+            lists = ListWriter(layout, rules, self.settings.top_k, category, likeness, cold, wants_cold)
             parts = list(blocks(len(requests), corpus.items.num_rows))
             for start, stop in track(parts, "rank catalogue", unit="blocks"):
                 lists.write(lineup, requests, start, stop, write, write_cold)
@@ -224,7 +224,14 @@ class _Rank:
                 for scores in lineup.score_candidates(asked, corpus.impressions.item[asked.rows]):
                     write(scores.system, tables.impression_block(layout, test[start:stop], asked, scores))
 
-    def _rules(self) -> Rules:
+    @cached_property
+    def precedence(self) -> np.ndarray:
+        """uint64 [items], who comes first among equal scores."""
+        return id_hashes(self.corpus.items["item_id"].to_pylist(), self.seed)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What lists may hold."""
         rules, corpus = self.settings.rules, self.corpus
         listed = np.ones(corpus.items.num_rows, dtype=bool)
         if rules.available is not None:
@@ -250,16 +257,12 @@ class _Rank:
         shown = self.corpus.impressions
         return int(shown.time[shown.split == histories.TEST].min())
 
-    def _likeness(self, rules: Rules, reading: Reading) -> np.ndarray:
-        """What tells how alike items are: float32 [items, width]; without diversity nothing is needed."""
-        return content.unit_rows(frozen_vectors(reading)) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
-
     def _describe(self, lineup: Lineup, chosen: Fitted, counts: dict[str, int]) -> dict[str, Any]:
         """The content of systems.json: settings and fits of every system, and what was counted."""
         systems: dict[str, Any] = {name: chosen.settings.get(name, {}) for name in lineup.systems}
         if OURS in systems:
             systems[OURS] = dict(lineup.described)
-        if self._rules().rearranges:
+        if self.rules.rearranges:
             systems[BEFORE_RULES] = {}
         shared = self.settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
         shared["rules"].pop("available")  # a path; its content is among the inputs
@@ -270,30 +273,6 @@ class _Rank:
             "settings": shared,
             "counts": counts,
         }
-
-
-def _weights(blend: BlendSettings) -> dict[str, float] | None:
-    if blend.method == "learned":
-        return None
-    given = blend.weights if blend.component is None else {blend.component: 1.0}
-    return {str(name): weight for name, weight in given.items()}
-
-
-def _rows_of_users(path: Path, known: pa.ChunkedArray) -> np.ndarray:
-    """int64: the rows of the users that a file lists, one id a line.
-
-    Raises:
-        DataError: an id is unknown.
-    """
-    ids = files.read_lines(path)
-    rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
-    unknown = [
-        number for number, (name, row) in enumerate(zip(ids, rows.to_pylist(), strict=True)) if name and row is None
-    ]
-    if unknown:
-        first = unknown[0]
-        raise DataError(f"{path}:{first + 1}: no user '{ids[first]}' in the corpus; {len(unknown):,} such lines")
-    return rows.drop_null().to_numpy().astype(np.int64)
 
 
 def _summarise(path: Path) -> dict[str, Any]:

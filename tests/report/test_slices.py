@@ -57,6 +57,13 @@ def test_attributes_of_enough_users_are_slices_and_numbers_come_in_quarters() ->
     assert {part.family for part in SLICES["attributes"](one)} == {"city", "age", "pays"}
 
 
+def test_few_different_numbers_are_codes_and_each_is_a_slice() -> None:
+    job = [float(k % 3) for k in range(120)]
+    found = members(facts([1] * 120, job=job), "attributes")
+    assert list(found) == ["job=0", "job=1", "job=2"]
+    assert found["job=2"] == [k for k in range(120) if k % 3 == 2]
+
+
 def test_categories_are_those_of_the_truth_commonest_first() -> None:
     one = facts([1])
     assert members(one, "categories") == {"category=b": [1, 2], "category=a": [0]}

@@ -3,17 +3,17 @@
 import numpy as np
 
 from interestrec.scoring.fit_blend import fit
-from interestrec.scoring.segments import Blend, Lists, Weights, shaped
+from interestrec.scoring.segments import Blend, BlendLists, Weights, shaped
 
 ROWS = 30
 
 
-def lists(features: np.ndarray, relevant: np.ndarray) -> Lists:
+def lists(features: np.ndarray, relevant: np.ndarray) -> BlendLists:
     """One relevant row of thirty a list."""
     count = len(features)
     no = np.zeros(count * ROWS, dtype=bool)
     offsets = np.arange(0, count * ROWS + 1, ROWS)
-    return Lists(features.reshape(count * ROWS, -1), offsets, relevant.ravel(), no, np.zeros(count, bool), ~no)
+    return BlendLists(features.reshape(count * ROWS, -1), offsets, relevant.ravel(), no, np.zeros(count, bool), ~no)
 
 
 def chosen(utility: np.ndarray, rng: np.random.Generator) -> np.ndarray:

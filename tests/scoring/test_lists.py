@@ -11,7 +11,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.metrics.calibration import Isotonic
 from interestrec.scoring.item_scores import ItemScores
 from interestrec.scoring.lineup import Lineup
-from interestrec.scoring.lists import Lists
+from interestrec.scoring.lists import ListWriter
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.tables import Layout
 from tests.scoring.asking import requests
@@ -33,7 +33,9 @@ def test_lists_end_where_unseen_items_do_and_cold_ones_are_listed_for_those_who_
     corpus = Corpus(write_event_log(tmp_path, 2, 3, [Event(0, 0, 1)]), None)
     layout = Layout(corpus, ["als"], [], np.array([2, 1, 0]))
     rules = Rules("out", 1.0, np.ones(3, dtype=bool), None, 0.0, 3)
-    lists = Lists(layout, rules, 3, np.zeros((0, 0)), np.array([False, True, True]), np.array([False, True]))
+    lists = ListWriter(
+        layout, rules, 3, np.full(3, -1), np.zeros((0, 0)), np.array([False, True, True]), np.array([False, True])
+    )
     whole: list[pa.Table] = []
     cold: list[pa.Table] = []
     asked = requests([0, 0], [2])

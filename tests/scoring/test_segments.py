@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interestrec.scoring.segments import Blend, Lists, Weights, choose, uniform
+from interestrec.scoring.segments import Blend, BlendLists, Weights, choose, uniform
 
 COLUMNS, ROWS = 2, 6
 
 
-def simulated(lists: int, warm: list[float], cold: list[float], new_users: list[float] | None = None) -> Lists:
+def simulated(lists: int, warm: list[float], cold: list[float], new_users: list[float] | None = None) -> BlendLists:
     """Choices of one of six, three of them cold, by the softmax of features weighed as the row's segment wants it."""
     rng = np.random.default_rng(4)
     features = rng.normal(size=(lists, ROWS, COLUMNS))
@@ -23,7 +23,7 @@ def simulated(lists: int, warm: list[float], cold: list[float], new_users: list[
     relevant = utility == utility.max(axis=1, keepdims=True)
     offsets = np.arange(0, lists * ROWS + 1, ROWS)
     all_rows = np.ones(lists * ROWS, dtype=bool)
-    return Lists(features.reshape(-1, COLUMNS), offsets, relevant.ravel(), is_cold.ravel(), new, all_rows)
+    return BlendLists(features.reshape(-1, COLUMNS), offsets, relevant.ravel(), is_cold.ravel(), new, all_rows)
 
 
 def test_a_score_takes_the_weights_of_its_user_and_item() -> None:
@@ -73,7 +73,7 @@ def test_few_lists_are_not_segmented_and_none_weighs_all_alike() -> None:
     assert few.segments == "none"
     assert few.held_out == {}
     no = np.zeros(0, dtype=bool)
-    nothing = Lists(np.zeros((0, 2)), np.zeros(1, np.int64), no, no, no, no)
+    nothing = BlendLists(np.zeros((0, 2)), np.zeros(1, np.int64), no, no, no, no)
     choice = choose(nothing)
     assert choice.lists == 0
     assert choice.blend.known.warm.tolist() == [0.5, 0.5]

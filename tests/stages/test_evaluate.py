@@ -19,6 +19,7 @@ from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.report import cells
 from interestrec.stages import evaluate, rank
+from tests.scoring.corpora import Event
 from tests.stages.ranking import (
     N_ITEMS,
     SYSTEMS,
@@ -213,3 +214,34 @@ def test_gaps_name_the_extremes_in_the_metrics_direction(tmp_path: Path, monkeyp
         worst = max(values) if row["metric"] == "rmse" else min(values)
         assert row["worst_value"] == worst
         assert value(path, "interestrec", row["protocol"], row["metric"], row["worst"])["value"] == worst
+
+
+def test_a_bad_blend_and_leaks_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    said = {"catalogue": {"rival": "r", "blend": "The blend is worse", "blend_minus_best": {"word": "worse"}}}
+    fine = {"impressions": {"rival": "r", "blend": "b", "blend_minus_best": {"word": "no evidence"}}}
+    evaluate._warn({"verdicts": {**said, **fine, "intensity": {"rival": "r"}}, "leaks": ["permuted labels"]})
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "evaluate: The blend is worse",
+        "evaluate: the leak audit found permuted labels; see the report",
+    ]
+
+
+def test_a_leak_in_the_corpus_is_told_in_summary_and_page(tmp_path: Path) -> None:
+    log = [Event(0, item, 1.0 + item) for item in range(6)] + [Event(0, 7, 3.5, "test"), Event(1, 2, 4.0, "test")]
+    context = workspace(tmp_path, log)
+    rank.run(context)
+    result = evaluate.run(context)
+    assert result.summary["leaks"] == ["events after the user's first test impression"]
+    assert (
+        "leak audit</a>:</span> events after the user&#39;s first test impression"
+        in (result.artifact.path / "report.html").read_text()
+    )
+
+
+def test_what_rearranging_costs_is_compared_and_told(tmp_path: Path) -> None:
+    path = evaluated(workspace(tmp_path, log_of_events(), rules={"diversity": 0.9}))
+    rows = pq.read_table(path / "comparisons.parquet").to_pylist()
+    found = [r for r in rows if r["system_b"] == "before_rules" and r["metric"] == "ndcg@5" and r["slice"] == "all"]
+    assert [r["protocol"] for r in found] == ["catalogue"]
+    assert found[0]["difference"] < 0
+    assert "What the rules cost" in (path / "report.html").read_text()

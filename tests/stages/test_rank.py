@@ -242,6 +242,8 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     assert {p.name for p in path.iterdir()} == {"catalogue.parquet", "systems.json", "manifest.json", "timing.jsonl"}
     whole = pq.read_table(path / "catalogue.parquet").to_pandas()
     assert list(dict.fromkeys(whole["user_id"])) == ["u7", "u3"]
+    ours = rank.run(dataclasses.replace(workspace(tmp_path / "ours", log), asking=Asking(as_of=27 * DAY))).artifact.path
+    assert set(pq.read_table(ours / "catalogue.parquet")["system"].to_pylist()) == {"interestrec"}
     had = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day < 27}
     after = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day >= 27} - had
     listed = set(zip(whole["user_id"], whole["item_id"], strict=True))
@@ -334,6 +336,10 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     changed = dataclasses.replace(whole, settings=settings.model_copy(update={"rank": other}))
     with pytest.raises(ConfigError, match=r"otherwise in rank\.components"):
         rank.run(changed)
+    rank.run(workspace(tmp_path / "verified", log, estimators=[]))
+    without = settings.rank.model_copy(update={"estimators": []})
+    with pytest.raises(ConfigError, match="predict no intensity"):
+        rank.run(dataclasses.replace(whole, settings=settings.model_copy(update={"rank": without})))
 
 
 def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scoring import histories
 from interestrec.scoring import users as module
-from interestrec.scoring.fit_blend import blend_impressions
 from interestrec.scoring.intensity import Intensity, load_intensity
 from interestrec.scoring.requests import Reading, Requests
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
@@ -90,7 +89,7 @@ def opened(context: Context, requests: tuple[Requests, ...] = ()) -> tuple[Corpu
 def test_ranking_scores_as_training_did(run: tuple[Context, np.ndarray]) -> None:
     context, expected = run
     corpus, scorer = opened(context)
-    asked = histories.of_impressions(corpus, blend_impressions(corpus))
+    asked = histories.of_impressions(corpus, histories.valid_impressions(corpus, select=False))
     item = corpus.impressions.item[asked.rows]
     found = scorer.score_candidates(asked.requests, asked.request_offsets, item)
     assert np.ptp(expected) > 0.1
