@@ -226,12 +226,13 @@ def test_a_bad_blend_and_leaks_are_warned_of(caplog: pytest.LogCaptureFixture) -
     ]
 
 
-def test_a_leak_in_the_corpus_is_told_in_summary_and_page(tmp_path: Path) -> None:
+def test_a_leak_in_the_corpus_is_told_in_log_summary_and_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     log = [Event(0, item, 1.0 + item) for item in range(6)] + [Event(0, 7, 3.5, "test"), Event(1, 2, 4.0, "test")]
     context = workspace(tmp_path, log)
     rank.run(context)
     result = evaluate.run(context)
     assert result.summary["leaks"] == ["events after the user's first test impression"]
+    assert "the leak audit found events after the user's first test impression" in caplog.text
     assert (
         "leak audit</a>:</span> events after the user&#39;s first test impression"
         in (result.artifact.path / "report.html").read_text()
