@@ -17,6 +17,7 @@ from interestrec.core.preprocess_settings import PreprocessSettings, SplitSettin
 from interestrec.core.rank_settings import ComponentName, SystemName
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import blocks as blocks_module
+from interestrec.scoring import histories
 from interestrec.scoring.lineup import as_verified
 from interestrec.stages import rank
 from tests.scoring.corpora import DAY, Event
@@ -359,3 +360,30 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     assert decision.of_catalogue.known.cold.tolist() == [2.0] * 4
     weights = described["systems"]["interestrec"]["catalogue"]["weights"]
     assert decision.of_catalogue.known.warm.tolist() == [weights[name] for name in decision.components]
+
+
+def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_path: Path) -> None:
+    log = log_of_events()
+    corpus = Corpus(rank.run(workspace(tmp_path / "a", log, trials=4)).artifact.path.parents[2] / "corpus", 0.5)
+    select = corpus.in_valid_select
+    assert set(histories.valid_impressions(corpus, True)).isdisjoint(histories.valid_impressions(corpus, False))
+    rng = np.random.default_rng(3)
+
+    def shuffled(half: bool) -> list[Event]:
+        """Other items for the valid events of the users of one half."""
+        return [
+            e._replace(item=int(rng.integers(24))) if e.split == "valid" and select[e.user] == half else e for e in log
+        ]
+
+    found = {}
+    for name, events in {"as it is": log, "select": shuffled(True), "blend": shuffled(False)}.items():
+        path = rank.run(workspace(tmp_path / name, events, trials=4)).artifact.path
+        found[name] = files.read_json(path / "systems.json")
+    assert found["blend"]["tried"] == found["as it is"]["tried"] != found["select"]["tried"]
+    ours = {
+        name: files.read_json(
+            rank.run(workspace(tmp_path / f"{name} 1", events, trials=1)).artifact.path / "systems.json"
+        )["systems"]["interestrec"]
+        for name, events in {"as it is": log, "select": shuffled(True), "blend": shuffled(False)}.items()
+    }
+    assert ours["select"] == ours["as it is"] != ours["blend"]
