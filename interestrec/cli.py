@@ -9,6 +9,7 @@ import typer
 
 from interestrec import __version__, look
 from interestrec.console import session
+from interestrec.core import interrupts
 from interestrec.core.errors import UsageError
 from interestrec.options import (
     AsOf,
@@ -55,6 +56,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.umask(0o077)  # what is learned of people is its owner's alone to read
+    interrupts.install()
     app()
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from interestrec.core.errors import GateError, InterestrecError
+from interestrec.core.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
@@ -131,15 +132,14 @@ def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
     """Logging to standard error, and every way a command can end mapped to its exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("interestrec").setLevel(logging.WARNING if quiet else logging.INFO)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds, so partial versions go
     try:
         yield Output(command, as_json)
     except InterestrecError as error:
         print(f"interestrec {command}: {error}", file=sys.stderr)
         _fail(command, as_json, str(error), error.exit_status, error.document)
-    except KeyboardInterrupt:
-        print(f"interestrec {command}: interrupted", file=sys.stderr)
-        _fail(command, as_json, "interrupted", 128 + signal.SIGINT)
+    except Interrupted as interrupted:
+        print(f"interestrec {command}: {interrupted}", file=sys.stderr)
+        _fail(command, as_json, str(interrupted), interrupted.exit_status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be flushed there
         sys.exit(128 + signal.SIGPIPE)
