@@ -54,7 +54,10 @@ class Output:
         """Run the stage that the command is named after."""
         from interestrec.pipeline import run_stage
 
-        self.result(run_stage(self.command, context))
+        if context.dry_run:
+            self._plans([self.command], context)
+        else:
+            self.result(run_stage(self.command, context))
 
     def result(self, result: "Result") -> None:
         """Print what a stage did.
@@ -74,8 +77,11 @@ class Output:
         Raises:
             GateError: as `result`.
         """
-        from interestrec.pipeline import run_all
+        from interestrec.pipeline import STAGES, run_all
 
+        if context.dry_run:
+            self._plans(list(STAGES), context)
+            return
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
         for result in run_all(context):
@@ -87,6 +93,13 @@ class Output:
             raise GateError(failures, {"stages": results})
         if self.as_json:
             self.show({"stages": results}, "")
+
+    def _plans(self, names: list[str], context: "Context") -> None:
+        """Print what stages would do."""
+        from interestrec.pipeline import plans
+
+        found = list(plans(names, context))
+        self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
 
 
 def _as_values(result: "Result") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,20 @@ class Plan:
     builds: bool
     reasons: tuple[str, ...]  # why it builds; none when it is up to date
     version: Version | None  # the one that is current
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For JSON."""
+        found = asdict(self)
+        return {**found, "version": {**found["version"], "path": str(self.version.path)} if self.version else None}
+
+    def __str__(self) -> str:
+        state = "would build" if self.builds else "up to date"
+        found = [f"{self.stage}: {state}", *(f"    {reason}" for reason in self.reasons)]
+        if self.version is not None:
+            took = f", took {self.version.seconds:,.0f} s" if self.version.seconds is not None else ""
+            found.append(f"    the current one: {self.version.bytes / 1e6:,.1f} MB{took}")
+        return "\n".join(found)
 
 
 def planned(workspace: Path, recipe: Recipe, builds: bool) -> Plan:
