@@ -81,9 +81,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise from_os_error(error, path) from error
     finally:
-        partial.unlink(missing_ok=True)
         if descriptor is not None:
             os.close(descriptor)
+        partial.unlink(missing_ok=True)
 
 
 def drop_partials(directory: Path) -> list[Path]:
