@@ -1,6 +1,10 @@
 """`preprocess`: raw logs become a corpus."""
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.data_settings import DataSettings
-from interestrec.core.errors import DataError
+from interestrec.core.errors import DataError, StorageError
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.preprocess_settings import ValueMap as ValueMapSettings
 from interestrec.core.raw_log import EXAMPLES, Log
@@ -31,6 +35,7 @@ from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
 # What the database says of our statements or the machine, not of the files.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)
+_DISK_FAULTS = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)]
 _SHARED = {"format", *DataSettings.model_fields}
 
 
@@ -55,12 +60,13 @@ def _build(directory: Path, settings: Settings) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads)
-    read(log, settings)
-    try:
-        built = build(log, plan(data, settings.preprocess, settings.seed), directory)
-    finally:  # the counts explain what was wrong, too
-        report_rules(log)
-        log.close()
+    with _storage_told(scratch):
+        read(log, settings)
+        try:
+            built = build(log, plan(data, settings.preprocess, settings.seed), directory)
+        finally:  # the counts explain what was wrong, too
+            report_rules(log)
+            log.close()
     shutil.rmtree(scratch)
     items = _normalised(built.items)
     if settings.preprocess.boilerplate is not None:
@@ -81,6 +87,24 @@ def _build(directory: Path, settings: Settings) -> None:
     files.write_json(directory / store.QUALITY, quality)
 
 
+@contextmanager
+def _storage_told(scratch: Path) -> Iterator[None]:
+    """Tell a disk that is full or fails, where the database spills, from other faults of the database."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not _of_storage(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        what = "free space there, or raise runtime.memory so that less is spilled"
+        raise StorageError(f"{scratch}: the database cannot go on ({reason}); {what}") from error
+
+
+def _of_storage(error: duckdb.Error) -> bool:
+    """Whether the disk is at fault, or memory, which is when nothing more can be spilled to disk."""
+    return isinstance(error, duckdb.OutOfMemoryException) or any(fault in str(error) for fault in _DISK_FAULTS)
+
+
 def read(log: Log, settings: Settings) -> None:
     """Fill a log from the raw files.
 
@@ -95,7 +119,7 @@ def read(log: Log, settings: Settings) -> None:
         reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
     except duckdb.Error as error:
         # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
-        if isinstance(error, _OWN_FAULTS):
+        if isinstance(error, _OWN_FAULTS) or _of_storage(error):
             raise
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
