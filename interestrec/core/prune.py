@@ -81,10 +81,9 @@ def _unneeded(workspace: Path, oldest: float | None) -> Iterator[Removed]:
             yield _removed(version.path, "older than retention allows")
         elif version.path not in needed:
             yield _removed(version.path, "nothing refers to it")
-    left = {version.path for version in versions} - expired
     for kind in WRITTEN_BY:
         link = workspace / kind
-        if link.is_symlink() and link.resolve() not in left:
+        if link.is_symlink() and link.resolve() not in needed:
             yield Removed(link, 0, "leads to nothing")
     yield from _work(workspace, versions, oldest)
     for path in sorted(workspace.glob(".*.link")):
