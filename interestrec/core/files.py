@@ -113,7 +113,8 @@ def install(built: Path, final: Path) -> None:
             shutil.rmtree(built)
         else:
             built.rename(final)
-            sync(final.parent)
+            for directory in final.parent, final.parent.parent:  # the first may be new as well
+                sync(directory)
     except OSError as error:
         raise from_os_error(error, final) from error
 
