@@ -180,9 +180,8 @@ def test_looking_at_a_corpus_loads_nothing_heavy(tmp_path: Path, corpus: Path, a
 
 def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Path) -> None:
     from jsonschema import Draft202012Validator
-    from yaml import load
 
-    from interestrec.core.config import _Loader  # YAML 1.2's numbers, as editors read them
+    from interestrec.core.yaml_text import read_yaml  # numbers of YAML 1.2, as editors read them
 
     schema = json.loads(interestrec("config", "schema", cwd=tmp_path).stdout)
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
@@ -192,7 +191,9 @@ def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Pat
     shipped = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
     assert shipped
     for path in shipped:
-        settings = load(path.read_text(), _Loader)
+        document = read_yaml(path.read_text(), "{}:{}".format)
+        assert document is not None
+        settings = document.values
         assert list(validator.iter_errors(settings)) == [], path
         assert not validator.is_valid({**settings, "finetun": {}})
         assert not validator.is_valid({**settings, "finetune": {"epoch": 3}})

@@ -22,6 +22,14 @@ finetune:
 
 ENCODERS = "encoders:\n  text: {source: encoders/minilm}\n"
 MOVIELENS = ENCODERS + "data:\n  format: movielens\n"
+EVENTS = (
+    ENCODERS
+    + """data:
+  format: events
+  events: {files: [e.csv], columns: {item: i, user: u}}
+  items: {files: [i.csv], columns: {item: i, title: [t]}}
+"""
+)
 USERS = "  users: {{attributes: {}}}\n"
 RECBOLE = ENCODERS + "data:\n  format: recbole\n  inter: a.inter\n  item: a.item\n  title: [name]\n"
 
@@ -121,7 +129,30 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  warm_up: 1\n", "finetune.warm_up"),
         (GOOD + "runtime: {distribution: parameter_server}\n", "'auto', 'single', 'mirrored' or 'multi_worker'"),
         (GOOD + "runtime: {precision: int8}\n", "'float32', 'bfloat16' or 'float16'"),
-        (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "10:8: the tag 'tag:yaml.org,2002:python/object"),
+        (GOOD + "runtime: {devise: gpu}\n", "10:11: unknown key 'runtime.devise' (did you mean 'device'?)"),
+        (GOOD + "runtime: {device: gpus}\n", "input should be 'auto', 'cpu' or 'gpu' (did you mean 'gpu'?)"),
+        (GOOD + "rank: {refit: ture}\n", "10:8: rank.refit: input should be a valid boolean"),
+        (GOOD + "rank: {refit: ture}\n", "(did you mean 'true'?)"),
+        (GOOD + "rank: {blend: {weights: {intensty: 1}}}\n", "10:26: rank.blend.weights.intensty: input should be"),
+        (GOOD + "evaluate: {metrics: [auc, ndgc@5]}\n", "10:27: evaluate.metrics.1: unknown metric 'ndgc@5'"),
+        (GOOD + "evaluate: {metrics: [auc, ndgc@5]}\n", "(did you mean 'ndcg@5'?)"),
+        (GOOD + "evaluate: {metrics: [ndcg]}\n", "k a number as in ndcg@10"),
+        (GOOD + "  clip: .inf\n", "10:3: finetune.clip: input should be a finite number"),
+        (ENCODERS, "news.yaml:1:1: 'data' is missing; add it"),
+        (
+            GOOD + "preprocess: {epochs: 3}\n",
+            "10:14: unknown key 'preprocess.epochs'; 'epochs' belongs to finetune.epochs ",
+        ),
+        (
+            GOOD + "preprocess: {epochs: 3}\n",
+            "finetune.epochs (`interestrec finetune`); preprocess takes: boilerplate,",
+        ),
+        (GOOD + "refit: false\n", "unknown key 'refit'; 'refit' belongs to rank.refit (`interestrec rank`);"),
+        (
+            EVENTS.replace("item:", "itm:"),
+            "news.yaml:5:38: unknown key 'data.events.columns.itm' (did you mean 'item'?)",
+        ),
     ],
 )
 def test_bad_configurations(config: Path, text: str, expected: str) -> None:
