@@ -78,13 +78,26 @@ def test_unknown_option_is_a_usage_error(tmp_path: Path) -> None:
     assert interestrec("run", "--confg", "x.yaml", cwd=tmp_path).returncode == 2
 
 
-def test_config_show_round_trips(tmp_path: Path) -> None:
+def test_config_show_tells_origins_and_can_be_used_again(tmp_path: Path) -> None:
     (tmp_path / "interestrec.yaml").write_text(CONFIG)
-    shown = interestrec("config", "show", "--set", "finetune.learning_rate=2e-5", cwd=tmp_path)
+    given = ("--set", "finetune.learning_rate=2e-5", "--workspace", "elsewhere")
+    shown = interestrec("config", "show", *given, cwd=tmp_path)
     assert shown.returncode == 0
-    assert "learning_rate: 2.0e-05" in shown.stdout
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("# hash: ")
+    assert "workspace: elsewhere  # --workspace" in lines
+    assert "  relevant_at: 0.5  # interestrec.yaml:6:3" in lines
+    assert "    - clicks.csv  # interestrec.yaml:7:20" in lines
+    assert "  learning_rate: 2.0e-05  # --set finetune.learning_rate=2e-5" in lines
+    assert "seed: 42  # default" in lines
     (tmp_path / "again.yaml").write_text(shown.stdout)
-    assert interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout == shown.stdout
+    again = interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout
+    assert [line.partition("  # ")[0] for line in again.splitlines()] == [line.partition("  # ")[0] for line in lines]
+    document = json.loads(interestrec("config", "show", *given, "--json", cwd=tmp_path).stdout)
+    assert f"# hash: {document['hash']}" == lines[0]
+    assert document["settings"]["finetune"]["learning_rate"] == 2e-5
+    assert document["origins"]["finetune"]["learning_rate"] == "--set finetune.learning_rate=2e-5"
+    assert document["origins"]["finetune"]["hidden"] == ["default"]
 
 
 @pytest.fixture

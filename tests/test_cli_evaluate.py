@@ -105,7 +105,7 @@ def test_run_is_gated_too(
     required = {"evaluate": context.settings.evaluate.model_copy(update={"require": ["coverage>0.9"]})}
     gated = dataclasses.replace(context, settings=context.settings.model_copy(update=required))
     monkeypatch.setattr(pipeline, "STAGES", {"evaluate": evaluate.run})
-    with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=True) as output:
+    with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=False) as output:
         output.all_stages(gated)
     assert ended.value.code == 1
     told = capsys.readouterr()
