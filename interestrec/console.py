@@ -1,6 +1,7 @@
 """What a command shows and how it ends: text for people, one JSON document for machines, an exit status."""
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -192,12 +193,20 @@ def document_of_failure(
 
 
 def write_document(document: Mapping[str, Any]) -> None:
-    """Print one JSON document.
+    """Print one JSON document; null stands for a figure that is not finite, which JSON has no word for.
 
     Raises:
         ReaderGoneError, StorageError: as `write`.
     """
-    write(json.dumps(document, ensure_ascii=False, sort_keys=True))
+    write(json.dumps(_finite(document), ensure_ascii=False, sort_keys=True, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write(text: str) -> None:
