@@ -2,14 +2,14 @@
 
 from typing import Any
 
-_TEXT = {"type": "string"}
+_TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
-_FLAG = {"type": "boolean"}
-_COUNT = {"type": "integer", "minimum": 0}
-_FIGURE_OR_NULL = {"type": ["number", "null"]}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
-_ANY_OBJECT = {"type": "object"}
-_DIGEST = {"type": "string", "pattern": "^[0-9a-f]+$"}
+_FLAG: dict[str, Any] = {"type": "boolean"}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_FIGURE_OR_NULL: dict[str, Any] = {"type": ["number", "null"]}
+_TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
+_ANY_OBJECT: dict[str, Any] = {"type": "object"}
+_DIGEST: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]+$"}
 
 STATUSES = {
     0: "done, or already up to date",
