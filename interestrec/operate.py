@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from interestrec.console import session
-from interestrec.options import Config, DryRun, Json, Overrides, Quiet, Workspace, context
+from interestrec.options import Config, DryRun, Json, Log, Overrides, Quiet, Workspace, context
 
 _RETENTION_HELP = "Remove versions and checkpoints older than this, current or not"
 RetentionDays = Annotated[float | None, typer.Option("--retention-days", metavar="N", min=0, help=_RETENTION_HELP)]
@@ -17,9 +17,10 @@ def status(
     overrides: Overrides = None,
     workspace: Workspace = None,
     as_json: Json = False,
+    log: Log = "text",
 ) -> None:
     """What is there, fresh, stale, running, by whom."""
-    with session("status", as_json, quiet=False) as output:
+    with session("status", as_json, quiet=False, log=log) as output:
         from interestrec.status import as_text, as_values
         from interestrec.status import status as look
 
@@ -36,9 +37,10 @@ def prune(
     dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
 ) -> None:
     """Remove versions that nothing refers to."""
-    with session("prune", as_json, quiet) as output:
+    with session("prune", as_json, quiet, log) as output:
         from interestrec.core.prune import prune as remove
 
         chosen = context(config, overrides, workspace, force=False)

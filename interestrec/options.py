@@ -1,7 +1,7 @@
 """What the commands share: their options, and the settings and corpus that these name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,7 +23,11 @@ Config = Annotated[
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
 Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails")]
+Log = Annotated[
+    Literal["text", "json"],
+    typer.Option("--log", envvar="INTERESTREC_LOG", help="Log lines on standard error: text, or JSON objects"),
+]
 Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why")]
 Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]

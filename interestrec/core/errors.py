@@ -91,6 +91,12 @@ class AccessError(InterestrecError):
     exit_status = 77
 
 
+class ReaderGoneError(InterestrecError):
+    """The reader of standard output has gone, as `head` does; nobody is to be told."""
+
+    exit_status = 141
+
+
 class ConfigError(InterestrecError):
     """The configuration is wrong; the message names file, line and column where they are known."""
 

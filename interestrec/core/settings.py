@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from interestrec.core.adapt_settings import PretrainAdaptSettings
+from interestrec.core.catalogue import suggestion
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
+from interestrec.core.metric_names import known
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.rank_settings import RankSettings
 from interestrec.core.requirements import readable
@@ -138,7 +140,7 @@ class FinetuneSettings(Section):
 
 
 class EvaluateSettings(Section):
-    metrics: list[str] = [
+    metrics: list[Annotated[str, AfterValidator(known)]] = [
         *("auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "map@10"),
         *("rmse", "logloss", "mae", "brier", "ece", "spearman"),
     ]
@@ -180,7 +182,8 @@ class Settings(Section):
     def _consistent(self) -> "Settings":
         for position, field in enumerate(self.items.fields):
             if isinstance(field, TextField) and field.encoder not in self.encoders:
-                raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders")
+                near = suggestion(field.encoder, self.encoders)
+                raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders{near}")
         if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be given where values are mapped to intensities")
         verified = self.preprocess.split.verified
