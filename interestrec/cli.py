@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from interestrec import __version__, look
+from interestrec import __version__, look, operate
 from interestrec.console import session
 from interestrec.core.errors import UsageError
 from interestrec.options import (
@@ -226,6 +226,8 @@ def encode(
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
+app.command(epilog="Example: interestrec forget --config news.yaml --users leavers.txt")(operate.forget)
+app.command(epilog="Example: interestrec pseudonym --config news.yaml < ids > pseudonyms")(operate.pseudonym)
 
 
 @app.command(epilog="Example: interestrec init news --to news.yaml")

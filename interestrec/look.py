@@ -43,7 +43,7 @@ def describe(
         from interestrec.corpus.description import describe as figures
         from interestrec.report.description import page
 
-        found = figures(open_corpus(config, overrides, workspace, corpus))
+        found = figures(open_corpus(config, overrides, workspace, corpus).corpus)
         output.show(found, page(found))
 
 
@@ -64,7 +64,8 @@ def inspect(
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.lookup import PAGES
 
-        found = LOOKUPS[kind](open_corpus(config, overrides, workspace, corpus), wanted, limit)
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
         output.show({kind: found}, PAGES[kind](found))
 
 

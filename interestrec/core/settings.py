@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from interestrec.core.adapt_settings import PretrainAdaptSettings
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
+from interestrec.core.keys import KeySource
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.rank_settings import RankSettings
 from interestrec.core.requirements import readable
@@ -159,6 +160,7 @@ class RuntimeSettings(Section):
     tensorboard: Path | None = None  # directory for TensorBoard scalars of training
     threads: Count | None = None  # None = all cores
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0  # between checkpoints of a training run; 0 = every step
+    encryption_key: KeySource | None = None  # file of the key (or fd:N) that Parquet artifacts are encrypted with
     memory: Positive = 2.0  # GiB that the database of preprocess takes before it spills to disk
 
 
@@ -193,6 +195,11 @@ class Settings(Section):
         """The text encoder."""
         return next(iter(self.encoders.values()))
 
+    @property
+    def discreet(self) -> bool:
+        """Whether neither messages nor counts may quote what stands in the raw files."""
+        return self.preprocess.pseudonym_key is not None or self.runtime.encryption_key is not None
+
     def lineage(self, *sections: str) -> dict[str, Any]:
         """The named sections as JSON values for an artifact's recipe, without paths and without the gate.
 
@@ -202,6 +209,7 @@ class Settings(Section):
         gate = {"evaluate": {"require", "not_worse_than"}}
         values = self.model_dump(mode="json", include=set(sections), exclude=gate)
         values.get("data", {}).pop("root", None)
+        values.get("preprocess", {}).pop("pseudonym_key", None)
         values.get("preprocess", {}).get("split", {}).pop("verified", None)
         values.get("rank", {}).get("rules", {}).pop("available", None)
         for encoder in values.get("encoders", {}).values():
