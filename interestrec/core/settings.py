@@ -195,11 +195,6 @@ class Settings(Section):
         """The text encoder."""
         return next(iter(self.encoders.values()))
 
-    @property
-    def discreet(self) -> bool:
-        """Whether neither messages nor counts may quote what stands in the raw files."""
-        return self.preprocess.pseudonym_key is not None or self.runtime.encryption_key is not None
-
     def lineage(self, *sections: str) -> dict[str, Any]:
         """The named sections as JSON values for an artifact's recipe, without paths and without the gate.
 

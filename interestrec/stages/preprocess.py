@@ -64,10 +64,10 @@ def _build(directory: Path, settings: Settings) -> None:
     data = settings.data
     scratch = directory / "scratch"
     scratch.mkdir()
-    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not settings.discreet)
+    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not discreet(settings))
     read(log, settings)
     try:
-        with _unquoted(settings.discreet):
+        with _unquoted(discreet(settings)):
             built = build(log, plan(data, settings.preprocess, settings.seed), directory)
     finally:  # the counts explain what was wrong, too
         report_rules(log)
@@ -100,7 +100,7 @@ def read(log: Log, settings: Settings) -> None:
         AccessError: the key of pseudonyms cannot be used.
     """
     key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
-    with _unquoted(settings.discreet):
+    with _unquoted(discreet(settings)):
         _read(log, settings)
         if forgotten is not None:
             forget(log, forgotten)
@@ -108,23 +108,30 @@ def read(log: Log, settings: Settings) -> None:
             pseudonymise(log, key)
 
 
+def discreet(settings: Settings) -> bool:
+    """Whether neither messages nor counts may quote what stands in the raw files: where ids are secret, artifacts are
+    encrypted (counts are not), or users are forgotten."""
+    keys = (settings.preprocess.pseudonym_key, settings.runtime.encryption_key)
+    return any(key is not None for key in (*keys, read_forgotten(settings.workspace)))
+
+
 def _pseudonym_key(settings: Settings) -> bytes | None:
     return read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
 
 
 @contextmanager
-def _unquoted(discreet: bool) -> Iterator[None]:
+def _unquoted(secret: bool) -> Iterator[None]:
     """Errors without what they quote of the raw files, where that is not to be told; a fault keeps its traceback."""
     try:
         yield
     except DataError as error:
-        if not discreet:
+        if not secret:
             raise
         raise DataError(error.unquoted) from None
     except InterestrecError:
         raise
     except Exception as error:
-        if not discreet:
+        if not secret:
             raise
         fault = RuntimeError(f"{type(error).__name__}; what it says may quote raw data and is left out")
         raise fault.with_traceback(error.__traceback__) from None
