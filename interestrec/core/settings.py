@@ -145,6 +145,7 @@ class EvaluateSettings(Section):
     ]
     gain: Literal["binary", "graded"] = "binary"  # of ndcg
     bootstrap: Count = 1000  # resamples over users behind each interval
+    min_users: Count = 1  # least users behind a figure of the report and of describe; 1 = all is told
     # the gate, outside the report's digest: where it does not hold, evaluate writes the report and ends with status 1
     require: list[Annotated[str, AfterValidator(readable)]] = []  # such as impressions:warm_users/auc>=0.62
     not_worse_than: Path | None = None  # an earlier report, or the workspace that has it
