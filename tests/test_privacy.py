@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,10 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from interestrec.cli import app
+from interestrec.core import encryption, files
 from interestrec.core.config import load_settings
 from interestrec.core.context import Context
 from interestrec.core.pseudonyms import pseudonym
 from interestrec.stages import preprocess
+from tests.generated import write_mind
 
 KEY = b"the key of these tests, 32 bytes and more"
 CONFIG = """
@@ -36,6 +38,12 @@ encoders: {{text: {{source: {encoder}}}}}
 """
 USERS = [f"RAWUSER-{number:06d}" for number in range(8)]
 TOKEN = re.compile(rb"RAWUSER-\d")
+
+
+@pytest.fixture(autouse=True)
+def no_key_afterwards() -> Iterator[None]:
+    yield
+    encryption.use(None)
 
 
 def interestrec(*arguments: str, typed: str | None = None) -> Result:
@@ -233,3 +241,57 @@ def test_forgetting_says_whom(shop: Path) -> None:
     assert interestrec("forget", *config).exit_code == 2
     assert interestrec("forget", *config, "--user", " ").exit_code == 2
     assert not (shop / "workspace" / "forgotten.json").exists()
+
+
+PIPELINE = """
+version: 1
+seed: 5
+workspace: {root}/workspace
+data: {{format: mind, root: {root}/raw, news: [news.tsv], train: [train.tsv], valid: [valid.tsv], test: [test.tsv]}}
+preprocess: {{pseudonym_key: {root}/key, split: {{method: given}}}}
+encoders: {{text: {{source: {encoder}}}}}
+pretrain_adapt: {{steps: 2, batch_size: 8, held_out: 0.2}}
+finetune: {{epochs: 1, history_epochs: 1, batch_size: 16, trainable_layers: 1}}
+rank: {{top_k: 20, trials: 1, systems: [interestrec, popularity], components: [intensity, trending]}}
+evaluate: {{bootstrap: 20}}
+runtime: {{encryption_key: {root}/at-rest}}
+"""
+
+
+def test_five_stages_write_no_raw_id_and_with_encryption_no_id_or_title_at_all(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    write_mind(tmp_path / "raw", users=40)
+    for path in (tmp_path / "raw").iterdir():
+        path.write_text(re.sub(r"\tU(\d+)\t", r"\tRAWUSER-\1\t", path.read_text()))
+    for name in ("key", "at-rest"):
+        (tmp_path / name).write_bytes(KEY + name.encode())
+        (tmp_path / name).chmod(0o600)
+    (tmp_path / "news.yaml").write_text(PIPELINE.format(root=tmp_path, encoder=tiny_encoder))
+    config, workspace = ("--config", str(tmp_path / "news.yaml")), tmp_path / "workspace"
+    outcome = interestrec("run", *config, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    (tmp_path / "some.txt").write_text("RAWUSER-3\n")
+    lists = interestrec("rank", *config, "--as-of", "2026-04-01", "--users", str(tmp_path / "some.txt"), "--json")
+    assert lists.exit_code == 0, lists.stderr
+    (tmp_path / "some.txt").write_text("RAWUSER-3\nRAWUSER-4000\n")
+    unknown = interestrec("rank", *config, "--as-of", "2026-04-01", "--users", str(tmp_path / "some.txt"), "--json")
+    assert unknown.exit_code == 65
+    assert not TOKEN.search(b"".join(map(said, (outcome, lists, unknown))))
+    # As files lie on the disk: not even a pseudonym or a title.
+    names = [pseudonym(KEY + b"key", f"RAWUSER-{n}") for n in range(40)]
+    titles = [line.split("\t")[3] for line in (tmp_path / "raw" / "news.tsv").read_text().splitlines()]
+    files_of = [path for path in workspace.rglob("*") if path.is_file() and not path.is_symlink()]
+    content = b"\n".join(path.read_bytes() for path in files_of)
+    assert len([path for path in files_of if path.suffix == ".parquet"]) > 15
+    for word in [*names, *titles, "RAWUSER-", "history_start", "title_tokens"]:
+        assert word.encode() not in content, word
+    # As they are when decrypted: pseudonyms, no raw id.
+    tables = [files.read_parquet(path) for path in files_of if path.suffix == ".parquet"]
+    values = "\n".join(json.dumps(table.to_pydict(), default=str) for table in tables)
+    assert not TOKEN.search(values.encode())
+    assert set(names) <= set(re.findall(r"[0-9a-f]{32}", values))
+    asked = files.read_parquet(workspace / "lists" / "catalogue.parquet")["user_id"]
+    assert set(asked.to_pylist()) == {names[3]}
+    (tmp_path / "at-rest").write_bytes(KEY + b"another")
+    assert interestrec("evaluate", *config, "--force", "--json").exit_code == 77

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interestrec.core import files
+from interestrec.core import encryption, files
 from interestrec.core.artifacts import TIMING, Artifact, Recipe, building, open_artifact, up_to_date
 from interestrec.core.errors import PeerLostError
 from interestrec.core.progress import log
@@ -65,6 +65,10 @@ class Context:
     gate: Gate = Gate()
     seeds: tuple[Path, ...] = ()  # rankings, or workspaces that have them, to evaluate together
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
+
+    def __post_init__(self) -> None:
+        """From here on the artifacts of the process are written and read with the run's key."""
+        encryption.use(self.settings.runtime.encryption_key)
 
     def open(self, kind: str) -> Artifact:
         """The input artifact of this kind: the one given, else the workspace's current one."""
