@@ -41,9 +41,11 @@ def describe(
     """A page on the corpus: sizes, intensities, drops."""
     with session("describe", as_json, quiet=False) as output:
         from interestrec.corpus.description import describe as figures
+        from interestrec.corpus.withheld import withhold
         from interestrec.report.description import page
 
-        found = figures(open_corpus(config, overrides, workspace, corpus).corpus)
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
         output.show(found, page(found))
 
 

@@ -142,6 +142,7 @@ class Opened(NamedTuple):
 
     corpus: "CorpusArtifact"
     named: "Callable[[str], str]"  # from a user's id as given to that of the corpus
+    min_users: int  # behind a figure that may be told
 
 
 def open_corpus(config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None) -> Opened:
@@ -155,9 +156,9 @@ def open_corpus(config: str | None, overrides: list[str] | None, workspace: Path
     if corpus is not None and not (config or overrides or workspace):
         artifact = open_artifact(corpus, "corpus")
         relevant_at = artifact.manifest["config"].get("data", {}).get("relevant_at")
-        return Opened(CorpusArtifact(artifact.path, relevant_at), str)
+        return Opened(CorpusArtifact(artifact.path, relevant_at), str, 1)
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
     settings, artifact = chosen.settings, chosen.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
     named = naming(key, artifact.manifest["config"])
-    return Opened(CorpusArtifact(artifact.path, settings.data.relevant_at), named)
+    return Opened(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)
