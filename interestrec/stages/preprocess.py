@@ -17,14 +17,18 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.data_settings import DataSettings
-from interestrec.core.errors import DataError, StorageError
+from interestrec.core.errors import DataError, InterestrecError, StorageError
+from interestrec.core.forgotten import read_forgotten
+from interestrec.core.keys import read_key
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.preprocess_settings import ValueMap as ValueMapSettings
+from interestrec.core.pseudonyms import fingerprint
 from interestrec.core.raw_log import EXAMPLES, Log
 from interestrec.core.settings import Settings
 from interestrec.corpus import store
 from interestrec.corpus.build import Plan, build, report_rules
 from interestrec.corpus.clean import Robots
+from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.intensity import Grading
 from interestrec.corpus.value_maps import ValueMap
 from interestrec.formats.paths import expand
@@ -51,7 +55,11 @@ def run(context: Context) -> Result:
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
     for path in expand(root, settings.data.names):
         inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
-    recipe = Recipe("corpus", inputs, settings.lineage("data", "preprocess"), settings.seed)
+    key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
+    config = settings.lineage("data", "preprocess")
+    config |= {PSEUDONYMS: fingerprint(key)} if key else {}
+    inputs |= {"forgotten": forgotten.digest} if forgotten else {}
+    recipe = Recipe("corpus", inputs, config, settings.seed)
     return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
 
 
@@ -59,11 +67,12 @@ def _build(directory: Path, settings: Settings) -> None:
     data = settings.data
     scratch = directory / "scratch"
     scratch.mkdir()
-    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads)
+    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not discreet(settings))
     with _storage_told(scratch):
         read(log, settings)
         try:
-            built = build(log, plan(data, settings.preprocess, settings.seed), directory)
+            with _unquoted(discreet(settings)):
+                built = build(log, plan(data, settings.preprocess, settings.seed), directory)
         finally:  # the counts explain what was wrong, too
             report_rules(log)
             log.close()
@@ -106,11 +115,51 @@ def _of_storage(error: duckdb.Error) -> bool:
 
 
 def read(log: Log, settings: Settings) -> None:
-    """Fill a log from the raw files.
+    """Fill a log from the raw files, without users to be forgotten; under a key, users are pseudonyms from here on.
 
     Raises:
         InputMissingError, DataError, ConfigError: as the reader of the format says.
+        AccessError: the key of pseudonyms cannot be used.
     """
+    key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
+    with _unquoted(discreet(settings)):
+        _read(log, settings)
+        if forgotten is not None:
+            forget(log, forgotten)
+        if key is not None:
+            pseudonymise(log, key)
+
+
+def discreet(settings: Settings) -> bool:
+    """Whether neither messages nor counts may quote what stands in the raw files: where ids are secret, artifacts are
+    encrypted (counts are not), or users are forgotten."""
+    keys = (settings.preprocess.pseudonym_key, settings.runtime.encryption_key)
+    return any(key is not None for key in (*keys, read_forgotten(settings.workspace)))
+
+
+def _pseudonym_key(settings: Settings) -> bytes | None:
+    return read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
+
+
+@contextmanager
+def _unquoted(secret: bool) -> Iterator[None]:
+    """Errors without what they quote of the raw files, where that is not to be told; a fault keeps its traceback."""
+    try:
+        yield
+    except DataError as error:
+        if not secret:
+            raise
+        raise DataError(error.unquoted) from None
+    except InterestrecError:
+        raise
+    except Exception as error:
+        if not secret:
+            raise
+        fault = RuntimeError(f"{type(error).__name__}; what it says may quote raw data and is left out")
+        raise fault.with_traceback(error.__traceback__) from None
+
+
+def _read(log: Log, settings: Settings) -> None:
     data = settings.data
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
@@ -122,7 +171,8 @@ def read(log: Log, settings: Settings) -> None:
         if isinstance(error, _OWN_FAULTS) or _of_storage(error):
             raise
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
+        message = f"{log.latest()}: cannot be read; check the file and its columns' types"
+        raise DataError(message, f" ({reason})") from error
 
 
 def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
