@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
+from interestrec.core.versions import require_safe
 
 _FILES = (
     "tokenizer.json",
@@ -107,8 +108,11 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         ArtifactError: it is damaged, has no fast implementation, or lacks a special token that an encoder needs.
     """
     digest = tokenizer_digest(directory)
+    fast = (directory / _FAST).is_file()
+    if not fast:
+        require_safe("transformers")
     try:
-        backend, special, all_special = _fast(directory) if (directory / _FAST).is_file() else _converted(directory)
+        backend, special, all_special = _fast(directory) if fast else _converted(directory)
     except Exception as error:  # both libraries raise whatever their parsers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again") from error
