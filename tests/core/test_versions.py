@@ -78,5 +78,5 @@ def test_a_tokenizer_that_transformers_would_read(
 ) -> None:
     shutil.copy(tiny_encoder / "tokenizer_config.json", tmp_path)
     monkeypatch.setitem(versions.SAFE, "transformers", (999,))
-    with pytest.raises(ConfigError, match="transformers .* has known security faults"):
+    with pytest.raises(ConfigError, match=r"transformers .* has known security faults"):
         load_tokenizer(tmp_path)
