@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from interestrec import __version__, look
+from interestrec import __version__, look, operate
 from interestrec.console import session
+from interestrec.core import interrupts
 from interestrec.core.errors import UsageError
 from interestrec.options import (
     AsOf,
     By,
     Config,
     Corpus,
+    DryRun,
     Encoder,
     Folds,
     Force,
@@ -55,6 +57,8 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.umask(0o077)  # what is learned of people is its owner's alone to read
+    interrupts.install()
     app()
 
 
@@ -80,10 +84,11 @@ def preprocess(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """1: clean, grade, split and tokenize raw logs."""
     with session("preprocess", as_json, quiet) as output:
-        output.stage(context(config, overrides, workspace, force))
+        output.stage(context(config, overrides, workspace, force, dry_run=dry_run))
 
 
 @app.command(epilog="Example: interestrec pretrain-adapt --config news.yaml --set pretrain_adapt.steps=500")
@@ -95,10 +100,11 @@ def pretrain_adapt(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """2: train the encoder further on your texts, or one from scratch."""
     with session("pretrain-adapt", as_json, quiet) as output:
-        output.stage(context(config, overrides, workspace, force, corpus=corpus))
+        output.stage(context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus))
 
 
 @app.command(epilog="Example: interestrec finetune --config news.yaml --set finetune.trainable_layers=2")
@@ -111,13 +117,16 @@ def finetune(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
     start: Start = None,
     folds: Folds = None,
     by: By = "users",
 ) -> None:
     """3: train the model of interest intensity."""
     with session("finetune", as_json, quiet) as output:
-        chosen = context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, start=start)
+        chosen = context(
+            config, overrides, workspace, force, dry_run=dry_run, corpus=corpus, encoder=encoder, start=start
+        )
         if folds is None:
             output.stage(chosen)
         else:
@@ -143,12 +152,21 @@ def rank(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """4: rank by every system, ours and baselines."""
     with session("rank", as_json, quiet) as output:
         asking = asked_for(as_of, users, shard)
         chosen = context(
-            config, overrides, workspace, force, asking=asking, corpus=corpus, encoder=encoder, model=model
+            config,
+            overrides,
+            workspace,
+            force,
+            dry_run=dry_run,
+            asking=asking,
+            corpus=corpus,
+            encoder=encoder,
+            model=model,
         )
         output.stage(chosen)
 
@@ -173,13 +191,22 @@ def evaluate(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """5: metrics, comparisons and a report; a gate on them."""
     with session("evaluate", as_json, quiet) as output:
         together = several_seeds(seeds, rankings)
         asked = asked_of_report(require, not_worse_than)
         chosen = context(
-            config, overrides, workspace, force, gate=asked, seeds=together, corpus=corpus, rankings=rankings
+            config,
+            overrides,
+            workspace,
+            force,
+            dry_run=dry_run,
+            gate=asked,
+            seeds=together,
+            corpus=corpus,
+            rankings=rankings,
         )
         output.stage(chosen)
 
@@ -192,10 +219,11 @@ def run(
     as_json: Json = False,
     quiet: Quiet = False,
     force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """All five stages, skipping what is up to date."""
     with session("run", as_json, quiet) as output:
-        output.all_stages(context(config, overrides, workspace, force))
+        output.all_stages(context(config, overrides, workspace, force, dry_run=dry_run))
 
 
 @app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")
@@ -223,6 +251,8 @@ def encode(
         )
 
 
+app.command(epilog="Example: interestrec status --config news.yaml --json | jq '.stages[].state'")(operate.status)
+app.command(epilog="Example: interestrec prune --config news.yaml --retention-days 30 --dry-run")(operate.prune)
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from interestrec.core.errors import GateError, InterestrecError
+from interestrec.core.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
@@ -53,7 +54,10 @@ class Output:
         """Run the stage that the command is named after."""
         from interestrec.pipeline import run_stage
 
-        self.result(run_stage(self.command, context))
+        if context.dry_run:
+            self._plans([self.command], context)
+        else:
+            self.result(run_stage(self.command, context))
 
     def result(self, result: "Result") -> None:
         """Print what a stage did.
@@ -73,8 +77,11 @@ class Output:
         Raises:
             GateError: as `result`.
         """
-        from interestrec.pipeline import run_all
+        from interestrec.pipeline import STAGES, run_all
 
+        if context.dry_run:
+            self._plans(list(STAGES), context)
+            return
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
         for result in run_all(context):
@@ -86,6 +93,13 @@ class Output:
             raise GateError(failures, {"stages": results})
         if self.as_json:
             self.show({"stages": results}, "")
+
+    def _plans(self, names: list[str], context: "Context") -> None:
+        """Print what stages would do."""
+        from interestrec.pipeline import plans
+
+        found = list(plans(names, context))
+        self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
 
 
 def _as_values(result: "Result") -> dict[str, Any]:
@@ -131,15 +145,14 @@ def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
     """Logging to standard error, and every way a command can end mapped to its exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("interestrec").setLevel(logging.WARNING if quiet else logging.INFO)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds, so partial versions go
     try:
         yield Output(command, as_json)
     except InterestrecError as error:
         print(f"interestrec {command}: {error}", file=sys.stderr)
         _fail(command, as_json, str(error), error.exit_status, error.document)
-    except KeyboardInterrupt:
-        print(f"interestrec {command}: interrupted", file=sys.stderr)
-        _fail(command, as_json, "interrupted", 128 + signal.SIGINT)
+    except Interrupted as interrupted:
+        print(f"interestrec {command}: {interrupted}", file=sys.stderr)
+        _fail(command, as_json, str(interrupted), interrupted.exit_status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be flushed there
         sys.exit(128 + signal.SIGPIPE)

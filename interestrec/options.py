@@ -25,6 +25,7 @@ Workspace = Annotated[Path | None, path_option("--workspace", "In place of the c
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results and errors")]
 Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why")]
 Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]
 Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
 By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
@@ -124,6 +125,7 @@ def context(
     asking: "Asking | None" = None,
     gate: "Gate | None" = None,
     seeds: tuple[Path, ...] = (),
+    dry_run: bool = False,
     **paths: Path | None,
 ) -> "Context":
     """The settings in force and where the input artifacts are."""
@@ -132,7 +134,7 @@ def context(
 
     settings = load_settings(find_config(config), overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}
-    return Context(settings, force, start, asking or Asking(), gate or Gate(), seeds, given)
+    return Context(settings, force, start, asking or Asking(), gate or Gate(), seeds, given, dry_run)
 
 
 def open_corpus(

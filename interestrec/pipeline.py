@@ -1,9 +1,10 @@
 """The five stages by name, and all of them in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from interestrec.core.catalogue import pick
-from interestrec.core.context import Context, Result
+from interestrec.core.context import Context, Planned, Result
+from interestrec.core.plan import Plan, current
 
 
 def _preprocess(context: Context) -> Result:
@@ -46,6 +47,16 @@ STAGES = {
 }
 
 
+# The artifact of each, as `run` builds them.
+KINDS = {
+    "preprocess": "corpus",
+    "pretrain-adapt": "encoder",
+    "finetune": "model",
+    "rank": "rankings",
+    "evaluate": "report",
+}
+
+
 def run_stage(name: str, context: Context) -> Result:
     """Run one stage by its subcommand's name."""
     return pick(STAGES, name, "stage")(context)
@@ -56,6 +67,25 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
     from interestrec.stages import finetune
 
     return finetune.cross_validate(context, folds, by)
+
+
+def plans(names: Sequence[str], context: Context) -> Iterator[Plan]:
+    """What stages that follow each other would do, of a context with `dry_run`.
+
+    Once one would build, what it builds is not there to look at, so those after it are said to build for its sake.
+    """
+    first: Plan | None = None
+    for name in names:
+        if first is not None:
+            kind = KINDS[name]
+            why = f"{first.stage} would build before it"
+            yield Plan(name, kind, True, (why,), current(context.settings.workspace, kind))
+            continue
+        try:
+            run_stage(name, context)
+        except Planned as planned:
+            first = planned.plan if planned.plan.builds else None
+            yield planned.plan
 
 
 def run_all(context: Context) -> Iterator[Result]:

@@ -1,7 +1,6 @@
 """The command line: exit statuses, JSON, start-up, templates."""
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -218,38 +217,6 @@ def test_init_of_an_unknown_template_lists_them(tmp_path: Path) -> None:
     outcome = interestrec("init", "newz", cwd=tmp_path)
     assert outcome.returncode == 78
     assert "did you mean 'news'?" in outcome.stderr
-
-
-_STUCK = """
-import time
-from pathlib import Path
-from interestrec.console import session
-from interestrec.core.artifacts import Recipe, building
-
-with session("preprocess", as_json=False, quiet=False):
-    with building(Path("workspace"), Recipe("corpus", {}, {}, 1)) as partial:
-        (partial / "half").write_text("x")
-        print("begun", flush=True)
-        time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_leaves_no_half_version(tmp_path: Path, sent: signal.Signals, status: int) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _STUCK],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        text=True,
-        # A shell starts its background jobs with the signal ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    assert list(tmp_path.rglob("half"))
-    process.send_signal(sent)
-    assert process.wait(10) == status
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Immutable artifact versions: built aside, renamed whole, linked by name, checked when opened.
+"""Immutable artifact versions: built aside by one process at a time, named whole, linked, checked when opened.
 
 `workspace/versions/<stage>/<digest>/` holds a version; `workspace/<kind>` is a symbolic link to the
 current one. The digest covers input digests, the configuration that affects the result, and the seed,
-so an equal digest means an equal artifact and nothing to do.
+so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for each output.
 """
 
 import os
@@ -16,10 +16,12 @@ from typing import Any
 from interestrec import __version__
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, from_os_error
+from interestrec.core.locks import Lock, held
+from interestrec.core.manifest import MANIFEST, listed, read, verify
 from interestrec.core.schemas import SCHEMA_VERSION
 
-MANIFEST = "manifest.json"
-TIMING = "timing.jsonl"
+LOCKS = "locks"
+PARTIAL = ".partial-"  # and the output, in names of versions that are being built
 
 # artifact kind -> the stage that writes it
 WRITTEN_BY = {
@@ -87,40 +89,33 @@ class Recipe:
         """The stage that builds it."""
         return WRITTEN_BY[self.kind]
 
+    @property
+    def output(self) -> str:
+        """What one process at a time may write: a kind, as all its versions share one link; or one shard of many."""
+        return f"{self.kind}-{self.digest}" if self.kind == "shard" else self.kind
+
     def version_path(self, workspace: Path) -> Path:
         """Where the version lives once committed."""
         return workspace / "versions" / self.stage / self.digest
 
+    def work_path(self, workspace: Path) -> Path:
+        """Where checkpoints lie until the version is committed."""
+        return workspace / "work" / self.stage / self.digest
+
+    def partial_path(self, workspace: Path) -> Path:
+        """Where the version is built."""
+        version = self.version_path(workspace)
+        return version.with_name(f"{version.name}{PARTIAL}{self.output}")
+
 
 def open_artifact(path: Path, kind: str) -> Artifact:
-    """Open a committed artifact by its directory or link, resolved once.
+    """Open a committed artifact by its directory or link, resolved once, and check every file of it.
 
     Raises:
         InputMissingError: nothing is there.
-        ArtifactError: no manifest, another kind, an unknown schema version, or files missing or resized.
+        ArtifactError: no manifest, another kind, an unknown schema version, or a file missing, changed or not listed.
     """
-    if not path.exists():
-        raise InputMissingError(f"{path}: no {kind} here; run `interestrec {WRITTEN_BY[kind]}` first")
-    real = path.resolve()
-    manifest_path = real / MANIFEST
-    if not manifest_path.is_file():
-        raise ArtifactError(f"{path}: not an artifact of interestrec ({MANIFEST} is missing); give a {kind} directory")
-    manifest = files.read_json(manifest_path)
-    if not isinstance(manifest, dict) or manifest.get("kind") != kind:
-        found = manifest.get("kind") if isinstance(manifest, dict) else None
-        raise ArtifactError(f"{path}: expected a {kind}, found '{found}'; give a {kind} directory")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        raise ArtifactError(
-            f"{path}: schema version {manifest.get('schema_version')}, this release reads {SCHEMA_VERSION}; "
-            f"run `interestrec {WRITTEN_BY[kind]}` again"
-        )
-    for name, entry in manifest["files"].items():
-        file = real / name
-        if not file.is_file() or file.stat().st_size != entry["bytes"]:
-            raise ArtifactError(
-                f"{file}: missing or changed since it was written; run `interestrec {WRITTEN_BY[kind]} --force`"
-            )
-    return Artifact(kind, real, files.sha256_of(manifest_path), manifest)
+    return _open(path, kind, contents=True)
 
 
 def open_within(path: Path, kind: str) -> Artifact:
@@ -132,85 +127,112 @@ def open_within(path: Path, kind: str) -> Artifact:
     return open_artifact(path / kind if (path / kind).exists() else path, kind)
 
 
+def _open(path: Path, kind: str, contents: bool) -> Artifact:
+    stage = WRITTEN_BY[kind]
+    if not path.exists():
+        raise InputMissingError(f"{path}: no {kind} here; run `interestrec {stage}` first")
+    real = path.resolve()
+    manifest = read(real, stage)
+    if manifest["kind"] != kind:
+        raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
+    verify(real, manifest, stage, contents)
+    return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
+
+
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
-    """The recipe's version when it already exists, linked as current; else None."""
+    """The recipe's version when it is there and linked as current, else None. It only looks.
+
+    Names and sizes of files are compared, not contents: those are the next stage's to check, when it opens them.
+
+    Raises:
+        ArtifactError: a file of the version is missing, of another size, or not listed.
+    """
     version = recipe.version_path(workspace)
-    if not (version / MANIFEST).is_file():
+    if not version.exists() or not _is_linked(workspace, recipe.kind, version):
         return None
-    artifact = open_artifact(version, recipe.kind)
-    _link(workspace, recipe.kind, version)
-    return artifact
+    return _open(version, recipe.kind, contents=False)
+
+
+@contextmanager
+def writing(workspace: Path, recipe: Recipe) -> Iterator[Lock]:
+    """Be the one that writes the recipe's output, and take away what killed processes left of it.
+
+    Raises:
+        LockedError: another process is at work on it.
+        CannotCreateError: the workspace cannot be created.
+    """
+    with held(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
+        for path in left_over(workspace, recipe):
+            shutil.rmtree(path)
+        yield lock
+
+
+def left_over(workspace: Path, recipe: Recipe) -> list[Path]:
+    """What no process needs once it has the lock: versions half built, and checkpoints of the recipe's version when
+    that is there."""
+    found = list(recipe.version_path(workspace).parent.glob(f"*{PARTIAL}{recipe.output}"))
+    work = recipe.work_path(workspace)
+    return [*found, work] if work.exists() and recipe.version_path(workspace).exists() else found
 
 
 @contextmanager
 def building(workspace: Path, recipe: Recipe) -> Iterator[Path]:
     """A directory to write the version's files into; committed and linked when the block ends well.
 
-    When the block raises, the directory is removed and whatever was linked before stays as it was.
+    When the block raises, the directory is removed and whatever was linked before stays as it was. To be called within
+    `writing`.
 
     Raises:
-        CannotCreateError: the workspace cannot be created.
+        CannotCreateError: the directory cannot be created.
     """
-    version = recipe.version_path(workspace)
-    partial = version.with_name(f"{version.name}.partial-{os.getpid()}")
+    partial = recipe.partial_path(workspace)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     except OSError as error:
         reason = f"cannot create the directory ({error.strerror}); check `workspace`"
         raise CannotCreateError(f"{partial}: {reason}") from error
     try:
         yield partial
-        _commit(workspace, recipe, partial, version)
-    except BaseException:
+        files.write_json(partial / MANIFEST, _manifest(recipe, partial))
+        files.install(partial, recipe.version_path(workspace))
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+    link(workspace, recipe)
 
 
-def _commit(workspace: Path, recipe: Recipe, partial: Path, version: Path) -> None:
-    names = sorted(str(p.relative_to(partial)) for p in partial.rglob("*") if p.is_file() and p.name != TIMING)
-    manifest = {
+def _manifest(recipe: Recipe, directory: Path) -> dict[str, Any]:
+    return {
         "kind": recipe.kind,
         "schema_version": SCHEMA_VERSION,
         "package_version": __version__,
         "inputs": dict(recipe.inputs),
         "config": recipe.config,
         "seed": recipe.seed,
-        "files": {
-            name: {"sha256": files.sha256_of(partial / name), "bytes": (partial / name).stat().st_size}
-            for name in names
-        },
+        "files": listed(directory),
     }
-    files.write_json(partial / MANIFEST, manifest)
-    try:
-        for directory in [partial, *(p for p in partial.rglob("*") if p.is_dir())]:
-            files.sync(directory)
-        if version.exists():  # --force: rename cannot replace a non-empty directory
-            replaced = version.with_name(f"{version.name}.replaced-{os.getpid()}")
-            version.rename(replaced)
-            partial.rename(version)
-            shutil.rmtree(replaced)
-        else:
-            partial.rename(version)
-        files.sync(version.parent)
-    except OSError as error:
-        raise from_os_error(error, version) from error
-    _link(workspace, recipe.kind, version)
 
 
-def _link(workspace: Path, kind: str, version: Path) -> None:
-    """Point `workspace/<kind>` at `version` in one rename; relative, so that a workspace can be moved."""
-    link = workspace / kind
-    target = os.path.relpath(version, workspace)
-    if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115 - the text is compared, not a path
+def link(workspace: Path, recipe: Recipe) -> None:
+    """Point `workspace/<kind>` at the recipe's version in one rename; relative, so that a workspace can be moved.
+
+    Raises:
+        CannotCreateError: something else has the link's name.
+    """
+    version, link = recipe.version_path(workspace), workspace / recipe.kind
+    if _is_linked(workspace, recipe.kind, version):
         return
     if link.exists() and not link.is_symlink():
-        raise CannotCreateError(f"{link}: is in the way of the {kind} link; move it elsewhere")
-    fresh = workspace / f".{kind}.{os.getpid()}"
+        raise CannotCreateError(f"{link}: is in the way of the {recipe.kind} link; move it elsewhere")
+    fresh = workspace / f".{recipe.output}.link"
     try:
         fresh.unlink(missing_ok=True)
-        fresh.symlink_to(target)
+        fresh.symlink_to(os.path.relpath(version, workspace))
         fresh.replace(link)
         files.sync(workspace)
     except OSError as error:
         raise from_os_error(error, link) from error
+
+
+def _is_linked(workspace: Path, kind: str, version: Path) -> bool:
+    link = workspace / kind
+    return link.is_symlink() and os.readlink(link) == os.path.relpath(version, workspace)  # noqa: PTH115 - a text

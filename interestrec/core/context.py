@@ -4,19 +4,33 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from interestrec.core import files
-from interestrec.core.artifacts import TIMING, Artifact, Recipe, building, open_artifact, up_to_date
-from interestrec.core.errors import PeerLostError
-from interestrec.core.progress import log
+from interestrec.core.artifacts import (
+    Artifact,
+    Recipe,
+    building,
+    left_over,
+    link,
+    open_artifact,
+    up_to_date,
+    writing,
+)
+from interestrec.core.errors import LockedError, PeerLostError
+from interestrec.core.manifest import TIMING
+from interestrec.core.plan import Plan, planned, reasons
+from interestrec.core.progress import log, telling
 from interestrec.core.requirements import Requirement
 from interestrec.core.settings import Settings
 from interestrec.core.workers import worker_number
 
 _LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
+_REASONS = 3  # that a stage begins with; `--dry-run` tells all
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Context:
     gate: Gate = Gate()
     seeds: tuple[Path, ...] = ()  # rankings, or workspaces that have them, to evaluate together
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
+    dry_run: bool = False  # only say what would be built: `Planned` is raised in place of building
 
     def open(self, kind: str) -> Artifact:
         """The input artifact of this kind: the one given, else the workspace's current one."""
@@ -72,7 +87,7 @@ class Context:
 
     def work(self, recipe: Recipe) -> Path:
         """Where the checkpoints of a recipe's run lie until its artifact is committed."""
-        return self.settings.workspace / "work" / recipe.stage / recipe.digest
+        return recipe.work_path(self.settings.workspace)
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,14 @@ class Result:
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()  # sentences: what the gate found in order
     failures: tuple[str, ...] = ()  # sentences: what it did not
+
+
+class Planned(Exception):
+    """What a stage would do, in a dry run."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.plan = plan
 
 
 def produce(
@@ -101,30 +124,52 @@ def produce(
         together: whether the workers of a distributed run build as one. In any case the chief alone commits, and the
             others, whose workspace is the same, wait for it.
         summarise: reads the few figures worth printing from a committed artifact's directory.
+
+    Raises:
+        LockedError: another process is at work on the same output.
+        Planned: in a dry run.
     """
-    workspace, work = context.settings.workspace, context.work(recipe)
-    chief = worker_number(context.settings.runtime.distribution) == 0
-    if context.force and chief:
-        shutil.rmtree(work, ignore_errors=True)
-    started = time.monotonic()
+    workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
-    if found is None and not chief:
+    if context.dry_run:
+        raise Planned(planned(workspace, recipe, builds=found is None))
+    if found is not None:
+        if left_over(workspace, recipe):
+            with suppress(LockedError), writing(workspace, recipe):
+                pass
+        log.info("%s: up to date", recipe.stage)
+        return Result(found, False, summarise(found.path))
+    if worker_number(context.settings.runtime.distribution) > 0:
         if together:
             with tempfile.TemporaryDirectory() as scratch:
                 build(Path(scratch))
-        found = _awaited(workspace, recipe)
-    elif found is None:
-        with building(workspace, recipe) as partial:
-            told = build(partial) or {}
-            timing = {"seconds": time.monotonic() - started, **told}
-            line = {"stage": recipe.stage, **{name: round(value, 3) for name, value in timing.items()}}
-            files.append_json_line(partial / TIMING, line)
-    else:
-        log.info("%s: up to date", recipe.stage)
-    if chief:
+        artifact = _awaited(workspace, recipe)
+        return Result(artifact, False, summarise(artifact.path))
+    with writing(workspace, recipe) as lock, telling(lock.tell):
+        built = context.force or not recipe.version_path(workspace).exists()
+        if built:
+            _build(context, recipe, build)
+        link(workspace, recipe)
+        artifact = open_artifact(workspace / recipe.kind, recipe.kind)
+    return Result(artifact, built, summarise(artifact.path))
+
+
+def _build(context: Context, recipe: Recipe, build: Callable[[Path], dict[str, float] | None]) -> None:
+    """Build, commit, and take the checkpoints away."""
+    workspace, work = context.settings.workspace, context.work(recipe)
+    if context.force:
         shutil.rmtree(work, ignore_errors=True)
-    artifact = found or open_artifact(workspace / recipe.kind, recipe.kind)
-    return Result(artifact, found is None, summarise(artifact.path))
+    why = reasons(workspace, recipe)
+    more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
+    log.info("%s: building, because %s%s", recipe.stage, "; ".join(why[:_REASONS]), more)
+    started = time.monotonic()
+    with building(workspace, recipe) as partial:
+        told = build(partial) or {}
+        timing = {"seconds": time.monotonic() - started, **told}
+        line = {name: round(value, 3) for name, value in timing.items()}
+        ended = datetime.now(UTC).isoformat(timespec="seconds")
+        files.append_json_line(partial / TIMING, {"stage": recipe.stage, "ended": ended, **line})
+    shutil.rmtree(work, ignore_errors=True)
 
 
 def _awaited(workspace: Path, recipe: Recipe) -> Artifact:

@@ -79,6 +79,12 @@ class PeerLostError(InterestrecError):
     exit_status = 75
 
 
+class LockedError(InterestrecError):
+    """Another process is at work on the same output."""
+
+    exit_status = 75
+
+
 class AccessError(InterestrecError):
     """Permission denied."""
 

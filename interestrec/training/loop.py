@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
@@ -102,9 +103,10 @@ def fit(
     Raises:
         NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
         PeerLostError: another worker is gone.
+        Interrupted: a signal asked for it; a checkpoint is saved.
     """
     run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed, exactly)
-    with peers():
+    with peers(), interrupts.deferred():
         return run.through(phases)
 
 
@@ -180,6 +182,7 @@ class _Run:
             self._epoch(phase, engine)
             self._judge(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
             self._save(engine)
+            interrupts.check()
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
         at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
@@ -198,6 +201,7 @@ class _Run:
                 self.execution.watch(at.step, measured)
             if self.checkpoints.due():
                 self._save(engine)
+            interrupts.check()
         self.seconds += time.monotonic() - started
 
     def _judge(self, phase: Phase, speed: float) -> None:

@@ -1,12 +1,13 @@
 """Versions: whole or not at all, linked in one step, checked when opened."""
 
-import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from interestrec.core.artifacts import Recipe, building, open_artifact, up_to_date
-from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError
+from interestrec.core.artifacts import Recipe, building, left_over, link, open_artifact, up_to_date, writing
+from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, LockedError
 
 
 def recipe(**changes: object) -> Recipe:
@@ -16,7 +17,7 @@ def recipe(**changes: object) -> Recipe:
 
 def build(workspace: Path, content: str = "a", made: Recipe | None = None) -> Recipe:
     made = made or recipe()
-    with building(workspace, made) as partial:
+    with writing(workspace, made), building(workspace, made) as partial:
         (partial / "sub").mkdir()
         (partial / "sub" / "file").write_text(content)
         (partial / "timing.jsonl").write_text("{}")
@@ -55,13 +56,15 @@ def test_rebuilding_the_same_version_replaces_it_whole(tmp_path: Path) -> None:
     assert [p.name for p in made.version_path(tmp_path).parent.iterdir()] == [made.digest]
 
 
-def test_up_to_date_links_an_older_version_again(tmp_path: Path) -> None:
+def test_up_to_date_is_what_is_there_and_linked(tmp_path: Path) -> None:
     first = build(tmp_path)
-    build(tmp_path, made=recipe(seed=2))
     assert up_to_date(tmp_path, recipe(seed=3)) is None
     found = up_to_date(tmp_path, first)
-    assert found is not None
-    assert (tmp_path / "corpus").resolve() == first.version_path(tmp_path)
+    assert found is not None and found.path == first.version_path(tmp_path)
+    build(tmp_path, made=recipe(seed=2))
+    assert up_to_date(tmp_path, first) is None
+    link(tmp_path, first)
+    assert up_to_date(tmp_path, first) == found
 
 
 def test_a_workspace_can_be_moved(tmp_path: Path) -> None:
@@ -80,20 +83,74 @@ def test_opening_what_is_not_there_or_something_else(tmp_path: Path) -> None:
         open_artifact(tmp_path / "corpus", "model")
 
 
-def test_a_cut_or_missing_file_and_an_unknown_schema_are_refused(tmp_path: Path) -> None:
+def test_the_second_process_is_refused_and_shards_are_outputs_of_their_own(tmp_path: Path) -> None:
+    with writing(tmp_path, recipe()):
+        with pytest.raises(LockedError), writing(tmp_path, recipe(seed=2)):
+            pass
+        with writing(tmp_path, recipe(kind="shard")), writing(tmp_path, recipe(kind="shard", seed=2)):
+            pass
+
+
+def test_what_a_killed_process_left_goes_when_the_next_begins(tmp_path: Path) -> None:
+    made, other = recipe(), recipe(seed=2)
+    for left in (made, other, recipe(kind="model")):
+        left.partial_path(tmp_path).mkdir(parents=True)
+        (left.partial_path(tmp_path) / "half").touch()
+    made.work_path(tmp_path).mkdir(parents=True)
+    build(tmp_path, made=made)
+    assert [p.name for p in tmp_path.rglob("*partial*")] == [recipe(kind="model").partial_path(tmp_path).name]
+    assert made.work_path(tmp_path).exists(), "checkpoints are what a killed run goes on from"
+    assert left_over(tmp_path, made) == [made.work_path(tmp_path)], "until the version is there"
+    with writing(tmp_path, made):
+        pass
+    assert left_over(tmp_path, made) == []
+
+
+def test_everything_is_flushed_before_it_gets_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    flushed, renamed = os.fsync, Path.rename
+
+    def fsync(descriptor: int) -> None:
+        done.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        flushed(descriptor)
+
+    def rename(path: Path, target: Path) -> Path:
+        done.append(("rename", path.name))
+        return renamed(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", rename)
     made = build(tmp_path)
-    file = tmp_path / "corpus" / "sub" / "file"
-    file.write_text("longer")
-    with pytest.raises(ArtifactError, match="missing or changed"):
-        up_to_date(tmp_path, made)
-    file.unlink()
-    with pytest.raises(ArtifactError, match="missing or changed"):
-        open_artifact(tmp_path / "corpus", "corpus")
-    file.write_text("a")
-    manifest = tmp_path / "corpus" / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "schema_version": 99}))
-    with pytest.raises(ArtifactError, match="schema version 99"):
-        open_artifact(tmp_path / "corpus", "corpus")
+    partial = made.partial_path(tmp_path).name
+    named = done.index(("rename", partial))
+    before = {name for _, name in done[:named]}
+    assert before == {"file", "sub", "manifest.json", "timing.jsonl", partial}
+    assert [name for _, name in done[named + 1 :]] == ["preprocess", tmp_path.name]  # the directory; the link's
+
+
+def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
+    one, other = build(tmp_path, "a" * 9), build(tmp_path, "b" * 9, recipe(seed=2))
+    seen, wrong, stop = set(), [], threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            try:
+                found = open_artifact(tmp_path / "corpus", "corpus")
+                seen.add((found.manifest["seed"], (found.path / "sub" / "file").read_text()))
+            except InterestrecError as error:
+                wrong.append(error)
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for _ in range(150):  # --force: each takes the place of a version of its name
+        build(tmp_path, "a" * 9, one)
+        build(tmp_path, "b" * 9, other)
+    stop.set()
+    reader.join()
+    assert wrong == []
+    assert seen == {(1, "a" * 9), (2, "b" * 9)}
 
 
 def test_an_artifact_of_another_corpus_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Signals: at once where nothing is lost, at the next safe point in training, by force where neither comes."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+_BUILDING = """
+import sys, time
+from pathlib import Path
+from interestrec.console import session
+from interestrec.core import interrupts
+from interestrec.core.artifacts import Recipe, building, writing
+
+interrupts.install()
+recipe = Recipe("corpus", {{}}, {{}}, 1)
+with session("preprocess", as_json=False, quiet=False):
+    with writing(Path("workspace"), recipe), building(Path("workspace"), recipe) as partial:
+        (partial / "half").write_text("x")
+        {work}
+"""
+_SLEEPING = 'print("begun", flush=True); time.sleep(60)'
+_STEPS = """
+        with interrupts.deferred():
+            print("begun", flush=True)
+            for step in range(100):
+                time.sleep(0.3)
+                Path("saved").write_text(str(interrupts.requested()))
+                interrupts.check()
+"""
+_DEAF = """
+        with interrupts.deferred():
+            print("begun", flush=True)
+            time.sleep(60)
+"""
+
+
+def started(tmp_path: Path, work: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BUILDING.format(work=work)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts its background jobs with the signal ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_no_half_version(tmp_path: Path, sent: signal.Signals, status: int) -> None:
+    process = started(tmp_path, _SLEEPING)
+    assert list(tmp_path.rglob("half"))
+    process.send_signal(sent)
+    _, told = process.communicate(timeout=5)
+    assert process.returncode == status
+    assert f"interrupted by {sent.name}" in told and "Traceback" not in told
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_training_reaches_a_safe_point_first(tmp_path: Path) -> None:
+    process = started(tmp_path, _STEPS)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 143
+    assert (tmp_path / "saved").read_text() == "True"
+
+
+def test_the_second_signal_ends_it_at_once_and_the_next_run_sweeps(tmp_path: Path) -> None:
+    process = started(tmp_path, _DEAF)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert process.wait(5) == 130
+    assert time.monotonic() - began < 1
+    assert list(tmp_path.rglob("half"))
+    again = started(tmp_path, _SLEEPING)
+    assert len(list(tmp_path.rglob("half"))) == 1
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(5) == 143
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_point_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    process = started(tmp_path, _DEAF)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert process.wait(12) == 143
+    assert 5 < time.monotonic() - began < 10
+
+
+def test_a_sigint_that_was_ignored_stays_so(tmp_path: Path) -> None:
+    script = _BUILDING.format(work=_SLEEPING).replace(
+        "interrupts.install()", "import signal; signal.signal(2, signal.SIG_IGN); interrupts.install()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 143
