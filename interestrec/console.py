@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from interestrec.core.errors import GateError, InterestrecError
 from interestrec.core.interrupts import Interrupted
+from interestrec.core.printable import printable
 
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
@@ -46,7 +47,7 @@ class Output:
         if errors and self.as_json:
             raise type(errors[0])("; ".join(str(error) for error in errors))
         values = {"findings": [{"about": about, "told": told} for about, told, _ in found]}
-        self.show(values, "\n".join(lines))
+        self.show(values, printable("\n".join(lines)))
         if errors:
             raise errors[0]
 
@@ -140,15 +141,24 @@ def _figure(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+class _Plain(logging.Formatter):
+    """Messages quote what a log says, which may be anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
     """Logging to standard error, and every way a command can end mapped to its exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("interestrec").setLevel(logging.WARNING if quiet else logging.INFO)
     try:
         yield Output(command, as_json)
     except InterestrecError as error:
-        print(f"interestrec {command}: {error}", file=sys.stderr)
+        print(f"interestrec {command}: {printable(str(error))}", file=sys.stderr)
         _fail(command, as_json, str(error), error.exit_status, error.document)
     except Interrupted as interrupted:
         print(f"interestrec {command}: {interrupted}", file=sys.stderr)

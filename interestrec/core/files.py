@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
 from interestrec.core.locks import claim
+from interestrec.core.plausible import implausible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
+_LARGEST_JSON = 1 << 26  # bytes; parsed, a document takes up to twenty times its size
 _PARTIAL = ".partial-"  # and the process, in names of files that are being written
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 _ROW_GROUP = 1 << 18
@@ -178,6 +180,8 @@ def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON document written by an earlier stage or another tool."""
     try:
+        if path.stat().st_size > _LARGEST_JSON or not path.is_file():
+            raise ArtifactError(f"{path}: no file of JSON of at most {_LARGEST_JSON >> 20} MiB; rebuild or replace it")
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise from_os_error(error, path) from error
@@ -263,6 +267,7 @@ def stream_parquet(
 
     try:
         with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(words)) as source:
+            _require_plausible(source.metadata, path)
             lacking = [name for name in columns if name not in source.schema_arrow.names]
             if lacking:
                 raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
@@ -273,6 +278,12 @@ def stream_parquet(
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+
+
+def _require_plausible(metadata: "pq.FileMetaData", path: Path) -> None:
+    """Refuse a file that says it is far larger than its bytes can hold, before anything is allocated for it."""
+    if fault := implausible(metadata, path.stat().st_size):
+        raise ArtifactError(f"{path}: not written by interestrec, {fault}; do not use it")
 
 
 def _row_groups(source: "pq.ParquetFile", together: str | None, only: tuple[str, str] | None) -> list[int]:
@@ -307,7 +318,9 @@ def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[st
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True, memory_map=False)
+        with pq.ParquetFile(path, page_checksum_verification=True) as source:
+            _require_plausible(source.metadata, path)
+            table = source.read(columns=columns)
     except FileNotFoundError as error:
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:

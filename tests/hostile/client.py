@@ -1,4 +1,4 @@
-"""Commands on hostile input, and what must hold of each: a clear end, soon, in little memory, the neighbours untouched."""
+"""Commands on hostile input, and what must hold of each: a clear end, soon, in little memory, nothing else touched."""
 
 import json
 import subprocess

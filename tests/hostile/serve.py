@@ -1,7 +1,7 @@
 """A process that runs commands one after another and tells how each ended, what it printed, and what it took.
 
-A command is a line of JSON, the arguments; so is the answer. One process for many commands, since TensorFlow is imported
-once; and a process of its own, since only so the memory that a command takes can be told from that of the tests.
+A command is a line of JSON, the arguments; so is the answer. One process for many commands, since TensorFlow is
+imported once; and a process of its own, since only so the memory that a command takes can be told from the tests'.
 """
 
 import json
