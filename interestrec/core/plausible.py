@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _FEW_ROWS, _FEW_BYTES = 10_000_000, 1 << 30  # up to here anything goes
-_ROWS_A_BYTE = 100  # ours have less than one: every row has an id or a time of its own
+_ROWS_A_BYTE = 10  # real tables have less than one: a row has an id, a time or a score of its own
 _UNPACKED_A_BYTE = 1000
 _MOST_COLUMNS = 10_000
 

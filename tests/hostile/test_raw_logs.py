@@ -209,12 +209,6 @@ def run_length_bomb(path: Path) -> None:
             writer.write_table(block, row_group_size=1 << 24)
 
 
-def wide_value_bomb(path: Path) -> None:
-    """A text of more than a gigabyte in some hundred kilobytes."""
-    huge = table(1).set_column(1, "item", pa.array(["i" * ((1 << 30) + 1)], pa.large_string()))
-    pq.write_table(huge, path, compression="zstd", use_dictionary=False, write_statistics=False)
-
-
 def nested(path: Path) -> None:
     deep: pa.DataType = pa.int64()
     for _ in range(60):
@@ -231,7 +225,6 @@ PARQUETS: dict[str, tuple[Callable[[Path], None], set[int]]] = {
     "the end cut off": (cut, {65}),
     "an encrypted footer": (encrypted, {65}),
     "10 GB of one value": (run_length_bomb, {65}),
-    "texts of a gigabyte": (wide_value_bomb, {65}),
     "sixty lists in one another": (nested, {0, 65}),
     "no Parquet at all": (lambda path: path.write_bytes(b"PAR1" + b"\0" * 1000), {65}),
 }
