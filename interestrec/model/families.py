@@ -161,7 +161,8 @@ def _check(sizes: dict[str, Any], family: Family, path: Path) -> None:
     whole = all(isinstance(count, int) and 0 < count <= _LARGEST for count in counts)
     if not whole or sizes["hidden_size"] % sizes["num_attention_heads"]:
         raise ArtifactError(
-            f"{path}: sizes must be positive, at most {_LARGEST:.0e}, hidden_size divisible by the heads; fetch it again"
+            f"{path}: sizes must be positive, at most {_LARGEST:.0e}, and hidden_size divisible by the heads; "
+            "fetch it again"
         )
     if sizes["num_hidden_layers"] > _DEEPEST or not all(_is_small(sizes[field]) for field in _REALS):
         raise ArtifactError(
