@@ -8,6 +8,7 @@ import pytest
 from interestrec.report.audit import Check
 from interestrec.report.evidence import Evidence
 from interestrec.report.html import page
+from interestrec.report.plots import interval_plot
 from tests.report.rows import comparison, metric
 
 EVIL = "<script>alert(1)</script>"
@@ -84,8 +85,13 @@ def test_whatever_data_says_the_page_has_the_same_elements(text: str) -> None:
     assert "{{ 7 * 7 }}" in hostile or text == EVIL
 
 
-def test_a_category_of_dollars_is_no_formula() -> None:
-    assert "$5 and $10" in full("$5 and $10")
+@pytest.mark.parametrize("text", ["$5 and $10", "$\\frac{$"])
+def test_a_category_of_dollars_is_no_formula(text: str) -> None:
+    assert text in interval_plot([{**metric("content", 0.5), "slice": text}], "auc", name="slice")
+
+
+def test_a_long_name_leaves_room_for_the_plot() -> None:
+    assert "..." in interval_plot([metric("x" * 200, 0.5)], "auc")
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_is_the_same_every_time() -> None:
