@@ -1,69 +1,133 @@
-"""Parquet artifacts encrypted at rest: Parquet Modular Encryption, AES-256-GCM over pages, columns and footer alike.
+"""Plots as inline SVG, the same bytes for the same figures."""
 
-The key is one of the whole process: it is set where the settings of a run come together, and all reading and writing of
-Parquet asks for it here.
-"""
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import hmac
-import mmap
-from pathlib import Path
-from typing import Any
+import numpy as np
 
-from interestrec.core.errors import AccessError
-from interestrec.core.keys import read_key
+from interestrec.report.columns import shortened
+from interestrec.report.evidence import Reliability
 
-SETTING = "runtime.encryption_key"
-_MAGIC = b"PARE"  # of a file whose footer is encrypted, at both ends
-_in_force: bytes | None = None
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+OURS_COLOR, OTHER_COLOR, THIRD_COLOR, INK, GRID = "#1f6feb", "#6e7781", "#bf8700", "#24292f", "#eaeef2"
+_LABEL = 36  # characters of a label; a longer one would leave no room for the plot
+_STYLE: Any = {
+    "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": "#d0d7de",
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
 
 
-def use(source: str | None) -> None:
-    """From now on artifacts are written with the key of this file or descriptor, and may be read with it; None: plain.
+def interval_plot(
+    rows: Sequence[dict[str, Any]], label: str, name: str = "system", ours: str | None = None, line: float | None = None
+) -> str:
+    """An SVG element: one point with its 95 % interval a row, top to bottom in order.
 
-    Raises:
-        AccessError: it is no key.
+    Args:
+        rows: of schemas.METRICS, with a value.
+        label: of the horizontal axis.
+        name: column that tells the rows apart.
+        ours: its value in colour; None: all in colour.
+        line: where to draw a vertical line.
     """
-    global _in_force
-    _in_force = read_key(source, SETTING)
+
+    def draw(axes: "Axes") -> None:
+        for place, row in enumerate(rows):
+            color = OURS_COLOR if ours is None or row[name] == ours else OTHER_COLOR
+            low, high = (row["value"] if row[end] is None else row[end] for end in ("ci_low", "ci_high"))
+            axes.plot([low, high], [place, place], color=color, linewidth=2, solid_capstyle="round")
+            axes.plot([row["value"]], [place], "o", color=color, markersize=6)
+        if line is not None:
+            axes.axvline(line, color=OTHER_COLOR, linewidth=1, linestyle="--")
+        # No mathematics: a category may be called "$5 and $10", or what is no formula at all.
+        labels = [shortened(row[name], _LABEL) for row in rows]
+        axes.set_yticks(range(len(rows)), labels, parse_math=False)
+        axes.invert_yaxis()
+        axes.set_xlabel(label)
+        axes.locator_params(axis="x", nbins=6)
+        axes.grid(axis="x", color=GRID)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+
+    return _svg(draw, 0.8 + 0.28 * len(rows))
 
 
-def writing() -> dict[str, Any]:
-    """Arguments for a Parquet writer."""
-    if _in_force is None:
-        return {}
-    from pyarrow.parquet.encryption import create_encryption_properties
+def reliability_plot(found: Reliability) -> str:
+    """An SVG element: mean label over mean prediction, a point a bin, beside the diagonal of perfect calibration."""
 
-    # The mark stands in the file as it is, twice: where one is damaged, the other still tells that the key is right.
-    properties = create_encryption_properties(_derived(b"parquet"), aad_prefix=_mark(_in_force) * 2)
-    return {"encryption_properties": properties}
+    def draw(axes: "Axes") -> None:
+        most = float(max(found.predicted.max(), found.label.max(), 1e-3)) * 1.05
+        axes.plot([0, most], [0, most], color=OTHER_COLOR, linewidth=1, linestyle="--")
+        axes.plot(found.predicted, found.label, "o-", color=OURS_COLOR, linewidth=1.5, markersize=5)
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
+        axes.set_xlabel("predicted intensity (mean of a bin)")
+        axes.set_ylabel("observed (mean of a bin)")
+        axes.grid(color=GRID)
 
-
-def reading(path: Path) -> dict[str, Any]:
-    """Arguments for a Parquet reader; none for a plain file, which is read whatever the key.
-
-    Raises:
-        AccessError: the file is encrypted, and there is no key or another one.
-    """
-    with path.open("rb") as file:
-        if path.stat().st_size < 2 * len(_MAGIC):
-            return {}
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            if _MAGIC not in (content[:4], content[-4:]):
-                return {}
-            if _in_force is None:
-                raise AccessError(f"{path}: is encrypted; configure {SETTING}")
-            if content.rfind(_mark(_in_force)) < 0:
-                raise AccessError(f"{path}: is encrypted with another key; give its own as {SETTING}")
-    from pyarrow.parquet.encryption import create_decryption_properties
-
-    return {"decryption_properties": create_decryption_properties(_derived(b"parquet"))}
+    return _svg(draw, 3.4)
 
 
-def _derived(purpose: bytes) -> bytes:
-    """A key of 256 bits for one purpose: HMAC-SHA256 of its name under the key of the file."""
-    return hmac.digest(_in_force or b"", b"interestrec " + purpose, "sha256")
+def rank_plot(shares: Mapping[str, np.ndarray], ours: str) -> str:
+    """An SVG element: share of the relevant items found up to each rank, a line a system."""
+
+    def draw(axes: "Axes") -> None:
+        colors = iter((OTHER_COLOR, THIRD_COLOR, "#8250df"))
+        for system, share in shares.items():
+            color, width = (OURS_COLOR, 2.2) if system == ours else (next(colors), 1.4)
+            axes.plot(np.arange(1, len(share) + 1), share, color=color, linewidth=width, label=system)
+        axes.set_xlim(1, max(len(next(iter(shares.values()))), 2))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("rank")
+        axes.set_ylabel("relevant items found")
+        axes.grid(color=GRID)
+        axes.legend(frameon=False)
+
+    return _svg(draw, 3.4)
 
 
-def _mark(key: bytes) -> bytes:
-    """What tells the key of a file and betrays none: 16 bytes."""
-    return hmac.digest(key, b"interestrec mark", "sha256")[:16]
+def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    """An SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
+
+    def draw(axes: "Axes") -> None:
+        if "loss" in curves:
+            axes.plot(*curves["loss"], color=OTHER_COLOR, linewidth=1.4)
+        axes.set_ylabel("training loss")
+        axes.set_xlabel("step")
+        axes.grid(axis="x", color=GRID)
+        if "valid_auc" in curves:
+            right = axes.twinx()
+            right.plot(*curves["valid_auc"], "o-", color=OURS_COLOR, linewidth=1.8, markersize=5)
+            right.set_ylabel("valid AUC", color=OURS_COLOR)
+            right.spines["top"].set_visible(False)
+
+    return _svg(draw, 3.0)
+
+
+def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.8, height), layout="constrained")
+        axes = figure.add_subplot()
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        draw(axes)
+        target = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
+    svg = target.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # let the page's width decide; the viewBox keeps the proportions
+    return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
