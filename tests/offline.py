@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-_WAYS = [(socket.socket, name) for name in ("connect", "connect_ex", "sendto", "sendmsg", "bind")]
+_WAYS = [(socket.socket, name) for name in ("connect", "connect_ex", "sendto", "sendmsg")]
 _WAYS += [(socket, name) for name in ("getaddrinfo", "gethostbyname", "create_connection")]
 
 
