@@ -17,7 +17,8 @@ from tests.formats.inputs import KINDS, settings_of
 from tests.formats.test_corruptions import named
 
 TOKEN = re.compile(r"RAWUSER-\d")
-CASES = [(kind, damage) for kind in KINDS for damage in DAMAGES]
+# Damage after which a message would like to quote, of all that there is.
+CASES = [(kind, damage) for kind in KINDS for damage in ("no-column", "doubled", "swapped", "delimiter", "absurd")]
 
 
 def name_users(path: Path) -> None:
@@ -36,7 +37,7 @@ def name_users(path: Path) -> None:
         path.write_text(text, encoding="latin-1")
 
 
-@pytest.mark.parametrize(("kind", "damage"), CASES[::5])
+@pytest.mark.parametrize(("kind", "damage"), CASES[::2])
 def test_no_message_tells_an_id(
     tmp_path: Path, tiny_encoder: Path, caplog: pytest.LogCaptureFixture, kind: str, damage: str
 ) -> None:
