@@ -261,7 +261,7 @@ def _refuse(log: Log, path: Path) -> None:
         "WHEN len(shown) = 0 THEN 'no candidates' "
         "WHEN len(list_filter(marks, lambda x: x IS NULL)) > 0 THEN 'a label is not a number' "
         "WHEN len(marks) <> len(shown) THEN len(marks) || ' labels for ' || len(shown) || ' candidates' "
-        f"WHEN len({stray}) > 0 THEN 'the clicked item ' || {stray}[1] || ' is not among the shown' END AS reason "
+        f"WHEN len({stray}) > 0 THEN 'the clicked item ''' || {stray}[1] || ''' is not among the shown' END AS reason "
         "FROM parsed;"
         f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, reason FROM checked WHERE reason IS NOT NULL;"
         "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * EXCLUDE (reason) FROM checked WHERE reason IS NULL"
