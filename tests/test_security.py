@@ -15,7 +15,8 @@ ATTRIBUTES = {"load_model", "extractall", "read_pickle", "to_pickle", "unsafe_lo
 DOTTED = {"os.system", "os.popen", "tempfile.mktemp", "torch.load", "numpy.fromfile"}
 # The configuration is read by a SafeLoader of our own, node by node; nothing else of PyYAML reads.
 OF_YAML = {"SafeLoader", "safe_dump", "Node", "MappingNode", "SequenceNode", "ScalarNode"}
-OF_YAML |= {"YAMLError", "MarkedYAMLError", "AliasEvent"}
+OF_YAML |= {"YAMLError", "MarkedYAMLError", "reader", "reader.ReaderError"}
+OF_YAML |= {"AliasEvent", "CollectionStartEvent", "dump", "SafeDumper"}
 
 
 def names_of(tree: ast.AST) -> dict[str, str]:
