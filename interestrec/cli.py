@@ -11,6 +11,7 @@ from interestrec import __version__, look, operate
 from interestrec.console import session
 from interestrec.core import interrupts
 from interestrec.core.errors import UsageError
+from interestrec.entry import open_standard_streams, run_app
 from interestrec.options import (
     AsOf,
     By,
@@ -21,6 +22,7 @@ from interestrec.options import (
     Folds,
     Force,
     Json,
+    Log,
     Model,
     NotWorseThan,
     Overrides,
@@ -53,13 +55,14 @@ app.add_typer(config_app, name="config")
 
 def main() -> None:
     """Entry point of the `interestrec` command."""
+    open_standard_streams()
     # Before any stage imports TensorFlow or transformers: their chatter is not ours, and stages need no network.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.umask(0o077)  # what is learned of people is its owner's alone to read
     interrupts.install()
-    app()
+    run_app(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -83,11 +86,12 @@ def preprocess(
     workspace: Workspace = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """1: clean, grade, split and tokenize raw logs."""
-    with session("preprocess", as_json, quiet) as output:
+    with session("preprocess", as_json, quiet, log) as output:
         output.stage(context(config, overrides, workspace, force, dry_run=dry_run))
 
 
@@ -99,11 +103,12 @@ def pretrain_adapt(
     corpus: Corpus = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """2: train the encoder further on your texts, or one from scratch."""
-    with session("pretrain-adapt", as_json, quiet) as output:
+    with session("pretrain-adapt", as_json, quiet, log) as output:
         output.stage(context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus))
 
 
@@ -116,6 +121,7 @@ def finetune(
     encoder: Encoder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
     start: Start = None,
@@ -123,7 +129,7 @@ def finetune(
     by: By = "users",
 ) -> None:
     """3: train the model of interest intensity."""
-    with session("finetune", as_json, quiet) as output:
+    with session("finetune", as_json, quiet, log) as output:
         chosen = context(
             config, overrides, workspace, force, dry_run=dry_run, corpus=corpus, encoder=encoder, start=start
         )
@@ -151,11 +157,12 @@ def rank(
     shard: Shard = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """4: rank by every system, ours and baselines."""
-    with session("rank", as_json, quiet) as output:
+    with session("rank", as_json, quiet, log) as output:
         asking = asked_for(as_of, users, shard)
         chosen = context(
             config,
@@ -190,11 +197,12 @@ def evaluate(
     not_worse_than: NotWorseThan = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """5: metrics, comparisons and a report; a gate on them."""
-    with session("evaluate", as_json, quiet) as output:
+    with session("evaluate", as_json, quiet, log) as output:
         together = several_seeds(seeds, rankings)
         asked = asked_of_report(require, not_worse_than)
         chosen = context(
@@ -218,11 +226,12 @@ def run(
     workspace: Workspace = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """All five stages, skipping what is up to date."""
-    with session("run", as_json, quiet) as output:
+    with session("run", as_json, quiet, log) as output:
         output.all_stages(context(config, overrides, workspace, force, dry_run=dry_run))
 
 
@@ -237,9 +246,10 @@ def encode(
     model: Annotated[Path | None, path_option("--model", "Of this model's item tower, not the encoder")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
 ) -> None:
     """Item vectors for other programs, as Parquet."""
-    with session("encode", as_json, quiet) as output:
+    with session("encode", as_json, quiet, log) as output:
         if model is not None and encoder is not None:
             raise UsageError("give --encoder or --model: vectors are exported from one of them")
         chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
@@ -256,6 +266,8 @@ app.command(epilog="Example: interestrec prune --config news.yaml --retention-da
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
+app.command(epilog="Example: interestrec forget --config news.yaml --users leavers.txt")(operate.forget)
+app.command(epilog="Example: interestrec pseudonym --config news.yaml < ids > pseudonyms")(operate.pseudonym)
 
 
 @app.command(epilog="Example: interestrec init news --to news.yaml")
@@ -263,9 +275,10 @@ def init(
     template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all: see configs/)")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
     as_json: Json = False,
+    log: Log = "text",
 ) -> None:
     """Write a commented configuration to start from."""
-    with session("init", as_json, quiet=False) as output:
+    with session("init", as_json, quiet=False, log=log) as output:
         from interestrec.core.templates import write_template
 
         write_template(template, to)
@@ -283,10 +296,11 @@ def fetch(
     to: Annotated[Path | None, path_option("--to", "Destination [a directory under data/]")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
     force: Force = False,
 ) -> None:
     """Get a pretrained encoder or the quickstart data."""
-    with session("fetch", as_json, quiet) as output:
+    with session("fetch", as_json, quiet, log) as output:
         from interestrec.core.fetch import fetch as fetch_source
 
         fetched = fetch_source(source, revision, sha256, to, force)
@@ -300,19 +314,22 @@ def config_show(
     overrides: Overrides = None,
     workspace: Workspace = None,
     as_json: Json = False,
+    log: Log = "text",
 ) -> None:
-    """Print every key with the value in force, defaults included."""
-    with session("config show", as_json, quiet=False) as output:
-        from interestrec.core.config import dump_settings
+    """Print every key with the value in force and where that is from, as YAML that can be used again."""
+    with session("config show", as_json, quiet=False, log=log) as output:
+        from interestrec.core.config import dump_effective, find_config, load_effective, origins_of, settings_hash
 
-        settings = context(config, overrides, workspace, force=False).settings
-        output.show({"settings": settings.model_dump(mode="json")}, dump_settings(settings).rstrip())
+        effective = load_effective(find_config(config), overrides or [], workspace)
+        settings, origins = effective.settings.model_dump(mode="json"), origins_of(effective)
+        values = {"settings": settings, "origins": origins, "hash": settings_hash(effective.settings)}
+        output.show(values, dump_effective(effective).rstrip())
 
 
 @config_app.command("schema", epilog="Example: interestrec config schema > interestrec.schema.json")
-def config_schema(as_json: Json = False) -> None:
+def config_schema(as_json: Json = False, log: Log = "text") -> None:
     """Print the JSON Schema of the configuration, for editors and other tools."""
-    with session("config schema", as_json, quiet=False) as output:
+    with session("config schema", as_json, quiet=False, log=log) as output:
         from interestrec.core.config import settings_schema
 
         schema = settings_schema()

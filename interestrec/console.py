@@ -1,19 +1,18 @@
 """What a command shows and how it ends: text for people, one JSON document for machines, an exit status."""
 
 import json
-import logging
+import math
 import os
 import shutil
-import signal
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from interestrec.core.errors import GateError, InterestrecError
+from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError
 from interestrec.core.interrupts import Interrupted
+from interestrec.core.logs import Form, logging_to_stderr, tell_bug, tell_error
 from interestrec.core.printable import printable
 
 if TYPE_CHECKING:
@@ -25,16 +24,21 @@ _TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps li
 class Output:
     """Results of one command on standard output."""
 
-    def __init__(self, command: str, as_json: bool) -> None:
+    def __init__(self, command: str, as_json: bool, quiet: bool) -> None:
         self.command = command
         self.as_json = as_json
+        self.quiet = quiet
 
     def show(self, values: dict[str, Any], text: str) -> None:
-        """Print `text`, or `values` as one JSON document."""
+        """Print `text`, or `values` as one JSON document; nothing where success shall be quiet.
+
+        Raises:
+            ReaderGoneError, StorageError: as `write`.
+        """
         if self.as_json:
-            document = {"command": self.command, "status": "ok", **values}
-            text = json.dumps(document, ensure_ascii=False, sort_keys=True)
-        print(text, flush=True)
+            write_document({"command": self.command, "status": "ok", **values})
+        elif not self.quiet:
+            write(text)
 
     def findings(self, found: list[tuple[str, str, InterestrecError | None]]) -> None:
         """Print what was looked at and what was found; the first error decides how the command ends.
@@ -129,10 +133,15 @@ def _as_text(result: "Result") -> str:
 
     metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
     width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
-    table = metrics_table(metrics, width, sys.stdout.isatty())
+    table = metrics_table(metrics, width, _colour())
     verdicts = result.summary["verdicts"].values()
     said = [of[key] for of in verdicts for key in ("rival", "blend") if key in of]
     return "\n".join([table, *said, line, f"report: {artifact.path / 'report.html'}", *result.notes])
+
+
+def _colour() -> bool:
+    """Whether standard output is a terminal that colours are wanted on (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _figure(value: Any) -> str:
@@ -141,41 +150,83 @@ def _figure(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-class _Plain(logging.Formatter):
-    """Messages quote what a log says, which may be anything."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
-
-
 @contextmanager
-def session(command: str, as_json: bool, quiet: bool) -> Iterator[Output]:
+def session(command: str, as_json: bool, quiet: bool, log: Form = "text") -> Iterator[Output]:
     """Logging to standard error, and every way a command can end mapped to its exit status."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Plain("%(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("interestrec").setLevel(logging.WARNING if quiet else logging.INFO)
-    try:
-        yield Output(command, as_json)
-    except InterestrecError as error:
-        print(f"interestrec {command}: {printable(str(error))}", file=sys.stderr)
-        _fail(command, as_json, str(error), error.exit_status, error.document)
-    except Interrupted as interrupted:
-        print(f"interestrec {command}: {interrupted}", file=sys.stderr)
-        _fail(command, as_json, str(interrupted), interrupted.exit_status)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more can be flushed there
-        sys.exit(128 + signal.SIGPIPE)
-    except Exception as error:
-        traceback.print_exc()
-        print(f"interestrec {command}: internal error; please report it with the lines above", file=sys.stderr)
-        _fail(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
+    with logging_to_stderr(command, log, quiet):
+        try:
+            yield Output(command, as_json, quiet)
+        except InterestrecError as error:
+            sys.exit(end(error, command, as_json))
+        except Interrupted as interrupted:
+            sys.exit(_failed(command, as_json, str(interrupted), interrupted.exit_status))
+        except Exception as error:
+            tell_bug(command)
+            document_of_failure(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
+            sys.exit(InterestrecError.exit_status)
 
 
-def _fail(
+def end(error: InterestrecError, command: str, as_json: bool) -> int:
+    """Say why a command ends, unless it is that the reader of standard output has gone; the exit status."""
+    if isinstance(error, ReaderGoneError):
+        return error.exit_status
+    return _failed(command, as_json, str(error), error.exit_status, error.document)
+
+
+def _failed(
     command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
-) -> NoReturn:
+) -> int:
+    tell_error(command, message)
+    return document_of_failure(command, as_json, message, status, told)
+
+
+def document_of_failure(
+    command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
+) -> int:
+    """Print the document of a command that failed where JSON is wanted; the exit status."""
     if as_json:
-        document = {**told, "command": command, "status": "error", "error": message, "exit_status": status}
-        print(json.dumps(document, ensure_ascii=False, sort_keys=True), flush=True)
-    sys.exit(status)
+        try:
+            write_document({**told, "command": command, "status": "error", "error": message, "exit_status": status})
+        except InterestrecError as lost:  # the status stays that of what went wrong first
+            if not isinstance(lost, ReaderGoneError):
+                tell_error(command, str(lost))
+    return status
+
+
+def write_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document; null stands for a figure that is not finite, which JSON has no word for.
+
+    Raises:
+        ReaderGoneError, StorageError: as `write`.
+    """
+    write(json.dumps(_finite(document), ensure_ascii=False, sort_keys=True, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write(text: str) -> None:
+    """Print on standard output.
+
+    Raises:
+        ReaderGoneError: nobody reads it any more.
+        StorageError: it cannot be written.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise lost_output(error) from None
+
+
+def lost_output(error: OSError) -> InterestrecError:
+    """What an error of standard output means; nothing more is written there, not even when the process ends."""
+    with suppress(OSError):  # in tests there is no such file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError("the reader of standard output has gone")
+    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check where they should go")

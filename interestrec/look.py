@@ -6,7 +6,7 @@ import typer
 
 from interestrec.console import session
 from interestrec.core.errors import UsageError
-from interestrec.options import Config, Corpus, Json, Overrides, Quiet, Workspace, context, open_corpus
+from interestrec.options import Config, Corpus, Json, Log, Overrides, Quiet, Workspace, context, open_corpus
 
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="A user: latest events, impressions")]
 Item = Annotated[str | None, typer.Option("--item", metavar="ID", help="An item: attributes, who likes it most")]
@@ -22,9 +22,10 @@ def check(
     rows: Rows = 1000,
     as_json: Json = False,
     quiet: Quiet = False,
+    log: Log = "text",
 ) -> None:
     """Would preprocess run? The first rows of every file."""
-    with session("check", as_json, quiet) as output:
+    with session("check", as_json, quiet, log) as output:
         from interestrec.check import check as findings
 
         found = findings(context(config, overrides, workspace, force=False).settings, rows)
@@ -37,13 +38,16 @@ def describe(
     workspace: Workspace = None,
     corpus: Corpus = None,
     as_json: Json = False,
+    log: Log = "text",
 ) -> None:
     """A page on the corpus: sizes, intensities, drops."""
-    with session("describe", as_json, quiet=False) as output:
+    with session("describe", as_json, quiet=False, log=log) as output:
         from interestrec.corpus.description import describe as figures
+        from interestrec.corpus.withheld import withhold
         from interestrec.report.description import page
 
-        found = figures(open_corpus(config, overrides, workspace, corpus))
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
         output.show(found, page(found))
 
 
@@ -57,14 +61,16 @@ def inspect(
     workspace: Workspace = None,
     corpus: Corpus = None,
     as_json: Json = False,
+    log: Log = "text",
 ) -> None:
     """One user, item or impression of the corpus."""
-    with session("inspect", as_json, quiet=False) as output:
+    with session("inspect", as_json, quiet=False, log=log) as output:
         kind, wanted = _only_one({"user": user, "item": item, "impression": impression})
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.lookup import PAGES
 
-        found = LOOKUPS[kind](open_corpus(config, overrides, workspace, corpus), wanted, limit)
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
         output.show({kind: found}, PAGES[kind](found))
 
 

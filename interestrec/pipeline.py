@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Planned, Result
+from interestrec.core.logs import at_work
 from interestrec.core.plan import Plan, current
 
 
@@ -59,7 +60,8 @@ KINDS = {
 
 def run_stage(name: str, context: Context) -> Result:
     """Run one stage by its subcommand's name."""
-    return pick(STAGES, name, "stage")(context)
+    with at_work(name):
+        return pick(STAGES, name, "stage")(context)
 
 
 def cross_validate(context: Context, folds: int, by: str) -> Result:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import one_document
+
 CONFIG = """
 version: 1
 workspace: workspace
@@ -52,7 +54,7 @@ def test_configuration_error_has_its_status_and_position(tmp_path: Path) -> None
     outcome = interestrec("finetune", "--json", cwd=tmp_path)
     assert outcome.returncode == 78
     assert "interestrec.yaml:11:3: unknown key 'finetune.epoch' (did you mean 'epochs'?)" in outcome.stderr
-    document = json.loads(outcome.stdout)
+    document = one_document(outcome.stdout)
     assert document["status"] == "error"
     assert document["exit_status"] == 78
     assert "finetune.epoch" in document["error"]
@@ -78,13 +80,26 @@ def test_unknown_option_is_a_usage_error(tmp_path: Path) -> None:
     assert interestrec("run", "--confg", "x.yaml", cwd=tmp_path).returncode == 2
 
 
-def test_config_show_round_trips(tmp_path: Path) -> None:
+def test_config_show_tells_origins_and_can_be_used_again(tmp_path: Path) -> None:
     (tmp_path / "interestrec.yaml").write_text(CONFIG)
-    shown = interestrec("config", "show", "--set", "finetune.learning_rate=2e-5", cwd=tmp_path)
+    given = ("--set", "finetune.learning_rate=2e-5", "--workspace", "elsewhere")
+    shown = interestrec("config", "show", *given, cwd=tmp_path)
     assert shown.returncode == 0
-    assert "learning_rate: 2.0e-05" in shown.stdout
+    lines = shown.stdout.splitlines()
+    assert lines[0].startswith("# hash: ")
+    assert "workspace: elsewhere  # --workspace" in lines
+    assert "  relevant_at: 0.5  # interestrec.yaml:6:3" in lines
+    assert "    - clicks.csv  # interestrec.yaml:7:20" in lines
+    assert "  learning_rate: 2.0e-05  # --set finetune.learning_rate=2e-5" in lines
+    assert "seed: 42  # default" in lines
     (tmp_path / "again.yaml").write_text(shown.stdout)
-    assert interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout == shown.stdout
+    again = interestrec("config", "show", "--config", "again", cwd=tmp_path).stdout
+    assert [line.partition("  # ")[0] for line in again.splitlines()] == [line.partition("  # ")[0] for line in lines]
+    document = one_document(interestrec("config", "show", *given, "--json", cwd=tmp_path).stdout)
+    assert f"# hash: {document['hash']}" == lines[0]
+    assert document["settings"]["finetune"]["learning_rate"] == 2e-5
+    assert document["origins"]["finetune"]["learning_rate"] == "--set finetune.learning_rate=2e-5"
+    assert document["origins"]["finetune"]["hidden"] == ["default"]
 
 
 @pytest.fixture
@@ -109,7 +124,7 @@ def test_describe_needs_no_configuration_where_a_corpus_is_named(tmp_path: Path,
         "  gender (0 unknown): F (2), M [31m (1)",  # nothing of a log steers the terminal
         "  age (1 unknown): 7.5 to 31, median 19.25",
     ]
-    document = json.loads(interestrec("describe", "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
+    document = one_document(interestrec("describe", "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
     assert (document["command"], document["status"]) == ("describe", "ok")
     assert document["events"] == {"train": 4, "valid": 2, "test": 2}
 
@@ -117,7 +132,7 @@ def test_describe_needs_no_configuration_where_a_corpus_is_named(tmp_path: Path,
 def test_describe_takes_the_corpus_and_relevance_of_a_configuration(tmp_path: Path, corpus: Path) -> None:
     (tmp_path / "interestrec.yaml").write_text(CONFIG)
     shown = interestrec("describe", "--set", "data.relevant_at=0.9", "--json", cwd=tmp_path)
-    assert json.loads(shown.stdout)["intensity"]["relevant_share"] == 0.25
+    assert one_document(shown.stdout)["intensity"]["relevant_share"] == 0.25
 
 
 def test_describe_without_a_corpus_names_the_stage_to_run(tmp_path: Path) -> None:
@@ -139,7 +154,7 @@ def test_inspect(tmp_path: Path, corpus: Path, asked: tuple[str, str], told: str
     shown = interestrec("inspect", *asked, "--corpus", str(corpus), cwd=tmp_path)
     assert told in shown.stdout.splitlines()
     assert not shown.stderr
-    document = json.loads(interestrec("inspect", *asked, "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
+    document = one_document(interestrec("inspect", *asked, "--corpus", str(corpus), "--json", cwd=tmp_path).stdout)
     kind = asked[0].removeprefix("--")
     assert document["command"] == "inspect"
     assert document[kind][f"{kind}_id"] == asked[1]
@@ -147,7 +162,7 @@ def test_inspect(tmp_path: Path, corpus: Path, asked: tuple[str, str], told: str
 
 def test_inspect_cuts_lists_to_the_limit(tmp_path: Path, corpus: Path) -> None:
     shown = interestrec("inspect", "--user", "u0", "--limit", "2", "--corpus", str(corpus), "--json", cwd=tmp_path)
-    assert [row["item_id"] for row in json.loads(shown.stdout)["user"]["latest"]] == ["i3", "i2"]
+    assert [row["item_id"] for row in one_document(shown.stdout)["user"]["latest"]] == ["i3", "i2"]
 
 
 @pytest.mark.parametrize("asked", [(), ("--user", "u0", "--item", "i0"), ("--user", "u0", "--limit", "0")])
@@ -162,7 +177,7 @@ def test_inspect_of_an_unknown_id_names_near_ones(tmp_path: Path, corpus: Path) 
     outcome = interestrec("inspect", "--user", "u9", "--corpus", str(corpus), "--json", cwd=tmp_path)
     assert outcome.returncode == 65
     assert "there is no user 'u9'; near it: u0, u1, u2" in outcome.stderr
-    assert json.loads(outcome.stdout)["exit_status"] == 65
+    assert one_document(outcome.stdout)["exit_status"] == 65
 
 
 @pytest.mark.parametrize("asked", [("describe",), ("inspect", "--item", "i0")])
@@ -179,9 +194,8 @@ def test_looking_at_a_corpus_loads_nothing_heavy(tmp_path: Path, corpus: Path, a
 
 def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Path) -> None:
     from jsonschema import Draft202012Validator
-    from yaml import load
 
-    from interestrec.core.config import _Loader  # YAML 1.2's numbers, as editors read them
+    from interestrec.core.yaml_text import read_yaml  # numbers of YAML 1.2, as editors read them
 
     schema = json.loads(interestrec("config", "schema", cwd=tmp_path).stdout)
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
@@ -191,7 +205,9 @@ def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Pat
     shipped = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
     assert shipped
     for path in shipped:
-        settings = load(path.read_text(), _Loader)
+        document = read_yaml(path.read_text(), "{}:{}".format)
+        assert document is not None
+        settings = document.values
         assert list(validator.iter_errors(settings)) == [], path
         assert not validator.is_valid({**settings, "finetun": {}})
         assert not validator.is_valid({**settings, "finetune": {"epoch": 3}})
@@ -200,7 +216,7 @@ def test_config_schema_takes_what_ships_and_refuses_a_misspelt_key(tmp_path: Pat
 
 def test_config_schema_in_the_usual_envelope(tmp_path: Path) -> None:
     plain = json.loads(interestrec("config", "schema", cwd=tmp_path).stdout)
-    document = json.loads(interestrec("config", "schema", "--json", cwd=tmp_path).stdout)
+    document = one_document(interestrec("config", "schema", "--json", cwd=tmp_path).stdout)
     assert document == {"command": "config schema", "status": "ok", "schema": plain}
 
 
@@ -233,5 +249,5 @@ def test_check_says_what_fails_and_ends_with_its_status(tmp_path: Path) -> None:
     assert outcome.returncode == 66
     assert "ok     workspace:" in outcome.stdout
     assert "fails  files:" in outcome.stdout
-    document = json.loads(interestrec("check", "--json", cwd=tmp_path).stdout)
+    document = one_document(interestrec("check", "--json", cwd=tmp_path).stdout)
     assert (document["command"], document["status"], document["exit_status"]) == ("check", "error", 66)

@@ -1,6 +1,5 @@
 """`interestrec encode` on the command line."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from interestrec.core import files
 from interestrec.core.artifacts import Recipe, building, open_artifact
 from tests.corpus.looked_at import write_looked_at
+from tests.documents import one_document
 from tests.test_cli import CONFIG, interestrec
 
 
@@ -28,7 +28,7 @@ def model(tmp_path: Path) -> Path:
 def test_encode_exports_the_vectors_of_a_model(tmp_path: Path, model: Path) -> None:
     (tmp_path / "interestrec.yaml").write_text(CONFIG)
     outcome = interestrec("encode", "--model", str(model), "--to", "out/v.parquet", "--json", cwd=tmp_path)
-    document = json.loads(outcome.stdout)
+    document = one_document(outcome.stdout)
     assert (document["command"], document["status"], document["source"]) == ("encode", "ok", "model")
     assert (document["file"], document["items"], document["width"]) == ("out/v.parquet", 4, 3)
     table = pq.read_table(tmp_path / "out" / "v.parquet")

@@ -11,6 +11,7 @@ import pytest
 from interestrec import console, pipeline
 from interestrec.core.config import dump_settings
 from interestrec.stages import evaluate
+from tests.documents import one_document
 from tests.stages.reports import by_hand
 from tests.stages.test_evaluate_gate import ranked_anew
 
@@ -41,7 +42,7 @@ def test_what_is_met_is_told_and_what_is_not_ends_with_status_1(directory: Path)
     assert coverage == "coverage (beyond) is 0.7500, required is > 0.9; it has no interval"
 
     told = evaluated("--require", "rmse<0.2", "--require", "coverage>0.9", "--json", cwd=directory)
-    document = json.loads(told.stdout)
+    document = one_document(told.stdout)
     assert (told.returncode, document["exit_status"], document["status"]) == (1, 1, "error")
     assert document["gate"]["failed"] == [document["error"]]
     assert len(document["gate"]["in_order"]) == 1
@@ -105,13 +106,13 @@ def test_run_is_gated_too(
     required = {"evaluate": context.settings.evaluate.model_copy(update={"require": ["coverage>0.9"]})}
     gated = dataclasses.replace(context, settings=context.settings.model_copy(update=required))
     monkeypatch.setattr(pipeline, "STAGES", {"evaluate": evaluate.run})
-    with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=True) as output:
+    with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=False) as output:
         output.all_stages(gated)
     assert ended.value.code == 1
     told = capsys.readouterr()
     assert "interestrec run: coverage (beyond) is 0.7500" in told.err
     if as_json:
-        (stage,) = json.loads(told.out)["stages"]
-        assert stage["gate"]["failed"] == [json.loads(told.out)["error"]]
+        (stage,) = one_document(told.out)["stages"]
+        assert stage["gate"]["failed"] == [one_document(told.out)["error"]]
     else:
         assert "report: " in told.out

@@ -1,35 +1,46 @@
-"""Reading a configuration: YAML with positions, `--set` overrides, every problem in one pass."""
+"""Reading a configuration: a file, `--set` overrides, every problem in one pass, and where each value is from."""
 
-import re
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from interestrec.core.catalogue import suggestion
-from interestrec.core.data_settings import DATA_FORMATS
+from interestrec.core.config_problems import as_written, explain
 from interestrec.core.errors import ConfigError, InputMissingError, from_os_error
-from interestrec.core.item_settings import FIELD_KINDS
 from interestrec.core.settings import Settings
+from interestrec.core.yaml_text import (
+    DEEPEST,
+    MOST_BYTES,
+    Location,
+    annotated,
+    dotted,
+    read_yaml,
+    text_of,
+    written,
+)
 
 DEFAULT_PATH = Path("interestrec.yaml")
+DEFAULT = "default"  # the origin of what is not given
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-Location = tuple[str | int, ...]
-Positions = dict[Location, tuple[int, int]]
+Origins = dict[Location, str]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 but for floats: `2e-5` is a number, as in YAML 1.2."""
+@dataclass(frozen=True)
+class Effective:
+    """Settings in force, and where each comes from: `news.yaml:41:3`, `--set finetune.epochs=3` or `--workspace`."""
 
+    settings: Settings
+    values: dict[str, Any]  # as they were given
+    origins: Origins  # of every key and list entry that was given
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+    def origin(self, where: Location) -> str:
+        """Where the setting at a location of the validated settings comes from."""
+        return self.origins.get(as_written(where, self.values), DEFAULT)
 
 
 def find_config(name: str | None) -> Path:
@@ -50,6 +61,11 @@ def find_config(name: str | None) -> Path:
 
 
 def load_settings(path: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Settings:
+    """The settings of `load_effective`, which tells of the arguments and errors."""
+    return load_effective(path, overrides, workspace).settings
+
+
+def load_effective(path: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Effective:
     """Read and validate a configuration file.
 
     Args:
@@ -60,28 +76,46 @@ def load_settings(path: Path, overrides: Sequence[str] = (), workspace: Path | N
     Raises:
         ConfigError: all problems at once, each with file:line:column or the override it came from.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    values, positions = _parse(text, str(path))
-    origins: dict[Location, str] = {where: f"{path}:{line}:{column}" for where, (line, column) in positions.items()}
+    values, origins = _read_file(path)
     for override in overrides:
         _apply_override(values, origins, override)
     if workspace is not None:
         values["workspace"] = str(workspace)
         origins["workspace",] = "--workspace"
     try:
-        return Settings.model_validate(values)
+        return Effective(Settings.model_validate(values), values, origins)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error, origins, str(path)))) from None
+        raise ConfigError("\n".join(explain(error, values, origins, f"{path}:1:1"))) from None
 
 
 def dump_settings(settings: Settings) -> str:
     """All settings, defaults included, as YAML that loads to the same settings."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return written(settings.model_dump(mode="json"))
+
+
+def dump_effective(effective: Effective) -> str:
+    """All settings as YAML that loads to the same settings, with their hash first and each one's origin behind it."""
+    text = annotated(effective.settings.model_dump(mode="json"), effective.origin)
+    return f"# hash: {settings_hash(effective.settings)}\n{text}"
+
+
+def origins_of(effective: Effective) -> Any:
+    """The settings with each value's origin in place of the value; an empty list or mapping counts as a value."""
+
+    def at(value: Any, where: Location) -> Any:
+        if isinstance(value, dict) and value:
+            return {key: at(inner, (*where, key)) for key, inner in value.items()}
+        if isinstance(value, list) and value:
+            return [at(inner, (*where, index)) for index, inner in enumerate(value)]
+        return effective.origin(where)
+
+    return at(effective.settings.model_dump(mode="json"), ())
+
+
+def settings_hash(settings: Settings) -> str:
+    """SHA-256 of all settings: equal for equal settings, however they were written."""
+    values = json.dumps(settings.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def settings_schema() -> dict[str, Any]:
@@ -90,136 +124,47 @@ def settings_schema() -> dict[str, Any]:
     return {"$schema": _SCHEMA_DIALECT, **schema, "title": "Configuration of interestrec"}
 
 
-def _parse(text: str, source: str) -> tuple[dict[str, Any], Positions]:
-    loader = _Loader(text)
+def _read_file(path: Path) -> tuple[dict[str, Any], Origins]:
+    def place(line: int, column: int) -> str:
+        return f"{path}:{line}:{column}"
+
     try:
-        root = loader.get_single_node()
-        if root is None:
-            raise ConfigError(f"{source}: the configuration is empty; get one with `interestrec init news`")
-        positions: Positions = {}
-        _locate(root, (), positions, source)
-        values = loader.construct_document(root)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise ConfigError(f"{where}: not valid YAML: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{source}: not valid YAML: {error}") from error
-    finally:
-        loader.dispose()
-    if not isinstance(values, dict):
-        raise ConfigError(f"{source}:1:1: expected a mapping of sections such as `data:` and `finetune:`")
-    return values, positions
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise from_os_error(error, path) from error
+    document = read_yaml(text_of(content, place), place)
+    if document is None:
+        raise ConfigError(f"{path}: the configuration is empty; get one with `interestrec init news`")
+    if not isinstance(document.values, dict):
+        raise ConfigError(f"{path}:1:1: expected a mapping of sections such as `data:` and `finetune:`")
+    return document.values, {where: place(*position) for where, position in document.positions.items()}
 
 
-def _locate(node: yaml.Node, where: Location, positions: Positions, source: str) -> None:
-    """Record line and column (from 1) of every key and list entry; refuse a key given twice."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            here = (*where, key.value)
-            line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            if key.value in seen:
-                raise ConfigError(f"{source}:{line}:{column}: the key '{_dotted(here)}' is given twice; keep one")
-            seen.add(key.value)
-            positions[here] = (line, column)
-            _locate(value, here, positions, source)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            positions[(*where, index)] = (value.start_mark.line + 1, value.start_mark.column + 1)
-            _locate(value, (*where, index), positions, source)
-
-
-def _apply_override(values: dict[str, Any], origins: dict[Location, str], override: str) -> None:
+def _apply_override(values: dict[str, Any], origins: Origins, override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.split(".")
-    if not equals or not all(path):
+    if not equals or not all(path) or len(path) > DEEPEST:
         raise ConfigError(f"--set {override}: expected KEY=VALUE such as finetune.epochs=3")
-    loader = _Loader(text)
-    try:
-        value = loader.get_single_data()
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is not valid YAML") from error
-    finally:
-        loader.dispose()
+    document = read_yaml(text, lambda line, column: f"--set {override}")
+    where: list[str | int] = []
     target: Any = values
-    for depth, part in enumerate(path[:-1]):
-        if isinstance(target, dict):
-            target = target.setdefault(part, {})
-        elif isinstance(target, list) and part.isdigit() and int(part) < len(target):
-            target = target[int(part)]
-        else:
-            raise ConfigError(f"--set {override}: '{'.'.join(path[: depth + 1])}' is not a section")
-        origins.setdefault(tuple(_index(p) for p in path[: depth + 1]), f"--set {override}")
-    last: str | int = path[-1]
-    if isinstance(target, list) and path[-1].isdigit() and int(path[-1]) < len(target):
-        last = int(path[-1])
-    elif not isinstance(target, dict):
-        raise ConfigError(f"--set {override}: '{'.'.join(path[:-1])}' is not a section")
-    target[last] = value
-    origins[tuple(_index(p) for p in path)] = f"--set {override}"
+    for part in path[:-1]:
+        where.append(_step(target, part, where, override))
+        target = target.setdefault(part, {}) if isinstance(target, dict) else target[where[-1]]
+        origins.setdefault(tuple(where), f"--set {override}")
+    where.append(_step(target, path[-1], where, override))
+    target[where[-1]] = document.values if document else None
+    for old in [known for known in origins if known[: len(where)] == tuple(where)]:
+        del origins[old]
+    inner = document.positions if document else {}
+    origins.update({(*where, *below): f"--set {override}" for below in [(), *inner]})
 
 
-def _index(part: str) -> str | int:
-    return int(part) if part.isdigit() else part
-
-
-def _explain(error: ValidationError, origins: Mapping[Location, str], source: str) -> list[str]:
-    lines = []
-    for problem in error.errors():
-        where = _without_tag(problem["loc"])
-        origin = next((origins[where[:n]] for n in range(len(where), 0, -1) if where[:n] in origins), source)
-        key = _dotted(where)
-        if problem["type"] == "extra_forbidden":
-            section, choices = _dotted(where[:-1]) or "the top level", _keys_at(problem["loc"][:-1])
-            lines.append(
-                f"{origin}: unknown key '{key}'{suggestion(str(where[-1]), choices)}; "
-                f"{section} takes: {', '.join(choices)}"
-            )
-        elif problem["type"] == "missing":
-            lines.append(f"{origin}: '{key}' is missing; add it")
-        elif problem["type"].startswith("union_tag"):
-            lines.append(f"{origin}: '{key}.format' must be one of {', '.join(DATA_FORMATS)}")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}")
-    return lines
-
-
-def _tagged(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
-    """pydantic puts the chosen format after `data` and the chosen kind after an item's field; the file does not have
-    it there. Where it is, and the section that it chose."""
-    if len(where) > 1 and where[0] == "data" and where[1] in DATA_FORMATS:
-        return 1, DATA_FORMATS[str(where[1])]
-    if len(where) > 3 and where[:2] == ("items", "fields") and where[3] in FIELD_KINDS:
-        return 3, FIELD_KINDS[str(where[3])]
-    return None
-
-
-def _without_tag(where: tuple[int | str, ...]) -> Location:
-    found = _tagged(where)
-    return tuple(where) if found is None else (*where[: found[0]], *where[found[0] + 1 :])
-
-
-def _keys_at(where: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at a pydantic location takes."""
-    section: type[BaseModel] = Settings
-    found = _tagged(where)
-    if found is not None:
-        section, where = found[1], where[found[0] + 1 :]
-    for part in where:
-        if part in section.model_fields:
-            section = _section_in(section.model_fields[str(part)].annotation) or section
-    return sorted(section.model_fields)
-
-
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """The one settings class that an annotation such as `list[Condition]` or `ValueMap | None` speaks of."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = [section for part in get_args(annotation) if (section := _section_in(part))]
-    return found[0] if len(found) == 1 else None
-
-
-def _dotted(where: Location) -> str:
-    return ".".join(str(part) for part in where)
+def _step(target: Any, part: str, above: Sequence[str | int], override: str) -> str | int:
+    """The key or the number of the list's entry that a part of an override's key names."""
+    if isinstance(target, dict):
+        return part
+    if isinstance(target, list) and part.isdecimal() and int(part) < len(target):
+        return int(part)
+    raise ConfigError(f"--set {override}: '{dotted(tuple(above))}' is not a section")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from interestrec.core import files
+from interestrec.core import commit, files
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
 from interestrec.core.locks import held
@@ -118,7 +118,7 @@ def _into(target: Path, record: dict[str, str | None], force: bool, download: Ca
             download(partial)
             digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
             files.write_json(partial / RECORD, {"asked": record, "files": digests})
-            files.install(partial, target)
+            commit.install(partial, target)
         except OSError as error:
             raise from_os_error(error, target) from error
         finally:

@@ -1,9 +1,11 @@
 """The `items` section: which fields of an item its tower sees, and how each is read."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from interestrec.core.catalogue import suggestion
 from interestrec.core.section import Count, Section
 
 KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number", "id": "id"}
@@ -49,6 +51,10 @@ FIELD_KINDS: dict[str, type[Section]] = {
 }
 
 
+def _near(given: Any, choices: Iterable[str]) -> str:
+    return suggestion(given, choices) if isinstance(given, str) else ""
+
+
 def _of_a_known_kind(field: Any) -> Any:
     """The field with its kind, `text` where none is given; refused when the kind is not the name's."""
     if not isinstance(field, dict):
@@ -56,9 +62,11 @@ def _of_a_known_kind(field: Any) -> Any:
     field = {"kind": "text", **field}
     name, kind = field.get("name"), field["kind"]
     if not isinstance(kind, str) or kind not in FIELD_KINDS:
-        raise ValueError(f"there is no kind '{kind}'; choose from {', '.join(FIELD_KINDS)}")
+        raise ValueError(
+            f"kind: there is no kind '{kind}'{_near(kind, FIELD_KINDS)}; choose from {', '.join(FIELD_KINDS)}"
+        )
     if "name" in field and (not isinstance(name, str) or name not in KINDS):
-        raise ValueError(f"there is no field '{name}'; choose from {', '.join(KINDS)}")
+        raise ValueError(f"name: there is no field '{name}'{_near(name, KINDS)}; choose from {', '.join(KINDS)}")
     if name is not None and KINDS[name] != kind:
         raise ValueError(f"'{name}' is not of kind {kind}; write kind: {KINDS[name]}")
     return field

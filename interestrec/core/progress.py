@@ -4,11 +4,12 @@ All of it goes to standard error; standard output belongs to results.
 """
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
+
+from interestrec.core.logs import on_terminal
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None, uni
     iterable = _told(iterable, description, total, unit)
     if not log.isEnabledFor(logging.INFO):
         yield from iterable
-    elif sys.stderr.isatty():
+    elif on_terminal():
         from tqdm import tqdm
 
         yield from tqdm(iterable, desc=description, total=total, unit=unit, leave=False, dynamic_ncols=True)

@@ -5,10 +5,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interestrec.core.config import dump_settings, find_config, load_settings
+from interestrec.core.config import (
+    dump_effective,
+    dump_settings,
+    find_config,
+    load_effective,
+    load_settings,
+    origins_of,
+    settings_hash,
+)
 from interestrec.core.data_settings import MindData
 from interestrec.core.errors import ConfigError, InputMissingError
 
+TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 GOOD = """
 data:
   format: mind
@@ -22,6 +31,14 @@ finetune:
 
 ENCODERS = "encoders:\n  text: {source: encoders/minilm}\n"
 MOVIELENS = ENCODERS + "data:\n  format: movielens\n"
+EVENTS = (
+    ENCODERS
+    + """data:
+  format: events
+  events: {files: [e.csv], columns: {item: i, user: u}}
+  items: {files: [i.csv], columns: {item: i, title: [t]}}
+"""
+)
 USERS = "  users: {{attributes: {}}}\n"
 RECBOLE = ENCODERS + "data:\n  format: recbole\n  inter: a.inter\n  item: a.item\n  title: [name]\n"
 
@@ -121,7 +138,30 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  warm_up: 1\n", "finetune.warm_up"),
         (GOOD + "runtime: {distribution: parameter_server}\n", "'auto', 'single', 'mirrored' or 'multi_worker'"),
         (GOOD + "runtime: {precision: int8}\n", "'float32', 'bfloat16' or 'float16'"),
-        (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        (GOOD + "data2: !!python/object/apply:os.system [ls]\n", "10:8: the tag 'tag:yaml.org,2002:python/object"),
+        (GOOD + "runtime: {devise: gpu}\n", "10:11: unknown key 'runtime.devise' (did you mean 'device'?)"),
+        (GOOD + "runtime: {device: gpus}\n", "input should be 'auto', 'cpu' or 'gpu' (did you mean 'gpu'?)"),
+        (GOOD + "rank: {refit: ture}\n", "10:8: rank.refit: input should be a valid boolean"),
+        (GOOD + "rank: {refit: ture}\n", "(did you mean 'true'?)"),
+        (GOOD + "rank: {blend: {weights: {intensty: 1}}}\n", "10:26: rank.blend.weights.intensty: input should be"),
+        (GOOD + "evaluate: {metrics: [auc, ndgc@5]}\n", "10:27: evaluate.metrics.1: unknown metric 'ndgc@5'"),
+        (GOOD + "evaluate: {metrics: [auc, ndgc@5]}\n", "(did you mean 'ndcg@5'?)"),
+        (GOOD + "evaluate: {metrics: [ndcg]}\n", "k a number as in ndcg@10"),
+        (GOOD + "  clip: .inf\n", "10:3: finetune.clip: input should be a finite number"),
+        (ENCODERS, "news.yaml:1:1: 'data' is missing; add it"),
+        (
+            GOOD + "preprocess: {epochs: 3}\n",
+            "10:14: unknown key 'preprocess.epochs'; 'epochs' belongs to finetune.epochs ",
+        ),
+        (
+            GOOD + "preprocess: {epochs: 3}\n",
+            "finetune.epochs (`interestrec finetune`); preprocess takes: boilerplate,",
+        ),
+        (GOOD + "refit: false\n", "unknown key 'refit'; 'refit' belongs to rank.refit (`interestrec rank`);"),
+        (
+            EVENTS.replace("item:", "itm:"),
+            "news.yaml:5:38: unknown key 'data.events.columns.itm' (did you mean 'item'?)",
+        ),
     ],
 )
 def test_bad_configurations(config: Path, text: str, expected: str) -> None:
@@ -236,8 +276,56 @@ def test_find_config_by_path_and_name(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_templates_in_the_checkout_are_valid() -> None:
-    templates = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
-    assert templates
-    for template in templates:
+    assert TEMPLATES
+    for template in TEMPLATES:
         assert yaml.safe_load(template.read_text())["version"] == 1
         load_settings(template)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+def test_what_is_shown_with_origins_has_the_same_settings_and_hash(template: Path, tmp_path: Path) -> None:
+    overrides = ["seed=7", "finetune.losses={listnet: 0.5}", 'data.root="a # b\\n\\x85c"', "data.relevant_at=1e-3"]
+    given = load_effective(template, overrides, Path("1e5"))
+    (tmp_path / "again.yaml").write_text(dump_effective(given))
+    again = load_settings(tmp_path / "again.yaml")
+    assert again == given.settings
+    assert settings_hash(again) == settings_hash(given.settings) != settings_hash(load_settings(template))
+
+
+def test_each_origin_is_where_the_value_was_given(config: Path) -> None:
+    config.write_text(GOOD + "  losses:\n    softmax: 2\n    huber: 1\n")
+    overrides = ["data.train.0=b.tsv", "finetune.losses={listnet: 0.5}", "rank.als={}"]
+    origins = origins_of(load_effective(config, overrides, Path("w")))
+    assert origins["data"]["news"] == [f"{config}:4:10"]
+    assert origins["data"]["train"] == ["--set data.train.0=b.tsv"]
+    assert origins["data"]["test"] == origins["seed"] == origins["rank"]["als"]["factors"] == "default"
+    assert origins["encoders"]["text"] == {"source": f"{config}:7:10", "pooling": "default"}
+    assert origins["finetune"]["learning_rate"] == f"{config}:9:3"
+    losses = origins["finetune"]["losses"]
+    assert losses["listnet"] == "--set finetune.losses={listnet: 0.5}"
+    assert losses["softmax"] == losses["huber"] == "default"  # the override has all of the section's place
+    assert origins["workspace"] == "--workspace"
+
+
+def test_a_table_that_stands_alone_has_its_own_origins(config: Path) -> None:
+    config.write_text(EVENTS)
+    origins = origins_of(load_effective(config))
+    assert origins["data"]["events"][0]["columns"]["user"] == f"{config}:5:47"
+    assert origins["data"]["items"]["files"] == [f"{config}:6:19"]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=!!python/object/apply:os.system [ls]",
+        "seed=&a [*a]",
+        "seed=" + "[" * 60,
+        "seed={a: 1, a: 2}",
+        "seed=\x00",
+        "data.train.²=x",
+        ".".join("a" * 51) + "=1",
+        "seed=[&a 1" + ", *a" * 33 + "]",
+    ],
+)
+def test_values_of_overrides_are_held_to_the_same_limits(config: Path, override: str) -> None:
+    assert f"--set {override}: " in problems(config, GOOD, override)

@@ -1,0 +1,129 @@
+"""JSON Schema of what commands print with `--json`; `docs/output.schema.json` is this dict as a file."""
+
+from typing import Any
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_FLAG: dict[str, Any] = {"type": "boolean"}
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_FIGURE_OR_NULL: dict[str, Any] = {"type": ["number", "null"]}
+_TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
+_ANY_OBJECT: dict[str, Any] = {"type": "object"}
+_DIGEST: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]+$"}
+
+STATUSES = {
+    0: "done, or already up to date",
+    1: "`evaluate` or `run` wrote a report that is not as good as required",
+    2: "wrong command line",
+    65: "bad data, or an artifact that is damaged or from another corpus",
+    66: "an input is missing",
+    69: "the configured device is not there",
+    70: "internal error, or a loss became NaN",
+    73: "an output cannot be created",
+    74: "I/O error, disk full, failed download, or standard output cannot be written",
+    75: "locked by another process, or another worker of a distributed run is gone",
+    77: "permission denied",
+    78: "wrong configuration",
+    130: "interrupted (SIGINT)",
+    141: "the reader of standard output went away",
+    143: "terminated (SIGTERM)",
+}
+
+
+def _object(optional: dict[str, Any] | None = None, **required: Any) -> dict[str, Any]:
+    """An object with these keys and no others."""
+    return {
+        "type": "object",
+        "properties": {**required, **(optional or {})},
+        "required": sorted(required),
+        "additionalProperties": False,
+    }
+
+
+_STAGE: dict[str, Any] = {
+    "stage": _TEXT,
+    "artifact": _TEXT,  # directory
+    "digest": _DIGEST,
+    "built": _FLAG,  # false: it was up to date
+    "summary": _ANY_OBJECT,  # a few figures of the artifact by name
+}
+_GATE = {"gate": _object(in_order=_TEXTS, failed=_TEXTS)}
+_VERSION = _object(path=_TEXT, bytes=_COUNT, ended=_TEXT_OR_NULL, seconds=_FIGURE_OR_NULL)
+_PLAN = _object(
+    stage=_TEXT,
+    kind=_TEXT,
+    builds=_FLAG,
+    reasons=_TEXTS,
+    version={"anyOf": [_VERSION, {"type": "null"}]},
+)
+_STATE = _object(
+    stage=_TEXT,
+    state={"enum": ["fresh", "stale", "missing", "broken", "running"]},
+    about=_TEXTS,
+    built=_TEXT_OR_NULL,
+    seconds=_FIGURE_OR_NULL,
+    bytes=_COUNT,
+    version=_TEXT_OR_NULL,
+    running={"type": "array", "items": _ANY_OBJECT},
+    unfinished={"type": ["integer", "null"]},
+)
+_LOOKED_UP = {kind: {"type": "object", "required": [f"{kind}_id"]} for kind in ("user", "item", "impression")}
+_DESCRIBED = {
+    **dict.fromkeys(("items", "users"), _COUNT),
+    **dict.fromkeys(("events", "impressions", "candidates", "events_per_user", "events_per_item"), _ANY_OBJECT),
+    **dict.fromkeys(("intensity", "time", "cold", "items_without", "user_attributes"), _ANY_OBJECT),
+    **{name: {} for name in ("event_types", "one_class_impressions", "drops", "value_maps")},
+    "artifact": _TEXT,
+    "sparsity": _FIGURE_OR_NULL,
+}
+
+# What a success tells beside `command` and `status`: one of these shapes.
+_STAGE_SHAPES = [_object(_GATE, **_STAGE), _object(plans={"type": "array", "items": _PLAN})]
+SHAPES: dict[str, list[dict[str, Any]]] = {
+    **dict.fromkeys(("preprocess", "pretrain-adapt", "finetune", "rank", "evaluate"), _STAGE_SHAPES),
+    "run": [_object(stages={"type": "array", "items": _object(_GATE, **_STAGE)}), _STAGE_SHAPES[1]],
+    "encode": [_object(file=_TEXT, items=_COUNT, width=_COUNT, source=_TEXT, digest=_DIGEST)],
+    "status": [_object(workspace=_TEXT, stages={"type": "array", "items": _STATE})],
+    "prune": [
+        _object(
+            removed={"type": "array", "items": _object(path=_TEXT, bytes=_COUNT, reason=_TEXT)},
+            bytes=_COUNT,
+            dry_run=_FLAG,
+        )
+    ],
+    "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
+    "check": [_object(findings={"type": "array", "items": _object(about=_TEXT, told=_TEXT)})],
+    "describe": [_object(**_DESCRIBED)],
+    "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
+    "init": [_object(file=_TEXT)],
+    "fetch": [_object(directory=_TEXT, built=_FLAG)],
+    "config show": [_object(settings=_ANY_OBJECT, origins=_ANY_OBJECT, hash=_DIGEST)],
+    "config schema": [_object(schema=_ANY_OBJECT)],
+}
+
+# A gate that failed tells what was built as well; nothing else is told beside the message.
+FILTERS = ("pseudonym",)  # print a line for each that they read, and no document
+
+_FAILURE = _object(
+    {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}},
+    command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand could be read
+    status={"const": "error"},
+    error=_TEXT,
+    exit_status={"enum": sorted(STATUSES.keys() - {0, 141})},
+)
+
+
+def _success(command: str, shape: dict[str, Any]) -> dict[str, Any]:
+    envelope = {"command": {"const": command}, "status": {"const": "ok"}}
+    return {
+        **shape,
+        "properties": {**envelope, **shape["properties"]},
+        "required": sorted([*envelope, *shape["required"]]),
+    }
+
+
+OUTPUT_SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "What interestrec prints with --json",
+    "oneOf": [*(_success(command, shape) for command, shapes in SHAPES.items() for shape in shapes), _FAILURE],
+}

@@ -1,0 +1,79 @@
+"""Commands that the documentation shows can be read by the command line; those of the quickstart are the script's."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+
+from interestrec.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`(interestrec [^`\n]+)`")
+COMMAND = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?interestrec (?=[a-z-])[^|;&)]*")
+
+
+def commands(page: Path) -> list[str]:
+    """All commands of ours that a page shows, in code blocks and within sentences."""
+    text = page.read_text().replace("\\\n", " ")
+    blocks = [block for language, block in FENCED.findall(text) if language == "bash"]
+    lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
+    found = [match.group().strip() for line in lines for match in COMMAND.finditer(line)]
+    told = INLINE.findall(FENCED.sub("", text))
+    return found + [command for command in told if not command.endswith("…")]  # which stands for anything
+
+
+SHOWN = sorted({(page.name, command) for page in PAGES for command in commands(page)})
+
+
+def read(arguments: list[str], command: Any) -> None:
+    """Parse arguments as the command line would, without running anything."""
+    context = command.make_context("interestrec", list(arguments), resilient_parsing=False)
+    while rest := [*context._protected_args, *context.args]:
+        name, inner, rest = context.command.resolve_command(context, rest)
+        if inner is None:
+            raise AssertionError(f"no command {name}")
+        context = inner.make_context(name, rest, parent=context)
+        if not hasattr(inner, "commands"):
+            return
+
+
+@pytest.mark.parametrize(("page", "command"), SHOWN)
+def test_a_shown_command_can_be_read(page: str, command: str) -> None:
+    plain = re.sub(r'"\$\{\w+\[@\]\}"', "", command.partition(" > ")[0])  # a list of options
+    words = shlex.split(re.sub(r"\$\w+", "1", plain))[1:]
+    if words[-1:] == ["--config"]:  # a sentence on the option itself
+        words.append("news.yaml")
+    if words and words[0].startswith("--"):
+        assert words[0] in {option for parameter in get_command(app).params for option in parameter.opts}
+        return
+    try:
+        read(words, get_command(app))
+    except typer.TyperException as error:
+        pytest.fail(f"{page}: {command}: {error.format_message()}")
+
+
+def test_enough_is_shown_for_that_to_mean_something() -> None:
+    assert len(SHOWN) > 25
+    assert {"run", "fetch", "evaluate", "config"} <= {command.split()[1] for _, command in SHOWN}
+
+
+def test_what_cannot_be_read_is_noticed() -> None:
+    with pytest.raises(typer.TyperException):
+        read(["finetune", "--fold", "3"], get_command(app))
+
+
+def test_scripts_that_the_readme_names_are_there_and_run_what_it_says() -> None:
+    text = (ROOT / "README.md").read_text()
+    for script in set(re.findall(r"\./scripts/(\w+\.sh)", text)):
+        assert (ROOT / "scripts" / script).stat().st_mode & 0o100
+    shown = [line.split("interestrec ", 1)[1] for line in (ROOT / "scripts" / "quickstart.sh").read_text().splitlines()
+             if line.startswith(".venv/bin/interestrec ")]  # fmt: skip
+    assert shown == ["fetch minilm-l6", "fetch ml-100k", 'run --config configs/quickstart.yaml "$@"']
+    for line in shown:
+        read(shlex.split(line.removesuffix(' "$@"')), get_command(app))
