@@ -1,10 +1,13 @@
-"""How many examples a property is tried on: few by default, 1,000 or 10,000 where HYPOTHESIS_PROFILE says so."""
+"""How many examples a property is tried on: few by default, 1,000 or 10,000 where HYPOTHESIS_PROFILE says so.
+
+`mutation` tries the same few each time and writes nothing down, so that a mutant's end does not hang on the last one's.
+"""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-PROFILES = {"default": 100, "push": 1_000, "nightly": 10_000}
+PROFILES = {"default": 100, "push": 1_000, "nightly": 10_000, "mutation": 25}
 _CHOSEN = os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
@@ -12,7 +15,8 @@ def choose_profile() -> None:
     """Register the profiles and load the chosen one; an unknown name is an error."""
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     for name, count in PROFILES.items():
-        chosen = settings(max_examples=count, deadline=None, derandomize=name == "push", suppress_health_check=slow)
+        same = {"derandomize": True, "database": None} if name in ("push", "mutation") else {}
+        chosen = settings(max_examples=count, deadline=None, suppress_health_check=slow, **same)
         settings.register_profile(name, chosen)
     settings.load_profile(_CHOSEN)
 

@@ -14,9 +14,8 @@ NAMES = {"eval", "exec", "compile", "__import__"}  # bare or of builtins; `re.co
 ATTRIBUTES = {"load_model", "extractall", "read_pickle", "to_pickle", "unsafe_load", "full_load", "UnsafeLoader"}
 DOTTED = {"os.system", "os.popen", "tempfile.mktemp", "torch.load", "numpy.fromfile"}
 # The configuration is read by a SafeLoader of our own, node by node; nothing else of PyYAML reads.
-OF_YAML = {"SafeLoader", "safe_dump", "Node", "MappingNode", "SequenceNode", "ScalarNode"}
-OF_YAML |= {"YAMLError", "MarkedYAMLError", "reader", "reader.ReaderError"}
-OF_YAML |= {"AliasEvent", "CollectionStartEvent", "dump", "SafeDumper"}
+OF_YAML = {"SafeLoader", "SafeDumper", "safe_dump", "dump", "Node", "MappingNode", "SequenceNode", "ScalarNode"}
+OF_YAML |= {"YAMLError", "MarkedYAMLError", "AliasEvent", "CollectionStartEvent", "reader", "reader.ReaderError"}
 
 
 def names_of(tree: ast.AST) -> dict[str, str]:

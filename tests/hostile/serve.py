@@ -51,12 +51,12 @@ def answer(arguments: list[str]) -> dict[str, Any]:
             os.dup2(output.fileno(), descriptor)
         forget_peak()
         signal.alarm(PATIENCE)
-        began = time.monotonic()
+        began = time.monotonic(), time.process_time()
         try:
             status = run(arguments)
         finally:
             signal.alarm(0)
-            taken = time.monotonic() - began
+            taken = min(time.monotonic() - began[0], time.process_time() - began[1])  # others may hold the processor
             sys.stdout.flush()
             sys.stderr.flush()
             os.dup2(saved[0], 1)

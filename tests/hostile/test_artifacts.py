@@ -204,10 +204,10 @@ def tensors(edit: Callable[[dict[str, np.ndarray]], Any]) -> Callable[[Path], No
 
 
 def sparse(name: str) -> Callable[[Path], None]:
-    """A tensor of 2 GiB that is really there, in a file with a hole."""
+    """A tensor of 1 GiB that is really there, in a file with a hole."""
 
     def spoil(encoder: Path) -> None:
-        cells = 2 << 28
+        cells = 1 << 28
         content = json.dumps({name: tensor(shape=[cells], data_offsets=[0, 4 * cells])}).encode()
         (encoder / "model.safetensors").write_bytes(header(content))
         os.truncate(encoder / "model.safetensors", 8 + len(content) + 4 * cells)
@@ -244,8 +244,8 @@ ENCODERS: dict[str, Callable[[Path], None]] = {
     "a deep header": weights(header(b"[" * 100_000)),
     "no weights": weights(b""),
     "a file cut off": lambda encoder: os.truncate(encoder / "model.safetensors", 4000),
-    "2 GiB of a tensor in a hole": sparse(WORDS),
-    "2 GiB of an unknown tensor in a hole": sparse("unknown"),
+    "1 GiB of a tensor in a hole": sparse(WORDS),
+    "1 GiB of an unknown tensor in a hole": sparse("unknown"),
     "integers": tensors(lambda t: t.update({WORDS: t[WORDS].astype(np.int32)})),
     "another shape": tensors(lambda t: t.update({WORDS: t[WORDS][:-1]})),
     "a value that is not a number": tensors(lambda t: t[WORDS].__setitem__((3, 3), np.nan)),

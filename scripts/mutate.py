@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Mutation score: change one operator, number or condition of a module at a time, and see whether its tests notice.
+
+    scripts/mutate.py [--sample N] [--seed N] [MODULE ...]
+
+prints one JSON line a module: mutants, killed, survived, score, and the survivors as file:line and what was changed.
+Without names all modules in TESTS; a sample tries only so many mutants of each, drawn by the seed. Each mutant is tried
+in a process forked from one that has the libraries in memory; nothing is written to the source.
+"""
+
+import argparse
+import ast
+import copy
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+_LIBRARIES = ["numpy", "scipy.stats", "scipy.optimize", "sklearn.metrics", "pyarrow.parquet", "hypothesis", "pytest"]
+_LIBRARIES += ["pydantic", "yaml", "transformers", "safetensors.numpy", "pytrec_eval"]
+_FACTOR, _LEAST = 4.0, 20.0  # of the time that the unchanged module's tests take; seconds
+
+_METRIC = ["tests/metrics/test_properties.py", "tests/metrics/test_relations.py"]
+# module -> its tests, the quick ones first
+TESTS = {
+    "interestrec/core/artifacts.py": ["tests/core/test_artifacts.py"],
+    "interestrec/core/manifest.py": ["tests/core/test_manifest.py", "tests/core/test_artifacts.py"],
+    "interestrec/core/locks.py": ["tests/core/test_locks.py"],
+    "interestrec/core/config.py": ["tests/core/test_config.py"],
+    "interestrec/core/files.py": ["tests/core/test_files.py", "tests/core/test_artifacts.py"],
+    "interestrec/core/pseudonyms.py": ["tests/core/test_pseudonyms.py"],
+    "interestrec/metrics/beyond.py": ["tests/metrics/test_beyond.py", *_METRIC],
+    "interestrec/metrics/bootstrap.py": ["tests/metrics/test_bootstrap.py", *_METRIC],
+    "interestrec/metrics/calibration.py": ["tests/metrics/test_calibration.py", *_METRIC],
+    "interestrec/metrics/intensity.py": ["tests/metrics/test_intensity.py", *_METRIC],
+    "interestrec/metrics/lists.py": ["tests/metrics/test_ranking.py", *_METRIC, "tests/metrics/test_oracles.py"],
+    "interestrec/metrics/ranking.py": ["tests/metrics/test_ranking.py", *_METRIC, "tests/metrics/test_oracles.py"],
+    "interestrec/metrics/representation.py": ["tests/metrics/test_representation.py"],
+    "interestrec/metrics/topk.py": ["tests/metrics/test_topk.py", *_METRIC],
+}
+
+_OTHER: dict[type, type] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift, ast.And: ast.Or, ast.Or: ast.And, ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}  # fmt: skip
+
+
+def variants(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], ast.AST]]]:
+    """What can be changed of one node: a description, and what makes the changed node of a copy of it."""
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _OTHER:
+        other = _OTHER[type(node.op)]
+        yield f"{type(node.op).__name__} to {other.__name__}", lambda n: _with(n, op=other())
+    elif isinstance(node, ast.Compare):
+        for place, op in enumerate(node.ops):
+            other = _OTHER[type(op)]
+            changed = [other() if n == place else kept for n, kept in enumerate(node.ops)]
+            yield f"{type(op).__name__} to {other.__name__}", lambda n, ops=changed: _with(n, ops=ops)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Not | ast.Invert):
+        yield f"without {type(node.op).__name__}", lambda n: n.operand
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield f"{node.value} to {not node.value}", lambda n: ast.Constant(not n.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        yield f"{node.value} to {node.value + 1}", lambda n: ast.Constant(n.value + 1)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield f"{node.value!r} to another text", lambda n: ast.Constant(f"{n.value}x")
+    elif isinstance(node, ast.If | ast.IfExp | ast.While):
+        yield "the condition turned round", lambda n: _with(n, test=ast.UnaryOp(ast.Not(), n.test))
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield "None returned", lambda n: _with(n, value=ast.Constant(None))
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "the call left out", lambda n: ast.Pass()
+    elif isinstance(node, ast.Raise):
+        yield "the error not raised", lambda n: ast.Pass()
+
+
+def _with(node: Any, **changes: Any) -> ast.AST:
+    for name, value in changes.items():
+        setattr(node, name, value)
+    return node
+
+
+def mutated_nodes(tree: ast.Module) -> list[ast.AST]:
+    """Nodes of code that runs: no docstrings, annotations, or words of messages."""
+    found: list[ast.AST] = []
+
+    def walk(node: ast.AST, worded: bool) -> None:
+        found.append(node)
+        for name, value in ast.iter_fields(node):
+            for child in value if isinstance(value, list) else [value]:
+                docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+                if not isinstance(child, ast.AST) or name in ("annotation", "returns") or docstring:
+                    continue
+                within = worded or isinstance(child, ast.JoinedStr) or (isinstance(node, ast.Raise) and name == "exc")
+                if not (within and isinstance(child, ast.Constant)) and not _of_types(child):
+                    walk(child, within)
+
+    walk(tree, False)
+    return found
+
+
+def _of_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def mutants(source: str) -> list[tuple[int, str, str]]:
+    """Line, description and changed source of every mutant of a module."""
+    tree = ast.parse(source)
+    found = []
+    for place, node in enumerate(mutated_nodes(tree)):
+        for number, (what, _) in enumerate(variants(node)):
+            other = copy.deepcopy(tree)
+            target = mutated_nodes(other)[place]
+            change = list(variants(target))[number][1]
+            # The copy keeps the node's children, of which the changed node is made.
+            _Replace(target, change(copy.copy(target))).visit(other)
+            found.append((getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(other))))
+    return found
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, target: ast.AST, by: ast.AST) -> None:
+        self.target, self.by = target, by
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.by if node is self.target else self.generic_visit(node)
+
+
+class _Mutated(importlib.abc.MetaPathFinder):
+    """Serves one module from changed source."""
+
+    def __init__(self, module: str, path: Path, source: str) -> None:
+        self.module, self.path, self.source = module, path, source
+
+    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
+        if name != self.module:
+            return None
+        loader = _Loader(name, str(self.path))
+        loader.source = self.source.encode()
+        return importlib.util.spec_from_file_location(name, self.path, loader=loader)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    source = b""
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.source, self.path)  # never the cached bytes of the unchanged module
+
+
+def passes(path: str, source: str, tests: Sequence[str], seconds: float) -> bool:
+    """Whether the tests pass with the module's source in place of the real one."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(max(int(seconds), 1))  # its default ends the process, which counts as noticed
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        import pytest
+
+        sys.meta_path.insert(0, _Mutated(path.removesuffix(".py").replace("/", "."), ROOT / path, source))
+        status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])
+        os._exit(min(int(status), 1))
+    _, status = os.waitpid(child, 0)
+    return status == 0
+
+
+def measure(path: str, sample: int | None, seed: int) -> dict[str, Any]:
+    """Try the mutants of one module."""
+    source, tests = (ROOT / path).read_text(), TESTS[path]
+    began = time.monotonic()
+    if not passes(path, source, tests, 600):
+        raise SystemExit(f"{path}: its tests fail as it is")
+    limit = max(_FACTOR * (time.monotonic() - began), _LEAST)
+    found = mutants(source)
+    if sample is not None and sample < len(found):
+        found = sorted(random.Random(seed).sample(found, sample))
+    survivors = [f"{path}:{line} {what}" for line, what, changed in found if passes(path, changed, tests, limit)]
+    killed = len(found) - len(survivors)
+    told = {"module": path, "mutants": len(found), "killed": killed, "survived": len(survivors)}
+    return {**told, "score": round(killed / max(len(found), 1), 3), "survivors": survivors}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Mutation score of modules by their own tests.")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="paths such as interestrec/core/config.py")
+    parser.add_argument("--sample", type=int, help="mutants of each module that are tried [all]")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    chosen = parser.parse_args()
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    for path in chosen.modules or [path for path in TESTS if (ROOT / path).exists()]:
+        print(json.dumps(measure(path, chosen.sample, chosen.seed)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
