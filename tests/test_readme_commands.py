@@ -45,7 +45,7 @@ def read(arguments: list[str], command: Any) -> None:
 
 @pytest.mark.parametrize(("page", "command"), SHOWN)
 def test_a_shown_command_can_be_read(page: str, command: str) -> None:
-    plain = re.sub(r'"\$\{\w+\[@\]\}"', "", command.partition(" > ")[0])  # a list of options
+    plain = re.sub(r'"\$\{\w+\[@\]\}"', "", re.split(" [<>] ", command)[0])  # a list of options
     words = shlex.split(re.sub(r"\$\w+", "1", plain))[1:]
     if words[-1:] == ["--config"]:  # a sentence on the option itself
         words.append("news.yaml")
