@@ -11,7 +11,7 @@ from interestrec.core.raw_log import Log
 from interestrec.core.settings import Settings
 from interestrec.corpus.intensity import require_weights
 from interestrec.formats.paths import expand
-from interestrec.stages.preprocess import plan, read
+from interestrec.stages.preprocess import discreet, plan, read
 from interestrec.text.tokenizer import tokenizer_digest
 
 
@@ -26,7 +26,7 @@ class Finding:
 
 def check(settings: Settings, rows: int) -> list[Finding]:
     """Look at the workspace, the encoder, and the first `rows` of every raw file."""
-    log = Log(settings.data.root, memory=settings.runtime.memory, sample=rows)
+    log = Log(settings.data.root, memory=settings.runtime.memory, sample=rows, quotes=not discreet(settings))
     looks: list[tuple[str, Callable[[], str]]] = [
         ("workspace", lambda: _workspace(settings.workspace)),
         ("encoder", lambda: _encoder(settings)),
@@ -97,6 +97,8 @@ def _rows(log: Log, settings: Settings) -> str:
 def _event_types(log: Log, settings: Settings) -> str:
     require_weights(log, plan(settings.data, settings.preprocess, settings.seed).grading)
     found = log.sql("SELECT event, count(*) FROM events GROUP BY event ORDER BY 2 DESC, 1")
+    if discreet(settings) and found:
+        return f"{len(found)}"
     return ", ".join(f"{kind} ({count:,})" for kind, count in found) or "none: the log records what was shown"
 
 

@@ -266,6 +266,8 @@ app.command(epilog="Example: interestrec prune --config news.yaml --retention-da
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
+app.command(epilog="Example: interestrec forget --config news.yaml --users leavers.txt")(operate.forget)
+app.command(epilog="Example: interestrec pseudonym --config news.yaml < ids > pseudonyms")(operate.pseudonym)
 
 
 @app.command(epilog="Example: interestrec init news --to news.yaml")

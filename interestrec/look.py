@@ -43,9 +43,11 @@ def describe(
     """A page on the corpus: sizes, intensities, drops."""
     with session("describe", as_json, quiet=False, log=log) as output:
         from interestrec.corpus.description import describe as figures
+        from interestrec.corpus.withheld import withhold
         from interestrec.report.description import page
 
-        found = figures(open_corpus(config, overrides, workspace, corpus))
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
         output.show(found, page(found))
 
 
@@ -67,7 +69,8 @@ def inspect(
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.lookup import PAGES
 
-        found = LOOKUPS[kind](open_corpus(config, overrides, workspace, corpus), wanted, limit)
+        opened = open_corpus(config, overrides, workspace, corpus)
+        found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
         output.show({kind: found}, PAGES[kind](found))
 
 

@@ -1,11 +1,13 @@
 """What the commands share: their options, and the settings and corpus that these name."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from interestrec.core.context import Asking, Context, Gate
     from interestrec.corpus.store import Corpus as CorpusArtifact
 
@@ -141,15 +143,28 @@ def context(
     return Context(settings, force, start, asking or Asking(), gate or Gate(), seeds, given, dry_run)
 
 
-def open_corpus(
-    config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
-) -> "CorpusArtifact":
-    """The corpus to look at. One that is named without a configuration is read by the settings it was built with."""
+class Opened(NamedTuple):
+    """A corpus to look at, and how."""
+
+    corpus: "CorpusArtifact"
+    named: "Callable[[str], str]"  # from a user's id as given to that of the corpus
+    min_users: int  # behind a figure that may be told
+
+
+def open_corpus(config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None) -> Opened:
+    """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
+    ids are taken as it has them."""
     from interestrec.core.artifacts import open_artifact
+    from interestrec.core.keys import read_key
+    from interestrec.corpus.identities import naming
     from interestrec.corpus.store import Corpus as CorpusArtifact
 
     if corpus is not None and not (config or overrides or workspace):
         artifact = open_artifact(corpus, "corpus")
-        return CorpusArtifact(artifact.path, artifact.manifest["config"].get("data", {}).get("relevant_at"))
+        relevant_at = artifact.manifest["config"].get("data", {}).get("relevant_at")
+        return Opened(CorpusArtifact(artifact.path, relevant_at), str, 1)
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
-    return CorpusArtifact(chosen.open("corpus").path, chosen.settings.data.relevant_at)
+    settings, artifact = chosen.settings, chosen.open("corpus")
+    key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
+    named = naming(key, artifact.manifest["config"])
+    return Opened(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)

@@ -1,8 +1,12 @@
 """All five stages on generated logs: whole, repeatable, blind to the test split."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -14,8 +18,10 @@ from interestrec.core import files
 from interestrec.core.config import load_settings
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
+from interestrec.core.locks import held
 from interestrec.core.rank_settings import SystemName
-from interestrec.pipeline import STAGES, run_all, run_stage
+from interestrec.pipeline import STAGES, plans, run_all, run_stage
+from interestrec.status import as_text, status
 from tests.generated import write_mind, write_shop
 
 ROOT = Path(__file__).parents[1]
@@ -85,9 +91,94 @@ def test_the_planted_interest_is_found(news: Path) -> None:
     assert 0.35 < auc["random"] < 0.65
 
 
-def test_running_again_does_nothing(news: Path) -> None:
-    results = list(run_all(context(news / "news.yaml", news / "first")))
-    assert [result.built for result in results] == [False] * len(STAGES)
+_AGAIN = """
+import sys
+from pathlib import Path
+from interestrec.core.config import load_settings
+from interestrec.core.context import Context
+from interestrec.pipeline import run_all
+results = list(run_all(Context(load_settings(Path(sys.argv[1]), [], Path(sys.argv[2])))))
+print([result.built for result in results], sorted({"tensorflow", "keras", "transformers"} & sys.modules.keys()))
+"""
+
+
+def test_running_again_touches_nothing_and_loads_no_tensorflow(news: Path) -> None:
+    def state() -> dict[Path, tuple[int, ...]]:
+        found = [(path, path.lstat()) for path in (news / "first").rglob("*")]
+        return {path: (of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns) for path, of in found}
+
+    before = state()
+    command = [sys.executable, "-c", _AGAIN, str(news / "news.yaml"), str(news / "first")]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert outcome.stdout == "[False, False, False, False, False] []\n"
+    assert state() == before
+
+
+def rebuilt(news: Path, *overrides: str) -> list[str]:
+    """The stages that would build."""
+    chosen = replace(context(news / "news.yaml", news / "first", *overrides), dry_run=True)
+    return [plan.stage for plan in plans(list(STAGES), chosen) if plan.builds]
+
+
+@pytest.mark.parametrize(
+    ("key", "first"),
+    [
+        ("seed=6", "preprocess"),
+        ("data.max_items_without_text=0.9", "preprocess"),
+        ("preprocess.near_duplicate_items=merge", "preprocess"),
+        ("pretrain_adapt.steps=5", "pretrain-adapt"),
+        ("finetune.dropout=0.2", "finetune"),
+        ("rank.top_k=19", "rank"),
+        ("evaluate.bootstrap=101", "evaluate"),
+        ("runtime.threads=1", None),
+        ("runtime.checkpoint_seconds=1", None),
+        ("evaluate.require=[auc>=0]", None),
+    ],
+)
+def test_a_changed_key_builds_its_stage_and_those_below_alone(news: Path, key: str, first: str | None) -> None:
+    names = list(STAGES)
+    assert rebuilt(news, key) == ([] if first is None else names[names.index(first) :])
+
+
+def test_a_changed_byte_of_the_input_builds_all_and_a_comment_nothing(news: Path) -> None:
+    config, raw = news / "news.yaml", news / "raw" / "news.tsv"
+    whole = raw.read_bytes()
+    raw.write_bytes(whole.replace(b"e", b"a", 1))
+    assert rebuilt(news) == list(STAGES)
+    raw.write_bytes(whole)
+    config.write_text(config.read_text() + "# a comment\n")
+    assert rebuilt(news) == []
+
+
+def test_a_dry_run_writes_nothing(news: Path, tmp_path: Path) -> None:
+    chosen = replace(context(news / "news.yaml", tmp_path / "workspace"), dry_run=True)
+    assert [plan.reasons for plan in plans(list(STAGES), chosen)] == [
+        ("there is none yet",),
+        *[("preprocess would build before it",)] * 4,
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_tells_what_is_fresh_stale_running_and_broken(news: Path, tmp_path: Path) -> None:
+    chosen = context(news / "news.yaml", news / "first")
+    assert [one.state for one in status(chosen)] == ["fresh"] * 5
+    changed = context(news / "news.yaml", news / "first", "finetune.dropout=0.2")
+    assert [one.state for one in status(changed)] == ["fresh", "fresh", "stale", "stale", "stale"]
+    assert status(changed)[2].about == ("finetune.dropout changed from 0.1 to 0.2",)
+    with held(news / "first" / "locks" / "model", "model") as lock:
+        lock.tell("epoch 2: 3 of 9 steps")
+        running = status(changed)[2]
+    assert (running.state, running.running[0].pid, running.running[0].doing) == (
+        "running",
+        os.getpid(),
+        "epoch 2: 3 of 9 steps",
+    )
+    assert "epoch 2: 3 of 9 steps" in as_text([running])
+    fresh = context(news / "news.yaml", tmp_path / "none")
+    assert [one.state for one in status(fresh)] == ["missing"] * 5
+    broken = context(news / "news.yaml", news / "first", "data.root=nowhere")
+    assert [one.state for one in status(broken)] == ["broken"] * 5
+    assert "nowhere" in status(broken)[0].about[0]
 
 
 def test_two_runs_with_one_seed_are_equal_byte_for_byte(news: Path) -> None:

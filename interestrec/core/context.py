@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from interestrec.core import files
+from interestrec.core import encryption, files
 from interestrec.core.artifacts import (
     Artifact,
     Recipe,
@@ -80,6 +80,10 @@ class Context:
     seeds: tuple[Path, ...] = ()  # rankings, or workspaces that have them, to evaluate together
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
     dry_run: bool = False  # only say what would be built: `Planned` is raised in place of building
+
+    def __post_init__(self) -> None:
+        """From here on the artifacts of the process are written and read with the run's key."""
+        encryption.use(self.settings.runtime.encryption_key)
 
     def open(self, kind: str) -> Artifact:
         """The input artifact of this kind: the one given, else the workspace's current one."""

@@ -32,9 +32,18 @@ class UsageError(InterestrecError):
 
 
 class DataError(InterestrecError):
-    """Input data is malformed, contradicts the configuration, or leaves nothing to work with."""
+    """Input data is malformed, contradicts the configuration, or leaves nothing to work with.
+
+    Args:
+        message: the whole of it, or its beginning.
+        quoting: how the message goes on with what stands in a file, which must not be told where ids are secret.
+    """
 
     exit_status = 65
+
+    def __init__(self, message: str, quoting: str = "") -> None:
+        super().__init__(message + quoting)
+        self.unquoted = message
 
 
 class ArtifactError(InterestrecError):

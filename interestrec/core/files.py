@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interestrec.core import encryption
 from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
 from interestrec.core.locks import claim
 
@@ -81,9 +82,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise from_os_error(error, path) from error
     finally:
-        partial.unlink(missing_ok=True)
         if descriptor is not None:
             os.close(descriptor)
+        partial.unlink(missing_ok=True)
 
 
 def drop_partials(directory: Path) -> list[Path]:
@@ -113,7 +114,8 @@ def install(built: Path, final: Path) -> None:
             shutil.rmtree(built)
         else:
             built.rename(final)
-            sync(final.parent)
+            for directory in final.parent, final.parent.parent:  # the first may be new as well
+                sync(directory)
     except OSError as error:
         raise from_os_error(error, final) from error
 
@@ -235,7 +237,8 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        options = {"compression": "zstd", "write_page_checksum": True, **encryption.writing()}
+        with pq.ParquetWriter(path, schema, **options) as writer:
             yield lambda table: writer.write_table(table, row_group_size=_ROW_GROUP)
     except OSError as error:
         raise from_os_error(error, path) from error
@@ -257,12 +260,14 @@ def stream_parquet(
 
     Raises:
         ArtifactError: the file is no Parquet, is damaged, or lacks a column.
+        AccessError: it is encrypted with a key that is not there.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=list(words)) as source:
+        options = {"page_checksum_verification": True, **encryption.reading(path)}
+        with pq.ParquetFile(path, read_dictionary=list(words), **options) as source:
             lacking = [name for name in columns if name not in source.schema_arrow.names]
             if lacking:
                 raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
@@ -307,7 +312,8 @@ def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[st
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True, memory_map=False)
+        options = {"page_checksum_verification": True, **encryption.reading(path)}
+        table = pq.read_table(path, columns=columns, memory_map=False, **options)
     except FileNotFoundError as error:
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:

@@ -98,9 +98,12 @@ def held(path: Path, what: str) -> Iterator[Lock]:
     except OSError as error:
         raise from_os_error(error, path) from error
     finally:
-        with suppress(OSError):
+        try:
             path.unlink(missing_ok=True)  # nobody else does while it is held
-        os.close(descriptor)
+        except OSError:
+            pass  # it is free all the same
+        finally:
+            os.close(descriptor)
 
 
 def holder_of(path: Path) -> Holder | None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from interestrec.core.keys import KeySource
 from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
 
 
@@ -100,6 +101,7 @@ class KCoreSettings(Section):
 
 
 class PreprocessSettings(Section):
+    pseudonym_key: KeySource | None = None  # file of the key (or fd:N) under which user ids become pseudonyms
     duplicates: Literal["drop", "keep"] = "drop"  # events equal in user, item, time, type and value
     near_duplicate_items: Literal["keep", "merge"] = "keep"  # items whose title and text have the same words
     burst_seconds: Positive | None = None  # double clicks: same user, item and type less than this apart

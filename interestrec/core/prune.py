@@ -15,6 +15,7 @@ from interestrec.core.locks import held
 from interestrec.core.manifest import MANIFEST, read
 
 _DAY = 86_400.0
+_SHARD = "shard"  # many of one run are current at a time, and its link leads to one of them
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class _Version:
 def prune(workspace: Path, retention_days: float | None = None, dry_run: bool = False) -> list[Removed]:
     """Take away what no link leads to, directly or as an input of what one leads to.
 
-    A shard counts as linked when all that it was made of is. Checkpoints of a run that was cut off are kept until a
+    A shard is kept as long as all that it was made of. Checkpoints of a run that was cut off are kept until a
     later version of its stage exists.
 
     Args:
@@ -80,10 +81,9 @@ def _unneeded(workspace: Path, oldest: float | None) -> Iterator[Removed]:
             yield _removed(version.path, "older than retention allows")
         elif version.path not in needed:
             yield _removed(version.path, "nothing refers to it")
-    left = {version.path for version in versions} - expired
     for kind in WRITTEN_BY:
         link = workspace / kind
-        if link.is_symlink() and link.resolve() not in left:
+        if link.is_symlink() and link.resolve() not in needed:
             yield Removed(link, 0, "leads to nothing")
     yield from _work(workspace, versions, oldest)
     for path in sorted(workspace.glob(".*.link")):
@@ -112,7 +112,7 @@ def _versions(paths: Iterator[Path]) -> Iterator[_Version]:
 
 def _needed(workspace: Path, versions: list[_Version]) -> set[Path]:
     """Versions that links lead to, what these were made of, and shards that were made of nothing else."""
-    linked = {(workspace / kind).resolve() for kind in WRITTEN_BY}
+    linked = {(workspace / kind).resolve() for kind in WRITTEN_BY if kind != _SHARD}
     found = [version for version in versions if version.path in linked]
     by_digest = {version.digest: version for version in versions}
     needed: dict[str, _Version] = {}
@@ -122,7 +122,7 @@ def _needed(workspace: Path, versions: list[_Version]) -> set[Path]:
             needed[version.digest] = version
             found += [by_digest[digest] for digest in version.inputs if digest in by_digest]
     unneeded = by_digest.keys() - needed.keys()
-    shards = [version for version in versions if version.kind == "shard" and not version.inputs & unneeded]
+    shards = [version for version in versions if version.kind == _SHARD and not version.inputs & unneeded]
     return {version.path for version in [*needed.values(), *shards]}
 
 

@@ -28,6 +28,7 @@ import duckdb
 import pyarrow as pa
 
 from interestrec.core.errors import DataError
+from interestrec.core.pseudonyms import without_quotations
 
 EXAMPLES = 3  # shown of the rows that a rule leaves out
 _LONGEST = 300  # characters of a reason that are shown
@@ -69,14 +70,27 @@ class Quality:
     """Every cleaning rule with its counts: the content of `quality.json`."""
 
     root: Path = Path()  # left out of the examples: where the data is says nothing about what it is
+    quotes: bool = True  # whether examples may show what stands in the files, and not only where
     rules: list[dict[str, Any]] = field(default_factory=list)
 
-    def count(self, rule: str, rows_in: int, rows_out: int, reason: str, examples: Sequence[str]) -> None:
+    def count(
+        self,
+        rule: str,
+        rows_in: int,
+        rows_out: int,
+        reason: str,
+        examples: Sequence[str] = (),
+        places: Sequence[str] = (),
+    ) -> None:
         """Record a rule; rules that changed nothing are recorded too.
 
         Counts of one rule and reason add up, as when a file is read in blocks.
+
+        Args:
+            examples: what was left out.
+            places: `file:row` of what was left out, instead.
         """
-        shown = [example.removeprefix(f"{self.root}/") for example in examples]
+        shown = [place.removeprefix(f"{self.root}/") for place in [*(examples if self.quotes else ()), *places]]
         entry = next((e for e in self.rules if (e["rule"], e["reason"]) == (rule, reason)), None)
         if entry is None:
             entry = {"rule": rule, "rows_in": 0, "rows_out": 0, "reason": reason, "examples": []}
@@ -95,6 +109,7 @@ class Log:
         memory: most GiB that the database takes.
         threads: None = all cores.
         sample: rows taken of each file; None = all.
+        quotes: whether messages and examples may quote what stands in the files.
     """
 
     def __init__(
@@ -104,6 +119,7 @@ class Log:
         memory: float | None = None,
         threads: int | None = None,
         sample: int | None = None,
+        quotes: bool = True,
     ) -> None:
         config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         if memory is not None:
@@ -113,7 +129,7 @@ class Log:
         config["temp_directory"] = "" if directory is None else str(directory / "spill")
         self.db = duckdb.connect(config=config)
         self.db.execute(_SETTINGS + TABLES)
-        self.quality = Quality(root)
+        self.quality = Quality(root, quotes)
         self.sample = sample
         self.user_attributes: list[str] = []  # names of the attributes in `users`
         self.rows_read = 0  # records met in the raw files, malformed ones included
@@ -193,16 +209,23 @@ class Log:
         if shown:
             self.db.execute(f"DELETE FROM {table} WHERE {condition}")
         after = self.rows(table) if shown else before
-        examples = [str(row[0]) if example else self.place(row[0]) for row in shown]
-        self.quality.count(rule, before, after, reason, examples)
+        if example:
+            self.quality.count(rule, before, after, reason, [str(row[0]) for row in shown])
+        else:
+            self.quality.count(rule, before, after, reason, places=self.places([row[0] for row in shown]))
         return before - after
 
     def count_without_id(self, kind: str, path: Path, table: str, missing: str) -> None:
         """Count the rows of a table (with `_row`) for which the SQL `missing` holds: they describe no item or user."""
         rows = self.rows(table)
         lacking = self.sql(f"SELECT count(*), min(_row, {EXAMPLES}) FROM {table} WHERE {missing}")[0]
-        examples = [f"{path}:{row}" for row in lacking[1] or []]
-        self.quality.count(f"{kind}s without an id", rows, rows - lacking[0], f"the {kind}'s id is empty", examples)
+        places = [f"{path}:{row}" for row in lacking[1] or []]
+        reason = f"the {kind}'s id is empty"
+        self.quality.count(f"{kind}s without an id", rows, rows - lacking[0], reason, places=places)
+
+    def _told(self, reason: str) -> str:
+        """Why a row is malformed, as part of a message."""
+        return _one_line(reason if self.quality.quotes else without_quotations(reason))
 
     def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.
@@ -215,8 +238,8 @@ class Log:
         if count > tolerated:
             source, row, reason = bad[0]
             raise DataError(
-                f"{source}:{row}: {_one_line(reason)}; {count} such row(s), data.max_bad_rows allows {tolerated}: "
+                f"{source}:{row}: {self._told(reason)}; {count} such row(s), data.max_bad_rows allows {tolerated}: "
                 "correct the file or raise the limit"
             )
-        examples = [f"{source}:{row}: {_one_line(reason)}" for source, row, reason in bad]
-        self.quality.count("bad rows", self.rows_read, self.rows_read - count, "malformed rows", examples)
+        places = [f"{source}:{row}: {self._told(reason)}" for source, row, reason in bad]
+        self.quality.count("bad rows", self.rows_read, self.rows_read - count, "malformed rows", places=places)

@@ -12,6 +12,7 @@ from interestrec.core.adapt_settings import PretrainAdaptSettings
 from interestrec.core.catalogue import suggestion
 from interestrec.core.data_settings import AnyData
 from interestrec.core.item_settings import ItemsSettings, TextField
+from interestrec.core.keys import KeySource
 from interestrec.core.metric_names import known
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.rank_settings import RankSettings
@@ -146,6 +147,7 @@ class EvaluateSettings(Section):
     ]
     gain: Literal["binary", "graded"] = "binary"  # of ndcg
     bootstrap: Count = 1000  # resamples over users behind each interval
+    min_users: Count = 1  # least users behind a figure of the report and of describe; 1 = all is told
     # the gate, outside the report's digest: where it does not hold, evaluate writes the report and ends with status 1
     require: list[Annotated[str, AfterValidator(readable)]] = []  # such as impressions:warm_users/auc>=0.62
     not_worse_than: Path | None = None  # an earlier report, or the workspace that has it
@@ -161,6 +163,7 @@ class RuntimeSettings(Section):
     tensorboard: Path | None = None  # directory for TensorBoard scalars of training
     threads: Count | None = None  # None = all cores
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0  # between checkpoints of a training run; 0 = every step
+    encryption_key: KeySource | None = None  # file of the key (or fd:N) that Parquet artifacts are encrypted with
     memory: Positive = 2.0  # GiB that the database of preprocess takes before it spills to disk
 
 
@@ -205,6 +208,7 @@ class Settings(Section):
         gate = {"evaluate": {"require", "not_worse_than"}}
         values = self.model_dump(mode="json", include=set(sections), exclude=gate)
         values.get("data", {}).pop("root", None)
+        values.get("preprocess", {}).pop("pseudonym_key", None)
         values.get("preprocess", {}).get("split", {}).pop("verified", None)
         values.get("rank", {}).get("rules", {}).pop("available", None)
         for encoder in values.get("encoders", {}).values():

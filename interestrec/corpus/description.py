@@ -70,9 +70,13 @@ def spread(counts: np.ndarray) -> dict[str, float | int | None]:
 
 def histogram(intensity: np.ndarray) -> list[int]:
     """How many fall into each of `BINS` equal bins of [0, 1]; an edge belongs to the bin above it, 1 to the last."""
+    return np.bincount(bin_of(intensity), minlength=BINS).tolist()
+
+
+def bin_of(intensity: np.ndarray) -> np.ndarray:
+    """int64: the bin of each intensity."""
     edges = np.array(_EDGES, np.float32)  # as intensities are: 0.7 in float32 is less than 0.7 in float64
-    place = np.searchsorted(edges, intensity, side="right") - 1
-    return np.bincount(np.clip(place, 0, BINS - 1), minlength=BINS).tolist()
+    return np.clip(np.searchsorted(edges, intensity, side="right") - 1, 0, BINS - 1)
 
 
 def attribute(column: pa.ChunkedArray) -> dict[str, Any]:
@@ -159,15 +163,20 @@ def _event_types(corpus: Corpus) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["count"], row["event"]))
 
 
-def _one_class(shown: Impressions, relevant: np.ndarray) -> dict[str, dict[str, int]]:
-    """By split: impressions whose known labels are all relevant, none relevant, and those without a known label."""
+def one_class_kinds(shown: Impressions, relevant: np.ndarray) -> dict[str, np.ndarray]:
+    """bool [impressions]: those whose known labels are all relevant, none relevant, and those without a known label."""
     known = _sums(~np.isnan(shown.label), shown.offsets)
     liked = _sums(relevant, shown.offsets)
-    kinds = {
+    return {
         "all_relevant": (known > 0) & (liked == known),
         "none_relevant": (known > 0) & (liked == 0),
         "unlabelled": known == 0,
     }
+
+
+def _one_class(shown: Impressions, relevant: np.ndarray) -> dict[str, dict[str, int]]:
+    """How many of each kind there are, by split."""
+    kinds = one_class_kinds(shown, relevant)
     counts = {kind: _by_split(shown.split[rows]) for kind, rows in kinds.items()}
     return {name: {kind: counts[kind][name] for kind in kinds} for name in schemas.SPLITS}
 

@@ -70,9 +70,11 @@ def require_weights(log: Log, grading: Grading) -> None:
     known = [*grading.weights, *grading.negative]
     missing = [kind for kind in found if grading.weights and kind not in known]
     if missing:
+        named = f"event type '{missing[0]}'" if log.quality.quotes else "an event type"
+        near = suggestion(missing[0], known) if log.quality.quotes else ""
         raise ConfigError(
-            f"preprocess.intensity.weights: event type '{missing[0]}' of the log has no weight"
-            f"{suggestion(missing[0], known)}; weights are given for: {', '.join(known)}"
+            f"preprocess.intensity.weights: {named} of the log has no weight{near}; weights are given for: "
+            f"{', '.join(known)}"
         )
 
 
@@ -82,10 +84,8 @@ def _require_known_types(log: Log, grading: Grading) -> None:
     for key, kinds in {"values": grading.values, "negative": grading.negative}.items():
         for kind in kinds:
             if kind not in found and kind != CLICK:
-                raise ConfigError(
-                    f"preprocess.intensity.{key}: no event of the log is of type '{kind}'"
-                    f"{suggestion(kind, found)}; there are: {', '.join(found)}"
-                )
+                there = f"{suggestion(kind, found)}; there are: {', '.join(found)}" if log.quality.quotes else ""
+                raise ConfigError(f"preprocess.intensity.{key}: no event of the log is of type '{kind}'{there}")
 
 
 def _withdraw(log: Log, kinds: list[str]) -> None:
@@ -119,7 +119,7 @@ def _refuse_bad_values(log: Log, kind: str, chosen: ValueMap, max_bad_rows: int)
     wrong = f"event = {quoted(kind)} AND ({' OR '.join(tests)})"
     count = log.number(f"SELECT count(*) FROM events WHERE {wrong}")
     expected = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} or more" if np.isfinite(low) else "a number"
-    shown = "coalesce(CAST(value AS VARCHAR), 'nothing')"
+    shown = "coalesce(CAST(value AS VARCHAR), 'nothing')" if log.quality.quotes else "'another'"
     bad = log.sql(f"SELECT ord, {shown} FROM events WHERE {wrong} ORDER BY ord LIMIT {EXAMPLES}")
     if count > max_bad_rows:
         order, value = bad[0]
@@ -130,8 +130,8 @@ def _refuse_bad_values(log: Log, kind: str, chosen: ValueMap, max_bad_rows: int)
     rows = log.rows("events")
     if count:
         log.db.execute(f"DELETE FROM events WHERE {wrong}")
-    examples = [f"{log.place(order)}: {value}" for order, value in bad]
-    log.quality.count("values out of range", rows, rows - count, f"{kind}: expected {expected}", examples)
+    places = [f"{log.place(order)}: {value}" for order, value in bad]
+    log.quality.count("values out of range", rows, rows - count, f"{kind}: expected {expected}", places=places)
 
 
 def _count_words(log: Log) -> None:
@@ -211,7 +211,7 @@ def _grade_histories(log: Log, clicks: ValueMap | None) -> None:
     wrong = log.number(f"SELECT count(*) FROM measured WHERE {outside}")
     rows = log.rows("measured")
     if wrong:
-        log.quality.count("history values out of range", rows, rows, f"{wrong} entries count as not measured", [])
+        log.quality.count("history values out of range", rows, rows, f"{wrong} entries count as not measured")
     graded = f"graded('{CLICK}', CASE WHEN {outside} THEN NULL ELSE amount END, code)"
     ungraded = "false" if clicks is None or clicks.missing is not None else f"amount IS NULL OR {outside}"
     log.db.execute(
@@ -258,4 +258,4 @@ def _combine(log: Log, grading: Grading) -> None:
         'FROM events GROUP BY "user", item, split',
     )
     reason = f"events of one user and item in one split are one, intensities combined by {grading.combine}"
-    log.quality.count("combined events", rows, log.rows("events"), reason, [])
+    log.quality.count("combined events", rows, log.rows("events"), reason)

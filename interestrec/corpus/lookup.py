@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from interestrec.core import schemas
+from interestrec.core import encryption, schemas
 from interestrec.core.errors import ArtifactError, DataError, from_os_error
 from interestrec.corpus import store
 from interestrec.corpus.store import Corpus
@@ -177,10 +177,9 @@ def _first_ids(path: Path, column: str) -> pa.ChunkedArray:
 
 
 def _read(path: Path, read: Callable[[ds.Dataset], pa.Table]) -> pa.Table:
-    checked = ds.ParquetFileFormat(
-        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-    )
     try:
+        options = {"page_checksum_verification": True, **encryption.reading(path)}
+        checked = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**options))
         return read(ds.dataset(path, format=checked))
     except FileNotFoundError as error:
         raise from_os_error(error, path) from error

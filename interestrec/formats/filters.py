@@ -39,7 +39,7 @@ def leave_out(log: Log, path: Path, checks: list[Check]) -> str:
     for n, check in enumerate(checks):
         count, rows = counts.get(n, (0, []))
         if check.rule:
-            log.quality.count(check.rule, left, left - count, check.reason, _examples(log, path, check, n, first, rows))
+            log.quality.count(check.rule, left, left - count, check.reason, **_shown(log, path, check, n, first, rows))
         elif count:
             log.db.execute(
                 f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, {check.reason} FROM raw "
@@ -49,14 +49,14 @@ def leave_out(log: Log, path: Path, checks: list[Check]) -> str:
     return f"(CASE {first} END) IS NULL"
 
 
-def _examples(log: Log, path: Path, check: Check, n: int, first: str, rows: list[int]) -> list[str]:
-    if check.shows is None or not rows:
-        return [f"{path}:{row}" for row in rows]
+def _shown(log: Log, path: Path, check: Check, n: int, first: str, rows: list[int]) -> dict[str, list[str]]:
+    if check.shows is None or not rows or not log.quality.quotes:
+        return {"places": [f"{path}:{row}" for row in rows]}
     found = log.sql(
         f"SELECT {check.shows} AS shown, count(*) AS n FROM raw WHERE (CASE {first} END) = {n} "
         f"GROUP BY shown ORDER BY n DESC, shown LIMIT {EXAMPLES}"
     )
-    return [f"{shown} ({count})" for shown, count in found]
+    return {"examples": [f"{shown} ({count})" for shown, count in found]}
 
 
 def filter_checks(columns: dict[str, str], path: Path, key: str, where: list[dict[str, Any]]) -> list[Check]:

@@ -189,9 +189,9 @@ def _one_history_each(log: Log) -> None:
     )
     again = log.sql(f"SELECT segment FROM of_user ANTI JOIN firsts USING (segment) ORDER BY segment LIMIT {EXAMPLES}")
     log.db.execute("DROP TABLE of_user; ALTER TABLE firsts RENAME TO of_user")
-    examples = log.places([row[0] for row in again])
+    places = log.places([row[0] for row in again])
     reason = "a second history of a user in one split, or one of nobody; the first one counts"
-    log.quality.count("repeated histories", rows, log.rows("of_user"), reason, examples)
+    log.quality.count("repeated histories", rows, log.rows("of_user"), reason, places=places)
 
 
 def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str, Any], unit: str) -> None:

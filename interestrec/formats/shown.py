@@ -108,7 +108,7 @@ def add_impressions(
         len(counts),
         len(counts) - len(left_out),
         "no candidate is left",
-        log.places(left_out[:EXAMPLES].tolist()),
+        places=log.places(left_out[:EXAMPLES].tolist()),
     )
     table = table.filter(pa.array(counts > 0))
     log.insert("impressions", table, f"impression_id, user_id, time, '{split}', shown, labels, ord")
@@ -137,4 +137,4 @@ def count_one_class(log: Log) -> None:
     rows = log.rows("impressions")
     single = log.number("SELECT count(*) FROM impressions WHERE list_min(labels) = list_max(labels)")
     reason = f"candidates of one class only: kept, but left out of metrics and losses that need two: {single}"
-    log.quality.count("one-class impressions", rows, rows, reason, [])
+    log.quality.count("one-class impressions", rows, rows, reason)

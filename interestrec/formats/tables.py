@@ -52,7 +52,7 @@ def scan(log: Log, path: Path, wanted: Sequence[str], delimiter: str | None) -> 
             yield {name: kind for name, kind in types.items() if name != "_row"}
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path}: cannot be read ({reason}); check the file") from error
+        raise DataError(f"{path}: cannot be read; check the file", f" ({reason})") from error
 
 
 def _partitions(path: Path, root: Path) -> str:
@@ -216,7 +216,7 @@ def distinct(names: list[str], path: Path) -> list[str]:
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]
     for name in names:
         if name.lower() in seen:
-            raise DataError(f"{path}: two columns are called '{name}'; rename one")
+            raise DataError(f"{path}: two columns have one name; rename one", f": '{name}'")
         seen.add(name.lower())
     return names
 
@@ -239,6 +239,6 @@ def require(columns: Sequence[str], wanted: str, path: Path, key: str) -> str:
     """
     if wanted in columns:
         return name_of(wanted)
-    raise DataError(
-        f"{path}: has no column '{wanted}' ({key}){suggestion(wanted, list(columns))}; it has: {', '.join(columns)}"
-    )
+    # Without a header, the first row's values are the names.
+    has = f"{suggestion(wanted, list(columns))}; it has: {', '.join(columns)}"
+    raise DataError(f"{path}: has no column '{wanted}' ({key})", has)

@@ -1,6 +1,6 @@
 """Whether the test split could have leaked into training: counts that an auditor asks for, each with what it means."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,28 @@ class Check:
     """One count and what it says."""
 
     check: str
-    count: int
-    of: int
+    count: int | None  # None: of too few users to be told
+    of: int | None
     verdict: str  # "ok", "look" where something is wrong, or "" where it only says what kind of test this is
     meaning: str
+    users: tuple[int, int] = (0, 0)  # behind the count, and behind the others
+
+    @property
+    def share(self) -> float | None:
+        """Of all; None of nothing."""
+        return self.count / self.of if self.of and self.count is not None else None
 
     @property
     def values(self) -> dict[str, Any]:
-        """For a JSON file, with the share; None of nothing."""
-        return {**asdict(self), "share": self.count / self.of if self.of else None}
+        """For a JSON file."""
+        return {name: getattr(self, name) for name in ("check", "count", "of", "verdict", "meaning", "share")}
+
+    def told(self, least: int) -> "Check":
+        """Without its numbers where these, or those of the others, are of fewer users than `least`; the verdict stays,
+        for nobody may overlook a leak because it is of few."""
+        if any(0 < users < least for users in self.users):
+            return replace(self, count=None, of=None)
+        return self
 
 
 def audit(corpus: Corpus) -> list[Check]:
@@ -70,6 +83,7 @@ def _known(corpus: Corpus) -> list[Check]:
     )
     n_items = corpus.items.num_rows
     pairs = np.unique(user.astype(np.int64) * n_items + item)
+    owners = pairs // n_items
     able = before & asking[rows.user] & items[rows.item]
     had = rows.user[able].astype(np.int64) * n_items + rows.item[able]
     place = np.minimum(np.searchsorted(pairs, had), max(len(pairs) - 1, 0))
@@ -81,6 +95,7 @@ def _known(corpus: Corpus) -> list[Check]:
             int(items.sum()),
             "",
             "have a relevant event in train or valid; the others are cold, and only their attributes tell of them",
+            _users(liked[item], user),
         ),
         Check(
             "test users known",
@@ -88,6 +103,7 @@ def _known(corpus: Corpus) -> list[Check]:
             int(asking.sum()),
             "",
             "have an event in train or valid; of the others only the request's history tells",
+            (int((asking & active).sum()), int((asking & ~active).sum())),
         ),
         Check(
             "relevant test pairs known",
@@ -96,8 +112,14 @@ def _known(corpus: Corpus) -> list[Check]:
             "",
             "of a user and an item happened in train or valid already: repeats, which lists leave out where rank.rules."
             "seen is out",
+            _users(repeated, owners),
         ),
     ]
+
+
+def _users(counted: np.ndarray, user: np.ndarray) -> tuple[int, int]:
+    """Distinct users of the rows that count, and of the others."""
+    return len(np.unique(user[counted])), len(np.unique(user[~counted]))
 
 
 def _marked(numbers: np.ndarray, size: int) -> np.ndarray:
@@ -116,7 +138,8 @@ def _order(corpus: Corpus) -> list[Check]:
     own = timed & (rows.time > first[rows.user])
     overall = first.min() if test.any() else np.iinfo(np.int64).max
     late = timed & (rows.time > overall)
-    beyond = _after(corpus, shown.time != NO_TIME)
+    owner = shown.user[shown.time != NO_TIME]
+    entries, sizes = _after(corpus, shown.time != NO_TIME)
     return [
         Check(
             "events after the user's first test impression",
@@ -124,6 +147,7 @@ def _order(corpus: Corpus) -> list[Check]:
             int(timed.sum()),
             OK if not own.any() else LOOK,
             "of train and valid: a user's own future must not be known",
+            _users(own[timed], rows.user[timed]),
         ),
         Check(
             "events after the first test impression of anyone",
@@ -132,27 +156,30 @@ def _order(corpus: Corpus) -> list[Check]:
             "" if late.any() else OK,
             "of train and valid: none when the split is by one time for all; with a split by user, trends of the test "
             "time are known, which flatters whatever counts popularity",
+            _users(late[timed], rows.user[timed]),
         ),
         Check(
             "history entries not before their impression",
-            beyond[0],
-            beyond[1],
-            OK if not beyond[0] else LOOK,
+            int(entries.sum()),
+            int(sizes.sum()),
+            OK if not entries.any() else LOOK,
             "a history must end strictly before what it predicts",
+            _users(entries > 0, owner),
         ),
     ]
 
 
-def _after(corpus: Corpus, timed: np.ndarray) -> tuple[int, int]:
-    """History entries at or after the time of their impression, and all of them, over the timed impressions."""
+def _after(corpus: Corpus, timed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """History entries at or after the time of their impression, and all of them: int64 [timed impressions] each."""
     rows, shown = corpus.timelines, corpus.impressions
-    late = total = 0
     chosen = np.flatnonzero(timed)
+    late = np.zeros(len(chosen), dtype=np.int64)
     for start in range(0, len(chosen), 1 << 14):
         part = chosen[start : start + (1 << 14)]
         size = shown.history_end[part] - shown.history_start[part]
         offsets = np.cumsum(size) - size
         entry = np.arange(size.sum()) - np.repeat(offsets - shown.history_start[part], size)
-        late += int((rows.time[entry] >= np.repeat(shown.time[part], size)).sum())
-        total += int(size.sum())
-    return late, total
+        after = rows.time[entry] >= np.repeat(shown.time[part], size)
+        owner = np.repeat(np.arange(len(part)), size)
+        late[start : start + len(part)] = np.bincount(owner[after], minlength=len(part))
+    return late, shown.history_end[chosen] - shown.history_start[chosen]

@@ -9,6 +9,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from interestrec.core.schemas import TRAIN
+from interestrec.core.small_groups import distinct_users, told
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import beyond
@@ -30,6 +31,7 @@ class Items:
     had: np.ndarray  # int64 [items], train users who had the item
     n_users: int  # with a positive train event
     events: np.ndarray  # int64 [items], positive train events
+    fans: np.ndarray  # int64 [categories + 1], train users of a category, the first of items without
     category: np.ndarray  # int32 [items]
     features: sparse.csr_array  # bool [items, features]
 
@@ -40,10 +42,12 @@ def of_corpus(corpus: Corpus, facts: Facts) -> Items:
     had, n_users = train_users(corpus)
     events = corpus.timelines
     chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
+    groups = len(facts.categories) + 1
     return Items(
         had=had,
         n_users=n_users,
         events=np.bincount(events.item[chosen], minlength=corpus.items.num_rows),
+        fans=distinct_users(facts.category[events.item[chosen]] + 1, events.user[chosen], groups),
         category=facts.category,
         features=item_features(corpus.text_features["title_tokens"], corpus.items["category"]),
     )
@@ -79,10 +83,12 @@ class Shown:
 
     items: Items
     exposure: np.ndarray = field(init=False)  # int64 [items], lists that hold the item
+    served: np.ndarray = field(init=False)  # int64 [categories + 1], lists that hold an item of it
     listed: Listed = field(default_factory=lambda: Listed(OF_LISTS))
 
     def __post_init__(self) -> None:
         self.exposure = np.zeros(len(self.items.had), dtype=np.int64)
+        self.served = np.zeros(len(self.items.fans), dtype=np.int64)
 
     def add(self, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, rank: np.ndarray, past: Past) -> None:
         """More lists.
@@ -97,6 +103,8 @@ class Shown:
         item = item[kept]
         self.exposure += np.bincount(item, minlength=len(self.exposure))
         history, known = past.of(user), self.items
+        owner = np.repeat(np.arange(len(user)), np.diff(offsets))
+        self.served += distinct_users(known.category[item] + 1, owner, len(self.served))
         values = [
             beyond.novelty(offsets, item, known.had, known.n_users),
             beyond.diversity(offsets, item, known.features),
@@ -110,7 +118,7 @@ def cells(shown: Sequence[Shown], n_users: int) -> tuple[list[Cell], list[Single
     """Means over lists with intervals; coverage and Gini, which are figures of all lists together, without."""
     n = np.array([len(one.listed.user) for one in shown])
     singles = [
-        Single(BEYOND, ALL, name, np.array([measure(one.exposure) for one in shown]), n, np.zeros_like(n))
+        Single(BEYOND, ALL, name, np.array([measure(one.exposure) for one in shown]), n, np.zeros_like(n), int(n.max()))
         for name, measure in OF_ALL.items()
     ]
     return list_cells(BEYOND, [one.listed for one in shown], n_users).cells, singles
@@ -122,11 +130,16 @@ def together(several: Sequence[Mapping[str, Shown]]) -> dict[str, Shown]:
     for shown in several:
         for system, one in shown.items():
             pooled[system].exposure += one.exposure
+            pooled[system].served = np.maximum(pooled[system].served, one.served)
     return pooled
 
 
-def exposure_rows(shown: Mapping[str, Shown], categories: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of schemas.EXPOSURE: each category's share of what is shown, of the catalogue and of the train events."""
+def exposure_rows(shown: Mapping[str, Shown], categories: Sequence[str], least: int = 1) -> list[dict[str, Any]]:
+    """Rows of schemas.EXPOSURE: each category's share of what is shown, of the catalogue and of the train events.
+
+    Args:
+        least: users that must be behind a share, and behind what the shares leave of the whole.
+    """
     rows = []
     for system, one in shown.items():
         groups = one.items.category + 1  # 0: items without a category
@@ -135,8 +148,9 @@ def exposure_rows(shown: Mapping[str, Shown], categories: Sequence[str]) -> list
             for weight in (one.exposure, np.ones(len(groups)), one.items.events)
         ]
         shares = [count / max(count.sum(), 1) for count in counted]
+        fit = told(one.served, least) & told(one.items.fans, least)
         for group, category in enumerate([None, *categories]):
-            if counted[1][group]:
+            if counted[1][group] and fit[group]:
                 names = ("exposure", "catalogue", "train_events")
                 values = {name: float(share[group]) for name, share in zip(names, shares, strict=True)}
                 rows.append({"system": system, "category": category, **values})

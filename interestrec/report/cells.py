@@ -62,6 +62,7 @@ class Single:
     value: np.ndarray  # float64 [systems]
     n: np.ndarray  # int64 [systems]
     dropped: np.ndarray  # int64 [systems]
+    users: int  # behind it
     seed_sd: np.ndarray | None = None  # float64 [systems]
 
 
@@ -154,7 +155,7 @@ def intensity_cells(
     if rows.SPEARMAN in names:
         value = np.array([np.nan if system.spearman is None else system.spearman for system in systems])
         n = counts.sum(axis=0).astype(np.int64)
-        singles.append(Single(INTENSITY, ALL, rows.SPEARMAN, value, n, undefined.sum(axis=0)))
+        singles.append(Single(INTENSITY, ALL, rows.SPEARMAN, value, n, undefined.sum(axis=0), len(seen)))
     return Sliced(cells, left_out), singles
 
 

@@ -32,6 +32,8 @@ def _size(found: dict[str, Any]) -> Iterator[str]:
     yield f"  {found['items']:,} items, {found['users']:,} users"
     if found["sparsity"] is not None:
         yield f"  sparsity {100 * found['sparsity']:.3f} % (pairs of a user and an item without an event)"
+    if "min_users" in found:
+        yield f"  figures of fewer than {found['min_users']:,} users, and of single events and items, are withheld"
     yield "  items without " + ", ".join(f"{name}: {count:,}" for name, count in lacking.items())
 
 
@@ -60,12 +62,14 @@ def _spreads(found: dict[str, Any]) -> list[str]:
 def _intensity(found: dict[str, Any]) -> Iterator[str]:
     intensity = found["intensity"]
     edges, counts = intensity["edges"], intensity["counts"]
-    total, most = sum(counts), max(counts)
+    whole = None not in counts
+    total, most = (f(count or 0 for count in counts) for f in (sum, max))
     least = intensity["relevant_at"]
     yield "Intensity of events"
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
-        line = f"  {low:.1f} - {high:.1f}  {count:>13,}  {share(count / total if total else None):>7}  "
-        yield (line + bar(count, most)).rstrip()
+        part = share(count / total if total and whole else None)
+        line = f"  {low:.1f} - {high:.1f}  {figure(count):>13}  {part:>7}  "
+        yield (line + bar(count or 0, most)).rstrip()
     above = "above 0" if least is None else f"at or above {least:g}"
     yield f"  relevant ({above}): {share(intensity['relevant_share'])}"
 
@@ -111,8 +115,8 @@ def _user_attributes(found: dict[str, Any]) -> Iterator[str]:
     for name, told in found["user_attributes"].items():
         if "values" in told:
             text = ", ".join(f"{shortened(value['value'])} ({value['count']:,})" for value in told["values"])
-            more = told["distinct"] - len(told["values"])
-            text += f" and {more:,} more values" if more else ""
+            more = (told["distinct"] or 0) - len(told["values"])
+            text += f" and {more:,} more values" if more > 0 else ""
         else:
-            text = f"{told['min']:g} to {told['max']:g}, median {told['median']:g}"
-        yield f"  {shortened(name)} ({told['missing']:,} unknown): {text}"
+            text = f"{figure(told['min'])} to {figure(told['max'])}, median {figure(told['median'])}"
+        yield f"  {shortened(name)} ({figure(told['missing'])} unknown): {text}"

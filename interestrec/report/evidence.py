@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from interestrec.core import files, schemas
 from interestrec.core import ranking_files as files_of
 from interestrec.core.schemas import OURS
+from interestrec.core.small_groups import distinct_users, told
 from interestrec.corpus.store import Corpus
 from interestrec.metrics import ranking
 from interestrec.metrics.intensity import equal_mass_bins
@@ -56,6 +57,8 @@ def gather(
     past: Past,
     ids: Ids,
     seed: int,
+    min_users: int = 1,
+    with_examples: bool = True,
 ) -> Evidence:
     """All of it for a page; without our system only the audit of the corpus.
 
@@ -64,11 +67,15 @@ def gather(
         metrics: rows of schemas.METRICS.
         past: histories of the users of `ids`.
         ids: of the rankings' users and items.
+        min_users: least users behind a figure.
+        with_examples: whether to show what single users get; with a `min_users` above 1 that is never shown.
     """
-    checks = audit.audit(corpus)
+    checks = [check.told(min_users) for check in audit.audit(corpus)]
     if OURS not in described["systems"]:
         return Evidence(checks)
     impressions, catalogue = rankings_path / files_of.IMPRESSIONS, rankings_path / files_of.CATALOGUE
+    if len(ids.user) < min_users:
+        return Evidence(checks)
     if (check := audit.permuted(permuted_auc(impressions, ids, seed))) is not None:
         checks = [*checks, check]
     rival = strongest_rival(metrics, CATALOGUE, OURS)
@@ -78,28 +85,51 @@ def gather(
     components = list(described["systems"][OURS].get("components", {}))
     return Evidence(
         checks=checks,
-        reliability=reliability(impressions),
-        found_by_rank=found_by_rank(catalogue, truth, shown, described["settings"]["top_k"]),
-        training=training_curves(files.read_parquet(log, schemas.TRAINING_LOG)) if log.exists() else {},
-        examples=examples(corpus, catalogue, truth, components, past, ids, seed),
+        reliability=reliability(impressions, min_users=min_users),
+        found_by_rank=found_by_rank(catalogue, truth, shown, described["settings"]["top_k"])
+        if _liking(truth) >= min_users
+        else {},
+        training=training_curves(files.read_parquet(log, schemas.TRAINING_LOG))
+        if log.exists() and _fewest(corpus) >= min_users
+        else {},
+        examples=examples(corpus, catalogue, truth, components, past, ids, seed)
+        if with_examples and min_users == 1
+        else [],
     )
 
 
-def reliability(impressions: Path, system: str = OURS) -> Reliability | None:
-    """Of a system's predictions with a known label, from its ranked impressions; None without any."""
-    parts = [
-        (table["label"].to_numpy(), table["predicted"].to_numpy())
-        for table in _of_system(impressions, ["label", "predicted"], system)
-    ]
-    label, predicted = (np.concatenate([np.zeros(0, np.float32), *columns]) for columns in zip(*parts, strict=True))
-    known = ~np.isnan(label)
-    label, predicted = label[known], predicted[known]
+def reliability(impressions: Path, system: str = OURS, min_users: int = 1) -> Reliability | None:
+    """Of a system's predictions with a known label, from its ranked impressions; None without any.
+
+    Bins of fewer users than `min_users` are left out.
+    """
+    tables = list(_of_system(impressions, ["label", "predicted", *(["user_id"] if min_users > 1 else [])], system))
+    if not tables:
+        return None
+    table = pa.concat_tables(tables)
+    known = ~np.isnan(table["label"].to_numpy())
+    label, predicted = (table[name].to_numpy()[known] for name in ("label", "predicted"))
     if len(label) == 0:
         return None
     place = equal_mass_bins(predicted)
     rows = np.bincount(place)
+    shown = rows > 0
+    if min_users > 1:
+        user = table["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()[known]
+        shown &= told(distinct_users(place, user, len(rows)), min_users)
     means = [np.bincount(place, values) / np.maximum(rows, 1) for values in (predicted, label)]
-    return Reliability(means[0][rows > 0], means[1][rows > 0], rows[rows > 0])
+    return Reliability(means[0][shown], means[1][shown], rows[shown]) if shown.any() else None
+
+
+def _liking(truth: pa.Table) -> int:
+    """Users with a relevant item."""
+    return pc.count_distinct(truth.filter(truth["relevant"])["user_id"]).as_py()
+
+
+def _fewest(corpus: Corpus) -> int:
+    """The fewest users that train, or valid, has a request of."""
+    shown = corpus.impressions
+    return min(len(np.unique(shown.user[shown.split == split])) for split in (schemas.TRAIN, schemas.VALID))
 
 
 def permuted_auc(impressions: Path, ids: Ids, seed: int) -> np.ndarray:

@@ -28,6 +28,8 @@ def page(
     quality: Any,
     systems: Mapping[str, Any],
     lineage: Mapping[str, Any],
+    min_users: int = 1,
+    suppressed: int = 0,
 ) -> str:
     """The report as HTML.
 
@@ -39,6 +41,9 @@ def page(
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
         lineage: configuration, input digests and seed of this evaluation.
+        min_users: least users behind a figure; above 1, counts of which nobody knows of how many users they are stay
+            out of the page.
+        suppressed: rows of metrics that are left out for being of fewer.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -52,6 +57,7 @@ def page(
     environment.filters["figure"] = _figure
     environment.filters["signed"] = lambda value: "n/a" if value is None else f"{value:+.4f}"
     environment.filters["share"] = lambda value: "n/a" if value is None else f"{value:.1%}"
+    environment.filters["count"] = lambda value: "withheld" if value is None else f"{value:,}"
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     blend = systems["systems"].get(OURS, {})
     protocols = [name for name in TITLES if _any(metrics, name)]
@@ -76,6 +82,8 @@ def page(
         components=list(blend.get("components", {})),
         systems=systems,
         lineage=lineage,
+        min_users=min_users,
+        suppressed=suppressed,
     )
 
 

@@ -51,6 +51,7 @@ class Measured:
     cells: list[Cell] = field(default_factory=list)
     singles: list[Single] = field(default_factory=list)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)  # slices with too few lists, by protocol
+    suppressed: int = 0  # rows of the table of metrics that are left out for being of too few users
 
     def add(self, protocol: str, sliced: Sliced) -> None:
         """Cells of a protocol."""

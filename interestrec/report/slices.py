@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from interestrec.core import schemas
 from interestrec.report.facts import Facts
 
-ALL, WARM, COLD_ITEMS = "all", "warm_users", "cold_items"
+ALL, WARM, COLD_USERS, COLD_ITEMS = "all", "warm_users", "cold_users", "cold_items"
 FEWEST_LISTS = 20  # of a slice that is reported
 FEWEST_USERS = 30  # of a value of a user's attribute
 MOST_CATEGORIES = 8
@@ -35,7 +35,7 @@ class Slice:
 def warmth(facts: Facts) -> Iterator[Slice]:
     """`warm_users` have a train or valid event or a history when asking; `cold_users` have neither."""
     yield Slice(WARM, "users", facts.warm)
-    yield Slice("cold_users", "users", ~facts.warm)
+    yield Slice(COLD_USERS, "users", ~facts.warm)
 
 
 def activity(facts: Facts) -> Iterator[Slice]:

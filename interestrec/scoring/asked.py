@@ -1,6 +1,6 @@
 """Which requests are scored: parts of them, and all of them ahead of time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,18 +44,23 @@ def ahead(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterat
             yield asked.block(start, start + _TOGETHER)
 
 
-def rows_of_users(path: Path, known: pa.ChunkedArray) -> np.ndarray:
+def rows_of_users(path: Path, known: pa.ChunkedArray, named: Callable[[str], str] | None = None) -> np.ndarray:
     """int64: the rows of the users that a file lists, one id a line.
+
+    Args:
+        named: from an id in the file to that in `known`; ids are then quoted in no message.
 
     Raises:
         DataError: an id is unknown.
     """
-    ids = files.read_lines(path)
+    lines = files.read_lines(path)
+    ids = lines if named is None else [named(line) if line else "" for line in lines]
     rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
     unknown = [
         number for number, (name, row) in enumerate(zip(ids, rows.to_pylist(), strict=True)) if name and row is None
     ]
     if unknown:
         first = unknown[0]
-        raise DataError(f"{path}:{first + 1}: no user '{ids[first]}' in the corpus; {len(unknown):,} such lines")
+        who = f"user '{ids[first]}'" if named is None else "such user"
+        raise DataError(f"{path}:{first + 1}: no {who} in the corpus; {len(unknown):,} such lines")
     return rows.drop_null().to_numpy().astype(np.int64)

@@ -38,6 +38,7 @@ from interestrec.report.gate import METRICS, PER_USER, SLICES
 from interestrec.report.protocols import Judged, Measured
 from interestrec.report.rankings import Ids
 from interestrec.report.slices import ALL, all_slices
+from interestrec.report.suppression import without_small_groups
 from interestrec.report.table import by_system
 from interestrec.scoring import histories
 
@@ -85,7 +86,8 @@ def run(context: Context) -> Result:
     def build(directory: Path) -> None:
         by = _judged(corpus, rankings[0], settings.evaluate)
         required.check_slices(wanted, [one.name for one in by.slices])
-        _build(directory, corpus, rankings, by, settings.evaluate, recipe)
+        encrypted = settings.runtime.encryption_key is not None
+        _build(directory, corpus, rankings, by, settings.evaluate, recipe, with_examples=not encrypted)
 
     result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
     _warn(result.summary)
@@ -118,7 +120,14 @@ def check_gate(context: Context) -> list[Requirement]:
     having = required.obtainable(*cells.split_names(settings.metrics))
     for requirement in wanted:
         required.protocol_of(requirement, having)
-    _earlier(context)
+    earlier = _earlier(context)
+    if earlier is not None and settings.min_users > 1:
+        raise ConfigError(
+            f"evaluate.min_users is {settings.min_users}, so reports keep no values of users, which not_worse_than "
+            "compares; require bounds instead, or set it to 1"
+        )
+    if earlier is not None and not (earlier.path / PER_USER).exists():
+        raise ConfigError(f"{earlier.path}: keeps no values of users (its evaluate.min_users); give another report")
     return wanted
 
 
@@ -152,6 +161,7 @@ def _build(
     by: Judged,
     settings: EvaluateSettings,
     recipe: Recipe,
+    with_examples: bool,
 ) -> None:
     described = files.read_json(rankings[0].path / SYSTEMS)
     systems = sorted(described["systems"], key=lambda name: (name != OURS, name))
@@ -162,13 +172,25 @@ def _build(
             raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")
     items = beyond.of_corpus(corpus, by.facts)
     several = [_measured(one.path, systems, settings.metrics, items, by) for one in rankings]
-    measured = seeds.averaged([of_seed for of_seed, _ in several])
-    metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings.bootstrap, recipe.seed)
-    exposure = beyond.exposure_rows(beyond.together([shown for _, shown in several]), by.facts.categories)
+    averaged = seeds.averaged([of_seed for of_seed, _ in several])
+    least = settings.min_users
+    measured = without_small_groups(averaged, by.slices, by.n_users, least)
+    metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings, recipe.seed)
+    exposure = beyond.exposure_rows(beyond.together([shown for _, shown in several]), by.facts.categories, least)
     _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
     said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
     files.write_json(directory / VERDICTS, said)
-    shown_beside = evidence.gather(corpus, rankings[0].path, described, metrics, by.facts.past, by.ids, recipe.seed)
+    shown_beside = evidence.gather(
+        corpus,
+        rankings[0].path,
+        described,
+        metrics,
+        by.facts.past,
+        by.ids,
+        recipe.seed,
+        min_users=least,
+        with_examples=with_examples,
+    )
     files.write_json(directory / AUDIT, [check.values for check in shown_beside.checks])
     page = html.page(
         metrics=metrics,
@@ -179,6 +201,8 @@ def _build(
         quality=files.read_json(corpus.path / QUALITY),
         systems=described,
         lineage={"config": dict(recipe.config), "inputs": dict(recipe.inputs), "seed": recipe.seed},
+        min_users=least,
+        suppressed=measured.suppressed,
     )
     files.write_text(directory / "report.html", page)
 
@@ -209,14 +233,14 @@ def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> J
 
 
 def _write_figures(
-    directory: Path, measured: Measured, systems: list[str], by: Judged, resamples: int, seed: int
+    directory: Path, measured: Measured, systems: list[str], by: Judged, settings: EvaluateSettings, seed: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Write the tables that need the bootstrap, which draws once for all of them, and the values behind.
 
     Returns:
         Rows of schemas.METRICS, COMPARISONS and GAPS.
     """
-    found = measured.cells
+    found, resamples = measured.cells, settings.bootstrap
     drawn = resampling.resampled_values(found, by.n_users, resamples, seed)
     metrics = statistics.metrics_rows(found, drawn, measured.singles, systems)
     _write_rows(directory / METRICS, metrics, schemas.METRICS)
@@ -225,9 +249,10 @@ def _write_figures(
     _write_rows(directory / "comparisons.parquet", comparisons, schemas.COMPARISONS)
     gaps = statistics.gap_rows(found, drawn, cells.by_family(by.slices), systems, OURS)
     _write_rows(directory / "gaps.parquet", gaps, schemas.GAPS)
-    files.write_json(directory / SLICES, {"left_out": measured.left_out})
-    per_user = statistics.per_user_table(found, systems, by.ids.user)
-    files.write_parquet(directory / PER_USER, per_user, schemas.PER_USER)
+    files.write_json(directory / SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed})
+    if settings.min_users == 1:
+        per_user = statistics.per_user_table(found, systems, by.ids.user)
+        files.write_parquet(directory / PER_USER, per_user, schemas.PER_USER)
     return metrics, comparisons, gaps
 
 
@@ -237,11 +262,12 @@ def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
 
 def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
     rows = files.read_parquet(path / METRICS, schemas.METRICS).to_pylist()
-    left_out = files.read_json(path / SLICES)["left_out"]
+    slices = files.read_json(path / SLICES)
     summary: dict[str, Any] = {
         "report": str(path / "report.html"),
         "seeds": n_seeds,
-        "slices_left_out": sum(len(names) for names in left_out.values()),
+        "slices_left_out": sum(len(names) for names in slices["left_out"].values()),
+        "rows_suppressed": slices["rows_suppressed"],
         "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == audit.LOOK],
         "verdicts": files.read_json(path / VERDICTS),
     }

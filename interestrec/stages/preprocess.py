@@ -1,6 +1,10 @@
 """`preprocess`: raw logs become a corpus."""
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +17,18 @@ from interestrec.core.artifacts import Recipe
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
 from interestrec.core.data_settings import DataSettings
-from interestrec.core.errors import DataError
+from interestrec.core.errors import DataError, InterestrecError, StorageError
+from interestrec.core.forgotten import read_forgotten
+from interestrec.core.keys import read_key
 from interestrec.core.preprocess_settings import PreprocessSettings
 from interestrec.core.preprocess_settings import ValueMap as ValueMapSettings
+from interestrec.core.pseudonyms import fingerprint
 from interestrec.core.raw_log import EXAMPLES, Log
 from interestrec.core.settings import Settings
 from interestrec.corpus import store
 from interestrec.corpus.build import Plan, build, report_rules
 from interestrec.corpus.clean import Robots
+from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.intensity import Grading
 from interestrec.corpus.value_maps import ValueMap
 from interestrec.formats.paths import expand
@@ -31,6 +39,7 @@ from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 
 # What the database says of our statements or the machine, not of the files.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)
+_DISK_FAULTS = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)]
 _SHARED = {"format", *DataSettings.model_fields}
 
 
@@ -46,7 +55,11 @@ def run(context: Context) -> Result:
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
     for path in expand(root, settings.data.names):
         inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
-    recipe = Recipe("corpus", inputs, settings.lineage("data", "preprocess"), settings.seed)
+    key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
+    config = settings.lineage("data", "preprocess")
+    config |= {PSEUDONYMS: fingerprint(key)} if key else {}
+    inputs |= {"forgotten": forgotten.digest} if forgotten else {}
+    recipe = Recipe("corpus", inputs, config, settings.seed)
     return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
 
 
@@ -54,13 +67,15 @@ def _build(directory: Path, settings: Settings) -> None:
     data = settings.data
     scratch = directory / "scratch"
     scratch.mkdir()
-    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads)
-    read(log, settings)
-    try:
-        built = build(log, plan(data, settings.preprocess, settings.seed), directory)
-    finally:  # the counts explain what was wrong, too
-        report_rules(log)
-        log.close()
+    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not discreet(settings))
+    with _storage_told(scratch):
+        read(log, settings)
+        try:
+            with _unquoted(discreet(settings)):
+                built = build(log, plan(data, settings.preprocess, settings.seed), directory)
+        finally:  # the counts explain what was wrong, too
+            report_rules(log)
+            log.close()
     shutil.rmtree(scratch)
     items = _normalised(built.items)
     if settings.preprocess.boilerplate is not None:
@@ -81,12 +96,70 @@ def _build(directory: Path, settings: Settings) -> None:
     files.write_json(directory / store.QUALITY, quality)
 
 
+@contextmanager
+def _storage_told(scratch: Path) -> Iterator[None]:
+    """Tell a disk that is full or fails, where the database spills, from other faults of the database."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not _of_storage(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        what = "free space there, or raise runtime.memory so that less is spilled"
+        raise StorageError(f"{scratch}: the database cannot go on ({reason}); {what}") from error
+
+
+def _of_storage(error: duckdb.Error) -> bool:
+    """Whether the disk is at fault, or memory, which is when nothing more can be spilled to disk."""
+    return isinstance(error, duckdb.OutOfMemoryException) or any(fault in str(error) for fault in _DISK_FAULTS)
+
+
 def read(log: Log, settings: Settings) -> None:
-    """Fill a log from the raw files.
+    """Fill a log from the raw files, without users to be forgotten; under a key, users are pseudonyms from here on.
 
     Raises:
         InputMissingError, DataError, ConfigError: as the reader of the format says.
+        AccessError: the key of pseudonyms cannot be used.
     """
+    key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
+    with _unquoted(discreet(settings)):
+        _read(log, settings)
+        if forgotten is not None:
+            forget(log, forgotten)
+        if key is not None:
+            pseudonymise(log, key)
+
+
+def discreet(settings: Settings) -> bool:
+    """Whether neither messages nor counts may quote what stands in the raw files: where ids are secret, artifacts are
+    encrypted (counts are not), or users are forgotten."""
+    keys = (settings.preprocess.pseudonym_key, settings.runtime.encryption_key)
+    return any(key is not None for key in (*keys, read_forgotten(settings.workspace)))
+
+
+def _pseudonym_key(settings: Settings) -> bytes | None:
+    return read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
+
+
+@contextmanager
+def _unquoted(secret: bool) -> Iterator[None]:
+    """Errors without what they quote of the raw files, where that is not to be told; a fault keeps its traceback."""
+    try:
+        yield
+    except DataError as error:
+        if not secret:
+            raise
+        raise DataError(error.unquoted) from None
+    except InterestrecError:
+        raise
+    except Exception as error:
+        if not secret:
+            raise
+        fault = RuntimeError(f"{type(error).__name__}; what it says may quote raw data and is left out")
+        raise fault.with_traceback(error.__traceback__) from None
+
+
+def _read(log: Log, settings: Settings) -> None:
     data = settings.data
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
@@ -95,10 +168,11 @@ def read(log: Log, settings: Settings) -> None:
         reader(log, root=data.root, max_bad_rows=data.max_bad_rows, merge_items=merge_items, **options)
     except duckdb.Error as error:
         # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
-        if isinstance(error, _OWN_FAULTS):
+        if isinstance(error, _OWN_FAULTS) or _of_storage(error):
             raise
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{log.latest()}: cannot be read ({reason}); check the file and its columns' types") from error
+        message = f"{log.latest()}: cannot be read; check the file and its columns' types"
+        raise DataError(message, f" ({reason})") from error
 
 
 def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:

@@ -1,5 +1,6 @@
 """`rank`: fit every system, choose settings and blend weights on validation, refit, score."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +15,15 @@ from interestrec.core import files, schemas
 from interestrec.core.artifacts import Artifact, Recipe
 from interestrec.core.context import Asking, Context, Result, produce
 from interestrec.core.errors import DataError
+from interestrec.core.keys import read_key
 from interestrec.core.progress import track
+from interestrec.core.pseudonyms import pseudonym
 from interestrec.core.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRAINING_LOG, TRUTH
 from interestrec.core.schemas import BEFORE_RULES, OURS
 from interestrec.core.settings import RankSettings
 from interestrec.core.verified import verified_decision
 from interestrec.corpus.categories import category_codes
+from interestrec.corpus.identities import naming
 from interestrec.corpus.store import Corpus
 from interestrec.scoring import content, fitting, histories, tables
 from interestrec.scoring.asked import ahead, part, rows_of_users
@@ -52,6 +56,7 @@ def run(context: Context) -> Result:
     model.require_input(corpus_artifact)
     model.require_input(encoder)
     settings, asking = context.settings, context.asking
+    key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
     rules, leaned_on = settings.rank.rules, settings.preprocess.split.verified
     config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **asking.lineage}
     digest, verified = verified_decision(leaned_on, config) if leaned_on else (None, {})
@@ -61,13 +66,15 @@ def run(context: Context) -> Result:
             **{artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
             **({"available": files.sha256_of(rules.available)} if rules.available else {}),
             **({"verified": digest} if digest else {}),
-            **asking.inputs,
+            # A digest of a few ids alone could be found out by guessing.
+            **{name: pseudonym(key, digest) if key else digest for name, digest in asking.inputs.items()},
         },
         config=config,
         seed=settings.seed,
     )
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
-    stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking, verified)
+    named = naming(key, corpus_artifact.manifest["config"]) if key and asking.users else None
+    stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking, verified, named)
     return produce(context, recipe, stage.build, _summarise)
 
 
@@ -81,6 +88,7 @@ class _Rank:
     seed: int
     asking: Asking
     verified: dict[str, Any]  # systems.json of the verified run that decides here; empty: everything is chosen here
+    named: Callable[[str], str] | None = None  # from an id in the file of users to the corpus's
 
     def build(self, directory: Path) -> None:
         corpus = self.corpus
@@ -157,7 +165,7 @@ class _Rank:
             requests = histories.of_catalogue(self.corpus, histories.TEST)
         else:
             file = self.asking.users
-            users = None if file is None else rows_of_users(file, self.corpus.users["user_id"])
+            users = None if file is None else rows_of_users(file, self.corpus.users["user_id"], self.named)
             requests = histories.as_of(self.corpus, self.asking.as_of, users)
         return requests.block(*part(len(requests), self.corpus.items.num_rows, self.asking.shard))
 

@@ -127,7 +127,11 @@ def test_everything_is_flushed_before_it_gets_its_name_and_the_name_after(
     named = done.index(("rename", partial))
     before = {name for _, name in done[:named]}
     assert before == {"file", "sub", "manifest.json", "timing.jsonl", partial}
-    assert [name for _, name in done[named + 1 :]] == ["preprocess", tmp_path.name]  # the directory; the link's
+    assert [name for _, name in done[named + 1 :]] == [
+        "preprocess",
+        "versions",
+        tmp_path.name,
+    ]  # the last is the link's
 
 
 def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:

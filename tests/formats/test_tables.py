@@ -172,7 +172,7 @@ def test_reads_what_the_csv_module_writes(
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"a,A\n1,2\n", "two columns are called 'A'"),
+        ("a.csv", b"a,A\n1,2\n", "two columns have one name; rename one: 'A'"),
         ("a.csv", b'"a,b\n1,2\n', "the header has a quote"),
         ("a.xls", b"a", "unknown kind of file"),
         ("a.parquet", b"not parquet", "cannot be read"),

@@ -65,7 +65,7 @@ def test_a_user_is_averaged_over_the_seeds_that_have_a_value() -> None:
 
 def test_single_figures_and_what_one_seed_alone_has() -> None:
     def single(value: list[float], name: str = "gini") -> Single:
-        return Single("beyond", "all", name, np.array(value), np.array([3, 3]), np.array([0, 0]))
+        return Single("beyond", "all", name, np.array(value), np.array([3, 3]), np.array([0, 0]), 3)
 
     first = Measured(singles=[single([0.2, 0.4]), single([0, 0], "alone")], left_out={"p": {"a": 3}})
     found = seeds.averaged([first, Measured(singles=[single([0.4, np.nan])], left_out={"q": {"b": 1}})])

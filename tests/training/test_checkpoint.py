@@ -1,18 +1,24 @@
 """Checkpoints: whole or not there, and a run that goes on from one ends with the same bits."""
 
 import logging
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from interestrec.core import interrupts
 from interestrec.core.errors import StorageError
 from interestrec.model.checkpoint import export, load_bert
 from interestrec.training import device
-from interestrec.training.checkpoint import Checkpoints
+from interestrec.training.checkpoint import Checkpoint, Checkpoints
 from interestrec.training.loop import Outcome, fit
 from interestrec.training.texts import Reuse
+from tests.faults import PowerCut as PowerLoss
+from tests.faults import faults
 from tests.training import test_adaptation, test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
@@ -77,6 +83,60 @@ def test_a_failed_write_leaves_the_one_before(tmp_path: Path, monkeypatch: pytes
     assert found.progress == {"step": 1}
 
 
+@pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])
+def test_every_changed_byte_is_found(tmp_path: Path, name: str) -> None:
+    kept = Checkpoints(tmp_path, 0.0)
+    for step in (1, 2):
+        kept.save(step, groups(step), {"step": step, "loss": [0.5]})
+    path = tmp_path / "step-000000000002" / name
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        found = kept.latest()
+        # Beside what it says, JSON has spaces, and those may be others.
+        same = name.endswith("json") and found is not None and found.progress["step"] == 2
+        assert found is not None and (found.progress["step"] == 1 or (same and whole[at : at + 1].isspace())), at
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_crash_before_or_after_any_call_of_a_save_loses_no_more_than_that_save(
+    tmp_path: Path, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+    def begun(name: str) -> Checkpoints:
+        made = Checkpoints(tmp_path / name, 0.0)
+        for step in (1, 2):
+            made.save(step, groups(step), {"step": step})
+        return made
+
+    def save(made: Checkpoints, step: int) -> None:
+        made.save(step, groups(step), {"step": step})
+
+    for step in (3, 2):  # a new one, and one that takes the place of another
+        kept = begun(f"count-{step}")
+        with faults(kept.directory) as counted:
+            save(kept, step)
+        assert counted.count > 10
+        for at in range(1, counted.count + 1):
+            kept = begun(f"cut-{step}-{at}")
+            with pytest.raises(PowerLoss), faults(kept.directory, at, after=late):
+                save(kept, step)
+            found = kept.latest()
+            assert found is not None and found.progress["step"] in (2, step)
+            save(kept, 4)
+            found = kept.latest()
+            assert found is not None and found.progress["step"] == 4
+            assert len(list(kept.directory.iterdir())) == 2
+
+
+def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not Checkpoints(tmp_path, 1000.0).due()
+    monkeypatch.setattr(interrupts, "_received", signal.SIGTERM)
+    assert Checkpoints(tmp_path, 1000.0).due()
+    assert not Checkpoints(tmp_path, 1000.0, writes=False).due()
+
+
 def train(
     encoder: Path, checkpoints: Checkpoints, reuse: Reuse, exactly: dict[str, int] | None = None
 ) -> tuple[Outcome, list[np.ndarray]]:
@@ -118,6 +178,34 @@ def test_training_goes_on_bit_by_bit(
     assert outcome == whole
     for ours, theirs in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+class Forgetful(Checkpoints):
+    """Gives back a checkpoint of which one group is lost."""
+
+    def __init__(self, directory: Path, lost: str) -> None:
+        super().__init__(directory, 1000.0)
+        self.lost = lost
+
+    def latest(self, strategy: tf.distribute.Strategy | None = None) -> Checkpoint | None:
+        found = super().latest(strategy)
+        assert found is not None
+        assert found.groups[self.lost], "there was nothing to lose"
+        zeros = [np.zeros_like(array) for array in found.groups[self.lost]]
+        return Checkpoint({**found.groups, self.lost: zeros}, found.progress)
+
+
+@pytest.mark.parametrize("undisturbed", ["remembered"], indirect=True)
+@pytest.mark.parametrize(("lost", "at"), [("weights", 18), ("optimizer", 18), ("texts", 18), ("best", 24)])
+def test_every_part_of_a_checkpoint_is_needed(
+    tiny_encoder: Path, tmp_path: Path, lost: str, at: int, undisturbed: tuple[Reuse, Outcome, list[np.ndarray]]
+) -> None:
+    reuse, whole, weights = undisturbed
+    with pytest.raises(PowerCut):
+        train(tiny_encoder, CutOff(tmp_path / "cut", at), reuse)
+    outcome, resumed = train(tiny_encoder, Forgetful(tmp_path / "cut", lost), reuse)
+    same = all(np.array_equal(ours, theirs) for ours, theirs in zip(resumed, weights, strict=True))
+    assert not (same and outcome == whole)
 
 
 # The checkpoint after the last epoch of the first phase, and one within the second.

@@ -1,0 +1,60 @@
+"""The users that a workspace is to forget: a list that does not hold their ids, read whenever raw logs are."""
+
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from interestrec.core import files
+from interestrec.core.errors import ArtifactError
+
+FORGOTTEN = "forgotten.json"
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Users by HMAC-SHA256 of their raw id under a random salt, which outlives keys of pseudonyms."""
+
+    salt: bytes
+    users: frozenset[str]
+
+    def __contains__(self, user_id: str) -> bool:
+        return self.mark(user_id) in self.users
+
+    def mark(self, user_id: str) -> str:
+        """What stands for a user in the list."""
+        return hmac.digest(self.salt, user_id.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+    @property
+    def digest(self) -> str:
+        """Of the list, for a recipe."""
+        return files.sha256_of_json(sorted(self.users))
+
+
+def read_forgotten(workspace: Path) -> Forgotten | None:
+    """The list of a workspace; None where nobody is to be forgotten.
+
+    Raises:
+        ArtifactError: the file is not such a list.
+    """
+    path = workspace / FORGOTTEN
+    if not path.exists():
+        return None
+    found = files.read_json(path)
+    try:
+        return Forgotten(bytes.fromhex(found["salt"]), frozenset(str(user) for user in found["users"]))
+    except (KeyError, TypeError, ValueError):
+        raise ArtifactError(f"{path}: not a list of forgotten users; restore it from a backup") from None
+
+
+def add_forgotten(workspace: Path, user_ids: Iterable[str]) -> tuple[int, int]:
+    """Add users to the list of a workspace; how many are new, and how many it has then."""
+    found = read_forgotten(workspace) or Forgotten(secrets.token_bytes(32), frozenset())
+    users = found.users | {found.mark(user_id) for user_id in user_ids}
+    new = len(users) - len(found.users)
+    if new:
+        with files.replacing(workspace / FORGOTTEN) as partial:
+            partial.touch(mode=0o600)
+            files.write_json(partial, {"salt": found.salt.hex(), "users": sorted(users)})
+    return new, len(users)

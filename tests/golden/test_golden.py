@@ -1,0 +1,74 @@
+"""What earlier releases wrote is read, and means what it meant."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core import files, schemas
+from interestrec.core.artifacts import open_artifact
+from interestrec.core.errors import ArtifactError
+from interestrec.core.schemas import SCHEMA_VERSION
+from interestrec.corpus.store import Corpus
+from interestrec.stages.evaluate import run
+from tests.golden.__main__ import KINDS
+from tests.stages.reports import by_hand
+
+VERSIONS = sorted(path for path in Path(__file__).parent.iterdir() if (path / "corpus").is_dir())
+TABLES = {
+    "corpus/items.parquet": schemas.ITEMS,
+    "corpus/users.parquet": schemas.USERS,
+    "corpus/timelines.parquet": schemas.TIMELINES,
+    "rankings/impressions.parquet": schemas.RANKED_IMPRESSIONS,
+    "rankings/catalogue.parquet": schemas.RANKED_CATALOGUE,
+    "rankings/truth.parquet": schemas.TRUTH,
+    "report/metrics.parquet": schemas.METRICS,
+    "report/comparisons.parquet": schemas.COMPARISONS,
+}
+
+
+def test_the_present_version_has_its_artifacts() -> None:
+    assert SCHEMA_VERSION in [path.name for path in VERSIONS]
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
+def test_every_table_has_the_columns_that_are_read(version: Path) -> None:
+    for kind in KINDS:
+        open_artifact(version / kind, kind)
+    for name, schema in TABLES.items():
+        found = files.read_parquet(version / name, schema).schema
+        assert [found.field(field.name).type for field in schema] == [field.type for field in schema], name
+    assert Corpus(version / "corpus", 0.5).items.num_rows == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_flipped_bit_is_read(kind: str, tmp_path: Path) -> None:
+    artifact = tmp_path / kind
+    shutil.copytree(VERSIONS[-1] / kind, artifact)
+    paths = sorted(path for path in artifact.rglob("*") if path.is_file() and path.name != "manifest.json")
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        path = paths[int(rng.integers(len(paths)))]
+        whole = path.read_bytes()
+        at, bit = int(rng.integers(len(whole))), 1 << int(rng.integers(8))
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        with pytest.raises(ArtifactError, match=path.name):
+            open_artifact(artifact, kind)
+        path.write_bytes(whole)
+    open_artifact(artifact, kind)
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda path: path.name)
+def test_its_rankings_are_judged_as_they_were(version: Path, tmp_path: Path) -> None:
+    context = by_hand(tmp_path)
+    for kind in ("corpus", "rankings"):
+        shutil.rmtree((tmp_path / kind).resolve())
+        (tmp_path / kind).unlink()
+        shutil.copytree(version / kind, tmp_path / kind)
+    report = run(context).artifact.path
+    before = pq.read_table(version / "report" / "metrics.parquet").to_pylist()
+    now = pq.read_table(report / "metrics.parquet").to_pylist()
+    assert len(before) >= 20
+    assert [row for row in before if row not in now] == []

@@ -1,0 +1,75 @@
+"""A report on few users: nothing of fewer than asked, and nothing of anyone by themselves."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core.context import Context, Gate
+from interestrec.core.errors import ConfigError
+from interestrec.stages import evaluate, rank
+from tests.stages.ranking import log_of_events, stand_in_for_intensity, workspace
+from tests.stages.reports import by_hand
+
+
+def asking(context: Context, **changes: Any) -> Context:
+    section = context.settings.evaluate.model_copy(update=changes)
+    return dataclasses.replace(context, settings=context.settings.model_copy(update={"evaluate": section}))
+
+
+def rows(path: Path, name: str) -> list[dict[str, Any]]:
+    return pq.read_table(path / name).to_pylist()
+
+
+@pytest.mark.parametrize("least", [5, 20])
+def test_slices_of_few_are_left_out_and_nobody_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    stand_in_for_intensity(monkeypatch)
+    context = workspace(tmp_path, log_of_events())
+    rank.run(context)
+    open_report = evaluate.run(context).artifact.path
+    result = evaluate.run(asking(context, min_users=least))
+    path = result.artifact.path
+    of_users = {(row["system"], row["user_id"]) for row in rows(open_report, "per_user.parquet")}
+    assert any(user in (open_report / "report.html").read_text() for _, user in of_users)
+    assert not any(f">{user}<" in (path / "report.html").read_text() for _, user in of_users)
+    assert not (path / "per_user.parquet").exists()
+    shown, all_of_them = (
+        {(row["protocol"], row["slice"]) for row in rows(one, "metrics.parquet")} for one in (path, open_report)
+    )
+    assert ("catalogue", "all") in shown
+    assert (shown < all_of_them) == (least == 20)  # quarters of 60 users
+    left = [row for row in rows(open_report, "metrics.parquet") if (row["protocol"], row["slice"]) not in shown]
+    assert result.summary["rows_suppressed"] == len(left)
+    assert json.loads((path / "slices.json").read_text())["left_out"] == {}
+    assert "Everything preprocess counted" not in (path / "report.html").read_text()
+    assert "Everything preprocess counted" in (open_report / "report.html").read_text()
+
+
+def test_nothing_is_told_of_too_few_in_all(tmp_path: Path) -> None:
+    context = by_hand(tmp_path)
+    path = evaluate.run(asking(context, min_users=3)).artifact.path
+    assert {row["slice"] for row in rows(path, "metrics.parquet")} == {"all"}
+    path = evaluate.run(asking(context, min_users=4)).artifact.path
+    for name in ("metrics", "comparisons", "gaps", "exposure"):
+        assert rows(path, f"{name}.parquet") == [], name
+    assert json.loads((path / "verdicts.json").read_text()) == {}
+    checks = json.loads((path / "audit.json").read_text())
+    assert {check["of"] for check in checks} <= {None, 0}
+    page = (path / "report.html").read_text()
+    assert "fewer than 4 users" in page
+    assert "<svg" not in page
+
+
+def test_values_of_users_that_are_not_kept_are_not_promised(tmp_path: Path) -> None:
+    context = by_hand(tmp_path)
+    kept = evaluate.run(context).artifact.path
+    without = evaluate.run(asking(context, min_users=2)).artifact.path
+    with pytest.raises(ConfigError, match=r"evaluate\.min_users is 2"):
+        evaluate.run(dataclasses.replace(asking(context, min_users=2), gate=Gate((), kept)))
+    with pytest.raises(ConfigError, match="keeps no values of users"):
+        evaluate.run(dataclasses.replace(context, gate=Gate((), without)))
