@@ -27,6 +27,7 @@ def test_every_command_has_a_shape() -> None:
 
     commands = dict(get_command(app).commands)  # type: ignore[attr-defined]
     inner = commands.pop("config").commands
+    del commands["pseudonym"]  # a filter: a line out for each line in
     assert set(SHAPES) == {*commands, *(f"config {name}" for name in inner)}
 
 

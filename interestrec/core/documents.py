@@ -91,6 +91,7 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
             dry_run=_FLAG,
         )
     ],
+    "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
     "check": [_object(findings={"type": "array", "items": _object(about=_TEXT, told=_TEXT)})],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
