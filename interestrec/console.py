@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError
 from interestrec.core.interrupts import Interrupted
 from interestrec.core.logs import Form, logging_to_stderr, tell_bug, tell_error
+from interestrec.core.printable import printable
 
 if TYPE_CHECKING:
     from interestrec.core.context import Context, Result
@@ -50,7 +51,7 @@ class Output:
         if errors and self.as_json:
             raise type(errors[0])("; ".join(str(error) for error in errors))
         values = {"findings": [{"about": about, "told": told} for about, told, _ in found]}
-        self.show(values, "\n".join(lines))
+        self.show(values, printable("\n".join(lines)))
         if errors:
             raise errors[0]
 

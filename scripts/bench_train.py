@@ -77,7 +77,8 @@ def their_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     from transformers import AutoModel
 
     torch.set_num_threads(threads)
-    model = AutoModel.from_pretrained(str(encoder), attention_probs_dropout_prob=0.0, hidden_dropout_prob=_DROPOUT)
+    dropout = {"attention_probs_dropout_prob": 0.0, "hidden_dropout_prob": _DROPOUT}
+    model = AutoModel.from_pretrained(str(encoder), trust_remote_code=False, **dropout)
     model.train()
     model.get_input_embeddings().weight.requires_grad_(False)
     learning = [p for name, p in model.named_parameters() if p.requires_grad and "pooler" not in name]

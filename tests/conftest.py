@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.examples import choose_profile
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+choose_profile()
 
 WORDS = """
 the a of in on and game team win season market stock price bank film star music city storm snow rain

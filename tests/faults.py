@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
 
-from interestrec.core import files
+from interestrec.core import commit
 
 
 class PowerCut(BaseException):
@@ -28,7 +28,7 @@ _CALLS: list[tuple[Any, str]] = [
     *((os, name) for name in ("open", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "symlink", "pwrite")),
     (io, "open"),
     (builtins, "open"),
-    (files, "_exchange"),
+    (commit, "_exchange"),
     (pq.ParquetWriter, "__init__"),
     (pq.ParquetWriter, "write_table"),
     (pq.ParquetWriter, "close"),

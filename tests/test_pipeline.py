@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -23,6 +24,7 @@ from interestrec.core.rank_settings import SystemName
 from interestrec.pipeline import STAGES, plans, run_all, run_stage
 from interestrec.status import as_text, status
 from tests.generated import write_mind, write_shop
+from tests.offline import offline
 
 ROOT = Path(__file__).parents[1]
 MIND = """
@@ -48,7 +50,9 @@ def news(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Path:
     directory = tmp_path_factory.mktemp("news")
     write_mind(directory / "raw")
     (directory / "news.yaml").write_text(MIND.format(root=directory / "raw", encoder=tiny_encoder))
-    results = list(run_all(context(directory / "news.yaml", directory / "first")))
+    with offline() as attempts:
+        results = list(run_all(context(directory / "news.yaml", directory / "first")))
+    assert attempts == []  # to reach a network, which no stage needs
     assert [result.built for result in results] == [True] * len(STAGES)
     return directory
 
@@ -60,6 +64,12 @@ def digests(workspace: Path) -> dict[str, str]:
             if path.is_file() and path.name != "timing.jsonl":
                 found[f"{kind}/{path.relative_to((workspace / kind).resolve())}"] = files.sha256_of(path)
     return found
+
+
+def test_being_offline_is_noticed() -> None:
+    with offline() as attempts, pytest.raises(OSError, match="no network"):
+        urllib.request.urlopen("http://127.0.0.1:9/")
+    assert attempts
 
 
 def test_every_system_has_every_metric(news: Path) -> None:

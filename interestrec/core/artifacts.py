@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from interestrec import __version__
-from interestrec.core import files
-from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, from_os_error
+from interestrec.core import commit, files
+from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, from_os_error
 from interestrec.core.locks import Lock, held
 from interestrec.core.manifest import MANIFEST, listed, read, verify
 from interestrec.core.schemas import SCHEMA_VERSION
@@ -132,11 +132,17 @@ def _open(path: Path, kind: str, contents: bool) -> Artifact:
     if not path.exists():
         raise InputMissingError(f"{path}: no {kind} here; run `interestrec {stage}` first")
     real = path.resolve()
-    manifest = read(real, stage)
-    if manifest["kind"] != kind:
-        raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
-    verify(real, manifest, stage, contents)
-    return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
+    directory = real.stat().st_ino
+    try:
+        manifest = read(real, stage)
+        if manifest["kind"] != kind:
+            raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
+        verify(real, manifest, stage, contents)
+        return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
+    except InterestrecError:
+        if real.exists() and real.stat().st_ino == directory:
+            raise
+    return _open(path, kind, contents)  # --force put another in its place meanwhile
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
@@ -194,7 +200,7 @@ def building(workspace: Path, recipe: Recipe) -> Iterator[Path]:
     try:
         yield partial
         files.write_json(partial / MANIFEST, _manifest(recipe, partial))
-        files.install(partial, recipe.version_path(workspace))
+        commit.install(partial, recipe.version_path(workspace))
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     link(workspace, recipe)
@@ -228,7 +234,7 @@ def link(workspace: Path, recipe: Recipe) -> None:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.path.relpath(version, workspace))
         fresh.replace(link)
-        files.sync(workspace)
+        commit.sync(workspace)
     except OSError as error:
         raise from_os_error(error, link) from error
 

@@ -102,9 +102,11 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 }
 
 # A gate that failed tells what was built as well; nothing else is told beside the message.
+FILTERS = ("pseudonym",)  # print a line for each that they read, and no document
+
 _FAILURE = _object(
     {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}},
-    command={"enum": ["", "config", *SHAPES]},  # empty: no subcommand could be read
+    command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand could be read
     status={"const": "error"},
     error=_TEXT,
     exit_status={"enum": sorted(STATUSES.keys() - {0, 141})},

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from interestrec.core import files
+from interestrec.core import commit, files
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
 from interestrec.core.locks import held
@@ -21,6 +22,7 @@ from interestrec.core.progress import log
 
 RECORD = "fetched.json"
 _MAX_BYTES = 8 << 30  # unpacked; larger than any encoder of the BERT family, smaller than a bomb
+_FEW_BYTES, _UNPACKED_A_BYTE = 1 << 28, 100  # up to the first anything goes; no weights or texts pack as well
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -116,7 +118,7 @@ def _into(target: Path, record: dict[str, str | None], force: bool, download: Ca
             download(partial)
             digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
             files.write_json(partial / RECORD, {"asked": record, "files": digests})
-            files.install(partial, target)
+            commit.install(partial, target)
         except OSError as error:
             raise from_os_error(error, target) from error
         finally:
@@ -157,12 +159,15 @@ def unpack(archive: Path, suffixes: tuple[str, ...], directory: Path) -> None:
             names = [PurePosixPath(member.filename).name for member in members]
             if len(set(names)) != len(names):
                 raise DataError(f"{archive.name}: holds the same file name in several directories; unpack it by hand")
-            if sum(member.file_size for member in members) > _MAX_BYTES:
-                raise DataError(f"{archive.name}: unpacks to more than {_MAX_BYTES >> 30} GiB; refused")
+            unpacked, packed = (sum(getattr(m, size) for m in members) for size in ("file_size", "compress_size"))
+            if unpacked > min(_MAX_BYTES, max(_FEW_BYTES, _UNPACKED_A_BYTE * packed)):
+                raise DataError(f"{archive.name}: unpacks from {packed:,} to {unpacked:,} bytes; refused")
             for member, name in zip(members, names, strict=True):
                 with source.open(member) as reader, (directory / name).open("wb") as writer:
                     shutil.copyfileobj(reader, writer)
-    except zipfile.BadZipFile as error:
+    except (NotImplementedError, RuntimeError) as error:  # a method of packing that Python has not, or a password
+        raise DataError(f"{archive.name}: cannot be unpacked ({error}); unpack it by hand") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise StorageError(f"{archive.name}: the download is damaged ({error}); try again") from error
 
 

@@ -1,22 +1,18 @@
-"""All reading and writing of artifact files: checked on the way in, whole and flushed to disk on the way out.
+"""All reading and writing of artifact files, checked on the way in.
 
-What is written lies in a directory or beside a file that has no name yet: `install` and `replacing` flush it and name
-it in one step.
+What is written here lies in a directory or a file that has no name yet: `commit` flushes it and names it in one step.
 """
 
-import ctypes
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.core import encryption
-from interestrec.core.errors import ArtifactError, CannotCreateError, DataError, StorageError, from_os_error
-from interestrec.core.locks import claim
+from interestrec.core.errors import ArtifactError, DataError, StorageError, from_os_error
+from interestrec.core.plausible import implausible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +20,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
-_PARTIAL = ".partial-"  # and the process, in names of files that are being written
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
+_LARGEST_JSON = 1 << 26  # bytes; parsed, a document takes up to twenty times its size
 _ROW_GROUP = 1 << 18
 
 
@@ -45,88 +40,6 @@ def sha256_of_json(value: Any) -> str:
     """SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a directory to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A sibling to write to, which takes the place of `path` when the block ends well: there whole or not at all.
-
-    The sibling is locked while it is written, so that the next to write beside it can tell, and take away, what a
-    killed process left.
-
-    Raises:
-        CannotCreateError: the directory cannot be created.
-    """
-    partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateError(f"{path.parent}: cannot create the directory ({error.strerror})") from error
-    descriptor = None
-    try:
-        drop_partials(path.parent)
-        descriptor = claim(partial)
-        yield partial
-        sync(partial)
-        partial.replace(path)
-        sync(path.parent)
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-        partial.unlink(missing_ok=True)
-
-
-def drop_partials(directory: Path) -> list[Path]:
-    """Take away what processes that are no more left half written in a directory; gives what it was."""
-    dropped = []
-    for partial in sorted(directory.glob(f"*{_PARTIAL}*")):
-        if partial.is_file() and (descriptor := claim(partial)) is not None:
-            partial.unlink(missing_ok=True)
-            os.close(descriptor)
-            dropped.append(partial)
-    return dropped
-
-
-def install(built: Path, final: Path) -> None:
-    """Give a directory its final name, flushed to disk, in one step: whoever looks sees the old one or the new one.
-
-    Raises:
-        StorageError: the disk is full or fails, or `final` exists and the file system cannot exchange two names.
-    """
-    try:
-        for path in sorted(built.rglob("*"), reverse=True):
-            sync(path)
-        sync(built)
-        if final.exists():
-            _exchange(built, final)
-            sync(final.parent)
-            shutil.rmtree(built)
-        else:
-            built.rename(final)
-            for directory in final.parent, final.parent.parent:  # the first may be new as well
-                sync(directory)
-    except OSError as error:
-        raise from_os_error(error, final) from error
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two names of one file system in one step, which Python has no call for: `rename` takes no full directory."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
-    if libc.renameat2(*names, _RENAME_EXCHANGE):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(other))
 
 
 def write_array(path: Path, array: "np.ndarray") -> None:
@@ -180,6 +93,8 @@ def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON document written by an earlier stage or another tool."""
     try:
+        if path.stat().st_size > _LARGEST_JSON or not path.is_file():
+            raise ArtifactError(f"{path}: no file of JSON of at most {_LARGEST_JSON >> 20} MiB; rebuild or replace it")
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise from_os_error(error, path) from error
@@ -268,6 +183,7 @@ def stream_parquet(
     try:
         options = {"page_checksum_verification": True, **encryption.reading(path)}
         with pq.ParquetFile(path, read_dictionary=list(words), **options) as source:
+            _require_plausible(source.metadata, path)
             lacking = [name for name in columns if name not in source.schema_arrow.names]
             if lacking:
                 raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
@@ -278,6 +194,12 @@ def stream_parquet(
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+
+
+def _require_plausible(metadata: "pq.FileMetaData", path: Path) -> None:
+    """Refuse a file that says it is far larger than its bytes can hold, before anything is allocated for it."""
+    if fault := implausible(metadata, path.stat().st_size):
+        raise ArtifactError(f"{path}: not written by interestrec, {fault}; do not use it")
 
 
 def _row_groups(source: "pq.ParquetFile", together: str | None, only: tuple[str, str] | None) -> list[int]:
@@ -313,7 +235,9 @@ def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[st
 
     try:
         options = {"page_checksum_verification": True, **encryption.reading(path)}
-        table = pq.read_table(path, columns=columns, memory_map=False, **options)
+        with pq.ParquetFile(path, **options) as source:
+            _require_plausible(source.metadata, path)
+            table = source.read(columns=columns)
     except FileNotFoundError as error:
         raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from interestrec.core import files
+from interestrec.core import commit, files
 from interestrec.core.errors import ArtifactError
 
 FORGOTTEN = "forgotten.json"
@@ -54,7 +54,7 @@ def add_forgotten(workspace: Path, user_ids: Iterable[str]) -> tuple[int, int]:
     users = found.users | {found.mark(user_id) for user_id in user_ids}
     new = len(users) - len(found.users)
     if new:
-        with files.replacing(workspace / FORGOTTEN) as partial:
+        with commit.replacing(workspace / FORGOTTEN) as partial:
             partial.touch(mode=0o600)
             files.write_json(partial, {"salt": found.salt.hex(), "users": sorted(users)})
     return new, len(users)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
+from interestrec.core.printable import printable
+
 Form = Literal["text", "json"]
 
 _form: Form = "text"
@@ -106,8 +108,7 @@ def _stamp(time: datetime) -> str:
 
 def _write(text: str) -> None:
     """A line on standard error, in which nothing steers a terminal. Where it cannot be written, nobody is told."""
-    plain = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
     try:
-        print(plain, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):
         return

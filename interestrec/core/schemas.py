@@ -7,7 +7,11 @@ artifacts of each version that is still read.
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
+from interestrec.core.versions import require_safe
+
+require_safe("pyarrow")  # every command comes through here before it reads a table
+
+import pyarrow as pa  # noqa: E402 - after the look at its version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

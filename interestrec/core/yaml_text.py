@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from interestrec.core.errors import ConfigError
+from interestrec.core.printable import printable
 
 Location = tuple[str | int, ...]
 Place = Callable[[int, int], str]  # line and column, both from 1 -> where that is, for a message
@@ -162,12 +163,9 @@ def annotated(values: Any, comment: Callable[[Location], str]) -> str:
         return text
     lines = text.splitlines()
     for where, node in _leaves(root, ()):
-        lines[node.end_mark.line] += f"  # {_one_line(comment(where))}"
+        said = printable(comment(where)).replace("\n", " ")
+        lines[node.end_mark.line] += f"  # {said}"
     return "\n".join(lines) + "\n"
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _leaves(node: yaml.Node, where: Location) -> Iterator[tuple[Location, yaml.Node]]:

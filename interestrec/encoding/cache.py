@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
-from interestrec.core import files, schemas
+from interestrec.core import commit, files, schemas
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log
 from interestrec.encoding.inputs import TextInputs
@@ -100,5 +100,5 @@ class VectorCache:
         """
         schema = schemas.vector_cache(vectors.shape[1])
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
-        with files.replacing(self.directory / f"{name}{_SUFFIX}") as partial:
+        with commit.replacing(self.directory / f"{name}{_SUFFIX}") as partial:
             files.write_parquet(partial, pa.table([keys, schemas.vector_column(vectors)], names=schema.names), schema)

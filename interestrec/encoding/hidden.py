@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
-from interestrec.core import files, schemas
+from interestrec.core import commit, files, schemas
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log, track
 from interestrec.encoding.cache import keys_of
@@ -77,11 +77,11 @@ class HiddenCache:
         """Store the states of texts, float16 [tokens, hidden], laid end to end, and give them mapped into memory."""
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
         array = self.directory / f"{name}{_STATES}"
-        with files.replacing(array) as partial:
+        with commit.replacing(array) as partial:
             files.write_array(partial, states)
         digest, schema = pa.array([files.sha256_of(array)] * len(keys)), schemas.HIDDEN_KEYS
         columns = [keys, pa.array(np.cumsum(lengths) - lengths), pa.array(lengths), digest]
-        with files.replacing(array.with_suffix(_KEYS)) as partial:
+        with commit.replacing(array.with_suffix(_KEYS)) as partial:
             files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
         return files.map_array(array)
 

@@ -13,6 +13,7 @@ from interestrec.core.errors import DataError, from_os_error
 from interestrec.core.raw_log import Log, quoted
 
 _BLOCK = 1 << 24
+_LONGEST = 1 << 26  # bytes of a line; the longest text of any item is far shorter
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -24,7 +25,7 @@ def read_lines(log: Log, path: Path, encoding: str = "utf-8") -> Iterator[pa.Tab
 
     Raises:
         InputMissingError: there is no such file.
-        DataError: the gzip file is damaged.
+        DataError: it is no regular file, has a line of more than 64 MiB, or is damaged gzip.
     """
     row = 1
     for block in _blocks(path):
@@ -60,6 +61,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
     """Whole lines in blocks of some megabytes, without the last end of line."""
     parts: list[bytes] = []  # of a line longer than a block; joined once, lest a file of one line take quadratic time
     first = True
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise DataError(f"{path}: not a regular file; copy its content into one")
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
             while block := source.read(_BLOCK):
@@ -70,6 +73,10 @@ def _blocks(path: Path) -> Iterator[bytes]:
                     yield b"".join([*parts, whole])
                     parts = []
                 parts.append(tail)
+                if sum(map(len, parts)) > _LONGEST:
+                    raise DataError(
+                        f"{path}: has a line of more than {_LONGEST >> 20} MiB; is it text, one row a line?"
+                    )
         rest = b"".join(parts)
         if rest:
             yield rest

@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 
 from interestrec.core.catalogue import suggestion
 from interestrec.core.errors import DataError, InputMissingError
+from interestrec.core.plausible import implausible
 from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.lines import filled_lines, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_MOST_COLUMNS = 10_000
+_NAMED = 50  # columns that a message lists
 _MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one
 
 
@@ -63,10 +66,22 @@ def _partitions(path: Path, root: Path) -> str:
 
 
 def _parquet(log: Log, path: Path) -> Iterator[str]:
+    _require_plausible(path)
     limit = "" if log.sample is None else f" LIMIT {log.sample}"
     source = f"FROM read_parquet({quoted(str(path))}, file_row_number = true, hive_partitioning = false){limit}"
     log.rows_read += log.number(f"SELECT count(*) FROM ({source})")
     yield f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row {source}"
+
+
+def _require_plausible(path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    try:
+        fault = implausible(pq.read_metadata(path), path.stat().st_size)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read ({error}); check the file") from error
+    if fault:
+        raise DataError(f"{path}: is no table of real rows, {fault}; do not use it")
 
 
 def _json_lines(log: Log, path: Path, wanted: Sequence[str]) -> Iterator[str]:
@@ -210,8 +225,12 @@ def distinct(names: list[str], path: Path) -> list[str]:
     """The names of the columns; one without a name, such as the numbers that pandas writes, gets one.
 
     Raises:
-        DataError: two are equal but for case.
+        DataError: two are equal but for case, or there are more than anyone has.
     """
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(
+            f"{path}: has {len(names):,} columns, at most {_MOST_COLUMNS:,} are read; is the delimiter right?"
+        )
     seen = {"_row"}
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]
     for name in names:
@@ -240,5 +259,6 @@ def require(columns: Sequence[str], wanted: str, path: Path, key: str) -> str:
     if wanted in columns:
         return name_of(wanted)
     # Without a header, the first row's values are the names.
-    has = f"{suggestion(wanted, list(columns))}; it has: {', '.join(columns)}"
+    more = f" and {len(columns) - _NAMED:,} more" if len(columns) > _NAMED else ""
+    has = f"{suggestion(wanted, list(columns))}; it has: {', '.join(columns[:_NAMED])}{more}"
     raise DataError(f"{path}: has no column '{wanted}' ({key})", has)

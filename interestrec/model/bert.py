@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.core import files
+from interestrec.core.encoder_files import require_own
 from interestrec.core.errors import InputMissingError
 from interestrec.model.families import FAMILIES, Family, read_sizes
 from interestrec.model.noise import Noise, branch, dropout
@@ -72,6 +73,8 @@ def read_config(directory: Path) -> BertConfig:
             f"{directory}: no encoder here; a directory with {CONFIG}, {WEIGHTS} and tokenizer files is needed "
             "(`interestrec fetch minilm-l6`)"
         )
+    require_own(directory, [CONFIG])
+    require_own(directory, [WEIGHTS], bounded=False)
     return BertConfig(**read_sizes(files.read_json(path), path))
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from interestrec.core import files
 from interestrec.core.errors import ArtifactError
+from interestrec.core.tensors import FLOATS, Declared, declared
 from interestrec.model.bert import WEIGHTS, Bert, BertConfig, read_config
 
+_SPARE = 1 << 20  # bytes; of small things such as position ids
 _QUERY = "pooling.query"  # of attention pooling, which is no part of an encoder in Hugging Face layout
 
 
@@ -48,6 +50,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """
     config = read_config(directory)
     path = directory / WEIGHTS
+    _require_plausible(path, config)
     found = files.read_safetensors(path)
     stored = {_plain(name, config): name for name in found}
     if len(stored) < len(found):
@@ -65,6 +68,21 @@ def read_checkpoint(directory: Path) -> Checkpoint:
         if not np.isfinite(tensors[name]).all():
             raise ArtifactError(f"{path}: tensor '{name}' has values that are not finite; fetch it again")
     return Checkpoint(config, tensors, stored)
+
+
+def _require_plausible(path: Path, config: BertConfig) -> None:
+    """Look at the header before a tensor is read: types, and how much there is beside the encoder.
+
+    Heads and copies of the word embeddings may come with an encoder; together they are never larger than it.
+    """
+    tensors, expected = declared(path), expected_shapes(config)
+    names = {_plain(name, config): name for name in tensors}
+    for name in expected.keys() & names.keys():
+        if tensors[names[name]].type not in FLOATS:
+            raise ArtifactError(f"{path}: tensor '{name}' is of {tensors[names[name]].type}, no floats; fetch it again")
+    wanted = sum(Declared("F32", shape).bytes for shape in expected.values())
+    if sum(tensor.bytes for tensor in tensors.values()) > 4 * wanted + _SPARE:
+        raise ArtifactError(f"{path}: is several times as large as config.json says; fetch it again")
 
 
 def new_checkpoint(config: BertConfig, seed: int) -> Checkpoint:

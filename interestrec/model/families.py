@@ -41,6 +41,7 @@ _SIZES = (
     "type_vocab_size",
 )
 _REALS = ("layer_norm_eps", "initializer_range")
+_LARGEST, _DEEPEST = 10**8, 1000  # of a size, and of the number of layers, that anyone trained
 _EMBEDDINGS = {
     "words": "embeddings.word_embeddings.weight",
     "positions": "embeddings.position_embeddings.weight",
@@ -157,8 +158,19 @@ def _padding(values: dict[str, Any], path: Path) -> int:
 
 def _check(sizes: dict[str, Any], family: Family, path: Path) -> None:
     counts = [sizes[field] for field in family.sizes if field not in _REALS]
-    whole = all(isinstance(count, int) and count > 0 for count in counts)
+    whole = all(isinstance(count, int) and 0 < count <= _LARGEST for count in counts)
     if not whole or sizes["hidden_size"] % sizes["num_attention_heads"]:
-        raise ArtifactError(f"{path}: sizes must be positive and hidden_size divisible by the heads; fetch it again")
+        raise ArtifactError(
+            f"{path}: sizes must be positive, at most {_LARGEST:.0e}, and hidden_size divisible by the heads; "
+            "fetch it again"
+        )
+    if sizes["num_hidden_layers"] > _DEEPEST or not all(_is_small(sizes[field]) for field in _REALS):
+        raise ArtifactError(
+            f"{path}: has more layers than any encoder, or {' or '.join(_REALS)} is no number from 0 to 1"
+        )
     if sizes["max_position_embeddings"] <= sizes["first_position"]:
         raise ArtifactError(f"{path}: max_position_embeddings leaves no position for a token; fetch it again")
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1

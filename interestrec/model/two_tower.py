@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,14 +165,28 @@ def load_two_tower(directory: Path) -> TwoTower:
     Raises:
         ArtifactError: a weight is missing or has another shape.
     """
-    values = files.read_json(directory / CONFIG)
-    tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
-    if "user_text" in values:
-        values["user_text"] = TextUser.of(values["user_text"])
-    config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
-    model = TwoTower(config, name="two_tower")
+    model = TwoTower(_read_config(directory), name="two_tower")
     _assign(model, files.read_safetensors(directory / WEIGHTS), directory)
     return model
+
+
+def _read_config(directory: Path) -> TwoTowerConfig:
+    """Checked against the size of the weights, since the model is built before they are read."""
+    values = files.read_json(directory / CONFIG)
+    try:
+        tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
+        if "user_text" in values:
+            values["user_text"] = TextUser.of(values["user_text"])
+        config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
+        steps = [2 * config.width, *config.hidden]
+        cells = sum(a * b for a, b in pairwise(steps)) + config.width**2 + config.levels
+        cells += config.width * sum(size for _, sizes in tables for size in sizes)
+        least = min(len(config.hidden), *steps, config.levels + 1, config.max_history)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{directory / CONFIG}: not the configuration of a model; finetune again") from error
+    if least < 1 or 4 * cells > (directory / WEIGHTS).stat().st_size:
+        raise ArtifactError(f"{directory / CONFIG}: describes another model than {WEIGHTS} holds; finetune again")
+    return config
 
 
 def start_from(model: TwoTower, directory: Path) -> dict[str, np.ndarray]:
@@ -194,4 +209,8 @@ def _assign(model: TwoTower, tensors: Mapping[str, np.ndarray], directory: Path)
     for weight in model.weights:
         if weight.path not in tensors or tensors[weight.path].shape != tuple(weight.shape):
             raise ArtifactError(f"{directory / WEIGHTS}: '{weight.path}' is missing or misshapen; finetune again")
+        if not np.isfinite(tensors[weight.path]).all():
+            raise ArtifactError(
+                f"{directory / WEIGHTS}: '{weight.path}' has values that are not finite; finetune again"
+            )
         weight.assign(tensors[weight.path])

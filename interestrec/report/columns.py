@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
+from interestrec.core.printable import printable
+
 NOTHING = "-"
 _WIDEST = 56  # cells of one column
 
@@ -34,7 +36,7 @@ def figure(value: Any) -> str:
 
 def shortened(text: str, width: int = _WIDEST) -> str:
     """The text in at most `width` cells, without control characters: what a log says steers no terminal."""
-    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    plain = printable(text).replace("\n", " ")
     return plain if cell_len(plain) <= width else set_cell_size(plain, width - 3).rstrip() + "..."
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from interestrec.report.columns import shortened
 from interestrec.report.evidence import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS_COLOR, OTHER_COLOR, THIRD_COLOR, INK, GRID = "#1f6feb", "#6e7781", "#bf8700", "#24292f", "#eaeef2"
+_LABEL = 36  # characters of a label; a longer one would leave no room for the plot
 _STYLE: Any = {
     "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
     "svg.fonttype": "none",
@@ -47,7 +49,9 @@ def interval_plot(
             axes.plot([row["value"]], [place], "o", color=color, markersize=6)
         if line is not None:
             axes.axvline(line, color=OTHER_COLOR, linewidth=1, linestyle="--")
-        axes.set_yticks(range(len(rows)), [row[name] for row in rows])
+        # No mathematics: a category may be called "$5 and $10", or what is no formula at all.
+        labels = [shortened(row[name], _LABEL) for row in rows]
+        axes.set_yticks(range(len(rows)), labels, parse_math=False)
         axes.invert_yaxis()
         axes.set_xlabel(label)
         axes.locator_params(axis="x", nbins=6)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from interestrec.core.printable import printable
 from interestrec.core.schemas import OURS, is_part
 from interestrec.report.cells import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
 from interestrec.report.slices import ALL
@@ -28,6 +29,7 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
         color: whether to use bold type, for a terminal; without it the best value is marked with a star.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     rows = [row for row in metrics.to_pylist() if row["slice"] == ALL and not is_part(row["system"])]
@@ -43,7 +45,9 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
         for name in names:
             table.add_column(name + (" ↓" if name in LOWER_IS_BETTER else ""), justify="right", no_wrap=True)
         for system, values in by_system(here).items():
-            table.add_row(system, *(_shown(values.get(name), best(here, name), color) for name in names))
+            table.add_row(
+                escape(printable(system)), *(_shown(values.get(name), best(here, name), color) for name in names)
+            )
         console.print(f"{title} (n = {n:,})", table, sep="\n", highlight=False)
     written = console.file
     return written.getvalue() if isinstance(written, io.StringIO) else ""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from interestrec.core import files
+from interestrec.core.errors import ArtifactError
 from interestrec.metrics.calibration import OfLogits
 from interestrec.model.catalogue import Catalogue
 from interestrec.model.two_tower import Side, TwoTower, load_two_tower
@@ -87,7 +88,28 @@ def load_intensity(model_path: Path, reading: Reading | None = None, retrieve: i
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
     arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
-    calibration = OfLogits.of(files.read_json(model_path / "calibration.json"))
+    calibration = _calibration(model_path / "calibration.json")
     model = load_two_tower(model_path)
+    _require_fitting(arrays, model, model_path)
     read = histories(model, arrays["item"], arrays["category"], reading)
     return Intensity(model, arrays["item"], arrays["category"], calibration, read, retrieve)
+
+
+def _calibration(path: Path) -> OfLogits:
+    try:
+        found = OfLogits.of(files.read_json(path))
+        if not np.isfinite([found.scale, found.shift]).all():
+            raise ValueError("not finite")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path}: not a calibration ({error}); finetune again") from error
+    return found
+
+
+def _require_fitting(arrays: dict[str, np.ndarray], model: TwoTower, model_path: Path) -> None:
+    """Vectors and category codes of the same items, of the model's widths; they may come from elsewhere."""
+    nothing = np.zeros(0)
+    vectors, categories = arrays.get("item", nothing), arrays.get("category", nothing)
+    expected = (len(vectors), model.config.width), (len(vectors), model.config.levels)
+    right_types = vectors.dtype == np.float32 and categories.dtype.kind == "i"
+    if (vectors.shape, categories.shape) != expected or not right_types or not np.isfinite(vectors).all():
+        raise ArtifactError(f"{model_path / 'item_vectors.safetensors'}: does not fit the model; finetune again")

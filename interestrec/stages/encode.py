@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from interestrec.core import files, schemas
+from interestrec.core import commit, files, schemas
 from interestrec.core.artifacts import Artifact
 from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
@@ -37,7 +37,7 @@ def run(context: Context, to: Path | None, of_model: bool) -> dict[str, Any]:
     to = to or settings.workspace / ("item_vectors.parquet" if of_model else "text_vectors.parquet")
     schema = schemas.item_vectors(vectors.shape[1])
     columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
-    with files.replacing(to) as partial:
+    with commit.replacing(to) as partial:
         files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
     log.info("encode: wrote %d vectors", len(vectors))
     return {

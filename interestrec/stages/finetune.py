@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from interestrec.core import files, schemas
+from interestrec.core import commit, files, schemas
 from interestrec.core.artifacts import Artifact, Recipe, open_artifact
 from interestrec.core.catalogue import pick
 from interestrec.core.context import Context, Result, produce
@@ -88,7 +88,7 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
                 trained, _ = training.train(part, work / f"fold-{fold}")
                 found = measure(part, trained, training.plan)
                 if training.chief:
-                    with files.replacing(paths[fold]) as partial:
+                    with commit.replacing(paths[fold]) as partial:
                         files.write_json(partial, found)
             rows += [(fold, name, value, int(found["n"])) for name, value in found.items() if name != "n"]
         table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)

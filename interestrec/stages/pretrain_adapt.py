@@ -9,6 +9,7 @@ import numpy as np
 from interestrec.core import files
 from interestrec.core.artifacts import Recipe
 from interestrec.core.context import Context, Result, produce
+from interestrec.core.encoder_files import require_own
 from interestrec.core.errors import ArtifactError, DataError, InputMissingError
 from interestrec.core.item_settings import TextField
 from interestrec.core.settings import Settings
@@ -46,6 +47,7 @@ def run(context: Context) -> Result:
     for name in pretrained:
         if not (source / name).is_file():
             raise InputMissingError(f"{source}: {name} is missing; fetch the encoder again (`interestrec fetch`)")
+    require_own(source, pretrained, bounded=False)
     recipe = Recipe(
         kind="encoder",
         inputs={"corpus": corpus.digest, **{name: files.sha256_of(source / name) for name in pretrained}},

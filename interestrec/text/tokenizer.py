@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.core import files
+from interestrec.core.encoder_files import require_own
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
+from interestrec.core.versions import require_safe
 
 _FILES = (
     "tokenizer.json",
@@ -30,6 +33,8 @@ _OTHER_NAMES = {"cls": "bos", "sep": "eos"}
 # Older checkpoints leave the names to the tokenizer's class and name none; these are what the classes say.
 _USUAL = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>")}
 _BATCH = 4096
+_HIGHEST_ID = 1 << 24  # the largest vocabularies have a million tokens
+_MOST_GROWTH = 64  # of a text, by what a tokenizer's normaliser puts in
 _BYTE_SPACE = "Ġ"  # the printable character that byte-level tokenizers write for the byte of a space
 
 
@@ -89,7 +94,9 @@ def tokenizer_digest(directory: Path) -> str:
 
     Raises:
         InputMissingError: the directory is missing or holds no tokenizer.
+        ArtifactError: a file is a link out of the directory, or far too large.
     """
+    require_own(directory, _FILES)
     found = tokenizer_files(directory)
     if not directory.is_dir() or not found:
         raise InputMissingError(
@@ -107,8 +114,11 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         ArtifactError: it is damaged, has no fast implementation, or lacks a special token that an encoder needs.
     """
     digest = tokenizer_digest(directory)
+    fast = (directory / _FAST).is_file()
+    if not fast:
+        require_safe("transformers")
     try:
-        backend, special, all_special = _fast(directory) if (directory / _FAST).is_file() else _converted(directory)
+        backend, special, all_special = _fast(directory) if fast else _converted(directory)
     except Exception as error:  # both libraries raise whatever their parsers raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again") from error
@@ -118,6 +128,7 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         raise ArtifactError(
             f"{directory}: the tokenizer has no {', '.join(absent)} token; a masked language model's is needed"
         )
+    _require_bounded(backend, directory)
     backend.no_padding()
     backend.no_truncation()
     return Tokenizer(
@@ -130,6 +141,23 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         special_ids=tuple(sorted(all_special)),
         digest=digest,
     )
+
+
+def _require_bounded(backend: Any, directory: Path) -> None:
+    """Refuse ids that no table of embeddings has rows for, and rules that blow a text up a millionfold."""
+    highest = max(backend.get_vocab(with_added_tokens=True).values(), default=0)
+    if highest > _HIGHEST_ID:
+        raise ArtifactError(f"{directory}: the tokenizer has a token of id {highest}; fetch it again")
+    rules = json.loads(backend.normalizer.__getstate__()) if backend.normalizer else {}
+    if (growth := _growth(rules)) > _MOST_GROWTH:
+        raise ArtifactError(f"{directory}: the tokenizer's rules make texts {growth} times as long; do not use it")
+
+
+def _growth(rule: dict[str, Any]) -> int:
+    """How many times as long as a text its normalised form may become, by what rules put in place of a character."""
+    if rule.get("type") == "Sequence":
+        return math.prod(map(_growth, rule["normalizers"]))
+    return max(len(rule.get("content") or ""), len(rule.get("prepend") or ""), 1)
 
 
 def _fast(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from interestrec.core import files, interrupts
+from interestrec.core import commit, files, interrupts
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, from_os_error
 from interestrec.core.progress import log
 from interestrec.training.distribution import same_everywhere
@@ -59,7 +59,7 @@ class Checkpoints:
             partial.mkdir(parents=True)
             files.write_safetensors(partial / _TENSORS, tensors)
             files.write_json(partial / _PROGRESS, _sealed(progress, files.sha256_of(partial / _TENSORS)))
-            files.install(partial, final)  # a final one is there at the end of an epoch whose last step was saved
+            commit.install(partial, final)  # a final one is there at the end of an epoch whose last step was saved
             for old in self._found()[_KEPT:]:
                 shutil.rmtree(old)
         except OSError as error:

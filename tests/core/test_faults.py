@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interestrec.core import files
+from interestrec.core import commit, files
 from interestrec.core.artifacts import Recipe, building, left_over, link, open_artifact, writing
 from interestrec.core.errors import InterestrecError
 from tests.faults import PowerCut, faults
@@ -108,7 +108,7 @@ def cached(tmp_path: Path) -> Iterator[Path]:
 
 
 def write_shard(path: Path, text: str) -> None:
-    with files.replacing(path) as partial:
+    with commit.replacing(path) as partial:
         files.write_text(partial, text)
 
 

@@ -43,6 +43,53 @@ def test_unpack_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         unpack(archive(tmp_path / "big.whl", {"a/config.json": "x" * 11}), ("/config.json",), tmp_path)
 
 
+def test_a_bomb_is_told_by_how_well_it_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FEW_BYTES", 10_000)
+    bomb = tmp_path / "bomb.whl"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+        target.writestr("a/config.json", "0" * 1_000_000)
+    with pytest.raises(DataError, match=r"unpacks from [\d,]+ to 1,000,000 bytes; refused"):
+        unpack(bomb, ("/config.json",), tmp_path)
+    assert list(tmp_path.iterdir()) == [bomb]
+
+
+def forged(path: Path, changes: dict[bytes, bytes]) -> Path:
+    """A wheel whose bytes were changed behind the archive's back."""
+    data = archive(path, {"a/config.json": "x" * 5000}).read_bytes()
+    for before, after in changes.items():
+        assert before in data
+        data = data.replace(before, after)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({(5000).to_bytes(4, "little"): (100).to_bytes(4, "little")}, StorageError),  # sizes that lie
+        ({b"PK\x01\x02\x14\x03\x14\0\0\0\0\0": b"PK\x01\x02\x14\x03\x14\0\0\0\x63\0"}, DataError),  # method 99
+        ({b"PK\x01\x02\x14\x03\x14\0\0\0\0\0": b"PK\x01\x02\x14\x03\x14\0\1\0\0\0"}, DataError),  # a password
+        ({b"x" * 100: b"y" * 100}, StorageError),
+    ],
+)
+def test_archives_that_lie(changes: dict[bytes, bytes], error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error, match=r"a\.whl"):
+        unpack(forged(tmp_path / "a.whl", changes), ("/config.json",), tmp_path)
+
+
+def test_a_link_in_an_archive_becomes_a_file(tmp_path: Path) -> None:
+    """Its content is the path that it would lead to."""
+    (tmp_path / "secret").write_text("canary")
+    link = zipfile.ZipInfo("a/config.json")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as target:
+        target.writestr(link, str(tmp_path / "secret"))
+    (tmp_path / "out").mkdir()
+    unpack(tmp_path / "a.whl", ("/config.json",), tmp_path / "out")
+    assert not (tmp_path / "out" / "config.json").is_symlink()
+    assert (tmp_path / "out" / "config.json").read_text() == str(tmp_path / "secret")
+
+
 @pytest.fixture
 def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """pip looks in this directory only."""

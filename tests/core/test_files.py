@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from interestrec.core import files
+from interestrec.core import commit, files
 from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, StorageError
 
 SCHEMA = pa.schema([pa.field("a", pa.int32(), nullable=False), pa.field("b", pa.string())])
@@ -81,17 +81,17 @@ def test_a_full_disk_is_a_storage_error() -> None:
 
 def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"
-    with files.replacing(path) as partial:
+    with commit.replacing(path) as partial:
         partial.write_text("old")
-    with pytest.raises(KeyboardInterrupt), files.replacing(path) as partial:
+    with pytest.raises(KeyboardInterrupt), commit.replacing(path) as partial:
         partial.write_text("half")
         raise KeyboardInterrupt
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "old")]
-    with files.replacing(path) as partial:
+    with commit.replacing(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "new")]
-    with pytest.raises(CannotCreateError), files.replacing(path / "below") as partial:
+    with pytest.raises(CannotCreateError), commit.replacing(path / "below") as partial:
         pass
 
 

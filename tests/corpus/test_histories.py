@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.core import schemas
 from interestrec.corpus.histories import by_user, history_ends, positions, requests_of
+from tests.examples import examples
 
 USER = np.array([0, 0, 0, 0, 0, 2, 2, 3])
 TRAIN = np.zeros(8, np.int32)
@@ -51,7 +52,7 @@ def test_of_nothing_there_is_nothing() -> None:
     assert list(by_user(iter([]))) == []
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.integers(0, 4), max_size=20), st.lists(st.integers(0, 20), max_size=8))
 def test_tables_cut_anywhere_become_tables_of_whole_users(users: list[int], cuts: list[int]) -> None:
     rows = sorted(users)

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from interestrec.corpus.value_maps import MAPS, ValueMap
+from tests.examples import examples
 
 
 def mapped(chosen: ValueMap, train: list[float], values: list[float]) -> list[float]:
@@ -50,7 +51,7 @@ def test_quantile_of_nothing_is_the_middle() -> None:
     assert mapped(ValueMap("quantile"), [], [-1.0, 7.0]) == [0.5, 0.5]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=60))
 def test_quantile_is_the_mean_percentile_of_scipy(train: list[int]) -> None:
     # the mean of the strict and the weak percentile of each train value
@@ -74,7 +75,7 @@ def test_threshold_is_the_share_of_steps_reached() -> None:
     assert chosen.limits == (-np.inf, np.inf)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.sampled_from([ValueMap("log"), ValueMap("quantile"), ValueMap("threshold", thresholds=(1.0, 5.0))]),
     st.lists(st.floats(0, 1e6), max_size=30),

@@ -31,12 +31,16 @@ class Rankings:
         return Rankings(self.offsets, score, self.gain)
 
 
-def rankings(count: int, seed: int, tied: bool, longest: int = 25) -> Rankings:
-    """Lists of 1 … `longest` rows; some hold one class only, some are shorter than any k."""
+def rankings(count: int, seed: int, tied: bool, longest: int = 25, levels: int = 7) -> Rankings:
+    """Lists of 1 … `longest` rows; some hold one class only, some are shorter than any k.
+
+    Args:
+        tied: whether scores are of few `levels`, else all differ.
+    """
     rng = np.random.default_rng(seed)
     length = rng.integers(1, longest + 1, count)
     offsets = np.concatenate([[0], np.cumsum(length)])
     n = offsets[-1]
-    score = rng.integers(0, 7, n) / 8 if tied else rng.permutation(n) / n
+    score = rng.integers(0, levels, n) / 8 if tied else rng.permutation(n) / n
     gain = rng.integers(1, 4, n) * (rng.random(n) < np.repeat(rng.random(count), length))
     return Rankings(offsets, score.astype(np.float64), gain.astype(np.float64))

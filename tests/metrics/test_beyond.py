@@ -5,11 +5,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
 from interestrec.metrics import beyond
+from tests.examples import examples
 
 TWO = np.array([0, 2, 4])
 
@@ -44,7 +45,7 @@ def test_category_calibration_by_hand() -> None:
     assert np.isnan(found[1:]).all()  # no category in the history; none in the list
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.lists(st.integers(0, 4), min_size=1, max_size=12))
 def test_category_calibration_is_no_less_than_0_and_0_for_the_same_mixture(past: list[int], listed: list[int]) -> None:
     def cost(items: list[int]) -> float:
@@ -70,14 +71,14 @@ def test_coverage_and_gini_by_hand() -> None:
     assert math.isnan(beyond.gini(np.zeros(3, dtype=int)))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any))
 def test_gini_is_half_the_relative_mean_difference(exposure: list[int]) -> None:
     pairs = [abs(a - b) for a, b in itertools.product(exposure, repeat=2)]
     assert beyond.gini(np.array(exposure)) == pytest.approx(np.mean(pairs) / 2 / np.mean(exposure))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.integers(0, 10_000), st.sampled_from([1, 3, 1 << 20]))
 def test_diversity_is_the_mean_over_all_pairs_whatever_the_blocks(seed: int, block: int) -> None:
     rng = np.random.default_rng(seed)

@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.metrics import bootstrap
 from interestrec.metrics.bootstrap import Table
+from tests.examples import examples
 
 
 def everyone(*columns: list[float] | np.ndarray) -> Table:
@@ -33,7 +34,7 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
     assert [low[0], high[0]] == pytest.approx([values.mean() - half, values.mean() + half], abs=0.006)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(1, 1300), st.integers(1, 9))
 def test_as_many_users_are_drawn_as_there_are(n_users: int, resamples: int) -> None:
     drawn = resampled(everyone(np.ones(n_users), np.arange(n_users)), resamples, seed=3)

@@ -5,14 +5,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.metrics.random_lists import Rankings, rankings
 
 KS = (1, 2, 3, 5, 10, 20)
 ALL = ["auc", "mrr", "rr", *(f"{name}@{k}" for name in ("ndcg", "hit", "recall", "map") for k in KS)]
-few = settings(max_examples=25, deadline=None)
+few = examples(25)
 seeds = st.tuples(st.integers(0, 10_000), st.booleans())
 
 
@@ -93,7 +94,6 @@ def test_only_the_order_of_scores_counts_and_rows_may_come_in_any(seed: tuple[in
         np.testing.assert_allclose(many.values(name), other.values(name), atol=1e-12, err_msg=name)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_a_constant_scorer_gets_exactly_chance(length: int, relevant: int) -> None:
     relevant = min(relevant, length)

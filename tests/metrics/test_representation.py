@@ -4,13 +4,14 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from scipy.special import i0e
 
 from interestrec.metrics import representation
 from interestrec.metrics.representation import alignment, uniformity
+from tests.examples import examples
 
 
 def test_alignment_by_hand() -> None:
@@ -36,7 +37,7 @@ def test_points_all_around_the_circle() -> None:
     assert uniformity(np.stack([np.cos(angle), np.sin(angle)], axis=1)) == pytest.approx(np.log(expected), rel=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 10_000), st.integers(2, 23), st.sampled_from([1, 2, 5, 1024]))
 def test_uniformity_is_that_of_all_distances_whatever_the_blocks(seed: int, rows: int, block: int) -> None:
     rng = np.random.default_rng(seed)
@@ -50,7 +51,7 @@ def test_uniformity_is_that_of_all_distances_whatever_the_blocks(seed: int, rows
     assert -8 <= found <= 1e-12
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 10_000))
 def test_turning_all_vectors_changes_neither(seed: int) -> None:
     rng = np.random.default_rng(seed)

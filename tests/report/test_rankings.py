@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.report import rankings
 from interestrec.report.rankings import Block, Ids, blocks
+from tests.examples import examples
 
 IDS = Ids(pa.array([f"u{n}" for n in range(9)]), pa.array([f"i{n}" for n in range(30)]))
 
@@ -28,7 +29,7 @@ def read(path: Path) -> list[Block]:
     return list(blocks(path, ["impression_id", "user_id"], ["score", "label"], IDS))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 40))
 def test_lists_come_out_whole_and_in_order_wherever_row_groups_end(
     tmp_path_factory: pytest.TempPathFactory, seed: int, group: int, gathered: int

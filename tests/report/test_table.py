@@ -32,3 +32,10 @@ def test_bold_marks_the_best_on_a_terminal() -> None:
     text = metrics_table(pa.Table.from_pylist(rows, schema=schemas.METRICS), width=60, color=True)
     assert "\x1b[1m0.7000\x1b[0m" in text
     assert "\x1b[1m0.6000" not in text
+
+
+def test_a_name_is_no_markup_and_steers_no_terminal() -> None:
+    rows = [metric("interestrec", 0.6), metric("[red]x[/blue]\x1b[2J", 0.5)]
+    text = metrics_table(pa.Table.from_pylist(rows, schema=schemas.METRICS), width=80)
+    assert "[red]x[/blue] [2J" in text
+    assert "\x1b" not in text

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.text.masking import IGNORED, mask_tokens
+from tests.examples import examples
 
 MASK, SPECIAL, VOCABULARY = 4, (0, 1, 2, 3, 4), 50
 
@@ -90,7 +91,7 @@ def test_whole_words_by_hand() -> None:
     assert len(seen) == 2 ** len(words)  # each word by itself
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.15, 0.6, 1.0]))
 def test_a_word_is_predicted_whole_or_not_at_all(seed: int, probability: float) -> None:
     rng = np.random.default_rng(seed)

@@ -5,10 +5,11 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.text.normalise import normalise
+from tests.examples import examples
 
 
 def one(text: str | None) -> str:
@@ -40,7 +41,7 @@ def test_order_and_repetition_of_chunks() -> None:
     assert found.to_pylist() == ["b", "a", "", "b"]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=30))
 def test_what_comes_out_is_clean(text: str) -> None:
     found = one(text)
@@ -49,7 +50,7 @@ def test_what_comes_out_is_clean(text: str) -> None:
     assert not any(unicodedata.category(c) == "Cc" for c in found)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(alphabet="abc é&<>\"'1", max_size=20).filter(lambda t: "<" not in t and "&" not in t))
 def test_escaping_is_undone(text: str) -> None:
     assert one(html.escape(text)) == one(text)
