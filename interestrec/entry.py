@@ -26,6 +26,7 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, flags)  # the lowest number that is free
             os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
