@@ -59,6 +59,13 @@ def test_every_line_of_the_log_tells_time_level_and_stage(finished: tuple[Path, 
     assert not any(f"{stage}: {stage}:" in line for stage, line in zip(stages, lines, strict=True))
 
 
+def test_all_that_is_written_is_its_owner_s_alone(finished: tuple[Path, str]) -> None:
+    os.umask(before := os.umask(0))
+    assert before != 0o077, "which would hide what is looked at here"
+    found = {path.lstat().st_mode & 0o777 for path in (finished[0] / "workspace").rglob("*") if not path.is_symlink()}
+    assert found == {0o600, 0o700}
+
+
 def test_quiet_success_says_nothing(finished: tuple[Path, str]) -> None:
     outcome = cron("run --quiet --force --set finetune.epochs=0", finished[0])
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
