@@ -270,6 +270,8 @@ def test_find_config_by_path_and_name(tmp_path: Path, monkeypatch: pytest.Monkey
         find_config(None)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "news.yaml").touch()
+    with pytest.raises(InputMissingError, match="newz: no such configuration here"):
+        find_config("newz")
     assert find_config("news") == find_config("news.yaml") == Path("configs/news.yaml")
     (tmp_path / "interestrec.yaml").touch()
     assert find_config(None) == Path("interestrec.yaml")
