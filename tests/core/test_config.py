@@ -237,7 +237,9 @@ def test_adapters_and_remembered_vectors_where_layers_learn(config: Path) -> Non
     assert (chosen.vector_cache.probability, chosen.vector_cache.max_age) == (0.5, 50)
 
 
-@pytest.mark.parametrize("override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "finetune.epochs=["])
+@pytest.mark.parametrize(
+    "override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "data.train.1=b", "finetune.epochs=["]
+)
 def test_bad_overrides(config: Path, override: str) -> None:
     assert f"--set {override}" in problems(config, GOOD, override)
 
@@ -270,6 +272,8 @@ def test_find_config_by_path_and_name(tmp_path: Path, monkeypatch: pytest.Monkey
         find_config(None)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "news.yaml").touch()
+    with pytest.raises(InputMissingError, match="newz: no such configuration here"):
+        find_config("newz")
     assert find_config("news") == find_config("news.yaml") == Path("configs/news.yaml")
     (tmp_path / "interestrec.yaml").touch()
     assert find_config(None) == Path("interestrec.yaml")
