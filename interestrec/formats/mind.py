@@ -21,7 +21,7 @@ from interestrec.formats.shown import Coded, Coder, add_impressions, count_one_c
 _NEWS_COLUMNS = 8
 _BEHAVIOR_COLUMNS = 5
 _TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
-_MARKS = pa.array([b"-0", b"-1"], pa.large_binary())
+_MARKS = (b"-0", b"-1")  # an array of them, made here, would load pandas with every preprocess
 
 
 def read(
@@ -122,7 +122,7 @@ def _parse(coder: Coder, lines: pa.Table) -> Behaviors:
     )
     entries = _words(shown)
     tokens = entries.flatten()
-    mark = pc.index_in(pc.binary_slice(tokens.cast(pa.large_binary()), -2), value_set=_MARKS)
+    mark = pc.index_in(pc.binary_slice(tokens.cast(pa.large_binary()), -2), value_set=pa.array(_MARKS, pa.large_binary()))
     fine = pc.and_(pc.is_valid(mark), pc.greater(pc.binary_length(tokens), 2))
     ids = pa.LargeListArray.from_arrays(entries.offsets, pc.utf8_slice_codeunits(tokens, 0, -2))
     return Behaviors(
