@@ -122,7 +122,8 @@ def _parse(coder: Coder, lines: pa.Table) -> Behaviors:
     )
     entries = _words(shown)
     tokens = entries.flatten()
-    mark = pc.index_in(pc.binary_slice(tokens.cast(pa.large_binary()), -2), value_set=pa.array(_MARKS, pa.large_binary()))
+    ends = pc.binary_slice(tokens.cast(pa.large_binary()), -2)
+    mark = pc.index_in(ends, value_set=pa.array(_MARKS, pa.large_binary()))
     fine = pc.and_(pc.is_valid(mark), pc.greater(pc.binary_length(tokens), 2))
     ids = pa.LargeListArray.from_arrays(entries.offsets, pc.utf8_slice_codeunits(tokens, 0, -2))
     return Behaviors(
