@@ -1,13 +1,14 @@
 """Giving files and directories their names: flushed to disk before, in one step, and flushed after."""
 
 import ctypes
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from interestrec.core.errors import CannotCreateError, from_os_error
+from interestrec.core.errors import CannotCreateError, StorageError, from_os_error
 from interestrec.core.locks import claim
 
 _PARTIAL = ".partial-"  # and the process, in names of files that are being written
@@ -93,4 +94,6 @@ def _exchange(one: Path, other: Path) -> None:
     names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
     if libc.renameat2(*names, _RENAME_EXCHANGE):
         number = ctypes.get_errno()
+        if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise StorageError(f"{other}: its file system cannot exchange two names; delete it and run without --force")
         raise OSError(number, os.strerror(number), str(other))

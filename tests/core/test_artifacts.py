@@ -1,5 +1,6 @@
 """Versions: whole or not at all, linked in one step, checked when opened."""
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -7,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.artifacts import Recipe, building, left_over, link, open_artifact, up_to_date, writing
-from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, LockedError
+from interestrec.core.errors import (
+    ArtifactError,
+    CannotCreateError,
+    InputMissingError,
+    InterestrecError,
+    LockedError,
+    StorageError,
+)
 
 
 def recipe(**changes: object) -> Recipe:
@@ -132,6 +140,16 @@ def test_everything_is_flushed_before_it_gets_its_name_and_the_name_after(
         "versions",
         tmp_path.name,
     ]  # the last is the link's
+
+
+def test_a_file_system_that_cannot_exchange_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = build(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("ctypes.get_errno", lambda: errno.EINVAL)
+        patch.setattr("interestrec.core.commit._RENAME_EXCHANGE", 1 << 20)  # no flag of any kernel
+        with pytest.raises(StorageError, match="delete it and run without --force"):
+            build(tmp_path, "b", made)
+    assert (tmp_path / "corpus" / "sub" / "file").read_text() == "a"
 
 
 def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
