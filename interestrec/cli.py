@@ -1,13 +1,12 @@
 """The command line: it parses and calls; how results are shown and errors end is `console`'s."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from interestrec import __version__, look, operate
+from interestrec import __version__, configure, look, operate
 from interestrec.console import session
 from interestrec.core import interrupts
 from interestrec.core.errors import UsageError
@@ -266,23 +265,9 @@ app.command(epilog="Example: interestrec prune --config news.yaml --retention-da
 app.command(epilog="Example: interestrec describe --config news.yaml")(look.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(look.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(look.check)
+app.command(epilog="Example: interestrec init news --to news.yaml")(configure.init)
 app.command(epilog="Example: interestrec forget --config news.yaml --users leavers.txt")(operate.forget)
 app.command(epilog="Example: interestrec pseudonym --config news.yaml < ids > pseudonyms")(operate.pseudonym)
-
-
-@app.command(epilog="Example: interestrec init news --to news.yaml")
-def init(
-    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all: see configs/)")],
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
-    as_json: Json = False,
-    log: Log = "text",
-) -> None:
-    """Write a commented configuration to start from."""
-    with session("init", as_json, quiet=False, log=log) as output:
-        from interestrec.core.templates import write_template
-
-        write_template(template, to)
-        output.show({"file": str(to)}, f"wrote {to}; edit its data section, then: interestrec run --config {to}")
 
 
 _FETCH_EXAMPLE = "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --revision COMMIT"
@@ -308,29 +293,6 @@ def fetch(
         output.show({"directory": str(fetched.directory), "built": fetched.built}, f"{fetched.directory}: {state}")
 
 
-@config_app.command("show", epilog="Example: interestrec config show --config news.yaml --set seed=7")
-def config_show(
-    config: Config = None,
-    overrides: Overrides = None,
-    workspace: Workspace = None,
-    as_json: Json = False,
-    log: Log = "text",
-) -> None:
-    """Print every key with the value in force and where that is from, as YAML that can be used again."""
-    with session("config show", as_json, quiet=False, log=log) as output:
-        from interestrec.core.config import dump_effective, find_config, load_effective, origins_of, settings_hash
-
-        effective = load_effective(find_config(config), overrides or [], workspace)
-        settings, origins = effective.settings.model_dump(mode="json"), origins_of(effective)
-        values = {"settings": settings, "origins": origins, "hash": settings_hash(effective.settings)}
-        output.show(values, dump_effective(effective).rstrip())
-
-
-@config_app.command("schema", epilog="Example: interestrec config schema > interestrec.schema.json")
-def config_schema(as_json: Json = False, log: Log = "text") -> None:
-    """Print the JSON Schema of the configuration, for editors and other tools."""
-    with session("config schema", as_json, quiet=False, log=log) as output:
-        from interestrec.core.config import settings_schema
-
-        schema = settings_schema()
-        output.show({"schema": schema}, json.dumps(schema, indent=2, ensure_ascii=False))
+_SHOW_EXAMPLE = "Example: interestrec config show --config news.yaml --set seed=7"
+config_app.command("show", epilog=_SHOW_EXAMPLE)(configure.show)
+config_app.command("schema", epilog="Example: interestrec config schema > interestrec.schema.json")(configure.schema)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import typer
 
 from interestrec.console import document_of_failure, end, lost_output
+from interestrec.core import interrupts
 from interestrec.core.catalogue import suggestion
 from interestrec.core.logs import Form, tell_error
 
@@ -26,6 +27,7 @@ def open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, flags)  # the lowest number that is free
             os.set_inheritable(number, True)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
@@ -38,6 +40,8 @@ def run_app(app: typer.Typer) -> NoReturn:
     sys.stdout.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = app(standalone_mode=False)
+        # A signal before a session begins: Typer takes each for a SIGINT.
+        status = interrupts.exit_status() or status
         sys.stdout.flush()
     except typer.TyperException as error:
         status = _usage(error, as_json, _log_form(arguments))

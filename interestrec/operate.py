@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from interestrec.console import session
+from interestrec.console import session, write
 from interestrec.core.errors import ConfigError, UsageError
 from interestrec.options import Config, DryRun, Json, Log, Overrides, Quiet, Workspace, context
 
@@ -105,7 +105,7 @@ def pseudonym(
             raise ConfigError("no preprocess.pseudonym_key is configured: ids are written as they are")
         for line in sys.stdin:
             name = line.rstrip("\r\n")
-            print(pseudonym_of(key, name) if name else "")
+            write(pseudonym_of(key, name) if name else "")
 
 
 def _lines(file: str) -> list[str]:

@@ -19,7 +19,7 @@ FLOORS = [
     {"training"},
     {"scoring", "report"},
     {"stages"},
-    {"cli", "look", "operate", "check", "status", "options", "entry", "console", "pipeline", "__main__"},
+    {"cli", "configure", "look", "operate", "check", "status", "options", "entry", "console", "pipeline", "__main__"},
 ]
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -30,7 +30,7 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING) (?P<stage>[a-
 def cron(command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """`interestrec` with the environment of a cron job, standard input closed."""
     given = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT), **environment}
-    shell = f'exec "{sys.executable}" -m interestrec {command} <&-'
+    shell = f'set -o pipefail; exec <&-; "{sys.executable}" -m interestrec {command}'
     return subprocess.run(["bash", "-c", shell], cwd=cwd, env=given, capture_output=True, text=True, check=False)
 
 
@@ -59,9 +59,23 @@ def test_every_line_of_the_log_tells_time_level_and_stage(finished: tuple[Path, 
     assert not any(f"{stage}: {stage}:" in line for stage, line in zip(stages, lines, strict=True))
 
 
+def test_all_that_is_written_is_its_owner_s_alone(finished: tuple[Path, str]) -> None:
+    os.umask(before := os.umask(0))
+    assert before != 0o077, "which would hide what is looked at here"
+    found = {path.lstat().st_mode & 0o777 for path in (finished[0] / "workspace").rglob("*") if not path.is_symlink()}
+    assert found == {0o600, 0o700}
+
+
 def test_quiet_success_says_nothing(finished: tuple[Path, str]) -> None:
     outcome = cron("run --quiet --force --set finetune.epochs=0", finished[0])
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("command", ["run | head -1", "rank | head -1", "evaluate | head -1", "evaluate | true"])
+def test_a_reader_that_goes_away_is_no_error_of_ours(finished: tuple[Path, str], command: str) -> None:
+    outcome = cron(command, finished[0], INTERESTREC_LOG="json")
+    assert outcome.returncode in (0, 141)
+    assert all(json.loads(line)["level"] == "INFO" for line in outcome.stderr.splitlines())
 
 
 COMMANDS = ["preprocess", "pretrain-adapt", "finetune", "rank", "evaluate", "run"]

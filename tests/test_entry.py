@@ -68,6 +68,23 @@ def test_errors_never_take_the_place_of_results(directory: Path) -> None:
     assert outcome.returncode == 2
 
 
+def test_a_closed_standard_input_is_an_empty_one(directory: Path) -> None:
+    outcome = shell("I forget --users - <&-", directory)
+    assert outcome.returncode == 2
+    assert outcome.stderr == "interestrec forget: no id is given: there is nobody to forget\n"
+
+
+def test_a_filter_ends_when_its_reader_goes_away(directory: Path) -> None:
+    (directory / "key").write_bytes(b"k" * 32)
+    (directory / "key").chmod(0o600)
+    setting = "--set preprocess.pseudonym_key=key"
+    outcome = shell(f"yes u1 | head -100000 | I pseudonym {setting} | head -1", directory)
+    assert (outcome.returncode, outcome.stderr) == (141, "")
+    assert outcome.stdout.count("\n") == 1
+    outcome = shell(f"echo u1 | I pseudonym {setting} > /dev/full", directory)
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (74, 1)
+
+
 def test_files_do_not_get_the_numbers_of_closed_streams(directory: Path) -> None:
     outcome = shell("I init shop <&- >&- 2>&-; cat interestrec.yaml | wc -c; I init news --to a.yaml >&-", directory)
     assert "no such" not in outcome.stderr

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_documented_statuses_are_those_there_are() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.*?) \|", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
     assert {int(status): meaning for status, meaning in rows} == STATUSES
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     assert {kind.exit_status for kind in kinds} <= set(STATUSES)

@@ -14,6 +14,7 @@ from interestrec.cli import app
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+INDENTED = re.compile(r"^    (.*)$", re.MULTILINE)
 INLINE = re.compile(r"`(interestrec [^`\n]+)`")
 COMMAND = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?interestrec (?=[a-z-])[^|;&)]*")
 
@@ -22,10 +23,11 @@ def commands(page: Path) -> list[str]:
     """All commands of ours that a page shows, in code blocks and within sentences."""
     text = page.read_text().replace("\\\n", " ")
     blocks = [block for language, block in FENCED.findall(text) if language == "bash"]
-    lines = [line.partition(" #")[0] for block in blocks for line in block.splitlines()]
+    shown = [*(line for block in blocks for line in block.splitlines()), *INDENTED.findall(FENCED.sub("", text))]
+    lines = [line.partition(" #")[0] for line in shown]
     found = [match.group().strip() for line in lines for match in COMMAND.finditer(line)]
     told = INLINE.findall(FENCED.sub("", text))
-    return found + [command for command in told if not command.endswith("…")]  # which stands for anything
+    return found + [command for command in told if "…" not in command and "COMMAND" not in command]
 
 
 SHOWN = sorted({(page.name, command) for page in PAGES for command in commands(page)})
@@ -45,7 +47,7 @@ def read(arguments: list[str], command: Any) -> None:
 
 @pytest.mark.parametrize(("page", "command"), SHOWN)
 def test_a_shown_command_can_be_read(page: str, command: str) -> None:
-    plain = re.sub(r'"\$\{\w+\[@\]\}"', "", command.partition(" > ")[0])  # a list of options
+    plain = re.sub(r'"\$\{\w+\[@\]\}"', "", re.split(" [<>] ", command)[0])  # a list of options
     words = shlex.split(re.sub(r"\$\w+", "1", plain))[1:]
     if words[-1:] == ["--config"]:  # a sentence on the option itself
         words.append("news.yaml")

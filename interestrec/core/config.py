@@ -144,7 +144,9 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Origins]:
 def _apply_override(values: dict[str, Any], origins: Origins, override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.split(".")
-    if not equals or not all(path) or len(path) > DEEPEST:
+    if len(path) > DEEPEST:
+        raise ConfigError(f"--set {path[0]}.{path[1]}…: more than {DEEPEST} sections within each other")
+    if not equals or not all(path):
         raise ConfigError(f"--set {override}: expected KEY=VALUE such as finetune.epochs=3")
     document = read_yaml(text, lambda line, column: f"--set {override}")
     where: list[str | int] = []

@@ -22,7 +22,7 @@ STATUSES = {
     73: "an output cannot be created",
     74: "I/O error, disk full, failed download, or standard output cannot be written",
     75: "locked by another process, or another worker of a distributed run is gone",
-    77: "permission denied",
+    77: "permission denied, or a key is missing, wrong or open to others",
     78: "wrong configuration",
     130: "interrupted (SIGINT)",
     141: "the reader of standard output went away",

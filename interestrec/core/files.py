@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.core import encryption
-from interestrec.core.errors import ArtifactError, DataError, StorageError, from_os_error
+from interestrec.core.errors import ArtifactError, DataError, InterestrecError, StorageError, from_os_error
 from interestrec.core.plausible import implausible
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
+_AGAIN = "run the stage that wrote it again"
 _LARGEST_JSON = 1 << 26  # bytes; parsed, a document takes up to twenty times its size
 _ROW_GROUP = 1 << 18
 
@@ -64,7 +65,14 @@ def map_array(path: Path) -> "np.ndarray":
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ArtifactError(f"{path}: not an array ({error}); delete it and run again") from error
+        raise _unreadable(error, path, f"not an array ({error}); delete it and run again") from error
+
+
+def _unreadable(error: Exception, path: Path, damage: str) -> InterestrecError:
+    """What it means that a file cannot be read: the system failed, whose errors have a number, or it is damaged."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return from_os_error(error, path)
+    return ArtifactError(f"{path}: {damage}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -190,10 +198,8 @@ def stream_parquet(
             order = _row_groups(source, together, only)
             for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns, row_groups=order):
                 yield pa.Table.from_batches([batch])
-    except FileNotFoundError as error:
-        raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:
-        raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+        raise _unreadable(error, path, f"not readable as Parquet ({error}); {_AGAIN}") from error
 
 
 def _require_plausible(metadata: "pq.FileMetaData", path: Path) -> None:
@@ -238,10 +244,8 @@ def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[st
         with pq.ParquetFile(path, **options) as source:
             _require_plausible(source.metadata, path)
             table = source.read(columns=columns)
-    except FileNotFoundError as error:
-        raise from_os_error(error, path) from error
     except (OSError, pa.ArrowException) as error:
-        raise ArtifactError(f"{path}: not readable as Parquet ({error}); run the stage that wrote it again") from error
+        raise _unreadable(error, path, f"not readable as Parquet ({error}); {_AGAIN}") from error
     if schema is not None and columns is None:
         missing = [name for name in schema.names if name not in table.column_names]
         if missing:

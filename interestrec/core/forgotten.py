@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interestrec.core import commit, files
+from interestrec.core.artifacts import LOCKS
 from interestrec.core.errors import ArtifactError
+from interestrec.core.locks import held
 
 FORGOTTEN = "forgotten.json"
 
@@ -49,12 +51,17 @@ def read_forgotten(workspace: Path) -> Forgotten | None:
 
 
 def add_forgotten(workspace: Path, user_ids: Iterable[str]) -> tuple[int, int]:
-    """Add users to the list of a workspace; how many are new, and how many it has then."""
-    found = read_forgotten(workspace) or Forgotten(secrets.token_bytes(32), frozenset())
-    users = found.users | {found.mark(user_id) for user_id in user_ids}
-    new = len(users) - len(found.users)
-    if new:
-        with commit.replacing(workspace / FORGOTTEN) as partial:
-            partial.touch(mode=0o600)
-            files.write_json(partial, {"salt": found.salt.hex(), "users": sorted(users)})
+    """Add users to the list of a workspace; how many are new, and how many it has then.
+
+    Raises:
+        LockedError: another process adds to it.
+    """
+    path = workspace / FORGOTTEN
+    with held(workspace / LOCKS / FORGOTTEN, str(path)):
+        found = read_forgotten(workspace) or Forgotten(secrets.token_bytes(32), frozenset())
+        users = found.users | {found.mark(user_id) for user_id in user_ids}
+        new = len(users) - len(found.users)
+        if new:
+            with commit.replacing(path) as partial:
+                files.write_json(partial, {"salt": found.salt.hex(), "users": sorted(users)})
     return new, len(users)

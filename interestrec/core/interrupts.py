@@ -48,18 +48,24 @@ def install() -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within the block signals wait until `check` is called."""
+    """Within the block signals wait until `check` is called, at the latest when it ends."""
     global _deferring
     _deferring += 1
     try:
         yield
     finally:
         _deferring -= 1
+    check()
 
 
 def requested() -> bool:
     """Whether a signal waits for `check`."""
     return _received is not None
+
+
+def exit_status() -> int | None:
+    """128 and the number of the signal that was received, None without one."""
+    return None if _received is None else 128 + _received
 
 
 def check() -> None:

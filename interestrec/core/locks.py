@@ -133,4 +133,5 @@ def _awaited(path: Path) -> Holder | None:
 
 
 def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    name = Path(sys.argv[0]).name
+    return shlex.join(["interestrec" if name == "__main__.py" else name, *sys.argv[1:]])

@@ -256,11 +256,12 @@ def _refuse(log: Log, path: Path) -> None:
     stray = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
     log.db.execute(
         "CREATE OR REPLACE TEMP TABLE checked AS SELECT *, CASE WHEN user_id IS NULL THEN 'the user is empty' "
+        "WHEN impression_id IS NULL THEN 'the id of the impression is empty' "
         "WHEN raw_time <> '' AND time IS NULL THEN 'the time ''' || raw_time || ''' cannot be read' "
         "WHEN len(shown) = 0 THEN 'no candidates' "
         "WHEN len(list_filter(marks, lambda x: x IS NULL)) > 0 THEN 'a label is not a number' "
         "WHEN len(marks) <> len(shown) THEN len(marks) || ' labels for ' || len(shown) || ' candidates' "
-        f"WHEN len({stray}) > 0 THEN 'the clicked item ' || {stray}[1] || ' is not among the shown' END AS reason "
+        f"WHEN len({stray}) > 0 THEN 'the clicked item ''' || {stray}[1] || ''' is not among the shown' END AS reason "
         "FROM parsed;"
         f"INSERT INTO bad_rows SELECT {quoted(str(path))}, _row, reason FROM checked WHERE reason IS NOT NULL;"
         "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * EXCLUDE (reason) FROM checked WHERE reason IS NULL"

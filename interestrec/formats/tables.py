@@ -79,7 +79,8 @@ def _require_plausible(path: Path) -> None:
     try:
         fault = implausible(pq.read_metadata(path), path.stat().st_size)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read ({error}); check the file") from error
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: cannot be read; check the file", f" ({reason})") from error
     if fault:
         raise DataError(f"{path}: is no table of real rows, {fault}; do not use it")
 

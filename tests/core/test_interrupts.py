@@ -96,6 +96,36 @@ def test_a_point_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
     assert 5 < time.monotonic() - began < 10
 
 
+_EARLY = """
+import os, signal
+from interestrec import cli
+cli.session = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
+cli.main()
+"""
+
+
+def test_a_signal_before_the_command_has_begun(tmp_path: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-c", _EARLY, "preprocess"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (143, "", "")
+
+
+_LAST = """
+        with interrupts.deferred():
+            print("begun", flush=True)
+            time.sleep(1)
+        Path("went on").touch()
+"""
+
+
+def test_a_signal_after_the_last_safe_point_is_not_lost(tmp_path: Path) -> None:
+    process = started(tmp_path, _LAST)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 143
+    assert not (tmp_path / "went on").exists()
+
+
 def test_a_sigint_that_was_ignored_stays_so(tmp_path: Path) -> None:
     script = _BUILDING.format(work=_SLEEPING).replace(
         "interrupts.install()", "import signal; signal.signal(2, signal.SIG_IGN); interrupts.install()"

@@ -25,7 +25,7 @@ def test_text_lines_have_time_level_and_the_stage_at_work(capsys: pytest.Capture
     lines = capsys.readouterr().err.splitlines()
     assert [re.sub(TIME, "T", line) for line in lines] == [
         "T INFO finetune: start, valid AUC 0.50",
-        r"T WARNING finetune: two lines \x1b[31m",
+        r"T WARNING finetune: two lines  [31m",
         "T INFO run: finetune: done",
         "T WARNING run: careful",
     ]

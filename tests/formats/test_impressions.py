@@ -218,9 +218,15 @@ def test_malformed_rows(tmp_path: Path, row: dict, reason: str) -> None:
     assert rule(log, "bad rows")["rows_in"] - rule(log, "bad rows")["rows_out"] == 1
 
 
+def test_an_impression_whose_id_is_empty_is_malformed(tmp_path: Path) -> None:
+    rows = [{"user": "v", "shown": ["a"], "labels": [1], "id": "m"}, {"user": "v", "shown": ["a"], "labels": [1]}]
+    with pytest.raises(DataError, match=r"a\.jsonl:2: the id of the impression is empty"):
+        json_lines(tmp_path, rows, labels="labels", impression="id")
+
+
 def test_a_click_on_what_was_not_shown_is_a_bad_row(tmp_path: Path) -> None:
     rows = [{"user": "u", "shown": ["a", "b"], "clicked": ["b", "z"]}, {"user": "u", "shown": ["a"], "clicked": []}]
-    with pytest.raises(DataError, match=r"a\.jsonl:1: the clicked item z is not among the shown; 1 such row"):
+    with pytest.raises(DataError, match=r"a\.jsonl:1: the clicked item 'z' is not among the shown; 1 such row"):
         json_lines(tmp_path, rows, clicked="clicked")
 
 

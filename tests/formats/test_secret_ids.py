@@ -1,0 +1,66 @@
+"""Broken raw files of every format: whatever is wrong, no message and no count tells a raw id that is secret."""
+
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from interestrec.core.context import Context
+from interestrec.core.errors import InterestrecError
+from interestrec.stages.preprocess import run
+from tests.formats.damage import DAMAGES
+from tests.formats.inputs import KINDS, settings_of
+from tests.formats.test_corruptions import named
+
+TOKEN = re.compile(r"RAWUSER-\d")
+# Damage after which a message would like to quote, of all that there is.
+CASES = [(kind, damage) for kind in KINDS for damage in ("no-column", "doubled", "swapped", "delimiter", "absurd")]
+
+
+def name_users(path: Path) -> None:
+    """Ids that nothing else looks like, in the place of those of the format's example."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        for name in {"user"} & set(table.column_names):
+            ids = [f"RAWUSER-{str(value).removeprefix('u')}" for value in table[name].to_pylist()]
+            table = table.set_column(table.column_names.index(name), name, pa.array(ids))
+        pq.write_table(table, path)
+    elif path.suffix != ".gz":
+        text = re.sub(r'"user": (\d+)', r'"user": "RAWUSER-\1"', path.read_text(encoding="latin-1"))
+        text = re.sub(r"\bu(\d)\b", r"RAWUSER-\1", text)
+        if path.stem == "ratings":
+            text = re.sub(r"(?m)^(\d)(?=,|::)", r"RAWUSER-\1", text)
+        path.write_text(text, encoding="latin-1")
+
+
+@pytest.mark.parametrize(("kind", "damage"), CASES[::2])
+def test_no_message_tells_an_id(
+    tmp_path: Path, tiny_encoder: Path, caplog: pytest.LogCaptureFixture, kind: str, damage: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    rng = np.random.default_rng(CASES.index((kind, damage)))
+    data = KINDS[kind](raw, rng)
+    for path in raw.iterdir():
+        name_users(path)
+    paths = sorted(path for path in raw.iterdir() if TOKEN.search(path.read_text(encoding="latin-1")))
+    spoilt = paths[int(rng.integers(len(paths)))] if paths else min(raw.iterdir())
+    data = named(data, spoilt.name, DAMAGES[damage](spoilt, rng).name)
+    key = tmp_path / "key"
+    key.write_bytes(b"k" * 32)
+    key.chmod(0o600)
+    said = []
+    for tolerated in (0, 1_000_000):
+        settings = settings_of(tmp_path, {**data, "max_bad_rows": tolerated}, tiny_encoder, {"pseudonym_key": str(key)})
+        try:
+            corpus = run(Context(settings)).artifact.path
+            said += [(corpus / name).read_text() for name in ("quality.json", "manifest.json")]
+            said.append(str(pq.read_table(corpus / "users.parquet").to_pydict()))
+        except InterestrecError as error:
+            said.append(str(error))
+    assert not TOKEN.search("\n".join([*said, caplog.text]))
