@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 _FEW_ROWS, _FEW_BYTES = 10_000_000, 1 << 30  # up to here anything goes
 _ROWS_A_BYTE = 10  # real tables have less than one: a row has an id, a time or a score of its own
 _UNPACKED_A_BYTE = 1000
-_MOST_COLUMNS = 10_000
+_MOST_COLUMNS = 1_000
 
 
 def implausible(metadata: "pq.FileMetaData", size: int) -> str | None:

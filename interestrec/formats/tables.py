@@ -15,7 +15,7 @@ from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.lines import filled_lines, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_MOST_COLUMNS = 10_000
+_MOST_COLUMNS = 1_000  # the database takes the square of the time for more
 _NAMED = 50  # columns that a message lists
 _MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one
 

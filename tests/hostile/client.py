@@ -25,11 +25,20 @@ class Ended:
 
 
 class Commands:
-    """The other end of `serve`."""
+    """The other end of `serve`; begins anew where a command takes the process with it."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
-        self.process = process
-        self.told: list[tuple[Ended, str]] = []
+    def __init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """A new process."""
+        command = [sys.executable, "-m", "tests.hostile.serve"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
 
     def run(self, *arguments: object) -> Ended:
         """Run one command."""
@@ -38,6 +47,9 @@ class Commands:
         self.process.stdin.write(json.dumps(list(map(str, arguments))) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
+        if not line:
+            self.stop()
+            self.start()
         assert line, f"the process died of {arguments}"
         return Ended(**json.loads(line))
 
@@ -50,14 +62,11 @@ class Commands:
 @contextmanager
 def serving() -> Iterator[Commands]:
     """A process that waits for commands."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.hostile.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    commands = Commands()
     try:
-        yield Commands(process)
+        yield commands
     finally:
-        process.kill()
-        process.wait()
+        commands.stop()
 
 
 class Canary:

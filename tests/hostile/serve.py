@@ -6,6 +6,7 @@ imported once; and a process of its own, since only so the memory that a command
 
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 30  # seconds until a command is broken off; more than any may take, so that one that hangs is told apart
+_MOST = 6 << 30  # bytes; four times what a command may take
 _STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -73,6 +75,7 @@ def _too_long(*_: object) -> None:
 def main() -> None:
     """Answer until there is nothing more to read."""
     signal.signal(signal.SIGALRM, _too_long)
+    resource.setrlimit(resource.RLIMIT_DATA, (_MOST, _MOST))  # a test that fails must not take the machine with it
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TRANSFORMERS_VERBOSITY": "error", "KERAS_BACKEND": "tensorflow"}
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

@@ -103,3 +103,7 @@ def test_no_lists_have_no_values() -> None:
     assert beyond.diversity(nobody, none, features({0}, {1}, set())).shape == (0,)
     assert beyond.category_calibration(nobody, none, nobody, none, np.array([-1, -1])).shape == (0,)
     assert beyond.popularity_lift(nobody, none, nobody, none, one).shape == (0,)
+
+
+def test_a_single_exposure_is_as_unequal_as_can_be() -> None:
+    assert beyond.gini(np.array([0, 0, 0, 1])) == pytest.approx(0.75)

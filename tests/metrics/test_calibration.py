@@ -64,3 +64,18 @@ def test_few_or_equal_labels_fit_nothing() -> None:
     logits, labels = drawn(0.5, -1.0)
     assert calibrate("sigmoid", logits[:10], labels[:10]) == OfLogits()
     assert calibrate("isotonic", logits, np.ones(20000)) == OfLogits()
+
+
+def test_the_plain_map_is_the_sigmoid() -> None:
+    logits = np.linspace(-4, 4, 50)
+    few = calibrate("sigmoid", logits[1:], np.linspace(0, 1, 49))
+    assert few == OfLogits(1.0, 0.0)
+    np.testing.assert_allclose(few(logits), 1 / (1 + np.exp(-logits)), rtol=1e-6)
+    assert calibrate("sigmoid", logits, np.linspace(0, 1, 50)) != OfLogits()
+    assert calibrate("none", logits, np.linspace(0, 1, 50)) == OfLogits()
+
+
+def test_knots_count_nearly_for_all_and_the_sigmoid_for_the_rest() -> None:
+    bent = OfLogits(1.0, 0.0, fit_isotonic(np.array([0.0, 1.0]), np.array([0.2, 0.6]), otherwise=0.0))
+    expected = 0.999 * np.array([0.2, 0.6]) + 0.001 / (1 + np.exp(-np.array([0.0, 1.0])))
+    np.testing.assert_allclose(bent(np.array([0.0, 1.0])), expected, rtol=1e-6)

@@ -138,3 +138,22 @@ def test_lists_cut_short_count_what_they_miss() -> None:
 def test_an_unknown_metric_is_a_config_error(name: str) -> None:
     with pytest.raises(ConfigError, match="metric"):
         ranking.metric(name)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from([0, 0, 1, 3])), min_size=1, max_size=5
+    ).filter(lambda rows: any(row[1] for row in rows) and any(row[2] for row in rows))
+)
+def test_a_gain_need_not_be_where_relevance_is(rows: list[tuple[int, int, int]]) -> None:
+    """What is relevant may have no gain, and what has one may not be relevant."""
+    score, relevant, gain = (list(map(float, column)) for column in zip(*rows, strict=True))
+    marked = [int(value) for value in relevant]
+    for name in NAMES[3:]:
+        assert one(name, score, marked, gain) == pytest.approx(by_enumeration(name, score, marked, gain)), name
+
+
+def test_lists_without_a_row_have_no_value() -> None:
+    nothing = lists.ranked(np.zeros(3, np.int64), np.zeros(0), np.zeros(0, bool), np.zeros(0))
+    for name in NAMES:
+        assert np.isnan(ranking.metric(name)(nothing)).tolist() == [True, True], name
