@@ -26,7 +26,7 @@ class Status:
     bytes: int
     version: Path | None
     running: tuple[Holder, ...]
-    unfinished: int | None  # step of the newest checkpoint of a run that was cut off and would be gone on with
+    unfinished: int | None  # step of the newest checkpoint of a run that was cut off
 
 
 def status(context: Context) -> list[Status]:
@@ -87,5 +87,7 @@ def as_text(found: list[Status]) -> str:
         lines.append(f"{one.stage:14} {one.state:8} {one.built or '-':25} {took:>9} {size:>12}".rstrip())
         lines += [f"    {reason}" for reason in one.about]
         if one.unfinished is not None:
-            lines.append(f"    the next run goes on from the checkpoint of step {one.unfinished}")
+            lines.append(
+                f"    a run was cut off after step {one.unfinished}; with its settings and inputs the next goes on there"
+            )
     return "\n".join(lines)
