@@ -87,7 +87,6 @@ def as_text(found: list[Status]) -> str:
         lines.append(f"{one.stage:14} {one.state:8} {one.built or '-':25} {took:>9} {size:>12}".rstrip())
         lines += [f"    {reason}" for reason in one.about]
         if one.unfinished is not None:
-            lines.append(
-                f"    a run was cut off after step {one.unfinished}; with its settings and inputs the next goes on there"
-            )
+            told = "with its settings and inputs the next goes on there"
+            lines.append(f"    a run was cut off after step {one.unfinished}; {told}")
     return "\n".join(lines)
