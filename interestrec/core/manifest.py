@@ -57,7 +57,10 @@ def read(directory: Path, stage: str) -> dict[str, Any]:
     """
     path = directory / MANIFEST
     if path.is_symlink() or not path.is_file():
-        raise ArtifactError(f"{directory}: not an artifact of interestrec ({MANIFEST} is missing)")
+        raise ArtifactError(
+            f"{directory}: not an artifact of interestrec ({MANIFEST} is missing); give the directory of one, or run "
+            f"`interestrec {stage} --force`"
+        )
     if path.stat().st_size > _LARGEST:
         raise ArtifactError(f"{path}: larger than any manifest; run `interestrec {stage} --force`")
     content = files.read_json(path)
