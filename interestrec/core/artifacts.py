@@ -201,6 +201,8 @@ def building(workspace: Path, recipe: Recipe) -> Iterator[Path]:
         yield partial
         files.write_json(partial / MANIFEST, _manifest(recipe, partial))
         commit.install(partial, recipe.version_path(workspace))
+    except OSError as error:  # which no writer of `files` has met
+        raise from_os_error(error, error.filename or partial) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     link(workspace, recipe)

@@ -20,6 +20,7 @@ from pathlib import Path
 from interestrec.core.errors import CannotCreateError, LockedError, from_os_error
 
 _LONGEST_NOTE = 4096  # bytes; a note is written and read in one call
+_TRIES, _BETWEEN_TRIES = 3, 0.02  # seconds
 _WAIT_FOR_NOTE = 0.3  # seconds: a holder writes its note just after it has the lock
 
 
@@ -85,18 +86,17 @@ def held(path: Path, what: str) -> Iterator[Lock]:
     except OSError as error:
         reason = f"cannot create the directory ({error.strerror}); check `workspace`"
         raise CannotCreateError(f"{path.parent}: {reason}") from error
-    try:
-        descriptor = claim(path)
-    except OSError as error:
-        raise from_os_error(error, path) from error
+    descriptor = _claimed(path)
     if descriptor is None:
         at_work = _awaited(path) or "another process"
         raise LockedError(f"{what}: {at_work} is at work on it; wait for it to end, then run again")
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        yield Lock(descriptor, Holder(os.getpid(), socket.gethostname(), _command(), since))
-    except OSError as error:
-        raise from_os_error(error, path) from error
+        try:
+            lock = Lock(descriptor, Holder(os.getpid(), socket.gethostname(), _command(), since))
+        except OSError as error:
+            raise from_os_error(error, path) from error
+        yield lock
     finally:
         try:
             path.unlink(missing_ok=True)  # nobody else does while it is held
@@ -104,6 +104,19 @@ def held(path: Path, what: str) -> Iterator[Lock]:
             pass  # it is free all the same
         finally:
             os.close(descriptor)
+
+
+def _claimed(path: Path) -> int | None:
+    """As `claim`, tried a few times: who only asks who the holder is, has the lock for an instant."""
+    for _ in range(_TRIES):
+        try:
+            descriptor = claim(path)
+        except OSError as error:
+            raise from_os_error(error, path) from error
+        if descriptor is not None:
+            return descriptor
+        time.sleep(_BETWEEN_TRIES)
+    return None
 
 
 def holder_of(path: Path) -> Holder | None:
