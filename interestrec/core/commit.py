@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise CannotCreateError(f"{path.parent}: cannot create the directory ({error.strerror})") from error
     descriptor = None
     try:
-        drop_partials(path.parent)
+        _drop_partials(path.parent)
         descriptor = claim(partial)
         yield partial
         sync(partial)
@@ -55,15 +55,12 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def drop_partials(directory: Path) -> list[Path]:
-    """Take away what processes that are no more left half written in a directory; gives what it was."""
-    dropped = []
-    for partial in sorted(directory.glob(f"*{_PARTIAL}*")):
+def _drop_partials(directory: Path) -> None:
+    """Take away what processes that are no more left half written in a directory."""
+    for partial in directory.glob(f"*{_PARTIAL}*"):
         if partial.is_file() and (descriptor := claim(partial)) is not None:
             partial.unlink(missing_ok=True)
             os.close(descriptor)
-            dropped.append(partial)
-    return dropped
 
 
 def install(built: Path, final: Path) -> None:
