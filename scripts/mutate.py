@@ -38,7 +38,7 @@ TESTS = {
     "interestrec/core/manifest.py": ["tests/core/test_manifest.py", "tests/core/test_artifacts.py"],
     "interestrec/core/locks.py": ["tests/core/test_locks.py"],
     "interestrec/core/commit.py": ["tests/core/test_commit.py"],
-    "interestrec/core/config.py": ["tests/core/test_config.py"],
+    "interestrec/core/config.py": ["tests/core/test_config.py", "tests/core/test_config_typos.py"],
     "interestrec/core/yaml_text.py": ["tests/core/test_yaml_text.py", "tests/core/test_config.py"],
     "interestrec/core/files.py": ["tests/core/test_files.py", "tests/core/test_artifacts.py"],
     "interestrec/core/pseudonyms.py": ["tests/core/test_pseudonyms.py"],

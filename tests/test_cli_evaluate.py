@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interestrec import console, pipeline
-from interestrec.core.config import dump_settings
+from interestrec.core.yaml_text import written
 from interestrec.stages import evaluate
 from tests.documents import one_document
 from tests.stages.reports import by_hand
@@ -20,7 +20,7 @@ from tests.stages.test_evaluate_gate import ranked_anew
 def directory(tmp_path: Path) -> Path:
     """Rankings of three users in the workspace `space`, and the configuration."""
     context = by_hand(tmp_path / "space")
-    (tmp_path / "interestrec.yaml").write_text(dump_settings(context.settings))
+    (tmp_path / "interestrec.yaml").write_text(written(context.settings.model_dump(mode="json")))
     return tmp_path
 
 

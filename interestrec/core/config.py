@@ -20,7 +20,6 @@ from interestrec.core.yaml_text import (
     dotted,
     read_yaml,
     text_of,
-    written,
 )
 
 DEFAULT_PATH = Path("interestrec.yaml")
@@ -86,11 +85,6 @@ def load_effective(path: Path, overrides: Sequence[str] = (), workspace: Path | 
         return Effective(Settings.model_validate(values), values, origins)
     except ValidationError as error:
         raise ConfigError("\n".join(explain(error, values, origins, f"{path}:1:1"))) from None
-
-
-def dump_settings(settings: Settings) -> str:
-    """All settings, defaults included, as YAML that loads to the same settings."""
-    return written(settings.model_dump(mode="json"))
 
 
 def dump_effective(effective: Effective) -> str:

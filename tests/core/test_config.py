@@ -7,15 +7,16 @@ import yaml
 
 from interestrec.core.config import (
     dump_effective,
-    dump_settings,
     find_config,
     load_effective,
     load_settings,
     origins_of,
     settings_hash,
+    settings_schema,
 )
 from interestrec.core.data_settings import MindData
-from interestrec.core.errors import ConfigError, InputMissingError
+from interestrec.core.errors import ConfigError, InputMissingError, StorageError
+from interestrec.core.yaml_text import MOST_BYTES, written
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 GOOD = """
@@ -238,10 +239,41 @@ def test_adapters_and_remembered_vectors_where_layers_learn(config: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "override", ["finetune.epochs", "=3", "finetune..epochs=3", "seed.x=3", "data.train.1=b", "finetune.epochs=["]
+    ("override", "told"),
+    [
+        ("finetune.epochs", "expected KEY=VALUE such as finetune.epochs=3"),
+        ("=3", "expected KEY=VALUE"),
+        ("finetune..epochs=3", "expected KEY=VALUE"),
+        ("seed.x=3", ""),
+        ("data.train.1=b", ""),
+        ("finetune.epochs=[", "not valid YAML"),
+    ],
 )
-def test_bad_overrides(config: Path, override: str) -> None:
-    assert f"--set {override}" in problems(config, GOOD, override)
+def test_bad_overrides(config: Path, override: str, told: str) -> None:
+    said = problems(config, GOOD, override)
+    assert said.startswith(f"--set {override}")
+    assert told in said
+
+
+def test_as_many_sections_as_may_be_and_bytes_as_may_be(config: Path) -> None:
+    deepest = ".".join("a" * 50) + "=1"
+    assert "unknown key" in problems(config, GOOD, deepest)
+    config.write_text(GOOD + "#" * (MOST_BYTES - len(GOOD)))
+    load_settings(config)
+    assert "more than 1,048,576 bytes" in problems(config, GOOD + "#" * (MOST_BYTES + 1 - len(GOOD)))
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="Is a directory"):
+        load_settings(tmp_path)
+
+
+def test_the_hash_is_of_values_not_of_their_order(config: Path) -> None:
+    one, other = (
+        load_settings(config, [f"preprocess.intensity.weights={{{text}}}"]) for text in ("a: 1, b: 0.5", "b: 0.5, a: 1")
+    )
+    assert settings_hash(one) == settings_hash(other) != settings_hash(load_settings(config))
+    assert settings_schema()["title"] == "Configuration of interestrec"
 
 
 def test_yaml_may_not_be_binary(tmp_path: Path) -> None:
@@ -253,7 +285,7 @@ def test_yaml_may_not_be_binary(tmp_path: Path) -> None:
 
 def test_what_is_shown_loads_to_the_same(config: Path, tmp_path: Path) -> None:
     settings = load_settings(config)
-    (tmp_path / "again.yaml").write_text(dump_settings(settings))
+    (tmp_path / "again.yaml").write_text(written(settings.model_dump(mode="json")))
     assert load_settings(tmp_path / "again.yaml") == settings
 
 

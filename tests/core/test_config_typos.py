@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from interestrec.core.config import dump_settings, load_settings
+from interestrec.core.config import load_settings
 from interestrec.core.errors import ConfigError
-from interestrec.core.yaml_text import Document, Location, dotted, read_yaml
+from interestrec.core.yaml_text import Document, Location, dotted, read_yaml, written
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 FREE = re.compile(  # keys that are the user's own names
@@ -60,7 +60,7 @@ def with_change(text: str, position: tuple[int, int], old: str, new: str) -> str
 @cache
 def whole(template: Path) -> tuple[str, Document]:
     """All that a template says, defaults included, a line a value."""
-    text = dump_settings(load_settings(template))
+    text = written(load_settings(template).model_dump(mode="json"))
     document = read_yaml(text, "{}:{}".format)
     assert document is not None
     return text, document
