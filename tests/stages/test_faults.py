@@ -1,8 +1,11 @@
 """Stages whose every call to the operating system fails once: the status says so, and what was there is untouched."""
 
 import errno
+import os
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from interestrec.core.context import Context
 from interestrec.core.errors import InterestrecError
@@ -20,6 +23,12 @@ ERRORS: list[tuple[BaseException, set[int]]] = [
     (InterruptedError(errno.EINTR, "Interrupted system call"), {73, 74}),
     (MemoryError(), set()),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call waits for a disk; that each is made is another test's to see."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def every_call_fails(stage: ModuleType, context: Context, kind: str) -> None:
