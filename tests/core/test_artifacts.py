@@ -166,7 +166,7 @@ def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
 
     reader = threading.Thread(target=look)
     reader.start()
-    for _ in range(150):  # --force: each takes the place of a version of its name
+    for _ in range(500):  # --force: each takes the place of a version of its name
         build(tmp_path, "a" * 9, one)
         build(tmp_path, "b" * 9, other)
     stop.set()
