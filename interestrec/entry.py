@@ -40,9 +40,10 @@ def run_app(app: typer.Typer) -> NoReturn:
     sys.stdout.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = app(standalone_mode=False)
-        # A signal before a session begins: Typer takes each for a SIGINT.
-        status = interrupts.exit_status() or status
+        interrupts.check()  # before a session begins, Typer catches what a signal raises
         sys.stdout.flush()
+    except interrupts.Interrupted as interrupted:
+        status = interrupted.exit_status
     except typer.TyperException as error:
         status = _usage(error, as_json, _log_form(arguments))
     except OSError as error:  # of help or version: a session knows what to do with its own

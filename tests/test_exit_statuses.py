@@ -14,6 +14,7 @@ from interestrec import console
 from interestrec.core import errors
 from interestrec.core.documents import STATUSES
 from tests.documents import one_document
+from tests.processes import begun
 from tests.test_cli import CONFIG, interestrec
 
 ROOT = Path(__file__).parents[1]
@@ -130,16 +131,7 @@ cli.main()
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_to_a_stage_ends_it_with_its_status(tmp_path: Path, sent: signal.Signals, status: int) -> None:
     (tmp_path / "interestrec.yaml").write_text(CONFIG)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _AT_WORK],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "at work\n"
+    process = begun(_AT_WORK, tmp_path, says="at work")
     process.send_signal(sent)
     _, said = process.communicate(timeout=20)
     assert process.returncode == status

@@ -21,7 +21,6 @@ from interestrec.core.manifest import MANIFEST, listed, read, verify
 from interestrec.core.schemas import SCHEMA_VERSION
 
 LOCKS = "locks"
-PARTIAL = ".partial-"  # and the output, in names of versions that are being built
 
 # artifact kind -> the stage that writes it
 WRITTEN_BY = {
@@ -105,7 +104,7 @@ class Recipe:
     def partial_path(self, workspace: Path) -> Path:
         """Where the version is built."""
         version = self.version_path(workspace)
-        return version.with_name(f"{version.name}{PARTIAL}{self.output}")
+        return version.with_name(f"{version.name}{commit.PARTIAL}{self.output}")
 
 
 def open_artifact(path: Path, kind: str) -> Artifact:
@@ -129,10 +128,13 @@ def open_within(path: Path, kind: str) -> Artifact:
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
     stage = WRITTEN_BY[kind]
-    if not path.exists():
-        raise InputMissingError(f"{path}: no {kind} here; run `interestrec {stage}` first")
+    try:
+        directory = path.stat().st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputMissingError(f"{path}: no {kind} here; run `interestrec {stage}` first") from None
+    except OSError as error:
+        raise from_os_error(error, path) from error
     real = path.resolve()
-    directory = real.stat().st_ino
     try:
         manifest = read(real, stage)
         if manifest["kind"] != kind:
@@ -140,9 +142,9 @@ def _open(path: Path, kind: str, contents: bool) -> Artifact:
         verify(real, manifest, stage, contents)
         return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
     except InterestrecError:
-        if real.exists() and real.stat().st_ino == directory:
+        if path.exists() and path.stat().st_ino == directory:
             raise
-    return _open(path, kind, contents)  # --force put another in its place meanwhile
+    return _open(path, kind, contents)  # --force, prune or another run changed what is there meanwhile
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
@@ -176,7 +178,7 @@ def writing(workspace: Path, recipe: Recipe) -> Iterator[Lock]:
 def left_over(workspace: Path, recipe: Recipe) -> list[Path]:
     """What no process needs once it has the lock: versions half built, and checkpoints of the recipe's version when
     that is there."""
-    found = list(recipe.version_path(workspace).parent.glob(f"*{PARTIAL}{recipe.output}"))
+    found = list(recipe.version_path(workspace).parent.glob(f"*{commit.PARTIAL}{recipe.output}"))
     work = recipe.work_path(workspace)
     return [*found, work] if work.exists() and recipe.version_path(workspace).exists() else found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from interestrec.core.errors import CannotCreateError, StorageError, from_os_error
 from interestrec.core.locks import claim
 
-_PARTIAL = ".partial-"  # and the process, in names of files that are being written
+PARTIAL = ".partial-"  # and whose it is, in names of what is being written
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
@@ -34,14 +34,14 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         CannotCreateError: the directory cannot be created.
     """
-    partial = path.with_name(f"{path.name}{_PARTIAL}{os.getpid()}")
+    partial = path.with_name(f"{path.name}{PARTIAL}{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CannotCreateError(f"{path.parent}: cannot create the directory ({error.strerror})") from error
     descriptor = None
     try:
-        _drop_partials(path.parent)
+        drop_partials(path.parent)
         descriptor = claim(partial)
         yield partial
         sync(partial)
@@ -55,12 +55,20 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _drop_partials(directory: Path) -> None:
-    """Take away what processes that are no more left half written in a directory."""
-    for partial in directory.glob(f"*{_PARTIAL}*"):
+def dead_partials(directory: Path) -> Iterator[Path]:
+    """Files that processes which are no more left half written in a directory; each is locked while it is at hand."""
+    for partial in directory.glob(f"*{PARTIAL}*"):
         if partial.is_file() and (descriptor := claim(partial)) is not None:
-            partial.unlink(missing_ok=True)
-            os.close(descriptor)
+            try:
+                yield partial
+            finally:
+                os.close(descriptor)
+
+
+def drop_partials(directory: Path) -> None:
+    """Take those files away."""
+    for partial in dead_partials(directory):
+        partial.unlink(missing_ok=True)
 
 
 def install(built: Path, final: Path) -> None:

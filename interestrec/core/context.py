@@ -153,7 +153,8 @@ def produce(
         built = context.force or not recipe.version_path(workspace).exists()
         if built:
             _build(context, recipe, build)
-        link(workspace, recipe)
+        else:
+            link(workspace, recipe)
         artifact = open_artifact(workspace / recipe.kind, recipe.kind)
     return Result(artifact, built, summarise(artifact.path))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interestrec.core import encryption
 from interestrec.core.errors import ArtifactError, DataError, InterestrecError, StorageError, from_os_error
 from interestrec.core.plausible import implausible
+from interestrec.core.tensors import told_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -277,12 +278,7 @@ def read_safetensors(path: Path) -> "dict[str, np.ndarray]":
         InputMissingError: there is no such file.
         ArtifactError: the file is not in the safetensors layout.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    try:
+    with told_of(path):
         return load_file(path)
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"{path}: not a valid safetensors file ({error}); fetch or build it again") from error

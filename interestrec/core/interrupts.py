@@ -63,11 +63,6 @@ def requested() -> bool:
     return _received is not None
 
 
-def exit_status() -> int | None:
-    """128 and the number of the signal that was received, None without one."""
-    return None if _received is None else 128 + _received
-
-
 def check() -> None:
     """End here if a signal asked for it.
 

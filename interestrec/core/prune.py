@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core import files
-from interestrec.core.artifacts import LOCKS, PARTIAL, WRITTEN_BY
+from interestrec.core.artifacts import LOCKS, WRITTEN_BY
+from interestrec.core.commit import PARTIAL, dead_partials, drop_partials
 from interestrec.core.errors import ArtifactError, InputMissingError, from_os_error
 from interestrec.core.locks import held
 from interestrec.core.manifest import MANIFEST, read
@@ -88,8 +89,9 @@ def _unneeded(workspace: Path, oldest: float | None) -> Iterator[Removed]:
     yield from _work(workspace, versions, oldest)
     for path in sorted(workspace.glob(".*.link")):
         yield Removed(path, 0, "left half written")
-    for path in sorted(workspace.glob("cache/*/*/*")):
-        if ".partial-" in path.name or (path.suffix == ".npy" and not path.with_suffix(".parquet").exists()):
+    for directory in sorted(workspace.glob("cache/*/*")):
+        orphans = [path for path in directory.glob("*.npy") if not path.with_suffix(".parquet").exists()]
+        for path in sorted([*orphans, *dead_partials(directory)]):
             yield _removed(path, "left half written")
 
 
@@ -149,6 +151,9 @@ def _remove(removed: Removed) -> None:
     try:
         if path.parent.parent.name == "versions" and PARTIAL not in path.name:
             path = path.rename(path.with_name(f"{path.name}{PARTIAL}removed"))
-        take(path)
+        if PARTIAL in path.name and path.is_file():
+            drop_partials(path.parent)  # which leaves alone what a process has begun on since
+        else:
+            take(path)
     except OSError as error:
         raise from_os_error(error, path) from error

@@ -1,6 +1,7 @@
 """What a safetensors file says of its tensors, read before any of them is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +30,27 @@ def declared(path: Path) -> Mapping[str, Declared]:
     """The tensors of a file by name; only its header is read.
 
     Raises:
+        InputMissingError, ArtifactError: as `told_of`.
+    """
+    from safetensors import safe_open
+
+    with told_of(path), safe_open(path, "np") as source:
+        slices = {name: source.get_slice(name) for name in source.keys()}  # noqa: SIM118 - it is no mapping
+        return {name: Declared(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """What goes wrong in reading a file of tensors, as an error with a message for people.
+
+    Raises:
         InputMissingError: there is no such file.
         ArtifactError: the file is not in the safetensors layout.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, "np") as source:
-            slices = {name: source.get_slice(name) for name in source.keys()}  # noqa: SIM118 - it is no mapping
-            return {name: Declared(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+        yield
     except OSError as error:
         raise from_os_error(error, path) from error
     except (SafetensorError, ValueError, TypeError, KeyError) as error:

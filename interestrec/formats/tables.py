@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.catalogue import suggestion
-from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.plausible import implausible
+from interestrec.core.errors import DataError, InputMissingError, from_os_error
+from interestrec.core.plausible import MOST_COLUMNS, implausible
 from interestrec.core.raw_log import Log, quoted
 from interestrec.formats.lines import filled_lines, read_lines
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_MOST_COLUMNS = 1_000  # the database takes the square of the time for more
 _NAMED = 50  # columns that a message lists
 _MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one
 
@@ -79,6 +78,8 @@ def _require_plausible(path: Path) -> None:
     try:
         fault = implausible(pq.read_metadata(path), path.stat().st_size)
     except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system failed; damage has no number
+            raise from_os_error(error, path) from error
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: cannot be read; check the file", f" ({reason})") from error
     if fault:
@@ -228,9 +229,9 @@ def distinct(names: list[str], path: Path) -> list[str]:
     Raises:
         DataError: two are equal but for case, or there are more than anyone has.
     """
-    if len(names) > _MOST_COLUMNS:
+    if len(names) > MOST_COLUMNS:
         raise DataError(
-            f"{path}: has {len(names):,} columns, at most {_MOST_COLUMNS:,} are read; is the delimiter right?"
+            f"{path}: has {len(names):,} columns, at most {MOST_COLUMNS:,} are read; is the delimiter right?"
         )
     seen = {"_row"}
     names = [name or f"column {n}" for n, name in enumerate(names, 1)]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -86,6 +87,9 @@ def test_opening_what_is_not_there_or_something_else(tmp_path: Path) -> None:
         open_artifact(tmp_path / "corpus", "corpus")
     with pytest.raises(ArtifactError, match="not an artifact"):
         open_artifact(tmp_path, "corpus")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(StorageError, match="symbolic links"):
+        open_artifact(tmp_path / "loop", "corpus")
     build(tmp_path)
     with pytest.raises(ArtifactError, match="expected a model, found 'corpus'"):
         open_artifact(tmp_path / "corpus", "model")
@@ -140,6 +144,20 @@ def test_everything_is_flushed_before_it_gets_its_name_and_the_name_after(
         "versions",
         tmp_path.name,
     ]  # the last is the link's
+
+
+def test_a_version_that_goes_while_it_is_opened_is_missing_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build(tmp_path)
+
+    def gone(*_: object) -> None:
+        shutil.rmtree(made.version_path(tmp_path))
+        raise ArtifactError("a file is missing")
+
+    monkeypatch.setattr("interestrec.core.artifacts.verify", gone)
+    with pytest.raises(InputMissingError, match="no corpus here"):
+        open_artifact(tmp_path / "corpus", "corpus")
 
 
 def test_a_file_system_that_cannot_exchange_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import begun
+
 _BUILDING = """
 import sys, time
 from pathlib import Path
@@ -39,18 +41,7 @@ _DEAF = """
 
 
 def started(tmp_path: Path, work: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _BUILDING.format(work=work)],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts its background jobs with the signal ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    return process
+    return begun(_BUILDING.format(work=work), tmp_path)
 
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -130,8 +121,7 @@ def test_a_sigint_that_was_ignored_stays_so(tmp_path: Path) -> None:
     script = _BUILDING.format(work=_SLEEPING).replace(
         "interrupts.install()", "import signal; signal.signal(2, signal.SIG_IGN); interrupts.install()"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process = begun(script, tmp_path)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None

@@ -18,6 +18,7 @@ import pytest
 
 from interestrec.core.errors import CannotCreateError, LockedError, StorageError
 from interestrec.core.locks import Holder, claim, held, holder_of
+from tests.processes import begun
 
 _HOLD = """
 import sys, time
@@ -31,9 +32,7 @@ with held(Path("locks/model"), "model") as lock:
 
 
 def started(directory: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", _HOLD], cwd=directory, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdout.readline() == "begun\n"
-    return process
+    return begun(_HOLD, directory)
 
 
 def test_the_second_is_refused_at_once_and_told_who_is_first(tmp_path: Path) -> None:

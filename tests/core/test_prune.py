@@ -8,6 +8,7 @@ import pytest
 
 from interestrec.core.artifacts import Recipe, open_artifact, writing
 from interestrec.core.errors import InputMissingError, LockedError
+from interestrec.core.locks import claim
 from interestrec.core.prune import prune
 from tests.core.test_artifacts import build, recipe
 
@@ -68,6 +69,20 @@ def test_what_killed_processes_left_goes_but_not_what_is_gone_on_from(tmp_path: 
     assert {path.name for path in cache.iterdir()} == {"b.npy", "b.parquet"}
     os.utime(cut.work_path(tmp_path), (1, 1))
     assert {one.reason for one in prune(tmp_path)} == {"checkpoints of a run that has ended"}
+
+
+def test_what_a_process_is_writing_into_a_cache_stays(tmp_path: Path) -> None:
+    made(tmp_path, "corpus", 1)
+    cache = tmp_path / "cache" / "vectors" / "abc"
+    cache.mkdir(parents=True)
+    (cache / "dead.parquet.partial-1").touch()
+    living = claim(cache / "living.parquet.partial-2")
+    assert living is not None
+    assert [one.path.name for one in prune(tmp_path, dry_run=True)] == ["dead.parquet.partial-1"]
+    assert len(list(cache.iterdir())) == 2
+    prune(tmp_path)
+    assert [path.name for path in cache.iterdir()] == ["living.parquet.partial-2"]
+    os.close(living)
 
 
 def test_retention_takes_exactly_the_expired(tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_event_types_are_mapped_and_unlisted_ones_counted(tmp_path: Path) -> Non
     assert rule(log, "unlisted event types")["examples"] == ["z (2)"]
 
 
+def test_examples_are_places_where_nothing_may_be_quoted(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text(HEADER + "u,a,1,v,,\nu,a,3,z,,\nu,a,4,z,,\n")
+    (tmp_path / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\n")
+    log = Log(tmp_path, quotes=False)
+    types = mapping(columns={"event": "kind"}, event_types={"v": "view"})
+    read(log, tmp_path, 0, False, [types], items())
+    assert rule(log, "unlisted event types")["examples"] == ["e.csv:3", "e.csv:4"]
+
+
 def test_items_of_their_own_table(tmp_path: Path) -> None:
     about = items(columns={"title": ["name", "extra"], "text": ["extra"], "category": "extra", "price": "cost"})
     log = run(tmp_path, "u,a,1,,,\n", mapping(), about=about)

@@ -1,6 +1,7 @@
 """Raw tables: every kind of file gives the same columns, numbers of rows and bad rows."""
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interestrec.core.errors import DataError, InputMissingError
+from interestrec.core.errors import DataError, InputMissingError, StorageError
 from interestrec.core.raw_log import Log
 from interestrec.formats import lines, tables
 from interestrec.formats.tables import moment, require, scan
@@ -125,6 +126,17 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     ]
     assert types == ({"a": "BIGINT", "b": "VARCHAR"}, [(1, "x", 1), (None, "y", 2)])
     assert log.rows_read == 2
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pq, "read_metadata", failing)
+    with pytest.raises(StorageError, match=r"t\.parquet: Input/output error"):
+        list(scan(Log(tmp_path), tmp_path / "t.parquet", [], None))
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.parquet"])
