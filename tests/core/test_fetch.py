@@ -77,6 +77,17 @@ def test_archives_that_lie(changes: dict[bytes, bytes], error: type[Exception], 
         unpack(forged(tmp_path / "a.whl", changes), ("/config.json",), tmp_path)
 
 
+def test_an_archive_whose_packed_bytes_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        target.writestr("a/config.json", "".join(map(str, range(5000))))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = b"\xff" * (len(data) // 2 - len(data) // 3)
+    path.write_bytes(data)
+    with pytest.raises(StorageError, match=r"a\.whl: the download is damaged"):
+        unpack(path, ("/config.json",), tmp_path)
+
+
 def test_a_link_in_an_archive_becomes_a_file(tmp_path: Path) -> None:
     """Its content is the path that it would lead to."""
     (tmp_path / "secret").write_text("canary")

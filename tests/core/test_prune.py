@@ -9,7 +9,7 @@ import pytest
 from interestrec.core.artifacts import Recipe, open_artifact, writing
 from interestrec.core.errors import InputMissingError, LockedError
 from interestrec.core.locks import claim
-from interestrec.core.prune import prune
+from interestrec.core.prune import Removed, _remove, prune
 from tests.core.test_artifacts import build, recipe
 
 
@@ -83,6 +83,19 @@ def test_what_a_process_is_writing_into_a_cache_stays(tmp_path: Path) -> None:
     prune(tmp_path)
     assert [path.name for path in cache.iterdir()] == ["living.parquet.partial-2"]
     os.close(living)
+
+
+def test_what_was_dead_when_it_was_found_may_live_when_it_would_go(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet.partial-1"
+    path.touch()
+    found = Removed(path, 0, "left half written")
+    descriptor = claim(path)  # another process with the number of the dead one
+    assert descriptor is not None
+    _remove(found)
+    assert path.exists()
+    os.close(descriptor)
+    _remove(found)
+    assert not path.exists()
 
 
 def test_retention_takes_exactly_the_expired(tmp_path: Path) -> None:

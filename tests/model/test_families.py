@@ -126,6 +126,7 @@ def test_layer_norms_of_old_checkpoints_are_called_gamma_and_beta(tmp_path: Path
         ("distilbert", {"hidden_dim": 64}, "lin1.weight' has shape"),
         ("distilbert", {"n_heads": 3}, "divisible by the heads"),
         ("distilbert", {"dim": "16"}, "must be positive"),
+        ("distilbert", {"dim": 10**9}, "must be positive, at most 1e"),
         ("distilbert", {"model_type": "bert"}, "lacks hidden_size, num_hidden_layers"),
     ],
 )

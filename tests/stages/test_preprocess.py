@@ -58,6 +58,14 @@ def content(path: Path) -> dict[str, str]:
     }
 
 
+def test_an_older_version_that_is_asked_for_again_is_linked_not_built(shop: Path) -> None:
+    first = preprocess(shop).artifact
+    assert preprocess(shop, "seed=7").built
+    again = preprocess(shop)
+    assert (again.built, again.artifact) == (False, first)
+    assert (shop / "workspace" / "corpus").resolve() == first.path
+
+
 def test_the_artifact_has_every_file_of_its_schema(shop: Path, tiny_encoder: Path) -> None:
     result = preprocess(shop)
     assert result.built
