@@ -53,7 +53,7 @@ class BlendSettings(Section):
     weights: dict[ComponentName, NotNegative] = {}
     """Weight of each component with `method: fixed`; components that are not named weigh 0."""
     component: ComponentName | None = None
-    """The component that decides alone with `method: single`."""
+    """The component, as under `rank.components`, that decides alone with `method: single`."""
 
     @property
     def given(self) -> dict[str, float] | None:

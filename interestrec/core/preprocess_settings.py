@@ -58,8 +58,8 @@ class ValueMap(Section):
     thresholds: list[float] = []
     """Rising values for `threshold`: with three of them, a value that reaches two is mapped to 2/3."""
     per_words: bool = False
-    """`true` divides the value by hundreds of words of the item first, so that reading times of long and short texts
-    compare."""
+    """With `true` the value is divided by hundreds of words of the item first, so that reading times of long and short
+    texts compare."""
     missing: Fraction | None = None
     """Number in [0, 1] that a missing value is mapped to; `null` = a missing value is a malformed row."""
 

@@ -154,8 +154,8 @@ class RankSettings(Section):
     """Settings tried per scorer on half of valid, those of this configuration first; 1 = these alone. More take
     proportionally longer."""
     refit: bool = True
-    """`true` fits the scorers again on train and valid after all choices are made, so that they know the latest
-    events."""
+    """With `true` the scorers are fitted again on train and valid after all choices are made, so that they know the
+    latest events."""
     trending: TrendingSettings = TrendingSettings()
     """Settings of `trending`."""
     item_knn: ItemKnnSettings = ItemKnnSettings()

@@ -34,7 +34,7 @@ class EncoderSettings(Section):
 
     source: Path
     """Directory in Hugging Face layout with `config.json`, `model.safetensors` and tokenizer files, relative to the
-    working directory; `interestrec fetch` gets one."""
+    working directory. `interestrec fetch minilm-l6` downloads a small one."""
     pooling: Literal["mean", "cls", "attention"] = "mean"
     """How token vectors become one: `mean` of all tokens, `cls` the first token's, `attention` a weighted mean that
     `finetune` learns. Take what the encoder was trained with."""
@@ -159,8 +159,7 @@ class FinetuneSettings(Section):
     encoder_learning_rate: Positive = 2e-5
     """Peak learning rate of the encoder's top layer, where layers learn."""
     layer_decay: AboveZero = 1.0
-    """Factor, up to 1, by which each layer of the encoder learns more slowly than the one above it; 1 = all at one
-    rate."""
+    """Learning rate of each layer of the encoder relative to that of the layer above it; 1 = all learn at one rate."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """Learning rates after the warm-up: `linear` falls to 0 in a line, `cosine` in half a cosine, `constant` stays."""
     warm_up: BelowOne = 0.1

@@ -25,7 +25,7 @@ class Condition(Section):
     not_prefix: str | None = None
     """Keeps rows whose text does not begin with this, such as `C` of cancelled invoices."""
     not_null: Literal[True] | None = None
-    """`true` keeps rows that have a value."""
+    """With `true`, rows that have a value are kept."""
 
     @model_validator(mode="after")
     def _one_test(self) -> "Condition":
