@@ -20,16 +20,22 @@ ComponentName = Literal[
 
 
 class RulesSettings(Section):
-    """What the lists over the whole catalogue may hold. Those of shown candidates are left as they are."""
+    """What the lists over the whole catalogue may hold. Lists of shown candidates stay as they are."""
 
-    # items of the history: left out, let in, or down by seen_penalty. Out where a thing is wanted once, as news and
-    # films; in or down where it is wanted again, as groceries
     seen: Literal["out", "in", "down"] = "out"
-    seen_penalty: Positive = 1.0  # standard deviations of the request's scores; belongs to seen: down
-    available: Path | None = None  # file of item ids, one a line: only these are listed
-    max_age_days: Positive | None = None  # since published; items that do not say when are listed at any age
-    per_category: Count | None = None  # most items of one top-level category in a list of ours
-    diversity: Fraction = 0.0  # 0 = by score alone; above, items unlike those before them are preferred (MMR)
+    """Items of the history: `out` leaves them out (news, films), `in` lets them in (groceries), `down` lowers them by
+    `seen_penalty`."""
+    seen_penalty: Positive = 1.0
+    """How much `seen: down` lowers seen items, in standard deviations of the user's scores."""
+    available: Path | None = None
+    """File of item ids, one per line: only these are listed. `null` = all are available."""
+    max_age_days: Positive | None = None
+    """Most days since publication of a listed item; items without a date are listed at any age. `null` = no limit."""
+    per_category: Count | None = None
+    """Most items of one top-level category in a list of `interestrec`; `null` = no limit."""
+    diversity: Fraction = 0.0
+    """How much items unlike those before them are preferred (maximal marginal relevance): 0 ranks by score alone, 1 by
+    difference alone."""
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "RulesSettings":
@@ -41,10 +47,13 @@ class RulesSettings(Section):
 class BlendSettings(Section):
     """How components become one score."""
 
-    # weights learned on valid_blend; fixed ones, given below; or one component, by `component`
     method: Literal["learned", "fixed", "single"] = "learned"
+    """Where weights come from: `learned` on half of valid, `fixed` as under `weights`, or `single`, one `component`
+    alone."""
     weights: dict[ComponentName, NotNegative] = {}
+    """Weight of each component with `method: fixed`; components that are not named weigh 0."""
     component: ComponentName | None = None
+    """The component, as under `rank.components`, that decides alone with `method: single`."""
 
     @property
     def given(self) -> dict[str, float] | None:

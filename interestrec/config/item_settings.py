@@ -15,32 +15,46 @@ class TextField(Section):
     """Text that the encoder reads; the text fields follow each other in one input."""
 
     name: Literal["title", "text"]
+    """Text of the item: `title`, or `text`, the longer one (abstract, description, plot)."""
     kind: Literal["text"] = "text"
+    """How the field is read: `text`, by the encoder."""
     encoder: str = "text"
+    """Name of the encoder that reads the field, as under `encoders`."""
     max_tokens: Count = 32
+    """Tokens of the field that are read; longer texts are cut. More tokens cost proportionally more time."""
 
 
 class CategoryField(Section):
     """The category's path, `sports/football`: one learned vector for its first part and one for the whole."""
 
     name: Literal["category"]
+    """The item's `category`."""
     kind: Literal["category"]
+    """How the field is read: `category`, by learned vectors of its levels."""
 
 
 class NumberField(Section):
     """A number cut into buckets of about equally many train items, each with a learned vector."""
 
-    name: Literal["price", "age"]  # age: days from the item's publication to the last train event
+    name: Literal["price", "age"]
+    """Number of the item: `price`, compared within its category, or `age`, the days from its publication to the last
+    train event."""
     kind: Literal["number"]
+    """How the field is read: `number`, by learned vectors of buckets."""
     buckets: Annotated[int, Field(ge=2)] = 10
+    """Number of buckets. More of them are finer and need more items each to learn from."""
 
 
 class IdField(Section):
     """The item itself: a learned vector of its own, left out at random in training; new items go by their texts."""
 
     name: Literal["id"]
+    """The item's own `id`."""
     kind: Literal["id"]
-    events: Count = 5  # fewest positive train events of an item that gets one
+    """How the field is read: `id`, by a learned vector per item."""
+    events: Count = 5
+    """Fewest positive train events of an item that gets a vector of its own; rarer and new items go by their other
+    fields."""
 
 
 FIELD_KINDS: dict[str, type[Section]] = {
@@ -79,7 +93,10 @@ ItemField = Annotated[
 
 
 class ItemsSettings(Section):
+    """What the item tower sees of an item."""
+
     fields: list[ItemField] = Field(default=[TextField(name="title")], min_length=1)
+    """The fields of an item that enter the model; at least one must be of kind `text`, and no name may stand twice."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ItemsSettings":

@@ -15,12 +15,16 @@ _OF_OBJECTIVES = {
 
 
 class ScratchSettings(Section):
-    """A small BERT of random weights in place of the pretrained one; the defaults are BERT-Mini's."""
+    """A small BERT with random weights in place of the pretrained one; the defaults are those of BERT-Mini."""
 
     layers: Count = 4
-    hidden: Count = 256  # width of the vectors
+    """Number of layers; more fit more and cost proportionally more time."""
+    hidden: Count = 256
+    """Width of the vectors; must be divisible by `heads`."""
     heads: Count = 4
-    intermediate: Count = 1024  # width within the feed-forward parts
+    """Attention heads per layer."""
+    intermediate: Count = 1024
+    """Width within the feed-forward parts, usually four times `hidden`."""
 
     @model_validator(mode="after")
     def _divisible(self) -> "ScratchSettings":
@@ -30,19 +34,33 @@ class ScratchSettings(Section):
 
 
 class PretrainAdaptSettings(Section):
-    steps: CountOrZero = 0  # 0 keeps the encoder as it is
-    # masked tokens are predicted (BERT); two dropout views of a text find each other in the batch (SimCSE); a title
-    # and the text of its item do
+    """How the encoder goes on learning from the corpus's texts."""
+
+    steps: CountOrZero = 0
+    """Training steps; 0 keeps the encoder as it is. More adapt it further to the texts, at the risk of forgetting."""
     objective: Literal["masked", "views", "title_text"] = "masked"
-    batch_size: Count = 32  # most texts a step, over all replicas
-    accumulate: Count = 1  # parts of a batch worked on one after the other; negatives of a text are those of its part
+    """What is learned: `masked` predicts hidden tokens (BERT); `views` matches two dropout views of a text within the
+    batch (SimCSE); `title_text` matches a title with the text of its item."""
+    batch_size: Count = 32
+    """Most texts per step, over all devices. Larger gives `views` and `title_text` more negatives."""
+    accumulate: Count = 1
+    """Parts into which a batch is divided, worked on one after the other: less memory, but a text's negatives are those
+    of its part."""
     learning_rate: Positive = 5e-5
+    """Peak learning rate of all layers. Lower it where the loss jumps."""
     weight_decay: NotNegative = 0.01
+    """Decay of the weights in AdamW; larger keeps weights smaller."""
     mask_probability: OpenFraction = 0.15
-    whole_words: bool = False  # all tokens of a word are masked or none
-    temperature: Positive = 0.05  # that cosines are divided by, of views and title_text
-    held_out: OpenFraction = 0.05  # share of texts kept aside for the figures before and after
-    scratch: ScratchSettings | None = None  # only the tokenizer is taken from encoders.<name>.source
+    """Share of tokens that `masked` predicts."""
+    whole_words: bool = False
+    """With `masked`: `true` masks all tokens of a word or none, which is harder to guess."""
+    temperature: Positive = 0.05
+    """What cosines are divided by in `views` and `title_text`; smaller stresses the most similar negatives."""
+    held_out: OpenFraction = 0.05
+    """Share of the texts kept aside, on which figures before and after are measured."""
+    scratch: ScratchSettings | None = None
+    """Sizes of a new encoder with random weights; only the tokenizer of `encoders.<name>.source` is used then. `null` =
+    the pretrained encoder."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "PretrainAdaptSettings":

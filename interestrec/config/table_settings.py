@@ -10,15 +10,22 @@ RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
 
 
 class RowCondition(Section):
-    """Rows kept by a filter: exactly one test on one column."""
+    """A condition that rows must meet to be read: exactly one test of one column."""
 
     column: str
+    """Column that is tested."""
     equals: str | float | None = None
+    """Keeps rows whose value equals this text or number."""
     one_of: list[str | float] | None = None
+    """Keeps rows whose value equals one of these texts or numbers."""
     above: float | None = None
+    """Keeps rows whose number is greater than this."""
     below: float | None = None
+    """Keeps rows whose number is less than this."""
     not_prefix: str | None = None
+    """Keeps rows whose text does not begin with this, such as `C` of cancelled invoices."""
     not_null: Literal[True] | None = None
+    """With `true`, rows that have a value are kept."""
 
     @model_validator(mode="after")
     def _one_test(self) -> "RowCondition":
@@ -34,17 +41,32 @@ class TableSettings(Section):
     """
 
     files: list[str] = Field(min_length=1)
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # where the suffix does not tell
+    """Names or patterns of the files, relative to `data.root`, such as `day=*/part-*.parquet`. The suffix tells the
+    kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; `.gz` may follow."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Character that separates the columns of a text file, where the suffix does not tell; `null` = comma in `.csv`,
+    tab in `.tsv`."""
     where: list[RowCondition] = []
+    """Conditions that a row must all meet to be read; other rows are left out and counted."""
 
 
 class EventColumns(Section):
+    """Which column of an event table means what. Give `user`, `session` or both."""
+
     user: str | None = None
-    session: str | None = None  # stands for the user where that is empty or has no column
+    """Column with the id of the user."""
+    session: str | None = None
+    """Column with the id of the session, which stands for the user where that is empty or has no column."""
     item: str
+    """Column with the id of the item."""
     time: str | None = None
-    event: str | None = None  # column with the event type; without it every row is an `event`
-    value: str | None = None  # rating, hours, seconds …
+    """Column with the time: a timestamp, ISO 8601 text or a number in `time_unit`. Without one the split method must be
+    `user_random` or `none`."""
+    event: str | None = None
+    """Column with the type of the event, such as view or purchase; `null` = every row is of the table's type
+    `event`."""
+    value: str | None = None
+    """Column with the measured value, such as a rating, hours or seconds; `preprocess.intensity.values` maps it."""
 
     @model_validator(mode="after")
     def _somebody(self) -> "EventColumns":
@@ -54,20 +76,36 @@ class EventColumns(Section):
 
 
 class EventTable(TableSettings):
+    """A table of events, one row per event."""
+
     columns: EventColumns
-    event: str = "event"  # type of every row when no column tells it
-    event_types: dict[str, str] | None = None  # type in the log -> our name; unlisted types are counted and left out
-    time_unit: Literal["s", "ms", "us"] = "s"  # of numeric times; text is read as ISO 8601
+    """Which column means what."""
+    event: str = "event"
+    """Type of every row where no column tells it."""
+    event_types: dict[str, str] | None = None
+    """Type in the log to the name that the configuration uses; rows of types not listed are left out and counted.
+    `null` = all types, by their names in the log."""
+    time_unit: Literal["s", "ms", "us"] = "s"
+    """Unit of numeric times since 1970: `s` seconds, `ms` milliseconds, `us` microseconds. Text is read as ISO 8601."""
 
 
 class ItemColumns(Section):
+    """Which column of an item table means what. Give `title`, `text` or both."""
+
     item: str
-    title: list[str] = []  # columns joined by a space, empty ones left out
+    """Column with the id of the item."""
+    title: list[str] = []
+    """Columns that make the title, joined by a space; empty ones are left out."""
     text: list[str] = []
+    """Columns that make the longer text, joined by a space; empty ones are left out."""
     category: str | None = None
-    category_separator: str | None = None  # what parts the levels of a category, where it is not `/`
+    """Column with the category, a path such as `sports/football`."""
+    category_separator: str | None = None
+    """Text that separates the levels of a category; `null` = `/`."""
     price: str | None = None
+    """Column with the price; currency signs and thousands separators (commas) are ignored."""
     published: str | None = None
+    """Column with the time of publication: a timestamp, ISO 8601 text or seconds since 1970."""
 
     @model_validator(mode="after")
     def _words(self) -> "ItemColumns":
@@ -77,11 +115,17 @@ class ItemColumns(Section):
 
 
 class ItemTable(TableSettings):
+    """A table of items, one row per item."""
+
     columns: ItemColumns
+    """Which column means what."""
 
 
 class UserColumns(Section):
+    """Which column of a user table means what."""
+
     user: str
+    """Column with the id of the user, as in the events."""
 
 
 def _usable(names: list[str]) -> list[str]:
@@ -100,9 +144,12 @@ SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_usabl
 
 
 class UserTable(TableSettings):
+    """A table of users, one row per user."""
+
     columns: UserColumns
-    # columns that a report may slice by: numbers where every value in the table is one, else words
+    """Which column means what."""
     attributes: SomeAttributes
+    """Columns that a report may slice by: numbers where every value in the table is one, else words."""
 
 
 def _as_list(value: Any) -> Any:
