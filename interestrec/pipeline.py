@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from interestrec.core.choices import pick
 from interestrec.core.logs import log_stage
+from interestrec.stages.run import DryRun, RunContext, StageResult
 from interestrec.workspace.plan import BuildPlan, plan_of_current
-from interestrec.workspace.run import DryRun, RunContext, StageResult
 
 
 def _preprocess(context: RunContext) -> StageResult:

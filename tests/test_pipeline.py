@@ -17,12 +17,12 @@ import pytest
 
 from interestrec.cli.status import as_text, status
 from interestrec.config.loading import load_settings
-from interestrec.config.rank_settings import SystemName
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 from interestrec.io.locks import locked
 from interestrec.pipeline import STAGES, plans, run_all, run_stage
-from interestrec.workspace.run import RunContext
+from interestrec.scoring.rank_settings import SystemName
+from interestrec.stages.run import RunContext
 from tests.generated import write_mind, write_shop
 from tests.offline import offline
 
@@ -105,7 +105,7 @@ _AGAIN = """
 import sys
 from pathlib import Path
 from interestrec.config.loading import load_settings
-from interestrec.workspace.run import Context
+from interestrec.stages.run import Context
 from interestrec.pipeline import run_all
 results = list(run_all(Context(load_settings(Path(sys.argv[1]), [], Path(sys.argv[2])))))
 print([result.built for result in results], sorted({"tensorflow", "keras", "transformers"} & sys.modules.keys()))

@@ -15,7 +15,7 @@ from interestrec.config.loading import load_settings
 from interestrec.io import encryption, files
 from interestrec.io.pseudonyms import pseudonym
 from interestrec.stages import preprocess
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests.generated import write_mind
 
 KEY = b"the key of these tests, 32 bytes and more"

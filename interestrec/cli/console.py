@@ -16,7 +16,7 @@ from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_erro
 from interestrec.core.printable import printable
 
 if TYPE_CHECKING:
-    from interestrec.workspace.run import RunContext, StageResult
+    from interestrec.stages.run import RunContext, StageResult
 
 _TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps lines rather than loses digits
 

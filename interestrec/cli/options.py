@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interestrec.corpus.store import Corpus as CorpusArtifact
-    from interestrec.workspace.run import GateRequest, RankRequest, RunContext
+    from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
 
 def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
@@ -65,9 +65,9 @@ def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "Gat
     Raises:
         UsageError: a requirement cannot be read.
     """
-    from interestrec.config.requirements import parse_bound
     from interestrec.core.errors import ConfigError, UsageError
-    from interestrec.workspace.run import GateRequest
+    from interestrec.evaluation.requirements import parse_bound
+    from interestrec.stages.run import GateRequest
 
     try:
         return GateRequest(tuple(map(parse_bound, require or [])), not_worse_than)
@@ -99,7 +99,7 @@ def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "Ra
     from datetime import UTC, datetime
 
     from interestrec.core.errors import UsageError
-    from interestrec.workspace.run import RankRequest
+    from interestrec.stages.run import RankRequest
 
     moment = None
     if as_of is not None:
@@ -136,7 +136,7 @@ def context(
 ) -> "RunContext":
     """The settings in force and where the input artifacts are."""
     from interestrec.config.loading import find_config, load_settings
-    from interestrec.workspace.run import GateRequest, RankRequest, RunContext
+    from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
     settings = load_settings(find_config(config), overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}

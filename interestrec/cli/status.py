@@ -7,9 +7,9 @@ from typing import Any
 from interestrec.core.errors import InterestrecError
 from interestrec.io.locks import LockHolder, lock_holder
 from interestrec.pipeline import KINDS, STAGES, plans
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, plan_of_current
-from interestrec.workspace.run import RunContext
 
 _STEP = "step-"
 

@@ -7,11 +7,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from interestrec.config.data_settings import DATA_FORMATS
-from interestrec.config.item_settings import FIELD_KINDS
 from interestrec.config.settings import Settings
 from interestrec.config.yaml_positions import Location, dotted
 from interestrec.core.choices import suggestion
+from interestrec.corpus.item_settings import FIELD_KINDS
+from interestrec.formats.data_settings import DATA_FORMATS
 
 _COMMAND = {  # the first subcommand that reads a section
     "data": "preprocess",

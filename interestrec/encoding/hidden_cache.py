@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log, track
 from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.vector_cache import keys_of
 from interestrec.io import commit, files, schemas
+from interestrec.model.backend import tf
 from interestrec.model.bert import Bert
 
 _TOKENS_A_SHARD = 1 << 17

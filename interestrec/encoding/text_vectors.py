@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
-import tensorflow as tf
 
 from interestrec.core.progress import log, track
 from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.vector_cache import VectorCache, keys_of
+from interestrec.model.backend import tf
 from interestrec.model.bert import Bert
 
 Forward = Callable[[np.ndarray, np.ndarray], tf.Tensor]

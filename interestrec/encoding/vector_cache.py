@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log
 from interestrec.encoding.text_inputs import TextInputs
 from interestrec.io import commit, files, schemas
+from interestrec.model.backend import tf
 from interestrec.model.bert import CONFIG, WEIGHTS
 
 _ARITHMETIC = 1  # raise it with every change to the encoder's code that may move a bit of a vector

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interestrec.config.requirements import MetricBound
 from interestrec.core.choices import pick, suggestion
 from interestrec.core.errors import ConfigError
 from interestrec.evaluation import beyond_accuracy
 from interestrec.evaluation.metric_sums import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY
+from interestrec.evaluation.requirements import MetricBound
 from interestrec.evaluation.slices import ALL, FEWEST_LISTS
 
 Rows = Sequence[dict[str, Any]]

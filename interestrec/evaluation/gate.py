@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from interestrec.config.requirements import MetricBound
 from interestrec.core.errors import ArtifactError
 from interestrec.evaluation import bounds
 from interestrec.evaluation import regression as since
 from interestrec.evaluation.bounds import BoundFinding, Rows
+from interestrec.evaluation.requirements import MetricBound
 from interestrec.io import files, schemas
 from interestrec.workspace.artifacts import Artifact
 

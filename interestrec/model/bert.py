@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core.errors import InputMissingError
 from interestrec.io import files
 from interestrec.io.encoder_files import require_own
+from interestrec.model.backend import keras, tf
 from interestrec.model.families import FAMILIES, EncoderFamily, read_sizes
 from interestrec.model.noise import Noise, branch, dropout
 from interestrec.model.pooling import POOLINGS

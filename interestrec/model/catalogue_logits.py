@@ -5,8 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.model.backend import tf
 from interestrec.model.head import MATCH_SMOOTHING, InterestHead
 from interestrec.model.two_tower import TowerSide, TwoTower
 

@@ -1,6 +1,6 @@
 """The contrastive loss of two views of the same texts: of each other's neighbours, one's own view is to be nearest."""
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 _ABSENT = -1e9
 

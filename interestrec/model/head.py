@@ -2,9 +2,7 @@
 
 from typing import Any, Literal
 
-import keras
-import tensorflow as tf
-
+from interestrec.model.backend import keras, tf
 from interestrec.model.noise import Noise, branch, dropout
 
 _START_SCALE = 10.0  # logits per unit of cosine; in the range that contrastive training settles at

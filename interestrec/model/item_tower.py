@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-import tensorflow as tf
-
+from interestrec.model.backend import keras, tf
 from interestrec.model.noise import Noise, branch, dropout, uniform
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 # Labels lie in [0, 1]: a certain positive gets e^10 times the probability of an item that is not wanted, and more
 # than all sampled negatives together.

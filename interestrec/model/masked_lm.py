@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError
+from interestrec.model.backend import keras, tf
 from interestrec.model.bert import WEIGHTS, Bert, layer_norm
 
 

@@ -6,7 +6,7 @@ the run's seed, the step and the replica, and a run that goes on from a checkpoi
 
 from typing import TypeAlias
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 Noise: TypeAlias = tf.Tensor | None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 _ABSENT = -1e9
 

@@ -7,12 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.io import files
+from interestrec.model.backend import keras, tf
 from interestrec.model.head import InterestHead, Similarity
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-import tensorflow as tf
+from interestrec.model.backend import keras, tf
 
 _ABSENT = -1e9
 

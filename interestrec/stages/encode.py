@@ -10,8 +10,8 @@ from interestrec.core.errors import ArtifactError
 from interestrec.core.progress import log
 from interestrec.corpus.store import Corpus
 from interestrec.io import commit, files, schemas
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Artifact
-from interestrec.workspace.run import RunContext
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from interestrec.config.requirements import MetricBound, parse_bound
-from interestrec.config.settings import EvaluateSettings
 from interestrec.core.errors import ConfigError, InputMissingError
 from interestrec.core.progress import log
 from interestrec.corpus.store import QUALITY, Corpus
@@ -25,11 +23,13 @@ from interestrec.evaluation import (
     statistics,
     verdicts,
 )
+from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.evaluation.gate import METRICS, PER_USER, SLICES
 from interestrec.evaluation.metric_rows import by_system
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
 from interestrec.evaluation.ranking_blocks import IdNumbers
+from interestrec.evaluation.requirements import MetricBound, parse_bound
 from interestrec.evaluation.slices import ALL, all_slices
 from interestrec.evaluation.suppression import without_small_groups
 from interestrec.io import files, schemas
@@ -38,8 +38,8 @@ from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
 from interestrec.scorers import queries
+from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_within
-from interestrec.workspace.run import RunContext, StageResult, produce
 
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"

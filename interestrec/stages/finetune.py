@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from interestrec.config.settings import FinetuneSettings, Settings, VectorCacheSettings
+from interestrec.config.settings import Settings
 from interestrec.core.choices import pick
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
@@ -14,9 +14,10 @@ from interestrec.core.workers import worker_number, workers
 from interestrec.corpus.item_attributes import ItemAttributes, attributes
 from interestrec.corpus.store import Corpus
 from interestrec.io import commit, files, schemas
+from interestrec.stages.run import RunContext, StageResult, produce
+from interestrec.training.finetune_settings import FinetuneSettings, VectorCacheSettings
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import CALIBRATION, INPUT, OUTCOME, ReferenceRun, open_reference_run
-from interestrec.workspace.run import RunContext, StageResult, produce
 
 if TYPE_CHECKING:
     from interestrec.model.bert import Bert

@@ -12,9 +12,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.config.data_settings import DataSettings
-from interestrec.config.preprocess_settings import PreprocessSettings
-from interestrec.config.preprocess_settings import ValueMapSettings as ValueMapSettings
 from interestrec.config.settings import Settings
 from interestrec.core.choices import pick
 from interestrec.core.errors import DataError, InterestrecError, StorageError
@@ -23,19 +20,22 @@ from interestrec.corpus.build import CorpusPlan, build, report_rules
 from interestrec.corpus.cleaning import RobotRule
 from interestrec.corpus.grading import Grading
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
+from interestrec.corpus.preprocess_settings import PreprocessSettings
+from interestrec.corpus.preprocess_settings import ValueMapSettings as ValueMapSettings
 from interestrec.corpus.value_maps import ValueMap
+from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.raw_log import EXAMPLES, RawLog
 from interestrec.formats.readers import READERS
 from interestrec.io import files, schemas
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import fingerprint
+from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.text.boilerplate import shared_sentences, without
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.forgotten import read_forgotten
-from interestrec.workspace.run import RunContext, StageResult, produce
 
 # What the database says of our statements or the machine, not of the files.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interestrec.config.item_settings import TextField
 from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError, DataError, InputMissingError
 from interestrec.core.workers import worker_number
+from interestrec.corpus.item_settings import TextField
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.io.encoder_files import require_own
+from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
 from interestrec.workspace.artifacts import Recipe
-from interestrec.workspace.run import RunContext, StageResult, produce
 
 if TYPE_CHECKING:
     from interestrec.model.encoder_checkpoint import EncoderCheckpoint

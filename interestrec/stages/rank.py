@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.config.settings import RankSettings
 from interestrec.core.errors import DataError
 from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
@@ -36,12 +35,13 @@ from interestrec.scoring.ensemble import fit_ensemble as fit_lineup
 from interestrec.scoring.fitting import FitData, FittedScorers
 from interestrec.scoring.intensity_estimate import CONSTANT
 from interestrec.scoring.list_writer import ListWriter
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.search import has_times, intensity_goal, ranking_goal
 from interestrec.scoring.shards import shard_range, upcoming_requests, user_rows
+from interestrec.stages.run import RankRequest, RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.reference_run import reference_decision
-from interestrec.workspace.run import RankRequest, RunContext, StageResult, produce
 
 _POOL = 5  # times the length of a list: the best items that it is rearranged from
 

@@ -1,9 +1,7 @@
 """The device, its threads, and everything that must be set before TensorFlow computes."""
 
-import keras
-import tensorflow as tf
-
 from interestrec.core.errors import DeviceError
+from interestrec.model.backend import keras, tf
 from interestrec.training.distribution import choose
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.model.backend import tf
 from interestrec.training.distribution import local_replicas
 from interestrec.training.optimizer import AdamW
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 
 @dataclass(frozen=True)

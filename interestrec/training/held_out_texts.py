@@ -1,11 +1,11 @@
 """How good an encoder is on texts that it does not learn from."""
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
+from interestrec.model.backend import tf
 from interestrec.training.passages import Passages
 from interestrec.training.text_objectives import TextTask
 

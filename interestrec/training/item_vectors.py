@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import HiddenStates, Upper
+from interestrec.model.backend import tf
 from interestrec.model.bert import Bert
 from interestrec.model.noise import Noise, branch
 from interestrec.training.optimizer import Group

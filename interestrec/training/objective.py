@@ -1,8 +1,8 @@
 """What finetune minimises: the losses of candidate lists, scored by the two towers."""
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.model.backend import tf
 from interestrec.model.losses import LOSSES, count, total
 from interestrec.model.noise import branch
 from interestrec.model.two_tower import ItemCodes, TwoTower

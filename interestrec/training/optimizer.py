@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import tensorflow as tf
+from interestrec.model.backend import tf
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
 _FIRST_SCALE = 2.0**15  # of float16's loss; halved when a gradient overflows

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import tensorflow as tf
-
 from interestrec.core.errors import CannotCreateError
+from interestrec.model.backend import tf
 
 # What tf.summary.scalar writes. That one needs the package tensorboard, which only who looks at the figures needs.
 _SCALAR = tf.compat.v1.SummaryMetadata(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.model.backend import tf
 from interestrec.model.bert import Bert
 from interestrec.model.contrastive import info_nce
 from interestrec.model.losses import masked_token

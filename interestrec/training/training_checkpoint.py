@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.core import interrupts
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, from_os_error
 from interestrec.core.progress import log
 from interestrec.io import commit, files
+from interestrec.model.backend import tf
 from interestrec.training.distribution import same_everywhere
 
 _TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"

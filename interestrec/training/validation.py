@@ -1,11 +1,11 @@
 """Validation during training: AUC on valid_select with candidates drawn once."""
 
 import numpy as np
-import tensorflow as tf
 
 from interestrec.corpus.store import Timelines
 from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
+from interestrec.model.backend import tf
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples

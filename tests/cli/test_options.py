@@ -6,7 +6,7 @@ import pytest
 
 from interestrec.cli.options import rank_request
 from interestrec.core.errors import UsageError
-from interestrec.workspace.run import RankRequest
+from interestrec.stages.run import RankRequest
 
 
 def test_moments_users_and_shards_are_read() -> None:

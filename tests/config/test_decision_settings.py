@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from interestrec.config.decision_settings import BlendSettings, RulesSettings
-from interestrec.config.rank_settings import RankSettings
+from interestrec.scoring.decision_settings import BlendSettings, RulesSettings
+from interestrec.scoring.rank_settings import RankSettings
 
 
 def test_weights_that_are_given() -> None:

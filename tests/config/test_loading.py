@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interestrec.config.data_settings import MindData
 from interestrec.config.loading import (
     dump_effective,
     find_config,
@@ -17,6 +16,7 @@ from interestrec.config.loading import (
 )
 from interestrec.config.yaml_positions import MAX_BYTES, dump_yaml
 from interestrec.core.errors import ConfigError, InputMissingError, StorageError
+from interestrec.formats.data_settings import MindData
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 GOOD = """

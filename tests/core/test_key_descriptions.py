@@ -7,12 +7,13 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from interestrec.config.decision_settings import BlendSettings
 from interestrec.config.loading import settings_schema
-from interestrec.config.settings import Settings, VectorCacheSettings
+from interestrec.config.settings import Settings
 from interestrec.core import key_descriptions as described
 from interestrec.core.key_descriptions import key_descriptions
 from interestrec.core.section import Section
+from interestrec.scoring.decision_settings import BlendSettings
+from interestrec.training.finetune_settings import VectorCacheSettings
 
 LONGEST = 300
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from interestrec.config.table_settings import RESERVED
 from interestrec.formats.raw_log import RawLog
+from interestrec.formats.table_settings import RESERVED
 from interestrec.io import schemas
 from tests.corpus.logs import Tables, built, event_log, plan, rule
 

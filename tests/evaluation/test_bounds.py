@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from interestrec.config.requirements import parse_bound
 from interestrec.core.errors import ConfigError
 from interestrec.evaluation import beyond_accuracy, bounds
+from interestrec.evaluation.requirements import parse_bound
 from tests.evaluation.rows import metric
 
 ROWS = [

@@ -19,7 +19,7 @@ from interestrec.core.errors import InterestrecError
 from interestrec.corpus.build import build
 from interestrec.formats.raw_log import RawLog
 from interestrec.stages.preprocess import plan, read, run
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 

@@ -11,7 +11,7 @@ import pytest
 
 from interestrec.core.errors import InterestrecError
 from interestrec.stages.preprocess import run
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 from tests.formats.test_corruptions import named

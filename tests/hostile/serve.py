@@ -33,7 +33,7 @@ def forget_peak() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of one command, 70 with a traceback where it raises."""
-    from interestrec.cli.app import app
+    from interestrec.cli import app
 
     try:
         app.app(arguments)

@@ -10,7 +10,6 @@ from scipy.special import huber as scipy_huber
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from interestrec.config.settings import LossSettings
 from interestrec.model.losses import (
     LOSSES,
     Loss,
@@ -23,6 +22,7 @@ from interestrec.model.losses import (
     pairwise_logistic,
     total,
 )
+from interestrec.training.finetune_settings import LossSettings
 
 
 def test_every_loss_has_a_weight_in_the_settings() -> None:

@@ -15,7 +15,7 @@ import pytest
 from interestrec.config.loading import load_settings
 from interestrec.io import files
 from interestrec.stages.preprocess import run
-from interestrec.workspace.run import RunContext, StageResult
+from interestrec.stages.run import RunContext, StageResult
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MIND = ["mind", "--impressions", "300", "--items", "120", "--users", "60"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from interestrec.config.settings import Settings
 from interestrec.stages import preprocess
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests import generated
 
 

@@ -14,8 +14,8 @@ from interestrec.corpus import store
 from interestrec.io import files, schemas
 from interestrec.scorers import content
 from interestrec.scorers.requests import Requests
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
-from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
 
 N_USERS, N_ITEMS = 60, 24

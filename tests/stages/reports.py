@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from interestrec.io import files, schemas
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
-from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event, write_event_log
 from tests.stages.ranking import log_of_events, workspace, write_features
 

@@ -9,7 +9,7 @@ import pytest
 
 from interestrec.io import files, schemas
 from interestrec.stages import encode, finetune, pretrain_adapt
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests.stages.learning import workspace
 
 

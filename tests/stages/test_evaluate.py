@@ -17,8 +17,8 @@ from interestrec.corpus.store import Corpus
 from interestrec.evaluation import metric_sums
 from interestrec.io import files, schemas
 from interestrec.stages import evaluate, rank
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
-from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event
 from tests.stages.ranking import (
     N_ITEMS,

@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.config.requirements import parse_bound
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
 from interestrec.evaluation import metric_sums
+from interestrec.evaluation.requirements import parse_bound
 from interestrec.io import files
 from interestrec.pipeline import run_all
 from interestrec.stages import evaluate, rank
+from interestrec.stages.run import GateRequest, RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
-from interestrec.workspace.run import GateRequest, RunContext
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
 from tests.stages.reports import by_hand, value
 

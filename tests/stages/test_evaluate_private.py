@@ -10,7 +10,7 @@ import pytest
 
 from interestrec.core.errors import ConfigError
 from interestrec.stages import evaluate, rank
-from interestrec.workspace.run import GateRequest, RunContext
+from interestrec.stages.run import GateRequest, RunContext
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, workspace
 from tests.stages.reports import by_hand
 

@@ -10,7 +10,7 @@ import pytest
 from interestrec.core.errors import InterestrecError
 from interestrec.io.locks import lock_holder
 from interestrec.stages import evaluate, preprocess
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
 from tests.faults import faults
 from tests.stages.reports import by_hand
 from tests.stages.test_full_disk import content, debris

@@ -15,9 +15,9 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.model.two_tower import load_two_tower
 from interestrec.stages import finetune, preprocess, pretrain_adapt
+from interestrec.stages.run import RunContext, StageResult
 from interestrec.training import finetuning
 from interestrec.training.loop import TrainingOutcome, fit
-from interestrec.workspace.run import RunContext, StageResult
 from tests.stages.learning import workspace
 
 

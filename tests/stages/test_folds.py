@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interestrec.config.settings import VectorCacheSettings
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.io import files, schemas
 from interestrec.stages import finetune, pretrain_adapt
-from interestrec.workspace.run import RunContext
+from interestrec.stages.run import RunContext
+from interestrec.training.finetune_settings import VectorCacheSettings
 from tests.stages.learning import workspace
 from tests.training.cut_off import PowerCut
 

@@ -13,7 +13,7 @@ import pytest
 
 from interestrec.core.errors import InterestrecError, StorageError
 from interestrec.stages import preprocess
-from interestrec.workspace.run import RunContext, StageResult
+from interestrec.stages.run import RunContext, StageResult
 from tests.stages.test_preprocess import content, load_settings, shop
 
 __all__ = ["shop"]  # a fixture

@@ -10,8 +10,8 @@ import pytest
 from interestrec.config.settings import Settings
 from interestrec.io import files
 from interestrec.stages import preprocess, rank
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
-from interestrec.workspace.run import RunContext
 from tests import generated
 
 SYSTEMS = ["popularity", "trending", "item_knn", "als", "ease", "tfidf"]

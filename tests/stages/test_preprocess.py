@@ -18,8 +18,8 @@ from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io import files, schemas
 from interestrec.report.describe_page import page
 from interestrec.stages.preprocess import run
+from interestrec.stages.run import RunContext, StageResult
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.workspace.run import RunContext, StageResult
 
 CONFIG = """
 version: 1

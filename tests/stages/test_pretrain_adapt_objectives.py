@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
-from interestrec.config.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.core.errors import DataError
 from interestrec.model.encoder_checkpoint import expected_shapes, load_bert, read_checkpoint
 from interestrec.stages import finetune, pretrain_adapt
@@ -20,6 +19,7 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import text_objectives
 from interestrec.training.adaptation import Schedule
 from interestrec.training.passages import Passages
+from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.training.text_objectives import ContrastiveTexts
 from tests import kin
 from tests.stages.learning import shop, workspace

@@ -9,17 +9,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.config.preprocess_settings import PreprocessSettings, SplitSettings
-from interestrec.config.rank_settings import ComponentName, SystemName
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
+from interestrec.corpus.preprocess_settings import PreprocessSettings, SplitSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
 from interestrec.scorers import queries
 from interestrec.scorers import request_blocks as blocks_module
 from interestrec.scoring.ensemble import reference_ensemble
+from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
+from interestrec.stages.run import RankRequest
 from interestrec.workspace.artifacts import Recipe, staged_version
-from interestrec.workspace.run import RankRequest
 from tests.scoring.corpora import DAY, Event
 from tests.stages.ranking import (
     COMPONENTS,

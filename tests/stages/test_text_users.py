@@ -19,8 +19,8 @@ from interestrec.scorers import user_inputs as module
 from interestrec.scorers.intensity import Intensity, load_intensity
 from interestrec.scorers.requests import Requests, ScorerInputs
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
+from interestrec.stages.run import RunContext
 from interestrec.training import finetuning
-from interestrec.workspace.run import RunContext
 from tests.stages.learning import shop, workspace
 
 TEXT = {

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, UsageError
 from interestrec.io import files
 from interestrec.stages import finetune, pretrain_adapt
+from interestrec.stages.run import RunContext
 from interestrec.training import training_checkpoint
-from interestrec.workspace.run import RunContext
 from tests.stages.learning import workspace
 from tests.training.cut_off import CutOff, PowerCut
 

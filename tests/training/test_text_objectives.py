@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.config.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.core.errors import ConfigError, NumericError
 from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
@@ -22,6 +21,7 @@ from interestrec.training.adaptation import Adapted, Schedule, adapt
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.passages import Passages
+from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.training.text_objectives import (
     OBJECTIVES,
     ContrastiveTexts,

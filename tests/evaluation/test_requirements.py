@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.config.loading import load_settings
-from interestrec.config.requirements import COMPARISON_SIGNS, MetricBound, parse_bound
 from interestrec.core.errors import ConfigError
+from interestrec.evaluation.requirements import COMPARISON_SIGNS, MetricBound, parse_bound
 
 NAME = st.text("abcdefgh_@0123456789", min_size=1, max_size=8)
 VALUE = st.text("ab:/=>< .-é", min_size=1, max_size=8).map(lambda text: f"x{text}x")  # of an attribute or a category

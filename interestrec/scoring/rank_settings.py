@@ -4,8 +4,8 @@ from typing import Literal, get_args
 
 from pydantic import model_validator
 
-from interestrec.config.decision_settings import BlendSettings, ComponentName, RulesSettings
 from interestrec.core.section import Count, CountOrZero, NotNegative, Positive, Section
+from interestrec.scoring.decision_settings import BlendSettings, ComponentName, RulesSettings
 
 SystemName = Literal[
     "interestrec",

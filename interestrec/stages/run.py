@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from interestrec.config.requirements import MetricBound
 from interestrec.config.settings import Settings
 from interestrec.core.errors import LockedError, PeerLostError
 from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
+from interestrec.evaluation.requirements import MetricBound
 from interestrec.io import encryption, files
 from interestrec.workspace.artifacts import (
     Artifact,

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.config.table_settings import Attributes, EventTables, ItemTable, SomeAttributes, UserTable
 from interestrec.core.section import CountOrZero, Fraction, Section
+from interestrec.formats.table_settings import Attributes, EventTables, ItemTable, SomeAttributes, UserTable
 
 
 class DataSettings(Section):

@@ -1,0 +1,34 @@
+"""The `evaluate` section: what is measured, how sure it must be, and the quality gate."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from interestrec.core.section import Count, Section
+from interestrec.evaluation.metric_names import is_known_metric
+from interestrec.evaluation.requirements import validate_bound
+
+
+class EvaluateSettings(Section):
+    """What is measured, how sure it must be, and the quality gate."""
+
+    metrics: list[Annotated[str, AfterValidator(is_known_metric)]] = [
+        *("auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "map@10"),
+        *("rmse", "logloss", "mae", "brier", "ece", "spearman"),
+    ]
+    """Metrics that are computed; `@k` stands for the first k places. docs/evaluation.md defines each of them."""
+    gain: Literal["binary", "graded"] = "binary"
+    """Gain of a candidate in `ndcg`: `binary` 1 where relevant, `graded` its label."""
+    bootstrap: Count = 1000
+    """Resamples over users behind each interval and test; more give finer p-values (at least 1 / (1 + bootstrap)) and
+    take longer."""
+    min_users: Count = 1
+    """Fewest distinct users behind any figure of the report and of `describe`; smaller groups are withheld. 1 =
+    everything is shown."""
+    require: list[Annotated[str, AfterValidator(validate_bound)]] = []
+    """Bounds that `interestrec` must keep, such as `impressions:warm_users/auc>=0.62`; otherwise `evaluate` writes the
+    report and ends with status 1."""
+    not_worse_than: Path | None = None
+    """An earlier report, or a workspace that has one; where quality fell since, `evaluate` writes the report and ends
+    with status 1. `null` = no comparison."""
