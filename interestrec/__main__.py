@@ -1,5 +1,5 @@
 """`python -m interestrec` is the `interestrec` command."""
 
-from interestrec.cli import main
+from interestrec.cli.app import main
 
 main()

@@ -2,37 +2,37 @@
 
 from collections.abc import Iterator, Sequence
 
-from interestrec.core.catalogue import pick
-from interestrec.core.context import Context, Planned, Result
-from interestrec.core.logs import at_work
-from interestrec.core.plan import Plan, current
+from interestrec.core.choices import pick
+from interestrec.core.logs import log_stage
+from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.run import DryRun, RunContext, StageResult
 
 
-def _preprocess(context: Context) -> Result:
+def _preprocess(context: RunContext) -> StageResult:
     from interestrec.stages import preprocess
 
     return preprocess.run(context)
 
 
-def _pretrain_adapt(context: Context) -> Result:
+def _pretrain_adapt(context: RunContext) -> StageResult:
     from interestrec.stages import pretrain_adapt
 
     return pretrain_adapt.run(context)
 
 
-def _finetune(context: Context) -> Result:
+def _finetune(context: RunContext) -> StageResult:
     from interestrec.stages import finetune
 
     return finetune.run(context)
 
 
-def _rank(context: Context) -> Result:
+def _rank(context: RunContext) -> StageResult:
     from interestrec.stages import rank
 
     return rank.run(context)
 
 
-def _evaluate(context: Context) -> Result:
+def _evaluate(context: RunContext) -> StageResult:
     from interestrec.stages import evaluate
 
     return evaluate.run(context)
@@ -58,39 +58,39 @@ KINDS = {
 }
 
 
-def run_stage(name: str, context: Context) -> Result:
+def run_stage(name: str, context: RunContext) -> StageResult:
     """Run one stage by its subcommand's name."""
-    with at_work(name):
+    with log_stage(name):
         return pick(STAGES, name, "stage")(context)
 
 
-def cross_validate(context: Context, folds: int, by: str) -> Result:
+def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
     """The finetune stage once a fold."""
     from interestrec.stages import finetune
 
     return finetune.cross_validate(context, folds, by)
 
 
-def plans(names: Sequence[str], context: Context) -> Iterator[Plan]:
+def plans(names: Sequence[str], context: RunContext) -> Iterator[BuildPlan]:
     """What stages that follow each other would do, of a context with `dry_run`.
 
     Once one would build, what it builds is not there to look at, so those after it are said to build for its sake.
     """
-    first: Plan | None = None
+    first: BuildPlan | None = None
     for name in names:
         if first is not None:
             kind = KINDS[name]
             why = f"{first.stage} would build before it"
-            yield Plan(name, kind, True, (why,), current(context.settings.workspace, kind))
+            yield BuildPlan(name, kind, True, (why,), plan_of_current(context.settings.workspace, kind))
             continue
         try:
             run_stage(name, context)
-        except Planned as planned:
+        except DryRun as planned:
             first = planned.plan if planned.plan.builds else None
             yield planned.plan
 
 
-def run_all(context: Context) -> Iterator[Result]:
+def run_all(context: RunContext) -> Iterator[StageResult]:
     """Run the five stages in order, yielding each result when it is there; what is up to date is skipped.
 
     What would stop the last one for being misspelt or missing is found before the first.

@@ -25,9 +25,9 @@ def ours(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int]
     """What encodes texts with interestrec: float32 [texts, width]."""
     import pyarrow as pa
 
-    from interestrec.encoding.encode import encode
-    from interestrec.encoding.inputs import text_inputs
-    from interestrec.model.checkpoint import load_bert
+    from interestrec.encoding.text_inputs import text_inputs
+    from interestrec.encoding.text_vectors import encode
+    from interestrec.model.encoder_checkpoint import load_bert
     from interestrec.text.tokenizer import load_tokenizer
     from interestrec.training import device
 

@@ -24,9 +24,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe, building, open_artifact
 from interestrec.corpus import store
+from interestrec.io import files, schemas
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 
 _TOPICS, _ITEMS_PER_IMPRESSION, _LONGEST, _CLICKED = 17, 0.19, 72, 0.04
 _BLOCK = 4096  # impressions generated together
@@ -47,11 +47,11 @@ def generate(to: Path, impressions: int, users: int, systems: int) -> None:
     label = (rng.random(offsets[-1]) < _CLICKED).astype(np.float32)
     label[offsets[:-1] + rng.integers(length)] = 1  # a click at least
     user = np.concatenate([np.arange(users), rng.integers(users, size=impressions - users)])
-    with building(to, Recipe("corpus", {}, {"impressions": impressions, "users": users}, 0)) as directory:
+    with staged_version(to, Recipe("corpus", {}, {"impressions": impressions, "users": users}, 0)) as directory:
         _write_corpus(directory, users, items, user, offsets, item, label, rng)
     corpus = open_artifact(to / "corpus", "corpus")
     names = ["interestrec", *(f"other_{n}" for n in range(1, systems))]
-    with building(to, Recipe("rankings", {"corpus": corpus.digest}, {"systems": names}, 0)) as directory:
+    with staged_version(to, Recipe("rankings", {"corpus": corpus.digest}, {"systems": names}, 0)) as directory:
         tables = (table for name in names for table in _ranked(name, names, user, offsets, item, label, rng))
         files.write_parquet_batches(directory / "impressions.parquet", tables, schemas.RANKED_IMPRESSIONS)
         nothing = schemas.RANKED_CATALOGUE.empty_table()

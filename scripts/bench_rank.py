@@ -47,7 +47,7 @@ def _made(items: int, similarity: str, model_path: str | None) -> Any:
     """A model, and the vectors and categories of items."""
     import numpy as np
 
-    from interestrec.core import files
+    from interestrec.io import files
     from interestrec.model.two_tower import TwoTower, TwoTowerConfig, load_two_tower
 
     if model_path is not None:
@@ -69,12 +69,12 @@ def _lists(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from interestrec.metrics.calibration import OfLogits
+    from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
-    from interestrec.scoring.blocks import blocks
-    from interestrec.scoring.intensity import Intensity
-    from interestrec.scoring.requests import Requests
-    from interestrec.scoring.users import ItemHistories
+    from interestrec.scorers.intensity import Intensity
+    from interestrec.scorers.request_blocks import blocks
+    from interestrec.scorers.requests import Requests
+    from interestrec.scorers.user_inputs import ItemUserInputs
 
     model, vectors, categories = _made(items, similarity, model_path)
     rng, items = np.random.default_rng(1), len(vectors)
@@ -88,8 +88,8 @@ def _lists(
         intensity=rng.uniform(0.1, 1, events).astype(np.float32),
         time=np.zeros(events, np.int64),
     )
-    read = ItemHistories(vectors, categories, model.config.max_history)
-    scorer = Intensity(model, vectors, categories, OfLogits(), read, retrieve or None)
+    read = ItemUserInputs(vectors, categories, model.config.max_history)
+    scorer = Intensity(model, vectors, categories, LogitCalibration(), read, retrieve or None)
     precedence = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -102,7 +102,9 @@ def _lists(
     recall = None
     if retrieve:
         some = requests.block(0, 200)
-        wanted = top_k(Intensity(model, vectors, categories, OfLogits(), read).score_catalogue(some), top, precedence)
+        wanted = top_k(
+            Intensity(model, vectors, categories, LogitCalibration(), read).score_catalogue(some), top, precedence
+        )
         found = top_k(scorer.score_catalogue(some), top, precedence)
         recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(wanted, found, strict=True)]))
     return {

@@ -33,7 +33,7 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     import numpy as np
     import tensorflow as tf
 
-    from interestrec.model.checkpoint import load_bert
+    from interestrec.model.encoder_checkpoint import load_bert
     from interestrec.training import device
     from interestrec.training.engine import Engine
     from interestrec.training.optimizer import AdamW, Group
@@ -114,20 +114,20 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
 
     from interestrec.corpus.categories import LEVELS, category_codes
     from interestrec.corpus.store import Corpus
-    from interestrec.encoding.hidden import encode_lower
-    from interestrec.encoding.items import hidden_cache, item_texts
-    from interestrec.model.checkpoint import load_bert
+    from interestrec.encoding.hidden_cache import encode_lower
+    from interestrec.encoding.item_texts import hidden_cache, item_texts
+    from interestrec.model.encoder_checkpoint import load_bert
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
-    from interestrec.training import device, texts
+    from interestrec.training import device, item_vectors
     from interestrec.training.batches import build
     from interestrec.training.engine import Engine
-    from interestrec.training.examples import of_impressions, popularity
-    from interestrec.training.negatives import Sampler
+    from interestrec.training.examples import impression_examples, popularity
+    from interestrec.training.negatives import NegativeSampler
     from interestrec.training.objective import CandidateLists, arrays
     from interestrec.training.optimizer import AdamW, Group
 
     chosen = {**_PLAIN, **RECIPES[name]}
-    texts._GROUPS = chosen["groups"]
+    item_vectors._GROUPS = chosen["groups"]
     strategy = device.prepare("cpu", threads, seed=0)
     opened, bert = Corpus(corpus, None), load_bert(encoder)
     layers = bert.config.num_hidden_layers - (chosen["layers"] or bert.config.num_hidden_layers)
@@ -135,7 +135,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     hidden = encode_lower(bert, distinct, layers, hidden_cache(bert, encoder, corpus.parent, layers))
     groups = [Group([v.value for v in weights], 2e-5) for weights in bert.learning(len(bert.blocks) - layers)]
 
-    class Apart(texts.LearningTexts):
+    class Apart(item_vectors.LearningTextVectors):
         """Encodes the text of every item it is given, as often as it comes."""
 
         def prepare(self, items: Any, rng: Any) -> Any:
@@ -144,17 +144,19 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
             parts = np.array_split(rows[order], chosen["groups"])
             states = [a for p in parts for a in self.hidden.padded(p, int(self.hidden.lengths[p].max(initial=1)))]
             places = [np.zeros((len(items), bert.config.hidden_size), np.float32), order[:, None].astype(np.int32)]
-            return texts.Prepared((*states, *places, np.arange(len(items), dtype=np.int32)), rows[order], len(items))
+            return item_vectors.PreparedTexts(
+                (*states, *places, np.arange(len(items), dtype=np.int32)), rows[order], len(items)
+            )
 
-    kind = texts.LearningTexts if chosen["once"] else Apart
-    source = kind(bert, layers, hidden, text_of_item, groups, texts.Reuse(0.0, 1, chosen["tokens"]))
+    kind = item_vectors.LearningTextVectors if chosen["once"] else Apart
+    source = kind(bert, layers, hidden, text_of_item, groups, item_vectors.StaleVectorPolicy(0.0, 1, chosen["tokens"]))
     model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
     optimizer = AdamW([Group([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}
     engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)
     codes = ItemCodes(np.zeros((len(text_of_item), 0), np.int32), category_codes(opened.items["category"]))
-    train = of_impressions(opened.impressions, opened.impressions.split == 0)
-    sampler, rng = Sampler.of(popularity(opened), 4), np.random.default_rng(0)  # 4 negatives, as in PLM-NR
+    train = impression_examples(opened.impressions, opened.impressions.split == 0)
+    sampler, rng = NegativeSampler.of(popularity(opened), 4), np.random.default_rng(0)  # 4 negatives, as in PLM-NR
 
     def step(count: int) -> None:
         batch = build(train.select(rng.permutation(len(train))[:count]), opened.timelines, sampler, 50, rng)

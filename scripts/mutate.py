@@ -34,19 +34,19 @@ _FACTOR, _LEAST = 4.0, 20.0  # of the time that the unchanged module's tests tak
 _METRIC = ["tests/metrics/test_properties.py", "tests/metrics/test_relations.py"]
 # module -> its tests, the quick ones first
 TESTS = {
-    "interestrec/core/artifacts.py": ["tests/core/test_artifacts.py"],
-    "interestrec/core/manifest.py": ["tests/core/test_manifest.py", "tests/core/test_artifacts.py"],
-    "interestrec/core/locks.py": ["tests/core/test_locks.py"],
-    "interestrec/core/commit.py": ["tests/core/test_commit.py"],
-    "interestrec/core/config.py": ["tests/core/test_config.py", "tests/core/test_config_typos.py"],
-    "interestrec/core/yaml_text.py": ["tests/core/test_yaml_text.py", "tests/core/test_config.py"],
-    "interestrec/core/files.py": ["tests/core/test_files.py", "tests/core/test_artifacts.py"],
-    "interestrec/core/pseudonyms.py": ["tests/core/test_pseudonyms.py"],
-    "interestrec/metrics/beyond.py": ["tests/metrics/test_beyond.py", *_METRIC],
+    "interestrec/workspace/artifacts.py": ["tests/workspace/test_artifacts.py"],
+    "interestrec/workspace/manifest.py": ["tests/workspace/test_manifest.py", "tests/workspace/test_artifacts.py"],
+    "interestrec/io/locks.py": ["tests/io/test_locks.py"],
+    "interestrec/io/commit.py": ["tests/io/test_commit.py"],
+    "interestrec/config/loading.py": ["tests/config/test_loading.py", "tests/config/test_config_typos.py"],
+    "interestrec/config/yaml_positions.py": ["tests/config/test_yaml_positions.py", "tests/config/test_loading.py"],
+    "interestrec/io/files.py": ["tests/io/test_files.py", "tests/workspace/test_artifacts.py"],
+    "interestrec/io/pseudonyms.py": ["tests/io/test_pseudonyms.py"],
+    "interestrec/metrics/list_diversity.py": ["tests/metrics/test_list_diversity.py", *_METRIC],
     "interestrec/metrics/bootstrap.py": ["tests/metrics/test_bootstrap.py", *_METRIC],
     "interestrec/metrics/calibration.py": ["tests/metrics/test_calibration.py", *_METRIC],
-    "interestrec/metrics/intensity.py": ["tests/metrics/test_intensity.py", *_METRIC],
-    "interestrec/metrics/lists.py": ["tests/metrics/test_ranking.py", *_METRIC, "tests/metrics/test_oracles.py"],
+    "interestrec/metrics/intensity_errors.py": ["tests/metrics/test_intensity_errors.py", *_METRIC],
+    "interestrec/metrics/ranked_lists.py": ["tests/metrics/test_ranking.py", *_METRIC, "tests/metrics/test_oracles.py"],
     "interestrec/metrics/ranking.py": ["tests/metrics/test_ranking.py", *_METRIC, "tests/metrics/test_oracles.py"],
     "interestrec/metrics/representation.py": ["tests/metrics/test_representation.py"],
     "interestrec/metrics/topk.py": ["tests/metrics/test_topk.py", *_METRIC],
@@ -197,7 +197,7 @@ def measure(path: str, sample: int | None, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Mutation score of modules by their own tests.")
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="paths such as interestrec/core/config.py")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="paths such as interestrec/config/loading.py")
     parser.add_argument("--sample", type=int, help="mutants of each module that are tried [all]")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     chosen = parser.parse_args()

@@ -5,7 +5,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from interestrec.core.documents import OUTPUT_SCHEMA
+from interestrec.cli.output_schema import OUTPUT_SCHEMA
 
 
 def one_document(printed: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
 
-from interestrec.core import commit
+from interestrec.io import commit
 
 
 class PowerCut(BaseException):

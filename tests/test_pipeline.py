@@ -15,14 +15,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.config import load_settings
-from interestrec.core.context import Context
+from interestrec.cli.status import as_text, status
+from interestrec.config.loading import load_settings
+from interestrec.config.rank_settings import SystemName
 from interestrec.core.errors import ArtifactError
-from interestrec.core.locks import held
-from interestrec.core.rank_settings import SystemName
+from interestrec.io import files
+from interestrec.io.locks import locked
 from interestrec.pipeline import STAGES, plans, run_all, run_stage
-from interestrec.status import as_text, status
+from interestrec.workspace.run import RunContext
 from tests.generated import write_mind, write_shop
 from tests.offline import offline
 
@@ -40,8 +40,8 @@ evaluate: {{bootstrap: 100}}
 """
 
 
-def context(config: Path, workspace: Path, *overrides: str) -> Context:
-    return Context(load_settings(config, overrides, workspace))
+def context(config: Path, workspace: Path, *overrides: str) -> RunContext:
+    return RunContext(load_settings(config, overrides, workspace))
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def test_the_planted_interest_is_found(news: Path) -> None:
 _AGAIN = """
 import sys
 from pathlib import Path
-from interestrec.core.config import load_settings
-from interestrec.core.context import Context
+from interestrec.config.loading import load_settings
+from interestrec.workspace.run import Context
 from interestrec.pipeline import run_all
 results = list(run_all(Context(load_settings(Path(sys.argv[1]), [], Path(sys.argv[2])))))
 print([result.built for result in results], sorted({"tensorflow", "keras", "transformers"} & sys.modules.keys()))
@@ -175,7 +175,7 @@ def test_status_tells_what_is_fresh_stale_running_and_broken(news: Path, tmp_pat
     changed = context(news / "news.yaml", news / "first", "finetune.dropout=0.2")
     assert [one.state for one in status(changed)] == ["fresh", "fresh", "stale", "stale", "stale"]
     assert status(changed)[2].about == ("finetune.dropout changed from 0.1 to 0.2",)
-    with held(news / "first" / "locks" / "model", "model") as lock:
+    with locked(news / "first" / "locks" / "model", "model") as lock:
         lock.tell("epoch 2: 3 of 9 steps")
         running = status(changed)[2]
     assert (running.state, running.running[0].pid, running.running[0].doing) == (
@@ -276,7 +276,7 @@ def test_nothing_learned_depends_on_test_events_of_a_log(tmp_path: Path, tiny_en
 def test_an_artifact_from_another_corpus_is_refused(news: Path, tmp_path: Path) -> None:
     other = context(news / "news.yaml", tmp_path, "seed=9", "preprocess.intensity.weights={click: 0.5, history: 0.5}")
     run_stage("preprocess", other)
-    mixed = Context(other.settings, paths={k: news / "first" / k for k in ("encoder", "model", "rankings")})
+    mixed = RunContext(other.settings, paths={k: news / "first" / k for k in ("encoder", "model", "rankings")})
     for stage in ("finetune", "rank", "evaluate"):
         with pytest.raises(ArtifactError, match="another corpus"):
             run_stage(stage, mixed)
@@ -293,7 +293,7 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, tiny_encoder: Path, monk
     write_shop(tmp_path)
     monkeypatch.chdir(tmp_path)
     Path("my-shop.yaml").write_text(readme_config().replace("data/encoders/minilm-l6", str(tiny_encoder)))
-    list(run_all(Context(load_settings(Path("my-shop.yaml"), ["finetune.epochs=1"]))))
+    list(run_all(RunContext(load_settings(Path("my-shop.yaml"), ["finetune.epochs=1"]))))
     assert Path("workspace/my-shop/report/metrics.json").is_file()
     assert Path("workspace/my-shop/report/report.html").is_file()
     assert Path("workspace/my-shop/corpus/quality.json").is_file()

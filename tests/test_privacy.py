@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
-from interestrec.cli import app
-from interestrec.core import encryption, files
-from interestrec.core.config import load_settings
-from interestrec.core.context import Context
-from interestrec.core.pseudonyms import pseudonym
+from interestrec.cli.app import app
+from interestrec.config.loading import load_settings
+from interestrec.io import encryption, files
+from interestrec.io.pseudonyms import pseudonym
 from interestrec.stages import preprocess
+from interestrec.workspace.run import RunContext
 from tests.generated import write_mind
 
 KEY = b"the key of these tests, 32 bytes and more"
@@ -77,7 +77,7 @@ def shop(tmp_path: Path, tiny_encoder: Path) -> Path:
 
 
 def build(shop: Path, *overrides: str) -> Path:
-    return preprocess.run(Context(load_settings(shop / "shop.yaml", overrides))).artifact.path
+    return preprocess.run(RunContext(load_settings(shop / "shop.yaml", overrides))).artifact.path
 
 
 def written(directory: Path) -> bytes:

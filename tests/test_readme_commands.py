@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from interestrec.cli import app
+from interestrec.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]

@@ -30,7 +30,7 @@ def logging_to_stderr(command: str, form: Form, quiet: bool) -> Iterator[None]:
     root.addHandler(handler)
     logging.captureWarnings(True)
     try:
-        with at_work(command):
+        with log_stage(command):
             yield
     finally:
         logging.captureWarnings(False)
@@ -41,7 +41,7 @@ def logging_to_stderr(command: str, form: Form, quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def at_work(stage: str) -> Iterator[None]:
+def log_stage(stage: str) -> Iterator[None]:
     """Within the block log lines tell of this stage."""
     global _stage
     before, _stage = _stage, stage
@@ -56,7 +56,7 @@ def on_terminal() -> bool:
     return _form == "text" and sys.stderr.isatty()
 
 
-def tell_error(command: str, message: str, form: Form | None = None) -> None:
+def print_error(command: str, message: str, form: Form | None = None) -> None:
     """Say on standard error why a command ends: `interestrec COMMAND: message`, or as a JSON object."""
     if (form or _form) == "json":
         _write(_as_json(datetime.now(UTC), "ERROR", command or "interestrec", message))
@@ -64,14 +64,14 @@ def tell_error(command: str, message: str, form: Form | None = None) -> None:
         _write(f"{f'interestrec {command}'.strip()}: {message}")
 
 
-def tell_bug(command: str) -> None:
+def print_bug(command: str) -> None:
     """Say on standard error that the exception at hand is our bug, with its traceback."""
     told = "internal error; please report it with the lines above"
     if _form == "json":
         told = f"internal error; please report it\n{traceback.format_exc()}"
     else:
         _write(traceback.format_exc().rstrip())
-    tell_error(command, told)
+    print_error(command, told)
 
 
 class _Lines(logging.Handler):

@@ -21,7 +21,7 @@ _listeners: list[Callable[[str], None]] = []
 
 
 @contextmanager
-def telling(listener: Callable[[str], None]) -> Iterator[None]:
+def reporting_to(listener: Callable[[str], None]) -> Iterator[None]:
     """Within the block `listener`, too, is told about once a second how far what is tracked is."""
     _listeners.append(listener)
     try:

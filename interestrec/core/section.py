@@ -2,13 +2,25 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from interestrec.core.key_descriptions import key_descriptions
 
 
 class Section(BaseModel):
     """Unknown keys are errors; settings never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The section's JSON Schema with the description of every key."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for key, text in key_descriptions(cls).items():
+            schema["properties"][key]["description"] = text
+        return schema
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

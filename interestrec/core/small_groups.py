@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def told(users: np.ndarray, least: int) -> np.ndarray:
+def is_disclosable(users: np.ndarray, least: int) -> np.ndarray:
     """bool [parts]: which parts of a whole may be told, where the whole is told as well.
 
     A part of fewer than `least` users may not, unless it is of nobody. What the told parts leave of the whole must be

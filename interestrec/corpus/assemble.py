@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import schemas
-from interestrec.core.raw_log import Log
-from interestrec.corpus.histories import by_user, positions, requests_of
+from interestrec.corpus.timelines import event_positions, group_requests, user_order
+from interestrec.formats.raw_log import RawLog
+from interestrec.io import schemas
 
 _ATTRIBUTES = ("title", "text", "category", "price", "published")
 _ROWS = 1 << 18  # of a streamed table
 
 
-def number(log: Log) -> None:
+def number(log: RawLog) -> None:
     """Tables `item_numbers` and `user_numbers`: those known before the test split first, then by id.
 
     So deleting or adding test events changes no number of an item or user seen in train or valid. Of an item
@@ -49,7 +49,7 @@ def number(log: Log) -> None:
     )
 
 
-def _one_description_each(log: Log) -> None:
+def _one_description_each(log: RawLog) -> None:
     """Table `described`: one row an item code."""
     rows = (
         "SELECT c.item AS code, i.*, 0 AS rank FROM items i JOIN item_codes c USING (item_id) "
@@ -77,7 +77,7 @@ def _one_description_each(log: Log) -> None:
     )
 
 
-def item_table(log: Log) -> pa.Table:
+def item_table(log: RawLog) -> pa.Table:
     """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published,
     and `in_train`, whether train has an event with it, states it or shows it."""
     return log.table(
@@ -87,7 +87,7 @@ def item_table(log: Log) -> pa.Table:
     )
 
 
-def user_table(log: Log) -> pa.Table:
+def user_table(log: RawLog) -> pa.Table:
     """Table of schemas.USERS; the half of valid is decided by a hash of the id alone."""
     select, blend = schemas.VALID_PARTS
     return log.table(
@@ -105,14 +105,14 @@ def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -
     """
     first = 0
     for split in range(len(schemas.SPLITS)):
-        for table in by_user(timelines()):
-            pair = requests_of(table, split, first, by_time)
+        for table in user_order(timelines()):
+            pair = group_requests(table, split, first, by_time)
             first += pair[0].num_rows
             if pair[0].num_rows:
                 yield pair
 
 
-def timelines(log: Log, click_weight: float) -> Iterator[pa.Table]:
+def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
     """Tables of schemas.TIMELINES, whole users each; on the way `segment_rows` is laid for `impressions`.
 
     A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
@@ -120,23 +120,23 @@ def timelines(log: Log, click_weight: float) -> Iterator[pa.Table]:
     """
     source = _ordered_segments_and_events(log, click_weight) if log.rows("segments") else _ordered_events(log)
     item_of = _item_of_code(log)
-    for table in by_user(_stream(log, source)):
+    for table in user_order(_stream(log, source)):
         columns = {
             "item": item_of[table["code"].to_numpy()],
-            "position": positions(table["user"].to_numpy()),
+            "position": event_positions(table["user"].to_numpy()),
             **{name: table[name] for name in ("user", "time", "event", "value", "intensity", "split")},
         }
         yield pa.table(columns).select(schemas.TIMELINES.names).cast(schemas.TIMELINES)
 
 
-def _ordered_events(log: Log) -> str:
+def _ordered_events(log: RawLog) -> str:
     return (
         "SELECT n.\"user\", item AS code, timezone('UTC', time) AS time, event, value, intensity, split "
         'FROM events e JOIN user_numbers n ON e."user" = n.code ORDER BY n."user", split, time, ord, place'
     )
 
 
-def _ordered_segments_and_events(log: Log, click_weight: float) -> str:
+def _ordered_segments_and_events(log: RawLog, click_weight: float) -> str:
     """Lists are ordered whole and unrolled afterwards: far fewer rows to sort than there are entries.
 
     Nothing but projections may follow the ordering: a join would be free to lose it.
@@ -167,7 +167,7 @@ def _ordered_segments_and_events(log: Log, click_weight: float) -> str:
     )
 
 
-def impressions(log: Log, click_weight: float) -> Iterator[tuple[pa.Table, pa.Table]]:
+def impressions(log: RawLog, click_weight: float) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES of a log that records what was shown.
 
     Ordered by split, user and source row. The history of each is its segment of the user's timeline, as stated. A
@@ -219,7 +219,7 @@ def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click
     return pa.table(columns).cast(schemas.CANDIDATES)
 
 
-def _item_of_code(log: Log) -> np.ndarray:
+def _item_of_code(log: RawLog) -> np.ndarray:
     """int32 [codes]: the number of each item code."""
     table = log.table("SELECT code, item FROM item_numbers")
     found = np.zeros(log.number("SELECT max(item) + 1 FROM item_codes"), np.int32)
@@ -227,6 +227,6 @@ def _item_of_code(log: Log) -> np.ndarray:
     return found
 
 
-def _stream(log: Log, query: str, rows: int = _ROWS) -> Iterator[pa.Table]:
+def _stream(log: RawLog, query: str, rows: int = _ROWS) -> Iterator[pa.Table]:
     for batch in log.db.sql(query).to_arrow_reader(rows):
         yield pa.Table.from_batches([batch])

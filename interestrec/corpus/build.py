@@ -9,22 +9,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import files, schemas
 from interestrec.core.errors import DataError
 from interestrec.core.progress import log as logger
-from interestrec.core.raw_log import Log
-from interestrec.corpus import assemble, clean, intensity, store
-from interestrec.corpus.clean import Robots
-from interestrec.corpus.codes import code_events
-from interestrec.corpus.intensity import Grading
+from interestrec.corpus import assemble, cleaning, grading, store
+from interestrec.corpus.cleaning import RobotRule
+from interestrec.corpus.event_codes import code_events
+from interestrec.corpus.grading import Grading
 from interestrec.corpus.split import split
 from interestrec.corpus.user_attributes import with_attributes
+from interestrec.formats.raw_log import RawLog
+from interestrec.io import files, schemas
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
 
 
 @dataclass(frozen=True)
-class Plan:
+class CorpusPlan:
     """How to build; the names and meanings are those of the `data` and `preprocess` settings."""
 
     relevant_at: float | None
@@ -32,7 +32,7 @@ class Plan:
     drop_duplicates: bool
     merge_items: bool
     bursts: float | None
-    robots: Robots | None
+    robots: RobotRule | None
     core: tuple[int, int] | None  # least train events of a user and of an item
     grading: Grading
     method: str
@@ -43,7 +43,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltCorpus:
     """What is not in the files: items with raw texts, counts, and the fitted value maps."""
 
     items: pa.Table
@@ -51,7 +51,7 @@ class Built:
     value_maps: dict[str, Any]
 
 
-def build(log: Log, plan: Plan, directory: Path) -> Built:
+def build(log: RawLog, plan: CorpusPlan, directory: Path) -> BuiltCorpus:
     """Write users, timelines, impressions and candidates into a directory; cleaning is counted in `log.quality`.
 
     Raises:
@@ -59,17 +59,17 @@ def build(log: Log, plan: Plan, directory: Path) -> Built:
     """
     code_events(log, plan.merge_items)
     if plan.drop_duplicates:
-        clean.drop_repeated_events(log)
+        cleaning.drop_repeated_events(log)
     if plan.bursts is not None:
-        clean.drop_bursts(log, plan.bursts)
+        cleaning.drop_bursts(log, plan.bursts)
     if not log.rows("events"):
         raise DataError("no event is left after cleaning; check the files, filters and ids (see the counts above)")
     split(log, plan.method, plan.valid, plan.test, plan.valid_from, plan.seed)
     if plan.robots is not None:
-        clean.drop_robots(log, plan.robots)
+        cleaning.drop_robots(log, plan.robots)
     if plan.core is not None:
-        clean.keep_core(log, *plan.core)
-    value_maps = intensity.grade(log, plan.grading, plan.max_bad_rows)
+        cleaning.keep_core(log, *plan.core)
+    value_maps = grading.grade(log, plan.grading, plan.max_bad_rows)
     least = "intensity > 0" if plan.relevant_at is None else f"intensity >= CAST({plan.relevant_at!r} AS FLOAT)"
     if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {least}"):
         raise DataError(
@@ -78,12 +78,12 @@ def build(log: Log, plan: Plan, directory: Path) -> Built:
         )
     assemble.number(log)
     items = assemble.item_table(log)
-    click_weight = intensity.click_weight(plan.grading)
+    click_weight = grading.click_weight(plan.grading)
     counts = _write(log, directory, click_weight, by_time=plan.method != "user_random")
-    return Built(items, {"items": items.num_rows, **counts}, value_maps)
+    return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
 
 
-def _write(log: Log, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
+def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
     """Write all tables but the items; how many rows each has, by split where it has one."""
     users = with_attributes(log, assemble.user_table(log))
     kinds = {name: users.schema.field(name).type for name in log.user_attributes}
@@ -125,7 +125,7 @@ def _by_split(counts: Counter[str]) -> dict[str, int]:
     return {name: counts[name] for name in schemas.SPLITS}
 
 
-def report_rules(log: Log) -> None:
+def report_rules(log: RawLog) -> None:
     """One line on screen for every rule that left something out."""
     for rule in log.quality.rules:
         left_out = rule["rows_in"] - rule["rows_out"]

@@ -6,16 +6,16 @@ from typing import Any
 import pyarrow as pa
 
 from interestrec.core.errors import ArtifactError
-from interestrec.core.forgotten import Forgotten
-from interestrec.core.pseudonyms import fingerprint, pseudonym
-from interestrec.core.raw_log import Log
+from interestrec.formats.raw_log import RawLog
+from interestrec.io.pseudonyms import fingerprint, pseudonym
+from interestrec.workspace.forgotten import ForgottenUsers
 
 PSEUDONYMS = "pseudonyms"  # of a corpus's configuration: the fingerprint of the key
 _OF_USERS = ("events", "impressions", "segments", "users")  # tables of a raw log that name users
 _ROWS = 1 << 18
 
 
-def forget(log: Log, forgotten: Forgotten) -> None:
+def forget(log: RawLog, forgotten: ForgottenUsers) -> None:
     """Delete all that is of users to be forgotten; counted without examples."""
     _map(log, "left", "user_id", _OF_USERS, lambda name: name if name in forgotten else None)
     named = "user_id IN (SELECT other FROM left_as)"
@@ -30,7 +30,7 @@ def forget(log: Log, forgotten: Forgotten) -> None:
     log.db.execute("DROP TABLE left_as")
 
 
-def pseudonymise(log: Log, key: bytes) -> None:
+def pseudonymise(log: RawLog, key: bytes) -> None:
     """Put pseudonyms in the place of user ids, and of the impressions' ids, for these may hold the user's."""
     for column, tables in {"user_id": _OF_USERS, "impression_id": ("impressions",)}.items():
         _map(log, "known", column, tables, lambda name: pseudonym(key, name))
@@ -60,7 +60,7 @@ def naming(key: bytes | None, config: Mapping[str, Any]) -> Callable[[str], str]
     return lambda name: pseudonym(key, name)
 
 
-def _map(log: Log, name: str, column: str, tables: tuple[str, ...], other: Callable[[str], str | None]) -> None:
+def _map(log: RawLog, name: str, column: str, tables: tuple[str, ...], other: Callable[[str], str | None]) -> None:
     """Table `<name>_as` (name, other): what becomes of each distinct value; without those that give None."""
     union = " UNION ".join(f"SELECT {column} FROM {table}" for table in tables)
     log.db.execute(

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from interestrec.core import encryption, schemas
 from interestrec.core.errors import ArtifactError, DataError, from_os_error
 from interestrec.corpus import store
 from interestrec.corpus.store import Corpus
+from interestrec.io import encryption, schemas
 
 LIKERS = 10  # users shown of those who like an item
 NEAR = 5  # ids suggested for one that is not there

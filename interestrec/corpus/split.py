@@ -1,13 +1,13 @@
 """Splits that do not leak the future. They are made before anything is counted or fitted."""
 
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.core.raw_log import Log
-from interestrec.core.schemas import SPLITS
+from interestrec.formats.raw_log import RawLog
+from interestrec.io.schemas import SPLITS
 
 _BUCKET = 3_600_000_000  # microseconds; a cut is found in a histogram first, then within one bucket
 
 
-def split(log: Log, method: str, valid: float, test: float, valid_from: str | None, seed: int) -> None:
+def split(log: RawLog, method: str, valid: float, test: float, valid_from: str | None, seed: int) -> None:
     """Fill the `split` column of `events`, and of `impressions` where the log has them.
 
     Args:
@@ -38,7 +38,7 @@ def split(log: Log, method: str, valid: float, test: float, valid_from: str | No
     _require_all(log, table, method)
 
 
-def _given(log: Log, table: str, valid: float, valid_from: str | None, seed: int) -> None:
+def _given(log: RawLog, table: str, valid: float, valid_from: str | None, seed: int) -> None:
     if log.number(f"SELECT count(*) FROM {table} WHERE split IS NULL"):
         raise DataError("preprocess.split.method is given, but this format has no files a split; choose another method")
     if valid_from is not None:
@@ -56,19 +56,19 @@ def _given(log: Log, table: str, valid: float, valid_from: str | None, seed: int
         log.db.execute(f"UPDATE {table} SET split = 'valid' WHERE split = 'train' AND {key} >= ({cut})")
 
 
-def _global_time(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+def _global_time(log: RawLog, table: str, valid: float, test: float, seed: int) -> None:
     cuts = [_time_at(log, table, share) for share in (1 - test, 1 - valid - test)]
     tested, validated = (f"epoch_us(time) >= {cut}" if cut is not None else "false" for cut in cuts)
     _assign(log, table, table, tested, validated)
 
 
-def _assign(log: Log, table: str, source: str, tested: str, validated: str, helpers: str = "") -> None:
+def _assign(log: RawLog, table: str, source: str, tested: str, validated: str, helpers: str = "") -> None:
     """Set the split by conditions on the columns of `source`, which has those of the table and helping ones."""
     chosen = f"CAST(CASE WHEN {tested} THEN 'test' WHEN {validated} THEN 'valid' ELSE 'train' END AS split_name)"
     log.remake(table, f"SELECT * EXCLUDE (split{helpers}), {chosen} AS split FROM {source}")
 
 
-def _time_at(log: Log, table: str, share: float) -> int | None:
+def _time_at(log: RawLog, table: str, share: float) -> int | None:
     """Microseconds of the row at which what comes after the first `share` by time begins; None beyond the last."""
     rank = int(log.rows(table) * share + 1e-9)
     buckets = log.sql(
@@ -82,11 +82,11 @@ def _time_at(log: Log, table: str, share: float) -> int | None:
     return None
 
 
-def _user_time(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+def _user_time(log: RawLog, table: str, valid: float, test: float, seed: int) -> None:
     _last_of_each_user(log, table, valid, test, "time, ord")
 
 
-def _user_random(log: Log, table: str, valid: float, test: float, seed: int) -> None:
+def _user_random(log: RawLog, table: str, valid: float, test: float, seed: int) -> None:
     key = f"md5('{seed}' || ':' || user_id || ':' || "
     if table == "impressions":
         _last_of_each_user(log, table, valid, test, f"{key}impression_id), ord")
@@ -99,7 +99,7 @@ def _user_random(log: Log, table: str, valid: float, test: float, seed: int) -> 
     _last_of_each_user(log, table, valid, test, f"{key}, ord", source)
 
 
-def _last_of_each_user(log: Log, table: str, valid: float, test: float, order: str, source: str = "") -> None:
+def _last_of_each_user(log: RawLog, table: str, valid: float, test: float, order: str, source: str = "") -> None:
     user = "user_id" if table == "impressions" else '"user"'
     tested, validated = (f"floor(total * {share!r} + 1e-9)" for share in (test, valid))
     both = f"{tested} + {validated}"
@@ -119,7 +119,7 @@ _MAY_LACK = {"given": ("test",), "none": ("valid", "test")}
 _METHODS = {"global_time": _global_time, "user_time": _user_time, "user_random": _user_random}
 
 
-def _require_times(log: Log, table: str, method: str) -> None:
+def _require_times(log: RawLog, table: str, method: str) -> None:
     count = log.number(f"SELECT count(*) FROM {table} WHERE time IS NULL")
     if count:
         order = log.number(f"SELECT min(ord) FROM {table} WHERE time IS NULL")
@@ -129,7 +129,7 @@ def _require_times(log: Log, table: str, method: str) -> None:
         )
 
 
-def _require_all(log: Log, table: str, method: str) -> None:
+def _require_all(log: RawLog, table: str, method: str) -> None:
     counts = dict(log.sql(f"SELECT split, count(*) FROM {table} GROUP BY split"))
     for name in SPLITS:
         # Without test files a given split has no test on purpose: the model is trained, ranking says what is missing.

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import files, schemas
 from interestrec.core.errors import ArtifactError
+from interestrec.io import files, schemas
 
 ITEMS = "items.parquet"
 USERS = "users.parquet"

@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from interestrec.core.raw_log import EXAMPLES, Log
+from interestrec.formats.raw_log import EXAMPLES, RawLog
 
 # Written as a number: with a leading zero it is a code, such as the zip code 02139.
 _NUMBER = "[+-]?((0|[1-9][0-9]*)(\\.[0-9]+)?|\\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
-def with_attributes(log: Log, users: pa.Table) -> pa.Table:
+def with_attributes(log: RawLog, users: pa.Table) -> pa.Table:
     """The users with the attributes that the log has, null where unknown; what does not fit is counted.
 
     Of several rows for a user the first counts. An attribute is a number (float64) where every value in the table of
@@ -29,7 +29,7 @@ def with_attributes(log: Log, users: pa.Table) -> pa.Table:
     return users
 
 
-def _kind(log: Log, place: int) -> str:
+def _kind(log: RawLog, place: int) -> str:
     number = f"coalesce(regexp_full_match(v, '{_NUMBER}') AND isfinite(try_cast(v AS DOUBLE)), false)"
     given, words = log.sql(
         f"SELECT count(v), count(v) FILTER (WHERE NOT {number}) FROM (SELECT attributes[{place}] AS v FROM users)"
@@ -37,7 +37,7 @@ def _kind(log: Log, place: int) -> str:
     return "DOUBLE" if given and not words else "VARCHAR"
 
 
-def _settle(log: Log) -> None:
+def _settle(log: RawLog) -> None:
     """Leave one row of each user that the corpus has."""
     log.drop(
         "repeated users",

@@ -9,29 +9,31 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.lines import filled_lines
-from interestrec.formats.paths import expand
-from interestrec.formats.tables import moment
+from interestrec.formats.file_patterns import expand_patterns
+from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_tables import moment
+from interestrec.formats.text_lines import filled_lines
 
 _LATEST_SECONDS = 10_000_000_000  # a greater number counts milliseconds
 
 
-def read(log: Log, root: Path, max_bad_rows: int, merge_items: bool, reviews: list[str], metadata: list[str]) -> None:
+def read(
+    log: RawLog, root: Path, max_bad_rows: int, merge_items: bool, reviews: list[str], metadata: list[str]
+) -> None:
     """Fill `items` and `events` (type `review`, value stars).
 
     Raises:
         InputMissingError: a file is missing.
         DataError: more malformed rows than tolerated.
     """
-    for path in expand(root, metadata):
+    for path in expand_patterns(root, metadata):
         _read_metadata(log, path)
-    for path in expand(root, reviews):
+    for path in expand_patterns(root, reviews):
         _read_reviews(log, path)
     log.settle_bad_rows(max_bad_rows)
 
 
-def _blocks(log: Log, path: Path) -> Iterator[int]:
+def _blocks(log: RawLog, path: Path) -> Iterator[int]:
     """Table `records` (row, j JSON) of the lines that are JSON objects, block after block; yields the base."""
     base = log.begin(path)
     for lines in filled_lines(log, path):
@@ -54,7 +56,7 @@ def _text(key: str) -> str:
     )
 
 
-def _read_metadata(log: Log, path: Path) -> None:
+def _read_metadata(log: RawLog, path: Path) -> None:
     item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
     # `categories` was a list of lists, then a list; `category` is the 2018 generation's name for the list.
     whole = (
@@ -78,7 +80,7 @@ def _read_metadata(log: Log, path: Path) -> None:
         )
 
 
-def _read_reviews(log: Log, path: Path) -> None:
+def _read_reviews(log: RawLog, path: Path) -> None:
     user = "nullif(trim(coalesce(j->>'$.user_id', j->>'$.reviewerID')), '')"
     item = "nullif(trim(coalesce(j->>'$.parent_asin', j->>'$.asin')), '')"
     number = "try_cast(coalesce(j->>'$.rating', j->>'$.overall') AS DOUBLE)"

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import ConfigError
-from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.columns import id_of, time_of
-from interestrec.formats.filters import Check, filter_checks, leave_out, named
-from interestrec.formats.paths import expand
-from interestrec.formats.tables import name_of, require, scan
-from interestrec.formats.users import read_users
+from interestrec.formats.column_sql import id_of, time_of
+from interestrec.formats.file_patterns import expand_patterns
+from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_tables import name_of, require, scan
+from interestrec.formats.row_filters import RowCheck, filter_checks, leave_out, named
+from interestrec.formats.user_tables import read_users
 
 
 def read(
-    log: Log,
+    log: RawLog,
     root: Path,
     max_bad_rows: int,
     merge_items: bool,
@@ -38,17 +38,17 @@ def read(
             "give them under data.events only"
         )
     for table in events:
-        for path in expand(root, table["files"]):
+        for path in expand_patterns(root, table["files"]):
             _read_events(log, path, table, items["columns"] if table in together else None)
     if not together:
-        for path in expand(root, items["files"]):
+        for path in expand_patterns(root, items["files"]):
             read_items(log, path, items)
-    for path in expand(root, users["files"]) if users else []:
+    for path in expand_patterns(root, users["files"]) if users else []:
         read_users(log, path, users or {})
     log.settle_bad_rows(max_bad_rows)
 
 
-def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
+def read_items(log: RawLog, path: Path, items: Mapping[str, Any]) -> None:
     """Append a file of items; `items` is a mapping such as `data.items`."""
     base = log.begin(path)
     filters = items["where"]
@@ -64,7 +64,7 @@ def read_items(log: Log, path: Path, items: Mapping[str, Any]) -> None:
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 
 
-def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dict[str, Any] | None) -> None:
+def _read_events(log: RawLog, path: Path, events: dict[str, Any], item_columns: dict[str, Any] | None) -> None:
     base = log.begin(path)
     mapping, filters = events["columns"], events["where"]
     wanted = [*named(mapping, filters), *(named(item_columns, []) if item_columns else [])]
@@ -87,28 +87,28 @@ def _read_events(log: Log, path: Path, events: dict[str, Any], item_columns: dic
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 
 
-def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -> list[Check]:
+def _event_checks(columns: dict[str, str], path: Path, events: dict[str, Any]) -> list[RowCheck]:
     mapping, unit = events["columns"], events["time_unit"]
     nobody = f"{_user(columns, mapping)} IS NULL OR {id_of(columns, mapping['item'])} IS NULL"
-    checks = [Check("events of nobody", nobody, f"{path.name}: the user or the item is empty")]
+    checks = [RowCheck("events of nobody", nobody, f"{path.name}: the user or the item is empty")]
     if mapping["event"] is not None:
-        checks.append(Check("", f"{name_of(mapping['event'])} IS NULL", "'the event type is empty'"))
+        checks.append(RowCheck("", f"{name_of(mapping['event'])} IS NULL", "'the event type is empty'"))
     # A column that has a type already can neither be misread nor hold an empty text: no cast of every row.
     if mapping["time"] is not None and not columns[mapping["time"]].startswith(("TIMESTAMP", "DATE")):
         raw = f"CAST({name_of(mapping['time'])} AS VARCHAR)"
         unread = f"{raw} <> '' AND {time_of(columns, mapping['time'], unit)} IS NULL"
         told = f"'the time ''' || {raw} || ''' is neither ISO 8601 nor a number of {unit} between 1900 and 2200'"
-        checks.append(Check("", unread, told))
+        checks.append(RowCheck("", unread, told))
     if mapping["value"] is not None:
         raw = f"CAST({name_of(mapping['value'])} AS VARCHAR)"
         given = f"{raw} <> ''" if columns[mapping["value"]] == "VARCHAR" else f"{name_of(mapping['value'])} IS NOT NULL"
         unread = f"{given} AND NOT coalesce(isfinite({_value(mapping)}), false)"
-        checks.append(Check("", unread, f"'the value ''' || {raw} || ''' is not a number'"))
+        checks.append(RowCheck("", unread, f"'the value ''' || {raw} || ''' is not a number'"))
     if events["event_types"] is not None:
         listed = ", ".join(quoted(name) for name in events["event_types"])
         kind = f"CAST({name_of(mapping['event'])} AS VARCHAR)"
         reason = f"{path.name}: event types that data.events.event_types does not list"
-        checks.append(Check("unlisted event types", f"{kind} NOT IN ({listed})", reason, kind))
+        checks.append(RowCheck("unlisted event types", f"{kind} NOT IN ({listed})", reason, kind))
     return checks
 
 

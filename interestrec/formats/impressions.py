@@ -12,21 +12,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import EXAMPLES, Log, quoted
-from interestrec.formats.columns import id_of, time_of
+from interestrec.formats.column_sql import id_of, time_of
 from interestrec.formats.events import read_items
-from interestrec.formats.paths import expand
-from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
-from interestrec.formats.tables import name_of, require, scan
-from interestrec.formats.users import read_users
+from interestrec.formats.file_patterns import expand_patterns
+from interestrec.formats.impression_lists import (
+    ItemCoder,
+    add_impressions,
+    count_one_class,
+    settle_histories,
+    stage_histories,
+)
+from interestrec.formats.item_codes import code_items
+from interestrec.formats.raw_log import EXAMPLES, RawLog, quoted
+from interestrec.formats.raw_tables import name_of, require, scan
+from interestrec.formats.user_tables import read_users
 
 _ROWS = 100_000  # impressions worked on at once
 _KEY = "data.columns"
 
 
 def read(
-    log: Log,
+    log: RawLog,
     root: Path,
     max_bad_rows: int,
     merge_items: bool,
@@ -47,17 +53,19 @@ def read(
         InputMissingError: a file is missing.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    files = {split: expand(root, names) for split, names in {"train": train, "valid": valid, "test": test}.items()}
-    histories = {split: expand(root, history[split]) for split in files} if history else {}
+    files = {
+        split: expand_patterns(root, names) for split, names in {"train": train, "valid": valid, "test": test}.items()
+    }
+    histories = {split: expand_patterns(root, history[split]) for split in files} if history else {}
     if items is not None:
-        for path in expand(root, items["files"]):
+        for path in expand_patterns(root, items["files"]):
             read_items(log, path, items)
     else:
         _items_met(log, files, columns, histories, history)
-    for path in expand(root, users["files"]) if users else []:
+    for path in expand_patterns(root, users["files"]) if users else []:
         read_users(log, path, users or {})
     code_items(log, merge_items)
-    coder = Coder(log)
+    coder = ItemCoder(log)
     stage_histories(log)
     log.db.execute("CREATE TEMP TABLE of_user (split split_name, user_id VARCHAR, segment BIGINT)")
     for split, paths in histories.items():
@@ -76,7 +84,7 @@ def read(
 
 
 def _items_met(
-    log: Log,
+    log: RawLog,
     files: Mapping[str, list[Path]],
     columns: Mapping[str, Any],
     histories: Mapping[str, list[Path]],
@@ -112,7 +120,7 @@ def _list(types: Mapping[str, str], column: str) -> str:
     return found
 
 
-def _read_histories(coder: Coder, path: Path, split: str, history: Mapping[str, Any], unit: str) -> None:
+def _read_histories(coder: ItemCoder, path: Path, split: str, history: Mapping[str, Any], unit: str) -> None:
     log, columns, key = coder.log, history["columns"], "data.history.columns"
     base = log.begin(path)
     for types in scan(log, path, [name for name in columns.values() if name], None):
@@ -164,7 +172,7 @@ def _filled(name: str, column: str | None) -> str:
     return f"coalesce({name}, list_transform(ids, lambda x: CAST(NULL AS {kind}))) AS {name}" if column else name
 
 
-def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None:
+def _add_histories(coder: ItemCoder, table: pa.Table, split: str, base: int) -> None:
     log = coder.log
     coded = coder.look_up(table["ids"].combine_chunks())
     coder.count(coded, "history entries")
@@ -180,7 +188,7 @@ def _add_histories(coder: Coder, table: pa.Table, split: str, base: int) -> None
     log.insert("of_user", found, f"'{split}', user_id, segment")
 
 
-def _one_history_each(log: Log) -> None:
+def _one_history_each(log: RawLog) -> None:
     """Of the histories of one user and split the first counts."""
     rows = log.rows("of_user")
     log.db.execute(
@@ -194,7 +202,7 @@ def _one_history_each(log: Log) -> None:
     log.quality.count("repeated histories", rows, log.rows("of_user"), reason, places=places)
 
 
-def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str, Any], unit: str) -> None:
+def _read_impressions(coder: ItemCoder, path: Path, split: str, columns: Mapping[str, Any], unit: str) -> None:
     log = coder.log
     base = log.begin(path)
     for types in scan(log, path, [name for name in columns.values() if name], None):
@@ -221,7 +229,7 @@ def _read_impressions(coder: Coder, path: Path, split: str, columns: Mapping[str
         log.reached(base + log.number("SELECT max(_row) FROM raw"))
 
 
-def _parse(log: Log, types: Mapping[str, str], columns: Mapping[str, Any], unit: str) -> None:
+def _parse(log: RawLog, types: Mapping[str, str], columns: Mapping[str, Any], unit: str) -> None:
     """Table `parsed`, one row an impression."""
     # Expressions are repeated in full: a column of the file may have the name of one given here, and other types.
     shown = _list(types, columns["shown"])
@@ -251,7 +259,7 @@ def _number(column: str) -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-def _refuse(log: Log, path: Path) -> None:
+def _refuse(log: RawLog, path: Path) -> None:
     """Move malformed rows of `parsed` to `bad_rows`."""
     stray = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
     log.db.execute(
@@ -268,7 +276,7 @@ def _refuse(log: Log, path: Path) -> None:
     )
 
 
-def _chunks(log: Log) -> Iterator[pa.Table]:
+def _chunks(log: RawLog) -> Iterator[pa.Table]:
     """The table `parsed`, some rows at a time."""
     for start in range(0, log.rows("parsed"), _ROWS):
         yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _ROWS}")

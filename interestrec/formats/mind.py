@@ -12,11 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core.ahead import ahead
-from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.lines import filled_lines
-from interestrec.formats.shown import Coded, Coder, add_impressions, count_one_class, settle_histories, stage_histories
+from interestrec.core.prefetch import prefetch
+from interestrec.formats.impression_lists import (
+    CodedLists,
+    ItemCoder,
+    add_impressions,
+    count_one_class,
+    settle_histories,
+    stage_histories,
+)
+from interestrec.formats.item_codes import code_items
+from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.text_lines import filled_lines
 
 _NEWS_COLUMNS = 8
 _BEHAVIOR_COLUMNS = 5
@@ -25,7 +32,7 @@ _MARKS = (b"-0", b"-1")  # an array of them, made here, would load pandas with e
 
 
 def read(
-    log: Log,
+    log: RawLog,
     root: Path,
     max_bad_rows: int,
     merge_items: bool,
@@ -43,7 +50,7 @@ def read(
     for name in news:
         _read_news(log, root / name)
     code_items(log, merge_items)
-    coder = Coder(log)
+    coder = ItemCoder(log)
     stage_histories(log)
     for split, names in {"train": train, "valid": valid, "test": test}.items():
         for name in names:
@@ -55,7 +62,7 @@ def read(
     count_one_class(log)
 
 
-def _read_news(log: Log, path: Path) -> None:
+def _read_news(log: RawLog, path: Path) -> None:
     base = log.begin(path)
     for lines in filled_lines(log, path):
         log.load("lines", lines)
@@ -80,18 +87,18 @@ class Behaviors:
     user: pa.Array
     when: pa.Array
     entries: pa.Array  # list<string>, candidates with their marks
-    shown: Coded
+    shown: CodedLists
     fine: np.ndarray  # bool [entries], an id with a mark
     clicked: np.ndarray  # uint8 [entries]
-    history: Coded
+    history: CodedLists
     short_rows: pa.Array  # int64, lines with another number of fields
     short_counts: pa.Array
 
 
-def _read_behaviors(coder: Coder, path: Path, split: str) -> None:
+def _read_behaviors(coder: ItemCoder, path: Path, split: str) -> None:
     log = coder.log
     base = log.begin(path)
-    for found in ahead(filled_lines(log, path), partial(_parse, coder)):
+    for found in prefetch(filled_lines(log, path), partial(_parse, coder)):
         if len(found.short_rows):
             expected = f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found "
             reasons = pc.binary_join_element_wise(expected, found.short_counts.cast(pa.string()), "")
@@ -107,7 +114,7 @@ def _read_behaviors(coder: Coder, path: Path, split: str) -> None:
         log.reached(base + found.last)
 
 
-def _parse(coder: Coder, lines: pa.Table) -> Behaviors:
+def _parse(coder: ItemCoder, lines: pa.Table) -> Behaviors:
     """Columns of a block of lines; touches no database, so that threads can work on several blocks."""
     whole_lines = lines
     fields = pc.split_pattern(lines["line"].combine_chunks(), "\t")
@@ -155,7 +162,7 @@ def _words(texts: pa.Array) -> pa.LargeListArray:
     return pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), filled.flatten())
 
 
-def _faults(log: Log, found: Behaviors) -> tuple[pa.Array, pa.Array]:
+def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array]:
     """Times, and what is wrong with each row: string, null where nothing is."""
     log.load("moments", pa.table({"written": found.when}))
     times = log.table(f"SELECT try_strptime(written, {_TIMES}) AS time FROM moments")["time"].combine_chunks()
@@ -179,11 +186,11 @@ def _faults(log: Log, found: Behaviors) -> tuple[pa.Array, pa.Array]:
     return times, pa.array(reasons, pa.string())
 
 
-def _refuse(log: Log, path: Path, rows: pa.Array, reasons: pa.Array) -> None:
+def _refuse(log: RawLog, path: Path, rows: pa.Array, reasons: pa.Array) -> None:
     log.insert("bad_rows", pa.table({"row": rows, "reason": reasons}), f"{quoted(str(path))}, row, reason")
 
 
-def _drop_repeated(log: Log) -> None:
+def _drop_repeated(log: RawLog) -> None:
     """Rows equal in every column count once."""
     log.db.execute(
         "CREATE TEMP TABLE repeated AS SELECT unnest(list_sort(orders)[2:]) AS ord FROM (SELECT list(ord) AS orders "

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.lines import filled_lines
-from interestrec.formats.tables import moment, name_of, require, scan
-from interestrec.formats.users import add_users
+from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_tables import moment, name_of, require, scan
+from interestrec.formats.text_lines import filled_lines
+from interestrec.formats.user_tables import add_users
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]
 _MOVIES = ["movieId", "title", "genres"]
@@ -19,7 +19,7 @@ _NO_GENRES = "(no genres listed)"
 
 
 def read(
-    log: Log,
+    log: RawLog,
     root: Path,
     max_bad_rows: int,
     merge_items: bool,
@@ -46,7 +46,7 @@ def read(
     log.settle_bad_rows(max_bad_rows)
 
 
-def _blocks(log: Log, path: Path, names: list[str]):  # type: ignore[no-untyped-def]
+def _blocks(log: RawLog, path: Path, names: list[str]):  # type: ignore[no-untyped-def]
     """Relation `raw` of a file's columns, block after block, whichever generation; yields the base."""
     base = log.begin(path)
     if path.name.removesuffix(".gz").endswith(".csv"):
@@ -69,7 +69,7 @@ def _blocks(log: Log, path: Path, names: list[str]):  # type: ignore[no-untyped-
         log.reached(base + log.number("SELECT coalesce(max(_row), 0) FROM raw"))
 
 
-def _read_movies(log: Log, path: Path) -> None:
+def _read_movies(log: RawLog, path: Path) -> None:
     for base in _blocks(log, path, _MOVIES):
         year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
         genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
@@ -82,7 +82,7 @@ def _read_movies(log: Log, path: Path) -> None:
         )
 
 
-def _join_plots(log: Log, root: Path, links: str | None, plots: dict[str, str]) -> None:
+def _join_plots(log: RawLog, root: Path, links: str | None, plots: dict[str, str]) -> None:
     """Add plots to texts; their key is `movieId`, or a column of the links such as `tmdbId`."""
     key, column = plots["key"], plots["column"]
     log.db.execute("CREATE TEMP TABLE plots (key VARCHAR, plot VARCHAR)")
@@ -113,7 +113,7 @@ def _join_plots(log: Log, root: Path, links: str | None, plots: dict[str, str]) 
     )
 
 
-def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
+def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
     headed = path.name.removesuffix(".gz").endswith(".csv")
     for name in attributes if not headed else []:
         require(_USERS, name, path, "data.users.attributes")
@@ -123,7 +123,7 @@ def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
         add_users(log, path, "raw", "nullif(trim(userId), '')", values, base)
 
 
-def _read_ratings(log: Log, path: Path) -> None:
+def _read_ratings(log: RawLog, path: Path) -> None:
     source = quoted(str(path))
     for base in _blocks(log, path, _RATINGS):
         when = moment("try_cast(timestamp AS DOUBLE)", 1_000_000)

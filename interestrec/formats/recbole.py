@@ -6,16 +6,16 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log, quoted
-from interestrec.formats.lines import filled_lines
-from interestrec.formats.tables import distinct, moment, name_of, require
-from interestrec.formats.users import add_users
+from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_tables import distinct, moment, name_of, require
+from interestrec.formats.text_lines import filled_lines
+from interestrec.formats.user_tables import add_users
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
 
 
 def read(
-    log: Log,
+    log: RawLog,
     root: Path,
     max_bad_rows: int,
     merge_items: bool,
@@ -42,7 +42,7 @@ def read(
     log.settle_bad_rows(max_bad_rows)
 
 
-def _blocks(log: Log, path: Path) -> Iterator[tuple[list[str], int]]:
+def _blocks(log: RawLog, path: Path) -> Iterator[tuple[list[str], int]]:
     """Table `fields` of the well-formed rows of a block (`_row` and the fields by name); the names and the base."""
     base = log.begin(path)
     fields: list[str] = []
@@ -69,7 +69,7 @@ def _blocks(log: Log, path: Path) -> Iterator[tuple[list[str], int]]:
         raise DataError(f"{path}: the file is empty; expected a header such as user_id:token")
 
 
-def _read_items(log: Log, path: Path, title: list[str], text: list[str], category: str | None) -> None:
+def _read_items(log: RawLog, path: Path, title: list[str], text: list[str], category: str | None) -> None:
     for fields, base in _blocks(log, path):
         key = require(fields, _ITEM, path, "RecBole's item id")
         joined = {
@@ -85,7 +85,7 @@ def _read_items(log: Log, path: Path, title: list[str], text: list[str], categor
         )
 
 
-def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
+def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
     log.user_attributes = attributes
     for fields, base in _blocks(log, path):
         key = require(fields, _USER, path, "RecBole's user id")
@@ -93,7 +93,7 @@ def _read_users(log: Log, path: Path, attributes: list[str]) -> None:
         add_users(log, path, "fields", f"nullif(trim({key}), '')", values, base)
 
 
-def _read_events(log: Log, path: Path, value: str | None, event: str) -> None:
+def _read_events(log: RawLog, path: Path, value: str | None, event: str) -> None:
     source = quoted(str(path))
     for fields, base in _blocks(log, path):
         user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))

@@ -17,14 +17,14 @@ _BLOCK = 512  # users; their draws stay in the processor's cache
 
 
 @dataclass(frozen=True)
-class Table:
+class UserValues:
     """Columns to sum over users."""
 
     user: np.ndarray  # int64 [rows], distinct and ascending
     columns: np.ndarray  # float64 [rows, columns]
 
 
-def resampled(tables: Sequence[Table], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
+def resample(tables: Sequence[UserValues], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
     """Sums of all columns over `resamples` draws of `n_users` users with replacement, float64 [resamples, columns].
 
     Equal seeds and numbers of users draw the same users in every call.
@@ -32,7 +32,7 @@ def resampled(tables: Sequence[Table], n_users: int, resamples: int, seed: int) 
     return _weighted(tables, _times_drawn(n_users, resamples, seed), resamples)
 
 
-def swapped(tables: Sequence[Table], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
+def swap_signs(tables: Sequence[UserValues], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
     """Sums of all columns with the sign of each user turned at random, float64 [resamples, columns].
 
     For the randomisation test of Fisher and Pitman: with half the difference of two systems as a column, a turned sign
@@ -72,7 +72,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _weighted(tables: Sequence[Table], weights: Iterator[np.ndarray], resamples: int) -> list[np.ndarray]:
+def _weighted(tables: Sequence[UserValues], weights: Iterator[np.ndarray], resamples: int) -> list[np.ndarray]:
     """Σ weight × column, the weights float64 [block of users, resamples]."""
     sums = [np.zeros((resamples, table.columns.shape[1])) for table in tables]
     start = 0

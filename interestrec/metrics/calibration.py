@@ -25,7 +25,7 @@ class Isotonic:
 
 
 @dataclass(frozen=True)
-class OfLogits:
+class LogitCalibration:
     """σ(scale · z + shift); with knots, 0.999 of what they map z to and 0.001 of that: larger logits stay larger."""
 
     scale: float = 1.0  # > 0
@@ -52,7 +52,7 @@ class OfLogits:
         return {**plain, "logits": self.knots.score.tolist(), "intensities": self.knots.intensity.tolist()}
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "OfLogits":
+    def of(cls, values: Mapping[str, Any]) -> "LogitCalibration":
         """From the JSON values of a `model` artifact."""
         knots = None
         if "logits" in values:
@@ -77,29 +77,29 @@ def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isot
     return Isotonic(knots, np.clip(fitted, 0.0, 1.0))
 
 
-def sigmoid(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+def sigmoid(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     """Scale and shift of the logit that minimise the cross-entropy against graded labels (Platt 1999)."""
     return _fitted(logits, labels, shifted=True)
 
 
-def temperature(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+def temperature(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     """The same by the scale alone (Guo et al. 2017, "On calibration of modern neural networks")."""
     return _fitted(logits, labels, shifted=False)
 
 
-def isotonic(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+def isotonic(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     """Any non-decreasing map (Zadrozny and Elkan 2002), over the sigmoid."""
     base = sigmoid(logits, labels)
-    return OfLogits(base.scale, base.shift, fit_isotonic(logits, labels, otherwise=0.0))
+    return LogitCalibration(base.scale, base.shift, fit_isotonic(logits, labels, otherwise=0.0))
 
 
-def none(logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+def none(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     """σ of the logit as it is."""
-    return OfLogits()
+    return LogitCalibration()
 
 
 # name -> fit on float [n] logits and labels in [0, 1]
-CALIBRATIONS: dict[str, Callable[[np.ndarray, np.ndarray], OfLogits]] = {
+CALIBRATIONS: dict[str, Callable[[np.ndarray, np.ndarray], LogitCalibration]] = {
     "sigmoid": sigmoid,
     "temperature": temperature,
     "isotonic": isotonic,
@@ -107,7 +107,7 @@ CALIBRATIONS: dict[str, Callable[[np.ndarray, np.ndarray], OfLogits]] = {
 }
 
 
-def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     """The named map of logits; the plain sigmoid when there are fewer than 50 labels or all are equal.
 
     Args:
@@ -116,11 +116,11 @@ def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
         labels: float [n] in [0, 1].
     """
     if len(labels) < _FEWEST or np.ptp(labels) == 0:
-        return OfLogits()
+        return LogitCalibration()
     return CALIBRATIONS[name](logits, labels)
 
 
-def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> OfLogits:
+def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> LogitCalibration:
     x, y = logits.astype(np.float64), labels.astype(np.float64)
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -131,4 +131,4 @@ def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> OfLogits:
 
     bounds = [(1e-3, None), (None, None) if shifted else (0.0, 0.0)]
     found = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return OfLogits(float(found.x[0]), float(found.x[1]))
+    return LogitCalibration(float(found.x[0]), float(found.x[1]))

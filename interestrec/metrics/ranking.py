@@ -11,14 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import gammaln
 
-from interestrec.core.catalogue import pick
+from interestrec.core.choices import pick
 from interestrec.core.errors import ConfigError
-from interestrec.metrics.lists import Lists
+from interestrec.metrics.ranked_lists import RankedLists
 
-Metric = Callable[[Lists], np.ndarray]
+Metric = Callable[[RankedLists], np.ndarray]
 
 
-def auc(lists: Lists) -> np.ndarray:
+def auc(lists: RankedLists) -> np.ndarray:
     """Share of (relevant, other) pairs in the right order, a tie counting half; undefined with one class."""
     others = lists.length - lists.total_relevant
     below_or_tied = _per_block(lists, others) - (lists.before - lists.relevant_before)
@@ -27,12 +27,12 @@ def auc(lists: Lists) -> np.ndarray:
     return _divide(_sum_by_list(lists, pairs), lists.total_relevant * others)
 
 
-def mrr(lists: Lists) -> np.ndarray:
+def mrr(lists: RankedLists) -> np.ndarray:
     """MIND's MRR: mean of 1/rank over all relevant items of the list."""
     return _divide(_sum_by_list(lists, lists.relevant * _mean_over_positions(lists, _reciprocals)), _relevant(lists))
 
 
-def rr(lists: Lists) -> np.ndarray:
+def rr(lists: RankedLists) -> np.ndarray:
     """1/rank of the first relevant item.
 
     Within the first block that holds a relevant row, the first of r relevant among n tied rows is the j-th
@@ -50,7 +50,7 @@ def rr(lists: Lists) -> np.ndarray:
     return np.where(lists.total_relevant > 0, total, np.nan)
 
 
-def ndcg(lists: Lists, k: int) -> np.ndarray:
+def ndcg(lists: RankedLists, k: int) -> np.ndarray:
     """Discounted gain of the first k, 1/log2(rank + 1), over that of the best possible order."""
     reached = _sum_by_list(lists, lists.gain * _mean_over_positions(lists, _discounts, k))
     rank = np.arange(len(lists.ideal_gain)) - np.repeat(lists.ideal_offsets[:-1], np.diff(lists.ideal_offsets))
@@ -59,7 +59,7 @@ def ndcg(lists: Lists, k: int) -> np.ndarray:
     return _divide(reached, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
 
 
-def hit(lists: Lists, k: int) -> np.ndarray:
+def hit(lists: RankedLists, k: int) -> np.ndarray:
     """1 when one of the first k is relevant; where a block crosses k, the probability that it is."""
     slots = _slots(lists, k)
     n, r = lists.size, lists.relevant
@@ -69,13 +69,13 @@ def hit(lists: Lists, k: int) -> np.ndarray:
     return np.where(lists.total_relevant > 0, 1.0 - np.exp(_sum_by_list(lists, log_none)), np.nan)
 
 
-def recall(lists: Lists, k: int) -> np.ndarray:
+def recall(lists: RankedLists, k: int) -> np.ndarray:
     """Relevant items among the first k over min(k, relevant)."""
     found = _sum_by_list(lists, lists.relevant * _slots(lists, k) / lists.size)
     return _divide(found, np.minimum(k, _relevant(lists)))
 
 
-def average_precision(lists: Lists, k: int) -> np.ndarray:
+def average_precision(lists: RankedLists, k: int) -> np.ndarray:
     """Mean over the lists' relevant items of the precision at their ranks up to k; divided by min(k, relevant).
 
     Of n tied rows, r of them relevant, with b rows and s relevant ones above, the j-th is relevant with probability
@@ -87,9 +87,12 @@ def average_precision(lists: Lists, k: int) -> np.ndarray:
     return _divide(_sum_by_list(lists, r / n * ((above + 1) * reciprocals + others)), np.minimum(k, _relevant(lists)))
 
 
-WHOLE = {"auc": auc, "mrr": mrr, "rr": rr}
-AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall, "map": average_precision}
-METRICS: dict[str, Callable[..., np.ndarray]] = {**WHOLE, **{f"{name}@k": metric for name, metric in AT_K.items()}}
+WHOLE_LIST_METRICS = {"auc": auc, "mrr": mrr, "rr": rr}
+METRICS_AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall, "map": average_precision}
+RANKING_METRICS: dict[str, Callable[..., np.ndarray]] = {
+    **WHOLE_LIST_METRICS,
+    **{f"{name}@k": metric for name, metric in METRICS_AT_K.items()},
+}
 
 
 def cutoff(name: str) -> int | None:
@@ -108,29 +111,31 @@ def metric(name: str) -> Metric:
     if k is None:
         if name == "" or name.endswith("@k"):
             raise ConfigError(f"metric '{name}': write a number for k, as in ndcg@10")
-        return pick(METRICS, name, "metric")
-    chosen = pick(METRICS, name.partition("@")[0] + "@k", "metric")
+        return pick(RANKING_METRICS, name, "metric")
+    chosen = pick(RANKING_METRICS, name.partition("@")[0] + "@k", "metric")
     return lambda lists: chosen(lists, k)
 
 
-def _relevant(lists: Lists) -> np.ndarray:
+def _relevant(lists: RankedLists) -> np.ndarray:
     return lists.total_relevant
 
 
-def _per_block(lists: Lists, per_list: np.ndarray) -> np.ndarray:
+def _per_block(lists: RankedLists, per_list: np.ndarray) -> np.ndarray:
     return per_list[lists.block_list]
 
 
-def _sum_by_list(lists: Lists, per_block: np.ndarray) -> np.ndarray:
+def _sum_by_list(lists: RankedLists, per_block: np.ndarray) -> np.ndarray:
     return np.bincount(lists.block_list, per_block, minlength=lists.n_lists)
 
 
-def _slots(lists: Lists, k: int) -> np.ndarray:
+def _slots(lists: RankedLists, k: int) -> np.ndarray:
     """How many of a block's rows stand among the first k."""
     return np.clip(k - lists.before, 0, lists.size)
 
 
-def _mean_over_positions(lists: Lists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None) -> np.ndarray:
+def _mean_over_positions(
+    lists: RankedLists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None
+) -> np.ndarray:
     """Mean weight of the ranks a block covers, ranks beyond k weighing nothing: what each tied row expects."""
     longest = int(lists.length.max(initial=0))
     ranks = np.arange(1, longest + 1, dtype=np.float64)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from interestrec.core.versions import require_safe
+from interestrec.core.library_versions import require_safe
 
 require_safe("keras")  # TensorFlow imports it, and so does every module of this floor
 

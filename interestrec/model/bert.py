@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from interestrec.core import files
-from interestrec.core.encoder_files import require_own
 from interestrec.core.errors import InputMissingError
-from interestrec.model.families import FAMILIES, Family, read_sizes
+from interestrec.io import files
+from interestrec.io.encoder_files import require_own
+from interestrec.model.families import FAMILIES, EncoderFamily, read_sizes
 from interestrec.model.noise import Noise, branch, dropout
 from interestrec.model.pooling import POOLINGS
 
@@ -55,7 +55,7 @@ class BertConfig:
         return self.max_position_embeddings - self.first_position
 
     @property
-    def family(self) -> Family:
+    def family(self) -> EncoderFamily:
         """What checkpoints of this kind call things."""
         return FAMILIES[self.model_type]
 
@@ -78,7 +78,7 @@ def read_config(directory: Path) -> BertConfig:
     return BertConfig(**read_sizes(files.read_json(path), path))
 
 
-class Lora(NamedTuple):
+class LoraAdapter(NamedTuple):
     """Adapters beside frozen matrices: x W + (alpha / rank) (x A) B (Hu et al. 2022)."""
 
     rank: int
@@ -93,7 +93,7 @@ class BertLayer(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)  # Keras would make float32 of what comes in, whatever the precision
         self.config = config
         self.rate = rate  # of dropout
-        self.lora: Lora | None = None
+        self.lora: LoraAdapter | None = None
 
     def build(self, input_shape: Any) -> None:
         """Create the block's weights."""
@@ -112,7 +112,7 @@ class BertLayer(keras.layers.Layer):
         shapes = [(hidden, 3 * hidden), (hidden, hidden), (hidden, inner), (inner, hidden)]
         return dict(zip(MATRICES, shapes, strict=True))
 
-    def adapt(self, lora: Lora, seed: int) -> list[keras.Variable]:
+    def adapt(self, lora: LoraAdapter, seed: int) -> list[keras.Variable]:
         """Create adapters that start without effect (B = 0), and give their weights: all that is to learn here."""
         self.lora = lora
         weights = []
@@ -221,7 +221,7 @@ class Bert(keras.layers.Layer):
             block.build(None)
         self.built = True
 
-    def learning(self, layers: int, lora: Lora | None = None, seed: int = 0) -> list[list[keras.Variable]]:
+    def learning(self, layers: int, lora: LoraAdapter | None = None, seed: int = 0) -> list[list[keras.Variable]]:
         """What learns when the top `layers` blocks do, from the lowest block to the pooling; without `layers` the
         pooling alone.
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.catalogue import pick
+from interestrec.core.choices import pick
 from interestrec.core.errors import ArtifactError, ConfigError
 
 
 @dataclass(frozen=True)
-class Family:
+class EncoderFamily:
     """Names of one family in Hugging Face layout; modules have a `.weight` and a `.bias`."""
 
     prefix: str  # of the encoder's tensors in checkpoints that have a head
@@ -49,7 +49,7 @@ _EMBEDDINGS = {
     "beta": "embeddings.LayerNorm.bias",
 }
 
-_BERT = Family(
+_BERT = EncoderFamily(
     prefix="bert.",
     sizes={name: name for name in (*_SIZES, *_REALS)},
     defaults={"layer_norm_eps": 1e-12, "initializer_range": 0.02, "type_vocab_size": 2},
@@ -86,7 +86,7 @@ _ROBERTA = replace(
     },
     copies=("lm_head.decoder.weight", "lm_head.decoder.bias"),
 )
-_DISTILBERT = Family(
+_DISTILBERT = EncoderFamily(
     prefix="distilbert.",
     sizes={
         "vocab_size": "vocab_size",
@@ -118,7 +118,12 @@ _DISTILBERT = Family(
     },
     copies=("vocab_projector.weight",),
 )
-FAMILIES: dict[str, Family] = {"bert": _BERT, "roberta": _ROBERTA, "xlm-roberta": _ROBERTA, "distilbert": _DISTILBERT}
+FAMILIES: dict[str, EncoderFamily] = {
+    "bert": _BERT,
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "distilbert": _DISTILBERT,
+}
 
 
 def read_sizes(values: Any, path: Path) -> dict[str, Any]:
@@ -156,7 +161,7 @@ def _padding(values: dict[str, Any], path: Path) -> int:
     return padding
 
 
-def _check(sizes: dict[str, Any], family: Family, path: Path) -> None:
+def _check(sizes: dict[str, Any], family: EncoderFamily, path: Path) -> None:
     counts = [sizes[field] for field in family.sizes if field not in _REALS]
     whole = all(isinstance(count, int) and 0 < count <= _LARGEST for count in counts)
     if not whole or sizes["hidden_size"] % sizes["num_attention_heads"]:

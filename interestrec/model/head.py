@@ -24,7 +24,7 @@ class InterestHead(keras.layers.Layer):
     catalogue one product a pair instead of one an event of the history. match_l(u, i) = sqrt(n_l / (n + 3)) with n
     the history's length and n_l how much of it is in the candidate's category at level l. All w_l and the MLP's last
     layer start at zero: a new head ranks by similarity alone, and training can only add to that. The MLP's
-    activation is ReLU, the one that scores a catalogue fastest (model/catalogue.py).
+    activation is ReLU, the one that scores a catalogue fastest (model/catalogue_logits.py).
     """
 
     def __init__(

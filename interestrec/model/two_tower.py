@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from interestrec.core import files
 from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.io import files
 from interestrec.model.head import InterestHead, Similarity
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
@@ -46,7 +46,7 @@ class ItemCodes(NamedTuple):
     categories: np.ndarray  # int32 [items, levels], -1 where an item has none; equal codes match in the head
 
 
-class Side(NamedTuple):
+class TowerSide(NamedTuple):
     """Items on one side of the head: vectors float32 [..., width] and category codes int32 [..., levels]."""
 
     vectors: tf.Tensor
@@ -96,9 +96,9 @@ class TwoTower(keras.layers.Layer):
         """
         items = self.item_tower(vectors, attributes, branch(noise, 0))
         return self.score(
-            Side(tf.gather(items, history), tf.gather(categories, history)),
+            TowerSide(tf.gather(items, history), tf.gather(categories, history)),
             intensity,
-            Side(tf.gather(items, candidates), tf.gather(categories, candidates)),
+            TowerSide(tf.gather(items, candidates), tf.gather(categories, candidates)),
             noise=branch(noise, 1),
         )
 
@@ -110,12 +110,12 @@ class TwoTower(keras.layers.Layer):
         """`score` compiled, without dropout, from arrays to an array: (history, intensity, candidates)."""
         compiled = tf.function(self.score, reduce_retracing=True)
 
-        def scores(history: Side, intensity: np.ndarray, candidates: Side) -> np.ndarray:
+        def scores(history: TowerSide, intensity: np.ndarray, candidates: TowerSide) -> np.ndarray:
             return compiled(_tensors(history), tf.constant(intensity), _tensors(candidates)).numpy()
 
         return scores
 
-    def score(self, history: Side, intensity: tf.Tensor, candidates: Side, noise: Noise = None) -> tf.Tensor:
+    def score(self, history: TowerSide, intensity: tf.Tensor, candidates: TowerSide, noise: Noise = None) -> tf.Tensor:
         """Logits from item vectors.
 
         Args:
@@ -139,8 +139,8 @@ class TwoTower(keras.layers.Layer):
         )
 
 
-def _tensors(side: Side) -> Side:
-    return Side(tf.constant(side.vectors), tf.constant(side.categories))
+def _tensors(side: TowerSide) -> TowerSide:
+    return TowerSide(tf.constant(side.vectors), tf.constant(side.categories))
 
 
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interestrec import __version__
-from interestrec.core.schemas import BEFORE_RULES, OURS, is_part
+from interestrec.evaluation.leak_audit import LOOK
+from interestrec.evaluation.metric_rows import TITLES, best, by_system
+from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
+from interestrec.evaluation.slices import ALL
+from interestrec.evaluation.verdicts import all_verdicts, headline, strongest_rival, word
+from interestrec.io.schemas import BEFORE_RULES, OURS, is_part
 from interestrec.report import plots
-from interestrec.report.audit import LOOK
-from interestrec.report.cells import BEYOND, LOWER_IS_BETTER
-from interestrec.report.evidence import Evidence
-from interestrec.report.slices import ALL
-from interestrec.report.table import TITLES, best, by_system
-from interestrec.report.verdicts import all_verdicts, headline, strongest_rival, word
+from interestrec.report.page_data import PageData
 
 TEMPLATE = "report.html.j2"
 
@@ -24,7 +24,7 @@ def page(
     comparisons: Rows,
     gaps: Rows,
     exposure: Rows,
-    evidence: Evidence,
+    evidence: PageData,
     quality: Any,
     systems: Mapping[str, Any],
     lineage: Mapping[str, Any],

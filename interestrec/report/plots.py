@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interestrec.report.columns import shortened
-from interestrec.report.evidence import Reliability
+from interestrec.report.page_data import Reliability
+from interestrec.report.text_columns import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -37,7 +37,7 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
     return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > _flat(score))
 
 
-def telling(offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+def has_both_classes(offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """bool [lists]: which lists have relevant and other rows; only these say something about weights."""
     size = np.diff(offsets)
     positives = np.bincount(np.repeat(np.arange(len(size)), size)[relevant], minlength=len(size))
@@ -58,7 +58,7 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
     """
     bounded = features.shape[1] - free
     equal = np.append(np.full(bounded, 1.0 / bounded), np.zeros(free))
-    tells = telling(offsets, relevant)
+    tells = has_both_classes(offsets, relevant)
     if not tells.any():
         return equal
     rows = np.repeat(tells, np.diff(offsets))

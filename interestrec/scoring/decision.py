@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from interestrec.scorers.queries import ImpressionQueries
+from interestrec.scorers.requests import Requests
 from interestrec.scoring.blend import standardise_lists, standardise_rows
-from interestrec.scoring.histories import Asked
-from interestrec.scoring.requests import Requests
-from interestrec.scoring.segments import Blend
+from interestrec.scoring.segments import SegmentBlend
 
 Parts = Mapping[str, np.ndarray]  # scores of one block by scorer
 
@@ -18,8 +18,8 @@ class Decision:
     """Components in a fixed order, and how they are weighed in either protocol."""
 
     components: Mapping[str, str]  # component -> the scorer behind it
-    of_candidates: Blend
-    of_catalogue: Blend
+    of_candidates: SegmentBlend
+    of_catalogue: SegmentBlend
     known: np.ndarray  # bool [items], whose scores make the scale of a catalogue
     cold: np.ndarray  # bool [items], without positive events
 
@@ -27,7 +27,7 @@ class Decision:
         """The same choices over scorers that know more items."""
         return replace(self, cold=cold)
 
-    def score_candidates(self, parts: Parts, asked: Asked, item: np.ndarray) -> np.ndarray:
+    def score_candidates(self, parts: Parts, asked: ImpressionQueries, item: np.ndarray) -> np.ndarray:
         """The blended float64 scores of the impressions' candidates `item`, from those of the scorers [len(item)]."""
         standardised = (standardise_lists(parts[scorer], asked.offsets) for scorer in self.components.values())
         new = np.repeat(asked.without_history, np.diff(asked.offsets))

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from interestrec.core.schemas import OURS
 from interestrec.corpus.store import Corpus
-from interestrec.metrics import lists, ranking
+from interestrec.io.schemas import OURS
+from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
-from interestrec.scoring import histories
+from interestrec.scorers import queries
+from interestrec.scorers.request_blocks import blocks
+from interestrec.scorers.requests import Scorer
 from interestrec.scoring.blend import standardise_lists, standardise_rows
-from interestrec.scoring.blocks import blocks
-from interestrec.scoring.requests import Scorer
-from interestrec.scoring.segments import Blend, BlendLists, Choice, choose, shaped, uniform
+from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentChoice, apply_power, choose, uniform
 
 _USERS = 2000  # whose catalogue lists weights are fitted on
 _POWERS = (1.0, 0.5)
@@ -25,7 +25,7 @@ _FIRST = 50  # of each component; on Online Retail's valid_blend better than 20,
 class BlendFit:
     """Fitted weights and, of each component alone and of the blend, the mean metric on the same lists."""
 
-    choice: Choice
+    choice: SegmentChoice
     metric: str
     quality: dict[str, float]
 
@@ -36,14 +36,14 @@ def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> BlendLists:
     Args:
         scores: of each component those of all candidates of the validation impressions of valid_blend.
     """
-    impression = histories.valid_impressions(corpus, select=False)
-    asked = histories.of_impressions(corpus, impression)
+    impression = queries.valid_impressions(corpus, select=False)
+    asked = queries.impression_queries(corpus, impression)
     features = np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1)
     everything = BlendLists(
         features=features,
         offsets=asked.offsets,
         relevant=corpus.relevant(corpus.impressions.label[asked.rows]),
-        cold=corpus.cold_items(histories.VALID)[corpus.impressions.item[asked.rows]],
+        cold=corpus.cold_items(queries.VALID)[corpus.impressions.item[asked.rows]],
         new=asked.without_history,
         contested=np.ones(len(features), dtype=bool),
     )
@@ -56,10 +56,10 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
     Of the others a list holds what any component has among its first 50: what the blend's first ones are chosen from.
     Users beyond 2,000 are left out at random.
     """
-    known, cold = histories.known_items(corpus), corpus.cold_items(histories.VALID)
-    users = histories.valid_users(corpus, select=False, most=_USERS, seed=seed)
-    requests = histories.of_catalogue(corpus, histories.VALID, users)
-    truth = histories.truth_of(corpus, requests, histories.VALID)
+    known, cold = queries.known_items(corpus), corpus.cold_items(queries.VALID)
+    users = queries.valid_users(corpus, select=False, most=_USERS, seed=seed)
+    requests = queries.catalogue_requests(corpus, queries.VALID, users)
+    truth = queries.request_truth(corpus, requests, queries.VALID)
     liked = corpus.relevant(truth.label)
     precedence = np.random.default_rng(seed).permutation(corpus.items.num_rows)
     made = [_Block.empty(len(components))]
@@ -128,7 +128,7 @@ def fit(names: list[str], given: BlendLists, metric: str, fixed: np.ndarray | No
         fixed: float64 [components], weights that are not to be fitted.
     """
     if fixed is not None:
-        choice = Choice(uniform(fixed), "none", len(given.new))
+        choice = SegmentChoice(uniform(fixed), "none", len(given.new))
         return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
     fits = [_learned(names, given, metric, power) for power in _POWERS]
     best = max(fits, key=lambda fitted: fitted.quality.get(OURS, 0.0))
@@ -136,24 +136,24 @@ def fit(names: list[str], given: BlendLists, metric: str, fixed: np.ndarray | No
     if not alone or max(alone.values()) <= best.quality[OURS]:
         return best
     single = np.array([float(name == max(alone, key=alone.__getitem__)) for name in names])
-    choice = Choice(uniform(single), "one component", best.choice.lists, best.choice.held_out)
+    choice = SegmentChoice(uniform(single), "one component", best.choice.lists, best.choice.held_out)
     return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
 
 
 def _learned(names: list[str], given: BlendLists, metric: str, power: float) -> BlendFit:
     contested = given.contested_only()
-    choice = choose(replace(contested, features=shaped(contested.features, power)))
+    choice = choose(replace(contested, features=apply_power(contested.features, power)))
     choice = replace(choice, blend=replace(choice.blend, power=power))
     return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
 
 
-def quality(names: list[str], given: BlendLists, metric: str, blend: Blend) -> dict[str, float]:
+def quality(names: list[str], given: BlendLists, metric: str, blend: SegmentBlend) -> dict[str, float]:
     """The mean metric of each component alone and of the blend, under its name; without any value it is left out."""
     columns = {name: given.features[:, index] for index, name in enumerate(names)}
     columns[OURS] = given.scores(blend)
     found = {}
     for name, score in columns.items():
-        ranked = lists.ranked(given.offsets, score, given.relevant, given.relevant.astype(np.float64))
+        ranked = ranked_lists.rank_lists(given.offsets, score, given.relevant, given.relevant.astype(np.float64))
         values = ranking.metric(metric)(ranked)
         if not np.isnan(values).all():
             found[name] = round(float(np.nanmean(values)), 6)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from interestrec.scoring.requests import Events, Labels, Scorer
-from interestrec.scoring.search import Goal, search
-from interestrec.scoring.systems import COUNT_BASED, DERIVED, LABEL_BASED
+from interestrec.scorers.registry import COUNT_BASED, DERIVED, LABEL_BASED
+from interestrec.scorers.requests import Events, Labels, Scorer
+from interestrec.scoring.search import SearchGoal, search_settings
 
 
 @dataclass(frozen=True)
-class Observed:
+class FitData:
     """What scorers are fitted on: relevant events, and candidates with a known label."""
 
     events: Events
@@ -19,7 +19,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedScorers:
     """Scorers by name, the settings of each, and what was tried to find them."""
 
     scorers: dict[str, Scorer]
@@ -27,16 +27,16 @@ class Fitted:
     tried: dict[str, list[dict[str, Any]]]
 
 
-def choose(
+def fit_chosen(
     names: Sequence[str],
-    observed: Observed,
+    observed: FitData,
     configured: Mapping[str, Mapping[str, Any]],
     given: Mapping[str, Mapping[str, Any]],
-    goals: tuple[Goal, Goal],
+    goals: tuple[SearchGoal, SearchGoal],
     trials: int,
     timed: bool,
     seed: int,
-) -> Fitted:
+) -> FittedScorers:
     """Fit those of the named scorers that are fitted here, with the best settings found.
 
     Args:
@@ -47,7 +47,7 @@ def choose(
         trials: fits a scorer with settings to choose.
         timed: whether events have times.
     """
-    fitted = Fitted({}, {}, {})
+    fitted = FittedScorers({}, {}, {})
     for name in names:
         own = given.get(name, {})
         if name in DERIVED:
@@ -55,15 +55,17 @@ def choose(
             fitted.scorers[name] = _derived(name, fitted.scorers, own, fitted.settings[name])
         elif name in COUNT_BASED or name in LABEL_BASED:
             fit = partial(_fit, name, observed, own)
-            found = search(name, fit, configured.get(name, {}), goals[name in LABEL_BASED], trials, timed, seed)
+            found = search_settings(
+                name, fit, configured.get(name, {}), goals[name in LABEL_BASED], trials, timed, seed
+            )
             fitted.scorers[name], fitted.settings[name] = found.scorer, found.settings
             if found.tried:
                 fitted.tried[name] = found.tried
     return fitted
 
 
-def refit(
-    settings: Mapping[str, Mapping[str, Any]], observed: Observed, given: Mapping[str, Mapping[str, Any]]
+def refit_chosen(
+    settings: Mapping[str, Mapping[str, Any]], observed: FitData, given: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Scorer]:
     """The scorers of these settings, in the order of `choose`, fitted on what is observed."""
     scorers: dict[str, Scorer] = {}
@@ -81,7 +83,7 @@ def _derived(name: str, scorers: Mapping[str, Scorer], given: Mapping[str, Any],
     return make(scorers[base], **given, **settings)
 
 
-def _fit(name: str, observed: Observed, given: Mapping[str, Any], **settings: Any) -> Scorer:
+def _fit(name: str, observed: FitData, given: Mapping[str, Any], **settings: Any) -> Scorer:
     if name in COUNT_BASED:
         return COUNT_BASED[name](observed.events, **given, **settings)
     return LABEL_BASED[name](observed.labels, **given, **settings)

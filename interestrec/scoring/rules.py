@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.scoring.requests import Requests
+from interestrec.scorers.requests import Requests
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.metrics import lists, ranking
+from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
-from interestrec.scoring import histories
-from interestrec.scoring.blend import telling
-from interestrec.scoring.blocks import blocks
-from interestrec.scoring.requests import Scorer
-from interestrec.scoring.score import impression_scores
+from interestrec.scorers import queries
+from interestrec.scorers.request_blocks import blocks
+from interestrec.scorers.requests import Scorer
+from interestrec.scoring.blend import has_both_classes
+from interestrec.scoring.impression_scores import impression_scores
 
 _USERS = 2000  # whose catalogue lists a trial is judged by
 _DEPTH = 10  # of these lists
@@ -52,7 +52,7 @@ SPACES: dict[str, dict[str, list[Any]]] = {
 
 
 @dataclass(frozen=True)
-class Goal:
+class SearchGoal:
     """What a scorer is judged by: a metric on valid_select, and whether less of it is better."""
 
     metric: str
@@ -65,7 +65,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The best settings, the scorer fitted with them, and all that was tried: settings and metric, in order."""
 
     settings: dict[str, Any]
@@ -73,15 +73,15 @@ class Found:
     tried: list[dict[str, Any]]
 
 
-def search(
+def search_settings(
     name: str,
     fit: Callable[..., Scorer],
     configured: Mapping[str, Any],
-    goal: Goal,
+    goal: SearchGoal,
     trials: int,
     timed: bool,
     seed: int,
-) -> Found:
+) -> SearchResult:
     """Fit with the configured settings and with others drawn from the scorer's space, and keep the best.
 
     Args:
@@ -94,7 +94,7 @@ def search(
     settings = {**configured, **first}
     best = fit(**settings)
     if not others:
-        return Found(settings, best, [])
+        return SearchResult(settings, best, [])
     best_value = goal.value(best)
     tried = [goal.told(first, best_value)]
     for chosen in others:
@@ -103,47 +103,49 @@ def search(
         tried.append(goal.told(chosen, value))
         if value < best_value if goal.lower else value > best_value:
             settings, best, best_value = {**configured, **chosen}, scorer, value
-    return Found(settings, best, tried)
+    return SearchResult(settings, best, tried)
 
 
-def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int) -> Goal:
+def ranking_goal(corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int) -> SearchGoal:
     """`auc` within impressions where they offer a choice, else `ndcg@10` over the catalogue.
 
     Args:
         precedence: [items], who comes first among equal scores.
     """
-    shown, impression = corpus.impressions, histories.valid_impressions(corpus, select=True)
-    asked = histories.of_impressions(corpus, impression)
+    shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
+    asked = queries.impression_queries(corpus, impression)
     relevant = corpus.relevant(shown.label[asked.rows])
-    if telling(asked.offsets, relevant).any():
+    if has_both_classes(asked.offsets, relevant).any():
 
         def auc(scorer: Scorer) -> float:
             score = impression_scores(corpus, scorer, impression).astype(np.float64)
-            return _mean(ranking.auc(lists.ranked(asked.offsets, score, relevant, relevant.astype(np.float64))))
+            return _mean(
+                ranking.auc(ranked_lists.rank_lists(asked.offsets, score, relevant, relevant.astype(np.float64)))
+            )
 
-        return Goal("auc", lower=False, value=auc)
-    return Goal(f"ndcg@{_DEPTH}", lower=False, value=_catalogue_value(corpus, exclude_seen, precedence, seed))
+        return SearchGoal("auc", lower=False, value=auc)
+    return SearchGoal(f"ndcg@{_DEPTH}", lower=False, value=_catalogue_value(corpus, exclude_seen, precedence, seed))
 
 
-def intensity_goal(corpus: Corpus) -> Goal:
+def intensity_goal(corpus: Corpus) -> SearchGoal:
     """`rmse` of predicted intensities of the candidates with a known label."""
-    shown, impression = corpus.impressions, histories.valid_impressions(corpus, select=True)
-    label = shown.label[histories.of_impressions(corpus, impression).rows].astype(np.float64)
+    shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
+    label = shown.label[queries.impression_queries(corpus, impression).rows].astype(np.float64)
     known = ~np.isnan(label)
 
     def rmse(scorer: Scorer) -> float:
         error = impression_scores(corpus, scorer, impression)[known] - label[known]
         return float(np.sqrt((error**2).mean())) if len(error) else np.nan
 
-    return Goal("rmse", lower=True, value=rmse)
+    return SearchGoal("rmse", lower=True, value=rmse)
 
 
 def _catalogue_value(
     corpus: Corpus, exclude_seen: bool, precedence: np.ndarray, seed: int
 ) -> Callable[[Scorer], float]:
-    users = histories.valid_users(corpus, select=True, most=_USERS, seed=seed)
-    requests = histories.of_catalogue(corpus, histories.VALID, users)
-    truth = histories.truth_of(corpus, requests, histories.VALID)
+    users = queries.valid_users(corpus, select=True, most=_USERS, seed=seed)
+    requests = queries.catalogue_requests(corpus, queries.VALID, users)
+    truth = queries.request_truth(corpus, requests, queries.VALID)
     judged = corpus.relevant(truth.label) & ~(truth.seen & exclude_seen)
 
     def ndcg(scorer: Scorer) -> float:
@@ -160,7 +162,7 @@ def _catalogue_value(
             offsets = np.arange(len(block) + 1) * chosen.shape[1]
             owner = np.nonzero(wanted)[0]
             ones = np.ones(len(owner))
-            ranked = lists.ranked_with_truth(
+            ranked = ranked_lists.rank_with_truth(
                 offsets, score[row, chosen].ravel().astype(np.float64), hits, hits * 1.0, owner, ones > 0, ones
             )
             found.append(ranking.ndcg(ranked, _DEPTH))

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from interestrec.scoring.blend import fit_weights, list_losses, telling
+from interestrec.scoring.blend import fit_weights, has_both_classes, list_losses
 
 _FOLDS = 3
 _LEAST = 60  # lists that tell something, of a segment that gets weights of its own
 
 
 @dataclass(frozen=True)
-class Weights:
+class SegmentWeights:
     """Of one kind of users."""
 
     warm: np.ndarray  # float64 [components], ≥ 0, for items with events
@@ -21,11 +21,11 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Blend:
+class SegmentBlend:
     """Weights for users with a history and for those without."""
 
-    known: Weights
-    new: Weights
+    known: SegmentWeights
+    new: SegmentWeights
     power: float = 1.0  # of the standardised scores' size; below 1, what one component is sure of counts less
 
     def __call__(self, standardised: Iterable[np.ndarray], cold: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -37,22 +37,22 @@ class Blend:
             new: bool, whose users have no history; broadcasts against the components.
         """
         total = np.where(cold, np.where(new, self.new.offset, self.known.offset), 0.0)
-        for component, scores in enumerate(shaped(part, self.power) for part in standardised):
+        for component, scores in enumerate(apply_power(part, self.power) for part in standardised):
             of_warm = np.where(new, self.new.warm[component], self.known.warm[component])
             of_cold = np.where(new, self.new.cold[component], self.known.cold[component])
             total = total + np.where(cold, of_cold, of_warm) * scores
         return total
 
 
-def shaped(scores: np.ndarray, power: float) -> np.ndarray:
+def apply_power(scores: np.ndarray, power: float) -> np.ndarray:
     """sign(z) |z|^power."""
     return scores if power == 1.0 else np.sign(scores) * np.abs(scores) ** power
 
 
-def uniform(weights: np.ndarray) -> Blend:
+def uniform(weights: np.ndarray) -> SegmentBlend:
     """The same weights for everyone and everything."""
-    of_all = Weights(weights, weights)
-    return Blend(of_all, of_all)
+    of_all = SegmentWeights(weights, weights)
+    return SegmentBlend(of_all, of_all)
 
 
 @dataclass(frozen=True)
@@ -91,43 +91,43 @@ class BlendLists:
             contested=self.contested[rows],
         )
 
-    def scores(self, blend: Blend) -> np.ndarray:
+    def scores(self, blend: SegmentBlend) -> np.ndarray:
         """float64 [rows]"""
         return blend(list(self.features.T), self.cold, np.repeat(self.new, np.diff(self.offsets)))
 
 
 @dataclass(frozen=True)
-class Choice:
+class SegmentChoice:
     """The blend, which segmentation it has, and the held-out loss of each that was tried."""
 
-    blend: Blend
+    blend: SegmentBlend
     segments: str
     lists: int  # that told something
     held_out: dict[str, float] = field(default_factory=dict)
 
 
-def _together(lists: BlendLists) -> Blend:
+def _together(lists: BlendLists) -> SegmentBlend:
     return uniform(fit_weights(lists.features, lists.offsets, lists.relevant))
 
 
-def _by_item(lists: BlendLists) -> Blend:
+def _by_item(lists: BlendLists) -> SegmentBlend:
     cold = lists.cold[:, None]
     columns = np.concatenate([lists.features * ~cold, lists.features * cold, cold], axis=1)
     found = fit_weights(columns, lists.offsets, lists.relevant, free=1)
     warm, of_cold = np.split(found[:-1], 2)
-    weights = Weights(warm, of_cold, float(found[-1]))
-    return Blend(weights, weights)
+    weights = SegmentWeights(warm, of_cold, float(found[-1]))
+    return SegmentBlend(weights, weights)
 
 
-def _by_user(fit: Callable[[BlendLists], Blend]) -> Callable[[BlendLists], Blend]:
-    def apart(lists: BlendLists) -> Blend:
-        return Blend(fit(lists.select(~lists.new)).known, fit(lists.select(lists.new)).new)
+def _by_user(fit: Callable[[BlendLists], SegmentBlend]) -> Callable[[BlendLists], SegmentBlend]:
+    def apart(lists: BlendLists) -> SegmentBlend:
+        return SegmentBlend(fit(lists.select(~lists.new)).known, fit(lists.select(lists.new)).new)
 
     return apart
 
 
 # From the simplest on: a later one is taken when it is better by more than chance.
-SEGMENTATIONS: dict[str, Callable[[BlendLists], Blend]] = {
+SEGMENTATIONS: dict[str, Callable[[BlendLists], SegmentBlend]] = {
     "none": _together,
     "items": _by_item,
     "users": _by_user(_together),
@@ -135,17 +135,17 @@ SEGMENTATIONS: dict[str, Callable[[BlendLists], Blend]] = {
 }
 
 
-def choose(lists: BlendLists) -> Choice:
+def choose(lists: BlendLists) -> SegmentChoice:
     """Weights, segmented as held-out lists want it.
 
     Lists are held out in thirds. A segmentation takes the place of a simpler one when its mean loss on held-out
     lists is lower by more than the standard error of the difference.
     """
-    told = lists.select(telling(lists.offsets, lists.relevant))
+    told = lists.select(has_both_classes(lists.offsets, lists.relevant))
     count = len(told.offsets) - 1
     possible = [name for name in SEGMENTATIONS if _possible(name, told)]
     if len(possible) == 1:
-        return Choice(_together(told), "none", count)
+        return SegmentChoice(_together(told), "none", count)
     fold = np.arange(count) % _FOLDS
     losses = {name: _held_out(SEGMENTATIONS[name], told, fold) for name in possible}
     best = "none"
@@ -154,7 +154,7 @@ def choose(lists: BlendLists) -> Choice:
         if gain.mean() > gain.std() / np.sqrt(count):
             best = name
     means = {name: round(float(loss.mean()), 6) for name, loss in losses.items()}
-    return Choice(SEGMENTATIONS[best](told), best, count, means)
+    return SegmentChoice(SEGMENTATIONS[best](told), best, count, means)
 
 
 def _possible(name: str, lists: BlendLists) -> bool:
@@ -164,7 +164,7 @@ def _possible(name: str, lists: BlendLists) -> bool:
     return all(enough[segment] for segment in enough if segment in name)
 
 
-def _held_out(fit: Callable[[BlendLists], Blend], lists: BlendLists, fold: np.ndarray) -> np.ndarray:
+def _held_out(fit: Callable[[BlendLists], SegmentBlend], lists: BlendLists, fold: np.ndarray) -> np.ndarray:
     """Each list's loss under weights that were fitted on the other folds; float64 [lists]."""
     losses = np.empty(len(fold))
     for number in range(_FOLDS):

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from interestrec.core import commit, files, schemas
-from interestrec.core.artifacts import Artifact
-from interestrec.core.context import Context
+from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError
 from interestrec.core.progress import log
-from interestrec.core.settings import Settings
 from interestrec.corpus.store import Corpus
+from interestrec.io import commit, files, schemas
+from interestrec.workspace.artifacts import Artifact
+from interestrec.workspace.run import RunContext
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def run(context: Context, to: Path | None, of_model: bool) -> dict[str, Any]:
+def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
     """Write the vectors and tell what was written.
 
     Args:
@@ -60,9 +60,9 @@ def _of_model(model: Artifact, corpus: Corpus) -> "np.ndarray":
 def _of_encoder(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
     """Text vectors of all items, float32 [items, width]."""
     # TensorFlow only here: a model's vectors need none.
-    from interestrec.encoding.encode import encode
-    from interestrec.encoding.items import item_texts, vector_cache
-    from interestrec.model.checkpoint import load_bert
+    from interestrec.encoding.item_texts import item_texts, vector_cache
+    from interestrec.encoding.text_vectors import encode
+    from interestrec.model.encoder_checkpoint import load_bert
     from interestrec.training import device
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)

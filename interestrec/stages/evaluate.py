@@ -7,46 +7,45 @@ from typing import Any
 
 import pyarrow as pa
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Artifact, Recipe, open_within
-from interestrec.core.context import Context, Result, produce
+from interestrec.config.requirements import MetricBound, parse_bound
+from interestrec.config.settings import EvaluateSettings
 from interestrec.core.errors import ConfigError, InputMissingError
 from interestrec.core.progress import log
-from interestrec.core.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRUTH
-from interestrec.core.requirements import Requirement, parse
-from interestrec.core.schemas import OURS
-from interestrec.core.settings import EvaluateSettings
 from interestrec.corpus.store import QUALITY, Corpus
-from interestrec.metrics.ranking import cutoff
-from interestrec.report import (
-    audit,
-    beyond,
-    cells,
-    evidence,
-    facts,
+from interestrec.evaluation import (
+    beyond_accuracy,
+    bounds,
     gate,
-    html,
+    leak_audit,
+    metric_sums,
+    population,
     protocols,
-    required,
     resampling,
     seeds,
     statistics,
     verdicts,
 )
-from interestrec.report.facts import Past
-from interestrec.report.gate import METRICS, PER_USER, SLICES
-from interestrec.report.protocols import Judged, Measured
-from interestrec.report.rankings import Ids
-from interestrec.report.slices import ALL, all_slices
-from interestrec.report.suppression import without_small_groups
-from interestrec.report.table import by_system
-from interestrec.scoring import histories
+from interestrec.evaluation.gate import METRICS, PER_USER, SLICES
+from interestrec.evaluation.metric_rows import by_system
+from interestrec.evaluation.population import PastEvents
+from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
+from interestrec.evaluation.ranking_blocks import IdNumbers
+from interestrec.evaluation.slices import ALL, all_slices
+from interestrec.evaluation.suppression import without_small_groups
+from interestrec.io import files, schemas
+from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRUTH
+from interestrec.io.schemas import OURS
+from interestrec.metrics.ranking import cutoff
+from interestrec.report import html, page_data
+from interestrec.scorers import queries
+from interestrec.workspace.artifacts import Artifact, Recipe, open_within
+from interestrec.workspace.run import RunContext, StageResult, produce
 
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"
 
 
-def run(context: Context) -> Result:
+def run(context: RunContext) -> StageResult:
     """Evaluate all ranked systems, with one seed or the mean of several; the artifact is `report`.
 
     What is asked of the report is told in the result: a report that is not good enough is written all the same.
@@ -85,13 +84,13 @@ def run(context: Context) -> Result:
 
     def build(directory: Path) -> None:
         by = _judged(corpus, rankings[0], settings.evaluate)
-        required.check_slices(wanted, [one.name for one in by.slices])
+        bounds.check_slices(wanted, [one.name for one in by.slices])
         encrypted = settings.runtime.encryption_key is not None
         _build(directory, corpus, rankings, by, settings.evaluate, recipe, with_examples=not encrypted)
 
     result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
     _warn(result.summary)
-    found = gate.findings(result.artifact, wanted, earlier, OURS, settings.evaluate.bootstrap, settings.seed)
+    found = gate.gate_findings(result.artifact, wanted, earlier, OURS, settings.evaluate.bootstrap, settings.seed)
     return replace(
         result,
         notes=tuple(finding.sentence for finding in found if finding.good),
@@ -108,7 +107,7 @@ def _warn(summary: dict[str, Any]) -> None:
         log.warning("evaluate: the leak audit found %s; see the report", check)
 
 
-def check_gate(context: Context) -> list[Requirement]:
+def check_gate(context: RunContext) -> list[MetricBound]:
     """What is required of the report, as far as it can be known before there are rankings.
 
     Raises:
@@ -116,10 +115,10 @@ def check_gate(context: Context) -> list[Requirement]:
         InputMissingError, ArtifactError: no earlier report to compare with.
     """
     settings = context.settings.evaluate
-    wanted = [*map(parse, settings.require), *context.gate.require]
-    having = required.obtainable(*cells.split_names(settings.metrics))
+    wanted = [*map(parse_bound, settings.require), *context.gate.require]
+    having = bounds.available_metrics(*metric_sums.split_names(settings.metrics))
     for requirement in wanted:
-        required.protocol_of(requirement, having)
+        bounds.protocol_of(requirement, having)
     earlier = _earlier(context)
     if earlier is not None and settings.min_users > 1:
         raise ConfigError(
@@ -131,7 +130,7 @@ def check_gate(context: Context) -> list[Requirement]:
     return wanted
 
 
-def _earlier(context: Context) -> Artifact | None:
+def _earlier(context: RunContext) -> Artifact | None:
     path = context.gate.not_worse_than or context.settings.evaluate.not_worse_than
     if path is None:
         return None
@@ -142,7 +141,7 @@ def _earlier(context: Context) -> Artifact | None:
         raise InputMissingError(f"{path}: {message}") from None
 
 
-def _rankings(context: Context, corpus: Artifact) -> list[Artifact]:
+def _rankings(context: RunContext, corpus: Artifact) -> list[Artifact]:
     """The rankings to evaluate, one or those of several seeds, by seed."""
     if not context.seeds:
         rankings = [context.open("rankings")]
@@ -158,29 +157,31 @@ def _build(
     directory: Path,
     corpus: Corpus,
     rankings: list[Artifact],
-    by: Judged,
+    by: EvaluationContext,
     settings: EvaluateSettings,
     recipe: Recipe,
     with_examples: bool,
 ) -> None:
     described = files.read_json(rankings[0].path / SYSTEMS)
     systems = sorted(described["systems"], key=lambda name: (name != OURS, name))
-    of_lists, _ = cells.split_names(settings.metrics)
+    of_lists, _ = metric_sums.split_names(settings.metrics)
     top_k = described["settings"]["top_k"]
     for name in of_lists:
         if (cutoff(name) or 0) > top_k:
             raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")
-    items = beyond.of_corpus(corpus, by.facts)
+    items = beyond_accuracy.beyond_items(corpus, by.facts)
     several = [_measured(one.path, systems, settings.metrics, items, by) for one in rankings]
-    averaged = seeds.averaged([of_seed for of_seed, _ in several])
+    averaged = seeds.average_seeds([of_seed for of_seed, _ in several])
     least = settings.min_users
     measured = without_small_groups(averaged, by.slices, by.n_users, least)
     metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings, recipe.seed)
-    exposure = beyond.exposure_rows(beyond.together([shown for _, shown in several]), by.facts.categories, least)
+    exposure = beyond_accuracy.exposure_rows(
+        beyond_accuracy.concatenate([shown for _, shown in several]), by.facts.categories, least
+    )
     _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
     said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
     files.write_json(directory / VERDICTS, said)
-    shown_beside = evidence.gather(
+    shown_beside = page_data.gather_page_data(
         corpus,
         rankings[0].path,
         described,
@@ -208,11 +209,11 @@ def _build(
 
 
 def _measured(
-    rankings: Path, systems: list[str], metrics: list[str], items: beyond.Items, by: Judged
-) -> tuple[Measured, Mapping[str, beyond.Shown]]:
+    rankings: Path, systems: list[str], metrics: list[str], items: beyond_accuracy.BeyondItems, by: EvaluationContext
+) -> tuple[ProtocolResult, Mapping[str, beyond_accuracy.TopLists]]:
     """The metrics of one seed's rankings, and what they show."""
-    of_lists, of_rows = cells.split_names(metrics)
-    measured = Measured()
+    of_lists, of_rows = metric_sums.split_names(metrics)
+    measured = ProtocolResult()
     protocols.impressions(measured, rankings / IMPRESSIONS, systems, of_lists, of_rows, by)
     shown = protocols.catalogue(measured, rankings / CATALOGUE, systems, of_lists, items, by)
     if (rankings / COLD_CATALOGUE).exists():
@@ -220,20 +221,27 @@ def _measured(
     return measured, shown
 
 
-def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> Judged:
+def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> EvaluationContext:
     """By what the lists are judged. Users are those with a test impression, in the order of the corpus."""
-    requests = histories.of_catalogue(corpus, histories.TEST)
-    ids = Ids(
+    requests = queries.catalogue_requests(corpus, queries.TEST)
+    ids = IdNumbers(
         user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
         item=corpus.items["item_id"].combine_chunks(),
     )
     truth = protocols.truth_of(files.read_parquet(rankings.path / TRUTH, schemas.TRUTH), ids)
-    known = facts.of_corpus(corpus, requests.user, Past(requests.offsets, requests.item), truth.item[truth.relevant])
-    return Judged(known, all_slices(known), truth, ids, graded=settings.gain == "graded")
+    known = population.population_of(
+        corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
+    )
+    return EvaluationContext(known, all_slices(known), truth, ids, graded=settings.gain == "graded")
 
 
 def _write_figures(
-    directory: Path, measured: Measured, systems: list[str], by: Judged, settings: EvaluateSettings, seed: int
+    directory: Path,
+    measured: ProtocolResult,
+    systems: list[str],
+    by: EvaluationContext,
+    settings: EvaluateSettings,
+    seed: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
     """Write the tables that need the bootstrap, which draws once for all of them, and the values behind.
 
@@ -247,7 +255,7 @@ def _write_figures(
     files.write_json(directory / "metrics.json", metrics)
     comparisons = statistics.comparison_rows(found, drawn, systems, OURS, by.n_users, resamples, seed)
     _write_rows(directory / "comparisons.parquet", comparisons, schemas.COMPARISONS)
-    gaps = statistics.gap_rows(found, drawn, cells.by_family(by.slices), systems, OURS)
+    gaps = statistics.gap_rows(found, drawn, metric_sums.cells_by_family(by.slices), systems, OURS)
     _write_rows(directory / "gaps.parquet", gaps, schemas.GAPS)
     files.write_json(directory / SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed})
     if settings.min_users == 1:
@@ -268,7 +276,7 @@ def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
         "seeds": n_seeds,
         "slices_left_out": sum(len(names) for names in slices["left_out"].values()),
         "rows_suppressed": slices["rows_suppressed"],
-        "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == audit.LOOK],
+        "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == leak_audit.LOOK],
         "verdicts": files.read_json(path / VERDICTS),
     }
     for protocol in dict.fromkeys(row["protocol"] for row in rows):

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from interestrec.core import commit, files, schemas
-from interestrec.core.artifacts import Artifact, Recipe, open_artifact
-from interestrec.core.catalogue import pick
-from interestrec.core.context import Context, Result, produce
+from interestrec.config.settings import FinetuneSettings, Settings, VectorCacheSettings
+from interestrec.core.choices import pick
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
-from interestrec.core.settings import FinetuneSettings, Settings, VectorCacheSettings
-from interestrec.core.verified import CALIBRATION, INPUT, OUTCOME, Verified, verified
 from interestrec.core.workers import worker_number, workers
-from interestrec.corpus.attributes import Attributes, attributes
+from interestrec.corpus.item_attributes import ItemAttributes, attributes
 from interestrec.corpus.store import Corpus
+from interestrec.io import commit, files, schemas
+from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
+from interestrec.workspace.reference_run import CALIBRATION, INPUT, OUTCOME, ReferenceRun, open_reference_run
+from interestrec.workspace.run import RunContext, StageResult, produce
 
 if TYPE_CHECKING:
     from interestrec.model.bert import Bert
     from interestrec.model.user_tower import TextUser
-    from interestrec.training.execution import Execution
-    from interestrec.training.finetuning import Plan, Trained
+    from interestrec.training.execution import ExecutionSettings
+    from interestrec.training.finetuning import FinetunePlan, Trained
 
 VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
@@ -31,7 +31,7 @@ FOLDS_TABLE = "folds.parquet"
 ATTRIBUTES = "attributes.json"
 
 
-def run(context: Context) -> Result:
+def run(context: RunContext) -> StageResult:
     """Train the model, from the context's start model on where it has one; the artifact is `model`.
 
     Raises:
@@ -42,7 +42,7 @@ def run(context: Context) -> Result:
     start = open_artifact(context.start, "model") if context.start else None
     corpus, encoder, recipe = _inputs(context, "model", {"start": start.digest} if start else {}, {})
     leaned_on = context.settings.preprocess.split.verified
-    found = verified(leaned_on, recipe.config) if leaned_on else None
+    found = open_reference_run(leaned_on, recipe.config) if leaned_on else None
     if found is not None:
         recipe = replace(recipe, inputs={**recipe.inputs, INPUT: found.digest})
     work = context.work(recipe)
@@ -54,7 +54,7 @@ def run(context: Context) -> Result:
     return produce(context, recipe, build, _summarise, together=True)
 
 
-def cross_validate(context: Context, folds: int, by: str) -> Result:
+def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
     """Train once a fold on the rest of the train split; the artifact is `folds`.
 
     Args:
@@ -98,7 +98,7 @@ def cross_validate(context: Context, folds: int, by: str) -> Result:
 
 
 def _inputs(
-    context: Context, kind: str, start: dict[str, str], more: dict[str, Any]
+    context: RunContext, kind: str, start: dict[str, str], more: dict[str, Any]
 ) -> tuple[Artifact, Artifact, Recipe]:
     """Corpus and encoder, and the recipe of what is made of them."""
     corpus, encoder = context.open("corpus"), context.open("encoder")
@@ -133,7 +133,7 @@ class _Training:
     """The devices and the settings that trainings of one command share."""
 
     def __init__(
-        self, encoder: Path, settings: Settings, start: Path | None = None, leaned_on: Verified | None = None
+        self, encoder: Path, settings: Settings, start: Path | None = None, leaned_on: ReferenceRun | None = None
     ) -> None:
         # TensorFlow only when there is something to build.
         from interestrec.model.bert import read_config
@@ -151,14 +151,14 @@ class _Training:
         self.layers = read_config(encoder).num_hidden_layers
         self.plan = replace(_plan(settings.finetune, self.layers, settings.seed), verified=leaned_on)
 
-    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, Attributes]":
+    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, ItemAttributes]":
         """Train on a corpus, from the checkpoints in `work` on."""
         import keras
 
-        from interestrec.encoding.items import hidden_cache, item_texts, vector_cache
-        from interestrec.model.checkpoint import load_bert
-        from interestrec.training.checkpoint import Checkpoints
+        from interestrec.encoding.item_texts import hidden_cache, item_texts, vector_cache
+        from interestrec.model.encoder_checkpoint import load_bert
         from interestrec.training.finetuning import Caches, finetune
+        from interestrec.training.training_checkpoint import CheckpointStore
 
         settings, runtime = self.settings, self.settings.runtime
         keras.utils.set_random_seed(settings.seed)  # so that a fold does not depend on those before it
@@ -172,7 +172,7 @@ class _Training:
         lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
         caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
         fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
-        checkpoints = Checkpoints(work, runtime.checkpoint_seconds, self.chief)
+        checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, self.chief)
         trained = finetune(
             corpus, bert, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
         )
@@ -204,7 +204,7 @@ class _Training:
 
 
 def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
-    from interestrec.model.checkpoint import export_learned
+    from interestrec.model.encoder_checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
 
     trained, fitted = training.train(corpus, work)
@@ -229,11 +229,11 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
 
-def _execution(settings: Settings, strategy: Any, chief: bool) -> "Execution":
-    from interestrec.training.execution import Execution
+def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSettings":
+    from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalars
 
-    return Execution(
+    return ExecutionSettings(
         strategy,
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
@@ -241,19 +241,19 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "Execution":
     )
 
 
-def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
-    from interestrec.model.bert import Lora
-    from interestrec.training.finetuning import Plan
-    from interestrec.training.loop import Rates
-    from interestrec.training.negatives import Choice
-    from interestrec.training.texts import Reuse
+def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "FinetunePlan":
+    from interestrec.model.bert import LoraAdapter
+    from interestrec.training.finetuning import FinetunePlan
+    from interestrec.training.item_vectors import StaleVectorPolicy
+    from interestrec.training.loop import LearningRates
+    from interestrec.training.negatives import NegativeChoice
 
     if chosen.trainable_layers > layers:
         raise ConfigError(
             f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
         )
     losses = {name: weight for name, weight in chosen.losses if weight > 0}
-    rates = Rates(
+    rates = LearningRates(
         towers=chosen.learning_rate,
         weight_decay=chosen.weight_decay,
         losses=losses,
@@ -263,7 +263,7 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
         warm_up=chosen.warm_up,
     )
     cached = chosen.vector_cache
-    return Plan(
+    return FinetunePlan(
         epochs=chosen.epochs,
         history_epochs=chosen.history_epochs,
         batch_size=chosen.batch_size,
@@ -271,12 +271,12 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
         max_history=chosen.max_history,
         similarity=chosen.similarity,
         calibration=chosen.calibration,
-        negatives=Choice(**dict(chosen.negatives)),
+        negatives=NegativeChoice(**dict(chosen.negatives)),
         trainable_layers=chosen.trainable_layers,
-        lora=Lora(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,
+        lora=LoraAdapter(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,
         encoder_learning_rate=chosen.encoder_learning_rate,
         layer_decay=chosen.layer_decay,
-        reuse=Reuse(cached.probability, cached.max_age, cached.max_tokens),
+        reuse=StaleVectorPolicy(cached.probability, cached.max_age, cached.max_tokens),
         hidden=tuple(chosen.hidden),
         dropout=chosen.dropout,
         patience=chosen.patience,

@@ -12,30 +12,30 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe
-from interestrec.core.catalogue import pick
-from interestrec.core.context import Context, Result, produce
-from interestrec.core.data_settings import DataSettings
+from interestrec.config.data_settings import DataSettings
+from interestrec.config.preprocess_settings import PreprocessSettings
+from interestrec.config.preprocess_settings import ValueMapSettings as ValueMapSettings
+from interestrec.config.settings import Settings
+from interestrec.core.choices import pick
 from interestrec.core.errors import DataError, InterestrecError, StorageError
-from interestrec.core.forgotten import read_forgotten
-from interestrec.core.keys import read_key
-from interestrec.core.preprocess_settings import PreprocessSettings
-from interestrec.core.preprocess_settings import ValueMap as ValueMapSettings
-from interestrec.core.pseudonyms import fingerprint
-from interestrec.core.raw_log import EXAMPLES, Log
-from interestrec.core.settings import Settings
 from interestrec.corpus import store
-from interestrec.corpus.build import Plan, build, report_rules
-from interestrec.corpus.clean import Robots
+from interestrec.corpus.build import CorpusPlan, build, report_rules
+from interestrec.corpus.cleaning import RobotRule
+from interestrec.corpus.grading import Grading
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
-from interestrec.corpus.intensity import Grading
 from interestrec.corpus.value_maps import ValueMap
-from interestrec.formats.paths import expand
-from interestrec.formats.registry import READERS
+from interestrec.formats.file_patterns import expand_patterns
+from interestrec.formats.raw_log import EXAMPLES, RawLog
+from interestrec.formats.readers import READERS
+from interestrec.io import files, schemas
+from interestrec.io.keys import read_key
+from interestrec.io.pseudonyms import fingerprint
 from interestrec.text.boilerplate import shared_sentences, without
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
+from interestrec.workspace.artifacts import Recipe
+from interestrec.workspace.forgotten import read_forgotten
+from interestrec.workspace.run import RunContext, StageResult, produce
 
 # What the database says of our statements or the machine, not of the files.
 _OWN_FAULTS = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError, duckdb.OutOfMemoryException)
@@ -43,7 +43,7 @@ _DISK_FAULTS = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, e
 _SHARED = {"format", *DataSettings.model_fields}
 
 
-def run(context: Context) -> Result:
+def run(context: RunContext) -> StageResult:
     """Read, clean, split, grade and tokenize; the artifact is `corpus`.
 
     Raises:
@@ -53,7 +53,7 @@ def run(context: Context) -> Result:
     settings = context.settings
     root = settings.data.root
     inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
-    for path in expand(root, settings.data.names):
+    for path in expand_patterns(root, settings.data.names):
         inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
     key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
     config = settings.lineage("data", "preprocess")
@@ -67,7 +67,7 @@ def _build(directory: Path, settings: Settings) -> None:
     data = settings.data
     scratch = directory / "scratch"
     scratch.mkdir()
-    log = Log(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not discreet(settings))
+    log = RawLog(data.root, scratch, settings.runtime.memory, settings.runtime.threads, quotes=not discreet(settings))
     with _storage_told(scratch):
         read(log, settings)
         try:
@@ -114,7 +114,7 @@ def _of_storage(error: duckdb.Error) -> bool:
     return isinstance(error, duckdb.OutOfMemoryException) or any(fault in str(error) for fault in _DISK_FAULTS)
 
 
-def read(log: Log, settings: Settings) -> None:
+def read(log: RawLog, settings: Settings) -> None:
     """Fill a log from the raw files, without users to be forgotten; under a key, users are pseudonyms from here on.
 
     Raises:
@@ -159,7 +159,7 @@ def _unquoted(secret: bool) -> Iterator[None]:
         raise fault.with_traceback(error.__traceback__) from None
 
 
-def _read(log: Log, settings: Settings) -> None:
+def _read(log: RawLog, settings: Settings) -> None:
     data = settings.data
     options = {name: value for name, value in data.model_dump().items() if name not in _SHARED}
     merge_items = settings.preprocess.near_duplicate_items == "merge"
@@ -175,16 +175,16 @@ def _read(log: Log, settings: Settings) -> None:
         raise DataError(message, f" ({reason})") from error
 
 
-def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> Plan:
+def plan(data: DataSettings, chosen: PreprocessSettings, seed: int) -> CorpusPlan:
     """The settings as plain arguments."""
     grading, robots = chosen.intensity, chosen.robots
-    return Plan(
+    return CorpusPlan(
         relevant_at=data.relevant_at,
         max_bad_rows=data.max_bad_rows,
         drop_duplicates=chosen.duplicates == "drop",
         merge_items=chosen.near_duplicate_items == "merge",
         bursts=chosen.burst_seconds,
-        robots=None if robots is None else Robots(robots.a_minute, robots.spread),
+        robots=None if robots is None else RobotRule(robots.a_minute, robots.spread),
         core=None if chosen.k_core is None else (chosen.k_core.users, chosen.k_core.items),
         grading=Grading(
             weights=grading.weights,
@@ -210,7 +210,7 @@ def _count(column: pa.ChunkedArray) -> int:
     return len(column) - column.null_count
 
 
-def _without_boilerplate(items: pa.Table, share: float, log: Log) -> pa.Table:
+def _without_boilerplate(items: pa.Table, share: float, log: RawLog) -> pa.Table:
     """Items without the sentences that many texts of train share, counted."""
     texts = items["text"].to_pylist()
     shared = shared_sentences(items["text"].filter(items["in_train"]).to_pylist(), share)

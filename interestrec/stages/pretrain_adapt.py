@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interestrec.core import files
-from interestrec.core.artifacts import Recipe
-from interestrec.core.context import Context, Result, produce
-from interestrec.core.encoder_files import require_own
+from interestrec.config.item_settings import TextField
+from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError, DataError, InputMissingError
-from interestrec.core.item_settings import TextField
-from interestrec.core.settings import Settings
 from interestrec.core.workers import worker_number
 from interestrec.corpus.store import Corpus
+from interestrec.io import files
+from interestrec.io.encoder_files import require_own
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
+from interestrec.workspace.artifacts import Recipe
+from interestrec.workspace.run import RunContext, StageResult, produce
 
 if TYPE_CHECKING:
-    from interestrec.model.checkpoint import Checkpoint
+    from interestrec.model.encoder_checkpoint import EncoderCheckpoint
     from interestrec.training.passages import Passages
 
 ADAPTATION = "adaptation.json"
@@ -28,7 +28,7 @@ _TAKEN: int = TextField.model_fields["max_tokens"].default  # tokens of a field 
 _LONGEST = 512  # tokens that an encoder from scratch has positions for, as BERT
 
 
-def run(context: Context) -> Result:
+def run(context: RunContext) -> StageResult:
     """Train the encoder further, or from random weights, or with `steps: 0` take it as it is; the artifact is
     `encoder`.
 
@@ -67,7 +67,7 @@ def run(context: Context) -> Result:
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.model.checkpoint import config_content, read_checkpoint
+    from interestrec.model.encoder_checkpoint import config_content, read_checkpoint
 
     source, chosen = settings.encoder.source, settings.pretrain_adapt
     report: dict[str, Any] = {"steps": chosen.steps}
@@ -88,9 +88,9 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
     files.write_json(directory / ADAPTATION, report)
 
 
-def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "Checkpoint":
+def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "EncoderCheckpoint":
     from interestrec.model.bert import BertConfig
-    from interestrec.model.checkpoint import new_checkpoint
+    from interestrec.model.encoder_checkpoint import new_checkpoint
 
     sizes = settings.pretrain_adapt.scratch
     assert sizes is not None
@@ -109,25 +109,25 @@ def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "Checkpoint":
 
 
 def _adapt(
-    checkpoint: "Checkpoint", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
+    checkpoint: "EncoderCheckpoint", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors after training, and what to report of it."""
     from interestrec.model.bert import Bert
-    from interestrec.model.checkpoint import assign, export
+    from interestrec.model.encoder_checkpoint import assign, export
     from interestrec.training import device
     from interestrec.training.adaptation import Schedule, adapt
-    from interestrec.training.checkpoint import Checkpoints
-    from interestrec.training.execution import Execution
+    from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalars
-    from interestrec.training.text_objectives import OBJECTIVES, Options
+    from interestrec.training.text_objectives import OBJECTIVES, TextObjectiveOptions
+    from interestrec.training.training_checkpoint import CheckpointStore
 
     chosen, runtime = settings.pretrain_adapt, settings.runtime
     strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
     chief = worker_number(runtime.distribution) == 0
     watch = scalars(runtime.tensorboard if chief else None, "pretrain-adapt")
-    execution = Execution(strategy, chosen.accumulate, runtime.precision == "float16", watch)
+    execution = ExecutionSettings(strategy, chosen.accumulate, runtime.precision == "float16", watch)
     kind = OBJECTIVES[chosen.objective]
-    options = Options(chosen.mask_probability, chosen.whole_words, chosen.temperature)
+    options = TextObjectiveOptions(chosen.mask_probability, chosen.whole_words, chosen.temperature)
     pooling = settings.encoder.pooling
     with strategy.scope():
         # Attention starts as the mean, and is learned in finetune alone.
@@ -141,7 +141,7 @@ def _adapt(
     known = head is not None and head.assign(checkpoint.tensors)
     train, held_out = _passages(corpus, kind.sides, tokenizer, settings, checkpoint.config.longest)
     plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
-    checkpoints = Checkpoints(work, runtime.checkpoint_seconds, chief)
+    checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
     copies = checkpoint.config.family.copies
     kept = {name: value for name, value in checkpoint.tensors.items() if name not in copies}
@@ -161,11 +161,11 @@ def _passages(
     corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, longest: int
 ) -> "tuple[Passages, Passages]":
     """What to learn from, and what is held out by a seeded draw."""
-    from interestrec.training.passages import of_corpus
+    from interestrec.training.passages import corpus_passages
 
     budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
     fields = [[(name, budgets.get(name, _TAKEN)) for name in side] for side in sides or [budgets]]
-    passages = of_corpus(corpus, fields, tokenizer, longest)
+    passages = corpus_passages(corpus, fields, tokenizer, longest)
     if sides and not len(passages):
         both = " and ".join(name for side in sides for name in side)
         raise DataError(

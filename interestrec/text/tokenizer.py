@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core import files
-from interestrec.core.encoder_files import require_own
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
-from interestrec.core.versions import require_safe
+from interestrec.core.library_versions import require_safe
+from interestrec.io import files
+from interestrec.io.encoder_files import require_own
 
 _FILES = (
     "tokenizer.json",

@@ -8,15 +8,15 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.training.checkpoint import Checkpoints, assign, values
 from interestrec.training.distribution import peers
 from interestrec.training.engine import Engine, first_few
-from interestrec.training.execution import Execution
-from interestrec.training.held_out import HeldOut
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.passages import Passages, batches
 from interestrec.training.schedule import DECAYS, share
-from interestrec.training.text_objectives import Learning
+from interestrec.training.text_objectives import TextTask
+from interestrec.training.training_checkpoint import CheckpointStore, assign, values
 
 _WARM_UP, _CLIP = 0.1, 1.0
 
@@ -42,12 +42,12 @@ class Adapted:
 
 
 def adapt(
-    objective: Learning,
+    objective: TextTask,
     train: Passages,
     held_out: Passages,
     plan: Schedule,
-    execution: Execution,
-    checkpoints: Checkpoints,
+    execution: ExecutionSettings,
+    checkpoints: CheckpointStore,
 ) -> Adapted:
     """Train all layers on `train`; the objective's encoder and head are changed in place.
 
@@ -65,7 +65,7 @@ def adapt(
         optimizer = AdamW([Group(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.scaled)
     weights = {objective.name: 1.0}
     engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
-    measure = HeldOut(objective, held_out, plan.batch_size, plan.seed).measure
+    measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
     state = {"weights": variables, "optimizer": optimizer.state}
     with peers():
         found = checkpoints.latest(execution.strategy)

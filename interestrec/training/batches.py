@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.core.ahead import ahead
+from interestrec.core.prefetch import prefetch
 from interestrec.corpus.store import Timelines
 from interestrec.training.examples import Examples
 from interestrec.training.negatives import Negatives
@@ -107,7 +107,7 @@ def in_batches(
         rng = np.random.default_rng([*seed, number])
         return build(examples.select(chosen), timelines, source, max_history, rng)
 
-    return ahead(range(done, len(begins) - 1), one)
+    return prefetch(range(done, len(begins) - 1), one)
 
 
 def build(

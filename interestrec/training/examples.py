@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from interestrec.core.errors import DataError
-from interestrec.core.schemas import SPLITS
 from interestrec.corpus.store import Corpus, Impressions, Timelines
+from interestrec.io.schemas import SPLITS
 
 TRAIN, VALID, _ = range(len(SPLITS))
 
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
     blend: Examples
 
 
-def of_corpus(corpus: Corpus, validated: bool = True) -> Parts:
+def corpus_examples(corpus: Corpus, validated: bool = True) -> Parts:
     """The examples of a corpus.
 
     Args:
@@ -69,16 +69,16 @@ def of_corpus(corpus: Corpus, validated: bool = True) -> Parts:
         DataError: no example with a positive label in train, or none in valid_select where there must be one.
     """
     impressions = corpus.impressions
-    train = of_impressions(impressions, usable(corpus, TRAIN))
-    select = of_impressions(impressions, usable(corpus, VALID, select=True))
+    train = impression_examples(impressions, usable(corpus, TRAIN))
+    select = impression_examples(impressions, usable(corpus, VALID, select=True))
     for name, examples in {"train": train, **({"valid": select} if validated else {})}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
     return Parts(
         train,
-        of_histories(impressions, corpus.timelines, impressions.split == TRAIN),
-        told_apart(select),
-        of_impressions(impressions, usable(corpus, VALID, select=False)),
+        history_examples(impressions, corpus.timelines, impressions.split == TRAIN),
+        contrasted(select),
+        impression_examples(impressions, usable(corpus, VALID, select=False)),
     )
 
 
@@ -98,7 +98,7 @@ def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray
     return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
-def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:
+def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Examples:
     """Impressions by a mask, bool [impressions], as examples; candidates without a label are left out."""
     rows = np.flatnonzero(chosen)
     counts = np.diff(impressions.offsets)
@@ -118,7 +118,7 @@ def of_impressions(impressions: Impressions, chosen: np.ndarray) -> Examples:
     )
 
 
-def told_apart(examples: Examples) -> Examples:
+def contrasted(examples: Examples) -> Examples:
     """The examples that show both classes, where there are any; else all.
 
     A mean AUC over what was shown and ignored and over events against sampled negatives would be a mean of two
@@ -130,7 +130,7 @@ def told_apart(examples: Examples) -> Examples:
     return examples.select(np.flatnonzero(both)) if both.any() else examples
 
 
-def of_histories(impressions: Impressions, timelines: Timelines, chosen: np.ndarray) -> Examples:
+def history_examples(impressions: Impressions, timelines: Timelines, chosen: np.ndarray) -> Examples:
     """Next-event examples within the histories of the chosen impressions: every event after the first of each
     history is a candidate whose history is what came before it.
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 @dataclass(frozen=True)
-class Execution:
+class ExecutionSettings:
     """On what a run is computed, and how much at once."""
 
     strategy: tf.distribute.Strategy

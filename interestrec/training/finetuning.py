@@ -8,37 +8,42 @@ import numpy as np
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.progress import log
-from interestrec.core.verified import Verified
-from interestrec.corpus.attributes import Attributes
 from interestrec.corpus.categories import LEVELS, category_codes
+from interestrec.corpus.item_attributes import ItemAttributes
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.cache import VectorCache
-from interestrec.encoding.encode import encode
-from interestrec.encoding.hidden import HiddenCache, encode_lower
-from interestrec.encoding.inputs import TextInputs
-from interestrec.metrics.calibration import OfLogits, calibrate
-from interestrec.model.bert import Bert, Lora
-from interestrec.model.checkpoint import assign_learned
+from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
+from interestrec.encoding.text_inputs import TextInputs
+from interestrec.encoding.text_vectors import encode
+from interestrec.encoding.vector_cache import VectorCache
+from interestrec.metrics.calibration import LogitCalibration, calibrate
+from interestrec.model.bert import Bert, LoraAdapter
+from interestrec.model.encoder_checkpoint import assign_learned
 from interestrec.model.head import Similarity
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
-from interestrec.training.checkpoint import Checkpoints
-from interestrec.training.documents import codes_beyond, with_documents
 from interestrec.training.examples import Examples, Parts
-from interestrec.training.execution import Execution
-from interestrec.training.hard import Hard
-from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
-from interestrec.training.negatives import Choice, Sampler
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.hard_negatives import HardNegatives
+from interestrec.training.item_vectors import (
+    FrozenTextVectors,
+    LearningTextVectors,
+    StaleVectorPolicy,
+    TextVectorSource,
+)
+from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
+from interestrec.training.negatives import NegativeChoice, NegativeSampler
 from interestrec.training.optimizer import Group
-from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
-from interestrec.training.validation import Scores, draw, looked_at
+from interestrec.training.training_checkpoint import CheckpointStore
+from interestrec.training.user_text_examples import codes_beyond, with_documents
+from interestrec.training.validation import ValidationScores, draw, looked_at
+from interestrec.workspace.reference_run import ReferenceRun
 
 
 @dataclass(frozen=True)
-class Plan:
+class FinetunePlan:
     """How to train; the names and meanings are those of the `finetune` settings."""
 
     epochs: int
@@ -46,21 +51,21 @@ class Plan:
     batch_size: int
     batch_tokens: int | None
     max_history: int
-    negatives: Choice
+    negatives: NegativeChoice
     trainable_layers: int
-    lora: Lora | None
+    lora: LoraAdapter | None
     encoder_learning_rate: float
     layer_decay: float
-    reuse: Reuse
+    reuse: StaleVectorPolicy
     hidden: tuple[int, ...]
     dropout: float
     patience: int
-    rates: Rates
+    rates: LearningRates
     seed: int
     similarity: Similarity
     calibration: str  # of metrics/calibration.py
     user_text: TextUser | None = None
-    verified: Verified | None = None  # whose choices stand in for those on valid
+    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
 
 
 @dataclass(frozen=True)
@@ -81,18 +86,18 @@ class Trained:
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
-    calibration: OfLogits
-    outcome: Outcome
+    calibration: LogitCalibration
+    outcome: TrainingOutcome
 
 
 def finetune(
     corpus: Corpus,
     bert: Bert,
     inputs: TextInputs,
-    attributes: Attributes,
-    plan: Plan,
-    execution: Execution,
-    checkpoints: Checkpoints,
+    attributes: ItemAttributes,
+    plan: FinetunePlan,
+    execution: ExecutionSettings,
+    checkpoints: CheckpointStore,
     caches: Caches | None = None,
     start: Path | None = None,
 ) -> Trained:
@@ -112,7 +117,7 @@ def finetune(
         PeerLostError: another worker is gone.
     """
     verified = plan.verified
-    examples, of_items = made.of_corpus(corpus, validated=verified is None), inputs
+    examples, of_items = made.corpus_examples(corpus, validated=verified is None), inputs
     items = np.arange(len(of_items))
     if plan.user_text is not None:
         inputs, examples = _with_documents(inputs, examples, corpus, plan)
@@ -139,7 +144,7 @@ def finetune(
                 f"--from {start}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
             )
         texts.table(np.arange(len(inputs)))  # is remembered where vectors are used again
-    scores = Scores(model, texts, of_texts)
+    scores = ValidationScores(model, texts, of_texts)
     popularity = made.popularity(corpus)
     sampler = plan.negatives.of_validation(popularity)
     if start is None:
@@ -163,7 +168,7 @@ def finetune(
         blend = draw(examples.blend, corpus.timelines, sampler, plan.max_history, plan.seed)
         calibration = calibrate(plan.calibration, *scores.known(blend))
     else:
-        calibration = OfLogits.of(verified.calibration)
+        calibration = LogitCalibration.of(verified.calibration)
     return Trained(
         model=model,
         bert=bert,
@@ -176,7 +181,9 @@ def finetune(
     )
 
 
-def _with_documents(inputs: TextInputs, examples: Parts, corpus: Corpus, plan: Plan) -> tuple[TextInputs, Parts]:
+def _with_documents(
+    inputs: TextInputs, examples: Parts, corpus: Corpus, plan: FinetunePlan
+) -> tuple[TextInputs, Parts]:
     """The texts with the documents of all examples that will be looked at."""
     assert plan.user_text is not None
     train, within, select, blend = examples
@@ -190,20 +197,20 @@ def _with_documents(inputs: TextInputs, examples: Parts, corpus: Corpus, plan: P
     return inputs, Parts(*given)
 
 
-def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) -> Texts:
+def _texts(bert: Bert, inputs: TextInputs, plan: FinetunePlan, caches: Caches | None) -> TextVectorSource:
     """Where text vectors come from."""
     if not plan.trainable_layers and bert.query is None:
-        return FrozenTexts(encode(bert, inputs, caches.vectors if caches else None))
+        return FrozenTextVectors(encode(bert, inputs, caches.vectors if caches else None))
     distinct, text_of_item = inputs.distinct()
     layers = bert.config.num_hidden_layers - plan.trainable_layers
     hidden = encode_lower(bert, distinct, layers, caches.hidden if caches else None)
     learning = bert.learning(plan.trainable_layers, plan.lora, plan.seed)
     rates = [plan.encoder_learning_rate * plan.layer_decay**depth for depth in reversed(range(len(learning)))]
     groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
-    return LearningTexts(bert, layers, hidden, text_of_item, groups, plan.reuse)
+    return LearningTextVectors(bert, layers, hidden, text_of_item, groups, plan.reuse)
 
 
-def _vectors(model: TwoTower, texts: Texts, codes: ItemCodes) -> np.ndarray:
+def _vectors(model: TwoTower, texts: TextVectorSource, codes: ItemCodes) -> np.ndarray:
     """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
     return model.item_vectors(texts.table(np.arange(len(codes.attributes))), codes.attributes)
 
@@ -213,9 +220,9 @@ def _phases(
     examples: Parts,
     popularity: np.ndarray,
     lengths: np.ndarray,
-    plan: Plan,
+    plan: FinetunePlan,
     vectors: Callable[[], np.ndarray],
-) -> list[Phase]:
+) -> list[TrainingPhase]:
     """Next events within histories first, then impressions: there is far more of the former."""
     wanted = [
         ("histories", examples.within, plan.history_epochs, "timelines.parquet"),
@@ -236,22 +243,22 @@ def _phase(
     corpus: Corpus,
     popularity: np.ndarray,
     lengths: np.ndarray,
-    plan: Plan,
+    plan: FinetunePlan,
     stream: int,
     vectors: Callable[[], np.ndarray],
-) -> Phase:
+) -> TrainingPhase:
     source, begin = plan.negatives.of_training(popularity, examples), None
-    if plan.negatives.source == "hard" and isinstance(source, Sampler):
-        source = Hard(source, plan.negatives.pool, corpus.timelines, plan.max_history, vectors)
+    if plan.negatives.source == "hard" and isinstance(source, NegativeSampler):
+        source = HardNegatives(source, plan.negatives.pool, corpus.timelines, plan.max_history, vectors)
         begin = source.begin
     size = Size(plan.batch_size, plan.batch_tokens, lengths)
 
-    def epoch(number: int, done: int) -> Epoch:
+    def epoch(number: int, done: int) -> EpochResult:
         seed = [plan.seed, stream, number]
         order = np.random.default_rng(seed).permutation(len(examples))
         begins = starts(examples, corpus.timelines, order, size, plan.max_history)
         batches = in_batches(examples, corpus.timelines, source, order, begins, plan.max_history, seed, done)
-        return Epoch(begins, batches)
+        return EpochResult(begins, batches)
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = float(np.ptp(examples.label)) > 0
@@ -259,10 +266,10 @@ def _phase(
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return Phase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file, begin)
+    return TrainingPhase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file, begin)
 
 
-def _start_bias(model: TwoTower, scores: Scores, batches: list[Batch]) -> None:
+def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:
     """Let the first predictions be right on average; the order of candidates does not depend on it."""
     logits, labels = scores.known(batches)
     mean = float(np.clip(labels.mean(), 0.01, 0.99))

@@ -3,17 +3,17 @@
 import numpy as np
 
 from interestrec.core.errors import DataError
-from interestrec.core.schemas import SPLITS
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.encoding.encode import encode
-from interestrec.encoding.hidden import as_trained
-from interestrec.metrics.intensity import METRICS
+from interestrec.encoding.hidden_cache import as_trained
+from interestrec.encoding.text_vectors import encode
+from interestrec.io.schemas import SPLITS
+from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 from interestrec.training import examples as made
-from interestrec.training.documents import codes_beyond, with_documents
 from interestrec.training.examples import Examples, usable
-from interestrec.training.finetuning import Plan, Trained
-from interestrec.training.texts import FrozenTexts
-from interestrec.training.validation import Scores, draw
+from interestrec.training.finetuning import FinetunePlan, Trained
+from interestrec.training.item_vectors import FrozenTextVectors
+from interestrec.training.user_text_examples import codes_beyond, with_documents
+from interestrec.training.validation import ValidationScores, draw
 
 TRAIN, VALID, HELD_OUT = range(len(SPLITS))
 _UNSEEN = -1  # of no split: nothing looks at it
@@ -74,13 +74,13 @@ def _held_out(corpus: Corpus, events: np.ndarray, impressions: np.ndarray) -> Co
     )
 
 
-def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
+def measure(corpus: Corpus, trained: Trained, plan: FinetunePlan) -> dict[str, float]:
     """Of what a fold holds out: `auc` as in validation, `rmse` and `logloss` of the calibrated intensity, and `n`.
 
     Raises:
         DataError: nothing that is held out has an intensity above 0.
     """
-    examples = made.of_impressions(corpus.impressions, usable(corpus, HELD_OUT))
+    examples = made.impression_examples(corpus.impressions, usable(corpus, HELD_OUT))
     if not (examples.label > 0).any():
         raise DataError(f"{corpus.path}: a fold holds out no event with an intensity above 0; ask for fewer folds")
     vectors, codes = trained.text_vectors, trained.codes
@@ -88,22 +88,22 @@ def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
         examples, beyond = _read(examples, corpus, trained, plan, trained.model.config.user_text.tokens)
         vectors = np.concatenate([vectors, beyond])
         codes = codes_beyond(codes, len(vectors))
-    scores = Scores(trained.model, FrozenTexts(vectors), codes)
+    scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes)
     sampler = plan.negatives.of_validation(made.popularity(corpus))
     auc = scores.mean_auc(
-        draw(made.told_apart(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
+        draw(made.contrasted(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
     )
     logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
     predicted = trained.calibration(logits)
     errors = {}
     for name in ("rmse", "logloss"):
-        metric = METRICS[name]
+        metric = INTENSITY_ERRORS[name]
         errors[name] = float(metric.transform(metric.loss(labels, predicted).mean(keepdims=True)))
     return {"auc": auc, **errors, "n": float(len(examples))}
 
 
 def _read(
-    examples: Examples, corpus: Corpus, trained: Trained, plan: Plan, longest: int
+    examples: Examples, corpus: Corpus, trained: Trained, plan: FinetunePlan, longest: int
 ) -> tuple[Examples, np.ndarray]:
     """The examples with documents, and vectors of these, float32 [documents, width]."""
     parts = [(examples, np.arange(len(examples)))]

@@ -13,18 +13,18 @@ from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
-from interestrec.training.checkpoint import Checkpoint, Checkpoints, assign, values
 from interestrec.training.distribution import peers
 from interestrec.training.engine import Engine, first_few
-from interestrec.training.execution import Execution
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.record import History, Progress
 from interestrec.training.schedule import DECAYS, share
-from interestrec.training.texts import Texts
+from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
+from interestrec.training.training_log import TrainingHistory, TrainingProgress
 
 
-class Epoch(NamedTuple):
+class EpochResult(NamedTuple):
     """One pass over the examples of a phase, or the rest of one."""
 
     begins: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
@@ -32,12 +32,12 @@ class Epoch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Phase:
+class TrainingPhase:
     """Some epochs over one kind of examples."""
 
     name: str
     epochs: int
-    epoch: Callable[[int, int], Epoch]  # number and steps of it that are done -> the rest of it
+    epoch: Callable[[int, int], EpochResult]  # number and steps of it that are done -> the rest of it
     graded: bool  # whether its labels differ, so that there is an intensity to learn
     corrected: bool = False  # whether log_rate is taken off
     file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
@@ -46,7 +46,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Rates:
+class LearningRates:
     """How fast and towards what: names and meanings are those of the `finetune` settings."""
 
     towers: float  # peak learning rate; the encoder's are in its groups
@@ -59,7 +59,7 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """The best value of the validation metric, the epoch it was reached after (0 = the start), and the log.
 
     Without validation there is no best value, and the last epoch counts as the best.
@@ -68,24 +68,24 @@ class Outcome:
     best: float | None
     best_epoch: int
     epochs: Mapping[str, int]  # by phase, how many of its epochs the weights went through; without those of none
-    history: History
+    history: TrainingHistory
     seconds: float = field(compare=False)  # spent on steps by this process, without validation
     examples: int = field(compare=False)  # that it trained on meanwhile
 
 
 def fit(
     model: TwoTower,
-    texts: Texts,
+    texts: TextVectorSource,
     codes: ItemCodes,
-    phases: Sequence[Phase],
-    rates: Rates,
-    execution: Execution,
+    phases: Sequence[TrainingPhase],
+    rates: LearningRates,
+    execution: ExecutionSettings,
     validate: Callable[[], float],
     patience: int,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointStore,
     seed: int,
     exactly: Mapping[str, int] | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
 
     The weights end as they were at the best validation, the start included: training never leaves a model that is
@@ -116,13 +116,13 @@ class _Run:
     def __init__(
         self,
         model: TwoTower,
-        texts: Texts,
+        texts: TextVectorSource,
         codes: ItemCodes,
-        rates: Rates,
-        execution: Execution,
+        rates: LearningRates,
+        execution: ExecutionSettings,
         validate: Callable[[], float],
         patience: int,
-        checkpoints: Checkpoints,
+        checkpoints: CheckpointStore,
         seed: int,
         exactly: Mapping[str, int] | None,
     ) -> None:
@@ -135,7 +135,7 @@ class _Run:
         self.begun: list[np.ndarray] = []  # the weights when the epoch began, where the phase looks at them
         self.seconds, self.examples = 0.0, 0
 
-    def through(self, phases: Sequence[Phase]) -> Outcome:
+    def through(self, phases: Sequence[TrainingPhase]) -> TrainingOutcome:
         """All phases, or those that are left."""
         found = self.checkpoints.latest(self.execution.strategy)
         if found is None:
@@ -147,25 +147,27 @@ class _Run:
             found = None
             self.at.phase, self.at.within, self.at.waited, self.at.taken = self.at.phase + 1, 0, 0, 0
         assign(self.variables, self.best)
-        return Outcome(self.at.best, self.at.best_epoch, self.at.epochs, self.history, self.seconds, self.examples)
+        return TrainingOutcome(
+            self.at.best, self.at.best_epoch, self.at.epochs, self.history, self.seconds, self.examples
+        )
 
     def _begin(self) -> None:
-        self.at, self.history = Progress(), History()
+        self.at, self.history = TrainingProgress(), TrainingHistory()
         self.best = values(self.variables)
         if self.exactly is None:
             self.at.best = self.validate()
             self.history.add(0, 0, {"valid_auc": self.at.best})
             log.info("finetune: start, valid AUC %.4f", self.at.best)
 
-    def _go_on(self, found: Checkpoint) -> None:
-        self.at, self.history = Progress(**found.progress["run"]), History(**found.progress["history"])
+    def _go_on(self, found: TrainingCheckpoint) -> None:
+        self.at, self.history = TrainingProgress(**found.progress["run"]), TrainingHistory(**found.progress["history"])
         self.best, self.begun = found.groups["best"], found.groups.get("begun", [])
         assign(self.variables, found.groups["weights"])
         if "texts" in found.groups:
             self.texts.restore(found.groups["texts"])
         log.info("finetune: going on from step %d", self.at.step)
 
-    def _phase(self, phase: Phase, found: Checkpoint | None) -> None:
+    def _phase(self, phase: TrainingPhase, found: TrainingCheckpoint | None) -> None:
         if not self.at.taken:
             assign(self.variables, self.best)
         weights = {name: w for name, w in self.rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
@@ -184,7 +186,7 @@ class _Run:
             self._save(engine)
             interrupts.check()
 
-    def _epoch(self, phase: Phase, engine: Engine) -> None:
+    def _epoch(self, phase: TrainingPhase, engine: Engine) -> None:
         at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
         if phase.begin is not None:
             self._begin_epoch(phase.begin)
@@ -204,7 +206,7 @@ class _Run:
             interrupts.check()
         self.seconds += time.monotonic() - started
 
-    def _judge(self, phase: Phase, speed: float) -> None:
+    def _judge(self, phase: TrainingPhase, speed: float) -> None:
         """End an epoch: validate, and keep the weights where they gained, or in any case without validation."""
         at, figures = self.at, dict[str, float]()
         if self.exactly is None:
@@ -262,7 +264,7 @@ class _Run:
         }
         self.checkpoints.save(self.at.step, groups, {"run": asdict(self.at), "history": asdict(self.history)})
 
-    def _broken(self, batch: Batch, phase: Phase) -> NumericError:
+    def _broken(self, batch: Batch, phase: TrainingPhase) -> NumericError:
         return NumericError(
             f"the loss or its gradient is not finite at step {self.at.step} (epoch {self.at.epoch + 1}), of examples "
             f"in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "

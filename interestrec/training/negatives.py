@@ -1,6 +1,6 @@
 """What an event is told apart from: items drawn by popularity or uniformly, or the positives of the batch.
 
-Those that are hard to tell apart are in training/hard.py.
+Those that are hard to tell apart are in training/hard_negatives.py.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Negatives(Protocol):
 
 
 @dataclass(frozen=True)
-class Sampler:
+class NegativeSampler:
     """Draws negatives from the inverse of a cumulative distribution.
 
     Their rate is not corrected for: drawn as often as they are positives, they take popularity out of the score.
@@ -34,7 +34,7 @@ class Sampler:
     count: int  # negatives an example
 
     @classmethod
-    def of(cls, popularity: np.ndarray, count: int, exponent: float = 1.0) -> "Sampler":
+    def of(cls, popularity: np.ndarray, count: int, exponent: float = 1.0) -> "NegativeSampler":
         """A sampler of `count` negatives in proportion to popularity^exponent, float64 [items].
 
         Items without popularity are never drawn: they would only ever be negatives.
@@ -53,7 +53,7 @@ class Sampler:
 
 
 @dataclass(frozen=True)
-class InBatch:
+class InBatchNegatives:
     """Every example takes the positives of all examples of the batch, as often as they are there.
 
     They cost no item that the batch does not encode anyway. An item comes as often as it is a positive, and the log
@@ -64,7 +64,7 @@ class InBatch:
     log_share: np.ndarray  # float32 [items], log of the share of the positives; 0 where an item never is one
 
     @classmethod
-    def of(cls, examples: Examples, items: int) -> "InBatch":
+    def of(cls, examples: Examples, items: int) -> "InBatchNegatives":
         """The rates of `items` items as positives of all examples that batches are made of."""
         counts = np.bincount(examples.item[examples.label > 0], minlength=items)
         share = np.where(counts > 0, counts / max(counts.sum(), 1), 1.0)
@@ -81,7 +81,7 @@ class InBatch:
 
 
 @dataclass(frozen=True)
-class Choice:
+class NegativeChoice:
     """How training takes negatives; the names and meanings are those of `finetune.negatives`."""
 
     source: Literal["popularity", "uniform", "in_batch", "hard"]
@@ -89,12 +89,12 @@ class Choice:
     exponent: float
     pool: int = 200
 
-    def of_validation(self, popularity: np.ndarray) -> Sampler:
+    def of_validation(self, popularity: np.ndarray) -> NegativeSampler:
         """By popularity whatever the source, so that runs that differ in it are measured alike."""
-        return Sampler.of(popularity, self.count)
+        return NegativeSampler.of(popularity, self.count)
 
     def of_training(self, popularity: np.ndarray, examples: Examples) -> Negatives:
         """For batches of the examples, of `hard` what it chooses from; popularity is float64 [items]."""
         if self.source == "in_batch":
-            return InBatch.of(examples, len(popularity))
-        return Sampler.of(popularity, self.count, 0.0 if self.source == "uniform" else self.exponent)
+            return InBatchNegatives.of(examples, len(popularity))
+        return NegativeSampler.of(popularity, self.count, 0.0 if self.source == "uniform" else self.exponent)

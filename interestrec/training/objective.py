@@ -7,7 +7,7 @@ from interestrec.model.losses import LOSSES, count, total
 from interestrec.model.noise import branch
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
-from interestrec.training.texts import Prepared, Texts
+from interestrec.training.item_vectors import PreparedTexts, TextVectorSource
 
 # Codes of attributes and of categories, then a Batch without `distinct` and `row`.
 _BATCH = tuple(
@@ -20,7 +20,7 @@ class CandidateLists:
     """Losses by name over batches of candidate lists; an Objective."""
 
     def __init__(
-        self, model: TwoTower, texts: Texts, losses: tuple[str, ...], corrected: bool, smoothing: float
+        self, model: TwoTower, texts: TextVectorSource, losses: tuple[str, ...], corrected: bool, smoothing: float
     ) -> None:
         """`corrected` tells whether log_rate is taken off; taking off zeros would still move the last bits."""
         self.model = model
@@ -44,7 +44,7 @@ class CandidateLists:
         return {name: total(LOSSES[name], logits, *lists, self.smoothing) for name in self.losses}, encoded
 
 
-def arrays(batch: Batch, prepared: Prepared, codes: ItemCodes) -> tuple[np.ndarray, ...]:
+def arrays(batch: Batch, prepared: PreparedTexts, codes: ItemCodes) -> tuple[np.ndarray, ...]:
     """A batch as an Objective of candidate lists takes it."""
     return (
         *prepared.arrays,

@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.inputs import TextInputs, text_inputs
+from interestrec.encoding.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
 _STEP = 8  # padded lengths are multiples of it
@@ -40,7 +40,7 @@ class Passages:
         return tuple(array for side, length in pairs for array in side.padded(rows, length))
 
 
-def of_corpus(
+def corpus_passages(
     corpus: Corpus, sides: Sequence[Sequence[tuple[str, int]]], tokenizer: Tokenizer, longest: int
 ) -> Passages:
     """Distinct passages of items that train has seen and that have every side; other items stay unread.

@@ -22,7 +22,7 @@ _IDS, _MASK = (tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float
 
 
 @dataclass(frozen=True)
-class Options:
+class TextObjectiveOptions:
     """Names and meanings are those of the `pretrain_adapt` settings."""
 
     mask_probability: float = 0.15
@@ -30,7 +30,7 @@ class Options:
     temperature: float = 0.05
 
 
-class Learning(Objective, Protocol):
+class TextTask(Objective, Protocol):
     """An Objective of one loss, with what it learns and how its batches are made."""
 
     name: str  # of the loss
@@ -55,7 +55,7 @@ class MaskedTokens:
     noisy = False
     signature = (_IDS, _MASK, _IDS)  # tokens, which are no padding, labels
 
-    def __init__(self, bert: Bert, tokenizer: Tokenizer, options: Options) -> None:
+    def __init__(self, bert: Bert, tokenizer: Tokenizer, options: TextObjectiveOptions) -> None:
         """`ConfigError` where whole words are asked for and the tokenizer does not tell words."""
         self.bert = bert
         self.head = MaskedLmHead(bert)
@@ -99,7 +99,7 @@ class MaskedTokens:
         return {"loss": loss, "perplexity": math.exp(loss) if loss < 700 else math.inf}
 
 
-class Contrast:
+class ContrastiveTexts:
     """InfoNCE between two vectors of each passage: of its two sides, or of two dropouts of its one side.
 
     Negatives of a passage are the others of its slice, for gradients are taken slice by slice: more replicas and
@@ -145,18 +145,18 @@ def _equal(ids: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(ids[:, None] == ids[None], axis=-1)
 
 
-class Kind(NamedTuple):
+class TextObjective(NamedTuple):
     """An objective and the texts it takes."""
 
-    make: Callable[[Bert, Tokenizer, Options], Learning]
+    make: Callable[[Bert, Tokenizer, TextObjectiveOptions], TextTask]
     sides: tuple[tuple[str, ...], ...] = ()  # fields of an item that each side has; () is one side, of `items.fields`
 
 
 OBJECTIVES = {
-    "masked": Kind(MaskedTokens),
+    "masked": TextObjective(MaskedTokens),
     # Gao et al. 2021, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", section 3
-    "views": Kind(lambda bert, _, options: Contrast("views", 1, bert, options.temperature)),
-    "title_text": Kind(
-        lambda bert, _, options: Contrast("title_text", 2, bert, options.temperature), (("title",), ("text",))
+    "views": TextObjective(lambda bert, _, options: ContrastiveTexts("views", 1, bert, options.temperature)),
+    "title_text": TextObjective(
+        lambda bert, _, options: ContrastiveTexts("title_text", 2, bert, options.temperature), (("title",), ("text",))
     ),
 }

@@ -4,19 +4,21 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.corpus.store import Timelines
-from interestrec.metrics.lists import ranked
+from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import Sampler
-from interestrec.training.texts import Texts
+from interestrec.training.item_vectors import TextVectorSource
+from interestrec.training.negatives import NegativeSampler
 
 _BATCH = 256
 _MOST = 4096  # examples looked at; the standard error of their AUC is below 0.005
 
 
-def draw(examples: Examples, timelines: Timelines, sampler: Sampler, max_history: int, seed: int) -> list[Batch]:
+def draw(
+    examples: Examples, timelines: Timelines, sampler: NegativeSampler, max_history: int, seed: int
+) -> list[Batch]:
     """At most 4096 of the examples as batches, with negatives that stay the same for the whole training."""
     rng = np.random.default_rng([seed, 1])
     chosen = _looked_at(examples, rng)
@@ -33,10 +35,10 @@ def _looked_at(examples: Examples, rng: np.random.Generator) -> np.ndarray:
     return np.sort(rng.permutation(len(examples))[:_MOST])
 
 
-class Scores:
+class ValidationScores:
     """Logits of fixed batches with the model's weights as they are now."""
 
-    def __init__(self, model: TwoTower, texts: Texts, codes: ItemCodes) -> None:
+    def __init__(self, model: TwoTower, texts: TextVectorSource, codes: ItemCodes) -> None:
         self.model = model
         self.texts = texts
         self.codes = codes
@@ -67,7 +69,9 @@ class Scores:
         for batch, logits in zip(batches, self.logits(batches), strict=True):
             offsets = np.concatenate([[0], np.cumsum(batch.present.sum(axis=1))])
             hits = batch.labels[batch.present] >= relevant_from
-            values.append(auc(ranked(offsets, logits[batch.present].astype(np.float64), hits, hits.astype(np.float64))))
+            values.append(
+                auc(rank_lists(offsets, logits[batch.present].astype(np.float64), hits, hits.astype(np.float64)))
+            )
         found = np.concatenate(values) if values else np.zeros(0)
         return float(np.nanmean(found)) if np.isfinite(found).any() else 0.5
 

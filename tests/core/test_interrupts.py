@@ -15,7 +15,7 @@ import sys, time
 from pathlib import Path
 from interestrec.console import session
 from interestrec.core import interrupts
-from interestrec.core.artifacts import Recipe, building, writing
+from interestrec.workspace.artifacts import Recipe, building, writing
 
 interrupts.install()
 recipe = Recipe("corpus", {{}}, {{}}, 1)
@@ -89,9 +89,9 @@ def test_a_point_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
 
 _EARLY = """
 import os, signal
-from interestrec import cli
-cli.session = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
-cli.main()
+from interestrec.cli import app
+app.session = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
+app.main()
 """
 
 

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from interestrec.core.logs import at_work, logging_to_stderr, tell_error
+from interestrec.core.logs import log_stage, logging_to_stderr, print_error
 from interestrec.core.progress import log
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
@@ -15,7 +15,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 def test_text_lines_have_time_level_and_the_stage_at_work(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_to_stderr("run", "text", quiet=False):
-        with at_work("finetune"):
+        with log_stage("finetune"):
             log.info("finetune: start, valid AUC %.2f", 0.5)
             log.warning("two\nlines \x1b[31m")
         log.info("finetune: done")
@@ -40,7 +40,7 @@ def test_json_lines_are_objects_errors_and_warnings_too(capsys: pytest.CaptureFi
             raise ValueError("odd")
         except ValueError:
             log.exception("kept")
-        tell_error("rank", "it fails")
+        print_error("rank", "it fails")
     found = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [list(line) for line in found] == [["time", "level", "stage", "message"]] * 4
     assert all(re.fullmatch(TIME, line["time"]) for line in found)
@@ -58,7 +58,7 @@ def test_quiet_leaves_errors_alone(capsys: pytest.CaptureFixture[str]) -> None:
         log.warning("odd")
         logging.getLogger("elsewhere").warning("careful")
         log.error("wrong")
-        tell_error("rank", "it fails\ntwice")
+        print_error("rank", "it fails\ntwice")
     assert re.sub(TIME, "T", capsys.readouterr().err) == "T ERROR rank: wrong\ninterestrec rank: it fails\ntwice\n"
 
 

@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core import files, schemas
-from interestrec.core.item_codes import code_items
-from interestrec.core.raw_log import Log
 from interestrec.corpus import store
-from interestrec.corpus.build import Plan, build
-from interestrec.corpus.codes import code_events
-from interestrec.corpus.intensity import Grading
+from interestrec.corpus.build import CorpusPlan, build
+from interestrec.corpus.event_codes import code_events
+from interestrec.corpus.grading import Grading
 from interestrec.corpus.value_maps import ValueMap
-from interestrec.formats.shown import Coder, add_impressions, count_one_class, settle_histories, stage_histories
+from interestrec.formats.impression_lists import (
+    ItemCoder,
+    add_impressions,
+    count_one_class,
+    settle_histories,
+    stage_histories,
+)
+from interestrec.formats.item_codes import code_items
+from interestrec.formats.raw_log import RawLog
+from interestrec.io import files, schemas
 
 _SPLIT = {"T": "train", "V": "valid", "E": "test"}
 
@@ -41,9 +47,9 @@ def moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] | None = None) -> Log:
+def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] | None = None) -> RawLog:
     """Events (user, item, seconds or None[, type[, value]]); items as of `add_items`, else all that occur."""
-    log = Log()
+    log = RawLog()
     base = log.begin(Path("e.csv"))
     for row, (user, item, seconds, *more) in enumerate(events, 1):
         kind, value = [*more, "view", None][:2] if len(more) != 1 else [more[0], None]
@@ -54,12 +60,12 @@ def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] 
     return log
 
 
-def impression_log(impressions: Sequence[tuple], items: str) -> Log:
+def impression_log(impressions: Sequence[tuple], items: str) -> RawLog:
     """Impressions (id, user, seconds or None, split, history, shown), the last two like "a b" and "a-1 b-0"."""
-    log = Log()
+    log = RawLog()
     add_items(log, items)
     code_items(log, merge=False)
-    coder = Coder(log)
+    coder = ItemCoder(log)
     stage_histories(log)
     base = log.begin(Path("b.tsv"))
     words = pa.list_(pa.string())
@@ -81,7 +87,7 @@ def impression_log(impressions: Sequence[tuple], items: str) -> Log:
     return log
 
 
-def add_items(log: Log, items: Sequence[str] | Mapping[str, str]) -> None:
+def add_items(log: RawLog, items: Sequence[str] | Mapping[str, str]) -> None:
     """Items by id, with a title and no text; a mapping tells the texts of items without a title."""
     base = log.begin(Path("i.csv"))
     for row, item in enumerate(items, 1):
@@ -91,7 +97,7 @@ def add_items(log: Log, items: Sequence[str] | Mapping[str, str]) -> None:
     log.reached(base + len(items))
 
 
-def coded(log: Log, splits: str | None = None, merge: bool = False) -> Log:
+def coded(log: RawLog, splits: str | None = None, merge: bool = False) -> RawLog:
     """The log with codes for ids; `splits` gives the events theirs by letters such as "TTVE", in the order of rows."""
     code_events(log, merge)
     for order, letter in zip(log.sql("SELECT ord FROM events ORDER BY ord"), splits or "", strict=splits is not None):
@@ -99,7 +105,7 @@ def coded(log: Log, splits: str | None = None, merge: bool = False) -> Log:
     return log
 
 
-def rows_of(log: Log, columns: str) -> list[tuple]:
+def rows_of(log: RawLog, columns: str) -> list[tuple]:
     """Coded events with the columns user_id, item_id (the first of merged ones) and row, in the order of rows."""
     return log.sql(
         f"SELECT {columns} FROM (SELECT e.*, user_id, item_id, ord - base AS row FROM events e "
@@ -108,7 +114,7 @@ def rows_of(log: Log, columns: str) -> list[tuple]:
     )
 
 
-def listed(log: Log, codes: Sequence[int]) -> str:
+def listed(log: RawLog, codes: Sequence[int]) -> str:
     """A list of item codes as the ids, joined."""
     names = {item: name for name, item in log.sql("SELECT item_id, item FROM item_codes ORDER BY item_id DESC")}
     return "".join(names[code] for code in codes)
@@ -124,7 +130,7 @@ def stars(missing: float | None = None) -> ValueMap:
     return ValueMap("linear", 1.0, 5.0, missing=missing)
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> CorpusPlan:
     usual: dict[str, Any] = {
         "relevant_at": None,
         "max_bad_rows": 0,
@@ -140,10 +146,10 @@ def plan(**changes: Any) -> Plan:
         "valid_from": None,
         "seed": 1,
     }
-    return Plan(**{**usual, **changes})
+    return CorpusPlan(**{**usual, **changes})
 
 
-def built(log: Log, chosen: Plan) -> Tables:
+def built(log: RawLog, chosen: CorpusPlan) -> Tables:
     """What `build` writes."""
     with TemporaryDirectory() as name:
         directory = Path(name)
@@ -158,7 +164,7 @@ def built(log: Log, chosen: Plan) -> Tables:
     return Tables(items=made.items, **tables, counts=made.counts, value_maps=made.value_maps)
 
 
-def rule(log: Log, name: str) -> dict[str, Any]:
+def rule(log: RawLog, name: str) -> dict[str, Any]:
     return next(entry for entry in log.quality.rules if entry["rule"] == name)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from interestrec.core import files, schemas
 from interestrec.corpus import store
+from interestrec.io import files, schemas
 from tests.scoring.corpora import Event, Impression, write_corpus
 
 EVENTS = [

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from interestrec.core import schemas
-from interestrec.core.raw_log import Log
+from interestrec.formats.raw_log import RawLog
+from interestrec.io import schemas
 from tests.corpus.logs import built, by_name, column, event_log, grading, impression_log, moment, plan
 
 
@@ -123,7 +123,7 @@ def test_impression_ids_that_repeat_are_told_apart() -> None:
 
 def described(rows: list[tuple[str, str, int]]) -> dict[str, str | None]:
     """Titles chosen where event rows (item, title, seconds) describe the items."""
-    log = Log()
+    log = RawLog()
     log.begin(Path("e.csv"))
     for n, (item, title, seconds) in enumerate(rows, 1):
         log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", ["u", item, moment(seconds), "view", None, n])

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import ArtifactError
-from interestrec.core.forgotten import add_forgotten, read_forgotten
-from interestrec.core.pseudonyms import fingerprint, pseudonym
-from interestrec.core.raw_log import Log
 from interestrec.corpus.identities import PSEUDONYMS, forget, naming, pseudonymise
+from interestrec.formats.raw_log import RawLog
+from interestrec.io.pseudonyms import fingerprint, pseudonym
+from interestrec.workspace.forgotten import add_forgotten, read_forgotten
 from tests.corpus.logs import built, by_name, impression_log, plan
 
 KEY = b"k" * 32
@@ -22,11 +22,11 @@ SHOWN = [
 ]
 
 
-def log_of(shown: list[tuple]) -> Log:
+def log_of(shown: list[tuple]) -> RawLog:
     return impression_log(shown, "abcd")
 
 
-def forgotten(directory: Path, *users: str) -> Log:
+def forgotten(directory: Path, *users: str) -> RawLog:
     log = log_of(SHOWN)
     add_forgotten(directory, users)
     found = read_forgotten(directory)

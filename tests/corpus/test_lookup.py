@@ -11,7 +11,7 @@ from interestrec.core.errors import DataError, InputMissingError
 from interestrec.corpus import lookup, store
 from interestrec.corpus.lookup import LOOKUPS, find_impression, find_item, find_user, near_ids
 from interestrec.corpus.store import Corpus
-from interestrec.report.lookup import PAGES
+from interestrec.report.inspect_page import PAGES
 from tests.corpus.looked_at import write_looked_at
 
 

@@ -6,18 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.core.raw_log import Log
 from interestrec.corpus.split import split
+from interestrec.formats.raw_log import RawLog
 from tests.corpus.logs import coded, event_log, impression_log
 
 FIRST = {"train": "T", "valid": "V", "test": "E"}
 
 
-def splits(log: Log, table: str = "events") -> str:
+def splits(log: RawLog, table: str = "events") -> str:
     return "".join(FIRST[row[0]] for row in log.sql(f"SELECT split FROM {table} ORDER BY ord"))
 
 
-def run(log: Log, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1) -> str:
+def run(
+    log: RawLog, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1
+) -> str:
     split(coded(log), method, valid, test, since, seed)
     return splits(log)
 

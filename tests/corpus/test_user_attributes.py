@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from interestrec.core import schemas
-from interestrec.core.raw_log import Log
-from interestrec.core.table_settings import RESERVED
+from interestrec.config.table_settings import RESERVED
+from interestrec.formats.raw_log import RawLog
+from interestrec.io import schemas
 from tests.corpus.logs import Tables, built, event_log, plan, rule
 
 EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "y", 4), ("new", "x", 5), ("c", "x", 2)]
 
 
-def with_users(rows: Sequence[tuple[str, list[str | None]]], names: list[str]) -> tuple[Log, Tables]:
+def with_users(rows: Sequence[tuple[str, list[str | None]]], names: list[str]) -> tuple[RawLog, Tables]:
     log = event_log(EVENTS)
     log.user_attributes = names
     for order, (user, values) in enumerate(rows, 100):

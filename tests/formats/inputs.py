@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from interestrec.core.config import load_settings
-from interestrec.core.settings import Settings
+from interestrec.config.loading import load_settings
+from interestrec.config.settings import Settings
 
 START = 1_500_000_000
 USERS, ITEMS, ROWS = 6, 8, 36

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
 from interestrec.formats.amazon import read
+from interestrec.formats.raw_log import RawLog
 
 OLD_REVIEW = {"reviewerID": "A1", "asin": "B1", "overall": 5.0, "unixReviewTime": 1_500_000_000}
 OLD_ITEM = {
@@ -35,16 +35,16 @@ NEW_ITEM = {
 }
 
 
-def run(directory: Path, reviews: list[Any], items: list[Any], tolerated: int = 0) -> Log:
+def run(directory: Path, reviews: list[Any], items: list[Any], tolerated: int = 0) -> RawLog:
     for name, rows in {"reviews.jsonl": reviews, "meta.jsonl": items}.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (directory / name).write_text("".join(f"{line}\n" for line in lines))
-    log = Log(directory)
+    log = RawLog(directory)
     read(log, directory, tolerated, False, ["reviews.jsonl"], ["meta.jsonl"])
     return log
 
 
-def items_of(log: Log, columns: str) -> list[tuple]:
+def items_of(log: RawLog, columns: str) -> list[tuple]:
     return log.sql(f"SELECT {columns} FROM items ORDER BY ord")
 
 
@@ -137,4 +137,4 @@ def test_metadata_without_an_id_is_a_bad_row(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"meta\.jsonl:2: neither parent_asin nor asin"):
         run(tmp_path, [NEW_REVIEW], [NEW_ITEM, {"title": "x"}, {"asin": "", "title": "x"}])
     with pytest.raises(InputMissingError):
-        read(Log(), tmp_path, 0, False, ["absent.jsonl"], ["meta.jsonl"])
+        read(RawLog(), tmp_path, 0, False, ["absent.jsonl"], ["meta.jsonl"])

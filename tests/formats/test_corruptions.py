@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.context import Context
+from interestrec.config.settings import Settings
 from interestrec.core.errors import InterestrecError
-from interestrec.core.raw_log import Log
-from interestrec.core.settings import Settings
 from interestrec.corpus.build import build
+from interestrec.formats.raw_log import RawLog
 from interestrec.stages.preprocess import plan, read, run
+from interestrec.workspace.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 
@@ -74,7 +74,7 @@ def joined_rows(settings: Settings) -> int | None:
 
 def read_all(settings: Settings, directory: Path | None) -> int | None:
     """Read, and build where there is a directory, checking the counts; the bad rows, None where it was refused."""
-    log = Log(settings.data.root, threads=1)
+    log = RawLog(settings.data.root, threads=1)
     try:
         read(log, settings)
         rules = list(log.quality.rules)
@@ -125,7 +125,7 @@ def test_a_stage_over_a_broken_file_leaves_nothing_half_done(
     workspace = tmp_path / "workspace"
     for settings in damaged(tmp_path, kind, damage, seed, tiny_encoder).values():
         try:
-            result = run(Context(settings))
+            result = run(RunContext(settings))
         except InterestrecError as error:
             require_explained(error)
             assert [path for path in workspace.rglob("*") if path.is_file() or path.is_symlink()] == []

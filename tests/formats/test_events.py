@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core.errors import ConfigError, DataError, InputMissingError
-from interestrec.core.raw_log import Log
-from interestrec.formats import lines
+from interestrec.formats import text_lines
 from interestrec.formats.events import read
+from interestrec.formats.raw_log import RawLog
 
 EVENTS = "(SELECT *, ord - base AS row FROM events ASOF JOIN sources ON ord > base)"
 HEADER = "user,item,time,kind,stars,invoice\n"
@@ -31,20 +31,20 @@ def items(**changes: Any) -> dict[str, Any]:
     return {"files": ["i.csv"], "delimiter": None, "where": [], **changes, "columns": columns}
 
 
-def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, about: dict | None = None) -> Log:
+def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, about: dict | None = None) -> RawLog:
     if text is not None:
         (directory / events["files"][0]).write_text(HEADER + text)
     (directory / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\nb,,blue,x\n")
-    log = Log(directory)
+    log = RawLog(directory)
     read(log, directory, tolerated, False, [events], about or items())
     return log
 
 
-def found(log: Log, columns: str = "user_id, item_id, time, event, value, row") -> list[tuple]:
+def found(log: RawLog, columns: str = "user_id, item_id, time, event, value, row") -> list[tuple]:
     return log.sql(f"SELECT {columns} FROM {EVENTS} ORDER BY ord")
 
 
-def rule(log: Log, name: str) -> dict[str, Any]:
+def rule(log: RawLog, name: str) -> dict[str, Any]:
     return next(entry for entry in log.quality.rules if entry["rule"] == name)
 
 
@@ -116,7 +116,7 @@ def test_event_types_are_mapped_and_unlisted_ones_counted(tmp_path: Path) -> Non
 def test_examples_are_places_where_nothing_may_be_quoted(tmp_path: Path) -> None:
     (tmp_path / "e.csv").write_text(HEADER + "u,a,1,v,,\nu,a,3,z,,\nu,a,4,z,,\n")
     (tmp_path / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\n")
-    log = Log(tmp_path, quotes=False)
+    log = RawLog(tmp_path, quotes=False)
     types = mapping(columns={"event": "kind"}, event_types={"v": "view"})
     read(log, tmp_path, 0, False, [types], items())
     assert rule(log, "unlisted event types")["examples"] == ["e.csv:3", "e.csv:4"]
@@ -202,7 +202,7 @@ def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeyp
     events = mapping(columns={"event": "kind"}, event_types=types, where=[{"column": "stars", "below": 6}])
     whole = run(tmp_path, text, events, tolerated=2)
     assert found(whole, "user_id, row") == [("u", 2), ("u", 3), ("w", 11)]
-    monkeypatch.setattr(lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK", size)
     log = run(tmp_path, text, events, tolerated=2)
     assert found(log) == found(whole)
     assert log.sql("FROM bad_rows ORDER BY row") == whole.sql("FROM bad_rows ORDER BY row")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import DataError
-from interestrec.core.raw_log import Log
+from interestrec.formats.raw_log import RawLog
 from interestrec.stages.preprocess import read
 from tests.formats.inputs import KINDS, settings_of
 
@@ -21,11 +21,11 @@ def written(directory: Path, kind: str, name: str, content: bytes | None = None,
     return path
 
 
-def log_of(directory: Path, kind: str, tolerated: int = 0) -> Log:
+def log_of(directory: Path, kind: str, tolerated: int = 0) -> RawLog:
     raw = directory / "raw"
     (directory / "again").mkdir(exist_ok=True)
     data = KINDS[kind](directory / "again", np.random.default_rng(0))
-    log = Log(raw, threads=1)
+    log = RawLog(raw, threads=1)
     read(log, settings_of(directory, {**data, "max_bad_rows": tolerated}, directory))
     return log
 

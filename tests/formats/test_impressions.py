@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
 from interestrec.formats.impressions import read
+from interestrec.formats.raw_log import RawLog
 
 COLUMNS = dict.fromkeys(["impression", "time", "clicked", "labels", "history", "value"])
 ITEMS = {
@@ -69,29 +69,29 @@ def write_ebnerd(directory: Path, past: list[dict[str, Any]] | None = None) -> N
     pq.write_table(pa.table(articles), directory / "articles.parquet")
 
 
-def ebnerd(directory: Path, tolerated: int = 0, **changes: Any) -> Log:
-    log = Log(directory)
+def ebnerd(directory: Path, tolerated: int = 0, **changes: Any) -> RawLog:
+    log = RawLog(directory)
     usual: dict[str, Any] = {"columns": EBNERD, "history": HISTORY, "items": ITEMS}
     read(log, directory, tolerated, False, ["behaviors.parquet"], [], [], time_unit="s", **{**usual, **changes})
     return log
 
 
-def json_lines(directory: Path, rows: list[dict], tolerated: int = 0, **columns: str) -> Log:
+def json_lines(directory: Path, rows: list[dict], tolerated: int = 0, **columns: str) -> RawLog:
     (directory / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    log = Log(directory)
+    log = RawLog(directory)
     mapping = {**COLUMNS, "user": "user", "shown": "shown", **columns}
     read(log, directory, tolerated, False, ["a.jsonl"], [], [], mapping, "s", None, None)
     return log
 
 
-def names(log: Log, column: str, table: str, order: str) -> list[Any]:
+def names(log: RawLog, column: str, table: str, order: str) -> list[Any]:
     """Lists of item codes as ids."""
     ids = dict(log.sql("SELECT item, item_id FROM item_codes"))
     rows = log.sql(f"SELECT {column} FROM {table} ORDER BY {order}")
     return [row[0] and [ids[code] for code in row[0]] for row in rows]
 
 
-def rule(log: Log, name: str) -> dict[str, Any]:
+def rule(log: RawLog, name: str) -> dict[str, Any]:
     return next(entry for entry in log.quality.rules if entry["rule"] == name)
 
 
@@ -164,7 +164,7 @@ def test_without_a_table_of_items_every_id_is_one(tmp_path: Path) -> None:
 def test_whole_lists_of_floats_are_the_same_ids(tmp_path: Path) -> None:
     rows = [{"user": 1.0, "shown": [13085.0, 7.0], "clicked": [7.0]}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    log = Log(tmp_path)
+    log = RawLog(tmp_path)
     columns = {**COLUMNS, "user": "user", "shown": "shown", "clicked": "clicked"}
     read(log, tmp_path, 0, False, ["a.parquet"], [], [], columns, "s", None, None)
     assert names(log, "shown", "impressions", "ord") == [["13085", "7"]]

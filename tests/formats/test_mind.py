@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
-from interestrec.corpus.codes import code_events
-from interestrec.formats import lines
+from interestrec.corpus.event_codes import code_events
+from interestrec.formats import text_lines
 from interestrec.formats.mind import read
+from interestrec.formats.raw_log import RawLog
 from tests.corpus.logs import listed, rows_of
 
 NEWS = 'N1\tsports\tgolf\tA "title\tAbstract\tu\t[]\t[]\nN2\tnews\t\tTwo\t\t\t\t\n'
 TRAIN = "1\tU1\t11/12/2019 2:14:46 PM\tN1 N2\tN1-0 N2-1\n2\tU2\t\t\tN9-1 N1-1\n"
 
 
-def run(directory: Path, train: str = TRAIN, news: str = NEWS, tolerated: int = 0) -> Log:
+def run(directory: Path, train: str = TRAIN, news: str = NEWS, tolerated: int = 0) -> RawLog:
     (directory / "news.tsv").write_text(news)
     (directory / "train.tsv").write_text(train)
     (directory / "test.tsv").write_text("1\tU1\t\tN1\tN2-1\n")
-    log = Log(directory)
+    log = RawLog(directory)
     read(log, directory, tolerated, False, ["news.tsv"], ["train.tsv"], [], ["test.tsv"])
     return log
 
@@ -61,7 +61,7 @@ def test_clicks_are_events_and_ignored_candidates_are_not(tmp_path: Path) -> Non
 def test_merged_news_share_a_code(tmp_path: Path) -> None:
     (tmp_path / "news.tsv").write_text(NEWS + "N3\tnews\t\ttwo!\t\t\t\t\n")
     (tmp_path / "train.tsv").write_text("1\tU1\t\tN3 N2\tN1-0 N3-1\n")
-    log = Log(tmp_path)
+    log = RawLog(tmp_path)
     read(log, tmp_path, 0, True, ["news.tsv"], ["train.tsv"], [], [])
     assert [
         (listed(log, items), listed(log, shown))
@@ -73,7 +73,7 @@ def test_merged_news_share_a_code(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 40, 1 << 24])
 def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK", size)
     log = run(tmp_path, TRAIN + "\n3\tU3\n" + TRAIN, tolerated=1)
     assert log.sql("SELECT impression_id, ord FROM impressions ORDER BY ord") == [("1", 3), ("2", 4), ("1", 9)]
     assert log.sql("SELECT segment, user_id, items FROM segments ORDER BY segment") == [
@@ -120,4 +120,4 @@ def test_malformed_news(tmp_path: Path) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
-        read(Log(), tmp_path, 0, False, ["news.tsv"], [], [], [])
+        read(RawLog(), tmp_path, 0, False, ["news.tsv"], [], [], [])

@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.core.raw_log import Log
-from interestrec.formats import lines
+from interestrec.formats import text_lines
+from interestrec.formats.raw_log import RawLog
 from interestrec.formats.recbole import read
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t4.5\t881250949.0\n7\t2\t3\t\n"
 ITEM = 'item_id:token\tname:token_seq\tyear:token\tclass:token_seq\n1\tToy "Story\t1995\tAnimation Comedy\n2\tX\t\t\n'
 
 
-def run(directory: Path, inter: str = INTER, item: str = ITEM, tolerated: int = 0, value: str | None = "rating") -> Log:
+def run(
+    directory: Path, inter: str = INTER, item: str = ITEM, tolerated: int = 0, value: str | None = "rating"
+) -> RawLog:
     (directory / "a.inter").write_text(inter)
     (directory / "a.item").write_text(item)
-    log = Log(directory)
+    log = RawLog(directory)
     read(log, directory, tolerated, False, "a.inter", "a.item", value, "rating", ["name", "year"], ["class"], "class")
     return log
 
@@ -41,7 +43,7 @@ def test_fields_lose_their_types(tmp_path: Path) -> None:
 def test_blocks_of_any_size_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [run(tmp_path).sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")]
     for size in (1, 17, 60):
-        monkeypatch.setattr(lines, "_BLOCK", size)
+        monkeypatch.setattr(text_lines, "_BLOCK", size)
         log = run(tmp_path)
         assert [log.sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")] == whole
         assert log.rows_read == 4
@@ -76,13 +78,13 @@ def test_fields_of_users(tmp_path: Path) -> None:
     for name, text in {"a.inter": INTER, "a.item": ITEM, "a.user": USER}.items():
         (tmp_path / name).write_text(text)
     given = ["a.inter", "a.item", None, "rating", ["name"], [], None, "a.user"]
-    log = Log(tmp_path)
+    log = RawLog(tmp_path)
     read(log, tmp_path, 0, False, *given, ["gender", "age"])
     assert log.user_attributes == ["gender", "age"]
     assert log.sql("SELECT user_id, attributes FROM users ORDER BY ord") == [("7", ["M", "24"]), ("8", ["F", None])]
     assert next(rule for rule in log.quality.rules if rule["rule"] == "users without an id")["rows_out"] == 2
     with pytest.raises(DataError, match=r"a\.user: has no column 'sex' \(data\.attributes\)"):
-        read(Log(tmp_path), tmp_path, 0, False, *given, ["sex"])
+        read(RawLog(tmp_path), tmp_path, 0, False, *given, ["sex"])
 
 
 def test_faults(tmp_path: Path) -> None:
@@ -91,4 +93,4 @@ def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the file is empty"):
         run(tmp_path, inter="")
     with pytest.raises(InputMissingError):
-        read(Log(), tmp_path, 0, False, "absent.inter", "a.item", None, "x", ["name"], [], None)
+        read(RawLog(), tmp_path, 0, False, "absent.inter", "a.item", None, "x", ["name"], [], None)

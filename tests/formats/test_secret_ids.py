@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.context import Context
 from interestrec.core.errors import InterestrecError
 from interestrec.stages.preprocess import run
+from interestrec.workspace.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 from tests.formats.test_corruptions import named
@@ -58,7 +58,7 @@ def test_no_message_tells_an_id(
     for tolerated in (0, 1_000_000):
         settings = settings_of(tmp_path, {**data, "max_bad_rows": tolerated}, tiny_encoder, {"pseudonym_key": str(key)})
         try:
-            corpus = run(Context(settings)).artifact.path
+            corpus = run(RunContext(settings)).artifact.path
             said += [(corpus / name).read_text() for name in ("quality.json", "manifest.json")]
             said.append(str(pq.read_table(corpus / "users.parquet").to_pydict()))
         except InterestrecError as error:

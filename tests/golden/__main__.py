@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from interestrec.core.schemas import SCHEMA_VERSION
+from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.stages.evaluate import run
 from tests.stages.reports import by_hand
 

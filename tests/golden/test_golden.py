@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import open_artifact
 from interestrec.core.errors import ArtifactError
-from interestrec.core.schemas import SCHEMA_VERSION
 from interestrec.corpus.store import Corpus
+from interestrec.io import files, schemas
+from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.stages.evaluate import run
+from interestrec.workspace.artifacts import open_artifact
 from tests.golden.__main__ import KINDS
 from tests.stages.reports import by_hand
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from interestrec.core import files
+from interestrec.io import files
 
 SECRET = "canary-6d1f0c"
 MOST_BYTES, MOST_SECONDS = int(1.5 * (1 << 30)), 10.0

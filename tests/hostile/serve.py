@@ -33,10 +33,10 @@ def forget_peak() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of one command, 70 with a traceback where it raises."""
-    from interestrec import cli
+    from interestrec.cli.app import app
 
     try:
-        cli.app(arguments)
+        app.app(arguments)
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else int(ending.code is not None)
     except BaseException:

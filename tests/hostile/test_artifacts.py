@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from interestrec.core import files
+from interestrec.io import files
 from tests.generated import write_mind
 from tests.hostile.client import Canary, Commands, expect, serving
 

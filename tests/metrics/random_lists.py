@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.metrics import lists, ranking
-from interestrec.metrics.lists import Lists
+from interestrec.metrics import ranked_lists, ranking
+from interestrec.metrics.ranked_lists import RankedLists
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Rankings:
             yield self.score[start:stop], self.gain[start:stop]
 
     @property
-    def ranked(self) -> Lists:
-        return lists.ranked(self.offsets, self.score, self.gain > 0, self.gain)
+    def ranked(self) -> RankedLists:
+        return ranked_lists.rank_lists(self.offsets, self.score, self.gain > 0, self.gain)
 
     def values(self, name: str) -> np.ndarray:
         return ranking.metric(name)(self.ranked)

@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.metrics import bootstrap
-from interestrec.metrics.bootstrap import Table
+from interestrec.metrics.bootstrap import UserValues
 from tests.examples import examples
 
 
-def everyone(*columns: list[float] | np.ndarray) -> Table:
+def everyone(*columns: list[float] | np.ndarray) -> UserValues:
     stacked = np.stack([np.asarray(column, float) for column in columns], axis=1)
-    return Table(np.arange(len(stacked)), stacked)
+    return UserValues(np.arange(len(stacked)), stacked)
 
 
-def resampled(table: Table, resamples: int, seed: int) -> np.ndarray:
-    return bootstrap.resampled([table], len(table.user), resamples, seed)[0]
+def resampled(table: UserValues, resamples: int, seed: int) -> np.ndarray:
+    return bootstrap.resample([table], len(table.user), resamples, seed)[0]
 
 
 def p_of(difference: np.ndarray, resamples: int, seed: int) -> float:
-    swapped = bootstrap.swapped([everyone(difference)], len(difference), resamples, seed)[0]
+    swapped = bootstrap.swap_signs([everyone(difference)], len(difference), resamples, seed)[0]
     return float(bootstrap.p_value(difference.sum(keepdims=True), swapped)[0])
 
 
@@ -44,8 +44,8 @@ def test_as_many_users_are_drawn_as_there_are(n_users: int, resamples: int) -> N
 
 def test_every_user_is_drawn_alike_and_as_a_binomial_says() -> None:
     n_users, resamples = 700, 3000
-    one_each = Table(np.arange(n_users), np.eye(n_users))
-    times = bootstrap.resampled([one_each], n_users, resamples, seed=5)[0]
+    one_each = UserValues(np.arange(n_users), np.eye(n_users))
+    times = bootstrap.resample([one_each], n_users, resamples, seed=5)[0]
     assert times.mean(axis=0) == pytest.approx(np.ones(n_users), abs=5 / np.sqrt(resamples))
     assert times.var() == pytest.approx(1 - 1 / n_users, rel=0.01)
     across = np.corrcoef(times[:, :512].sum(axis=1), times[:, 512:].sum(axis=1))[0, 1]
@@ -60,11 +60,11 @@ def test_users_weigh_as_much_as_they_have_impressions() -> None:
 def test_parts_of_the_users_see_the_draws_of_all() -> None:
     values = np.random.default_rng(3).random(1200)
     some = np.arange(1, 1200, 3)
-    whole, part = bootstrap.resampled(
-        [everyone(values * (np.arange(1200) % 3 == 1)), Table(some, values[some, None])], 1200, 20, 4
+    whole, part = bootstrap.resample(
+        [everyone(values * (np.arange(1200) % 3 == 1)), UserValues(some, values[some, None])], 1200, 20, 4
     )
     np.testing.assert_allclose(whole, part)
-    again = bootstrap.resampled([Table(some, values[some, None])], 1200, 20, seed=4)[0]
+    again = bootstrap.resample([UserValues(some, values[some, None])], 1200, 20, seed=4)[0]
     np.testing.assert_array_equal(again, part)
 
 
@@ -82,7 +82,7 @@ def test_equal_systems_differ_without_evidence_and_far_ones_with_the_least_p() -
 
 def test_signs_are_fair_coins_of_each_user() -> None:
     n_users, resamples = 600, 2001
-    signs = bootstrap.swapped([Table(np.arange(n_users), np.eye(n_users))], n_users, resamples, seed=8)[0]
+    signs = bootstrap.swap_signs([UserValues(np.arange(n_users), np.eye(n_users))], n_users, resamples, seed=8)[0]
     assert set(np.unique(signs)) == {-1.0, 1.0}
     assert np.abs(signs.mean(axis=0)).max() < 5 / np.sqrt(resamples)
     assert np.abs(np.corrcoef(signs[:, :40].T) - np.eye(40)).max() < 0.12
@@ -95,4 +95,4 @@ def test_holm_by_hand() -> None:
 
 def test_what_is_undefined_in_every_draw_has_no_interval() -> None:
     assert np.isnan(bootstrap.interval(np.full((10, 1), np.nan))).all()
-    assert bootstrap.resampled([Table(np.zeros(0, np.int64), np.zeros((0, 2)))], 0, 3, seed=0)[0].shape == (3, 2)
+    assert bootstrap.resample([UserValues(np.zeros(0, np.int64), np.zeros((0, 2)))], 0, 3, seed=0)[0].shape == (3, 2)

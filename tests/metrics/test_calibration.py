@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from interestrec.metrics.calibration import OfLogits, calibrate, fit_isotonic
+from interestrec.metrics.calibration import LogitCalibration, calibrate, fit_isotonic
 
 
 def test_the_map_is_scikit_learns_isotonic_regression() -> None:
@@ -49,33 +49,33 @@ def test_isotonic_bends_and_keeps_the_order() -> None:
     assert low == pytest.approx(0.2, abs=2e-3)
     assert middle == pytest.approx(high, abs=2e-3)
     assert (np.diff(found(logits[::10])) > 0).all()
-    again = OfLogits.of(found.values())
+    again = LogitCalibration.of(found.values())
     np.testing.assert_array_equal(again(logits), found(logits))
 
 
 def test_the_sigmoid_of_logits_beyond_any_range() -> None:
     logits = np.array([-1e4, 0.0, 1e4], np.float32)
     given = logits.copy()
-    assert OfLogits(2.0, 0.0)(logits).tolist() == [0.0, 0.5, 1.0]
+    assert LogitCalibration(2.0, 0.0)(logits).tolist() == [0.0, 0.5, 1.0]
     np.testing.assert_array_equal(logits, given)
 
 
 def test_few_or_equal_labels_fit_nothing() -> None:
     logits, labels = drawn(0.5, -1.0)
-    assert calibrate("sigmoid", logits[:10], labels[:10]) == OfLogits()
-    assert calibrate("isotonic", logits, np.ones(20000)) == OfLogits()
+    assert calibrate("sigmoid", logits[:10], labels[:10]) == LogitCalibration()
+    assert calibrate("isotonic", logits, np.ones(20000)) == LogitCalibration()
 
 
 def test_the_plain_map_is_the_sigmoid() -> None:
     logits = np.linspace(-4, 4, 50)
     few = calibrate("sigmoid", logits[1:], np.linspace(0, 1, 49))
-    assert few == OfLogits(1.0, 0.0)
+    assert few == LogitCalibration(1.0, 0.0)
     np.testing.assert_allclose(few(logits), 1 / (1 + np.exp(-logits)), rtol=1e-6)
-    assert calibrate("sigmoid", logits, np.linspace(0, 1, 50)) != OfLogits()
-    assert calibrate("none", logits, np.linspace(0, 1, 50)) == OfLogits()
+    assert calibrate("sigmoid", logits, np.linspace(0, 1, 50)) != LogitCalibration()
+    assert calibrate("none", logits, np.linspace(0, 1, 50)) == LogitCalibration()
 
 
 def test_knots_count_nearly_for_all_and_the_sigmoid_for_the_rest() -> None:
-    bent = OfLogits(1.0, 0.0, fit_isotonic(np.array([0.0, 1.0]), np.array([0.2, 0.6]), otherwise=0.0))
+    bent = LogitCalibration(1.0, 0.0, fit_isotonic(np.array([0.0, 1.0]), np.array([0.2, 0.6]), otherwise=0.0))
     expected = 0.999 * np.array([0.2, 0.6]) + 0.001 / (1 + np.exp(-np.array([0.0, 1.0])))
     np.testing.assert_allclose(bent(np.array([0.0, 1.0])), expected, rtol=1e-6)

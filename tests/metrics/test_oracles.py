@@ -93,7 +93,9 @@ def test_minds_script(untied: Rankings) -> None:
         assert_same(clicked.values(name), values, any_relevant(clicked))
 
 
-@pytest.mark.parametrize("name", ["auc", "mrr", "rr", *(f"{m}@{k}" for m in ranking.AT_K for k in (1, 2, 4, 10))])
+@pytest.mark.parametrize(
+    "name", ["auc", "mrr", "rr", *(f"{m}@{k}" for m in ranking.METRICS_AT_K for k in (1, 2, 4, 10))]
+)
 def test_every_metric_of_short_lists_is_the_mean_over_all_orders_of_their_ties(name: str, short: Rankings) -> None:
     """To 1e-12: 10,000 lists of up to five rows, most of them with ties, against the definition order by order."""
     expected = np.full(COUNT, np.nan)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.metrics import beyond, bootstrap, calibration, intensity, lists, topk
+from interestrec.metrics import bootstrap, calibration, intensity_errors, list_diversity, ranked_lists, topk
 from tests.examples import examples
 
 SEEDS = st.integers(0, 10**9)
@@ -25,7 +25,10 @@ def columns(rows: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
 @given(PAIRS)
 def test_errors_are_those_of_each_row(rows: list[tuple[float, float]]) -> None:
     label, predicted = columns(rows)
-    squared, absolute = intensity.squared_error(label, predicted), intensity.absolute_error(label, predicted)
+    squared, absolute = (
+        intensity_errors.squared_error(label, predicted),
+        intensity_errors.absolute_error(label, predicted),
+    )
     np.testing.assert_allclose(squared, [(a - b) ** 2 for a, b in rows], atol=1e-12)
     np.testing.assert_allclose(absolute, [abs(a - b) for a, b in rows], atol=1e-12)
     assert (squared <= absolute + 1e-12).all()  # both lie in the unit interval
@@ -35,9 +38,9 @@ def test_errors_are_those_of_each_row(rows: list[tuple[float, float]]) -> None:
 @given(PAIRS)
 def test_no_prediction_has_a_lower_cross_entropy_than_the_label_itself(rows: list[tuple[float, float]]) -> None:
     label, predicted = columns(rows)
-    loss = intensity.cross_entropy(label, predicted)
+    loss = intensity_errors.cross_entropy(label, predicted)
     assert np.isfinite(loss).all()
-    assert (loss >= intensity.cross_entropy(label, label) - 1e-6).all()
+    assert (loss >= intensity_errors.cross_entropy(label, label) - 1e-6).all()
 
 
 @examples(25)
@@ -50,7 +53,7 @@ def test_a_calibration_stays_in_the_unit_interval_and_keeps_the_order(
     value = found(np.sort(np.array(logits)))
     assert ((value >= 0) & (value <= 1)).all()
     assert (np.diff(value) >= -1e-6).all()
-    again = calibration.OfLogits.of(found.values())
+    again = calibration.LogitCalibration.of(found.values())
     np.testing.assert_array_equal(again(np.array(logits)), found(np.array(logits)))
 
 
@@ -99,7 +102,7 @@ def lists_of(seed: int, items: int = 12) -> tuple[np.ndarray, ...]:
 def test_novelty_of_a_list_is_the_mean_of_its_items_bits(seed: int) -> None:
     offsets, item, *_ = lists_of(seed)
     had = np.random.default_rng(seed).integers(0, 9, 12)
-    found = beyond.novelty(offsets, item, had, n_users=9)
+    found = list_diversity.novelty(offsets, item, had, n_users=9)
     for n, (start, stop) in enumerate(itertools.pairwise(offsets)):
         bits = [-np.log2(max(had[i], 1) / 9) for i in item[start:stop]]
         assert found[n] == pytest.approx(np.mean(bits) if bits else np.nan, nan_ok=True)
@@ -110,7 +113,7 @@ def test_novelty_of_a_list_is_the_mean_of_its_items_bits(seed: int) -> None:
 def test_calibration_of_categories_is_steck_s_divergence(seed: int) -> None:
     offsets, item, past_offsets, past_item = lists_of(seed)
     category = np.random.default_rng(seed).integers(-1, 4, 12)
-    found = beyond.category_calibration(offsets, item, past_offsets, past_item, category)
+    found = list_diversity.category_calibration(offsets, item, past_offsets, past_item, category)
     for n in range(len(offsets) - 1):
         shown, past = (
             category[item[offsets[n] : offsets[n + 1]]],
@@ -132,7 +135,7 @@ def test_calibration_of_categories_is_steck_s_divergence(seed: int) -> None:
 def test_popularity_lift_is_a_ratio_of_means_less_one(seed: int) -> None:
     offsets, item, past_offsets, past_item = lists_of(seed)
     popularity = np.random.default_rng(seed).integers(0, 3, 12).astype(float)
-    found = beyond.popularity_lift(offsets, item, past_offsets, past_item, popularity)
+    found = list_diversity.popularity_lift(offsets, item, past_offsets, past_item, popularity)
     for n in range(len(offsets) - 1):
         shown = popularity[item[offsets[n] : offsets[n + 1]]]
         past = popularity[past_item[past_offsets[n] : past_offsets[n + 1]]]
@@ -145,7 +148,7 @@ def test_popularity_lift_is_a_ratio_of_means_less_one(seed: int) -> None:
 @examples(100)
 @given(st.lists(st.integers(0, 20), max_size=30))
 def test_coverage_is_the_share_shown_at_all(exposure: list[int]) -> None:
-    found = beyond.coverage(np.array(exposure, dtype=np.int64))
+    found = list_diversity.coverage(np.array(exposure, dtype=np.int64))
     assert found == pytest.approx(np.mean([e > 0 for e in exposure]) if exposure else np.nan, nan_ok=True)
 
 
@@ -167,7 +170,7 @@ def test_blocks_of_lists_hold_what_is_relevant_and_lie_within(seed: int) -> None
     rng = np.random.default_rng(seed)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 7, 5))])
     score, gain = rng.integers(0, 4, offsets[-1]).astype(float), rng.integers(0, 3, offsets[-1]).astype(float)
-    found = lists.ranked(offsets, score, gain > 0, gain)
+    found = ranked_lists.rank_lists(offsets, score, gain > 0, gain)
     np.testing.assert_array_equal(found.total_relevant, np.add.reduceat((gain > 0).astype(int), offsets[:-1]))
     np.testing.assert_array_equal(
         np.bincount(found.block_list, found.relevant, minlength=5),

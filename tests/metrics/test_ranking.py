@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score, roc_auc_score
 
 from interestrec.core.errors import ConfigError
-from interestrec.metrics import lists, ranking
+from interestrec.metrics import ranked_lists, ranking
 
 NAMES = ["auc", "mrr", "rr", "ndcg@1", "ndcg@3", "ndcg@10", "hit@1", "hit@3", "hit@10", "recall@1", "recall@3"]
 NAMES += ["map@1", "map@3", "map@10"]
@@ -19,7 +19,11 @@ NAMES += ["map@1", "map@3", "map@10"]
 def one(name: str, score: list[float], relevant: list[int], gain: list[float] | None = None) -> float:
     offsets = np.array([0, len(score)])
     graded = np.array(relevant if gain is None else gain, dtype=float)
-    return float(ranking.metric(name)(lists.ranked(offsets, np.array(score, float), np.array(relevant) > 0, graded))[0])
+    return float(
+        ranking.metric(name)(ranked_lists.rank_lists(offsets, np.array(score, float), np.array(relevant) > 0, graded))[
+            0
+        ]
+    )
 
 
 def by_definition(name: str, relevant: tuple[int, ...], gain: tuple[float, ...]) -> float:
@@ -73,7 +77,7 @@ def test_many_lists_at_once_agree_with_scikit_learn() -> None:
     offsets = np.concatenate([[0], np.cumsum(size)])
     score = rng.integers(0, 6, offsets[-1]).astype(float)
     gain = rng.integers(0, 4, offsets[-1]) * (rng.random(offsets[-1]) < 0.3)
-    many = lists.ranked(offsets, score, gain > 0, gain.astype(float))
+    many = ranked_lists.rank_lists(offsets, score, gain > 0, gain.astype(float))
     auc, ndcg = ranking.metric("auc")(many), ranking.metric("ndcg@5")(many)
     for i, (start, stop) in enumerate(itertools.pairwise(offsets)):
         labels = gain[start:stop] > 0
@@ -115,7 +119,7 @@ def test_nothing_relevant_is_undefined_everywhere_and_one_class_for_auc_only() -
 def test_lists_cut_short_count_what_they_miss() -> None:
     offsets = np.array([0, 2, 2])  # the second user has no list
     truth_list = np.array([0, 0, 0, 1])
-    cut = lists.ranked_with_truth(
+    cut = ranked_lists.rank_with_truth(
         offsets,
         score=np.array([2.0, 1.0]),
         relevant=np.array([False, True]),
@@ -154,6 +158,6 @@ def test_a_gain_need_not_be_where_relevance_is(rows: list[tuple[int, int, int]])
 
 
 def test_lists_without_a_row_have_no_value() -> None:
-    nothing = lists.ranked(np.zeros(3, np.int64), np.zeros(0), np.zeros(0, bool), np.zeros(0))
+    nothing = ranked_lists.rank_lists(np.zeros(3, np.int64), np.zeros(0), np.zeros(0, bool), np.zeros(0))
     for name in NAMES:
         assert np.isnan(ranking.metric(name)(nothing)).tolist() == [True, True], name

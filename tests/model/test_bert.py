@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.core import files
 from interestrec.core.errors import ArtifactError, InputMissingError
+from interestrec.io import files
 from interestrec.model.bert import read_config
-from interestrec.model.checkpoint import export, load_bert, read_checkpoint
+from interestrec.model.encoder_checkpoint import export, load_bert, read_checkpoint
 from interestrec.model.pooling import mean_pool
 from tests.model.oracle import BERT, fill_block
 

@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from interestrec.core.errors import ArtifactError
 from interestrec.model.bert import Bert
-from interestrec.model.checkpoint import export, load_bert, read_checkpoint
+from interestrec.model.encoder_checkpoint import export, load_bert, read_checkpoint
 from interestrec.model.masked_lm import MaskedLmHead
 from tests import kin
 from tests.model.oracle import hidden_states

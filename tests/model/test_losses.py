@@ -10,7 +10,7 @@ from scipy.special import huber as scipy_huber
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from interestrec.core.settings import LossSettings
+from interestrec.config.settings import LossSettings
 from interestrec.model.losses import (
     LOSSES,
     Loss,

@@ -11,9 +11,9 @@ from scipy.stats import kstest, truncnorm
 from transformers import AutoConfig
 from transformers import BertConfig as TheirConfig
 
-from interestrec.core import files
+from interestrec.io import files
 from interestrec.model.bert import CONFIG, WEIGHTS, BertConfig, read_config
-from interestrec.model.checkpoint import config_content, expected_shapes, export, load_bert, new_checkpoint
+from interestrec.model.encoder_checkpoint import config_content, expected_shapes, export, load_bert, new_checkpoint
 from interestrec.model.families import FAMILIES
 from tests import kin
 

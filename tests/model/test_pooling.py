@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.model.bert import Bert
-from interestrec.model.checkpoint import load_bert
+from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.model.pooling import POOLINGS, attention_pool, cls_pool, mean_pool
 
 HIDDEN = np.array([[[1, 2], [3, 6], [90, 90]], [[5, 1], [70, 70], [80, 80]]], np.float32)

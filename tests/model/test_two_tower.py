@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError
-from interestrec.model.two_tower import Side, TwoTower, TwoTowerConfig, load_two_tower, save_two_tower
+from interestrec.model.two_tower import TowerSide, TwoTower, TwoTowerConfig, load_two_tower, save_two_tower
 
 WIDTH = 8
 RNG = np.random.default_rng(5)
@@ -139,10 +139,12 @@ def test_padding_changes_nothing() -> None:
 def test_shared_candidates_are_scored_like_repeated_ones() -> None:
     tower = model()
     items = tower.item_vectors(VECTORS, CODES)
-    history = Side(tf.constant(items[HISTORY]), tf.constant(CATEGORIES[HISTORY]))
-    shared = tower.score(history, INTENSITY, Side(tf.constant(items[None]), tf.constant(CATEGORIES[None]))).numpy()
+    history = TowerSide(tf.constant(items[HISTORY]), tf.constant(CATEGORIES[HISTORY]))
+    shared = tower.score(history, INTENSITY, TowerSide(tf.constant(items[None]), tf.constant(CATEGORIES[None]))).numpy()
     rows = np.tile(np.arange(9), (2, 1))
-    repeated = tower.score(history, INTENSITY, Side(tf.constant(items[rows]), tf.constant(CATEGORIES[rows]))).numpy()
+    repeated = tower.score(
+        history, INTENSITY, TowerSide(tf.constant(items[rows]), tf.constant(CATEGORIES[rows]))
+    ).numpy()
     np.testing.assert_allclose(shared, repeated, rtol=1e-5, atol=1e-6)
 
 

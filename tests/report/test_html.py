@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from interestrec.report.audit import Check
-from interestrec.report.evidence import Evidence
+from interestrec.evaluation.leak_audit import AuditCheck
 from interestrec.report.html import page
+from interestrec.report.page_data import PageData
 from interestrec.report.plots import interval_plot
-from tests.report.rows import comparison, metric
+from tests.evaluation.rows import comparison, metric
 
 EVIL = "<script>alert(1)</script>"
 # Ends of what a text may stand in: elements, attributes, comments, CDATA, mathematics of plots, and what is no text.
@@ -22,7 +22,7 @@ def rendered() -> str:
         comparisons=[comparison("content", 0.02, 0.01), comparison(EVIL, 0.12, 0.01)],
         gaps=[],
         exposure=[],
-        evidence=Evidence(),
+        evidence=PageData(),
         quality={"rules": [{"rule": EVIL, "rows_in": 10, "rows_out": 9, "reason": EVIL}]},
         systems={"systems": {"interestrec": {}, EVIL: {"note": EVIL}}},
         lineage={"config": {"name": EVIL}},
@@ -52,7 +52,7 @@ def full(text: str) -> str:
         comparisons=[comparison("content", 0.02, 0.01), comparison(text, 0.12, 0.01)],
         gaps=[{"protocol": "impressions", "metric": "auc", "gap": 0.1, "ci_low": 0.0, "ci_high": 0.2, **gap}],
         exposure=[{"system": "interestrec", "category": category, **shares} for category in (text, None)],
-        evidence=Evidence(examples=[user], checks=[Check(text, 1, 2, "look", text)]),
+        evidence=PageData(examples=[user], checks=[AuditCheck(text, 1, 2, "look", text)]),
         quality={"rules": [{"rule": text, "rows_in": 10, "rows_out": 9, "reason": text}]},
         systems={"systems": {"interestrec": {"components": {text: 1}}, text: {"note": text}}},
         lineage={"config": {"name": text}},

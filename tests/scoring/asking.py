@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interestrec.corpus.store import NO_TIME
-from interestrec.scoring.requests import Events, Labels, Requests
+from interestrec.scorers.requests import Events, Labels, Requests
 
 
 def requests(

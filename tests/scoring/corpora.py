@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core import files, schemas
 from interestrec.corpus import store
+from interestrec.io import files, schemas
 
 DAY = 86_400_000_000
 

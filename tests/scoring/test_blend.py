@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from interestrec.scoring.blend import fit_weights, list_losses, standardise_lists, standardise_rows, telling
+from interestrec.scoring.blend import fit_weights, has_both_classes, list_losses, standardise_lists, standardise_rows
 from tests.examples import examples
 
 
@@ -47,7 +47,7 @@ def test_a_misleading_component_gets_nothing_rather_than_a_negative_weight_unles
 def test_lists_of_one_class_say_nothing_and_without_others_all_weigh_the_same() -> None:
     features = np.random.default_rng(0).normal(size=(4, 2))
     offsets, one_class = np.array([0, 2, 4]), np.array([True, True, False, False])
-    assert telling(offsets, one_class).tolist() == [False, False]
+    assert has_both_classes(offsets, one_class).tolist() == [False, False]
     assert fit_weights(features, offsets, one_class).tolist() == [0.5, 0.5]
     assert fit_weights(features, offsets, one_class, free=1).tolist() == [1.0, 0.0]
     only_misleading = fit_weights(np.array([[0.0], [1.0]]), np.array([0, 2]), np.array([True, False]))
@@ -86,7 +86,7 @@ def test_losses_of_lists_are_those_of_the_softmax(seed: int) -> None:
     rng = np.random.default_rng(seed)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 7, 5))])
     score, relevant = rng.normal(0, 200, offsets[-1]), rng.random(offsets[-1]) < 0.4
-    losses, tells = list_losses(score, offsets, relevant), telling(offsets, relevant)
+    losses, tells = list_losses(score, offsets, relevant), has_both_classes(offsets, relevant)
     for n, (start, stop) in enumerate(itertools.pairwise(offsets)):
         wanted = -log_softmax(score[start:stop])[relevant[start:stop]]
         assert losses[n] == pytest.approx(wanted.mean() if len(wanted) else np.nan, nan_ok=True)
@@ -102,7 +102,7 @@ def test_weights_are_bounded_and_no_worse_than_equal_ones(seed: int, free: int) 
     found = fit_weights(features, offsets, relevant, free)
     assert (found[: 3 - free] >= 0).all()
     equal = np.append(np.full(3 - free, 1 / (3 - free)), np.zeros(free))
-    tells = telling(offsets, relevant)
+    tells = has_both_classes(offsets, relevant)
     rows = np.repeat(tells, 4)
 
     def loss(weights: np.ndarray) -> float:

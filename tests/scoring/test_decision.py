@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from interestrec.scorers.queries import ImpressionQueries
 from interestrec.scoring.decision import Decision
-from interestrec.scoring.histories import Asked
-from interestrec.scoring.segments import Blend, Weights, uniform
+from interestrec.scoring.segments import SegmentBlend, SegmentWeights, uniform
 from tests.scoring.asking import requests
 
 SMALL, LARGE = np.array([[0.0, 1.0, 2.0]], np.float32) * 1e-3, np.array([[2.0, 0.0, 1.0]], np.float32) * 1e3
 STEP = np.sqrt(1.5)  # of standardised 0, 1, 2
 
 
-def decision(of_candidates: Blend, of_catalogue: Blend, cold: list[bool]) -> Decision:
+def decision(of_candidates: SegmentBlend, of_catalogue: SegmentBlend, cold: list[bool]) -> Decision:
     return Decision({"a": "x", "b": "y"}, of_candidates, of_catalogue, np.ones(3, dtype=bool), np.array(cold))
 
 
@@ -22,15 +22,15 @@ def test_components_weigh_by_their_standardised_scores_whatever_their_units() ->
 
 
 def test_cold_items_and_users_without_a_history_have_their_own_weights() -> None:
-    known = Weights(np.array([1.0, 0.0]), np.array([0.0, 1.0]), offset=5.0)
-    blend = Blend(known, uniform(np.array([0.0, 3.0])).new)
+    known = SegmentWeights(np.array([1.0, 0.0]), np.array([0.0, 1.0]), offset=5.0)
+    blend = SegmentBlend(known, uniform(np.array([0.0, 3.0])).new)
     ours = decision(blend, blend, [False, False, True])
     parts = {"x": np.repeat(SMALL, 2, axis=0), "y": np.repeat(LARGE, 2, axis=0)}
     score = ours.score_catalogue(parts, requests([0], []))
     np.testing.assert_allclose(score, [[-STEP, 0.0, 5.0 + 0.0], [3 * STEP, -3 * STEP, 0.0]], atol=1e-5)
 
     offsets = np.array([0, 3, 6])
-    asked = Asked(requests([0], []), offsets, offsets, np.arange(6))
+    asked = ImpressionQueries(requests([0], []), offsets, offsets, np.arange(6))
     flat = {name: part.ravel() for name, part in parts.items()}
     found = ours.score_candidates(flat, asked, np.array([0, 1, 2, 0, 1, 2]))
     np.testing.assert_allclose(found, score.ravel(), atol=1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from interestrec.scoring.fit_blend import fit
-from interestrec.scoring.segments import Blend, BlendLists, Weights, shaped
+from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentWeights, apply_power
 
 ROWS = 30
 
@@ -48,7 +48,7 @@ def test_a_component_that_ranks_better_than_any_blend_decides_alone() -> None:
 
 def test_the_power_is_of_the_size_and_keeps_the_sign() -> None:
     scores = np.array([-4.0, 0.0, 9.0])
-    assert shaped(scores, 0.5).tolist() == [-2.0, 0.0, 3.0]
-    weights = Weights(np.array([2.0]), np.array([2.0]))
+    assert apply_power(scores, 0.5).tolist() == [-2.0, 0.0, 3.0]
+    weights = SegmentWeights(np.array([2.0]), np.array([2.0]))
     cold, new = np.zeros(3, dtype=bool), np.zeros(3, dtype=bool)
-    assert Blend(weights, weights, 0.5)([scores], cold, new).tolist() == [-4.0, 0.0, 6.0]
+    assert SegmentBlend(weights, weights, 0.5)([scores], cold, new).tolist() == [-4.0, 0.0, 6.0]

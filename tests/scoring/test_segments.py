@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interestrec.scoring.segments import Blend, BlendLists, Weights, choose, uniform
+from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentWeights, choose, uniform
 
 COLUMNS, ROWS = 2, 6
 
@@ -27,11 +27,11 @@ def simulated(lists: int, warm: list[float], cold: list[float], new_users: list[
 
 
 def test_a_score_takes_the_weights_of_its_user_and_item() -> None:
-    known = Weights(np.array([1.0, 2.0]), np.array([10.0, 20.0]), offset=0.5)
-    new = Weights(np.array([3.0, 4.0]), np.array([30.0, 40.0]), offset=-7.0)
+    known = SegmentWeights(np.array([1.0, 2.0]), np.array([10.0, 20.0]), offset=0.5)
+    new = SegmentWeights(np.array([3.0, 4.0]), np.array([30.0, 40.0]), offset=-7.0)
     parts = [np.ones((2, 3)), np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])]
     cold = np.array([[False, True, False]])
-    score = Blend(known, new)(parts, cold, np.array([[False], [True]]))
+    score = SegmentBlend(known, new)(parts, cold, np.array([[False], [True]]))
     assert score.tolist() == [[1 + 2, 0.5 + 10 + 40, 1 + 6], [3 + 4, -7 + 30 + 80, 3 + 12]]
 
 

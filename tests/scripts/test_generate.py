@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.config import load_settings
-from interestrec.core.context import Context, Result
+from interestrec.config.loading import load_settings
+from interestrec.io import files
 from interestrec.stages.preprocess import run
+from interestrec.workspace.run import RunContext, StageResult
 
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MIND = ["mind", "--impressions", "300", "--items", "120", "--users", "60"]
@@ -54,11 +54,11 @@ def generate(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return lambda *words: main([str(word) for word in words])
 
 
-def preprocess(directory: Path, data: str, encoder: Path) -> Result:
+def preprocess(directory: Path, data: str, encoder: Path) -> StageResult:
     config = directory / "config.yaml"
     workspace, encoders = f"workspace: {directory}/workspace", f"encoders: {{text: {{source: {encoder}}}}}"
     config.write_text(f"version: 1\n{workspace}\n{encoders}\ndata:\n  root: {directory}{data}")
-    return run(Context(load_settings(config), force=False))
+    return run(RunContext(load_settings(config), force=False))
 
 
 def bytes_of(directory: Path) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.context import Context
-from interestrec.core.settings import Settings
+from interestrec.config.settings import Settings
 from interestrec.stages import preprocess
+from interestrec.workspace.run import RunContext
 from tests import generated
 
 
-def workspace(root: Path, encoder: Path, **settings: Any) -> Context:
+def workspace(root: Path, encoder: Path, **settings: Any) -> RunContext:
     """A corpus of generated news in `root/work`, and the settings to learn from it."""
     generated.write_mind(root / "raw")
     values: dict[str, Any] = {
@@ -28,12 +28,12 @@ def workspace(root: Path, encoder: Path, **settings: Any) -> Context:
         "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": {"count": 2}},
         **settings,
     }
-    context = Context(Settings.model_validate(values))
+    context = RunContext(Settings.model_validate(values))
     preprocess.run(context)
     return context
 
 
-def shop(root: Path, encoder: Path, **settings: Any) -> Context:
+def shop(root: Path, encoder: Path, **settings: Any) -> RunContext:
     """An event log, whose users begin with an empty history."""
     generated.write_shop(root / "raw")
     values = {
@@ -59,6 +59,6 @@ def shop(root: Path, encoder: Path, **settings: Any) -> Context:
         "encoders": {"text": {"source": str(encoder)}},
         **settings,
     }
-    context = Context(Settings.model_validate(values))
+    context = RunContext(Settings.model_validate(values))
     preprocess.run(context)
     return context

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe, building, open_artifact
-from interestrec.core.context import Context
-from interestrec.core.settings import Settings
+from interestrec.config.settings import Settings
 from interestrec.corpus import store
-from interestrec.scoring import content
-from interestrec.scoring.requests import Requests
+from interestrec.io import files, schemas
+from interestrec.scorers import content
+from interestrec.scorers.requests import Requests
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
+from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event, Impression, write_corpus, write_event_log
 
 N_USERS, N_ITEMS = 60, 24
@@ -47,9 +47,9 @@ def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     def load_intensity(path: Path, reading: object, retrieve: int | None) -> HalfCosine:
         return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
-    module: Any = types.ModuleType("interestrec.scoring.intensity")
+    module: Any = types.ModuleType("interestrec.scorers.intensity")
     module.load_intensity = load_intensity
-    monkeypatch.setitem(sys.modules, "interestrec.scoring.intensity", module)
+    monkeypatch.setitem(sys.modules, "interestrec.scorers.intensity", module)
 
 
 def log_of_events(seed: int = 0) -> list[Event]:
@@ -89,20 +89,20 @@ def write_features(path: Path, n_items: int) -> None:
     files.write_parquet(path / store.FEATURES / "text-0.parquet", table, schemas.TEXT_FEATURES)
 
 
-def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS, **rank: Any) -> Context:
+def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS, **rank: Any) -> RunContext:
     """Artifacts of an event log, or of impressions when `log` is None, and the settings to rank them."""
-    with building(root, Recipe("corpus", {}, {"log": log}, 1)) as directory:
+    with staged_version(root, Recipe("corpus", {}, {"log": log}, 1)) as directory:
         if log is None:
             write_impression_log(directory)
         else:
             write_event_log(directory, N_USERS, n_items, log)
         write_features(directory, n_items)
     corpus = open_artifact(root / "corpus", "corpus")
-    with building(root, Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
+    with staged_version(root, Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
         files.write_json(directory / "config.json", {})
     encoder = open_artifact(root / "encoder", "encoder")
     inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
-    with building(root, Recipe("model", inputs, {}, 1)) as directory:
+    with staged_version(root, Recipe("model", inputs, {}, 1)) as directory:
         vectors = np.random.default_rng(1).normal(size=(n_items, 8)).astype(np.float32)
         vectors[N_ITEMS // 2 :, 0] += 2
         files.write_safetensors(directory / "item_vectors.safetensors", {"frozen": vectors})
@@ -113,7 +113,7 @@ def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS
         "rank": {**RANK, **rank},
         "evaluate": {"metrics": ["auc", "rr", "ndcg@5", "recall@10", "rmse"], "bootstrap": 50},
     }
-    return Context(Settings.model_validate(settings))
+    return RunContext(Settings.model_validate(settings))
 
 
 def without_timing(directory: Path) -> dict[str, bytes]:

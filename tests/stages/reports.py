@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe, building, open_artifact
-from interestrec.core.context import Context
+from interestrec.io import files, schemas
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
+from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event, write_event_log
 from tests.stages.ranking import log_of_events, workspace, write_features
 
@@ -19,7 +19,7 @@ def value(path: Path, system: str, protocol: str, metric: str, part: str = "all"
     return found
 
 
-def by_hand(root: Path, seed: int = 1, first: str = "i1", predicted: float = 0.7) -> Context:
+def by_hand(root: Path, seed: int = 1, first: str = "i1", predicted: float = 0.7) -> RunContext:
     """Two systems over three test users; u0 and u1 have a past, u2 is cold.
 
     Args:
@@ -29,11 +29,11 @@ def by_hand(root: Path, seed: int = 1, first: str = "i1", predicted: float = 0.7
     """
     log = [Event(0, 0, 1), Event(1, 1, 1), Event(0, 1, 9, "test"), Event(1, 2, 9, "test"), Event(2, 3, 9, "test")]
     context = workspace(root, log_of_events())
-    with building(root, Recipe("corpus", {"by": "hand"}, {}, 1)) as directory:
+    with staged_version(root, Recipe("corpus", {"by": "hand"}, {}, 1)) as directory:
         write_event_log(directory, 3, 4, log)
         write_features(directory, 4)
     corpus = open_artifact(root / "corpus", "corpus")
-    with building(root, Recipe("rankings", {"corpus": corpus.digest}, {}, seed)) as directory:
+    with staged_version(root, Recipe("rankings", {"corpus": corpus.digest}, {}, seed)) as directory:
         listed = [
             ("interestrec", "u0", first, 1, 2.0),
             ("interestrec", "u0", "i2", 2, 1.0),

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.context import Context
+from interestrec.io import files, schemas
 from interestrec.stages import encode, finetune, pretrain_adapt
+from interestrec.workspace.run import RunContext
 from tests.stages.learning import workspace
 
 
 @pytest.fixture
-def context(tmp_path: Path, tiny_encoder: Path) -> Context:
+def context(tmp_path: Path, tiny_encoder: Path) -> RunContext:
     context = workspace(tmp_path, tiny_encoder, finetune={"hidden": [8], "negatives": {"count": 2}, "epochs": 1})
     pretrain_adapt.run(context)
     return context
@@ -24,7 +24,7 @@ def hits(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if "in the vector cache" in record.getMessage()]
 
 
-def test_finetune_and_encode_share_vectors(context: Context, caplog: pytest.LogCaptureFixture) -> None:
+def test_finetune_and_encode_share_vectors(context: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "interestrec"):
         done = encode.run(context, None, of_model=False)
         model = finetune.run(context).artifact
@@ -43,8 +43,8 @@ def test_finetune_and_encode_share_vectors(context: Context, caplog: pytest.LogC
     assert table["item_id"].to_pylist() == items["item_id"].to_pylist()
 
 
-def test_a_model_is_the_same_to_the_byte_with_and_without_a_cache(context: Context) -> None:
+def test_a_model_is_the_same_to_the_byte_with_and_without_a_cache(context: RunContext) -> None:
     first = finetune.run(context).artifact
     assert list((context.settings.workspace / "cache" / "vectors").glob("*/*.parquet"))
-    again = finetune.run(Context(context.settings, force=True)).artifact
+    again = finetune.run(RunContext(context.settings, force=True)).artifact
     assert again.digest == first.digest  # of the manifest, which lists every file's SHA-256

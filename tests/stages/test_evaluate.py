@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe, building, open_artifact
-from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.corpus.store import Corpus
-from interestrec.report import cells
+from interestrec.evaluation import metric_sums
+from interestrec.io import files, schemas
 from interestrec.stages import evaluate, rank
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
+from interestrec.workspace.run import RunContext
 from tests.scoring.corpora import Event
 from tests.stages.ranking import (
     N_ITEMS,
@@ -36,13 +36,13 @@ def intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in_for_intensity(monkeypatch)
 
 
-def evaluated(context: Context) -> Path:
+def evaluated(context: RunContext) -> Path:
     rank.run(context)
     return evaluate.run(context).artifact.path
 
 
 def test_the_catalogue_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
     path = evaluate.run(by_hand(tmp_path)).artifact.path
     # u0 finds its item first, u1 in a tie of two places, u2 has no list and scores 0
     tied = (1 + 1 / math.log2(3)) / 2
@@ -126,7 +126,7 @@ def test_a_metric_beyond_the_stored_lists_and_an_unknown_one_are_refused(tmp_pat
 def test_rankings_of_another_corpus_are_refused(tmp_path: Path) -> None:
     context = workspace(tmp_path, log_of_events())
     rank.run(context)
-    with building(tmp_path, Recipe("corpus", {"other": "1"}, {}, 1)) as directory:
+    with staged_version(tmp_path, Recipe("corpus", {"other": "1"}, {}, 1)) as directory:
         files.write_json(directory / "quality.json", {})
     with pytest.raises(ArtifactError, match="another corpus"):
         evaluate.run(context)
@@ -138,7 +138,7 @@ def test_evaluating_loads_no_tensorflow() -> None:
 
 
 def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
     cold = np.arange(N_ITEMS) % 3 == 0  # every item is in some history here
     monkeypatch.setattr(Corpus, "cold_items", lambda corpus, before: cold.copy())
     path = evaluated(workspace(tmp_path, None))
@@ -153,10 +153,10 @@ def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pyte
 
 
 def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
     context = by_hand(tmp_path)
     current = open_artifact(tmp_path / "rankings", "rankings")
-    with building(tmp_path, Recipe("rankings", dict(current.manifest["inputs"]), {"cold": True}, 1)) as directory:
+    with staged_version(tmp_path, Recipe("rankings", dict(current.manifest["inputs"]), {"cold": True}, 1)) as directory:
         for name in ("catalogue.parquet", "truth.parquet", "impressions.parquet", "systems.json"):
             (directory / name).write_bytes((current.path / name).read_bytes())
         cold = {"system": ["interestrec"] * 3, "user_id": ["u1"] * 3, "item_id": ["i0", "i3", "i2"], "rank": [1, 2, 3]}
@@ -197,12 +197,12 @@ def test_small_slices_are_left_out_and_counted(tmp_path: Path) -> None:
     left_out = files.read_json(path / "slices.json")["left_out"]
     assert result.summary["slices_left_out"] == sum(len(names) for names in left_out.values()) > 0
     reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
-    assert all(count < cells.FEWEST_LISTS for names in left_out.values() for count in names.values())
+    assert all(count < metric_sums.FEWEST_LISTS for names in left_out.values() for count in names.values())
     assert not {(protocol, name) for protocol, names in left_out.items() for name in names} & reported
 
 
 def test_gaps_name_the_extremes_in_the_metrics_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEWEST_LISTS", 5)
+    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 5)
     path = evaluated(workspace(tmp_path, log_of_events()))
     reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
     gaps = pq.read_table(path / "gaps.parquet").to_pylist()

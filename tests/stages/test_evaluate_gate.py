@@ -11,25 +11,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.artifacts import Recipe, building, open_artifact
-from interestrec.core.context import Context, Gate
+from interestrec.config.requirements import parse_bound
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
-from interestrec.core.requirements import parse
+from interestrec.evaluation import metric_sums
+from interestrec.io import files
 from interestrec.pipeline import run_all
-from interestrec.report import cells
 from interestrec.stages import evaluate, rank
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
+from interestrec.workspace.run import GateRequest, RunContext
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
 from tests.stages.reports import by_hand, value
 
 TIED = (1 + 1 / math.log2(3)) / 2  # ndcg of u1, whose item is in a tie of two places
 
 
-def asked(context: Context, *require: str, not_worse_than: Path | None = None) -> Context:
-    return dataclasses.replace(context, gate=Gate(tuple(map(parse, require)), not_worse_than))
+def asked(context: RunContext, *require: str, not_worse_than: Path | None = None) -> RunContext:
+    return dataclasses.replace(context, gate=GateRequest(tuple(map(parse_bound, require)), not_worse_than))
 
 
-def configured(context: Context, **evaluate: Any) -> Context:
+def configured(context: RunContext, **evaluate: Any) -> RunContext:
     section = context.settings.evaluate.model_copy(update=evaluate)
     return dataclasses.replace(context, settings=context.settings.model_copy(update={"evaluate": section}))
 
@@ -37,7 +37,7 @@ def configured(context: Context, **evaluate: Any) -> Context:
 def ranked_anew(root: Path, config: Mapping[str, Any], systems: Mapping[str, str], seed: int = 1) -> Path:
     """The workspace's rankings once more, systems going by other names."""
     current = open_artifact(root / "rankings", "rankings")
-    with building(root, Recipe("rankings", dict(current.manifest["inputs"]), config, seed)) as directory:
+    with staged_version(root, Recipe("rankings", dict(current.manifest["inputs"]), config, seed)) as directory:
         for name in ("catalogue.parquet", "cold_catalogue.parquet", "impressions.parquet", "truth.parquet"):
             if not (current.path / name).exists():
                 continue
@@ -95,7 +95,7 @@ def test_what_the_report_turns_out_not_to_have_is_refused_with_the_report_there(
 
 
 @pytest.fixture
-def accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+def accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
     """A workspace with a report, `accepted` leading to it."""
     stand_in_for_intensity(monkeypatch)
     context = workspace(tmp_path / "space", log_of_events())
@@ -104,7 +104,7 @@ def accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     return context
 
 
-def test_a_fall_beyond_noise_fails_and_equal_quality_passes(tmp_path: Path, accepted: Context) -> None:
+def test_a_fall_beyond_noise_fails_and_equal_quality_passes(tmp_path: Path, accepted: RunContext) -> None:
     gated = asked(accepted, "recall@10>=0", "coverage>=0", not_worse_than=tmp_path / "accepted")
     (itself,) = (note for note in evaluate.run(gated).notes if "earlier" in note)
     assert itself.endswith("is this one")
@@ -126,7 +126,7 @@ def test_a_fall_beyond_noise_fails_and_equal_quality_passes(tmp_path: Path, acce
     assert f"{new:.4f} against {old:.4f}" in worse.failures[0]
 
 
-def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: Context) -> None:
+def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: RunContext) -> None:
     other = workspace(tmp_path / "other", log_of_events(seed=1))
     rank.run(other)
     result = evaluate.run(asked(other, not_worse_than=tmp_path / "space"))  # a workspace will do
@@ -134,14 +134,14 @@ def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: 
     assert all("users of two corpora" in note for note in result.notes)
 
 
-def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepted: Context) -> None:
+def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepted: RunContext) -> None:
     with pytest.raises(ArtifactError, match="gain is binary there and graded here"):
         evaluate.run(asked(configured(accepted, gain="graded"), not_worse_than=tmp_path / "accepted"))
     assert (tmp_path / "space" / "report").resolve() == (tmp_path / "accepted").resolve()
 
 
 def test_seeds_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cells, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
     context = by_hand(tmp_path / "one", seed=1)
     by_hand(tmp_path / "two", seed=2, first="i0", predicted=0.4)
     given = (tmp_path / "two", tmp_path / "one" / "rankings")
@@ -181,7 +181,7 @@ def test_rankings_that_differ_in_more_than_the_seed_are_refused(tmp_path: Path) 
     ranked_anew(lacking, {}, {"random": "als"}, seed=2)
     ranked_anew(other, {"rank": {"top_k": 9}}, {}, seed=2)
     elsewhere = workspace(tmp_path / "elsewhere", log_of_events()).settings.workspace
-    with building(elsewhere, Recipe("rankings", {"corpus": "another"}, {}, 2)):
+    with staged_version(elsewhere, Recipe("rankings", {"corpus": "another"}, {}, 2)):
         pass
     for given, told in (
         (same, "are both of seed 1"),

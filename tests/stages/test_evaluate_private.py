@@ -8,14 +8,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.context import Context, Gate
 from interestrec.core.errors import ConfigError
 from interestrec.stages import evaluate, rank
+from interestrec.workspace.run import GateRequest, RunContext
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, workspace
 from tests.stages.reports import by_hand
 
 
-def asking(context: Context, **changes: Any) -> Context:
+def asking(context: RunContext, **changes: Any) -> RunContext:
     section = context.settings.evaluate.model_copy(update=changes)
     return dataclasses.replace(context, settings=context.settings.model_copy(update={"evaluate": section}))
 
@@ -70,6 +70,6 @@ def test_values_of_users_that_are_not_kept_are_not_promised(tmp_path: Path) -> N
     kept = evaluate.run(context).artifact.path
     without = evaluate.run(asking(context, min_users=2)).artifact.path
     with pytest.raises(ConfigError, match=r"evaluate\.min_users is 2"):
-        evaluate.run(dataclasses.replace(asking(context, min_users=2), gate=Gate((), kept)))
+        evaluate.run(dataclasses.replace(asking(context, min_users=2), gate=GateRequest((), kept)))
     with pytest.raises(ConfigError, match="keeps no values of users"):
-        evaluate.run(dataclasses.replace(context, gate=Gate((), without)))
+        evaluate.run(dataclasses.replace(context, gate=GateRequest((), without)))

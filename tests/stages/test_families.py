@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from interestrec.model.checkpoint import load_bert
+from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.text.masking import IGNORED, mask_tokens
 from interestrec.training import text_objectives

@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from interestrec.core.context import Context
 from interestrec.core.errors import InterestrecError
-from interestrec.core.locks import holder_of
+from interestrec.io.locks import lock_holder
 from interestrec.stages import evaluate, preprocess
+from interestrec.workspace.run import RunContext
 from tests.faults import faults
 from tests.stages.reports import by_hand
 from tests.stages.test_full_disk import content, debris
@@ -31,12 +31,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
-def every_call_fails(stage: ModuleType, context: Context, kind: str) -> None:
+def every_call_fails(stage: ModuleType, context: RunContext, kind: str) -> None:
     """Build again and again, each time with another call failing, each call with one of the errors."""
     workspace = context.settings.workspace
     first = stage.run(context).artifact.path
     wanted = content(first)
-    forced = Context(context.settings, force=True)
+    forced = RunContext(context.settings, force=True)
     with faults(workspace) as counted:
         stage.run(forced)
     assert counted.count > 40
@@ -53,11 +53,11 @@ def every_call_fails(stage: ModuleType, context: Context, kind: str) -> None:
         assert content(first) == wanted
         stage.run(context)
         # Where the last call of all failed, the lock's file is still there, but nobody holds it.
-        assert [path for path in debris(workspace) if path.parent.name != "locks" or holder_of(path)] == []
+        assert [path for path in debris(workspace) if path.parent.name != "locks" or lock_holder(path)] == []
 
 
 def test_preprocess(shop: Path) -> None:
-    every_call_fails(preprocess, Context(load_settings(shop / "shop.yaml")), "corpus")
+    every_call_fails(preprocess, RunContext(load_settings(shop / "shop.yaml")), "corpus")
 
 
 def test_evaluate(tmp_path: Path) -> None:

@@ -9,19 +9,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.context import Context, Result
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
-from interestrec.corpus.attributes import known_category_codes
+from interestrec.corpus.item_attributes import known_category_codes
 from interestrec.corpus.store import Corpus
+from interestrec.io import files
 from interestrec.model.two_tower import load_two_tower
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.training import finetuning
-from interestrec.training.loop import Outcome, fit
+from interestrec.training.loop import TrainingOutcome, fit
+from interestrec.workspace.run import RunContext, StageResult
 from tests.stages.learning import workspace
 
 
-def trained(root: Path, encoder: Path, **chosen: object) -> tuple[Context, Result]:
+def trained(root: Path, encoder: Path, **chosen: object) -> tuple[RunContext, StageResult]:
     context = workspace(root, encoder, finetune={"hidden": [8], "negatives": {"count": 2}, **chosen})
     pretrain_adapt.run(context)
     return context, finetune.run(context)
@@ -48,7 +48,7 @@ def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> N
 TITLE = {"name": "title"}
 
 
-def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[Result, Result]:
+def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[StageResult, StageResult]:
     """The encoder and the model with the title and these fields."""
     chosen = {"epochs": 1, "hidden": [8], "negatives": {"count": 2}}
     context = workspace(root, encoder, finetune=chosen, items={"fields": [TITLE, *fields]})
@@ -134,7 +134,7 @@ def test_the_other_losses_over_the_batch_s_own_positives(
 ) -> None:
     corrected = []
 
-    def spied(*given: Any, **named: Any) -> Outcome:
+    def spied(*given: Any, **named: Any) -> TrainingOutcome:
         corrected.extend(phase.corrected for phase in given[3])
         return fit(*given, **named)
 

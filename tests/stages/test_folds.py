@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.context import Context
+from interestrec.config.settings import VectorCacheSettings
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
-from interestrec.core.settings import VectorCacheSettings
+from interestrec.io import files, schemas
 from interestrec.stages import finetune, pretrain_adapt
+from interestrec.workspace.run import RunContext
 from tests.stages.learning import workspace
 from tests.training.cut_off import PowerCut
 
 
 @pytest.fixture(scope="module")
-def learning(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Context:
+def learning(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> RunContext:
     context = workspace(
         tmp_path_factory.mktemp("folds"), tiny_encoder, pretrain_adapt={"steps": 0}, runtime={"checkpoint_seconds": 0}
     )
@@ -24,7 +24,7 @@ def learning(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Co
     return context
 
 
-def with_finetune(context: Context, **changes: object) -> Context:
+def with_finetune(context: RunContext, **changes: object) -> RunContext:
     settings = context.settings
     return replace(
         context, settings=settings.model_copy(update={"finetune": settings.finetune.model_copy(update=changes)})
@@ -32,7 +32,7 @@ def with_finetune(context: Context, **changes: object) -> Context:
 
 
 @pytest.mark.parametrize("by", ["users", "time"])
-def test_every_fold_has_every_metric_and_the_summary_is_their_mean(learning: Context, by: str) -> None:
+def test_every_fold_has_every_metric_and_the_summary_is_their_mean(learning: RunContext, by: str) -> None:
     result = finetune.cross_validate(learning, 3, by)
     table = files.read_parquet(result.artifact.path / "folds.parquet", schemas.FOLDS).to_pandas()
     assert sorted(table["fold"].unique()) == [0, 1, 2]
@@ -45,7 +45,7 @@ def test_every_fold_has_every_metric_and_the_summary_is_their_mean(learning: Con
     assert not (learning.settings.workspace / "model").exists()
 
 
-def test_folds_go_on_where_they_were_cut_off(learning: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folds_go_on_where_they_were_cut_off(learning: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     context = with_finetune(learning, dropout=0.2)
     calls = []
 
@@ -65,7 +65,7 @@ def test_folds_go_on_where_they_were_cut_off(learning: Context, monkeypatch: pyt
     assert resumed.summary == whole.summary
 
 
-def test_one_fold_is_none(learning: Context) -> None:
+def test_one_fold_is_none(learning: RunContext) -> None:
     with pytest.raises(UsageError, match="--folds is 1"):
         finetune.cross_validate(learning, 1, "users")
     with pytest.raises(ConfigError, match="choose from: time, users"):
@@ -73,12 +73,12 @@ def test_one_fold_is_none(learning: Context) -> None:
 
 
 @pytest.fixture(scope="module")
-def yesterday(learning: Context) -> tuple[Context, Path]:
+def yesterday(learning: RunContext) -> tuple[RunContext, Path]:
     context = with_finetune(learning, trainable_layers=1, encoder_learning_rate=1e-2, learning_rate=1e-2, patience=9)
     return context, finetune.run(context).artifact.path
 
 
-def test_a_start_model_is_where_training_starts(yesterday: tuple[Context, Path]) -> None:
+def test_a_start_model_is_where_training_starts(yesterday: tuple[RunContext, Path]) -> None:
     context, model = yesterday
     assert files.read_json(model / "outcome.json")["best_epoch"] > 0
     still = with_finetune(context, epochs=0, history_epochs=0)
@@ -98,7 +98,7 @@ def test_a_start_model_is_where_training_starts(yesterday: tuple[Context, Path])
 
 
 def test_a_start_model_that_does_not_fit_is_refused(
-    yesterday: tuple[Context, Path], tmp_path: Path, tiny_encoder: Path
+    yesterday: tuple[RunContext, Path], tmp_path: Path, tiny_encoder: Path
 ) -> None:
     context, model = yesterday
     with pytest.raises(ConfigError, match=r"hidden is \[4\] here and \[8\] there"):
@@ -111,7 +111,7 @@ def test_a_start_model_that_does_not_fit_is_refused(
         finetune.run(replace(other, start=model))
 
 
-def test_several_workers_remember_no_vectors(learning: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_workers_remember_no_vectors(learning: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
     cached = VectorCacheSettings(probability=0.5)
     with pytest.raises(ConfigError, match="leave it out where several workers train"):

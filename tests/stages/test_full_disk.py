@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from interestrec.core.context import Context, Result
 from interestrec.core.errors import InterestrecError, StorageError
 from interestrec.stages import preprocess
+from interestrec.workspace.run import RunContext, StageResult
 from tests.stages.test_preprocess import content, load_settings, shop
 
 __all__ = ["shop"]  # a fixture
@@ -40,8 +40,8 @@ def debris(workspace: Path) -> list[Path]:
 def test_a_full_disk(shop: Path, disk: Path) -> None:
     workspace = disk / "workspace"
 
-    def run(seed: int) -> Result:
-        return preprocess.run(Context(load_settings(shop / "shop.yaml", [f"seed={seed}"], workspace)))
+    def run(seed: int) -> StageResult:
+        return preprocess.run(RunContext(load_settings(shop / "shop.yaml", [f"seed={seed}"], workspace)))
 
     first = run(1).artifact.path
     wanted, used = content(first), usage(workspace)
@@ -88,12 +88,12 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 def test_files_that_cannot_grow(shop: Path) -> None:
     settings = load_settings(shop / "shop.yaml")
-    first = preprocess.run(Context(settings)).artifact.path
+    first = preprocess.run(RunContext(settings)).artifact.path
     wanted = content(first)
     largest = max(path.stat().st_size for path in first.rglob("*") if path.is_file())
     for level in range(1, LEVELS):
         with no_file_larger_than(largest * level // LEVELS), pytest.raises(StorageError) as raised:
-            preprocess.run(Context(settings, force=True))
+            preprocess.run(RunContext(settings, force=True))
         assert raised.value.exit_status == 74
         assert content(first) == wanted
         assert debris(settings.workspace) == []
@@ -112,5 +112,5 @@ def test_a_database_that_cannot_spill(shop: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("interestrec.stages.preprocess.build", full)
     with pytest.raises(StorageError, match=r"raise runtime\.memory"):
-        preprocess.run(Context(load_settings(shop / "shop.yaml")))
+        preprocess.run(RunContext(load_settings(shop / "shop.yaml")))
     assert debris(shop / "workspace") == []

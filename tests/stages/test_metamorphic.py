@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.artifacts import Recipe, building, open_artifact
-from interestrec.core.context import Context
-from interestrec.core.settings import Settings
+from interestrec.config.settings import Settings
+from interestrec.io import files
 from interestrec.stages import preprocess, rank
+from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
+from interestrec.workspace.run import RunContext
 from tests import generated
 
 SYSTEMS = ["popularity", "trending", "item_knn", "als", "ease", "tfidf"]
@@ -41,12 +41,12 @@ def ranked(root: Path, encoder: Path, change: Callable[[Lines], Lines], names: l
         "encoders": {"text": {"source": str(encoder)}},
         "rank": {"systems": SYSTEMS, "trials": 1, "top_k": ITEMS},
     }
-    context = Context(Settings.model_validate(values))
+    context = RunContext(Settings.model_validate(values))
     corpus = preprocess.run(context).artifact
-    with building(root / "work", Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
+    with staged_version(root / "work", Recipe("encoder", {"corpus": corpus.digest}, {}, 1)) as directory:
         files.write_json(directory / "config.json", {})
     inputs = {"corpus": corpus.digest, "encoder": open_artifact(root / "work" / "encoder", "encoder").digest}
-    with building(root / "work", Recipe("model", inputs, {}, 1)) as directory:
+    with staged_version(root / "work", Recipe("model", inputs, {}, 1)) as directory:
         files.write_json(directory / "config.json", {})
     rows = pq.read_table(rank.run(context).artifact.path / "catalogue.parquet").to_pylist()
     return {(row["system"], row["user_id"], row["item_id"]): row["score"] for row in rows}

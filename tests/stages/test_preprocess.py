@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.config import load_settings
-from interestrec.core.context import Context, Result
+from interestrec.config.loading import load_settings
 from interestrec.core.errors import ConfigError, DataError, InputMissingError, InterestrecError
-from interestrec.corpus.description import describe
+from interestrec.corpus.figures import describe
 from interestrec.corpus.lookup import find_user
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.report.description import page
+from interestrec.io import files, schemas
+from interestrec.report.describe_page import page
 from interestrec.stages.preprocess import run
 from interestrec.text.tokenizer import load_tokenizer
+from interestrec.workspace.run import RunContext, StageResult
 
 CONFIG = """
 version: 1
@@ -46,8 +46,8 @@ def shop(tmp_path: Path, tiny_encoder: Path) -> Path:
     return tmp_path
 
 
-def preprocess(directory: Path, *overrides: str, force: bool = False) -> Result:
-    return run(Context(load_settings(directory / "shop.yaml", overrides), force))
+def preprocess(directory: Path, *overrides: str, force: bool = False) -> StageResult:
+    return run(RunContext(load_settings(directory / "shop.yaml", overrides), force))
 
 
 def content(path: Path) -> dict[str, str]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from interestrec.core import files
 from interestrec.core.errors import ArtifactError, InputMissingError
-from interestrec.model.checkpoint import load_bert
+from interestrec.io import files
+from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.stages import pretrain_adapt
 from tests.stages.learning import workspace

@@ -10,17 +10,17 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
-from interestrec.check import check
-from interestrec.core.adapt_settings import PretrainAdaptSettings
+from interestrec.config.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.core.errors import DataError
-from interestrec.model.checkpoint import expected_shapes, load_bert, read_checkpoint
+from interestrec.model.encoder_checkpoint import expected_shapes, load_bert, read_checkpoint
 from interestrec.stages import finetune, pretrain_adapt
+from interestrec.stages.check import check
 from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import text_objectives
 from interestrec.training.adaptation import Schedule
 from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import Contrast
+from interestrec.training.text_objectives import ContrastiveTexts
 from tests import kin
 from tests.stages.learning import shop, workspace
 
@@ -64,7 +64,9 @@ class Seen(Exception):
 def test_what_training_is_given(
     tmp_path: Path, tiny_encoder: Path, pooling: str, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def seen(objective: Contrast, train: Passages, held_out: Passages, plan: Schedule, execution: Any, _: Any) -> None:
+    def seen(
+        objective: ContrastiveTexts, train: Passages, held_out: Passages, plan: Schedule, execution: Any, _: Any
+    ) -> None:
         assert (objective.name, objective.temperature, objective.bert.pooling) == ("views", 0.2, taken)
         assert (plan.steps, plan.batch_size, execution.accumulate) == (3, 8, 2)
         assert not set(train.items) & set(held_out.items)

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from interestrec.core.raw_log import Log
 from interestrec.corpus.build import build
+from interestrec.formats.raw_log import RawLog
 from interestrec.stages.preprocess import plan, read
 from tests.formats.inputs import settings_of
 
@@ -101,7 +101,7 @@ def corpus(write: Any, preprocess: dict[str, Any]) -> dict[str, Counter]:
         (directory / "raw").mkdir()
         (directory / "built").mkdir()
         chosen = settings_of(directory, write(directory / "raw"), directory, preprocess)
-        log = Log(chosen.data.root, threads=1)
+        log = RawLog(chosen.data.root, threads=1)
         read(log, chosen)
         built = build(log, plan(chosen.data, chosen.preprocess, chosen.seed), directory / "built")
         log.close()

@@ -9,17 +9,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files, schemas
-from interestrec.core.artifacts import Recipe, building
-from interestrec.core.context import Asking
+from interestrec.config.preprocess_settings import PreprocessSettings, SplitSettings
+from interestrec.config.rank_settings import ComponentName, SystemName
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
-from interestrec.core.preprocess_settings import PreprocessSettings, SplitSettings
-from interestrec.core.rank_settings import ComponentName, SystemName
 from interestrec.corpus.store import Corpus
-from interestrec.scoring import blocks as blocks_module
-from interestrec.scoring import histories
-from interestrec.scoring.lineup import as_verified
+from interestrec.io import files, schemas
+from interestrec.scorers import queries
+from interestrec.scorers import request_blocks as blocks_module
+from interestrec.scoring.ensemble import reference_ensemble
 from interestrec.stages import rank
+from interestrec.workspace.artifacts import Recipe, staged_version
+from interestrec.workspace.run import RankRequest
 from tests.scoring.corpora import DAY, Event
 from tests.stages.ranking import (
     COMPONENTS,
@@ -178,7 +178,7 @@ def test_ours_without_estimators_has_its_score_calibrated(tmp_path: Path) -> Non
 
 def test_a_model_of_another_corpus_is_refused(tmp_path: Path) -> None:
     context = workspace(tmp_path, log_of_events())
-    with building(tmp_path, Recipe("corpus", {"other": "1"}, {}, 1)) as directory:
+    with staged_version(tmp_path, Recipe("corpus", {"other": "1"}, {}, 1)) as directory:
         files.write_json(directory / "quality.json", {})
     with pytest.raises(ArtifactError, match="another corpus"):
         rank.run(context)
@@ -236,14 +236,16 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     context = workspace(tmp_path, log, systems=["trending", "item_knn"], rules={"seen": "out"})
     users = tmp_path / "users.txt"
     users.write_text("u7\nu3\n")
-    asking = Asking(as_of=27 * DAY, users=users)
+    asking = RankRequest(as_of=27 * DAY, users=users)
     result = rank.run(dataclasses.replace(context, asking=asking))
     path = result.artifact.path
     assert path.resolve() == (tmp_path / "lists").resolve()
     assert {p.name for p in path.iterdir()} == {"catalogue.parquet", "systems.json", "manifest.json", "timing.jsonl"}
     whole = pq.read_table(path / "catalogue.parquet").to_pandas()
     assert list(dict.fromkeys(whole["user_id"])) == ["u7", "u3"]
-    ours = rank.run(dataclasses.replace(workspace(tmp_path / "ours", log), asking=Asking(as_of=27 * DAY))).artifact.path
+    ours = rank.run(
+        dataclasses.replace(workspace(tmp_path / "ours", log), asking=RankRequest(as_of=27 * DAY))
+    ).artifact.path
     assert set(pq.read_table(ours / "catalogue.parquet")["system"].to_pylist()) == {"interestrec"}
     had = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day < 27}
     after = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day >= 27} - had
@@ -264,7 +266,9 @@ def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(blocks_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
-    parts = [rank.run(dataclasses.replace(context, asking=Asking(shard=(part, 3)))).artifact.path for part in (1, 2, 3)]
+    parts = [
+        rank.run(dataclasses.replace(context, asking=RankRequest(shard=(part, 3)))).artifact.path for part in (1, 2, 3)
+    ]
     for name in ("impressions.parquet", "catalogue.parquet", "cold_catalogue.parquet", "truth.parquet"):
         wanted = pq.read_table(whole / name).to_pandas()
         tables = [pq.read_table(path / name).to_pandas() for path in parts]
@@ -320,7 +324,7 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     context = workspace(tmp_path / "whole", everything, trials=3)
     split = SplitSettings(method="none", verified=tmp_path / "verified")
     settings = context.settings.model_copy(update={"preprocess": PreprocessSettings(split=split)})
-    whole = dataclasses.replace(context, settings=settings, asking=Asking(as_of=31 * DAY))
+    whole = dataclasses.replace(context, settings=settings, asking=RankRequest(as_of=31 * DAY))
     path = rank.run(whole).artifact.path
     described = files.read_json(path / "systems.json")
     assert set(described["systems"]) == {"interestrec"}
@@ -354,7 +358,7 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
         "weights": dict.fromkeys(COMPONENTS, 2.0),
         "offset": 0.5,
     }
-    read = as_verified(corpus, described["systems"]["interestrec"], {}, cold)
+    read = reference_ensemble(corpus, described["systems"]["interestrec"], {}, cold)
     (decision,) = read.systems.values()
     assert decision.of_catalogue.known.offset == 0.5
     assert decision.of_catalogue.known.cold.tolist() == [2.0] * 4
@@ -366,7 +370,7 @@ def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_p
     log = log_of_events()
     corpus = Corpus(rank.run(workspace(tmp_path / "a", log, trials=4)).artifact.path.parents[2] / "corpus", 0.5)
     select = corpus.in_valid_select
-    assert set(histories.valid_impressions(corpus, True)).isdisjoint(histories.valid_impressions(corpus, False))
+    assert set(queries.valid_impressions(corpus, True)).isdisjoint(queries.valid_impressions(corpus, False))
     rng = np.random.default_rng(3)
 
     def shuffled(half: bool) -> list[Event]:

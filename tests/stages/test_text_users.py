@@ -7,20 +7,20 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core import files
-from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.cache import VectorCache
-from interestrec.metrics.calibration import OfLogits, calibrate
+from interestrec.encoding.vector_cache import VectorCache
+from interestrec.io import files
+from interestrec.metrics.calibration import LogitCalibration, calibrate
 from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
-from interestrec.scoring import histories
-from interestrec.scoring import users as module
-from interestrec.scoring.intensity import Intensity, load_intensity
-from interestrec.scoring.requests import Reading, Requests
+from interestrec.scorers import queries
+from interestrec.scorers import user_inputs as module
+from interestrec.scorers.intensity import Intensity, load_intensity
+from interestrec.scorers.requests import Requests, ScorerInputs
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.training import finetuning
+from interestrec.workspace.run import RunContext
 from tests.stages.learning import shop, workspace
 
 TEXT = {
@@ -36,7 +36,7 @@ TEXT = {
 RANK = {"systems": ["interestrec", "random"], "components": ["intensity"]}
 
 
-def news(root: Path, encoder: Path, **settings: Any) -> Context:
+def news(root: Path, encoder: Path, **settings: Any) -> RunContext:
     fields = [{"name": "title", "max_tokens": 8}, {"name": "category", "kind": "category"}]
     return workspace(root, encoder, items={"fields": fields}, **settings)
 
@@ -54,7 +54,7 @@ LEARNING = {
 @pytest.fixture(scope="module", params=LEARNING)
 def run(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path
-) -> tuple[Context, np.ndarray]:
+) -> tuple[RunContext, np.ndarray]:
     """A whole run, and the logits of valid_blend's candidates as training saw them at its end."""
     make, chosen, encoder = LEARNING[request.param]
     settings = {
@@ -66,7 +66,7 @@ def run(
     context = make(tmp_path_factory.mktemp("run"), tiny_encoder, **settings)
     seen = []
 
-    def spied(name: str, logits: np.ndarray, labels: np.ndarray) -> OfLogits:
+    def spied(name: str, logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
         seen.append(logits)
         return calibrate(name, logits, labels)
 
@@ -77,19 +77,19 @@ def run(
     return context, seen[0]
 
 
-def opened(context: Context, requests: tuple[Requests, ...] = ()) -> tuple[Corpus, Intensity]:
+def opened(context: RunContext, requests: tuple[Requests, ...] = ()) -> tuple[Corpus, Intensity]:
     work = context.settings.workspace
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
-    scorer = load_intensity(model, Reading(model, (work / "encoder").resolve(), corpus, work, requests))
+    scorer = load_intensity(model, ScorerInputs(model, (work / "encoder").resolve(), corpus, work, requests))
     scorer.calibration = lambda logits: logits
     return corpus, scorer
 
 
-def test_ranking_scores_as_training_did(run: tuple[Context, np.ndarray]) -> None:
+def test_ranking_scores_as_training_did(run: tuple[RunContext, np.ndarray]) -> None:
     context, expected = run
     corpus, scorer = opened(context)
-    asked = histories.of_impressions(corpus, histories.valid_impressions(corpus, select=False))
+    asked = queries.impression_queries(corpus, queries.valid_impressions(corpus, select=False))
     item = corpus.impressions.item[asked.rows]
     found = scorer.score_candidates(asked.requests, asked.request_offsets, item)
     assert np.ptp(expected) > 0.1
@@ -99,7 +99,7 @@ def test_ranking_scores_as_training_did(run: tuple[Context, np.ndarray]) -> None
     np.testing.assert_allclose(whole[owner, item], found, atol=1e-5)
 
 
-def test_the_planted_interest_is_found(run: tuple[Context, np.ndarray]) -> None:
+def test_the_planted_interest_is_found(run: tuple[RunContext, np.ndarray]) -> None:
     metrics = pq.read_table(run[0].settings.workspace / "report" / "metrics.parquet").to_pandas()
     whole = metrics[metrics["slice"] == "all"].set_index(["protocol", "metric", "system"])["value"]
     if run[0].settings.data.format == "mind":
@@ -108,7 +108,7 @@ def test_the_planted_interest_is_found(run: tuple[Context, np.ndarray]) -> None:
         assert whole["catalogue", "hit@10", "interestrec"] > whole["catalogue", "hit@10", "random"]
 
 
-def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndarray]) -> None:
+def test_a_user_without_a_history_is_what_no_text_is(run: tuple[RunContext, np.ndarray]) -> None:
     _, scorer = opened(run[0])
     item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
     users = np.zeros(2, np.int32)
@@ -126,7 +126,9 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[Context, np.ndar
     assert scorer.histories._row == {}
 
 
-def test_each_distinct_text_is_encoded_once(run: tuple[Context, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_distinct_text_is_encoded_once(
+    run: tuple[RunContext, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = Requests(
         np.zeros(4, np.int32),
         np.array([0, 1, 1, 2, 4]),
@@ -148,7 +150,7 @@ def test_each_distinct_text_is_encoded_once(run: tuple[Context, np.ndarray], mon
     assert lengths == [2]
 
 
-def test_a_model_tells_how_its_users_are_read(run: tuple[Context, np.ndarray]) -> None:
+def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]) -> None:
     context, _ = run
     path, chosen = context.settings.workspace / "model", context.settings.finetune
     user = load_two_tower(path).config.user_text
@@ -162,19 +164,19 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[Context, np.ndarray]) -
         assert read_learned(path)["pooling.query"].any()
 
 
-def test_a_text_needs_an_encoder(run: tuple[Context, np.ndarray], tmp_path: Path) -> None:
+def test_a_text_needs_an_encoder(run: tuple[RunContext, np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="an encoder and a corpus are needed"):
         load_intensity(run[0].settings.workspace / "model")
 
 
-def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[Context, np.ndarray]) -> None:
+def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.ndarray]) -> None:
     context, _ = run
     user = load_two_tower(context.settings.workspace / "model").config.user_text
     assert user is not None
     if context.settings.finetune.trainable_layers or user.pooling == "attention":
         return
     corpus, scorer = opened(context)
-    asked = histories.of_impressions(corpus, np.flatnonzero(corpus.impressions.split == histories.TEST)).requests
+    asked = queries.impression_queries(corpus, np.flatnonzero(corpus.impressions.split == queries.TEST)).requests
     scorer.score_catalogue(asked)
     directories = list((context.settings.workspace / "cache" / "vectors").iterdir())
     assert len(directories) == 1

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from interestrec.core import files
-from interestrec.core.context import Context
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError, UsageError
+from interestrec.io import files
 from interestrec.stages import finetune, pretrain_adapt
-from interestrec.training import checkpoint
+from interestrec.training import training_checkpoint
+from interestrec.workspace.run import RunContext
 from tests.stages.learning import workspace
 from tests.training.cut_off import CutOff, PowerCut
 
@@ -28,7 +28,7 @@ FINETUNE = {
 }
 
 
-def learning(root: Path, encoder: Path, name: str, split: dict[str, Any]) -> Context:
+def learning(root: Path, encoder: Path, name: str, split: dict[str, Any]) -> RunContext:
     context = workspace(
         root,
         encoder,
@@ -43,7 +43,7 @@ def learning(root: Path, encoder: Path, name: str, split: dict[str, Any]) -> Con
 
 
 @pytest.fixture(scope="module")
-def verified(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Context:
+def verified(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> RunContext:
     """The run with a valid split."""
     context = learning(tmp_path_factory.mktemp("runs"), tiny_encoder, "verified", {"method": "given"})
     finetune.run(context)
@@ -51,7 +51,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Co
 
 
 @pytest.fixture(scope="module")
-def production(verified: Context, tiny_encoder: Path) -> Context:
+def production(verified: RunContext, tiny_encoder: Path) -> RunContext:
     """The run over the same files without one."""
     place = verified.settings.workspace
     context = learning(place.parent, tiny_encoder, "production", {"method": "none", "verified": str(place)})
@@ -59,11 +59,11 @@ def production(verified: Context, tiny_encoder: Path) -> Context:
     return context
 
 
-def model(context: Context) -> Path:
+def model(context: RunContext) -> Path:
     return context.settings.workspace / "model"
 
 
-def changed(context: Context, section: str, **changes: Any) -> Context:
+def changed(context: RunContext, section: str, **changes: Any) -> RunContext:
     settings = context.settings
     return replace(
         context,
@@ -71,13 +71,13 @@ def changed(context: Context, section: str, **changes: Any) -> Context:
     )
 
 
-def leaning_on(context: Context, place: Path) -> Context:
+def leaning_on(context: RunContext, place: Path) -> RunContext:
     return changed(
         context, "preprocess", split=context.settings.preprocess.split.model_copy(update={"verified": place})
     )
 
 
-def test_all_of_the_files_is_train(verified: Context, production: Context) -> None:
+def test_all_of_the_files_is_train(verified: RunContext, production: RunContext) -> None:
     counts = [
         files.read_json(context.settings.workspace / "corpus" / "quality.json")["counts"]["impressions"]
         for context in (verified, production)
@@ -86,7 +86,7 @@ def test_all_of_the_files_is_train(verified: Context, production: Context) -> No
     assert counts[0]["test"] > 0
 
 
-def test_it_trains_as_long_and_is_calibrated_as_the_verified_run(verified: Context, production: Context) -> None:
+def test_it_trains_as_long_and_is_calibrated_as_the_verified_run(verified: RunContext, production: RunContext) -> None:
     epochs = files.read_json(model(verified) / "outcome.json")["epochs"]
     assert epochs
     told = files.read_json(model(production) / "outcome.json")
@@ -99,7 +99,7 @@ def test_it_trains_as_long_and_is_calibrated_as_the_verified_run(verified: Conte
     assert log["epoch"].max() == sum(epochs.values())
 
 
-def test_the_verified_model_is_an_input_and_where_it_lies_is_none(verified: Context, production: Context) -> None:
+def test_the_verified_model_is_an_input_and_where_it_lies_is_none(verified: RunContext, production: RunContext) -> None:
     inputs = files.read_json(model(production) / "manifest.json")["inputs"]
     assert inputs["verified"] == files.sha256_of(model(verified) / "manifest.json")
     moved = verified.settings.workspace.with_name("moved")
@@ -109,12 +109,12 @@ def test_the_verified_model_is_an_input_and_where_it_lies_is_none(verified: Cont
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(
-    production: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    production: RunContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = files.sha256_of(model(production) / "weights.safetensors")
     again = replace(production, force=True)
     with monkeypatch.context() as patch, pytest.raises(PowerCut):
-        patch.setattr(checkpoint, "Checkpoints", lambda directory, *_: CutOff(directory, 5))
+        patch.setattr(training_checkpoint, "CheckpointStore", lambda directory, *_: CutOff(directory, 5))
         finetune.run(again)
     shutil.rmtree(model(production).resolve())
     with caplog.at_level(logging.INFO, "interestrec"):
@@ -123,7 +123,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     assert files.sha256_of(model(production) / "weights.safetensors") == whole
 
 
-def test_what_does_not_fit_is_refused(verified: Context, production: Context, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused(verified: RunContext, production: RunContext, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"configured otherwise in finetune\.negatives\.count, finetune\.hidden;"):
         negatives = production.settings.finetune.negatives.model_copy(update={"count": 3})
         finetune.run(changed(production, "finetune", hidden=[4], negatives=negatives))
@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused(verified: Context, production: Context, tm
         finetune.run(replace(production, paths={"corpus": corpus, "encoder": encoder}))
 
 
-def test_a_model_that_does_not_tell_its_epochs_is_refused(production: Context, verified: Context) -> None:
+def test_a_model_that_does_not_tell_its_epochs_is_refused(production: RunContext, verified: RunContext) -> None:
     outcome, manifest = model(verified) / "outcome.json", model(verified) / "manifest.json"
     text, content = outcome.read_text(), manifest.read_text()
     whole = files.sha256_of(outcome)
@@ -154,7 +154,7 @@ def test_a_model_that_does_not_tell_its_epochs_is_refused(production: Context, v
         manifest.write_text(content)
 
 
-def test_a_workspace_does_not_verify_itself(production: Context) -> None:
+def test_a_workspace_does_not_verify_itself(production: RunContext) -> None:
     values = production.settings.model_dump(mode="json")
     values["workspace"] = values["preprocess"]["split"]["verified"]
     with pytest.raises(ValidationError, match="is the workspace of this run itself"):

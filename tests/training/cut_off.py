@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from interestrec.training.checkpoint import Checkpoints
+from interestrec.training.training_checkpoint import CheckpointStore
 
 
-def fresh() -> Checkpoints:
+def fresh() -> CheckpointStore:
     """Checkpoints at the ends of epochs only, in a new directory."""
-    return Checkpoints(Path(tempfile.mkdtemp()), float("inf"))
+    return CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
 
 
 class PowerCut(BaseException):
     """Nothing catches it."""
 
 
-class CutOff(Checkpoints):
+class CutOff(CheckpointStore):
     """Saves after every step, and dies right after the checkpoint number `at`."""
 
     def __init__(self, directory: Path, at: int) -> None:

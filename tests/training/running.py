@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from interestrec.training.execution import Execution
+from interestrec.training.execution import ExecutionSettings
 
 
-def execution(accumulate: int = 1, scaled: bool = False) -> Execution:
+def execution(accumulate: int = 1, scaled: bool = False) -> ExecutionSettings:
     """The strategy of a process without distribution."""
-    return Execution(tf.distribute.get_strategy(), accumulate, scaled)
+    return ExecutionSettings(tf.distribute.get_strategy(), accumulate, scaled)

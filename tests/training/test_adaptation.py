@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
-from interestrec.encoding.inputs import TextInputs
-from interestrec.model.checkpoint import export, load_bert
+from interestrec.encoding.text_inputs import TextInputs
+from interestrec.model.encoder_checkpoint import export, load_bert
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
-from interestrec.training.checkpoint import Checkpoints
 from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import MaskedTokens, Options
+from interestrec.training.text_objectives import MaskedTokens, TextObjectiveOptions
+from interestrec.training.training_checkpoint import CheckpointStore
 from tests.training.running import execution
 
 
@@ -27,13 +27,13 @@ def passages(count: int, seed: int) -> Passages:
 
 
 def run(
-    encoder: Path, steps: int = 60, rate: float = 5e-3, checkpoints: Checkpoints | None = None
+    encoder: Path, steps: int = 60, rate: float = 5e-3, checkpoints: CheckpointStore | None = None
 ) -> tuple[Adapted, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
-    checkpoints = checkpoints or Checkpoints(Path("nowhere"), float("inf"))
+    checkpoints = checkpoints or CheckpointStore(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)
     plan = Schedule(steps, 16, rate, 0.01, seed=5)
-    objective = MaskedTokens(bert, load_tokenizer(encoder), Options())
+    objective = MaskedTokens(bert, load_tokenizer(encoder), TextObjectiveOptions())
     adapted = adapt(objective, passages(100, 0), passages(20, 1), plan, execution(), checkpoints)
     return adapted, export(bert)
 

@@ -4,18 +4,18 @@ import keras
 import numpy as np
 import pytest
 
-from interestrec.corpus.attributes import fit_category, fit_price, known_category_codes, price_codes
+from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
-from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
-from interestrec.training.texts import FrozenTexts
-from interestrec.training.validation import Scores
+from interestrec.training.item_vectors import FrozenTextVectors
+from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
+from interestrec.training.validation import ValidationScores
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
-RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = LearningRates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -57,17 +57,17 @@ def of_nothing() -> tuple[np.ndarray, Sizes]:
     return np.zeros((ITEMS, 0), np.int32), ()
 
 
-def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, Outcome]:
+def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOutcome]:
     keras.utils.set_random_seed(3)
     model = TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, DROPOUT, sizes), name="two_tower")
-    texts = FrozenTexts(np.ones((ITEMS, WIDTH), np.float32))
+    texts = FrozenTextVectors(np.ones((ITEMS, WIDTH), np.float32))
     codes = ItemCodes(attributes, np.full((ITEMS, 2), -1, np.int32))
-    scores = Scores(model, texts, codes)
+    scores = ValidationScores(model, texts, codes)
 
-    def epoch(number: int, done: int) -> Epoch:
-        return Epoch(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
+    def epoch(number: int, done: int) -> EpochResult:
+        return EpochResult(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
 
-    phase = Phase("impressions", 3, epoch, graded=True)
+    phase = TrainingPhase("impressions", 3, epoch, graded=True)
     held_out = [planted(9999, 256)]
     return model, fit(
         model,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.training.batches import build, histories, in_batches
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import Sampler
+from interestrec.training.negatives import NegativeSampler
 
 ITEMS = np.array([10, 11, 12, 13, 14], np.int32)
 TIMELINES = Timelines(
@@ -18,7 +18,7 @@ TIMELINES = Timelines(
     intensity=np.array([1, 0.5, 1, 1, 0.25], np.float32),
     split=np.zeros(5, np.int8),
 )
-SAMPLER = Sampler.of(np.bincount([10, 11, 20, 21, 22, 23], minlength=30) / 6, 6)
+SAMPLER = NegativeSampler.of(np.bincount([10, 11, 20, 21, 22, 23], minlength=30) / 6, 6)
 
 
 def examples(sampled: tuple[bool, bool] = (False, True)) -> Examples:

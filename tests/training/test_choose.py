@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from interestrec.config.settings import RuntimeSettings
 from interestrec.core.errors import ConfigError
-from interestrec.core.settings import RuntimeSettings
 from interestrec.core.workers import worker_number
 from interestrec.training.distribution import choose
 

@@ -10,9 +10,9 @@ from interestrec.model.losses import LOSSES, count, total
 from interestrec.model.two_tower import TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.engine import Engine
+from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.texts import FrozenTexts
 from tests.training.test_loop import CODES, planted, tower, vectors, weights
 
 LOSS_WEIGHTS = {"intensity": 1.0, "softmax": 0.5}
@@ -34,7 +34,7 @@ class Run:
 
     def __init__(self, accumulate: int, dropout: float = 0.0) -> None:
         self.model: TwoTower = tower(dropout)
-        self.texts = FrozenTexts(vectors())
+        self.texts = FrozenTextVectors(vectors())
         objective = CandidateLists(self.model, self.texts, tuple(LOSS_WEIGHTS), False, 0.0)
         optimizer = AdamW([Group([v.value for v in self.model.trainable_variables], 1e-2)], 0.01, 1.0)
         self.engine = Engine(tf.distribute.get_strategy(), objective, LOSS_WEIGHTS, optimizer, accumulate, 5)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.corpus.store import NO_TIME, Impressions, Timelines
-from interestrec.training.examples import of_histories, of_impressions, told_apart
+from interestrec.training.examples import contrasted, history_examples, impression_examples
 
 TIMELINES = Timelines(
     offsets=np.array([0, 6]),
@@ -34,19 +34,19 @@ def impressions(ranges: list[tuple[int, int]], labels: list[list[float]]) -> Imp
 
 def test_impressions_keep_known_candidates_and_tell_who_needs_negatives() -> None:
     shown = impressions([(0, 1), (0, 2), (0, 3)], [[1.0, 0.0], [0.5], [np.nan, 1.0, 0.25]])
-    found = of_impressions(shown, np.array([True, True, True]))
+    found = impression_examples(shown, np.array([True, True, True]))
     np.testing.assert_array_equal(found.offsets, [0, 2, 3, 5])
     np.testing.assert_array_equal(found.item, [100, 101, 102, 104, 105])
     np.testing.assert_array_equal(found.sampled, [False, True, True])
     np.testing.assert_array_equal(found.row, [0, 1, 2])
-    part = of_impressions(shown, np.array([False, True, True]))
+    part = impression_examples(shown, np.array([False, True, True]))
     np.testing.assert_array_equal(part.end, [2, 3])
     np.testing.assert_array_equal(part.item, [102, 104, 105])
     np.testing.assert_array_equal(part.row, [1, 2])
 
 
 def test_selecting_examples() -> None:
-    found = of_impressions(impressions([(0, 1), (0, 2)], [[1.0, 0.0], [0.5]]), np.array([True, True]))
+    found = impression_examples(impressions([(0, 1), (0, 2)], [[1.0, 0.0], [0.5]]), np.array([True, True]))
     turned = found.select(np.array([1, 0, 1]))
     np.testing.assert_array_equal(turned.item, [102, 100, 101, 102])
     np.testing.assert_array_equal(turned.offsets, [0, 1, 3, 4])
@@ -55,7 +55,7 @@ def test_selecting_examples() -> None:
 
 def test_histories_give_every_positive_event_once_with_what_came_before() -> None:
     shown = impressions([(0, 2), (0, 4), (0, 4), (4, 6), (2, 2)], [[1.0]] * 5)
-    found = of_histories(shown, TIMELINES, np.ones(5, bool))
+    found = history_examples(shown, TIMELINES, np.ones(5, bool))
     # Of the ranges from row 0 the longest is taken; row 2 has no intensity and is no target.
     assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(0, 1), (0, 3), (4, 5)]
     np.testing.assert_array_equal(found.item, [1, 3, 5])
@@ -65,13 +65,13 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
 
 def test_early_stopping_looks_at_what_shows_both_classes_where_anything_does() -> None:
     shown = impressions([(0, 1)] * 4, [[1.0, 0.0], [0.5], [0.0], [0.0, 0.25, 1.0]])
-    mixed = told_apart(of_impressions(shown, np.array([True, True, True, True])))
+    mixed = contrasted(impression_examples(shown, np.array([True, True, True, True])))
     np.testing.assert_array_equal(np.diff(mixed.offsets), [2, 3])
-    events = of_impressions(shown, np.array([False, True, True, False]))
-    np.testing.assert_array_equal(told_apart(events).item, events.item)
+    events = impression_examples(shown, np.array([False, True, True, False]))
+    np.testing.assert_array_equal(contrasted(events).item, events.item)
 
 
 def test_no_impressions_no_examples() -> None:
     shown = impressions([(0, 2)], [[1.0]])
-    assert len(of_histories(shown, TIMELINES, np.zeros(1, bool))) == 0
-    assert len(of_impressions(shown, np.zeros(1, bool))) == 0
+    assert len(history_examples(shown, TIMELINES, np.zeros(1, bool))) == 0
+    assert len(impression_examples(shown, np.zeros(1, bool))) == 0

@@ -10,24 +10,29 @@ import pytest
 import tensorflow as tf
 
 from interestrec.core.errors import DeviceError, NumericError
-from interestrec.encoding.hidden import encode_lower
-from interestrec.encoding.inputs import TextInputs
+from interestrec.encoding.hidden_cache import encode_lower
+from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export, load_bert
 from interestrec.model.losses import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training import device
 from interestrec.training.batches import Batch
-from interestrec.training.loop import Epoch, Outcome, Phase, Rates, fit
+from interestrec.training.item_vectors import (
+    FrozenTextVectors,
+    LearningTextVectors,
+    StaleVectorPolicy,
+    TextVectorSource,
+)
+from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.schedule import DECAYS, share
-from interestrec.training.texts import FrozenTexts, LearningTexts, Reuse, Texts
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 WIDTH = 16
-RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
-NO_REUSE = Reuse(0.0, 50, None)
+RATES = LearningRates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+NO_REUSE = StaleVectorPolicy(0.0, 50, None)
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
 
 
@@ -65,26 +70,28 @@ def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
     return float(((logits[:, 0] > logits[:, 1]) == (batch.labels[:, 0] > 0)).mean())
 
 
-def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
+def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> TrainingPhase:
     chosen = batch or planted()
     begins = np.arange(steps + 1) * len(chosen)
-    return Phase("impressions", epochs, lambda _, done: Epoch(begins, iter([chosen] * (steps - done))), graded=True)
+    return TrainingPhase(
+        "impressions", epochs, lambda _, done: EpochResult(begins, iter([chosen] * (steps - done))), graded=True
+    )
 
 
-def learning_texts(bert: Bert, layers: int, reuse: Reuse = NO_REUSE) -> LearningTexts:
+def learning_texts(bert: Bert, layers: int, reuse: StaleVectorPolicy = NO_REUSE) -> LearningTextVectors:
     """The texts of `token_inputs` where the blocks above the first `layers` learn."""
     groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(2 - layers)]
-    return LearningTexts(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)
+    return LearningTextVectors(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)
 
 
 def run(
     model: TwoTower,
-    texts: Texts,
-    phases: list[Phase],
+    texts: TextVectorSource,
+    phases: list[TrainingPhase],
     validate: Callable[[], float],
     patience: int = 1,
     exactly: dict[str, int] | None = None,
-) -> Outcome:
+) -> TrainingOutcome:
     """`fit` on one device without checkpoints to go on from."""
     return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), 3, exactly)
 
@@ -92,7 +99,7 @@ def run(
 def test_it_learns_what_similarity_does_not_know() -> None:
     model, table, held_out = tower(), vectors(), planted(seed=9)
     before = accuracy(model, table, held_out)
-    outcome = run(model, FrozenTexts(table), [phase(40)], lambda: accuracy(model, table, held_out), patience=40)
+    outcome = run(model, FrozenTextVectors(table), [phase(40)], lambda: accuracy(model, table, held_out), patience=40)
     assert before < 0.8
     assert outcome.best > 0.85
     assert accuracy(model, table, held_out) == outcome.best
@@ -110,7 +117,7 @@ def weights(model: TwoTower) -> list[np.ndarray]:
 def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
     model = tower()
     before = weights(model)
-    outcome = run(model, FrozenTexts(vectors()), [phase(9)], scripted([0.9, 0.8, 0.7, 0.6]), patience=2)
+    outcome = run(model, FrozenTextVectors(vectors()), [phase(9)], scripted([0.9, 0.8, 0.7, 0.6]), patience=2)
     assert (outcome.best, outcome.best_epoch) == (0.9, 0)
     assert outcome.history.name.count("valid_auc") == 3  # the start and two epochs without a gain
     for old, new in zip(before, weights(model), strict=True):
@@ -118,7 +125,7 @@ def test_the_start_is_kept_when_nothing_improves_on_it() -> None:
 
 
 def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
-    model, table = tower(), FrozenTexts(vectors())
+    model, table = tower(), FrozenTextVectors(vectors())
     run(model, table, [phase(1)], scripted([0.5, 0.6]))
     best = weights(model)
     again = tower()
@@ -128,7 +135,7 @@ def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
         np.testing.assert_array_equal(new, old)
 
 
-def two_phases(first: int, second: int) -> list[Phase]:
+def two_phases(first: int, second: int) -> list[TrainingPhase]:
     return [replace(phase(first, steps=2), name="histories"), phase(second, planted(seed=4), steps=2)]
 
 
@@ -145,7 +152,7 @@ def two_phases(first: int, second: int) -> list[Phase]:
 def test_the_epochs_of_each_phase_that_the_best_weights_went_through(
     scores: list[float], epochs: dict[str, int]
 ) -> None:
-    outcome = run(tower(), FrozenTexts(vectors()), two_phases(2, 5), scripted(scores), patience=2)
+    outcome = run(tower(), FrozenTextVectors(vectors()), two_phases(2, 5), scripted(scores), patience=2)
     assert outcome.epochs == epochs
 
 
@@ -154,7 +161,7 @@ def never() -> float:
 
 
 def test_as_many_epochs_without_validation_end_with_the_weights_that_validation_chose() -> None:
-    model, again, table = tower(), tower(), FrozenTexts(vectors())
+    model, again, table = tower(), tower(), FrozenTextVectors(vectors())
     chosen = run(model, table, two_phases(2, 4), scripted([0.5, 0.6, 0.7, 0.8, 0.9, 0.85]), patience=1)
     assert chosen.epochs == {"histories": 2, "impressions": 2}  # of 4: the rate has not fallen to its end
     outcome = run(again, table, two_phases(2, 4), never, patience=1, exactly=dict(chosen.epochs))
@@ -165,7 +172,7 @@ def test_as_many_epochs_without_validation_end_with_the_weights_that_validation_
 
 
 def test_a_phase_that_gave_nothing_is_left_out() -> None:
-    outcome = run(tower(), FrozenTexts(vectors()), two_phases(3, 3), never, exactly={"impressions": 1})
+    outcome = run(tower(), FrozenTextVectors(vectors()), two_phases(3, 3), never, exactly={"impressions": 1})
     assert outcome.epochs == {"impressions": 1}
     assert max(outcome.history.step) == 2
 
@@ -175,12 +182,12 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_rows() -> None:
     table[0] = np.nan
     told = r"not finite at step 1 \(epoch 1\), of examples in rows 1000, 1001, .*, 1009, … of impressions\.parquet"
     with pytest.raises(NumericError, match=told):
-        run(tower(), FrozenTexts(table), [phase(1)], lambda: 0.5)
+        run(tower(), FrozenTextVectors(table), [phase(1)], lambda: 0.5)
 
 
 def test_equal_labels_leave_the_cross_entropy_out() -> None:
     ungraded = replace(phase(1, steps=1), graded=False)
-    outcome = run(tower(), FrozenTexts(vectors()), [ungraded], lambda: 0.5)
+    outcome = run(tower(), FrozenTextVectors(vectors()), [ungraded], lambda: 0.5)
     assert "loss_intensity" not in outcome.history.name
     assert "loss_softmax" in outcome.history.name
 
@@ -193,7 +200,7 @@ def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> No
     logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
     expected = tf.reduce_mean(impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present))
     one = replace(phase(1, batch, steps=1), corrected=corrected)
-    history = run(model, FrozenTexts(table), [one], lambda: 0.5).history
+    history = run(model, FrozenTextVectors(table), [one], lambda: 0.5).history
     assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
 
 

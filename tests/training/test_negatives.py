@@ -10,7 +10,7 @@ from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.losses import LOSSES, count, total
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import Choice, InBatch, Negatives
+from interestrec.training.negatives import InBatchNegatives, NegativeChoice, Negatives
 
 POPULARITY = np.array([0.0, 0.5, 0.125, 0.375])
 TIMELINES = Timelines(
@@ -40,14 +40,14 @@ def events(items: list[int] | np.ndarray, read: int = 0) -> Examples:
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        (Choice("popularity", 100, 1.0), [0, 4 / 8, 1 / 8, 3 / 8]),
-        (Choice("popularity", 100, 2.0), [0, 16 / 26, 1 / 26, 9 / 26]),
-        (Choice("popularity", 100, 0.5), [0, 2 / (3 + 3**0.5), 1 / (3 + 3**0.5), 3**0.5 / (3 + 3**0.5)]),
-        (Choice("popularity", 100, 0.0), [0, 1 / 3, 1 / 3, 1 / 3]),
-        (Choice("uniform", 100, 1.0), [0, 1 / 3, 1 / 3, 1 / 3]),
+        (NegativeChoice("popularity", 100, 1.0), [0, 4 / 8, 1 / 8, 3 / 8]),
+        (NegativeChoice("popularity", 100, 2.0), [0, 16 / 26, 1 / 26, 9 / 26]),
+        (NegativeChoice("popularity", 100, 0.5), [0, 2 / (3 + 3**0.5), 1 / (3 + 3**0.5), 3**0.5 / (3 + 3**0.5)]),
+        (NegativeChoice("popularity", 100, 0.0), [0, 1 / 3, 1 / 3, 1 / 3]),
+        (NegativeChoice("uniform", 100, 1.0), [0, 1 / 3, 1 / 3, 1 / 3]),
     ],
 )
-def test_items_come_as_often_as_the_source_says(choice: Choice, expected: list[float]) -> None:
+def test_items_come_as_often_as_the_source_says(choice: NegativeChoice, expected: list[float]) -> None:
     chosen = events([1] * 500)
     source = choice.of_training(POPULARITY, chosen)
     drawn = source.draw(chosen, np.random.default_rng(0))
@@ -59,7 +59,7 @@ def test_items_come_as_often_as_the_source_says(choice: Choice, expected: list[f
 
 @pytest.mark.parametrize("source", ["popularity", "uniform", "in_batch"])
 def test_validation_is_drawn_by_popularity_whatever_the_source(source: str) -> None:
-    drawn = Choice(source, 100, 1.0).of_validation(POPULARITY).draw(events([1] * 500), np.random.default_rng(0))  # type: ignore[arg-type]
+    drawn = NegativeChoice(source, 100, 1.0).of_validation(POPULARITY).draw(events([1] * 500), np.random.default_rng(0))  # type: ignore[arg-type]
     np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, POPULARITY, atol=0.009)
 
 
@@ -74,7 +74,7 @@ def made(examples: Examples, source: Negatives) -> Batch:
 
 def test_the_batch_lends_its_positives_without_hits() -> None:
     examples = events([1, 2, 2, 6], read=1)  # 6 was read
-    batch = made(examples, InBatch.of(examples, 8))
+    batch = made(examples, InBatchNegatives.of(examples, 8))
     assert [taken(batch, n) for n in range(4)] == [[2, 2], [1], [1], [1, 2, 2]]
     np.testing.assert_array_equal(batch.known, [[True] + [False] * 4] * 4)
     np.testing.assert_array_equal(batch.labels, np.array([[1, 0, 0, 0, 0]] * 4, np.float32))
@@ -93,7 +93,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
         sampled=np.array([False, True]),
         row=np.arange(2),
     )
-    batch = made(shown, InBatch.of(shown, 8))
+    batch = made(shown, InBatchNegatives.of(shown, 8))
     np.testing.assert_array_equal(batch.present, [[True] * 3 + [False] * 3, [True, False, False, True, True, False]])
     assert taken(batch, 1) == [1, 3]
     assert (batch.log_rate[0] == 0).all()
@@ -103,7 +103,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
 def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
     examples = events([1, 2])
     unknown = replace(examples, offsets=np.zeros(3, np.int64), item=examples.item[:0], label=examples.label[:0])
-    batch = made(unknown, InBatch.of(unknown, 8))
+    batch = made(unknown, InBatchNegatives.of(unknown, 8))
     assert batch.candidates.shape == (2, 0)
 
 
@@ -124,7 +124,7 @@ def test_softmax_over_the_batch_is_that_of_yi() -> None:
         weights = {n: np.exp(scores[item]) / share[item] for n, item in enumerate(items) if item != own}
         mine = np.exp(scores[own]) / share[own]
         losses.append(-np.log(mine / (mine + sum(weights.values()))))
-    batch = made(examples, InBatch.of(examples, 8))
+    batch = made(examples, InBatchNegatives.of(examples, 8))
     assert float(softmax_of(batch, tf.constant(scores), corrected=True)) == pytest.approx(np.mean(losses), rel=1e-5)
 
 
@@ -132,7 +132,7 @@ def test_the_correction_keeps_popularity_in_the_score_and_without_it_none_is_lef
     rng = np.random.default_rng(0)
     popularity = np.linspace(1, 10, 60) / np.linspace(1, 10, 60).sum()
     examples = events(rng.choice(60, 64 * 200, p=popularity))
-    source = InBatch.of(examples, 60)
+    source = InBatchNegatives.of(examples, 60)
     batches = [made(examples.select(np.arange(n, n + 64)), source) for n in range(0, len(examples), 64)]
 
     def slope(scores: np.ndarray, corrected: bool) -> float:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.inputs import TextInputs
+from interestrec.encoding.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.training.passages import Passages, batches, of_corpus
+from interestrec.training.passages import Passages, batches, corpus_passages
 
 LENGTHS = np.random.default_rng(0).integers(3, 60, 1003)
 
@@ -79,7 +79,7 @@ def test_distinct_passages_of_items_that_train_has_seen(
 ) -> None:
     titles = [[9], [11], [11], [12], [], [13], [11]]
     texts = [[9], [21, 22], [21, 23], [], [22], [21], [21, 22]]
-    made = of_corpus(corpus(titles, texts, [1, 2, 3, 4, 5, 6]), sides, load_tokenizer(tiny_encoder), 20)
+    made = corpus_passages(corpus(titles, texts, [1, 2, 3, 4, 5, 6]), sides, load_tokenizer(tiny_encoder), 20)
     assert made.items.tolist() == items
     assert len(made.sides) == len(sides)
     assert [side.tokens[0] for side in made.sides] == [load_tokenizer(tiny_encoder).cls_id] * len(sides)
@@ -87,7 +87,7 @@ def test_distinct_passages_of_items_that_train_has_seen(
 
 def test_no_item_has_both_sides(tiny_encoder: Path) -> None:
     sides = [[("title", 8)], [("text", 8)]]
-    assert not len(of_corpus(corpus([[9], []], [[], [8]], [0, 1]), sides, load_tokenizer(tiny_encoder), 20))
+    assert not len(corpus_passages(corpus([[9], []], [[], [8]], [0, 1]), sides, load_tokenizer(tiny_encoder), 20))
 
 
 def test_each_side_is_padded_by_itself() -> None:

@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow.compat.v1.train import summary_iterator
 
 from interestrec.core.errors import CannotCreateError
+from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.loop import fit
 from interestrec.training.tensorboard import scalars
-from interestrec.training.texts import FrozenTexts
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 from tests.training.test_loop import CODES, RATES, phase, scripted, tower, vectors
@@ -30,7 +30,7 @@ def test_the_event_files_hold_the_figures_of_a_run(tmp_path: Path) -> None:
     watch = scalars(tmp_path / "board", "finetune")
     assert watch is not None
     watched = replace(execution(), watch=watch)
-    texts, values = FrozenTexts(vectors()), scripted([0.5, 0.75])
+    texts, values = FrozenTextVectors(vectors()), scripted([0.5, 0.75])
     outcome = fit(tower(), texts, CODES, [phase(1)], RATES, watched, values, 1, fresh(), seed=3)
     del watch, watched  # the writer flushes when it goes
     history, found = outcome.history, written(tmp_path / "board" / "finetune")

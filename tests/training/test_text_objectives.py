@@ -8,22 +8,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.core.adapt_settings import PretrainAdaptSettings
+from interestrec.config.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.core.errors import ConfigError, NumericError
-from interestrec.encoding.inputs import TextInputs
+from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.checkpoint import export, load_bert
 from interestrec.model.contrastive import info_nce
+from interestrec.model.encoder_checkpoint import export, load_bert
 from interestrec.model.noise import branch
 from interestrec.text.masking import IGNORED
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
-from interestrec.training.checkpoint import Checkpoints
-from interestrec.training.execution import Execution
-from interestrec.training.held_out import HeldOut
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import OBJECTIVES, Contrast, Learning, MaskedTokens, Options
+from interestrec.training.text_objectives import (
+    OBJECTIVES,
+    ContrastiveTexts,
+    MaskedTokens,
+    TextObjectiveOptions,
+    TextTask,
+)
+from interestrec.training.training_checkpoint import CheckpointStore
 from tests.training.cut_off import CutOff, PowerCut, fresh
 
 CONTRASTS = ["views", "title_text"]
@@ -49,19 +55,19 @@ def run(
     rate: float = 3e-3,
     accumulate: int = 1,
     dropout: float = 0.1,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: CheckpointStore | None = None,
 ) -> tuple[Adapted, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
     bert = load_bert(encoder, dropout)
     kind = OBJECTIVES[name]
-    objective = kind.make(bert, load_tokenizer(encoder), Options())
+    objective = kind.make(bert, load_tokenizer(encoder), TextObjectiveOptions())
     sides = max(len(kind.sides), 1)
     adapted = adapt(
         objective,
         passages(200, 0, sides),
         passages(40, 1, sides),
         Schedule(steps, 16, rate, 0.01, seed=5),
-        Execution(tf.distribute.get_strategy(), accumulate),
+        ExecutionSettings(tf.distribute.get_strategy(), accumulate),
         checkpoints or fresh(),
     )
     return adapted, export(bert)
@@ -96,7 +102,7 @@ def test_a_contrast_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, name:
     for at in (1, 14):  # a pass has 13 steps
         with pytest.raises(PowerCut):
             run(tiny_encoder, name, steps=16, checkpoints=CutOff(tmp_path / str(at), at))
-        adapted, resumed = run(tiny_encoder, name, steps=16, checkpoints=Checkpoints(tmp_path / str(at), 1e9))
+        adapted, resumed = run(tiny_encoder, name, steps=16, checkpoints=CheckpointStore(tmp_path / str(at), 1e9))
         assert adapted == whole
         for tensor, value in weights.items():
             np.testing.assert_array_equal(resumed[tensor], value)
@@ -123,7 +129,7 @@ def test_a_loss_that_is_not_finite_names_step_and_items(tiny_encoder: Path) -> N
         run(tiny_encoder, "views", rate=1e30)
 
 
-def loss(objective: Learning, noise: Any, texts: Passages) -> float:
+def loss(objective: TextTask, noise: Any, texts: Passages) -> float:
     batch = objective.batch(texts, np.arange(len(texts)), [0])
     totals, _ = objective.totals(*map(tf.constant, batch), noise=noise)
     return float(totals[objective.name] / objective.counts(*batch)[objective.name])
@@ -134,16 +140,16 @@ def test_views_are_two_branches_of_the_noise(tiny_encoder: Path) -> None:
     ids, mask = texts.padded(np.arange(12))
     first, second = (bert.pool(bert(ids, mask, branch(noise, n)), mask) for n in (0, 1))
     expected = float(np.mean(info_nce(first, second, 0.05)))
-    assert loss(Contrast("views", 1, bert, 0.05), noise, texts) == pytest.approx(expected, rel=1e-5)
+    assert loss(ContrastiveTexts("views", 1, bert, 0.05), noise, texts) == pytest.approx(expected, rel=1e-5)
     assert not np.allclose(first, second)
-    assert loss(Contrast("views", 1, bert, 0.5), noise, texts) != pytest.approx(expected, rel=0.1)
+    assert loss(ContrastiveTexts("views", 1, bert, 0.5), noise, texts) != pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
 def test_held_out_views_have_dropout_and_sides_have_none(tiny_encoder: Path, name: str) -> None:
     bert, sides = load_bert(tiny_encoder), 1 + (name == "title_text")
-    objective, texts = Contrast(name, sides, bert, 0.05), passages(12, 3, sides)
-    measured = HeldOut(objective, texts, 12, seed=5)
+    objective, texts = ContrastiveTexts(name, sides, bert, 0.05), passages(12, 3, sides)
+    measured = HeldOutTexts(objective, texts, 12, seed=5)
     expected = loss(objective, tf.constant([5, 0]) if name == "views" else None, measured.passages)
     assert measured.measure()["loss"] == pytest.approx(expected, rel=1e-4)
     assert measured.measure() == measured.measure()
@@ -158,7 +164,7 @@ def test_vectors_are_pooled_as_asked(tiny_encoder: Path, pooling: str) -> None:
     else:
         first, second = (np.mean(bert(side, m)[:, :5], axis=1) for side, m in ((title, title_mask), (body, body_mask)))
     expected = float(np.mean(info_nce(first, second, 0.05)))
-    assert loss(Contrast("title_text", 2, bert, 0.05), None, texts) == pytest.approx(expected, rel=1e-4)
+    assert loss(ContrastiveTexts("title_text", 2, bert, 0.05), None, texts) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("side", [0, 1])
@@ -166,7 +172,7 @@ def test_passages_with_a_text_in_common_are_no_negatives(tiny_encoder: Path, sid
     texts = passages(6, 3, 2)
     shared = texts.sides[side].select(np.zeros(6, int))
     sides = tuple(shared if n == side else other for n, other in enumerate(texts.sides))
-    objective = Contrast("title_text", 2, load_bert(tiny_encoder), 0.05)
+    objective = ContrastiveTexts("title_text", 2, load_bert(tiny_encoder), 0.05)
     assert loss(objective, None, texts) > 0.1
     assert loss(objective, None, replace(texts, sides=sides)) == pytest.approx(0, abs=1e-6)
 
@@ -178,7 +184,7 @@ def masked(encoder: Path, bert: Bert, whole_words: bool) -> tuple[np.ndarray, np
     rng = np.random.default_rng(0)
     rows = tokenizer.encode([" ".join(rng.choice(words, 6)) for _ in range(60)]).to_pylist()
     texts = Passages((of([[tokenizer.cls_id, *row, tokenizer.sep_id] for row in rows]),), np.arange(60))
-    objective = MaskedTokens(bert, tokenizer, Options(0.3, whole_words))
+    objective = MaskedTokens(bert, tokenizer, TextObjectiveOptions(0.3, whole_words))
     _, _, labels = objective.batch(texts, np.arange(60), [1])
     ids, _ = texts.padded(np.arange(60))
     return ids, labels != IGNORED, tokenizer.continuing()[ids]
@@ -200,4 +206,4 @@ def test_whole_words_need_a_tokenizer_that_tells_words(tiny_encoder: Path, monke
     content = {"model": {"type": "WordLevel"}, "pre_tokenizer": None}
     monkeypatch.setattr("interestrec.text.tokenizer.json.loads", lambda _: content)
     with pytest.raises(ConfigError, match="whole_words"):
-        MaskedTokens(bert, tokenizer, Options(whole_words=True))
+        MaskedTokens(bert, tokenizer, TextObjectiveOptions(whole_words=True))

@@ -1,0 +1,50 @@
+"""Commands about the configuration: a new one, the one in force, and what one may say."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interestrec.cli.console import session
+from interestrec.cli.options import Config, Json, Log, Overrides, Workspace
+
+
+def init(
+    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all: see configs/)")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
+    as_json: Json = False,
+    log: Log = "text",
+) -> None:
+    """Write a commented configuration to start from."""
+    with session("init", as_json, quiet=False, log=log) as output:
+        from interestrec.config.templates import write_template
+
+        write_template(template, to)
+        output.show({"file": str(to)}, f"wrote {to}; edit its data section, then: interestrec run --config {to}")
+
+
+def show(
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    log: Log = "text",
+) -> None:
+    """Print every key with the value in force and where that is from, as YAML that can be used again."""
+    with session("config show", as_json, quiet=False, log=log) as output:
+        from interestrec.config.loading import dump_effective, find_config, load_effective, origins_of, settings_hash
+
+        effective = load_effective(find_config(config), overrides or [], workspace)
+        settings, origins = effective.settings.model_dump(mode="json"), origins_of(effective)
+        values = {"settings": settings, "origins": origins, "hash": settings_hash(effective.settings)}
+        output.show(values, dump_effective(effective).rstrip())
+
+
+def schema(as_json: Json = False, log: Log = "text") -> None:
+    """Print the JSON Schema of the configuration, for editors and other tools."""
+    with session("config schema", as_json, quiet=False, log=log) as output:
+        from interestrec.config.loading import settings_schema
+
+        found = settings_schema()
+        output.show({"schema": found}, json.dumps(found, indent=2, ensure_ascii=False))

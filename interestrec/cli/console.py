@@ -1,0 +1,232 @@
+"""What a command shows and how it ends: text for people, one JSON document for machines, an exit status."""
+
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError
+from interestrec.core.interrupts import Interrupted
+from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_error
+from interestrec.core.printable import printable
+
+if TYPE_CHECKING:
+    from interestrec.workspace.run import RunContext, StageResult
+
+_TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps lines rather than loses digits
+
+
+class Output:
+    """Results of one command on standard output."""
+
+    def __init__(self, command: str, as_json: bool, quiet: bool) -> None:
+        self.command = command
+        self.as_json = as_json
+        self.quiet = quiet
+
+    def show(self, values: dict[str, Any], text: str) -> None:
+        """Print `text`, or `values` as one JSON document; nothing where success shall be quiet.
+
+        Raises:
+            ReaderGoneError, StorageError: as `write`.
+        """
+        if self.as_json:
+            write_document({"command": self.command, "status": "ok", **values})
+        elif not self.quiet:
+            write(text)
+
+    def findings(self, found: list[tuple[str, str, InterestrecError | None]]) -> None:
+        """Print what was looked at and what was found; the first error decides how the command ends.
+
+        Raises:
+            InterestrecError: there is an error; JSON then tells of all.
+        """
+        errors = [error for _, _, error in found if error is not None]
+        lines = [f"{'fails' if error else 'ok':5}  {about}: {told}" for about, told, error in found]
+        if errors and self.as_json:
+            raise type(errors[0])("; ".join(str(error) for error in errors))
+        values = {"findings": [{"about": about, "told": told} for about, told, _ in found]}
+        self.show(values, printable("\n".join(lines)))
+        if errors:
+            raise errors[0]
+
+    def stage(self, context: "RunContext") -> None:
+        """Run the stage that the command is named after."""
+        from interestrec.pipeline import run_stage
+
+        if context.dry_run:
+            self._plans([self.command], context)
+        else:
+            self.result(run_stage(self.command, context))
+
+    def result(self, result: "StageResult") -> None:
+        """Print what a stage did.
+
+        Raises:
+            GateError: the result is not as good as required; JSON tells of it on failure.
+        """
+        values = _as_values(result)
+        if not (self.as_json and result.failures):
+            self.show(values, _as_text(result))
+        if result.failures:
+            raise GateError(result.failures, values)
+
+    def all_stages(self, context: "RunContext") -> None:
+        """Run all stages; text appears as each is done, JSON when all are.
+
+        Raises:
+            GateError: as `result`.
+        """
+        from interestrec.pipeline import STAGES, run_all
+
+        if context.dry_run:
+            self._plans(list(STAGES), context)
+            return
+        results: list[dict[str, Any]] = []
+        failures: tuple[str, ...] = ()
+        for result in run_all(context):
+            results.append(_as_values(result))
+            failures += result.failures
+            if not self.as_json:
+                self.show({}, _as_text(result))
+        if failures:
+            raise GateError(failures, {"stages": results})
+        if self.as_json:
+            self.show({"stages": results}, "")
+
+    def _plans(self, names: list[str], context: "RunContext") -> None:
+        """Print what stages would do."""
+        from interestrec.pipeline import plans
+
+        found = list(plans(names, context))
+        self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
+
+
+def _as_values(result: "StageResult") -> dict[str, Any]:
+    artifact = result.artifact
+    gate = {"in_order": list(result.notes), "failed": list(result.failures)}
+    return {
+        "stage": artifact.stage,
+        "artifact": str(artifact.path),
+        "digest": artifact.digest,
+        "built": result.built,
+        "summary": result.summary,
+        **({"gate": gate} if any(gate.values()) else {}),
+    }
+
+
+def _as_text(result: "StageResult") -> str:
+    artifact = result.artifact
+    figures = [
+        f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict | list)
+    ]
+    line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
+    if artifact.kind != "report":
+        return line
+    from interestrec.io import files, schemas
+    from interestrec.report.metrics_table import metrics_table
+
+    metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
+    width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
+    table = metrics_table(metrics, width, _colour())
+    verdicts = result.summary["verdicts"].values()
+    said = [of[key] for of in verdicts for key in ("rival", "blend") if key in of]
+    return "\n".join([table, *said, line, f"report: {artifact.path / 'report.html'}", *result.notes])
+
+
+def _colour() -> bool:
+    """Whether standard output is a terminal that colours are wanted on (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def session(command: str, as_json: bool, quiet: bool, log: Form = "text") -> Iterator[Output]:
+    """Logging to standard error, and every way a command can end mapped to its exit status."""
+    with logging_to_stderr(command, log, quiet):
+        try:
+            yield Output(command, as_json, quiet)
+        except InterestrecError as error:
+            sys.exit(end(error, command, as_json))
+        except Interrupted as interrupted:
+            sys.exit(_failed(command, as_json, str(interrupted), interrupted.exit_status))
+        except Exception as error:
+            print_bug(command)
+            document_of_failure(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
+            sys.exit(InterestrecError.exit_status)
+
+
+def end(error: InterestrecError, command: str, as_json: bool) -> int:
+    """Say why a command ends, unless it is that the reader of standard output has gone; the exit status."""
+    if isinstance(error, ReaderGoneError):
+        return error.exit_status
+    return _failed(command, as_json, str(error), error.exit_status, error.document)
+
+
+def _failed(
+    command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
+) -> int:
+    print_error(command, message)
+    return document_of_failure(command, as_json, message, status, told)
+
+
+def document_of_failure(
+    command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
+) -> int:
+    """Print the document of a command that failed where JSON is wanted; the exit status."""
+    if as_json:
+        try:
+            write_document({**told, "command": command, "status": "error", "error": message, "exit_status": status})
+        except InterestrecError as lost:  # the status stays that of what went wrong first
+            if not isinstance(lost, ReaderGoneError):
+                print_error(command, str(lost))
+    return status
+
+
+def write_document(document: Mapping[str, Any]) -> None:
+    """Print one JSON document; null stands for a figure that is not finite, which JSON has no word for.
+
+    Raises:
+        ReaderGoneError, StorageError: as `write`.
+    """
+    write(json.dumps(_finite(document), ensure_ascii=False, sort_keys=True, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write(text: str) -> None:
+    """Print on standard output.
+
+    Raises:
+        ReaderGoneError: nobody reads it any more.
+        StorageError: it cannot be written.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise lost_output(error) from None
+
+
+def lost_output(error: OSError) -> InterestrecError:
+    """What an error of standard output means; nothing more is written there, not even when the process ends."""
+    with suppress(OSError):  # in tests there is no such file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return ReaderGoneError("the reader of standard output has gone")
+    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check where they should go")

@@ -1,0 +1,172 @@
+"""What the commands share: their options, and the settings and corpus that these name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interestrec.corpus.store import Corpus as CorpusArtifact
+    from interestrec.workspace.run import GateRequest, RankRequest, RunContext
+
+
+def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
+    """An option that takes a directory."""
+    return typer.Option(name, metavar="DIR", help=meaning)
+
+
+_SET_HELP = "Override one key, such as finetune.epochs=3; repeatable"
+Config = Annotated[
+    str | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Path, or a name in ./ or ./configs/"),
+]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
+Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails")]
+Log = Annotated[
+    Literal["text", "json"],
+    typer.Option("--log", envvar="INTERESTREC_LOG", help="Log lines on standard error: text, or JSON objects"),
+]
+Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why")]
+Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]
+Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
+By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
+Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
+Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
+Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
+Rankings = Annotated[Path | None, path_option("--rankings", "In place of the workspace's rankings")]
+
+_AS_OF_HELP = "Lists for this moment (ISO 8601, or now), not for the test split"
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
+Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
+
+_REQUIRE_HELP = (
+    "What interestrec must reach, or status 1: [protocol:][slice/]metric, one of >= > <= <, a number; without a "
+    "protocol, impressions before catalogue; repeatable"
+)
+Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
+NotWorseThan = Annotated[
+    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace; status 1 on a fall beyond noise")
+]
+Seeds = Annotated[
+    list[Path] | None,
+    path_option("--seeds", "Rankings of one seed, or their workspace; twice or more: the mean over seeds"),
+]
+
+
+def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "GateRequest":
+    """What the command line asks of a report.
+
+    Raises:
+        UsageError: a requirement cannot be read.
+    """
+    from interestrec.config.requirements import parse_bound
+    from interestrec.core.errors import ConfigError, UsageError
+    from interestrec.workspace.run import GateRequest
+
+    try:
+        return GateRequest(tuple(map(parse_bound, require or [])), not_worse_than)
+    except ConfigError as error:
+        raise UsageError(f"--require {error}") from None
+
+
+def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path, ...]:
+    """The rankings that are evaluated together; none where the workspace's or the given ones are evaluated.
+
+    Raises:
+        UsageError: there is only one, or --rankings is given as well.
+    """
+    from interestrec.core.errors import UsageError
+
+    if seeds and rankings is not None:
+        raise UsageError("give --rankings or --seeds: what is evaluated is one of them")
+    if seeds and len(seeds) < 2:
+        raise UsageError(f"--seeds {seeds[0]}: give it at least twice, once for the rankings of each seed")
+    return tuple(seeds or ())
+
+
+def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "RankRequest":
+    """What `rank` is asked for.
+
+    Raises:
+        UsageError: a value cannot be read, or --users comes without --as-of.
+    """
+    from datetime import UTC, datetime
+
+    from interestrec.core.errors import UsageError
+    from interestrec.workspace.run import RankRequest
+
+    moment = None
+    if as_of is not None:
+        try:
+            read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
+        except ValueError:
+            raise UsageError(f"--as-of {as_of}: write now, or a time such as 2026-11-24T03:00:00+00:00") from None
+        read = read if read.tzinfo else read.replace(tzinfo=UTC)
+        moment = round(read.timestamp() * 1_000_000)
+    if users is not None and moment is None:
+        raise UsageError("--users needs --as-of: without it, the users of the test split are ranked for")
+    part, parts = 1, 1
+    if shard is not None:
+        numbers = shard.split("/")
+        if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+            raise UsageError(f"--shard {shard}: write the part and how many there are, such as 3/16")
+        part, parts = map(int, numbers)
+        if not 1 <= part <= parts:
+            raise UsageError(f"--shard {shard}: parts are counted from 1 to {parts}")
+    return RankRequest(moment, None if users in (None, "all") else Path(users), (part, parts))
+
+
+def context(
+    config: str | None,
+    overrides: list[str] | None,
+    workspace: Path | None,
+    force: bool,
+    start: Path | None = None,
+    asking: "RankRequest | None" = None,
+    gate: "GateRequest | None" = None,
+    seeds: tuple[Path, ...] = (),
+    dry_run: bool = False,
+    **paths: Path | None,
+) -> "RunContext":
+    """The settings in force and where the input artifacts are."""
+    from interestrec.config.loading import find_config, load_settings
+    from interestrec.workspace.run import GateRequest, RankRequest, RunContext
+
+    settings = load_settings(find_config(config), overrides or [], workspace)
+    given = {kind: path for kind, path in paths.items() if path is not None}
+    return RunContext(settings, force, start, asking or RankRequest(), gate or GateRequest(), seeds, given, dry_run)
+
+
+class OpenedCorpus(NamedTuple):
+    """A corpus to look at, and how."""
+
+    corpus: "CorpusArtifact"
+    named: "Callable[[str], str]"  # from a user's id as given to that of the corpus
+    min_users: int  # behind a figure that may be told
+
+
+def open_corpus(
+    config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
+) -> OpenedCorpus:
+    """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
+    ids are taken as it has them."""
+    from interestrec.corpus.identities import naming
+    from interestrec.corpus.store import Corpus as CorpusArtifact
+    from interestrec.io.keys import read_key
+    from interestrec.workspace.artifacts import open_artifact
+
+    if corpus is not None and not (config or overrides or workspace):
+        artifact = open_artifact(corpus, "corpus")
+        relevant_at = artifact.manifest["config"].get("data", {}).get("relevant_at")
+        return OpenedCorpus(CorpusArtifact(artifact.path, relevant_at), str, 1)
+    chosen = context(config, overrides, workspace, force=False, corpus=corpus)
+    settings, artifact = chosen.settings, chosen.open("corpus")
+    key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
+    named = naming(key, artifact.manifest["config"])
+    return OpenedCorpus(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)

@@ -1,0 +1,92 @@
+"""`status`: what a workspace holds, what of it is fresh, and who is at work on it."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from interestrec.core.errors import InterestrecError
+from interestrec.io.locks import LockHolder, lock_holder
+from interestrec.pipeline import KINDS, STAGES, plans
+from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
+from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.run import RunContext
+
+_STEP = "step-"
+
+
+@dataclass(frozen=True)
+class ArtifactStatus:
+    """One stage."""
+
+    stage: str
+    state: str  # fresh, stale, missing, broken or running
+    about: tuple[str, ...]  # why it is stale or broken, and who is at work
+    built: str | None  # ISO 8601, UTC
+    seconds: float | None
+    bytes: int
+    version: Path | None
+    running: tuple[LockHolder, ...]
+    unfinished: int | None  # step of the newest checkpoint of a run that was cut off
+
+
+def status(context: RunContext) -> list[ArtifactStatus]:
+    """The five stages in their order. Nothing is written, and nothing is locked."""
+    found: list[ArtifactStatus] = []
+    workspace = context.settings.workspace
+    try:
+        for plan in plans(list(STAGES), replace(context, dry_run=True)):
+            found.append(_of_plan(workspace, plan))
+    except InterestrecError as error:  # told of the first stage that meets it; those after it cannot be judged
+        about = (str(error),)
+        for stage in list(STAGES)[len(found) :]:
+            plan = BuildPlan(stage, KINDS[stage], True, about, plan_of_current(workspace, KINDS[stage]))
+            found.append(_of_plan(workspace, plan, broken=True))
+            about = (f"{plan.stage} is not in order",) if about == (str(error),) else about
+    return found
+
+
+def _of_plan(workspace: Path, plan: BuildPlan, broken: bool = False) -> ArtifactStatus:
+    version = plan.version
+    outputs = sorted(path for path in (workspace / LOCKS).glob("*") if _stage_of(path.name) == plan.stage)
+    running = tuple(holder for path in outputs if (holder := lock_holder(path)) is not None)
+    state = "broken" if broken else "missing" if version is None else "stale" if plan.builds else "fresh"
+    return ArtifactStatus(
+        stage=plan.stage,
+        state="running" if running else state,
+        about=(*(f"{holder}: {holder.doing or 'at work'}" for holder in running), *plan.reasons),
+        built=version.ended if version else None,
+        seconds=version.seconds if version else None,
+        bytes=version.bytes if version else 0,
+        version=version.path if version else None,
+        running=running,
+        unfinished=None if running else _unfinished(workspace / "work" / plan.stage),
+    )
+
+
+def _stage_of(output: str) -> str | None:
+    return STAGE_OF_KIND.get(output.partition("-")[0])
+
+
+def _unfinished(work: Path) -> int | None:
+    steps = [path.name.removeprefix(_STEP) for path in work.rglob(f"{_STEP}*")]
+    return max((int(step) for step in steps if step.isdecimal()), default=None)
+
+
+def as_values(workspace: Path, found: list[ArtifactStatus]) -> dict[str, Any]:
+    """For JSON."""
+    stages = [{**asdict(one), "version": str(one.version) if one.version else None} for one in found]
+    return {"workspace": str(workspace), "stages": stages}
+
+
+def as_text(found: list[ArtifactStatus]) -> str:
+    """A line a stage, and indented below it what is to be said of it."""
+    lines = []
+    for one in found:
+        took = f"{one.seconds:,.0f} s" if one.seconds is not None else ""
+        size = f"{one.bytes / 1e6:,.1f} MB" if one.version else ""
+        lines.append(f"{one.stage:14} {one.state:8} {one.built or '-':25} {took:>9} {size:>12}".rstrip())
+        lines += [f"    {reason}" for reason in one.about]
+        if one.unfinished is not None:
+            told = "with its settings and inputs the next goes on there"
+            lines.append(f"    a run was cut off after step {one.unfinished}; {told}")
+    return "\n".join(lines)

@@ -1,0 +1,114 @@
+"""Commands that look after a workspace: what it holds, what may go, whom to forget, and its names for users."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interestrec.cli.console import session, write
+from interestrec.cli.options import Config, DryRun, Json, Log, Overrides, Quiet, Workspace, context
+from interestrec.core.errors import ConfigError, UsageError
+
+_RETENTION_HELP = "Remove versions and checkpoints older than this, current or not"
+RetentionDays = Annotated[float | None, typer.Option("--retention-days", metavar="N", min=0, help=_RETENTION_HELP)]
+Forgettable = Annotated[str | None, typer.Option("--user", metavar="ID", help="A user, as the raw log has it")]
+Listed = Annotated[str | None, typer.Option("--users", metavar="FILE", help="Users, one id a line; - = standard input")]
+
+
+def status(
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    log: Log = "text",
+) -> None:
+    """What is there, fresh, stale, running, by whom."""
+    with session("status", as_json, quiet=False, log=log) as output:
+        from interestrec.cli.status import as_text, as_values
+        from interestrec.cli.status import status as look
+
+        chosen = context(config, overrides, workspace, force=False)
+        found = look(chosen)
+        output.show(as_values(chosen.settings.workspace, found), as_text(found))
+
+
+def prune(
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    retention_days: RetentionDays = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    log: Log = "text",
+) -> None:
+    """Remove versions that nothing refers to."""
+    with session("prune", as_json, quiet, log) as output:
+        from interestrec.workspace.prune import prune as remove
+
+        chosen = context(config, overrides, workspace, force=False)
+        removed = remove(chosen.settings.workspace, retention_days, dry_run)
+        size, verb = sum(one.bytes for one in removed), "would remove" if dry_run else "removed"
+        lines = [f"{verb} {one.path}: {one.reason}, {one.bytes / 1e6:,.1f} MB" for one in removed]
+        values = {"removed": [{**asdict(one), "path": str(one.path)} for one in removed], "bytes": size}
+        output.show(
+            {**values, "dry_run": dry_run}, "\n".join([*lines, f"{verb} {len(removed)}, {size / 1e6:,.1f} MB in all"])
+        )
+
+
+def forget(
+    user: Forgettable = None,
+    users: Listed = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    as_json: Json = False,
+    log: Log = "text",
+) -> None:
+    """Leave users out of every later corpus."""
+    with session("forget", as_json, quiet=False, log=log) as output:
+        if (user is None) == (users is None):
+            raise UsageError("give --user ID or --users FILE")
+        settings = context(config, overrides, workspace, force=False).settings
+        from interestrec.workspace.forgotten import FORGOTTEN, add_forgotten
+
+        named = [user] if user is not None else _lines(str(users))
+        ids = [name.strip() for name in named if name is not None and name.strip()]
+        if not ids:
+            raise UsageError("no id is given: there is nobody to forget")
+        new, listed = add_forgotten(settings.workspace, ids)
+        file = settings.workspace / FORGOTTEN
+        output.show(
+            {"file": str(file), "added": new, "users": listed},
+            f"{file}: {new:,} added, {listed:,} in all. They are still in what was built before: run `interestrec "
+            "run`, then `interestrec prune`; the raw logs and copies of artifacts elsewhere are yours to clean",
+        )
+
+
+def pseudonym(
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    quiet: Quiet = False,
+    log: Log = "text",
+) -> None:
+    """Ids on standard input, one a line, to pseudonyms."""
+    with session("pseudonym", False, quiet, log):
+        chosen = context(config, overrides, workspace, force=False).settings.preprocess.pseudonym_key
+        from interestrec.io.keys import read_key
+        from interestrec.io.pseudonyms import pseudonym as pseudonym_of
+
+        key = read_key(chosen, "preprocess.pseudonym_key")
+        if key is None:
+            raise ConfigError("no preprocess.pseudonym_key is configured: ids are written as they are")
+        for line in sys.stdin:
+            name = line.rstrip("\r\n")
+            write(pseudonym_of(key, name) if name else "")
+
+
+def _lines(file: str) -> list[str]:
+    from interestrec.io.files import read_lines
+
+    return sys.stdin.read().splitlines() if file == "-" else read_lines(Path(file))

@@ -1,0 +1,1 @@
+"""Configuration: settings by section, loading, problems with their places, templates."""

@@ -1,0 +1,41 @@
+"""Ids become codes: users, items and event types of all events, once, before anything is cleaned or counted."""
+
+from interestrec.formats.item_codes import code_items
+from interestrec.formats.raw_log import RawLog, quoted
+
+CLICK = "click"  # type of the events that impressions record
+
+
+def code_events(log: RawLog, merge_items: bool) -> None:
+    """Replace `events` by a table of codes, with the clicks of impressions; make `user_codes` and `item_codes`.
+
+    Columns: user, item INTEGER; time TIMESTAMP; event, an enumeration; value DOUBLE; ord BIGINT; place INTEGER among
+    the candidates shown, 0 of a plain event; split, given for clicks. Events of items without a row are left out.
+    """
+    code_items(log, merge_items)
+    log.db.execute(
+        'CREATE TABLE user_codes AS SELECT user_id, CAST(row_number() OVER () - 1 AS INTEGER) AS "user" FROM ('
+        "SELECT user_id FROM events UNION SELECT user_id FROM impressions)"
+    )
+    kinds = [row[0] for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
+    kinds += [CLICK] if log.rows("clicks") and CLICK not in kinds else []
+    names = ", ".join(quoted(kind) for kind in kinds or [CLICK])
+    log.db.execute(f"CREATE TYPE event_kind AS ENUM ({names})")
+    log.db.execute(
+        'CREATE TABLE coded AS SELECT u."user", i.item, time, CAST(event AS event_kind) AS event, value, ord, '
+        "0 AS place, CAST(NULL AS split_name) AS split FROM events JOIN user_codes u USING (user_id) "
+        "JOIN item_codes i USING (item_id)"
+    )
+    _count_unresolved(log)
+    log.db.execute("DROP TABLE events; ALTER TABLE coded RENAME TO events")
+    log.db.execute(
+        f"INSERT INTO events SELECT u.\"user\", c.item, i.time, '{CLICK}', c.amount, c.ord, c.place, i.split "
+        "FROM clicks c JOIN impressions i USING (ord) JOIN user_codes u USING (user_id); DROP TABLE clicks"
+    )
+
+
+def _count_unresolved(log: RawLog) -> None:
+    rows, known = log.rows("events"), log.rows("coded")
+    left_out = "SELECT user_id || ' ' || item_id FROM events ANTI JOIN item_codes USING (item_id) ORDER BY ord LIMIT 3"
+    examples = [row[0] for row in log.sql(left_out)] if known < rows else []
+    log.quality.count("unresolved events", rows, known, "the item has no row in the table of items", examples)

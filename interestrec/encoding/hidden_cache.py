@@ -1,0 +1,164 @@
+"""The output of the encoder's frozen lower layers: computed once a text, kept on disk in float16, read where needed.
+
+A shard is an array of states beside the keys of its texts. The keys are written last, so that a shard is there whole
+or not at all. Arrays are mapped into memory: what a step does not need takes none.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+
+from interestrec.core.errors import ArtifactError, InputMissingError
+from interestrec.core.progress import log, track
+from interestrec.encoding.text_inputs import TextInputs, batches
+from interestrec.encoding.vector_cache import keys_of
+from interestrec.io import commit, files, schemas
+from interestrec.model.bert import Bert
+
+_TOKENS_A_SHARD = 1 << 17
+_STATES, _KEYS = ".npy", ".parquet"
+_SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]  # ids, mask
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """Output of the lower layers for text n: `shards[shard[n]][start[n]:start[n] + lengths[n]]`."""
+
+    lengths: np.ndarray  # int64 [texts]
+    shard: np.ndarray  # int32 [texts]
+    start: np.ndarray  # int64 [texts]
+    shards: list[np.ndarray]  # each float16 [tokens, hidden]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """Hidden states float32 [rows, length, hidden] and mask float32 [rows, length] of the given texts."""
+        inside = np.arange(length) < self.lengths[rows][:, None]
+        source = self.start[rows][:, None] + np.arange(length)
+        shard = np.broadcast_to(self.shard[rows][:, None], inside.shape)
+        states = np.zeros((*inside.shape, self.shards[0].shape[1]), np.float32)
+        for number in np.unique(self.shard[rows]):
+            here = inside & (shard == number)
+            states[here] = self.shards[number][source[here]]
+        return states, inside.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class HiddenCache:
+    """Shards of one encoder's states below a directory, which need not exist yet."""
+
+    directory: Path
+
+    def known(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Of every whole shard the table of keys, starts and lengths, and the states; a damaged one is taken away."""
+        for path in sorted(self.directory.glob(f"*{_KEYS}")):
+            try:
+                yield self._open(path)
+            except (ArtifactError, InputMissingError) as error:
+                log.warning("damaged cache of hidden states ignored, its texts are encoded again: %s", error)
+                path.unlink(missing_ok=True)
+                path.with_suffix(_STATES).unlink(missing_ok=True)
+
+    def _open(self, path: Path) -> tuple[pa.Table, np.ndarray]:
+        table = files.read_parquet(path, schemas.HIDDEN_KEYS)
+        states = path.with_suffix(_STATES)
+        if not states.is_file() or files.sha256_of(states) != table["sha256"][0].as_py():
+            raise ArtifactError(f"{states}: not what was written")
+        return table, files.map_array(states)
+
+    def add(self, keys: pa.Array, lengths: np.ndarray, states: np.ndarray) -> np.ndarray:
+        """Store the states of texts, float16 [tokens, hidden], laid end to end, and give them mapped into memory."""
+        name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
+        array = self.directory / f"{name}{_STATES}"
+        with commit.replacing(array) as partial:
+            files.write_array(partial, states)
+        digest, schema = pa.array([files.sha256_of(array)] * len(keys)), schemas.HIDDEN_KEYS
+        columns = [keys, pa.array(np.cumsum(lengths) - lengths), pa.array(lengths), digest]
+        with commit.replacing(array.with_suffix(_KEYS)) as partial:
+            files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
+        return files.map_array(array)
+
+
+def encode_lower(bert: Bert, texts: TextInputs, layers: int, cache: HiddenCache | None = None) -> HiddenStates:
+    """Output of the first `layers` layers for all tokens of the given distinct texts.
+
+    With a cache only texts that it does not know are encoded, and memory is bounded by a shard.
+    """
+    found = HiddenStates(texts.lengths, np.full(len(texts), -1, np.int32), np.zeros(len(texts), np.int64), [])
+    keys = keys_of(texts)
+    for table, states in cache.known() if cache else ():
+        place = pc.index_in(keys, table["key"].combine_chunks()).fill_null(-1).to_numpy()
+        here = (place >= 0) & (found.shard < 0)
+        found.shard[here] = len(found.shards)
+        found.start[here] = table["start"].to_numpy()[place[here]]
+        found.shards.append(states)
+    missing = np.flatnonzero(found.shard < 0)
+    if cache:
+        log.info("encoding frozen layers: %d of %d texts are in the cache", len(texts) - len(missing), len(texts))
+    for rows, states in _shards(bert, texts.select(missing), layers):
+        lengths = texts.lengths[missing[rows]]
+        found.shard[missing[rows]] = len(found.shards)
+        found.start[missing[rows]] = np.cumsum(lengths) - lengths
+        found.shards.append(cache.add(keys.take(pa.array(missing[rows])), lengths, states) if cache else states)
+    return found
+
+
+def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows int64 [some texts], and their states float16 [tokens, hidden] laid end to end, until every text is there."""
+    rows: list[np.ndarray] = []
+    states: list[np.ndarray] = []
+    forward = tf.function(lambda ids, mask: bert.lower(ids, mask, layers), input_signature=_SIGNATURE)
+    for batch, length in track(list(batches(texts.lengths)), "encoding frozen layers", unit="batches"):
+        ids, mask = texts.padded(batch, length)
+        own = len(np.unique(batch))  # the last batch of a length repeats its first row
+        hidden = forward(ids, mask).numpy()[:own]
+        rows.append(batch[:own])
+        states.append(hidden[mask[:own] > 0].astype(np.float16))
+        if sum(map(len, states)) >= _TOKENS_A_SHARD:
+            yield np.concatenate(rows), np.concatenate(states)
+            rows, states = [], []
+    if rows:
+        yield np.concatenate(rows), np.concatenate(states)
+
+
+def as_trained(bert: Bert, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
+    """From ids and mask to the vectors that training saw of texts, where the top `learned` layers or the pooling
+    learned: the output of the layers below is rounded to float16 on the way. None where nothing learned."""
+    if not learned and bert.query is None:
+        return None
+    layers = len(bert.blocks) - learned
+
+    def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        states = tf.cast(tf.cast(bert.lower(ids, mask, layers), tf.float16), tf.float32)
+        return bert.pool(bert.upper(states, mask, layers), mask)
+
+    return tf.function(forward, input_signature=_SIGNATURE)
+
+
+class Upper:
+    """The layers above the frozen ones with their weights as they are now, without dropout."""
+
+    def __init__(self, bert: Bert, hidden: HiddenStates, layers: int) -> None:
+        """`hidden` is the output of the first `layers` layers."""
+        self.hidden = hidden
+        self.width = bert.config.hidden_size
+        states = [tf.TensorSpec([None, None, self.width]), tf.TensorSpec([None, None])]
+        self._forward = tf.function(
+            lambda states, mask: bert.pool(bert.upper(states, mask, layers), mask), input_signature=states
+        )
+
+    def vectors(self, texts: np.ndarray) -> np.ndarray:
+        """Vectors of the given texts, float32 [texts, width]."""
+        vectors = np.zeros((len(texts), self.width), np.float32)
+        # The length is the bucket's, not the longest text's: a text added at the end must not move a bit of those
+        # before.
+        for rows, length in batches(self.hidden.lengths[texts]):
+            vectors[rows] = self._forward(*self.hidden.padded(texts[rows], length)).numpy()
+        return vectors

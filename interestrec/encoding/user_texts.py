@@ -1,0 +1,68 @@
+"""Users as texts: the texts of the items that a user showed interest in, one after another."""
+
+import numpy as np
+
+from interestrec.encoding.text_inputs import TextInputs
+
+_RANGES_A_BLOCK = 4096  # worked on at a time, which bounds memory beside the result
+
+
+def documents(
+    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, longest: int
+) -> TextInputs:
+    """[CLS] text of the latest item [SEP] … text of the earliest [SEP], cut before the last [SEP].
+
+    Args:
+        items: encoder input of all items, by item.
+        item: int32 [events], oldest first within a range.
+        intensity: float32 [events]; an event of intensity 0 is no interest and is not in the text.
+        start: int64 [texts], the first event of each text.
+        end: int64 [texts], exclusive.
+        longest: tokens of a text, special ones included; at least 3.
+
+    Returns:
+        One text a range; of no tokens at all where the range has no event with an intensity above 0.
+    """
+    blocks = range(0, len(start), _RANGES_A_BLOCK)
+    made = [
+        _block(items, item, intensity, start[b : b + _RANGES_A_BLOCK], end[b : b + _RANGES_A_BLOCK], longest)
+        for b in blocks
+    ]
+    lengths = np.concatenate([np.zeros(0, np.int64), *(found for found, _ in made)])
+    tokens = np.concatenate([np.zeros(0, np.int32), *(found for _, found in made)])
+    return TextInputs(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), tokens, items.pad_id)
+
+
+def _block(
+    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, longest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths int64 [texts] and tokens int32, laid end to end."""
+    owner, within = _positions(end - start)
+    event = end[owner] - 1 - within
+    liked = intensity[event] > 0
+    owner, read = owner[liked], item[event[liked]]
+    # Of an item's [CLS] tokens [SEP] all but the first follow the document's own [CLS].
+    sizes = items.lengths[read] - 1
+    after = np.cumsum(sizes)
+    texts = len(start)
+    before = after - sizes
+    total = np.bincount(owner, sizes, minlength=texts).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(total)])
+    taken = np.clip(longest - 1 - (before - first[owner]), 0, sizes)
+    lengths = np.where(total > 0, np.minimum(total + 1, longest), 0)
+    tokens = np.zeros(lengths.sum(), np.int32)
+    begin = np.cumsum(lengths) - lengths
+    piece, place = _positions(taken)
+    source = items.offsets[:-1][read][piece] + 1 + place
+    tokens[begin[owner[piece]] + 1 + before[piece] - first[owner[piece]] + place] = items.tokens[source]
+    some = lengths > 0
+    if some.any():
+        tokens[begin[some]] = items.tokens[items.offsets[0]]
+        tokens[begin[some] + lengths[some] - 1] = items.tokens[items.offsets[1] - 1]
+    return lengths, tokens
+
+
+def _positions(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `counts` so many elements: whose they are, and their place within."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)

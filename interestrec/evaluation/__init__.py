@@ -1,0 +1,1 @@
+"""What a report computes: protocols, metrics by slice, comparisons, audits, gates."""

@@ -1,0 +1,27 @@
+"""Rows of `metrics.parquet` by system: what the table, the page and the verdicts read from them."""
+
+from typing import Any
+
+from interestrec.evaluation.metric_sums import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
+from interestrec.io.schemas import OURS
+
+TITLES = {
+    IMPRESSIONS: "Within impressions",
+    CATALOGUE: "Over the whole catalogue",
+    INTENSITY: "Predicted intensity against labels",
+    BEYOND: "Beyond accuracy: the first ten over the whole catalogue",
+}
+
+
+def by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Metric values by system, ours first, the others in the order of the rows."""
+    systems = sorted(dict.fromkeys(row["system"] for row in rows), key=lambda system: system != OURS)
+    return {system: {row["metric"]: row["value"] for row in rows if row["system"] == system} for system in systems}
+
+
+def best(rows: list[dict[str, Any]], metric: str) -> float | None:
+    """The best value of a metric among rows of one protocol and slice; None without any."""
+    values = [row["value"] for row in rows if row["metric"] == metric and row["value"] is not None]
+    if not values:
+        return None
+    return min(values) if metric in LOWER_IS_BETTER else max(values)

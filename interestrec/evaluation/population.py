@@ -1,0 +1,85 @@
+"""What is known of the users who are judged and of the items, from the corpus alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.corpus.categories import SEPARATOR
+from interestrec.corpus.store import Corpus
+from interestrec.io.schemas import TEST, TRAIN
+
+
+@dataclass(frozen=True)
+class PastEvents:
+    """The history of each user when asking, oldest first; user u's is `item[offsets[u]:offsets[u + 1]]`."""
+
+    offsets: np.ndarray  # int64 [users + 1]
+    item: np.ndarray  # int32 [total]
+
+    def of(self, user: np.ndarray) -> "PastEvents":
+        """The histories of these users."""
+        start, count = self.offsets[user], self.offsets[user + 1] - self.offsets[user]
+        offsets = np.concatenate([[0], np.cumsum(count)])
+        rows = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - start, count)
+        return PastEvents(offsets, self.item[rows])
+
+
+@dataclass(frozen=True)
+class Population:
+    """Users are those with a test impression, in the order of the corpus; items are all of the corpus."""
+
+    users: pa.Table  # schemas.USERS and attributes [users]
+    past: PastEvents
+    warm: np.ndarray  # bool [users], with a train or valid event or a history
+    category: np.ndarray  # int32 [items], place in `categories`, −1 for none
+    categories: list[str]  # first parts of the category paths
+    cold: np.ndarray  # bool [items], no positive event and no place in a history in train and valid
+    relevant_items: np.ndarray  # int64, the item of each relevant pair of the test truth
+
+
+def population_of(corpus: Corpus, asked: np.ndarray, past: PastEvents, relevant_items: np.ndarray) -> Population:
+    """The facts about the users asked for.
+
+    Args:
+        asked: int [users], rows of the corpus's users, ascending.
+        past: their histories.
+        relevant_items: see Facts.
+    """
+    events = corpus.timelines
+    active = np.zeros(corpus.users.num_rows, dtype=bool)
+    active[events.user[events.split < TEST]] = True
+    code, names = first_categories(corpus.items["category"])
+    return Population(
+        users=corpus.users.take(pa.array(asked)),
+        past=past,
+        warm=active[asked] | (np.diff(past.offsets) > 0),
+        category=code,
+        categories=names,
+        cold=corpus.cold_items(TEST),
+        relevant_items=relevant_items,
+    )
+
+
+def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    """int32 [items], −1 for none, and the first parts of the category paths that the codes stand for, sorted."""
+    first = pc.list_element(pc.split_pattern(category, SEPARATOR, max_splits=1), 0)
+    names = sorted(pc.unique(first.drop_null()).to_pylist())
+    code = pc.index_in(first, value_set=pa.array(names, pa.string()))
+    return pc.fill_null(code, -1).to_numpy().astype(np.int32), names
+
+
+def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
+    """How many users had each item as a positive train event, int64 [items], and how many users had any."""
+    events = corpus.timelines
+    chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
+    n_items = corpus.items.num_rows
+    pairs = distinct(events.user[chosen].astype(np.int64) * n_items + events.item[chosen])
+    return np.bincount(pairs % n_items, minlength=n_items), len(distinct(pairs // n_items))
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The different values of int64 [n], ascending; np.unique hashes, which takes several times as long on millions."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]

@@ -1,0 +1,114 @@
+"""Parts of the lists that are looked at by themselves, and of their users."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.evaluation.population import Population
+from interestrec.io import schemas
+
+ALL, WARM, COLD_USERS, COLD_ITEMS = "all", "warm_users", "cold_users", "cold_items"
+FEWEST_LISTS = 20  # of a slice that is reported
+FEWEST_USERS = 30  # of a value of a user's attribute
+MOST_CATEGORIES = 8
+MOST_CODES = 12  # different numbers of an attribute that are taken for codes, not for amounts
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of the lists.
+
+    `members` chooses users; or items, of which a list has a relevant one; or items, to which candidates and truth
+    are cut. Slices of one family divide the users and are compared with each other.
+    """
+
+    name: str
+    by: Literal["users", "relevant", "candidates"]
+    members: np.ndarray  # bool [users] or [items]
+    family: str | None = None
+
+
+def warmth(facts: Population) -> Iterator[Slice]:
+    """`warm_users` have a train or valid event or a history when asking; `cold_users` have neither."""
+    yield Slice(WARM, "users", facts.warm)
+    yield Slice(COLD_USERS, "users", ~facts.warm)
+
+
+def activity(facts: Population) -> Iterator[Slice]:
+    """`activity_1` … `activity_4`: quarters of the users by the length of their history, the shortest first."""
+    for number, members in enumerate(_quarters(np.diff(facts.past.offsets).astype(np.float64)), 1):
+        yield Slice(f"activity_{number}", "users", members, "activity")
+
+
+def attributes(facts: Population) -> Iterator[Slice]:
+    """`<column>=<value>` of every further column of the corpus's users; numbers by quarters, `<column>=q1` … `q4`.
+
+    A number with at most 12 different values is a code, as an occupation's, and stands for itself.
+    """
+    for name in facts.users.column_names:
+        if name in schemas.USERS.names:
+            continue
+        column = facts.users[name]
+        kind = column.type
+        if (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and pc.count_distinct(column).as_py() > MOST_CODES:
+            parts = enumerate(_quarters(column.cast(pa.float64()).to_numpy()), 1)
+            found = {f"q{number}": members for number, members in parts}
+        elif pa.types.is_temporal(kind) or pa.types.is_nested(kind):
+            continue  # times and lists have no values that users share
+        else:
+            words = column.cast(pa.string())
+            values = sorted(pc.unique(words.drop_null()).to_pylist())
+            found = {value: pc.fill_null(pc.equal(words, value), False).to_numpy() for value in values}
+        for value, members in found.items():
+            if members.sum() >= FEWEST_USERS:
+                yield Slice(f"{name}={value}", "users", members, name)
+
+
+def categories(facts: Population) -> Iterator[Slice]:
+    """`category=<name>`: lists with a relevant item of one of the 8 commonest categories of the test truth."""
+    code = facts.category[facts.relevant_items]
+    counts = np.bincount(code[code >= 0], minlength=len(facts.categories))
+    for place in np.argsort(-counts, kind="stable")[:MOST_CATEGORIES].tolist():
+        if counts[place]:
+            yield Slice(f"category={facts.categories[place]}", "relevant", facts.category == place)
+
+
+def cold_items(facts: Population) -> Iterator[Slice]:
+    """`cold_items`: only items with no positive event and no place in a history in train and valid are ranked."""
+    yield Slice(COLD_ITEMS, "candidates", facts.cold)
+
+
+SLICES: dict[str, Callable[[Population], Iterator[Slice]]] = {
+    "warmth": warmth,
+    "activity": activity,
+    "attributes": attributes,
+    "categories": categories,
+    "cold_items": cold_items,
+}
+
+
+def all_slices(facts: Population) -> list[Slice]:
+    """Every slice that the corpus allows, without looking at any system; empty ones are left out."""
+    return [part for make in SLICES.values() for part in make(facts) if part.members.any()]
+
+
+def part_of_item(slices: list[Slice], n_items: int) -> np.ndarray:
+    """int64 [items]: which of the slices by relevant items an item belongs to, −1 for none."""
+    part = np.full(n_items, -1, dtype=np.int64)
+    for number, one in enumerate(chosen for chosen in slices if chosen.by == "relevant"):
+        part[one.members] = number
+    return part
+
+
+def _quarters(value: np.ndarray) -> list[np.ndarray]:
+    """Users by quarters of a number, lowest first; equal numbers stay together, NaN is in none."""
+    known = ~np.isnan(value)
+    if not known.any():
+        return []
+    edges = np.quantile(value[known], [0.25, 0.5, 0.75])
+    quarter = np.searchsorted(edges, value, side="left")
+    return [known & (quarter == number) for number in range(4)]

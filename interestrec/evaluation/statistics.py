@@ -1,0 +1,192 @@
+"""From cells to the tables of the report: metrics, comparisons, gaps, values per user."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from interestrec.evaluation.metric_sums import LOWER_IS_BETTER, MetricSums, WholeCell
+from interestrec.evaluation.resampling import swapped_differences
+from interestrec.evaluation.slices import ALL
+from interestrec.io import schemas
+from interestrec.metrics import bootstrap
+
+
+def metrics_rows(
+    cells: Sequence[MetricSums], drawn: Sequence[np.ndarray], singles: Sequence[WholeCell], systems: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system, protocol by protocol.
+
+    Args:
+        drawn: each cell's resampled values, float64 [resamples, systems].
+    """
+    rows = []
+    for cell, values in zip(cells, drawn, strict=True):
+        rows += _metric_rows(cell, *bootstrap.interval(values), systems)
+    unknown = np.full(len(systems), np.nan)
+    for single in singles:
+        rows += _metric_rows(single, unknown, unknown, systems)
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    slices = list(dict.fromkeys((row["protocol"], row["slice"]) for row in rows))
+    # Python's sort is stable: singles come behind the cells of their protocol and slice.
+    return sorted(
+        rows, key=lambda row: (protocols.index(row["protocol"]), slices.index((row["protocol"], row["slice"])))
+    )
+
+
+def comparison_rows(
+    cells: Sequence[MetricSums],
+    drawn: Sequence[np.ndarray],
+    systems: Sequence[str],
+    ours: str,
+    n_users: int,
+    resamples: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows of schemas.COMPARISONS: `ours` minus every other system, paired over users.
+
+    The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together. What is
+    made of ours to look into it is a family of its own: it is no rival, and must not make rivals harder to beat.
+    """
+    us = systems.index(ours) if ours in systems else -1
+    others = [column for column in range(len(systems)) if column != us]
+    if us < 0 or not others:
+        return []
+    part = np.array([schemas.is_part(systems[column]) for column in others])
+    able = [number for number, cell in enumerate(cells) if _comparable(cell)]
+    chosen = [cells[number] for number in able]
+    swapped = swapped_differences(chosen, us, others, n_users, resamples, seed)
+    rows = []
+    for number, cell, by_chance in zip(able, chosen, swapped, strict=True):
+        difference = cell.value[us] - cell.value[others]
+        low, high = bootstrap.interval(drawn[number][:, [us]] - drawn[number][:, others])
+        p = bootstrap.p_value(difference, by_chance)
+        figures = np.stack([difference, low, high, p, _holm(p, part)], axis=1).tolist()
+        for column, values in zip(others, figures, strict=True):
+            names = {"system_a": ours, "system_b": systems[column]}
+            where = {"protocol": cell.protocol, "slice": cell.slice, "metric": cell.metric}
+            measured = dict(zip(("difference", "ci_low", "ci_high", "p", "p_holm"), values, strict=True))
+            rows.append({**where, **names, **measured})
+    return rows
+
+
+def _holm(p: np.ndarray, part: np.ndarray) -> np.ndarray:
+    adjusted = np.empty(len(p))
+    for family in (part, ~part):
+        adjusted[family] = bootstrap.holm(p[family])
+    return adjusted
+
+
+def gap_rows(
+    cells: Sequence[MetricSums],
+    drawn: Sequence[np.ndarray],
+    families: Mapping[str, Sequence[str]],
+    systems: Sequence[str],
+    ours: str,
+) -> list[dict[str, Any]]:
+    """Rows of schemas.GAPS: how far apart the best and the worst served users of `ours` are.
+
+    The interval is of the difference between the two slices named. They were chosen for being the extremes, so a gap
+    between small slices is partly luck; it is the size of the gap that counts, a sign there is none.
+    """
+    if ours not in systems:
+        return []
+    us = systems.index(ours)
+    found = {(cell.protocol, cell.metric, cell.slice): number for number, cell in enumerate(cells)}
+    rows = []
+    for protocol, metric in dict.fromkeys((cell.protocol, cell.metric) for cell in cells):
+        sign = -1 if metric in LOWER_IS_BETTER else 1
+        for family, names in families.items():
+            numbers = [found[protocol, metric, name] for name in names if (protocol, metric, name) in found]
+            values = {number: sign * float(cells[number].value[us]) for number in numbers}
+            values = {number: value for number, value in values.items() if not np.isnan(value)}
+            if len(values) < 2:
+                continue
+            best, worst = max(values, key=lambda n: values[n]), min(values, key=lambda n: values[n])
+            low, high = bootstrap.interval(sign * (drawn[best][:, [us]] - drawn[worst][:, [us]]))
+            rows.append(
+                {
+                    "system": ours,
+                    "protocol": protocol,
+                    "family": family,
+                    "metric": metric,
+                    "best": cells[best].slice,
+                    "worst": cells[worst].slice,
+                    "best_value": sign * values[best],
+                    "worst_value": sign * values[worst],
+                    "gap": values[best] - values[worst],
+                    "ci_low": _or_none(low[0]),
+                    "ci_high": _or_none(high[0]),
+                }
+            )
+    return rows
+
+
+def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id: pa.Array) -> pa.Table:
+    """Rows of schemas.PER_USER: the metric over each user's own lists or rows, `n` of them.
+
+    Of all lists and rows, and of metrics that the mean of users' values weighed by `n` gives again, after squaring
+    for rmse; a user has no calibration error to speak of. Over several seeds a user's rmse is the root of the mean
+    square of all seeds, since roots of users do not add up.
+
+    Args:
+        user_id: string [users], in the order of the cells' users.
+    """
+    tables = [schemas.PER_USER.empty_table()]
+    whole = [
+        replace(cell, sums=cell.sums.mean(axis=2, keepdims=True), seeds=1)
+        for cell in cells
+        if cell.slice == ALL and cell.sums.shape[2] == cell.seeds
+    ]
+    words = {
+        "system": pa.array(systems, pa.string()),
+        "protocol": pa.array(sorted({cell.protocol for cell in whole}), pa.string()),
+        "metric": pa.array(sorted({cell.metric for cell in whole}), pa.string()),
+    }
+    for cell in whole:
+        for column, system in enumerate(systems):
+            rows = np.flatnonzero(cell.counts[:, column])
+            count = cell.counts[rows, column]
+            names = {"system": system, "protocol": cell.protocol, "metric": cell.metric}
+            columns = {name: _repeated(words[name], word, len(rows)) for name, word in names.items()}
+            columns["user_id"] = user_id.take(pa.array(cell.user[rows]))
+            columns["value"] = pa.array(cell.of(cell.sums[rows, column], count))
+            columns["n"] = pa.array(count.astype(np.int64))
+            tables.append(pa.table(columns).select(schemas.PER_USER.names).cast(schemas.PER_USER))
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _metric_rows(
+    cell: MetricSums | WholeCell, low: np.ndarray, high: np.ndarray, systems: Sequence[str]
+) -> list[dict[str, Any]]:
+    value, n = cell.value, cell.n
+    return [
+        {
+            "system": system,
+            "protocol": cell.protocol,
+            "slice": cell.slice,
+            "metric": cell.metric,
+            "value": _or_none(value[column]),
+            "ci_low": _or_none(low[column]),
+            "ci_high": _or_none(high[column]),
+            "n": int(n[column]),
+            "dropped": int(cell.dropped[column]),
+            "seed_sd": None if cell.seed_sd is None else _or_none(cell.seed_sd[column]),
+        }
+        for column, system in enumerate(systems)
+    ]
+
+
+def _comparable(cell: MetricSums) -> bool:
+    """Every system has a value, from the same lists of each user."""
+    return not np.isnan(cell.value).any() and bool((cell.counts == cell.counts[:, :1]).all())
+
+
+def _repeated(words: pa.Array, word: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.full(rows, words.index(word).as_py(), dtype=np.int32), words)
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,101 @@
+"""Lines of a raw text file in blocks, each with its number; a line that is no text is a bad row, not the end."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interestrec.core.errors import DataError, from_os_error
+from interestrec.formats.raw_log import RawLog, quoted
+
+_BLOCK = 1 << 24
+_LONGEST = 1 << 26  # bytes of a line; the longest text of any item is far shorter
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
+    """Tables (row int64, line large_string) of all lines, `row` from 1; ends of line may be LF or CR LF.
+
+    Lines that are not UTF-8 or have a zero byte go to `bad_rows` instead. Lines that are not empty count as read.
+    Blocks that are not UTF-8 are read in `encoding` where that is another.
+
+    Raises:
+        InputMissingError: there is no such file.
+        DataError: it is no regular file, has a line of more than 64 MiB, or is damaged gzip.
+    """
+    row = 1
+    for block in _blocks(path):
+        if encoding != "utf-8" and not _is_utf8(block):
+            block = block.decode(encoding).encode()
+        lines = pc.list_flatten(pc.split_pattern(pa.array([block], pa.large_binary()), b"\n"))
+        if log.sample is not None:
+            lines = lines[: max(log.sample + 1 - row, 0)]
+        rows = pa.array(np.arange(row, row + len(lines)))
+        row += len(lines)
+        wrong = _not_text(lines, block)
+        if wrong is not None:
+            log.insert("bad_rows", pa.table({"row": rows.filter(wrong)}), f"{quoted(str(path))}, row, 'not UTF-8'")
+            log.rows_read += pc.sum(wrong).as_py() or 0
+            right = pc.invert(wrong)
+            lines, rows = lines.filter(right), rows.filter(right)
+        texts = lines.cast(pa.large_string())
+        if b"\r" in block:
+            texts = pc.utf8_rtrim(texts, "\r")
+        log.rows_read += pc.sum(pc.not_equal(texts, "")).as_py() or 0
+        yield pa.table({"row": rows, "line": texts})
+        if log.sample is not None and row > log.sample:
+            return
+
+
+def filled_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
+    """As `read_lines`, without the empty lines; quotes mean nothing."""
+    for lines in read_lines(log, path, encoding):
+        yield lines.filter(pc.not_equal(lines["line"], ""))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """Whole lines in blocks of some megabytes, without the last end of line."""
+    parts: list[bytes] = []  # of a line longer than a block; joined once, lest a file of one line take quadratic time
+    first = True
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise DataError(f"{path}: not a regular file; copy its content into one")
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
+            while block := source.read(_BLOCK):
+                if first:
+                    block, first = block.removeprefix(_BYTE_ORDER_MARK), False
+                whole, end, tail = block.rpartition(b"\n")
+                if end:
+                    yield b"".join([*parts, whole])
+                    parts = []
+                parts.append(tail)
+                if sum(map(len, parts)) > _LONGEST:
+                    raise DataError(
+                        f"{path}: has a line of more than {_LONGEST >> 20} MiB; is it text, one row a line?"
+                    )
+        rest = b"".join(parts)
+        if rest:
+            yield rest
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from error
+    except OSError as error:
+        raise from_os_error(error, path) from error
+
+
+def _not_text(lines: pa.Array, block: bytes) -> pa.Array | None:
+    """bool [lines] of those that are not UTF-8 or have a zero byte; None when there are none, as nearly always."""
+    if b"\0" not in block and _is_utf8(block):
+        return None
+    return pa.array([b"\0" in line or not _is_utf8(line) for line in lines.to_pylist()], pa.bool_())
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

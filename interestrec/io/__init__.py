@@ -1,0 +1,1 @@
+"""Files: schemas, checked reading and writing, commits, locks, keys, encryption, downloads."""

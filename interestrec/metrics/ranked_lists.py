@@ -1,0 +1,102 @@
+"""Ranked lists of many requests as flat arrays, cut into blocks of tied scores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RankedLists:
+    """Lists ordered best first, with what each metric needs of their tied blocks.
+
+    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it. Only blocks
+    with something relevant or with a gain are kept: no metric asks for others, and in most logs they are nearly all.
+    Totals also count relevant items that a shortened list does not hold.
+    """
+
+    n_lists: int
+    block_list: np.ndarray  # int64 [blocks], the list a block belongs to
+    before: np.ndarray  # int64 [blocks], rows of the list above the block
+    size: np.ndarray  # int64 [blocks]
+    relevant: np.ndarray  # int64 [blocks], relevant rows in the block
+    relevant_before: np.ndarray  # int64 [blocks], relevant rows of the list above the block
+    gain: np.ndarray  # float64 [blocks], sum of gains in the block
+    length: np.ndarray  # int64 [lists]
+    total_relevant: np.ndarray  # int64 [lists]
+    ideal_offsets: np.ndarray  # int64 [lists + 1]
+    ideal_gain: np.ndarray  # float64, each list's attainable gains above 0, largest first
+
+
+def rank_lists(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> RankedLists:
+    """Lists that hold all their candidates.
+
+    Args:
+        offsets: int64 [lists + 1]; list i is rows `offsets[i]:offsets[i + 1]` of the other arrays.
+        score: float64 [rows], higher is better.
+        relevant: bool [rows].
+        gain: float64 [rows], ≥ 0; for ndcg.
+    """
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return rank_with_truth(offsets, score, relevant, gain, owner, relevant, gain)
+
+
+def rank_with_truth(
+    offsets: np.ndarray,
+    score: np.ndarray,
+    relevant: np.ndarray,
+    gain: np.ndarray,
+    truth_list: np.ndarray,
+    truth_relevant: np.ndarray,
+    truth_gain: np.ndarray,
+) -> RankedLists:
+    """Lists cut at some length: relevant items beyond the cut count as missed.
+
+    Args:
+        truth_list: int64 [truths], sorted; the list each true item belongs to, whether the list holds it or not.
+        truth_relevant: bool [truths].
+        truth_gain: float64 [truths].
+        Others as for `ranked`.
+    """
+    n_lists = len(offsets) - 1
+    length = np.diff(offsets)
+    owner = np.repeat(np.arange(n_lists), length)
+    order = _best_first(score, owner, n_lists)
+    ordered = score[order]
+    starts_block = np.ones(len(order), dtype=bool)
+    starts_block[1:] = (ordered[1:] != ordered[:-1]) | (owner[1:] != owner[:-1])
+    first = np.flatnonzero(starts_block)
+    size = np.diff(np.append(first, len(order)))
+    hits = np.concatenate([[0], np.cumsum(relevant[order], dtype=np.int64)])
+    gains = np.add.reduceat(gain[order], first) if len(first) else np.zeros(0)
+    kept = (hits[first + size] > hits[first]) | (gains > 0)
+    first, size, gains = first[kept], size[kept], gains[kept]
+    block_list = owner[first]
+    ideal_list, ideal_gain = _ideal(truth_list, truth_gain)
+    return RankedLists(
+        n_lists=n_lists,
+        block_list=block_list,
+        before=first - offsets[block_list],
+        size=size,
+        relevant=hits[first + size] - hits[first],
+        relevant_before=hits[first] - hits[offsets[block_list]],
+        gain=gains.astype(np.float64),
+        length=length,
+        total_relevant=np.bincount(truth_list[truth_relevant], minlength=n_lists),
+        ideal_offsets=np.searchsorted(ideal_list, np.arange(n_lists + 1)),
+        ideal_gain=ideal_gain,
+    )
+
+
+def _best_first(score: np.ndarray, owner: np.ndarray, n_lists: int) -> np.ndarray:
+    """Rows by list, then by falling score; stable, so that no order depends on the processor."""
+    order = np.argsort(-score, kind="stable")
+    # The narrowest type: NumPy sorts 16-bit numbers by radix.
+    return order[np.argsort(owner.astype(np.min_scalar_type(n_lists))[order], kind="stable")]
+
+
+def _ideal(truth_list: np.ndarray, truth_gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The list and the gain of everything worth something, list by list, largest first."""
+    worth = np.flatnonzero(truth_gain > 0)
+    owner, gain = truth_list[worth], truth_gain[worth].astype(np.float64)
+    order = np.lexsort((-gain, owner))
+    return owner[order], gain[order]

@@ -1,0 +1,133 @@
+"""Logits of users for a whole catalogue: what belongs to items alone is computed once, what belongs to pairs fast."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+
+from interestrec.model.head import MATCH_SMOOTHING, InterestHead
+from interestrec.model.two_tower import TowerSide, TwoTower
+
+_CELLS = 1 << 22  # pairs × values a pair that are in memory at one time
+_TILE_USERS, _TILE_ITEMS = 16, 16384  # a tile of pairs fits a core's cache
+
+
+class CatalogueLogits:
+    """The head over all items, split into a part of the user, a part of the item, and sums of both."""
+
+    def __init__(self, model: TwoTower, vectors: np.ndarray, categories: np.ndarray) -> None:
+        """All items: float32 [items, width] from the item tower, and int32 [items, levels]."""
+        self.model = model
+        self.vectors = vectors
+        self.categories = categories
+        self._weigh = tf.function(model.user_tower.weigh, reduce_retracing=True)
+        self._user = tf.function(model.user_tower.call, reduce_retracing=True)
+        self._attended = tf.function(model.head.attended, reduce_retracing=True)
+        self._deep = tf.function(model.head.mlp, reduce_retracing=True)
+        self._mlp = self._layered if model.head.middle else _folded(model.head, vectors)
+
+    def __call__(self, history: TowerSide, intensity: np.ndarray) -> np.ndarray:
+        """Logits, equal to TwoTower.score over all items but for rounding.
+
+        Args:
+            history: of [users, length] items.
+            intensity: float32 [users, length], 0 at padding.
+
+        Returns:
+            float32 [users, items].
+        """
+        vectors, weights = tf.constant(history.vectors), tf.constant(intensity)
+        user = self._user(vectors, weights).numpy()
+        logits = self._similarities(vectors, self._weigh(vectors, weights), user)
+        logits *= self.model.head.scale.numpy()
+        logits += self.model.head.bias.numpy()
+        self._add_matches(logits, np.asarray(history.categories), intensity > 0)
+        logits += self._mlp(user)
+        return logits
+
+    def nearness(self, history: TowerSide, intensity: np.ndarray) -> np.ndarray:
+        """x_u · x_i of all items, float32 [users, items]; arguments as in a call."""
+        user = self._user(tf.constant(history.vectors), tf.constant(intensity)).numpy()
+        return user @ self.vectors.T
+
+    def _similarities(self, history: tf.Tensor, weights: tf.Tensor, user: np.ndarray) -> np.ndarray:
+        if self.model.head.similarity == "user":
+            return user @ self.vectors.T
+        out = np.empty((len(user), len(self.vectors)), np.float32)
+        step = max(_CELLS // (len(user) * history.shape[1]), 1)
+        for start in range(0, len(self.vectors), step):
+            items = tf.constant(self.vectors[None, start : start + step])
+            out[:, start : start + step] = self._attended(history, weights, items).numpy()
+        return out
+
+    def _add_matches(self, logits: np.ndarray, history: np.ndarray, present: np.ndarray) -> None:
+        """Add Σ_l w_l match_l: one value a user and category, then looked up by the items' categories."""
+        total = present.sum(axis=1, keepdims=True) + MATCH_SMOOTHING
+        for level, weight in enumerate(self.model.head.match.numpy()):
+            codes = int(self.categories[:, level].max(initial=-1)) + 1
+            if not codes or not weight:
+                continue
+            counts = np.zeros((len(logits), codes + 1), np.float32)  # the last column is no category
+            theirs = history[:, :, level]
+            user, event = np.nonzero(present & (theirs >= 0) & (theirs < codes))
+            np.add.at(counts, (user, theirs[user, event]), 1.0)
+            logits += np.take(weight * np.sqrt(counts / total), self.categories[:, level], axis=1, mode="wrap")
+
+    def _layered(self, user: np.ndarray) -> np.ndarray:
+        """The MLP with more than one hidden layer."""
+        out = np.empty((len(user), len(self.vectors)), np.float32)
+        step = max(_CELLS // (len(user) * self.model.head.first_user.units), 1)
+        for start in range(0, len(self.vectors), step):
+            items = tf.constant(self.vectors[None, start : start + step])
+            out[:, start : start + step] = self._deep(tf.constant(user), items).numpy()
+        return out
+
+
+def _folded(head: InterestHead, vectors: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """MLP([x_u, x_i]) with one hidden layer, as a function from user vectors [users, width] to [users, items].
+
+    Σ_h w_h relu(a_uh + b_ih) = ½ Σ_h w_h a_uh + ½ Σ_h w_h b_ih + ½ Σ_h sign(w_h) | |w_h| a_uh + |w_h| b_ih |: only the
+    last sum is one of pairs, and each of its terms takes three passes over a tile that stays in the core's cache.
+    """
+    last = head.last.kernel.numpy()[:, 0]
+    user_kernel, user_bias = (weight.numpy() for weight in head.first_user.weights)
+    items = vectors @ head.first_item.kernel.numpy()
+    linear = 0.5 * (items @ last)
+    used = np.flatnonzero(last)
+    sign, half = np.sign(last[used]), 0.5 * np.abs(last[used])
+    scaled_items = np.ascontiguousarray((items[:, used] * half).T)
+
+    def mlp(user: np.ndarray) -> np.ndarray:
+        hidden = user @ user_kernel + user_bias
+        out = (0.5 * (hidden @ last))[:, None] + linear
+        scaled = hidden[:, used] * half
+        rows = np.array_split(
+            np.arange(len(user)), max(len(user) // _TILE_USERS, 1)
+        )  # no tile of a single left-over row
+        tiles = [
+            (slice(part[0], part[-1] + 1), slice(start, start + _TILE_ITEMS))
+            for start in range(0, len(vectors), _TILE_ITEMS)
+            for part in rows
+            if len(part)
+        ]
+
+        def add(tile: tuple[slice, slice]) -> None:
+            users, columns = tile
+            _add_absolute_sums(out[users, columns], scaled[users], scaled_items[:, columns], sign)
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:  # NumPy lets go of the lock
+            list(threads.map(add, tiles))
+        return out
+
+    return mlp
+
+
+def _add_absolute_sums(out: np.ndarray, user: np.ndarray, items: np.ndarray, sign: np.ndarray) -> None:
+    """out[u, i] += Σ_h sign_h |user[u, h] + items[h, i]|."""
+    tile = np.empty(out.shape, np.float32)
+    for h, positive in enumerate(sign > 0):
+        np.add(user[:, h, None], items[h], out=tile)
+        np.abs(tile, out=tile)
+        (np.add if positive else np.subtract)(out, tile, out=out)

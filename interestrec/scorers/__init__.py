@@ -1,0 +1,1 @@
+"""Scorers: one per file, from popularity to the trained model."""

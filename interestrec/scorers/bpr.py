@@ -1,0 +1,131 @@
+"""Matrix factorisation that ranks pairs of items; users are folded in from their history."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.special import expit
+
+from interestrec.scorers.blas_threads import one_blas_thread
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners
+from interestrec.scorers.requests import Events, Requests
+
+
+@dataclass(frozen=True)
+class BprFactors:
+    """u · v_j + b_j with the u that the request's history asks for, trained users and strangers alike."""
+
+    factors: np.ndarray  # float32 [known items, factors], v
+    bias: np.ndarray  # float32 [known items], b
+    popularity: np.ndarray  # float64 [known items], shares of the training pairs: how often an item is a negative
+    known: np.ndarray  # int64 [known items], their numbers in the corpus, ascending
+    n_items: int
+    relevant_from: float
+    regularization: float
+    fold_steps: int
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        """float32 [requests, items]: what an item is above the least of the request's; 0 for items without events."""
+        score = np.zeros((len(requests), self.n_items), dtype=np.float32)
+        if len(self.known):
+            users = self._fold_in(requests).astype(np.float32)
+            with one_blas_thread():
+                dot = users @ self.factors.T + self.bias
+            score[:, self.known] = dot - dot.min(axis=1, keepdims=True)
+        return score
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [len(item)]"""
+        return self.score_catalogue(requests)[request_owners(offsets), item]
+
+    def _fold_in(self, requests: Requests) -> np.ndarray:
+        history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.known]
+        return fold_in(history, self.factors, self.bias, self.popularity, self.regularization, self.fold_steps)
+
+
+def fit(
+    events: Events,
+    relevant_from: float,
+    factors: int,
+    learning_rate: float,
+    regularization: float,
+    iterations: int,
+    fold_steps: int,
+    seed: int,
+) -> BprFactors:
+    """Rendle et al. 2009: stochastic ascent of Σ ln σ(x_ui − x_uj) − λ/2 ‖·‖² over a user's item i and another j.
+
+    Negatives j are drawn in proportion to the users that had them. Only users and items with events take part, so
+    that the start values, and with them the result, do not depend on who and what else is in the corpus.
+
+    Args:
+        events: positive events; how often a user had an item does not matter.
+        relevant_from: least intensity of a history entry that counts.
+        regularization: λ, also of folding in.
+        fold_steps: see `fold_in`.
+    """
+    from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+    known = np.unique(events.item).astype(np.int64)
+    if len(known) == 0:
+        none = np.zeros(0, dtype=np.float32)
+        return BprFactors(none[:, None], none, none, known, events.n_items, relevant_from, regularization, fold_steps)
+    seen = event_recency_matrix(events, None)[np.unique(events.user)][:, known].astype(np.float32)
+    model = BayesianPersonalizedRanking(
+        factors=factors,
+        learning_rate=learning_rate,
+        regularization=regularization,
+        iterations=iterations,
+        num_threads=1,
+        random_state=seed,
+    )
+    with one_blas_thread():
+        model.fit(seen, show_progress=False)
+    users = np.bincount(seen.indices, minlength=len(known))
+    return BprFactors(
+        factors=model.item_factors[:, :-1],
+        bias=model.item_factors[:, -1],
+        popularity=users / users.sum(),
+        known=known,
+        n_items=events.n_items,
+        relevant_from=relevant_from,
+        regularization=regularization,
+        fold_steps=fold_steps,
+    )
+
+
+def fold_in(
+    history: sparse.csr_matrix,
+    factors: np.ndarray,
+    bias: np.ndarray,
+    popularity: np.ndarray,
+    regularization: float,
+    steps: int,
+) -> np.ndarray:
+    """User vectors for fixed item factors, float64 [requests, factors]; 0 for an empty history.
+
+    Gradient ascent, from the mean of the history's factors, of
+
+        f(u) = mean over i of ln σ(u · (v_i − v̄) + b_i − b̄) − λ/2 ‖u‖²,
+
+    where v̄ and b̄ are the means over the negatives that training draws. f is concave with a curvature of at most
+    mean |v_i − v̄|² / 4 + λ, the inverse of which is the step, so that every step raises f.
+
+    Args:
+        history: [requests, items], 1 at each item of the history.
+        popularity: [items], shares of the negatives.
+        regularization: λ.
+        steps: few, as stopping early keeps u near the mean, which ranks better than the maximum does.
+    """
+    size = np.diff(history.indptr)
+    row = np.repeat(np.arange(len(size)), size)
+    mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
+    margin = factors - popularity @ factors
+    margin_bias = (bias - popularity @ bias)[history.indices]
+    step = 1.0 / ((mean @ (margin**2).sum(axis=1))[:, None] / 4 + regularization)
+    user = mean @ factors.astype(np.float64)
+    for _ in range(steps):
+        ahead = np.einsum("nf,nf->n", user[row], margin[history.indices]) + margin_bias
+        pull = sparse.csr_matrix((mean.data * expit(-ahead), history.indices, history.indptr), shape=history.shape)
+        user += step * (pull @ margin - regularization * user)
+    return user

@@ -1,0 +1,115 @@
+"""The trained model as a scorer: calibrated interest intensity in [0, 1]."""
+
+from pathlib import Path
+
+import numpy as np
+
+from interestrec.core.errors import ArtifactError
+from interestrec.io import files
+from interestrec.metrics.calibration import LogitCalibration
+from interestrec.model.catalogue_logits import CatalogueLogits
+from interestrec.model.two_tower import TowerSide, TwoTower, load_two_tower
+from interestrec.scorers.requests import Requests, ScorerInputs
+from interestrec.scorers.user_inputs import UserInputs, user_inputs
+
+_CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
+
+
+class Intensity:
+    """The two-tower model's logits, calibrated; item vectors come from the artifact, no item is encoded."""
+
+    def __init__(
+        self,
+        model: TwoTower,
+        vectors: np.ndarray,
+        categories: np.ndarray,
+        calibration: LogitCalibration,
+        user_inputs: UserInputs,
+        retrieve: int | None = None,
+    ) -> None:
+        """`retrieve`: items of a catalogue that are scored in full, those nearest to the user's vector; None: all."""
+        self.model = model
+        self.vectors = vectors
+        self.categories = categories
+        self.calibration = calibration
+        self.histories = user_inputs
+        self.retrieve = retrieve if retrieve is not None and retrieve < len(vectors) else None
+        self._scores = model.scorer()
+        self._catalogue = CatalogueLogits(model, vectors, categories)
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        """See Scorer. Items that are not retrieved come behind those that are, by their nearness."""
+        scores = np.empty((len(requests), len(self.vectors)), np.float32)
+        step = max(_CELLS // len(self.vectors), 1)
+        for start in range(0, len(requests), step):
+            history, intensity = self.histories(requests.block(start, start + step))
+            if self.retrieve is None:
+                logits = self._catalogue(history, intensity)
+            else:
+                logits = self._in_two_steps(history, intensity, self.retrieve)
+            scores[start : start + step] = self.calibration(logits)
+        return scores
+
+    def _in_two_steps(self, history: TowerSide, intensity: np.ndarray, retrieve: int) -> np.ndarray:
+        """Logits [requests, items]: in full for the nearest, and below the least of these for the others."""
+        nearness = self._catalogue.nearness(history, intensity)
+        first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
+        logits = self._scores(history, intensity, self._side(first))
+        nearness -= np.take_along_axis(nearness, first, axis=1).min(axis=1, keepdims=True)
+        nearness += logits.min(axis=1, keepdims=True)
+        np.put_along_axis(nearness, first, logits, axis=1)
+        return nearness
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """See Scorer."""
+        scores = np.zeros(len(item), np.float32)
+        counts = np.diff(offsets)
+        width = max(int(counts.max(initial=0)), 1)
+        step = max(_CELLS // (self.histories.length * width), 1)
+        for start in range(0, len(requests), step):
+            block = requests.block(start, start + step)
+            stop = start + len(block)
+            inside = np.arange(width) < counts[start:stop, None]
+            source = np.where(inside, offsets[start:stop, None] + np.arange(width), 0)
+            candidates = np.where(inside, item[source], 0)
+            history, intensity = self.histories(block)
+            logits = self._scores(history, intensity, self._side(candidates))
+            scores[offsets[start] : offsets[stop]] = logits[inside]
+        return self.calibration(scores)
+
+    def _side(self, items: np.ndarray) -> TowerSide:
+        return TowerSide(self.vectors[items], self.categories[items])
+
+
+def load_intensity(model_path: Path, reading: ScorerInputs | None = None, retrieve: int | None = None) -> Intensity:
+    """The scorer of a `model` artifact; `reading` is needed where its users are texts, `retrieve` see Intensity.
+
+    Raises:
+        InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
+    """
+    arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
+    calibration = _calibration(model_path / "calibration.json")
+    model = load_two_tower(model_path)
+    _require_fitting(arrays, model, model_path)
+    read = user_inputs(model, arrays["item"], arrays["category"], reading)
+    return Intensity(model, arrays["item"], arrays["category"], calibration, read, retrieve)
+
+
+def _calibration(path: Path) -> LogitCalibration:
+    try:
+        found = LogitCalibration.of(files.read_json(path))
+        if not np.isfinite([found.scale, found.shift]).all():
+            raise ValueError("not finite")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"{path}: not a calibration ({error}); finetune again") from error
+    return found
+
+
+def _require_fitting(arrays: dict[str, np.ndarray], model: TwoTower, model_path: Path) -> None:
+    """Vectors and category codes of the same items, of the model's widths; they may come from elsewhere."""
+    nothing = np.zeros(0)
+    vectors, categories = arrays.get("item", nothing), arrays.get("category", nothing)
+    expected = (len(vectors), model.config.width), (len(vectors), model.config.levels)
+    right_types = vectors.dtype == np.float32 and categories.dtype.kind == "i"
+    if (vectors.shape, categories.shape) != expected or not right_types or not np.isfinite(vectors).all():
+        raise ArtifactError(f"{model_path / 'item_vectors.safetensors'}: does not fit the model; finetune again")

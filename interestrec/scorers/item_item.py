@@ -1,0 +1,58 @@
+"""Item-item similarity for all items: of those without events by the text of those with."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import sparse
+
+from interestrec.metrics.topk import top_k
+from interestrec.scorers.blas_threads import one_blas_thread
+from interestrec.scorers.item_knn import ItemKnn, nearest
+
+_CELLS = 1 << 22  # cold items × warm items of one dense block
+
+
+def fit(base: ItemKnn, unit: np.ndarray, text_neighbours: int) -> ItemKnn:
+    """An item_knn whose columns of items without positive events are filled in from text.
+
+    Such an item j is as similar to i as the `text_neighbours` warm items n are whose texts are nearest to its own:
+    the mean of their similarities to i, weighed by the cosine c of the texts,
+
+        s(i, j) = Σ_n c(j, n) s(i, n) / Σ_n c(j, n),   s(n, n) = 1,
+
+    so that the n themselves are among the similar ones. As many as `base` keeps are kept. Columns of items with
+    events stay; an item without text, or with no c above 0, has no similar items.
+
+    Args:
+        unit: float32 [items, width], vectors of the texts, of length 1 or, without text, 0.
+    """
+    has_text = unit.any(axis=1)
+    warm, cold = np.flatnonzero(base.warm & has_text), np.flatnonzero(~base.warm & has_text)
+    if len(warm) == 0 or len(cold) == 0:
+        return base
+    by_column = base.similarity.T.tocsr()
+    parts = []
+    step = max(1, _CELLS // len(warm))
+    for start in range(0, len(cold), step):
+        block = cold[start : start + step]
+        like = _nearest_texts(unit, block, warm, text_neighbours)
+        entries = (like @ by_column + like).tocoo()
+        row, column, value = nearest(entries.row, entries.col, entries.data, base.neighbours)
+        parts.append((block[row], column, value))
+    row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+    filled = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=base.similarity.shape)
+    return replace(base, similarity=(base.similarity + filled).tocsr())
+
+
+def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
+    """float64 [cold, items]: weights of the nearest warm items, each row's sum 1; ties by the lower number."""
+    with one_blas_thread():
+        cosine = unit[cold] @ unit[warm].T
+    chosen = top_k(cosine, neighbours, np.arange(len(warm)))
+    value = np.maximum(np.take_along_axis(cosine, chosen, axis=1), 0.0).astype(np.float64)
+    total = value.sum(axis=1, keepdims=True)
+    value = np.divide(value, total, out=value, where=total > 0)
+    row = np.repeat(np.arange(len(cold)), chosen.shape[1])
+    like = sparse.csr_matrix((value.ravel(), (row, warm[chosen].ravel())), shape=(len(cold), len(unit)))
+    like.eliminate_zeros()
+    return like

@@ -1,0 +1,113 @@
+"""Item-item collaborative filtering: what users of the history's items also had."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from interestrec.core.choices import pick
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners, sparse_dots
+from interestrec.scorers.requests import Events, Requests
+
+_BLOCK = 1024  # items whose similarities are held before the nearest are chosen
+
+
+@dataclass(frozen=True)
+class ItemKnn:
+    """Sum of the similarities of a candidate to the distinct positive items of the history, weighed by recency."""
+
+    similarity: sparse.csr_matrix  # float32 [items, items], row = item of the history
+    warm: np.ndarray  # bool [items], with positive events
+    neighbours: int  # most similar items that an item keeps
+    relevant_from: float
+    half_life: float | None
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        """float32 [requests, items]"""
+        history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
+        return (history.astype(np.float32) @ self.similarity).toarray()
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [len(item)]"""
+        history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
+        return sparse_dots(history, request_owners(offsets), self._by_candidate, item)
+
+    @cached_property
+    def _by_candidate(self) -> sparse.csr_matrix:
+        return self.similarity.T.tocsr()
+
+
+def fit(
+    events: Events,
+    relevant_from: float,
+    neighbours: int,
+    shrinkage: float,
+    similarity: str = "cosine",
+    half_life: float | None = None,
+) -> ItemKnn:
+    """Likeness of the items' users, shrunk towards 0 where they are few.
+
+    With x_i the vector over users of the recency of their latest event with item i (1 without a half-life) and
+    d = x_i · x_j, s(i, j) is
+
+    - cosine: d / (|x_i| |x_j| + shrinkage) (Deshpande and Karypis 2004; shrinkage as in Bell and Koren 2007);
+    - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which without a half-life is |U_i ∩ U_j| / (|U_i ∪ U_j| +
+      shrinkage), and with one Tanimoto's extension of it.
+
+    Each item j keeps its `neighbours` most similar items i, ties by the lower number.
+
+    Args:
+        events: positive events; how often a user had an item does not matter.
+        relevant_from: least intensity of a history entry that counts.
+        half_life: days, after which an event and a history entry count half; None: all count alike.
+
+    Raises:
+        ConfigError: no similarity has this name.
+    """
+    normaliser = pick(SIMILARITIES, similarity, "similarity")
+    seen = event_recency_matrix(events, half_life)
+    length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
+    users_of = seen.T.tocsr()
+    columns = []
+    for start in range(0, events.n_items, _BLOCK):
+        shared = (users_of[start : start + _BLOCK] @ seen).tocoo()
+        row, column = shared.row + start, shared.col
+        size = normaliser(length[row], length[column], shared.data) + shrinkage
+        value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # what is very old weighs 0
+        other = row != column
+        columns.append(nearest(row[other], column[other], value[other], neighbours))
+    row, column, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    shape = (events.n_items, events.n_items)
+    similarities = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=shape)
+    similarities.sort_indices()
+    warm = np.zeros(events.n_items, dtype=bool)
+    warm[events.item] = True
+    return ItemKnn(similarities, warm, neighbours, relevant_from, half_life)
+
+
+def nearest(
+    row: np.ndarray, column: np.ndarray, value: np.ndarray, neighbours: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the entries of a sparse matrix, the `neighbours` largest of each row, ties by the lower column."""
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    first = np.searchsorted(row, row)  # `row` is sorted: where each row's entries begin
+    kept = np.arange(len(row)) - first < neighbours
+    return row[kept], column[kept], value[kept]
+
+
+def _cosine(left: np.ndarray, right: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return np.sqrt(left * right)
+
+
+def _jaccard(left: np.ndarray, right: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    return left + right - shared
+
+
+# what the dot product is divided by, from the squared lengths of both and the dot product
+SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "cosine": _cosine,
+    "jaccard": _jaccard,
+}

@@ -1,0 +1,47 @@
+"""Chance: a score that depends on nothing but the seed and the two ids."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from interestrec.scorers.requests import Requests
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def id_hashes(ids: Sequence[str], seed: int) -> np.ndarray:
+    """uint64 [ids]: a hash of each id; the same whatever else is in the data and however it is numbered."""
+    key = seed.to_bytes(8, "little")
+    digests = (hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in ids)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def mix_hashes(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """uint64: the two hashes stirred into one (the finaliser of SplitMix64, Steele et al. 2014)."""
+    x = left * _GOLDEN ^ right
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class RandomScores:
+    """Uniform scores in [0, 1) from hashes of user and item."""
+
+    user_hash: np.ndarray  # uint64 [users]
+    item_hash: np.ndarray  # uint64 [items]
+
+    def score_catalogue(self, requests: Requests) -> np.ndarray:
+        """float32 [requests, items]"""
+        return _uniform(mix_hashes(self.user_hash[requests.user][:, None], self.item_hash[None, :]))
+
+    def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """float32 [len(item)]"""
+        user = np.repeat(requests.user, np.diff(offsets))
+        return _uniform(mix_hashes(self.user_hash[user], self.item_hash[item]))
+
+
+def _uniform(hashed: np.ndarray) -> np.ndarray:
+    return (hashed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)

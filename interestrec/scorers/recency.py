@@ -1,0 +1,38 @@
+"""How much what happened long ago still counts: half as much every half-life."""
+
+import numpy as np
+
+from interestrec.corpus.store import NO_TIME
+from interestrec.scorers.requests import Events, Requests
+
+_DAY = 86_400_000_000  # microseconds
+
+
+def event_recency(events: Events, half_life: float | None) -> np.ndarray:
+    """float64 [events]: 2^(−age / half_life), the age counted back from the latest event.
+
+    Args:
+        half_life: days; None weighs all alike, with 1.
+
+    An event without a time weighs 1: nothing says that it is old.
+    """
+    if half_life is None:
+        return np.ones(len(events.time))
+    return _halved(events.time, np.full(len(events.time), events.time.max(initial=NO_TIME)), half_life)
+
+
+def history_recency(requests: Requests, half_life: float | None) -> np.ndarray:
+    """float64 [total]: the same for history entries, the age counted back from the latest of their request."""
+    if half_life is None or len(requests.time) == 0:
+        return np.ones(len(requests.time))
+    size = np.diff(requests.offsets)
+    latest = np.full(len(requests), NO_TIME)
+    latest[size > 0] = np.maximum.reduceat(requests.time, requests.offsets[:-1][size > 0])
+    return _halved(requests.time, np.repeat(latest, size), half_life)
+
+
+def _halved(time: np.ndarray, latest: np.ndarray, half_life: float) -> np.ndarray:
+    known = time != NO_TIME
+    age = np.zeros(len(time))
+    age[known] = (latest[known] - time[known]) / _DAY
+    return np.exp2(-age / half_life)

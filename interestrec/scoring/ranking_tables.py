@@ -1,0 +1,133 @@
+"""The ranking tables, block by block."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from interestrec.corpus.store import Corpus
+from interestrec.io import files, schemas
+from interestrec.metrics.topk import ranks
+from interestrec.scorers.queries import ImpressionQueries, RequestTruth
+from interestrec.scorers.requests import Requests
+from interestrec.scoring.ensemble import SystemScores
+
+Write = Callable[[str, pa.Table], None]  # appends rows of a system
+_ROWS = 1 << 16  # of one system that are written together
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """What all blocks of a table share."""
+
+    corpus: Corpus
+    systems: Sequence[str]
+    components: list[str]  # columns after the fixed ones
+    precedence: np.ndarray  # uint64 [items], who comes first among equal scores
+
+
+def impression_block(
+    layout: TableLayout, impression: np.ndarray, asked: ImpressionQueries, scores: SystemScores
+) -> pa.Table:
+    """Rows of schemas.RANKED_IMPRESSIONS with components.
+
+    Args:
+        impression: int64 [impressions], rows of the corpus's impressions.
+        asked: the same impressions with their candidates.
+        scores: of a system, arrays [candidates].
+    """
+    corpus, shown = layout.corpus, layout.corpus.impressions
+    offsets, rows = asked.offsets, asked.rows
+    owner = np.repeat(impression, np.diff(offsets))
+    item, label = shown.item[rows], shown.label[rows]
+    unknown = np.isnan(label)
+    columns = {
+        "system": _system(layout, scores.system, len(rows)),
+        "impression_id": shown.impression_id.take(pa.array(owner)),
+        "user_id": corpus.users["user_id"].take(pa.array(shown.user[owner])),
+        "item_id": corpus.items["item_id"].take(pa.array(item)),
+        "label": pa.array(label, mask=unknown),
+        "relevant": pa.array(corpus.relevant(label), mask=unknown),
+        "score": pa.array(scores.score),
+        "rank": pa.array(ranks(offsets, scores.score, layout.precedence[item])),
+        "predicted": pa.array(scores.predicted),
+    }
+    return _table(schemas.RANKED_IMPRESSIONS, columns, layout, scores.components, len(rows))
+
+
+def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScores, chosen: np.ndarray) -> pa.Table:
+    """Rows of schemas.RANKED_CATALOGUE with components.
+
+    Args:
+        scores: of a system, arrays [requests, items].
+        chosen: int64 [requests, k], items best first, −1 after a list's end.
+    """
+    corpus = layout.corpus
+    row, place = np.nonzero(chosen >= 0)
+    item = chosen[row, place]
+    columns = {
+        "system": _system(layout, scores.system, len(row)),
+        "user_id": corpus.users["user_id"].take(pa.array(requests.user[row])),
+        "item_id": corpus.items["item_id"].take(pa.array(item)),
+        "rank": pa.array(place.astype(np.int32) + 1),
+        "score": pa.array(scores.score[row, item]),
+        "predicted": pa.array(scores.predicted[row, item]),
+    }
+    at_chosen = {name: part[row, item] for name, part in scores.components.items()}
+    return _table(schemas.RANKED_CATALOGUE, columns, layout, at_chosen, len(row))
+
+
+def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, judged: np.ndarray) -> pa.Table:
+    """Rows of schemas.TRUTH: what the lists are judged by, bool [pairs] of all that happened."""
+    label = truth.label[judged]
+    return pa.table(
+        {
+            "user_id": corpus.users["user_id"].take(pa.array(requests.user[truth.request[judged]])),
+            "item_id": corpus.items["item_id"].take(pa.array(truth.item[judged])),
+            "label": pa.array(label),
+            "relevant": pa.array(corpus.relevant(label)),
+        }
+    )
+
+
+@contextmanager
+def grouped_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """A file that blocks of many systems are appended to in turn; each row group is of one system.
+
+    A system's rows keep their order, and a block stays together unless it is larger than a row group.
+    """
+    waiting: dict[str, list[pa.Table]] = {}
+    with files.parquet_writer(path, schema) as write:
+
+        def append(system: str, table: pa.Table) -> None:
+            blocks = waiting.setdefault(system, [])
+            blocks.append(table)
+            if sum(len(block) for block in blocks) >= _ROWS:
+                write(pa.concat_tables(waiting.pop(system)))
+
+        yield append
+        for blocks in waiting.values():
+            write(pa.concat_tables(blocks))
+
+
+def _table(
+    schema: pa.Schema,
+    columns: Mapping[str, pa.Array],
+    layout: TableLayout,
+    components: Mapping[str, np.ndarray],
+    rows: int,
+) -> pa.Table:
+    schema = schemas.with_components(schema, layout.components)
+    parts = {
+        name: pa.array(components[name].astype(np.float32)) if name in components else pa.nulls(rows, pa.float32())
+        for name in layout.components
+    }
+    return pa.table({**columns, **parts}).select(schema.names).cast(schema)
+
+
+def _system(layout: TableLayout, system: str, rows: int) -> pa.DictionaryArray:
+    codes = np.full(rows, layout.systems.index(system), dtype=np.int32)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(layout.systems))

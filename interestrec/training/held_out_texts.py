@@ -1,0 +1,54 @@
+"""How good an encoder is on texts that it does not learn from."""
+
+import numpy as np
+import tensorflow as tf
+
+from interestrec.encoding.text_inputs import TextInputs, batches
+from interestrec.encoding.text_vectors import encode
+from interestrec.metrics.representation import alignment, uniformity
+from interestrec.training.passages import Passages
+from interestrec.training.text_objectives import TextTask
+
+_MOST = 512  # passages
+_NOISE = tf.TensorSpec([2], tf.int32)
+
+
+class HeldOutTexts:
+    """The same batches, masks and dropouts at every call, so that figures before and after can be compared."""
+
+    def __init__(self, objective: TextTask, passages: Passages, batch_size: int, seed: int) -> None:
+        self.objective = objective
+        self.passages = passages.select(np.arange(min(len(passages), _MOST)))
+        self.seed = seed
+        rows = np.argsort(self.passages.lengths, kind="stable")
+        starts = range(0, len(rows), batch_size)
+        self.batches = [objective.batch(self.passages, rows[s : s + batch_size], [seed, 2, s]) for s in starts]
+        self._sum = tf.function(self._total, input_signature=(*objective.signature, _NOISE))
+        bert = objective.bert
+        self._view = tf.function(
+            lambda ids, mask, noise: bert.pool(bert(ids, mask, noise), mask),
+            input_signature=(*objective.signature[:2], _NOISE),
+        )
+
+    def measure(self) -> dict[str, float]:
+        """`loss` and what comes of it; `alignment` of the two sides without dropout, or of two dropouts of the one
+        side; `uniformity` of the first side without dropout. What has no finite value is left out."""
+        sums = [self._sum(*batch, [self.seed, number]) for number, batch in enumerate(self.batches)]
+        loss = float(sum(float(total) for total, _ in sums) / sum(float(counted) for _, counted in sums))
+        vectors = [encode(self.objective.bert, side) for side in self.passages.sides]
+        pair = vectors if len(vectors) == 2 else self._views(self.passages.sides[0])
+        figures = {**self.objective.figures(loss), "alignment": alignment(*pair), "uniformity": uniformity(vectors[0])}
+        return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+    def _total(self, *inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        *arrays, noise = inputs
+        totals, _ = self.objective.totals(*arrays, noise=noise if self.objective.noisy else None)
+        return totals[self.objective.name], self.objective.counts(*arrays)[self.objective.name]
+
+    def _views(self, texts: TextInputs) -> np.ndarray:
+        """float32 [2, texts, hidden]."""
+        views = np.zeros((2, len(texts), self.objective.bert.config.hidden_size), np.float32)
+        for number, (rows, length) in enumerate(batches(texts.lengths)):
+            for view in (0, 1):
+                views[view, rows] = self._view(*texts.padded(rows, length), [self.seed, 2 * number + view])
+        return views

@@ -1,0 +1,1 @@
+"""A workspace: immutable artifact versions, their manifests, what is up to date, what may be removed."""

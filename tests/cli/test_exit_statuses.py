@@ -1,0 +1,139 @@
+"""Every exit status is documented, and met by a real process wherever it can be."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from interestrec.cli import console
+from interestrec.cli.output_schema import STATUSES
+from interestrec.core import errors
+from tests.cli.test_app import CONFIG, interestrec
+from tests.documents import one_document
+from tests.processes import begun
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_documented_statuses_are_those_there_are() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    assert {int(status): meaning for status, meaning in rows} == STATUSES
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert {kind.exit_status for kind in kinds} <= set(STATUSES)
+
+
+def _nothing(directory: Path) -> None:
+    """All is well."""
+
+
+def _bad_data(directory: Path) -> None:
+    (directory / "clicks.csv").write_text("user,item\n1,2\n")  # no time
+    (directory / "items.csv").write_text("item,title\n2,storm\n")
+
+
+def _in_the_way(directory: Path) -> None:
+    (directory / "there.yaml").write_text("")
+
+
+CASES: dict[int, tuple[tuple[str, ...], Callable[[Path], None]]] = {
+    0: (("config", "show"), _nothing),
+    2: (("finetune", "--folds", "1"), _nothing),
+    65: (("preprocess",), _bad_data),
+    66: (("preprocess",), _nothing),
+    73: (("init", "news", "--to", "there.yaml"), _in_the_way),
+    78: (("config", "show", "--set", "finetune.epoch=3"), _nothing),
+}
+
+
+@pytest.mark.parametrize("status", CASES)
+def test_a_process_ends_with_it(status: int, tmp_path: Path, tiny_encoder: Path) -> None:
+    command, prepare = CASES[status]
+    (tmp_path / "interestrec.yaml").write_text(CONFIG.replace("source: encoder", f"source: {tiny_encoder}"))
+    prepare(tmp_path)
+    outcome = interestrec(*command, "--json", cwd=tmp_path)
+    assert outcome.returncode == status, outcome.stderr
+    assert "Traceback" not in outcome.stderr
+    assert bool(outcome.stderr) == bool(status)
+    assert one_document(outcome.stdout).get("exit_status", 0) == status
+
+
+def test_a_device_that_is_not_there_is_69() -> None:
+    code = """
+from interestrec.console import session
+with session("finetune", True, True):
+    from interestrec.training.device import prepare
+    prepare("gpu", 1, 1)
+"""
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if outcome.returncode == 0:
+        pytest.skip("this machine has a GPU")
+    assert outcome.returncode == one_document(outcome.stdout)["exit_status"] == 69
+    assert "interestrec[gpu]" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.GateError(("auc is 0.5, required is > 0.6",), {}), 1),
+        (errors.NumericError("the loss became NaN"), 70),
+        (errors.StorageError("disk full"), 74),
+        (errors.from_os_error(OSError(28, "No space left on device"), "model"), 74),
+        (errors.PeerLostError("another worker is gone"), 75),
+        (errors.LockedError("process 7 is at work"), 75),
+        (errors.from_os_error(PermissionError(13, "Permission denied"), "clicks.csv"), 77),
+        (errors.CannotCreateError("workspace: not writable"), 73),
+    ],
+)
+def test_an_error_ends_a_command_with_its_status(
+    error: errors.InterestrecError, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, console.session("finetune", True, False):
+        raise error
+    assert ended.value.code == status
+    told = capsys.readouterr()
+    assert told.err == f"interestrec finetune: {error}\n"
+    assert one_document(told.out)["exit_status"] == status
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+def test_a_bug_of_ours_is_70_and_keeps_its_traceback(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended, console.session("finetune", True, False, log):  # type: ignore[arg-type]
+        raise RuntimeError("odd")
+    assert ended.value.code == 70
+    told = capsys.readouterr()
+    assert one_document(told.out)["exit_status"] == 70
+    said = json.loads(told.err)["message"] if log == "json" else told.err
+    assert "Traceback (most recent call last)" in said
+    assert "RuntimeError: odd" in said
+    assert "internal error; please report it" in said
+
+
+_AT_WORK = """
+import sys, time
+from interestrec import pipeline
+from interestrec.cli import app
+
+def stage(context):
+    print("at work", flush=True)
+    time.sleep(60)
+
+pipeline.STAGES["preprocess"] = stage
+sys.argv = ["interestrec", "preprocess"]
+app.main()
+"""
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_to_a_stage_ends_it_with_its_status(tmp_path: Path, sent: signal.Signals, status: int) -> None:
+    (tmp_path / "interestrec.yaml").write_text(CONFIG)
+    process = begun(_AT_WORK, tmp_path, says="at work")
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == status
+    assert said == f"interestrec preprocess: interrupted by {sent.name}\n"

@@ -1,0 +1,52 @@
+"""Names of raw files and patterns of names."""
+
+from pathlib import Path
+
+import pytest
+
+from interestrec.core.errors import InputMissingError
+from interestrec.formats.file_patterns import expand_patterns
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("b.csv", "a.csv", "day=2/p-1.csv", "day=1/p-2.csv", "day=1/p-1.csv", "deep/er/x.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "not.csv").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["b.csv", "a.csv"], ["b.csv", "a.csv"]),  # as given
+        (["*.csv"], ["a.csv", "b.csv"]),  # sorted, files alone
+        (["day=*/p-*.csv"], ["day=1/p-1.csv", "day=1/p-2.csv", "day=2/p-1.csv"]),
+        (["day=[2-9]/*", "day=?/p-1.csv"], ["day=2/p-1.csv", "day=1/p-1.csv"]),
+        (["b.csv", "*.csv", "b.csv"], ["b.csv", "a.csv"]),  # once
+        (["**/x.csv"], ["deep/er/x.csv"]),
+    ],
+)
+def test_names_and_patterns(root: Path, names: list[str], found: list[str]) -> None:
+    assert [str(path.relative_to(root)) for path in expand_patterns(root, names)] == found
+
+
+@pytest.mark.parametrize("name", ["c.csv", "*.tsv", "day=3/*", "not.csv"])
+def test_what_stands_for_no_file_is_an_error(root: Path, name: str) -> None:
+    with pytest.raises(InputMissingError) as error:
+        expand_patterns(root, ["a.csv", name])
+    assert str(error.value).startswith(f"{root / name}: no such file")
+    assert error.value.exit_status == 66
+
+
+def test_a_file_whose_name_has_brackets_is_meant_literally(tmp_path: Path) -> None:
+    (tmp_path / "log[1].csv").write_text("")
+    assert expand_patterns(tmp_path, ["log[1].csv"]) == [tmp_path / "log[1].csv"]
+
+
+def test_absolute_names_are_elsewhere(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    assert expand_patterns(elsewhere, [f"{root}/b.csv", f"{root}/day=1/*"]) == [
+        root / name for name in ("b.csv", "day=1/p-1.csv", "day=1/p-2.csv")
+    ]

@@ -1,0 +1,25 @@
+"""ALS finds blocks, folds strangers in, and knows nothing of those without a history."""
+
+import numpy as np
+
+from interestrec.scorers import als
+from tests.scoring.asking import events, requests
+
+BLOCKS = [(u, i) for u in range(10) for i in range(5) if (u + i) % 4] + [
+    (u, i) for u in range(10, 20) for i in range(5, 10) if (u + i) % 4
+]
+
+
+def test_a_stranger_gets_items_of_the_block_their_history_is_in() -> None:
+    model = als.fit(events(BLOCKS, 30, 12), 0.5, factors=4, regularization=0.1, iterations=10, alpha=5.0, seed=1)
+    stranger, empty = model.score_catalogue(requests([0, 1], [], users=[29, 28]))
+    assert stranger[2:5].min() > stranger[5:].max()
+    assert not empty.any()
+    assert not stranger[10:].any()
+
+
+def test_without_any_event_every_score_is_zero() -> None:
+    none = events([(0, 0)], 2, 3)
+    empty = type(none)(none.user[:0], none.item[:0], none.intensity[:0], none.time[:0], 2, 3)
+    model = als.fit(empty, 0.5, factors=2, regularization=0.1, iterations=1, alpha=1.0, seed=1)
+    np.testing.assert_array_equal(model.score_catalogue(requests([0])), np.zeros((1, 3)))

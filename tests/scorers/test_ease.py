@@ -1,0 +1,91 @@
+"""EASE by hand, and both of its forms against a ridge regression of each item on all others."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from interestrec.scorers import ease
+from interestrec.scorers.requests import Requests
+from tests.scoring.asking import events, requests
+
+
+def pairs_of(seen: np.ndarray) -> list[tuple[int, int]]:
+    return [(int(u), int(i)) for u, i in zip(*np.nonzero(seen), strict=True)]
+
+
+def naive(seen: np.ndarray, regularization: float) -> np.ndarray:
+    """Each column of B by a regression that may not see the item itself."""
+    weights = np.zeros((seen.shape[1], seen.shape[1]))
+    for item in range(seen.shape[1]):
+        others = np.delete(np.arange(seen.shape[1]), item)
+        ridge = Ridge(alpha=regularization, fit_intercept=False, solver="cholesky")
+        weights[others, item] = ridge.fit(seen[:, others], seen[:, item]).coef_
+    return weights
+
+
+def asking(n_items: int) -> tuple[Requests, np.ndarray]:
+    rng = np.random.default_rng(5)
+    history = rng.random((7, n_items)) < 0.4
+    return requests(*(np.flatnonzero(row).tolist() for row in history)), history.astype(float)
+
+
+def test_three_items_by_hand() -> None:
+    # users: {0, 1}, {0, 1}, {1, 2}; λ = 1
+    log = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2), (2, 2)]
+    model = ease.fit(events(log, 3, 4), 0.5, 1.0, 100)
+    # XᵀX + I = [[3, 2, 0], [2, 4, 1], [0, 1, 2]]; its inverse is [[7, -4, 2], [-4, 6, -3], [2, -3, 8]] / 13
+    expected = np.array([[0, 4 / 6, -2 / 8], [4 / 7, 0, 3 / 8], [-2 / 7, 3 / 6, 0]])
+    score = model.score_catalogue(requests([0], [1], [2], [0, 0, 2], [3], []))
+    np.testing.assert_allclose(score[:3, :3], expected, rtol=1e-6)
+    np.testing.assert_allclose(score[3, :3], expected[0] + expected[2], rtol=1e-6)
+    assert not score[4:].any()
+    assert not score[:, 3].any()
+
+
+@pytest.mark.parametrize(("users", "items", "form"), [(40, 12, ease.EaseWeights), (11, 30, ease.DualEaseWeights)])
+def test_both_forms_are_ridge_regressions_without_the_item_itself(users: int, items: int, form: type) -> None:
+    seen = (np.random.default_rng(users).random((users, items)) < 0.3).astype(float)
+    seen[0] = 1
+    model = ease.fit(events(pairs_of(seen), users, items), 0.5, 2.5, 100)
+    assert isinstance(model.solution, form)
+    asked, history = asking(items)
+    np.testing.assert_allclose(model.score_catalogue(asked), history @ naive(seen, 2.5), rtol=1e-4, atol=1e-6)
+
+
+def test_recency_weighs_the_fit_and_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    seen = rng.random((9, 14)) < 0.4
+    seen[0] = True
+    age = rng.integers(0, 40, seen.sum())
+    age[0] = 0
+    log = events(pairs_of(seen), 9, 14, days=list(100.0 - age))
+    weighted = np.zeros(seen.shape)
+    weighted[seen] = 0.5 ** (age / 20)
+    asked = requests([3, 1, 3], days=[80, 100, 60])
+    history = np.zeros(14)
+    history[[1, 3]] = 1, 0.5
+    monkeypatch.setattr(ease, "_CELLS", 1)  # blocks of one item
+    model = ease.fit(log, 0.5, 1.5, 100, half_life=20.0)
+    np.testing.assert_allclose(model.score_catalogue(asked)[0], history @ naive(weighted, 1.5), rtol=1e-4, atol=1e-6)
+
+
+def test_beyond_the_largest_size_the_items_of_most_users_are_kept() -> None:
+    seen = np.zeros((6, 7))
+    for item, users in enumerate([1, 5, 3, 0, 5, 3, 6]):
+        seen[:users, item] = 1
+    model = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=4)
+    assert model.known.tolist() == [1, 2, 4, 6]
+    assert model.left_out == 2
+    kept = seen[:, model.known]
+    score = model.score_catalogue(requests([0, 1, 6], [5]))
+    np.testing.assert_allclose(score[0, model.known], np.array([1, 0, 0, 1]) @ naive(kept, 1.0), rtol=1e-5)
+    assert not score[:, [0, 3, 5]].any()
+    assert not score[1].any()
+    whole = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=6)  # users are few enough
+    assert whole.left_out == 0
+
+
+def test_history_entries_below_relevance_do_not_count() -> None:
+    model = ease.fit(events([(0, 0), (0, 1)], 1, 2), 0.5, 1.0, 10)
+    assert not model.score_catalogue(requests([0], intensity=[0.4])).any()
+    assert model.score_catalogue(requests([0], intensity=[0.5]))[0, 1] > 0
