@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_architecture import FLOORS
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
@@ -96,3 +98,9 @@ def test_glossary_terms_are_unique_and_sorted() -> None:
     terms = re.findall(r"^\| \*\*([^*]+)\*\*", (DOCS / "glossary.md").read_text(), re.MULTILINE)
     assert len(terms) >= 30
     assert terms == sorted(set(terms))
+
+
+def test_the_diagram_shows_the_floors_from_the_top() -> None:
+    diagram = FENCED.findall((DOCS / "architecture.md").read_text())[0]
+    rows = [set(re.findall(r"│ (\w+)(?:/|\.py) ", row)) for row in diagram.splitlines()]
+    assert [row for row in rows if row] == [floor for floor in FLOORS[::-1] if floor != {"__main__"}]
