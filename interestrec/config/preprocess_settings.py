@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from interestrec.core.keys import KeySource
 from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
+from interestrec.io.keys import KeySource
 
 
 class SplitSettings(Section):

@@ -15,8 +15,7 @@ from interestrec.config.preprocess_settings import PreprocessSettings
 from interestrec.config.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.config.rank_settings import RankSettings
 from interestrec.config.requirements import validate_bound
-from interestrec.core.catalogue import suggestion
-from interestrec.core.keys import KeySource
+from interestrec.core.choices import suggestion
 from interestrec.core.section import (
     AboveZero,
     BelowOne,
@@ -27,6 +26,7 @@ from interestrec.core.section import (
     Positive,
     Section,
 )
+from interestrec.io.keys import KeySource
 
 
 class EncoderSettings(Section):
