@@ -12,7 +12,8 @@ from typer.main import get_command
 from interestrec.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"^    (.*)$", re.MULTILINE)
 INLINE = re.compile(r"`(interestrec [^`\n]+)`")
@@ -26,8 +27,8 @@ def commands(page: Path) -> list[str]:
     shown = [*(line for block in blocks for line in block.splitlines()), *INDENTED.findall(FENCED.sub("", text))]
     lines = [line.partition(" #")[0] for line in shown]
     found = [match.group().strip() for line in lines for match in COMMAND.finditer(line)]
-    told = INLINE.findall(FENCED.sub("", text))
-    return found + [command for command in told if "…" not in command and "COMMAND" not in command]
+    inline = INLINE.findall(FENCED.sub("", text))
+    return found + [command for command in inline if "…" not in command and "COMMAND" not in command]
 
 
 SHOWN = sorted({(page.name, command) for page in PAGES for command in commands(page)})
@@ -52,7 +53,7 @@ def test_a_shown_command_can_be_read(page: str, command: str) -> None:
     if words[-1:] == ["--config"]:  # a sentence on the option itself
         words.append("news.yaml")
     if words and words[0].startswith("--"):
-        assert words[0] in {option for parameter in get_command(app).params for option in parameter.opts}
+        assert words[0] in {"--help", *(option for parameter in get_command(app).params for option in parameter.opts)}
         return
     try:
         read(words, get_command(app))
