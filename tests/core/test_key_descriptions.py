@@ -53,7 +53,7 @@ def test_every_key_is_described_in_sentences(section: type[BaseModel], key: str)
 
 def test_the_walk_reaches_alternatives_lists_and_mappings() -> None:
     names = {section.__name__ for section in SECTIONS}
-    assert {"MindData", "Condition", "IdField", "ValueMap", "EncoderSettings", "LoraSettings"} <= names
+    assert {"MindData", "RowCondition", "IdField", "ValueMapSettings", "EncoderSettings", "LoraSettings"} <= names
 
 
 def test_inherited_keys_keep_their_description() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from interestrec.config import metric_names
+from interestrec.evaluation import metric_names
 from interestrec.evaluation import intensity_metrics
 from interestrec.metrics import ranking
 
