@@ -2,8 +2,7 @@
 
 import pytest
 
-from interestrec.evaluation import metric_names
-from interestrec.evaluation import intensity_metrics
+from interestrec.evaluation import intensity_metrics, metric_names
 from interestrec.metrics import ranking
 
 
