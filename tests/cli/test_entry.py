@@ -175,7 +175,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
     with pytest.raises(SystemExit) as end:
-        run_app(app.app)
+        run_app(app)
     return end.value.code
 
 
