@@ -260,8 +260,8 @@ def test_no_command_loads_anything_heavy_to_tell_of_itself() -> None:
 def test_version_and_usage_errors_load_nothing_heavy() -> None:
     for arguments in (["--version"], ["rank", "--nonsense"]):
         code = (
-            f"import sys; from interestrec import cli; sys.argv = ['interestrec', *{arguments!r}]\n"
-            "try: cli.main()\nexcept SystemExit: pass\n"
+            f"import sys; from interestrec.cli import app; sys.argv = ['interestrec', *{arguments!r}]\n"
+            "try: app.main()\nexcept SystemExit: pass\n"
             "sys.exit(str({'tensorflow', 'keras', 'transformers', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)))"
         )
         outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
