@@ -68,11 +68,11 @@ def _lists(
     users: int, items: int, top: int, retrieve: int, similarity: str, model_path: str | None = None
 ) -> dict[str, Any]:
     import numpy as np
+    from interestrec.scorers.request_blocks import blocks
 
     from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
-    from interestrec.scorers.request_blocks import blocks
     from interestrec.scorers.requests import Requests
     from interestrec.scorers.user_inputs import ItemUserInputs
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np
-
 from interestrec.core.section import Positive, Section
 from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.requests import Labels, Requests

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np, sparse
-
 from interestrec.core.section import Count, CountOrZero, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import (
@@ -178,7 +177,9 @@ def fold_in(
     user = mean @ factors.astype(np.float64)
     for _ in range(steps):
         score_margin = np.einsum("nf,nf->n", user[row], margin[history.indices]) + margin_bias
-        pull = sparse.csr_matrix((mean.data * expit(-score_margin), history.indices, history.indptr), shape=history.shape)
+        pull = sparse.csr_matrix(
+            (mean.data * expit(-score_margin), history.indices, history.indptr), shape=history.shape
+        )
         user += step * (pull @ margin - regularization * user)
     return user
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np, sparse
-
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
@@ -54,6 +53,4 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-DEFINITION = ScorerDefinition(
-    fit=fit, scorer=Content, fitted_on=NOTHING, needs=("text_vectors",), component="content"
-)
+DEFINITION = ScorerDefinition(fit=fit, scorer=Content, fitted_on=NOTHING, needs=("text_vectors",), component="content")

@@ -44,6 +44,6 @@ class ScorerDefinition:
     is_estimator: bool = False  # may be named under `rank.estimators`
 
     @property
-    def is_refitted(self) -> bool:
-        """Whether it depends on events or labels, so that its settings are chosen and it is fitted again."""
-        return self.fitted_on not in (NOTHING, MODEL)
+    def is_static(self) -> bool:
+        """Whether it depends on neither events nor labels, so that one fit with the configured settings serves."""
+        return self.fitted_on in (NOTHING, MODEL)

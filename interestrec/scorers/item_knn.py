@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
 
-from interestrec.core.numeric import np, sparse
-
 from interestrec.core.choices import pick
+from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, NotNegative, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners, sparse_dots

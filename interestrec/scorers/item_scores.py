@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np
-
 from interestrec.scorers.requests import Requests
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from interestrec.core.numeric import np
-
 from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Labels

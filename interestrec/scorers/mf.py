@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np
-
 from interestrec.core.section import Count, Positive
 from interestrec.scorers import bias
 from interestrec.scorers.bias import Biases, BiasSettings, clip_intensity
@@ -46,7 +45,9 @@ class BiasedFactors:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         user = np.repeat(requests.user, np.diff(offsets))
-        return clip_intensity(self.biases.predict_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item]))
+        return clip_intensity(
+            self.biases.predict_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item])
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -88,8 +89,12 @@ def fit(
     item[known] = np.random.default_rng(seed).normal(0.0, 0.1, (len(known), factors))
     with one_blas_thread():
         for _ in range(iterations):
-            user = _ridges(labels.user[by_user], item[labels.item[by_user]], residual[by_user], len(user), regularization)
-            item = _ridges(labels.item[by_item], user[labels.user[by_item]], residual[by_item], len(item), regularization)
+            user = _ridges(
+                labels.user[by_user], item[labels.item[by_user]], residual[by_user], len(user), regularization
+            )
+            item = _ridges(
+                labels.item[by_item], user[labels.user[by_item]], residual[by_item], len(item), regularization
+            )
     return BiasedFactors(biases, user, item)
 
 

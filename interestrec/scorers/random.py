@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np
-
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
@@ -65,6 +64,4 @@ def _uniform(hashed: np.ndarray) -> np.ndarray:
     return (hashed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
-DEFINITION = ScorerDefinition(
-    fit=fit, scorer=RandomScores, fitted_on=NOTHING, needs=("user_ids", "item_ids", "seed")
-)
+DEFINITION = ScorerDefinition(fit=fit, scorer=RandomScores, fitted_on=NOTHING, needs=("user_ids", "item_ids", "seed"))

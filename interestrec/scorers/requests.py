@@ -52,7 +52,7 @@ class Requests:
         """int64 [total]: the request of each history entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
-    def block(self, start: int, stop: int) -> "Requests":
+    def block(self, start: int, stop: int) -> Requests:
         """The requests `start` to `stop`, exclusive."""
         stop = min(stop, len(self))
         first, last = self.offsets[start], self.offsets[stop]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.numeric import np, sparse
-
 from interestrec.core.section import Count, Section
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.interactions import request_owners, sparse_dots

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from interestrec.core.numeric import np
-
 from interestrec.core.section import Positive, Section
 from interestrec.scorers import recency
 from interestrec.scorers.definition import EVENTS, ScorerDefinition

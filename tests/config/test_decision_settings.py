@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from interestrec.scoring.decision_settings import BlendSettings, RulesSettings
 from pydantic import ValidationError
 
-from interestrec.scoring.decision_settings import BlendSettings, RulesSettings
 from interestrec.scoring.rank_settings import RankSettings
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from interestrec.scoring.decision_settings import BlendSettings
 from pydantic import BaseModel
 
 from interestrec.config.loading import settings_schema
@@ -12,7 +13,6 @@ from interestrec.config.settings import Settings
 from interestrec.core import key_descriptions as described
 from interestrec.core.key_descriptions import key_descriptions
 from interestrec.core.section import Section
-from interestrec.scoring.decision_settings import BlendSettings
 from interestrec.training.finetune_settings import VectorCacheSettings
 
 LONGEST = 300

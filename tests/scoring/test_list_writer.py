@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from interestrec.scoring.list_writer import ListWriter
 
 from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
 from interestrec.metrics.calibration import Isotonic
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scoring.ensemble import Ensemble
-from interestrec.scoring.list_writer import ListWriter
 from interestrec.scoring.ranking_tables import TableLayout
 from interestrec.scoring.rules import Rules
 from tests.scoring.asking import requests
