@@ -22,7 +22,7 @@ class RequestTruth:
     seen: np.ndarray  # bool [pairs], the item is in the request's history
 
     def matrix(self, pairs: np.ndarray, start: int, stop: int, n_items: int) -> np.ndarray:
-        """bool [stop − start, items]: true at those of the `pairs`, bool [pairs], that requests `start` to `stop` have."""
+        """bool [stop − start, items]: the cells of `pairs`, bool [pairs], of requests `start` to `stop`."""
         in_block = pairs & (self.request >= start) & (self.request < stop)
         cells = np.zeros((stop - start, n_items), dtype=bool)
         cells[self.request[in_block] - start, self.item[in_block]] = True

@@ -1,7 +1,7 @@
 """The scorers by name; what the configuration, the fits and the blend know of them is derived from here.
 
-To add one: write interestrec/scorers/<name>.py with a `DEFINITION`, enter it in `SCORERS`, test it, and give it a row in
-docs/ranking.md.
+To add one: write interestrec/scorers/<name>.py with a `DEFINITION`, enter it in `SCORERS`, test it, and give it a row
+in the table of docs/ranking.md.
 """
 
 from __future__ import annotations

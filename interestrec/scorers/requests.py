@@ -36,7 +36,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Requests:
-    """Users as known at the time of their request: request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
+    """Users at the time of their request; request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
 
     user: np.ndarray  # int32 [requests]
     offsets: np.ndarray  # int64 [requests + 1]

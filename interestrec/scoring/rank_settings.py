@@ -1,7 +1,7 @@
 """Settings of the stage that fits and scores every system; a scorer's own section stands in the scorer's file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field, create_model, model_validator
 
@@ -12,7 +12,9 @@ _SYSTEMS = ("interestrec", *(name for name, entry in SCORERS.items() if entry.is
 _ESTIMATORS = tuple(name for name, entry in SCORERS.items() if entry.is_estimator)
 
 if TYPE_CHECKING:
-    SystemName = ComponentName = EstimatorName = str
+    SystemName: TypeAlias = str
+    ComponentName: TypeAlias = str
+    EstimatorName: TypeAlias = str
 else:
     SystemName = Literal[_SYSTEMS]
     ComponentName = Literal[tuple(COMPONENTS)]
@@ -83,8 +85,8 @@ class _SystemChoices(Section):
 
     systems: list[SystemName] = Field(
         default=list(_SYSTEMS),
-        description="Systems that are ranked and compared: `interestrec`, the blend of `components`, and single scorers "
-        f"as baselines: {_quoted({name: name for name in _SYSTEMS[1:]})}; docs/ranking.md says what each does.",
+        description="Systems that are ranked and compared: `interestrec`, the blend of `components`, and scorers as "
+        f"baselines: {_quoted({name: name for name in _SYSTEMS[1:]})}. docs/ranking.md describes each.",
     )
     components: list[ComponentName] = Field(
         default=["intensity", "item_item", "collaborative", "ease", "popularity", "trending", "content"],

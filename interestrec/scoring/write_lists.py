@@ -31,7 +31,7 @@ from interestrec.scoring.rules import Rules, rerank
 
 
 @dataclass(frozen=True)
-class ListWriting:
+class ListBuilder:
     """How scores of the catalogue become lists, and lists rows."""
 
     layout: TableLayout
@@ -76,11 +76,11 @@ def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: l
     )
 
 
-def list_writing(layout: TableLayout, rules: Rules, k: int, inputs: ScorerInputs) -> ListWriting:
-    """With what the rules need to know of the items."""
+def list_builder(layout: TableLayout, rules: Rules, k: int, inputs: ScorerInputs) -> ListBuilder:
+    """With the categories and vectors of the items that the rules compare."""
     category = category_codes(layout.corpus.items["category"])[:, 0].astype(np.int64)
     vectors = unit_rows(inputs.text_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
-    return ListWriting(layout, rules, k, category, vectors)
+    return ListBuilder(layout, rules, k, category, vectors)
 
 
 def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> ColdTargets:
@@ -93,10 +93,10 @@ def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules:
 
 
 def write_lists(
-    directory: Path, ensemble: Ensemble, requests: Requests, writing: ListWriting, cold: ColdTargets | None
+    directory: Path, ensemble: Ensemble, requests: Requests, builder: ListBuilder, cold: ColdTargets | None
 ) -> None:
     """Write each system's list over the whole catalogue per request, and, with `cold`, those of cold items."""
-    layout, rules = writing.layout, writing.rules
+    layout, rules = builder.layout, builder.rules
     schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
     with ExitStack() as stack:
         write = stack.enter_context(grouped_writer(directory / CATALOGUE, schema))
@@ -107,15 +107,15 @@ def write_lists(
             block = requests.block(start, stop)
             for scores in ensemble.score_catalogue(block):
                 rules.apply(scores.score, block)
-                lists = writing.best(scores.score, writing.top_k)
+                lists = builder.best(scores.score, builder.top_k)
                 if scores.system == OURS and rules.reranks:
                     before = scores._replace(system=BEFORE_RULES, components={})
                     write(BEFORE_RULES, catalogue_block(layout, block, before, lists))
-                    lists = writing.reranked(scores.score)
+                    lists = builder.reranked(scores.score)
                 write(scores.system, catalogue_block(layout, block, scores, lists))
                 if cold is not None and cold.requests[start:stop].any():
                     rows = np.flatnonzero(cold.requests[start:stop])
-                    lists = writing.best_of(cold.items, scores.score, rows)
+                    lists = builder.best_of(cold.items, scores.score, rows)
                     write_cold(scores.system, catalogue_block(layout, block, scores, lists))
 
 

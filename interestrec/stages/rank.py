@@ -15,11 +15,18 @@ from interestrec.io.pseudonyms import pseudonym
 from interestrec.io.ranking_files import SYSTEMS, TRAINING_LOG
 from interestrec.scorers import queries
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring import write_lists as lists
 from interestrec.scoring.fit_systems import fit_systems, reference_systems, train_data
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import load_rules
 from interestrec.scoring.shards import shard_impressions, shard_requests, upcoming_requests
+from interestrec.scoring.write_lists import (
+    cold_targets,
+    list_builder,
+    table_layout,
+    write_impressions,
+    write_lists,
+    write_truth,
+)
 from interestrec.stages.run import RankRequest, RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.reference_run import reference_decision
@@ -99,19 +106,19 @@ class _RankStage:
         else:
             systems = fit_systems(train, inputs, settings, request.as_of)
         rules = load_rules(corpus, settings, request.as_of)
-        layout = lists.table_layout(corpus, systems.ensemble, rules, list(settings.components), self.seed)
+        layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), self.seed)
         truth = queries.request_truth(corpus, requests, queries.TEST) if is_test else None
-        cold = None if truth is None else lists.cold_targets(corpus, requests, truth, rules)
-        writing = lists.list_writing(layout, rules, settings.top_k, inputs)
-        lists.write_lists(directory, systems.ensemble, requests, writing, cold)
+        cold = None if truth is None else cold_targets(corpus, requests, truth, rules)
+        builder = list_builder(layout, rules, settings.top_k, inputs)
+        write_lists(directory, systems.ensemble, requests, builder, cold)
         counts = {
             "train_events": len(train.events.item),
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
         }
         if truth is not None:
-            lists.write_impressions(directory, systems.ensemble, impressions, layout)
-            pairs = lists.write_truth(directory, corpus, requests, truth, rules)
+            write_impressions(directory, systems.ensemble, impressions, layout)
+            pairs = write_truth(directory, corpus, requests, truth, rules)
             counts |= {"truth_pairs": pairs, "truth_pairs_seen_before": int(truth.seen.sum())}
             if (log := self.model.path / TRAINING_LOG).exists():  # for the page of the report
                 files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
