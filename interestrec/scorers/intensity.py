@@ -69,6 +69,8 @@ class Intensity:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
         scores = np.zeros(len(item), np.float32)
+        if len(item) == 0:
+            return scores
         counts = np.diff(offsets)
         width = max(int(counts.max(initial=0)), 1)
         step = max(_CELLS // (self.histories.length * width), 1)

@@ -14,8 +14,8 @@ from interestrec.corpus.preprocess_settings import PreprocessSettings, SplitSett
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
 from interestrec.scorers import queries
-from interestrec.scorers import request_blocks as blocks_module
-from interestrec.scoring.ensemble import reference_ensemble
+from interestrec.scorers import requests as requests_module
+from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
 from interestrec.stages.run import RankRequest
@@ -263,7 +263,7 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
 
 
 def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks_module, "_CELLS", 24 * 7)  # blocks of seven users
+    monkeypatch.setattr(requests_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
     parts = [
@@ -360,10 +360,10 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     }
     read = reference_ensemble(corpus, described["systems"]["interestrec"], {}, cold)
     (decision,) = read.systems.values()
-    assert decision.of_catalogue.known.offset == 0.5
-    assert decision.of_catalogue.known.cold.tolist() == [2.0] * 4
+    assert decision.catalogue_blend.known.offset == 0.5
+    assert decision.catalogue_blend.known.cold.tolist() == [2.0] * 4
     weights = described["systems"]["interestrec"]["catalogue"]["weights"]
-    assert decision.of_catalogue.known.warm.tolist() == [weights[name] for name in decision.components]
+    assert decision.catalogue_blend.known.warm.tolist() == [weights[name] for name in decision.components]
 
 
 def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_path: Path) -> None:
