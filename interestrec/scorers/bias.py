@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np
 from interestrec.core.section import Positive, Section
 from interestrec.scorers.definition import LABELS, ScorerDefinition
@@ -38,7 +39,7 @@ class Biases:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return clip_intensity(self.predict_pairs(np.repeat(requests.user, np.diff(offsets)), item))
+        return clip_intensity(self.predict_pairs(ragged.repeat(offsets, requests.user), item))
 
     def predict_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float64 [pairs], not yet within [0, 1]."""

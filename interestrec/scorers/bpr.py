@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, CountOrZero, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
@@ -13,7 +14,6 @@ from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
     one_blas_thread,
-    request_owners,
 )
 from interestrec.scorers.requests import Events, Requests
 
@@ -59,7 +59,7 @@ class BprFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return self.score_catalogue(requests)[request_owners(offsets), item]
+        return self.score_catalogue(requests)[ragged.owner(offsets), item]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -169,7 +169,7 @@ def fold_in(
     from scipy.special import expit
 
     size = np.diff(history.indptr)
-    row = np.repeat(np.arange(len(size)), size)
+    row = ragged.owner(history.indptr)
     mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
     margin = factors - popularity @ factors
     margin_bias = (bias - popularity @ bias)[history.indices]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np, sparse
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
@@ -24,8 +25,7 @@ class Content:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         profile = self._profiles(requests)
-        row = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        return np.einsum("nw,nw->n", profile[row], self.unit[item])
+        return np.einsum("nw,nw->n", profile[ragged.owner(offsets)], self.unit[item])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""

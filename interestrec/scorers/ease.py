@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.errors import NumericError
 from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, Positive, Section
@@ -17,7 +18,6 @@ from interestrec.scorers.interactions import (
     item_positions,
     mixed_dots,
     one_blas_thread,
-    request_owners,
 )
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
@@ -122,7 +122,7 @@ class Ease:
         """float32 [len(item)]"""
         score = np.zeros(len(item), np.float32)
         position, fitted = item_positions(self.items, item)
-        score[fitted] = self.solution.at(self._histories(requests), request_owners(offsets)[fitted], position[fitted])
+        score[fitted] = self.solution.at(self._histories(requests), ragged.owner(offsets)[fitted], position[fitted])
         return score
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np, sparse
 from interestrec.scorers import recency
 from interestrec.scorers.requests import Events, Requests
@@ -58,11 +59,6 @@ def history_recency_matrix(
     return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
 
 
-def request_owners(offsets: np.ndarray) -> np.ndarray:
-    """int64 [candidates]: the request of each candidate, of requests that have `offsets[r]:offsets[r + 1]`."""
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-
-
 def sparse_dots(left: sparse.csr_matrix, row: np.ndarray, right: sparse.csr_matrix, other: np.ndarray) -> np.ndarray:
     """left[row[n]] · right[other[n]] of every pair n; float32 [pairs].
 
@@ -75,7 +71,7 @@ def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, othe
     """The same with a dense `right`, of which only what `left` has entries for is looked at."""
     entries = left[row]
     count = np.diff(entries.indptr)
-    products = entries.data * right[np.repeat(other, count), entries.indices]
+    products = entries.data * right[ragged.repeat(entries.indptr, other), entries.indices]
     total = np.zeros(len(row), np.float32)
     some = count > 0
     total[some] = np.add.reduceat(products, entries.indptr[:-1][some]) if some.any() else 0.0
@@ -94,7 +90,7 @@ def item_dots(
     """
     score = np.zeros(len(item), np.float32)
     position, fitted = item_positions(fitted_items, item)
-    score[fitted] = np.einsum("nf,nf->n", users[request_owners(offsets)[fitted]], factors[position[fitted]])
+    score[fitted] = np.einsum("nf,nf->n", users[ragged.owner(offsets)[fitted]], factors[position[fitted]])
     return score
 
 

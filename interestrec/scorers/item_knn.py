@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
 
+from interestrec.core import ragged
 from interestrec.core.choices import pick
 from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, NotNegative, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners, sparse_dots
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
@@ -52,7 +53,7 @@ class ItemKnn:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
-        return sparse_dots(history, request_owners(offsets), self._by_candidate, item)
+        return sparse_dots(history, ragged.owner(offsets), self._by_candidate, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""

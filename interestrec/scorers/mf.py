@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np
 from interestrec.core.section import Count, Positive
 from interestrec.scorers import bias
@@ -44,7 +45,7 @@ class BiasedFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        user = np.repeat(requests.user, np.diff(offsets))
+        user = ragged.repeat(offsets, requests.user)
         return clip_intensity(
             self.biases.predict_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item])
         )

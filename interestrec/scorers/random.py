@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
@@ -42,7 +43,7 @@ class RandomScores:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        user = np.repeat(requests.user, np.diff(offsets))
+        user = ragged.repeat(offsets, requests.user)
         return _uniform(mix_hashes(self.user_hash[user], self.item_hash[item]))
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np
 
 _CELLS = 1 << 22  # requests × items of one dense block
@@ -50,7 +51,7 @@ class Requests:
     @property
     def owner(self) -> np.ndarray:
         """int64 [total]: the request of each history entry."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return ragged.owner(self.offsets)
 
     def block(self, start: int, stop: int) -> Requests:
         """The requests `start` to `stop`, exclusive."""

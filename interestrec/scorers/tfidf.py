@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from interestrec.core import ragged
 from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, Section
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
-from interestrec.scorers.interactions import request_owners, sparse_dots
+from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
 
@@ -35,7 +36,7 @@ class Tfidf:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return sparse_dots(self._profiles(requests), request_owners(offsets), self.unit, item)
+        return sparse_dots(self._profiles(requests), ragged.owner(offsets), self.unit, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -51,7 +52,7 @@ class Tfidf:
         shape = (len(requests), self.unit.shape[0])
         profile = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape) @ self.unit
         length = np.sqrt(np.asarray(profile.multiply(profile).sum(axis=1), dtype=np.float32)).ravel()
-        profile.data /= np.repeat(np.where(length > 0, length, 1.0), np.diff(profile.indptr))
+        profile.data /= ragged.repeat(profile.indptr, np.where(length > 0, length, 1.0))
         return profile
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scorers.queries import ImpressionQueries
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.blend import standardise_lists, standardise_rows
@@ -30,7 +31,7 @@ class Decision:
     def score_candidates(self, parts: ScorerParts, query: ImpressionQueries, item: np.ndarray) -> np.ndarray:
         """The blended float64 scores of the impressions' candidates `item`, from those of the scorers [len(item)]."""
         standardised = (standardise_lists(parts[scorer], query.offsets) for scorer in self.components.values())
-        new = np.repeat(query.without_history, np.diff(query.offsets))
+        new = ragged.repeat(query.offsets, query.without_history)
         return self.candidate_blend(standardised, self.cold_items[item], new)
 
     def score_catalogue(self, parts: ScorerParts, requests: Requests) -> np.ndarray:
