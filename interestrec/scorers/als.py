@@ -39,7 +39,7 @@ class Als:
     alpha: float
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float32 [requests, items]; 0 for items without events and for histories without known items."""
+        """float32 [requests, items]; 0 for items without events and for histories without warm items."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
         if len(self.warm_items):
             score[:, self.warm_items] = self._user_factors(requests) @ self.item_factors.T

@@ -61,7 +61,7 @@ def fit(labels: Labels, user_regularization: float, item_regularization: float) 
     Users' and items' biases are solved for in turn until neither changes.
 
     Args:
-        user_regularization: λ_u, as many labels without any deviation as a user is given in advance.
+        user_regularization: λ_u, the number of labels without deviation that every user has in advance.
         item_regularization: λ_i, the same of items.
     """
     label = labels.label.astype(np.float64)

@@ -188,11 +188,11 @@ def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:
 
 def _dual(seen: sparse.csr_matrix, regularization: float) -> DualEaseWeights:
     kernel = _inverse((seen @ seen.T).toarray(), regularization)
-    users_of = seen.T.tocsr()
+    item_users = seen.T.tocsr()
     leverage = np.zeros(seen.shape[1])
     step = max(1, _CELLS // seen.shape[0])
     for start in range(0, seen.shape[1], step):
-        block = users_of[start : start + step]
+        block = item_users[start : start + step]
         leverage[start : start + step] = np.asarray(block.multiply(block @ kernel).sum(axis=1)).ravel()
     return DualEaseWeights(seen, kernel, leverage)
 

@@ -60,12 +60,12 @@ def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbo
 
     with one_blas_thread():
         cosine = unit[cold] @ unit[warm].T
-    chosen = top_k(cosine, neighbours, np.arange(len(warm)))
-    value = np.maximum(np.take_along_axis(cosine, chosen, axis=1), 0.0).astype(np.float64)
+    nearest_warm = top_k(cosine, neighbours, np.arange(len(warm)))
+    value = np.maximum(np.take_along_axis(cosine, nearest_warm, axis=1), 0.0).astype(np.float64)
     total = value.sum(axis=1, keepdims=True)
     value = np.divide(value, total, out=value, where=total > 0)
-    row = np.repeat(np.arange(len(cold)), chosen.shape[1])
-    like = sparse.csr_matrix((value.ravel(), (row, warm[chosen].ravel())), shape=(len(cold), len(unit)))
+    row = np.repeat(np.arange(len(cold)), nearest_warm.shape[1])
+    like = sparse.csr_matrix((value.ravel(), (row, warm[nearest_warm].ravel())), shape=(len(cold), len(unit)))
     like.eliminate_zeros()
     return like
 

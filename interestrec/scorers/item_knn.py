@@ -111,10 +111,10 @@ def fit(
     normaliser = pick(SIMILARITIES, similarity, "similarity")
     seen = event_recency_matrix(events, half_life)
     length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
-    users_of = seen.T.tocsr()
+    item_users = seen.T.tocsr()
     columns = []
     for start in range(0, events.n_items, _BLOCK):
-        shared = (users_of[start : start + _BLOCK] @ seen).tocoo()
+        shared = (item_users[start : start + _BLOCK] @ seen).tocoo()
         row, column = shared.row + start, shared.col
         size = normaliser(length[row], length[column], shared.data) + shrinkage
         value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # what is very old weighs 0

@@ -86,8 +86,8 @@ def fit(
     by_user, by_item = np.argsort(labels.user, kind="stable"), np.argsort(labels.item, kind="stable")
     user = np.zeros((labels.n_users, factors))
     item = np.zeros((labels.n_items, factors))
-    known = np.unique(labels.item)
-    item[known] = np.random.default_rng(seed).normal(0.0, 0.1, (len(known), factors))
+    labelled = np.unique(labels.item)
+    item[labelled] = np.random.default_rng(seed).normal(0.0, 0.1, (len(labelled), factors))
     with one_blas_thread():
         for _ in range(iterations):
             user = _ridges(

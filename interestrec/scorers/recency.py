@@ -1,4 +1,4 @@
-"""How much what happened long ago still counts: half as much every half-life."""
+"""Recency weights: an event or history entry counts half as much after every half-life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From events to scoring systems: chosen on train → valid, or as a reference run chose, then fitted on all events."""
+"""From events to systems: selected on train → valid, or by a reference run, then fitted on all available events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ from interestrec.scoring.search import settings_search
 
 @dataclass(frozen=True)
 class FittedSystems:
-    """The ensemble that ranks, and the scorers as they were chosen on valid."""
+    """The ensemble that ranks, and the scorers whose settings valid selected."""
 
     ensemble: Ensemble
-    chosen: FittedScorers
+    selection: FittedScorers
 
     def describe(self, settings: RankSettings, reranks: bool, counts: Mapping[str, int]) -> dict[str, Any]:
         """The content of systems.json: settings and fits of every system, and the counts of the run.
@@ -35,7 +35,7 @@ class FittedSystems:
         Args:
             reranks: whether lists before the rules stand beside those after.
         """
-        systems: dict[str, Any] = {name: self.chosen.settings.get(name, {}) for name in self.ensemble.systems}
+        systems: dict[str, Any] = {name: self.selection.settings.get(name, {}) for name in self.ensemble.systems}
         if OURS in systems:
             systems[OURS] = dict(self.ensemble.description)
         if reranks:
@@ -46,8 +46,8 @@ class FittedSystems:
         omitted = ease.omitted_items if isinstance(ease, Ease) else 0
         return {
             "systems": systems,
-            "scorers": self.chosen.settings,
-            "tried": self.chosen.trials,
+            "scorers": self.selection.settings,
+            "tried": self.selection.trials,
             "settings": shared,
             "counts": {"ease_items_left_out": omitted, **counts},
         }
@@ -82,14 +82,14 @@ def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as
     search = settings_search(corpus, settings.rules.seen == "out", order, settings.trials, inputs.seed)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}
-    chosen = fit_scorers(names, train, inputs, configured, search)
-    ensemble = fit_ensemble(corpus, settings, chosen.scorers, inputs.seed)
+    selection = fit_scorers(names, train, inputs, configured, search)
+    ensemble = fit_ensemble(corpus, settings, selection.scorers, inputs.seed)
     if settings.refit:
         data = FitData.before_split(corpus, queries.TEST, as_of)
-        static = {name: scorer for name, scorer in chosen.scorers.items() if SCORERS[name].is_static}
-        scorers = refit_scorers(static, chosen.settings, data, inputs)
+        static = {name: scorer for name, scorer in selection.scorers.items() if SCORERS[name].is_static}
+        scorers = refit_scorers(static, selection.settings, data, inputs)
         ensemble = ensemble.with_scorers(scorers, _cold_items(corpus, data))
-    return FittedSystems(ensemble, chosen)
+    return FittedSystems(ensemble, selection)
 
 
 def reference_systems(
@@ -104,11 +104,11 @@ def reference_systems(
     components = [component_scorer(name) for name in description["components"]]
     names = required_scorers([*components, *(name for name in description["intensity"] if name != CONSTANT)])
     static = fit_static(names, inputs, {name: settings.scorer_settings(name) for name in names})
-    chosen = {name: reference["scorers"][name] for name in names if not scorer_definition(name).is_static}
+    selected = {name: reference["scorers"][name] for name in names if not scorer_definition(name).is_static}
     data = FitData.before_split(inputs.corpus, queries.TEST, as_of)
-    scorers = refit_scorers(static, chosen, data, inputs)
+    scorers = refit_scorers(static, selected, data, inputs)
     ensemble = reference_ensemble(inputs.corpus, description, scorers, _cold_items(inputs.corpus, data))
-    return FittedSystems(ensemble, FittedScorers(scorers, chosen))
+    return FittedSystems(ensemble, FittedScorers(scorers, selected))
 
 
 def _cold_items(corpus: Corpus, data: FitData) -> np.ndarray:

@@ -86,7 +86,7 @@ class _RankStage:
     to_corpus_id: Callable[[str], str] | None  # from an id in the file of users to the corpus's
 
     def build(self, directory: Path) -> None:
-        """Fit, score and write; of a time other than the test split's beginning only lists can be made."""
+        """Fit, score and write all files; as of a time there are only lists, neither impressions nor truth."""
         corpus, settings, request = self.corpus, self.settings, self.request
         is_test = request.as_of is None
         requests = shard_requests(corpus, request.shard, request.as_of, request.users, self.to_corpus_id)

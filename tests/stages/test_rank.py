@@ -1,6 +1,7 @@
 """The stage that fits and scores every system."""
 
 import dataclasses
+import traceback
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,8 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
 from interestrec.scorers import queries
 from interestrec.scorers import requests as requests_module
+from interestrec.scorers.item_knn import ItemKnn
+from interestrec.scorers.requests import Requests
 from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
@@ -63,6 +66,19 @@ def test_every_system_ranks_the_same_candidates_and_the_catalogue(tmp_path: Path
     for _, group in whole.groupby(["system", "user_id"]):
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert group["score"].is_monotonic_decreasing
+
+
+def test_few_calls_lie_between_the_stage_and_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score, stacks = ItemKnn.score_catalogue, []
+
+    def score_catalogue(self: ItemKnn, requests: Requests) -> np.ndarray:
+        stacks.append([frame.name for frame in traceback.extract_stack() if "interestrec/" in frame.filename])
+        return score(self, requests)
+
+    monkeypatch.setattr(ItemKnn, "score_catalogue", score_catalogue)
+    rank.run(workspace(tmp_path, log_of_events()))
+    writing = next(names for names in stacks if "write_lists" in names)
+    assert writing[writing.index("build") :] == ["build", "write_lists", "score_catalogue"]
 
 
 def test_lists_and_truth_leave_out_what_the_user_has_had(tmp_path: Path) -> None:
