@@ -72,8 +72,7 @@ def _lists(
     from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
-    from interestrec.scorers.request_blocks import blocks
-    from interestrec.scorers.requests import Requests
+    from interestrec.scorers.requests import Requests, request_blocks
     from interestrec.scorers.user_inputs import ItemUserInputs
 
     model, vectors, categories = _made(items, similarity, model_path)
@@ -95,7 +94,7 @@ def _lists(
     before = resource.getrusage(resource.RUSAGE_SELF)
     started = time.monotonic()
     listed = 0
-    for start, stop in blocks(users, items):
+    for start, stop in request_blocks(users, items):
         listed += top_k(scorer.score_catalogue(requests.block(start, stop)), top, precedence).size
     seconds = time.monotonic() - started
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,4 +1,7 @@
-"""Descriptions of configuration keys, read from the string literal under each field of a section."""
+"""Descriptions of configuration keys, read from the string literal under each field of a section.
+
+A field whose choices come from a registry has its description composed, in `Field(description=…)`.
+"""
 
 import ast
 import inspect
@@ -14,7 +17,7 @@ def key_descriptions(section: type[BaseModel]) -> dict[str, str]:
     Only the schema needs them, so the source is parsed on demand: pydantic's `use_attribute_docstrings` parses it class
     by class on import, which doubles the import time of the settings for every command.
     """
-    found: dict[str, str] = {}
+    found = {key: field.description for key, field in section.model_fields.items() if field.description}
     own = section.__mro__[: section.__mro__.index(BaseModel)]
     for cls in reversed(own):
         found |= _literals(cls.__module__).get(cls.__name__, {})

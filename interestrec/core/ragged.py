@@ -6,8 +6,14 @@ offsets will do. A range is `start:stop` with `start` ≤ `stop`. Every offset, 
 return is int64.
 """
 
-import numpy as np
-from numpy.typing import ArrayLike
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interestrec.core.numeric import np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def from_lengths(lengths: ArrayLike) -> np.ndarray:

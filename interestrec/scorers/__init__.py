@@ -1,1 +1,1 @@
-"""Scorers: one per file, from popularity to the trained model."""
+"""Scorers: one per file with its settings, from popularity to the trained model; `registry.py` lists them."""

@@ -1,43 +1,98 @@
 """Implicit-feedback matrix factorisation; users outside training are folded in from their history."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
-import numpy as np
-from scipy import sparse
-
-from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import event_matrix, history_matrix, known_dots
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, Positive, Section
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.interactions import event_matrix, history_matrix, item_dots, one_blas_thread
 from interestrec.scorers.requests import Events, Requests
+
+
+class AlsSettings(Section):
+    """Settings of `als`: implicit matrix factorisation."""
+
+    factors: Count = 64
+    """Length of the vectors of users and items; longer ones fit more and cost more time."""
+    regularization: Positive = 0.05
+    """Strength with which vectors are kept small; larger acts against over-fitting."""
+    iterations: Count = 15
+    """Rounds of solving for users and items in turn."""
+    alpha: Positive = 1.0
+    """Weight of observed pairs: confidence is `1 + alpha * log(1 + events)`. Larger trusts observed events more."""
 
 
 @dataclass(frozen=True)
 class Als:
     """Dot product of an item's factors and the factors that fit the request's history best."""
 
-    model: Any  # implicit's AlternatingLeastSquares, fitted on `known` items only; None without any
-    known: np.ndarray  # int64 [known items], their numbers in the corpus, ascending
+    item_factors: np.ndarray  # float32 [warm items, factors]
+    warm_items: np.ndarray  # int64 [warm items], numbers in the corpus of those with events, ascending
     n_items: int
     relevant_from: float
+    regularization: float
+    alpha: float
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float32 [requests, items]; 0 for items without events and for histories without known items."""
+        """float32 [requests, items]; 0 for items without events and for histories without warm items."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
-        if self.model is not None:
-            score[:, self.known] = self._factors(requests) @ self.model.item_factors.T
+        if len(self.warm_items):
+            score[:, self.warm_items] = self._user_factors(requests) @ self.item_factors.T
         return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        if self.model is None:
+        if len(self.warm_items) == 0:
             return np.zeros(len(item), np.float32)
-        return known_dots(self._factors(requests), offsets, self.model.item_factors, self.known, item)
+        return item_dots(self._user_factors(requests), offsets, self.item_factors, self.warm_items, item)
 
-    def _factors(self, requests: Requests) -> np.ndarray:
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {
+            "item_factors": self.item_factors,
+            "warm_items": self.warm_items,
+            "n_items": np.array(self.n_items),
+            "relevant_from": np.array(self.relevant_from),
+            "regularization": np.array(self.regularization),
+            "alpha": np.array(self.alpha),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(
+            item_factors=arrays["item_factors"],
+            warm_items=arrays["warm_items"],
+            n_items=int(arrays["n_items"]),
+            relevant_from=float(arrays["relevant_from"]),
+            regularization=float(arrays["regularization"]),
+            alpha=float(arrays["alpha"]),
+        )
+
+    @cached_property
+    def _solver(self) -> Any:
+        """implicit's model with these item factors, which folds users in; its own products are computed anew."""
+        from implicit.cpu.als import AlternatingLeastSquares
+
+        model = AlternatingLeastSquares(
+            factors=self.item_factors.shape[1],
+            regularization=self.regularization,
+            alpha=self.alpha,
+            num_threads=1,
+        )
+        model.item_factors = self.item_factors
+        return model
+
+    def _user_factors(self, requests: Requests) -> np.ndarray:
         positive = requests.intensity >= self.relevant_from
-        history = history_matrix(requests, positive, self.n_items)[:, self.known]
+        history = history_matrix(requests, positive, self.n_items)[:, self.warm_items]
         with one_blas_thread():
-            return self.model.recalculate_user(np.arange(len(requests)), _damped(history))
+            return self._solver.recalculate_user(np.arange(len(requests)), _damped(history))
 
 
 def fit(
@@ -60,10 +115,11 @@ def fit(
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
-    known = np.unique(events.item).astype(np.int64)
-    if len(known) == 0:
-        return Als(None, known, events.n_items, relevant_from)
-    counts = event_matrix(events)[np.unique(events.user)][:, known]
+    warm_items = np.unique(events.item).astype(np.int64)
+    if len(warm_items) == 0:
+        no_factors = np.zeros((0, factors), dtype=np.float32)
+        return Als(no_factors, warm_items, events.n_items, relevant_from, regularization, alpha)
+    counts = event_matrix(events)[np.unique(events.user)][:, warm_items]
     with one_blas_thread():
         model = AlternatingLeastSquares(
             factors=factors,
@@ -74,9 +130,24 @@ def fit(
             random_state=seed,
         )
         model.fit(_damped(counts), show_progress=False)
-    return Als(model, known, events.n_items, relevant_from)
+    return Als(model.item_factors, warm_items, events.n_items, relevant_from, regularization, alpha)
 
 
 def _damped(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """The hundredth purchase of a thing says less than the second."""
     return counts.log1p().tocsr()
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=Als,
+    fitted_on=EVENTS,
+    needs=("relevant_from", "seed"),
+    settings=AlsSettings,
+    space={
+        "factors": [16, 32, 64, 128, 256],
+        "regularization": [0.01, 0.05, 0.2, 1.0, 5.0],
+        "alpha": [0.5, 1.0, 4.0, 16.0, 64.0],
+    },
+    component="collaborative",
+)

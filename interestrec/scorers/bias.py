@@ -1,14 +1,28 @@
 """Intensities by how generous a user and how liked an item is."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np
+from interestrec.core.section import Positive, Section
+from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.requests import Labels, Requests
 
 _MOST_ROUNDS = 1000
 _SETTLED = 1e-7  # largest change of a bias in a round
+
+
+class BiasSettings(Section):
+    """Settings of `bias`: intensity by user and item means."""
+
+    item_regularization: Positive = 3.0
+    """Number of average labels that an item has in advance; larger draws items with few labels closer to the mean."""
+    user_regularization: Positive = 3.0
+    """Number of average labels that a user has in advance; larger draws users with few labels closer to the mean."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +35,24 @@ class Biases:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        return as_intensity(self.mean + self.user[requests.user][:, None] + self.item)
+        return clip_intensity(self.mean + self.user[requests.user][:, None] + self.item)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return as_intensity(self.of_pairs(ragged.repeat(offsets, requests.user), item))
+        return clip_intensity(self.predict_pairs(ragged.repeat(offsets, requests.user), item))
 
-    def of_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+    def predict_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float64 [pairs], not yet within [0, 1]."""
         return self.mean + self.user[user] + self.item[item]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {"mean": np.array(self.mean), "user": self.user, "item": self.item}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(float(arrays["mean"]), arrays["user"], arrays["item"])
 
 
 def fit(labels: Labels, user_regularization: float, item_regularization: float) -> Biases:
@@ -38,7 +61,7 @@ def fit(labels: Labels, user_regularization: float, item_regularization: float) 
     Users' and items' biases are solved for in turn until neither changes.
 
     Args:
-        user_regularization: λ_u, as many labels without any deviation as a user is given in advance.
+        user_regularization: λ_u, the number of labels without deviation that every user has in advance.
         item_regularization: λ_i, the same of items.
     """
     label = labels.label.astype(np.float64)
@@ -54,7 +77,7 @@ def fit(labels: Labels, user_regularization: float, item_regularization: float) 
     return Biases(mean, user, item)
 
 
-def as_intensity(value: np.ndarray) -> np.ndarray:
+def clip_intensity(value: np.ndarray) -> np.ndarray:
     """float32, cut off at 0 and 1."""
     return np.clip(value, 0.0, 1.0).astype(np.float32)
 
@@ -63,3 +86,17 @@ def _shrunk_mean(owner: np.ndarray, value: np.ndarray, owners: int, regularizati
     total = np.bincount(owner, value, minlength=owners)
     weight = np.bincount(owner, minlength=owners) + regularization
     return np.divide(total, weight, out=np.zeros(owners), where=weight > 0)
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=Biases,
+    fitted_on=LABELS,
+    settings=BiasSettings,
+    space={
+        "item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0],
+        "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0],
+    },
+    predicts_intensity=True,
+    is_estimator=True,
+)

@@ -1,25 +1,47 @@
 """Matrix factorisation that ranks pairs of items; users are folded in from their history."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
-from scipy import sparse
-from scipy.special import expit
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
-from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, CountOrZero, Positive, Section
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.interactions import (
+    event_recency_matrix,
+    history_recency_matrix,
+    one_blas_thread,
+)
 from interestrec.scorers.requests import Events, Requests
+
+
+class BprSettings(Section):
+    """Settings of `bpr`: matrix factorisation that learns the order of pairs."""
+
+    factors: Count = 64
+    """Length of the vectors of users and items; longer ones fit more and cost more time."""
+    learning_rate: Positive = 0.05
+    """Step size of the stochastic ascent; lower it where results are unstable."""
+    regularization: Positive = 0.01
+    """Strength with which vectors are kept small; larger acts against over-fitting."""
+    iterations: Count = 100
+    """Passes over the pairs of user and item."""
+    fold_steps: CountOrZero = 0
+    """Steps from the mean of a history's item vectors towards the user vector that explains it best; 0 takes the
+    mean."""
 
 
 @dataclass(frozen=True)
 class BprFactors:
     """u · v_j + b_j with the u that the request's history asks for, trained users and strangers alike."""
 
-    factors: np.ndarray  # float32 [known items, factors], v
-    bias: np.ndarray  # float32 [known items], b
-    popularity: np.ndarray  # float64 [known items], shares of the training pairs: how often an item is a negative
-    known: np.ndarray  # int64 [known items], their numbers in the corpus, ascending
+    factors: np.ndarray  # float32 [warm items, factors], v
+    bias: np.ndarray  # float32 [warm items], b
+    popularity: np.ndarray  # float64 [warm items], shares of the training pairs: how often an item is a negative
+    warm_items: np.ndarray  # int64 [warm items], numbers in the corpus of those with events, ascending
     n_items: int
     relevant_from: float
     regularization: float
@@ -28,19 +50,43 @@ class BprFactors:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]: what an item is above the least of the request's; 0 for items without events."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
-        if len(self.known):
+        if len(self.warm_items):
             users = self._fold_in(requests).astype(np.float32)
             with one_blas_thread():
                 dot = users @ self.factors.T + self.bias
-            score[:, self.known] = dot - dot.min(axis=1, keepdims=True)
+            score[:, self.warm_items] = dot - dot.min(axis=1, keepdims=True)
         return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         return self.score_catalogue(requests)[ragged.owner(offsets), item]
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {
+            "factors": self.factors,
+            "bias": self.bias,
+            "popularity": self.popularity,
+            "warm_items": self.warm_items,
+            "n_items": np.array(self.n_items),
+            "relevant_from": np.array(self.relevant_from),
+            "regularization": np.array(self.regularization),
+            "fold_steps": np.array(self.fold_steps),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(
+            **{name: arrays[name] for name in ("factors", "bias", "popularity", "warm_items")},
+            n_items=int(arrays["n_items"]),
+            relevant_from=float(arrays["relevant_from"]),
+            regularization=float(arrays["regularization"]),
+            fold_steps=int(arrays["fold_steps"]),
+        )
+
     def _fold_in(self, requests: Requests) -> np.ndarray:
-        history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.known]
+        history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.warm_items]
         return fold_in(history, self.factors, self.bias, self.popularity, self.regularization, self.fold_steps)
 
 
@@ -67,11 +113,13 @@ def fit(
     """
     from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-    known = np.unique(events.item).astype(np.int64)
-    if len(known) == 0:
+    warm_items = np.unique(events.item).astype(np.int64)
+    if len(warm_items) == 0:
         none = np.zeros(0, dtype=np.float32)
-        return BprFactors(none[:, None], none, none, known, events.n_items, relevant_from, regularization, fold_steps)
-    seen = event_recency_matrix(events, None)[np.unique(events.user)][:, known].astype(np.float32)
+        return BprFactors(
+            none[:, None], none, none, warm_items, events.n_items, relevant_from, regularization, fold_steps
+        )
+    seen = event_recency_matrix(events, None)[np.unique(events.user)][:, warm_items].astype(np.float32)
     model = BayesianPersonalizedRanking(
         factors=factors,
         learning_rate=learning_rate,
@@ -82,12 +130,12 @@ def fit(
     )
     with one_blas_thread():
         model.fit(seen, show_progress=False)
-    users = np.bincount(seen.indices, minlength=len(known))
+    users = np.bincount(seen.indices, minlength=len(warm_items))
     return BprFactors(
-        factors=model.item_factors[:, :-1],
-        bias=model.item_factors[:, -1],
+        factors=np.ascontiguousarray(model.item_factors[:, :-1]),
+        bias=np.ascontiguousarray(model.item_factors[:, -1]),
         popularity=users / users.sum(),
-        known=known,
+        warm_items=warm_items,
         n_items=events.n_items,
         relevant_from=relevant_from,
         regularization=regularization,
@@ -118,6 +166,8 @@ def fold_in(
         regularization: λ.
         steps: few, as stopping early keeps u near the mean, which ranks better than the maximum does.
     """
+    from scipy.special import expit
+
     size = np.diff(history.indptr)
     row = ragged.owner(history.indptr)
     mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
@@ -126,7 +176,26 @@ def fold_in(
     step = 1.0 / ((mean @ (margin**2).sum(axis=1))[:, None] / 4 + regularization)
     user = mean @ factors.astype(np.float64)
     for _ in range(steps):
-        ahead = np.einsum("nf,nf->n", user[row], margin[history.indices]) + margin_bias
-        pull = sparse.csr_matrix((mean.data * expit(-ahead), history.indices, history.indptr), shape=history.shape)
+        score_margin = np.einsum("nf,nf->n", user[row], margin[history.indices]) + margin_bias
+        pull = sparse.csr_matrix(
+            (mean.data * expit(-score_margin), history.indices, history.indptr), shape=history.shape
+        )
         user += step * (pull @ margin - regularization * user)
     return user
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=BprFactors,
+    fitted_on=EVENTS,
+    needs=("relevant_from", "seed"),
+    settings=BprSettings,
+    space={
+        "factors": [16, 32, 64, 128],
+        "learning_rate": [0.01, 0.03, 0.1],
+        "regularization": [0.001, 0.01, 0.05],
+        "iterations": [50, 100, 200],
+        "fold_steps": [0, 3],
+    },
+    component="factorization",
+)

@@ -1,11 +1,14 @@
 """Text similarity without training: pooled vectors of the encoder as it came from adaptation."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
-from scipy import sparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np, sparse
+from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
 
@@ -24,18 +27,30 @@ class Content:
         profile = self._profiles(requests)
         return np.einsum("nw,nw->n", profile[ragged.owner(offsets)], self.unit[item])
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {"unit": self.unit}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(arrays["unit"])
+
     def _profiles(self, requests: Requests) -> np.ndarray:
         shape = (len(requests), len(self.unit))
         weights = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape)
         return unit_rows(weights @ self.unit)
 
 
-def fit(vectors: np.ndarray) -> Content:
-    """Prepare the frozen vectors; float32 [items, width]."""
-    return Content(unit_rows(vectors))
+def fit(text_vectors: np.ndarray) -> Content:
+    """Scale the frozen vectors of the items' texts, float32 [items, width], to length 1."""
+    return Content(unit_rows(text_vectors))
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1, those of zeros left as they are; float32 [rows, width]."""
+    """Rows scaled to length 1; rows of zeros remain zeros; float32 [rows, width]."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+DEFINITION = ScorerDefinition(fit=fit, scorer=Content, fitted_on=NOTHING, needs=("text_vectors",), component="content")

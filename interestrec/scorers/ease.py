@@ -1,55 +1,96 @@
 """EASE: every item predicted from all others by one ridge regression in closed form."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
-from scipy import sparse
-from scipy.linalg import lapack
+from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.errors import NumericError
-from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, matrix_places, mixed_dots
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, Positive, Section
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.interactions import (
+    event_recency_matrix,
+    history_recency_matrix,
+    item_positions,
+    mixed_dots,
+    one_blas_thread,
+)
+from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
+from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
 
 _CELLS = 1 << 22  # items × users of one dense block
+
+
+class EaseSettings(Section):
+    """Settings of `ease`: item-item regression in closed form."""
+
+    regularization: Positive = 200.0
+    """Strength with which weights are kept small; larger acts against over-fitting and suits sparse logs."""
+    half_life: Positive | None = None
+    """Days after which an event and a history entry count half; shorter follows trends faster. `null` = all count
+    alike."""
+    max_size: Count = 8000
+    """Users or items, whichever are fewer, up to which the solution is exact; above it only the most popular items take
+    part. Memory grows with its square, time with its cube."""
 
 
 @dataclass(frozen=True)
 class EaseWeights:
     """The item × item weights themselves."""
 
-    weights: np.ndarray  # float32 [known items, known items], diagonal 0
+    weights: np.ndarray  # float32 [fitted items, fitted items], diagonal 0
 
     def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float32 [requests, known items] from float64 [requests, known items]."""
+        """float32 [requests, fitted items] from float64 [requests, fitted items]."""
         return history.astype(np.float32) @ self.weights
 
     def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float32 [pairs] of requests `row` and known items `item`."""
+        """float32 [pairs] of requests `row` and fitted items `item`."""
         return mixed_dots(history.astype(np.float32), row, self.weights.T, item)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {"weights": self.weights}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(arrays["weights"])
 
 
 @dataclass(frozen=True)
 class DualEaseWeights:
     """The same weights through users: never more than users × users of them are written down."""
 
-    seen: sparse.csr_matrix  # float64 [users, known items], X
+    seen: sparse.csr_matrix  # float64 [users, fitted items], X
     kernel: np.ndarray  # float64 [users, users], K = (XXᵀ + λI)⁻¹
-    leverage: np.ndarray  # float64 [known items], q = diag(XᵀKX), below 1
+    leverage: np.ndarray  # float64 [fitted items], q = diag(XᵀKX), below 1
 
     def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float32 [requests, known items] from float64 [requests, known items]."""
+        """float32 [requests, fitted items] from float64 [requests, fitted items]."""
         score = self._through_users(history) @ self.seen
         score -= history.multiply(self.leverage)  # what an item would say about itself
         return np.asarray(score / (1.0 - self.leverage), dtype=np.float32)
 
     def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float32 [pairs] of requests `row` and known items `item`."""
+        """float32 [pairs] of requests `row` and fitted items `item`."""
         score = mixed_dots(self._by_item, item, self._through_users(history), row)
         own = np.asarray(history[row, item]).ravel() * self.leverage[item]
         return np.asarray((score - own) / (1.0 - self.leverage[item]), dtype=np.float32)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {**pack_matrix("seen", self.seen), "kernel": self.kernel, "leverage": self.leverage}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(unpack_matrix("seen", arrays), arrays["kernel"], arrays["leverage"])
 
     def _through_users(self, history: sparse.csr_matrix) -> np.ndarray:
         with one_blas_thread():
@@ -65,27 +106,50 @@ class Ease:
     """h B for a history h: the recencies of its distinct positive items."""
 
     solution: EaseWeights | DualEaseWeights
-    known: np.ndarray  # int64 [known items], their numbers in the corpus, ascending
+    items: np.ndarray  # int64 [fitted items], their numbers in the corpus, ascending
     n_items: int
-    left_out: int  # items with events beyond `max_size`
+    omitted_items: int  # with events, but beyond `max_size`
     relevant_from: float
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 for items outside the fit and for histories without items in it."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
-        score[:, self.known] = self.solution(self._histories(requests))
+        score[:, self.items] = self.solution(self._histories(requests))
         return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         score = np.zeros(len(item), np.float32)
-        place, there = matrix_places(self.known, item)
-        score[there] = self.solution.at(self._histories(requests), ragged.owner(offsets)[there], place[there])
+        position, fitted = item_positions(self.items, item)
+        score[fitted] = self.solution.at(self._histories(requests), ragged.owner(offsets)[fitted], position[fitted])
         return score
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {
+            **self.solution.arrays(),
+            "items": self.items,
+            "n_items": np.array(self.n_items),
+            "omitted_items": np.array(self.omitted_items),
+            "relevant_from": np.array(self.relevant_from),
+            "half_life": pack_optional(self.half_life),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(
+            solution=(EaseWeights if "weights" in arrays else DualEaseWeights).from_arrays(arrays),
+            items=arrays["items"],
+            n_items=int(arrays["n_items"]),
+            omitted_items=int(arrays["omitted_items"]),
+            relevant_from=float(arrays["relevant_from"]),
+            half_life=unpack_optional(arrays["half_life"]),
+        )
+
     def _histories(self, requests: Requests) -> sparse.csr_matrix:
-        return history_recency_matrix(requests, self.relevant_from, self.n_items, self.half_life)[:, self.known]
+        return history_recency_matrix(requests, self.relevant_from, self.n_items, self.half_life)[:, self.items]
 
 
 def fit(
@@ -106,13 +170,13 @@ def fit(
     """
     seen = event_recency_matrix(events, half_life)[np.unique(events.user)]
     users = np.diff(seen.tocsc().indptr)
-    known = np.flatnonzero(users).astype(np.int64)
-    most = len(known) if min(seen.shape[0], len(known)) <= max_size else max_size
-    kept = np.sort(known[np.argsort(-users[known], kind="stable")[:most]])
-    seen = seen[:, kept]
+    warm_items = np.flatnonzero(users).astype(np.int64)
+    most = len(warm_items) if min(seen.shape[0], len(warm_items)) <= max_size else max_size
+    items = np.sort(warm_items[np.argsort(-users[warm_items], kind="stable")[:most]])
+    seen = seen[:, items]
     with one_blas_thread():
-        solution = _dual(seen, regularization) if seen.shape[0] < len(kept) else _weights(seen, regularization)
-    return Ease(solution, kept, events.n_items, len(known) - len(kept), relevant_from, half_life)
+        solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
+    return Ease(solution, items, events.n_items, len(warm_items) - len(items), relevant_from, half_life)
 
 
 def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:
@@ -124,17 +188,19 @@ def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:
 
 def _dual(seen: sparse.csr_matrix, regularization: float) -> DualEaseWeights:
     kernel = _inverse((seen @ seen.T).toarray(), regularization)
-    users_of = seen.T.tocsr()
+    item_users = seen.T.tocsr()
     leverage = np.zeros(seen.shape[1])
     step = max(1, _CELLS // seen.shape[0])
     for start in range(0, seen.shape[1], step):
-        block = users_of[start : start + step]
+        block = item_users[start : start + step]
         leverage[start : start + step] = np.asarray(block.multiply(block @ kernel).sum(axis=1)).ravel()
     return DualEaseWeights(seen, kernel, leverage)
 
 
 def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
     """(gram + λI)⁻¹ of a symmetric matrix without negative eigenvalues, by Cholesky's factors; overwrites it."""
+    from scipy.linalg import lapack
+
     if len(gram) == 0:
         return gram
     gram[np.diag_indices_from(gram)] += regularization
@@ -143,3 +209,15 @@ def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
         raise NumericError(f"EASE with regularization {regularization} has no stable solution; set it higher")
     inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
     return np.tril(inverse) + np.tril(inverse, -1).T
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=Ease,
+    fitted_on=EVENTS,
+    needs=("relevant_from",),
+    settings=EaseSettings,
+    space={"regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": HALF_LIVES},
+    time_settings=("half_life",),
+    component="ease",
+)

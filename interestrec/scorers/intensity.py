@@ -1,17 +1,21 @@
 """The trained model as a scorer: calibrated interest intensity in [0, 1]."""
 
-from pathlib import Path
+from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
-from interestrec.io import files
-from interestrec.metrics.calibration import LogitCalibration
-from interestrec.model.catalogue_logits import CatalogueLogits
-from interestrec.model.two_tower import TowerSide, TwoTower, load_two_tower
-from interestrec.scorers.requests import Requests, ScorerInputs
-from interestrec.scorers.user_inputs import UserInputs, user_inputs
+from interestrec.core.numeric import np
+from interestrec.scorers.definition import MODEL, ScorerDefinition
+from interestrec.scorers.requests import Requests
+
+if TYPE_CHECKING:
+    from interestrec.metrics.calibration import LogitCalibration
+    from interestrec.model.two_tower import TowerSide, TwoTower
+    from interestrec.scorers.scorer_inputs import ScorerInputs
+    from interestrec.scorers.user_inputs import UserInputs
 
 _CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
 
@@ -29,6 +33,8 @@ class Intensity:
         retrieve: int | None = None,
     ) -> None:
         """`retrieve`: items of a catalogue that are scored in full, those nearest to the user's vector; None: all."""
+        from interestrec.model.catalogue_logits import CatalogueLogits
+
         self.model = model
         self.vectors = vectors
         self.categories = categories
@@ -64,6 +70,8 @@ class Intensity:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
         scores = np.zeros(len(item), np.float32)
+        if len(item) == 0:
+            return scores
         width = max(int(np.diff(offsets).max(initial=0)), 1)
         step = max(_CELLS // (self.histories.length * width), 1)
         for start in range(0, len(requests), step):
@@ -77,38 +85,64 @@ class Intensity:
         return self.calibration(scores)
 
     def _side(self, items: np.ndarray) -> TowerSide:
+        from interestrec.model.two_tower import TowerSide
+
         return TowerSide(self.vectors[items], self.categories[items])
 
 
-def load_intensity(model_path: Path, reading: ScorerInputs | None = None, retrieve: int | None = None) -> Intensity:
-    """The scorer of a `model` artifact; `reading` is needed where its users are texts, `retrieve` see Intensity.
+def fit(inputs: ScorerInputs, retrieve: int | None) -> Intensity:
+    """Open the model that `finetune` trained."""
+    return load_intensity(inputs.model, inputs, retrieve)
+
+
+def load_intensity(model_path: Path, inputs: ScorerInputs | None = None, retrieve: int | None = None) -> Intensity:
+    """The scorer of a `model` artifact; `inputs` are needed where its users are texts; `retrieve`: see Intensity.
 
     Raises:
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
+    from interestrec.io import files
+    from interestrec.model.two_tower import load_two_tower
+    from interestrec.scorers.user_inputs import user_inputs
+
     arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
     calibration = _calibration(model_path / "calibration.json")
     model = load_two_tower(model_path)
     _require_fitting(arrays, model, model_path)
-    read = user_inputs(model, arrays["item"], arrays["category"], reading)
-    return Intensity(model, arrays["item"], arrays["category"], calibration, read, retrieve)
+    histories = user_inputs(model, arrays["item"], arrays["category"], inputs)
+    return Intensity(model, arrays["item"], arrays["category"], calibration, histories, retrieve)
 
 
 def _calibration(path: Path) -> LogitCalibration:
+    from interestrec.io import files
+    from interestrec.metrics.calibration import LogitCalibration
+
     try:
-        found = LogitCalibration.of(files.read_json(path))
-        if not np.isfinite([found.scale, found.shift]).all():
+        calibration = LogitCalibration.of(files.read_json(path))
+        if not np.isfinite([calibration.scale, calibration.shift]).all():
             raise ValueError("not finite")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{path}: not a calibration ({error}); finetune again") from error
-    return found
+    return calibration
 
 
 def _require_fitting(arrays: dict[str, np.ndarray], model: TwoTower, model_path: Path) -> None:
-    """Vectors and category codes of the same items, of the model's widths; they may come from elsewhere."""
+    """Vectors and category codes of the same items, of the model's widths; the file may stem from another model."""
     nothing = np.zeros(0)
     vectors, categories = arrays.get("item", nothing), arrays.get("category", nothing)
     expected = (len(vectors), model.config.width), (len(vectors), model.config.levels)
     right_types = vectors.dtype == np.float32 and categories.dtype.kind == "i"
     if (vectors.shape, categories.shape) != expected or not right_types or not np.isfinite(vectors).all():
         raise ArtifactError(f"{model_path / 'item_vectors.safetensors'}: does not fit the model; finetune again")
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=None,
+    fitted_on=MODEL,
+    needs=("retrieve",),
+    is_system=False,
+    component="intensity",
+    predicts_intensity=True,
+    is_estimator=True,
+)

@@ -1,11 +1,23 @@
-"""Positive events and request histories as sparse user × item matrices."""
+"""Positive events and request histories as sparse user × item matrices, and products of matrices."""
 
-import numpy as np
-from scipy import sparse
+from __future__ import annotations
+
+from typing import Any
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np, sparse
 from interestrec.scorers import recency
 from interestrec.scorers.requests import Events, Requests
+
+
+def one_blas_thread() -> Any:
+    """Context in which matrix products and factorisations run on one thread.
+
+    Sums over several threads differ from run to run and from machine to machine.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "blas")
 
 
 def event_matrix(events: Events) -> sparse.csr_matrix:
@@ -66,28 +78,28 @@ def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, othe
     return total
 
 
-def known_dots(
-    users: np.ndarray, offsets: np.ndarray, factors: np.ndarray, known: np.ndarray, item: np.ndarray
+def item_dots(
+    users: np.ndarray, offsets: np.ndarray, factors: np.ndarray, fitted_items: np.ndarray, item: np.ndarray
 ) -> np.ndarray:
-    """users[request] · factors[place of the candidate among `known`], 0 where it is not; float32 [len(item)].
+    """users[request] · factors[position of the candidate among the fitted items], 0 for others; float32 [len(item)].
 
     Args:
         users: float [requests, factors].
-        factors: float [known items, factors].
-        known: int64 [known items], ascending.
+        factors: float [fitted items, factors].
+        fitted_items: int64 [fitted items], numbers in the corpus, ascending.
     """
     score = np.zeros(len(item), np.float32)
-    place, there = matrix_places(known, item)
-    score[there] = np.einsum("nf,nf->n", users[ragged.owner(offsets)[there]], factors[place[there]])
+    position, fitted = item_positions(fitted_items, item)
+    score[fitted] = np.einsum("nf,nf->n", users[ragged.owner(offsets)[fitted]], factors[position[fitted]])
     return score
 
 
-def matrix_places(known: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each item is among `known`, int64, and whether it is there, bool; both [len(item)]."""
-    if len(known) == 0:
+def item_positions(fitted_items: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Position of each item among the fitted ones, int64, and whether it is one of them, bool; both [len(item)]."""
+    if len(fitted_items) == 0:
         return np.zeros(len(item), np.int64), np.zeros(len(item), dtype=bool)
-    place = np.minimum(np.searchsorted(known, item), len(known) - 1)
-    return place, known[place] == item
+    position = np.minimum(np.searchsorted(fitted_items, item), len(fitted_items) - 1)
+    return position, fitted_items[position] == item
 
 
 def _counts(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

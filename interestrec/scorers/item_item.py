@@ -1,18 +1,27 @@
 """Item-item similarity for all items: of those without events by the text of those with."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-import numpy as np
-from scipy import sparse
-
-from interestrec.metrics.topk import top_k
-from interestrec.scorers.blas_threads import one_blas_thread
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, Section
+from interestrec.scorers.content import unit_rows
+from interestrec.scorers.definition import ScorerDefinition
+from interestrec.scorers.interactions import one_blas_thread
 from interestrec.scorers.item_knn import ItemKnn, nearest
 
 _CELLS = 1 << 22  # cold items × warm items of one dense block
 
 
-def fit(base: ItemKnn, unit: np.ndarray, text_neighbours: int) -> ItemKnn:
+class ItemItemSettings(Section):
+    """Settings of `item_item` beside those of `item_knn`, on which it is based."""
+
+    text_neighbours: Count = 20
+    """Items of the nearest texts whose similarities an item without events takes over."""
+
+
+def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKnn:
     """An item_knn whose columns of items without positive events are filled in from text.
 
     Such an item j is as similar to i as the `text_neighbours` warm items n are whose texts are nearest to its own:
@@ -24,8 +33,9 @@ def fit(base: ItemKnn, unit: np.ndarray, text_neighbours: int) -> ItemKnn:
     events stay; an item without text, or with no c above 0, has no similar items.
 
     Args:
-        unit: float32 [items, width], vectors of the texts, of length 1 or, without text, 0.
+        text_vectors: float32 [items, width], vectors of the texts; without text 0.
     """
+    unit = unit_rows(text_vectors)
     has_text = unit.any(axis=1)
     warm, cold = np.flatnonzero(base.warm & has_text), np.flatnonzero(~base.warm & has_text)
     if len(warm) == 0 or len(cold) == 0:
@@ -46,13 +56,26 @@ def fit(base: ItemKnn, unit: np.ndarray, text_neighbours: int) -> ItemKnn:
 
 def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
     """float64 [cold, items]: weights of the nearest warm items, each row's sum 1; ties by the lower number."""
+    from interestrec.metrics.topk import top_k
+
     with one_blas_thread():
         cosine = unit[cold] @ unit[warm].T
-    chosen = top_k(cosine, neighbours, np.arange(len(warm)))
-    value = np.maximum(np.take_along_axis(cosine, chosen, axis=1), 0.0).astype(np.float64)
+    nearest_warm = top_k(cosine, neighbours, np.arange(len(warm)))
+    value = np.maximum(np.take_along_axis(cosine, nearest_warm, axis=1), 0.0).astype(np.float64)
     total = value.sum(axis=1, keepdims=True)
     value = np.divide(value, total, out=value, where=total > 0)
-    row = np.repeat(np.arange(len(cold)), chosen.shape[1])
-    like = sparse.csr_matrix((value.ravel(), (row, warm[chosen].ravel())), shape=(len(cold), len(unit)))
+    row = np.repeat(np.arange(len(cold)), nearest_warm.shape[1])
+    like = sparse.csr_matrix((value.ravel(), (row, warm[nearest_warm].ravel())), shape=(len(cold), len(unit)))
     like.eliminate_zeros()
     return like
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=ItemKnn,
+    fitted_on="item_knn",
+    needs=("text_vectors",),
+    settings=ItemItemSettings,
+    is_system=False,
+    component="item_item",
+)

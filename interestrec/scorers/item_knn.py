@@ -1,18 +1,38 @@
 """Item-item collaborative filtering: what users of the history's items also had."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
-from scipy import sparse
+from typing import Literal, Self
 
 from interestrec.core import ragged
 from interestrec.core.choices import pick
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, NotNegative, Positive, Section
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
+from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
+from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
 
 _BLOCK = 1024  # items whose similarities are held before the nearest are chosen
+
+
+class ItemKnnSettings(Section):
+    """Settings of `item_knn`: items that the users of the history's items also had."""
+
+    similarity: Literal["cosine", "jaccard"] = "cosine"
+    """Similarity of two items by their users: `cosine`, or `jaccard`, the shared users over all users of both."""
+    neighbours: Count = 100
+    """Most similar items that each item keeps; fewer are faster and less noisy."""
+    shrinkage: NotNegative = 10.0
+    """Added to the divisor of the similarity, so that items with few users are less similar; larger trusts popular
+    pairs more."""
+    half_life: Positive | None = None
+    """Days after which an event and a history entry count half; shorter follows trends faster. `null` = all count
+    alike."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +54,27 @@ class ItemKnn:
         """float32 [len(item)]"""
         history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
         return sparse_dots(history, ragged.owner(offsets), self._by_candidate, item)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {
+            **pack_matrix("similarity", self.similarity),
+            "warm": self.warm,
+            "neighbours": np.array(self.neighbours),
+            "relevant_from": np.array(self.relevant_from),
+            "half_life": pack_optional(self.half_life),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(
+            similarity=unpack_matrix("similarity", arrays),
+            warm=arrays["warm"],
+            neighbours=int(arrays["neighbours"]),
+            relevant_from=float(arrays["relevant_from"]),
+            half_life=unpack_optional(arrays["half_life"]),
+        )
 
     @cached_property
     def _by_candidate(self) -> sparse.csr_matrix:
@@ -70,10 +111,10 @@ def fit(
     normaliser = pick(SIMILARITIES, similarity, "similarity")
     seen = event_recency_matrix(events, half_life)
     length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
-    users_of = seen.T.tocsr()
+    item_users = seen.T.tocsr()
     columns = []
     for start in range(0, events.n_items, _BLOCK):
-        shared = (users_of[start : start + _BLOCK] @ seen).tocoo()
+        shared = (item_users[start : start + _BLOCK] @ seen).tocoo()
         row, column = shared.row + start, shared.col
         size = normaliser(length[row], length[column], shared.data) + shrinkage
         value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # what is very old weighs 0
@@ -112,3 +153,18 @@ SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarra
     "cosine": _cosine,
     "jaccard": _jaccard,
 }
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=ItemKnn,
+    fitted_on=EVENTS,
+    needs=("relevant_from",),
+    settings=ItemKnnSettings,
+    space={
+        "similarity": list(SIMILARITIES),
+        "neighbours": [20, 50, 100, 200, 400],
+        "shrinkage": [0.0, 3.0, 10.0, 30.0, 100.0],
+        "half_life": HALF_LIVES,
+    },
+    time_settings=("half_life",),
+)

@@ -1,9 +1,12 @@
-"""One score an item, the same for everyone: what popularity and trending have in common."""
+"""One score per item, the same for everyone: what popularity and trending have in common."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
-import numpy as np
-
+from interestrec.core.numeric import np
 from interestrec.scorers.requests import Requests
 
 
@@ -20,3 +23,12 @@ class ItemScores:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         return self.score[item]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {"score": self.score}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(arrays["score"])

@@ -1,7 +1,9 @@
 """The mean of all labels: what an intensity must beat to say anything."""
 
-import numpy as np
+from __future__ import annotations
 
+from interestrec.core.numeric import np
+from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Labels
 
@@ -10,3 +12,6 @@ def fit(labels: Labels) -> ItemScores:
     """The same intensity for everyone and everything; 0 without labels."""
     mean = labels.label.mean(dtype=np.float64) if len(labels.label) else 0.0
     return ItemScores(np.full(labels.n_items, mean, dtype=np.float32))
+
+
+DEFINITION = ScorerDefinition(fit=fit, scorer=ItemScores, fitted_on=LABELS, predicts_intensity=True)

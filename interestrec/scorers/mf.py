@@ -1,16 +1,32 @@
 """Intensities by biases and by what of users and items goes together."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np
+from interestrec.core.section import Count, Positive
 from interestrec.scorers import bias
-from interestrec.scorers.bias import Biases, as_intensity
-from interestrec.scorers.blas_threads import one_blas_thread
+from interestrec.scorers.bias import Biases, BiasSettings, clip_intensity
+from interestrec.scorers.definition import LABELS, ScorerDefinition
+from interestrec.scorers.interactions import one_blas_thread
 from interestrec.scorers.requests import Labels, Requests
 
 _CELLS = 1 << 22  # numbers in the vectors, or in the Gram matrices, of one block
+
+
+class MfSettings(BiasSettings):
+    """Settings of `mf`: intensity by user and item means and learned vectors."""
+
+    factors: Count = 8
+    """Length of the vectors of users and items; longer ones fit more and need more labels."""
+    regularization: Positive = 0.05
+    """Strength with which vectors are kept small, per label of the user or item; larger acts against over-fitting."""
+    iterations: Count = 10
+    """Rounds of solving for users and items in turn."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +41,25 @@ class BiasedFactors:
         """float32 [requests, items]"""
         base = self.biases.mean + self.biases.user[requests.user][:, None] + self.biases.item
         with one_blas_thread():
-            return as_intensity(base + self.user[requests.user] @ self.item.T)
+            return clip_intensity(base + self.user[requests.user] @ self.item.T)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         user = ragged.repeat(offsets, requests.user)
-        return as_intensity(self.biases.of_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item]))
+        return clip_intensity(
+            self.biases.predict_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item])
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        biases = {f"biases.{name}": array for name, array in self.biases.arrays().items()}
+        return {**biases, "user": self.user, "item": self.item}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        biases = Biases.from_arrays({name: arrays[f"biases.{name}"] for name in ("mean", "user", "item")})
+        return cls(biases, arrays["user"], arrays["item"])
 
 
 def fit(
@@ -53,16 +82,20 @@ def fit(
         user_regularization, item_regularization: of the biases.
     """
     biases = bias.fit(labels, user_regularization, item_regularization)
-    left = labels.label - biases.of_pairs(labels.user, labels.item)
+    residual = labels.label - biases.predict_pairs(labels.user, labels.item)
     by_user, by_item = np.argsort(labels.user, kind="stable"), np.argsort(labels.item, kind="stable")
     user = np.zeros((labels.n_users, factors))
     item = np.zeros((labels.n_items, factors))
-    known = np.unique(labels.item)
-    item[known] = np.random.default_rng(seed).normal(0.0, 0.1, (len(known), factors))
+    labelled = np.unique(labels.item)
+    item[labelled] = np.random.default_rng(seed).normal(0.0, 0.1, (len(labelled), factors))
     with one_blas_thread():
         for _ in range(iterations):
-            user = _ridges(labels.user[by_user], item[labels.item[by_user]], left[by_user], len(user), regularization)
-            item = _ridges(labels.item[by_item], user[labels.user[by_item]], left[by_item], len(item), regularization)
+            user = _ridges(
+                labels.user[by_user], item[labels.item[by_user]], residual[by_user], len(user), regularization
+            )
+            item = _ridges(
+                labels.item[by_item], user[labels.user[by_item]], residual[by_item], len(item), regularization
+            )
     return BiasedFactors(biases, user, item)
 
 
@@ -89,3 +122,20 @@ def _ridges(
             gram = across @ vectors[rows] + regularization * size * np.eye(factors)
             solved[some[block]] = np.linalg.solve(gram, across @ value[rows][:, :, None])[:, :, 0]
     return solved
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=BiasedFactors,
+    fitted_on=LABELS,
+    needs=("seed",),
+    settings=MfSettings,
+    space={
+        "factors": [2, 4, 8, 12],
+        "regularization": [0.03, 0.05, 0.07, 0.1, 0.2],
+        "item_regularization": [3.0, 5.0, 10.0],
+        "user_regularization": [3.0, 5.0, 10.0],
+    },
+    predicts_intensity=True,
+    is_estimator=True,
+)

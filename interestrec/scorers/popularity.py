@@ -1,7 +1,9 @@
 """How many users an item had."""
 
-import numpy as np
+from __future__ import annotations
 
+from interestrec.core.numeric import np
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
@@ -16,3 +18,6 @@ def fit(events: Events) -> ItemScores:
     users = np.bincount(pair % events.n_items, minlength=events.n_items)
     total = max(len(np.unique(events.user)), 1)
     return ItemScores(np.log1p(users * (1e4 / total)).astype(np.float32))
+
+
+DEFINITION = ScorerDefinition(fit=fit, scorer=ItemScores, fitted_on=EVENTS, component="popularity")

@@ -1,4 +1,4 @@
-"""From a corpus to what scorers are fitted on, asked for, and judged by."""
+"""From a corpus to the events and labels that scorers are fitted on, to requests, and to what users went on to have."""
 
 from dataclasses import dataclass
 
@@ -22,12 +22,12 @@ class RequestTruth:
     label: np.ndarray  # float32 [pairs], the highest where there are several
     seen: np.ndarray  # bool [pairs], the item is in the request's history
 
-    def marked(self, which: np.ndarray, start: int, stop: int, n_items: int) -> np.ndarray:
-        """bool [stop − start, items]: pairs of the requests `start` to `stop`, of those that `which`, bool, chooses."""
-        here = which & (self.request >= start) & (self.request < stop)
-        marks = np.zeros((stop - start, n_items), dtype=bool)
-        marks[self.request[here] - start, self.item[here]] = True
-        return marks
+    def matrix(self, pairs: np.ndarray, start: int, stop: int, n_items: int) -> np.ndarray:
+        """bool [stop − start, items]: the cells of `pairs`, bool [pairs], of requests `start` to `stop`."""
+        in_block = pairs & (self.request >= start) & (self.request < stop)
+        cells = np.zeros((stop - start, n_items), dtype=bool)
+        cells[self.request[in_block] - start, self.item[in_block]] = True
+        return cells
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ImpressionQueries:
 
     @property
     def without_history(self) -> np.ndarray:
-        """bool [impressions]: nothing was known of the user."""
+        """bool [impressions]: whether the history is empty."""
         request = np.searchsorted(self.request_offsets, self.offsets[:-1], side="right") - 1
         return (np.diff(self.requests.offsets) == 0)[request]
 
@@ -54,42 +54,42 @@ def valid_impressions(corpus: Corpus, select: bool) -> np.ndarray:
 
 def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarray:
     """bool [users]: those of valid_select, or else of valid_blend, with a validation impression; at most so many."""
-    asking = np.unique(corpus.impressions.user[valid_impressions(corpus, select)])
-    chosen = np.zeros(corpus.users.num_rows, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(asking)[:most]] = True
-    return chosen
+    candidates = np.unique(corpus.impressions.user[valid_impressions(corpus, select)])
+    sample = np.zeros(corpus.users.num_rows, dtype=bool)
+    sample[np.random.default_rng(seed).permutation(candidates)[:most]] = True
+    return sample
 
 
-def logs_histories(corpus: Corpus) -> bool:
-    """Whether the log states histories with its impressions, as MIND does."""
+def has_logged_histories(corpus: Corpus) -> bool:
+    """Whether the log holds a history with each impression, as MIND does."""
     event = files.read_parquet(corpus.path / TIMELINES, columns=["event"])["event"]
     return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 
-def positive_events(corpus: Corpus, before: int, until: int | None = None) -> Events:
+def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Events:
     """Relevant events of the splits before `before` (VALID: train only; TEST: train and valid).
 
     Args:
-        until: microseconds; with it the events of all splits before this moment, and those without a time.
+        as_of: microseconds; with it the events of all splits before this time, and those without a time.
     """
     rows = corpus.timelines
-    chosen = (rows.split < before if until is None else rows.time < until) & corpus.relevant(rows.intensity)
+    is_positive = (rows.split < before if as_of is None else rows.time < as_of) & corpus.relevant(rows.intensity)
     return Events(
-        user=rows.user[chosen],
-        item=rows.item[chosen],
-        intensity=rows.intensity[chosen],
-        time=rows.time[chosen],
+        user=rows.user[is_positive],
+        item=rows.item[is_positive],
+        intensity=rows.intensity[is_positive],
+        time=rows.time[is_positive],
         n_users=corpus.users.num_rows,
         n_items=corpus.items.num_rows,
     )
 
 
-def known_labels(corpus: Corpus, before: int, until: int | None = None) -> Labels:
+def known_labels(corpus: Corpus, before: int, as_of: int | None = None) -> Labels:
     """Candidates with a known label; arguments as of positive_events."""
     shown = corpus.impressions
     owner = ragged.owner(shown.offsets)
-    wanted = shown.split < before if until is None else shown.time < until
-    rows = np.flatnonzero(wanted[owner] & ~np.isnan(shown.label))
+    in_period = shown.split < before if as_of is None else shown.time < as_of
+    rows = np.flatnonzero(in_period[owner] & ~np.isnan(shown.label))
     return Labels(
         user=shown.user[owner[rows]],
         item=shown.item[rows],
@@ -109,7 +109,7 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
 
 
 def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQueries:
-    """What impressions ask; neighbours with the same history, as lines of one invoice, are one request.
+    """Requests for the candidates of impressions; neighbours with one history, as lines of an invoice, are one request.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
@@ -129,14 +129,14 @@ def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQuer
 
 
 def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = None) -> Requests:
-    """One request a user with an impression in `split`, known as they were when that split began.
+    """One request per user with an impression in `split`, with the history known when that split began.
 
-    The history is the one that the user's first impression of the split states, where the log states
-    histories; else all the user's events of earlier splits.
+    The history is that of the user's first impression of the split, where the log holds histories; else all the
+    user's events of earlier splits.
 
     Args:
         split: VALID or TEST.
-        users: bool [users], whom to take; None for all.
+        users: bool [users], those to include; None for all.
     """
     shown = corpus.impressions
     rows = np.flatnonzero(shown.split == split)
@@ -144,49 +144,49 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
         rows = rows[users[shown.user[rows]]]
     rows = rows[np.lexsort((rows, shown.time[rows], shown.user[rows]))]
     user, first = np.unique(shown.user[rows], return_index=True)
-    if logs_histories(corpus):
+    if has_logged_histories(corpus):
         first_row = rows[first]
         return _requests(corpus, user, *ragged.ranges(shown.history_start[first_row], shown.history_end[first_row]))
     timelines = corpus.timelines
-    asking = np.zeros(corpus.users.num_rows, dtype=bool)
-    asking[user] = True
-    known = np.flatnonzero((timelines.split < split) & asking[timelines.user])
+    has_request = np.zeros(corpus.users.num_rows, dtype=bool)
+    has_request[user] = True
+    known = np.flatnonzero((timelines.split < split) & has_request[timelines.user])
     end = np.searchsorted(timelines.user[known], user, side="right")
     return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known)
 
 
-def requests_as_of(corpus: Corpus, moment: int, users: np.ndarray | None = None) -> Requests:
-    """One request a user, known by all events before a moment and by those without a time.
+def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -> Requests:
+    """One request per user, whose history is all events before a time and those without a time.
 
     Args:
-        moment: microseconds since 1970 UTC.
-        users: int64, whom to take, in this order; None for all.
+        time: microseconds since 1970 UTC.
+        users: int64, those to include, in this order; None for all.
     """
     timelines = corpus.timelines
-    known = np.flatnonzero(timelines.time < moment)
+    known = np.flatnonzero(timelines.time < time)
     everyone = np.arange(corpus.users.num_rows, dtype=np.int32)
     offsets = ragged.from_owner(timelines.user[known], len(everyone))
     if users is None:
         return _requests(corpus, everyone, offsets, known)
-    chosen, rows = ragged.take(offsets, users)
-    return _requests(corpus, everyone[users], chosen, known[rows])
+    chosen_offsets, rows = ragged.take(offsets, users)
+    return _requests(corpus, everyone[users], chosen_offsets, known[rows])
 
 
-def published_since(corpus: Corpus, moment: int) -> np.ndarray:
-    """bool [items]: published at a moment, in microseconds, or later; items that do not say when are taken too."""
+def published_since(corpus: Corpus, time: int) -> np.ndarray:
+    """bool [items]: published at a time, in microseconds, or later; items without a date are included."""
     published = corpus.items["published"].cast(pa.int64())
-    return pc.fill_null(pc.greater_equal(published, moment), True).to_numpy()
+    return pc.fill_null(pc.greater_equal(published, time), True).to_numpy()
 
 
 def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTruth:
     """What each request's user went on to have in `split`: candidates with a label above 0."""
     shown = corpus.impressions
     owner = ragged.owner(shown.offsets)
-    place = np.full(corpus.users.num_rows, -1, dtype=np.int64)
-    place[requests.user] = np.arange(len(requests))
-    request = place[shown.user[owner]]
-    happened = np.flatnonzero((shown.split[owner] == split) & (shown.label > 0) & (request >= 0))
-    request, item, label = request[happened], shown.item[happened], shown.label[happened]
+    request_of_user = np.full(corpus.users.num_rows, -1, dtype=np.int64)
+    request_of_user[requests.user] = np.arange(len(requests))
+    request = request_of_user[shown.user[owner]]
+    positive = np.flatnonzero((shown.split[owner] == split) & (shown.label > 0) & (request >= 0))
+    request, item, label = request[positive], shown.item[positive], shown.label[positive]
     order = np.lexsort((-label, item, request))
     n_items = corpus.items.num_rows
     cell, first = np.unique(request[order] * n_items + item[order], return_index=True)

@@ -1,15 +1,18 @@
 """Chance: a score that depends on nothing but the seed and the two ids."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np
+from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 def id_hashes(ids: Sequence[str], seed: int) -> np.ndarray:
@@ -21,7 +24,7 @@ def id_hashes(ids: Sequence[str], seed: int) -> np.ndarray:
 
 def mix_hashes(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """uint64: the two hashes stirred into one (the finaliser of SplitMix64, Steele et al. 2014)."""
-    x = left * _GOLDEN ^ right
+    x = left * np.uint64(_GOLDEN) ^ right
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -43,6 +46,23 @@ class RandomScores:
         user = ragged.repeat(offsets, requests.user)
         return _uniform(mix_hashes(self.user_hash[user], self.item_hash[item]))
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return {"user_hash": self.user_hash, "item_hash": self.item_hash}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(arrays["user_hash"], arrays["item_hash"])
+
+
+def fit(user_ids: Sequence[str], item_ids: Sequence[str], seed: int) -> RandomScores:
+    """Hash the ids of all users and items."""
+    return RandomScores(id_hashes(user_ids, seed), id_hashes(item_ids, seed))
+
 
 def _uniform(hashed: np.ndarray) -> np.ndarray:
     return (hashed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+
+
+DEFINITION = ScorerDefinition(fit=fit, scorer=RandomScores, fitted_on=NOTHING, needs=("user_ids", "item_ids", "seed"))

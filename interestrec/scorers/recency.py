@@ -1,11 +1,12 @@
-"""How much what happened long ago still counts: half as much every half-life."""
+"""Recency weights: an event or history entry counts half as much after every half-life."""
 
-import numpy as np
+from __future__ import annotations
 
 from interestrec.core import ragged
-from interestrec.corpus.store import NO_TIME
+from interestrec.core.numeric import np
 from interestrec.scorers.requests import Events, Requests
 
+HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]  # days, that a search of settings draws from
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -17,6 +18,8 @@ def event_recency(events: Events, half_life: float | None) -> np.ndarray:
 
     An event without a time weighs 1: nothing says that it is old.
     """
+    from interestrec.corpus.store import NO_TIME
+
     if half_life is None:
         return np.ones(len(events.time))
     return _halved(events.time, np.full(len(events.time), events.time.max(initial=NO_TIME)), half_life)
@@ -24,6 +27,8 @@ def event_recency(events: Events, half_life: float | None) -> np.ndarray:
 
 def history_recency(requests: Requests, half_life: float | None) -> np.ndarray:
     """float64 [total]: the same for history entries, the age counted back from the latest of their request."""
+    from interestrec.corpus.store import NO_TIME
+
     if half_life is None or len(requests.time) == 0:
         return np.ones(len(requests.time))
     size = np.diff(requests.offsets)
@@ -33,6 +38,8 @@ def history_recency(requests: Requests, half_life: float | None) -> np.ndarray:
 
 
 def _halved(time: np.ndarray, latest: np.ndarray, half_life: float) -> np.ndarray:
+    from interestrec.corpus.store import NO_TIME
+
     known = time != NO_TIME
     age = np.zeros(len(time))
     age[known] = (latest[known] - time[known]) / _DAY

@@ -1,54 +1,91 @@
-"""The scorers by name: which are fitted on counts, which on labels, and which is behind each component."""
+"""The scorers by name; what the configuration, the fits and the blend know of them is derived from here.
 
-from collections.abc import Callable, Sequence
+To add one: write interestrec/scorers/<name>.py with a `DEFINITION`, enter it in `SCORERS`, test it, and give it a row
+in the table of docs/ranking.md.
+"""
 
-from interestrec.core.choices import pick
-from interestrec.io.schemas import OURS
-from interestrec.scorers import als, bias, bpr, ease, item_item, item_knn, mean_intensity, mf, popularity, trending
-from interestrec.scorers.requests import Scorer
+from __future__ import annotations
 
-# fitted on positive events, and again on train + valid under `rank.refit`
-COUNT_BASED: dict[str, Callable[..., Scorer]] = {
-    "popularity": popularity.fit,
-    "trending": trending.fit,
-    "item_knn": item_knn.fit,
-    "als": als.fit,
-    "ease": ease.fit,
-    "bpr": bpr.fit,
+from collections.abc import Sequence
+
+from interestrec.core.choices import suggestion
+from interestrec.core.errors import ConfigError
+from interestrec.scorers import (
+    als,
+    bias,
+    bpr,
+    content,
+    ease,
+    intensity,
+    item_item,
+    item_knn,
+    mean_intensity,
+    mf,
+    popularity,
+    random,
+    tfidf,
+    trending,
+)
+from interestrec.scorers.definition import ScorerDefinition
+
+SCORERS: dict[str, ScorerDefinition] = {
+    "random": random.DEFINITION,
+    "popularity": popularity.DEFINITION,
+    "trending": trending.DEFINITION,
+    "item_knn": item_knn.DEFINITION,
+    "item_item": item_item.DEFINITION,
+    "als": als.DEFINITION,
+    "ease": ease.DEFINITION,
+    "bpr": bpr.DEFINITION,
+    "tfidf": tfidf.DEFINITION,
+    "content": content.DEFINITION,
+    "mean_intensity": mean_intensity.DEFINITION,
+    "bias": bias.DEFINITION,
+    "mf": mf.DEFINITION,
+    "intensity": intensity.DEFINITION,
 }
 
-# fitted on candidates with a known label, and again in the same way
-LABEL_BASED: dict[str, Callable[..., Scorer]] = {
-    "mean_intensity": mean_intensity.fit,
-    "bias": bias.fit,
-    "mf": mf.fit,
-}
-
-# made of another one that is fitted here: its name, and how
-DERIVED: dict[str, tuple[str, Callable[..., Scorer]]] = {"item_item": ("item_knn", item_item.fit)}
-
-# scorers whose score is an intensity
-PREDICTORS = frozenset({"intensity", *LABEL_BASED})
-
-# component of the decision -> the scorer behind it
-COMPONENTS = {
-    "intensity": "intensity",
-    "item_item": "item_item",
-    "collaborative": "als",
-    "ease": "ease",
-    "factorization": "bpr",
-    "popularity": "popularity",
-    "trending": "trending",
-    "content": "content",
-}
+# component of the blend -> the scorer that gives its scores
+COMPONENTS = {entry.component: name for name, entry in SCORERS.items() if entry.component is not None}
 
 
-def required_scorers(systems: Sequence[str], components: Sequence[str], estimators: Sequence[str]) -> list[str]:
-    """Scorers behind the systems and, where `interestrec` is one of them, behind its components and intensity.
+def scorer_definition(name: str) -> ScorerDefinition:
+    """The entry of a scorer.
 
-    What is made of another scorer comes after it.
+    Raises:
+        ConfigError: there is none; the message says what to write.
     """
-    behind = [*(pick(COMPONENTS, name, "component") for name in components), *estimators] if OURS in systems else []
-    names = [*(name for name in systems if name != OURS), *behind]
-    bases = [DERIVED[name][0] for name in names if name in DERIVED]
-    return list(dict.fromkeys([*bases, *names]))
+    if name not in SCORERS:
+        raise ConfigError(
+            f"unknown scorer '{name}'{suggestion(name, SCORERS)}; choose from: {', '.join(SCORERS)}, or write "
+            f"interestrec/scorers/{name}.py and add '{name}' to SCORERS in interestrec/scorers/registry.py"
+        )
+    return SCORERS[name]
+
+
+def component_scorer(component: str) -> str:
+    """The name of the scorer that gives a component's scores.
+
+    Raises:
+        ConfigError: no scorer does; the message says what to write.
+    """
+    if component not in COMPONENTS:
+        raise ConfigError(
+            f"unknown component '{component}'{suggestion(component, COMPONENTS)}; choose from: "
+            f"{', '.join(COMPONENTS)}, or set component='{component}' in the DEFINITION of a scorer"
+        )
+    return COMPONENTS[component]
+
+
+def required_scorers(names: Sequence[str]) -> list[str]:
+    """The named scorers, each once, behind all those that any of them is fitted on.
+
+    Raises:
+        ConfigError: one of them is unknown.
+    """
+    return list(dict.fromkeys([*(base for name in names for base in _bases(name)), *names]))
+
+
+def _bases(name: str) -> list[str]:
+    base = scorer_definition(name).fitted_on
+    return [*_bases(base), base] if base in SCORERS else []

@@ -1,17 +1,15 @@
-"""What a scorer is asked: requests with their histories, and lists of candidates."""
+"""What scorers are fitted on, the requests that they answer, and what they all offer."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from interestrec.core import ragged
-from interestrec.core.errors import ArtifactError
-from interestrec.corpus.store import Corpus
-from interestrec.io import files
+from interestrec.core.numeric import np
+
+_CELLS = 1 << 22  # requests × items of one dense block
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Requests:
-    """Users as known when they ask: request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
+    """Users at the time of their request; request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
 
     user: np.ndarray  # int32 [requests]
     offsets: np.ndarray  # int64 [requests + 1]
@@ -55,7 +53,7 @@ class Requests:
         """int64 [total]: the request of each history entry."""
         return ragged.owner(self.offsets)
 
-    def block(self, start: int, stop: int) -> "Requests":
+    def block(self, start: int, stop: int) -> Requests:
         """The requests `start` to `stop`, exclusive."""
         stop = min(stop, len(self))
         first, last = self.offsets[start], self.offsets[stop]
@@ -64,27 +62,11 @@ class Requests:
         return Requests(self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows])
 
 
-@dataclass(frozen=True)
-class ScorerInputs:
-    """What scorers read beside events: the model, the corpus, and, where users are texts, the encoder."""
-
-    model: Path  # artifact
-    encoder: Path  # artifact, the one that the model was trained on
-    corpus: Corpus
-    workspace: Path  # where vectors are cached
-    requests: Iterable[Requests]  # that are known to come: their texts are encoded together, ahead
-
-    @cached_property
-    def frozen_vectors(self) -> np.ndarray:
-        """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
-
-        Raises:
-            ArtifactError: the model has none for this corpus.
-        """
-        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
-        if vectors is None or len(vectors) != self.corpus.items.num_rows:
-            raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
-        return vectors
+def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
+    """Ranges of requests, each small enough for a dense matrix over all items, so that memory stays bounded."""
+    step = max(1, _CELLS // max(n_items, 1))
+    for start in range(0, requests, step):
+        yield start, min(start + step, requests)
 
 
 class Scorer(Protocol):

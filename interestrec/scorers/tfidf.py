@@ -1,14 +1,27 @@
 """Text similarity by shared words, without any model."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
-from scipy import sparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.numeric import np, sparse
+from interestrec.core.section import Count, Section
+from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.requests import Requests
+from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
+
+
+class TfidfSettings(Section):
+    """Settings of `tfidf`: similarity of texts by shared words."""
+
+    ngrams: Count = 1
+    """Longest run of words that counts as a term; 2 adds pairs of words."""
+    min_items: Count = 1
+    """Fewest train items that must have a term for it to count; larger ignores rare words."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +38,15 @@ class Tfidf:
         """float32 [len(item)]"""
         return sparse_dots(self._profiles(requests), ragged.owner(offsets), self.unit, item)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """See StorableScorer."""
+        return pack_matrix("unit", self.unit)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """See StorableScorer."""
+        return cls(unpack_matrix("unit", arrays))
+
     def _profiles(self, requests: Requests) -> sparse.csr_matrix:
         """float32 [requests, words]: rows of length 1, or 0."""
         shape = (len(requests), self.unit.shape[0])
@@ -34,17 +56,17 @@ class Tfidf:
         return profile
 
 
-def fit(texts: Sequence[str], known: np.ndarray, ngrams: int, min_items: int) -> Tfidf:
+def fit(item_texts: Sequence[str], train_items: np.ndarray, ngrams: int, min_items: int) -> Tfidf:
     """Weights (1 + ln tf) · (1 + ln((1 + n) / (1 + df))), each item's at length 1 (Salton and Buckley 1988).
 
     Words are what scikit-learn takes for words: runs of two and more letters or digits, in lower case and
     without accents.
 
     Args:
-        texts: [items], the text of each item.
-        known: bool [items], of train: they alone make the vocabulary and the document frequencies.
+        item_texts: [items], the text of each item.
+        train_items: bool [items]: they alone make the vocabulary and the document frequencies.
         ngrams: longest run of words that counts as one.
-        min_items: known items that must have a word for it to count.
+        min_items: train items that must have a word for it to count.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -52,7 +74,16 @@ def fit(texts: Sequence[str], known: np.ndarray, ngrams: int, min_items: int) ->
         sublinear_tf=True, ngram_range=(1, ngrams), min_df=min_items, dtype=np.float32, strip_accents="unicode"
     )
     try:
-        vectorizer.fit([text for text, inside in zip(texts, known, strict=True) if inside])
+        vectorizer.fit([text for text, in_train in zip(item_texts, train_items, strict=True) if in_train])
     except ValueError:  # what it raises where no word is left
-        return Tfidf(sparse.csr_matrix((len(texts), 1), dtype=np.float32))
-    return Tfidf(vectorizer.transform(texts).tocsr())
+        return Tfidf(sparse.csr_matrix((len(item_texts), 1), dtype=np.float32))
+    return Tfidf(vectorizer.transform(item_texts).tocsr())
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit,
+    scorer=Tfidf,
+    fitted_on=NOTHING,
+    needs=("item_texts", "train_items"),
+    settings=TfidfSettings,
+)

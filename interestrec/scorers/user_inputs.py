@@ -16,7 +16,8 @@ from interestrec.encoding.user_texts import documents
 from interestrec.encoding.vector_cache import keys_of
 from interestrec.model.encoder_checkpoint import assign_learned, load_bert
 from interestrec.model.two_tower import TowerSide, TwoTower, read_learned
-from interestrec.scorers.requests import Requests, ScorerInputs
+from interestrec.scorers.requests import Requests
+from interestrec.scorers.scorer_inputs import ScorerInputs
 
 
 class UserInputs(Protocol):
@@ -37,7 +38,7 @@ class ItemUserInputs:
         self.length = length
 
     def __call__(self, requests: Requests) -> tuple[TowerSide, np.ndarray]:
-        """See Histories."""
+        """See UserInputs."""
         items, intensity = self._recent(requests)
         return TowerSide(self.vectors[items], self.categories[items]), intensity
 
@@ -52,47 +53,47 @@ class ItemUserInputs:
 
 
 class TextUserInputs:
-    """One text, the document of the history; each distinct one is encoded when it is first met."""
+    """One text, the document of the history; each distinct one is encoded when it first occurs."""
 
     length = 1
 
-    def __init__(self, model: TwoTower, items: TextInputs, encoded: Callable[[TextInputs], np.ndarray]) -> None:
-        """`items` are the texts of all items, `encoded` gives vectors of texts, float32 [texts, width]."""
+    def __init__(self, model: TwoTower, items: TextInputs, encode: Callable[[TextInputs], np.ndarray]) -> None:
+        """`items` are the texts of all items, `encode` gives vectors of texts, float32 [texts, width]."""
         assert model.config.user_text is not None
         self.model = model
         self.items = items
-        self.encoded = encoded
+        self.encode = encode
         self.tokens = model.config.user_text.tokens
         self._row: dict[bytes, int] = {}
-        self._vectors = np.zeros((1, model.config.width), np.float32)  # of what was met; row 0 is no text
+        self._vectors = np.zeros((1, model.config.width), np.float32)  # of the distinct documents; row 0 is no text
 
     def __call__(self, requests: Requests) -> tuple[TowerSide, np.ndarray]:
-        """See Histories."""
-        rows = self.read(requests)[:, None]
+        """See UserInputs."""
+        rows = self.rows(requests)[:, None]
         none = np.full((*rows.shape, self.model.config.levels), -1, np.int32)
         return TowerSide(self._vectors[rows], none), (rows > 0).astype(np.float32)
 
-    def read(self, requests: Requests) -> np.ndarray:
+    def rows(self, requests: Requests) -> np.ndarray:
         """The rows of the requests' documents, int64 [requests], 0 where there is nothing to read."""
         end = requests.offsets[1:]
         start = np.maximum(requests.offsets[:-1], end - self.model.config.max_history)
-        made = documents(self.items, requests.item, requests.intensity, start, end, self.tokens)
-        some = np.flatnonzero(made.lengths)
-        made = made.select(some)
+        texts = documents(self.items, requests.item, requests.intensity, start, end, self.tokens)
+        some = np.flatnonzero(texts.lengths)
+        texts = texts.select(some)
         known = len(self._row)
-        found = [self._row.setdefault(key, len(self._row) + 1) for key in keys_of(made).to_pylist()]
+        row_of_text = [self._row.setdefault(key, len(self._row) + 1) for key in keys_of(texts).to_pylist()]
         rows = np.zeros(len(requests), np.int64)
-        rows[some] = found
+        rows[some] = row_of_text
         if len(self._row) > known:
             new, first = np.unique(rows[some], return_index=True)
-            vectors = self.encoded(made.select(first[new > known]))
+            vectors = self.encode(texts.select(first[new > known]))
             codes = np.zeros((len(vectors), len(self.model.item_tower.attribute_of_column)), np.int32)
             self._vectors = np.concatenate([self._vectors, self.model.item_vectors(vectors, codes)])
         return rows
 
 
 def user_inputs(
-    model: TwoTower, vectors: np.ndarray, categories: np.ndarray, reading: ScorerInputs | None
+    model: TwoTower, vectors: np.ndarray, categories: np.ndarray, inputs: ScorerInputs | None
 ) -> UserInputs:
     """What the model takes for histories.
 
@@ -102,14 +103,14 @@ def user_inputs(
     user = model.config.user_text
     if user is None:
         return ItemUserInputs(vectors, categories, model.config.max_history)
-    if reading is None:
+    if inputs is None:
         raise ArtifactError("users of this model are texts: an encoder and a corpus are needed to read them")
-    bert = load_bert(reading.encoder, pooling=user.pooling, precision=user.precision)
-    learned = assign_learned(bert, read_learned(reading.model))
-    items = item_texts(bert, reading.encoder, reading.corpus.text_features, user.fields)
+    bert = load_bert(inputs.encoder, pooling=user.pooling, precision=user.precision)
+    learned = assign_learned(bert, read_learned(inputs.model))
+    items = item_texts(bert, inputs.encoder, inputs.corpus.text_features, user.fields)
     forward = as_trained(bert, learned)
-    cache = vector_cache(bert, reading.encoder, reading.workspace) if forward is None else None
-    read = TextUserInputs(model, items, partial(encode, bert, cache=cache, forward=forward))
-    for requests in reading.requests:
-        read.read(requests)
-    return read
+    cache = vector_cache(bert, inputs.encoder, inputs.workspace) if forward is None else None
+    text_inputs = TextUserInputs(model, items, partial(encode, bert, cache=cache, forward=forward))
+    for requests in inputs.requests:
+        text_inputs.rows(requests)
+    return text_inputs

@@ -1,1 +1,1 @@
-"""What deciding is made of: scorers, one a file, and the blend of their scores."""
+"""The decision: scorers are fitted, blended into one score, ranked by rules and written as lists."""

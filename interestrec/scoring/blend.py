@@ -25,7 +25,7 @@ def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
-    """The same for a matrix, one request a row, with mean and deviation taken over some columns only.
+    """The same for a matrix, one request per row, with mean and deviation taken over some columns only.
 
     Args:
         score: float [requests, items].
@@ -59,15 +59,15 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
     """
     bounded = features.shape[1] - free
     equal = np.append(np.full(bounded, 1.0 / bounded), np.zeros(free))
-    tells = has_both_classes(offsets, relevant)
-    if not tells.any():
+    is_informative = has_both_classes(offsets, relevant)
+    if not is_informative.any():
         return equal
-    rows = ragged.repeat(offsets, tells)
-    loss = _negative_log_likelihood(features[rows], np.diff(offsets)[tells], relevant[rows])
+    rows = ragged.repeat(offsets, is_informative)
+    loss = _negative_log_likelihood(features[rows], np.diff(offsets)[is_informative], relevant[rows])
     bounds = [(0.0, None)] * bounded + [(None, None)] * free
-    found = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=bounds)
+    optimum = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=bounds)
     # Where every component misleads, any positive weights do, but zeros would be chance.
-    return found.x if found.x[:bounded].any() else equal
+    return optimum.x if optimum.x[:bounded].any() else equal
 
 
 def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
@@ -76,8 +76,8 @@ def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) ->
     utility = score - np.maximum.reduceat(score, offsets[:-1])[owner]
     normaliser = np.log(np.add.reduceat(np.exp(utility), offsets[:-1]))
     positives = np.bincount(owner[relevant], minlength=len(size))
-    wanted = np.bincount(owner[relevant], utility[relevant], minlength=len(size))
-    return normaliser - np.divide(wanted, positives, out=np.full(len(size), np.nan), where=positives > 0)
+    total = np.bincount(owner[relevant], utility[relevant], minlength=len(size))
+    return normaliser - np.divide(total, positives, out=np.full(len(size), np.nan), where=positives > 0)
 
 
 def _negative_log_likelihood(
@@ -88,7 +88,7 @@ def _negative_log_likelihood(
     first, owner = offsets[:-1], ragged.owner(offsets)
     positives = np.add.reduceat(relevant.astype(np.float64), first)
     total = positives.sum()
-    wanted = features[relevant].sum(axis=0, dtype=np.float64)
+    observed = features[relevant].sum(axis=0, dtype=np.float64)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         utility = np.einsum("rc,c->r", features, weights)
@@ -98,7 +98,7 @@ def _negative_log_likelihood(
         likelihood = utility[relevant].sum() - (positives * np.log(normaliser)).sum()
         expected = np.einsum("r,rc->c", power * (positives / normaliser)[owner], features)
         value = -likelihood / total + 0.5 * _RIDGE * (weights**2).sum()
-        return float(value), (expected - wanted) / total + _RIDGE * weights
+        return float(value), (expected - observed) / total + _RIDGE * weights
 
     return loss
 

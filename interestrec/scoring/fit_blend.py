@@ -12,8 +12,7 @@ from interestrec.io.schemas import OURS
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.request_blocks import blocks
-from interestrec.scorers.requests import Scorer
+from interestrec.scorers.requests import Scorer, request_blocks
 from interestrec.scoring.blend import standardise_lists, standardise_rows
 from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentChoice, apply_power, choose, uniform
 
@@ -64,9 +63,9 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
     liked = corpus.relevant(truth.label)
     precedence = np.random.default_rng(seed).permutation(corpus.items.num_rows)
     made = [_Block.empty(len(components))]
-    for start, stop in blocks(len(requests), corpus.items.num_rows):
+    for start, stop in request_blocks(len(requests), corpus.items.num_rows):
         block = requests.block(start, stop)
-        wanted = truth.marked(liked, start, stop, len(known))
+        wanted = truth.matrix(liked, start, stop, len(known))
         eligible = np.repeat(known[None, :], len(block), axis=0)
         if exclude_seen:
             eligible[block.owner, block.item] = False

@@ -39,6 +39,6 @@ def fit(parts: Mapping[str, np.ndarray], label: np.ndarray) -> IntensityEstimate
         return IntensityEstimate({names[0]: 1.0})
     columns = [parts[name][known].astype(np.float64) for name in names]
     ones = np.ones(int(known.sum()))
-    found, _ = nnls(np.stack([*columns, ones, -ones], axis=1), label[known].astype(np.float64))
-    weights = {name: round(float(weight), 6) for name, weight in zip(names, found, strict=False)}
-    return IntensityEstimate({**weights, CONSTANT: round(float(found[-2] - found[-1]), 6)})
+    solution, _ = nnls(np.stack([*columns, ones, -ones], axis=1), label[known].astype(np.float64))
+    weights = {name: round(float(weight), 6) for name, weight in zip(names, solution, strict=False)}
+    return IntensityEstimate({**weights, CONSTANT: round(float(solution[-2] - solution[-1]), 6)})

@@ -1,152 +1,105 @@
-"""Settings of the stage that fits and scores every system."""
+"""Settings of the stage that fits and scores every system; a scorer's own section stands in the scorer's file."""
 
-from typing import Literal, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import model_validator
+from pydantic import Field, create_model, model_validator
 
-from interestrec.core.section import Count, CountOrZero, NotNegative, Positive, Section
-from interestrec.scoring.decision_settings import BlendSettings, ComponentName, RulesSettings
+from interestrec.core.section import Count, Fraction, NotNegative, Positive, Section
+from interestrec.scorers.registry import COMPONENTS, SCORERS
 
-SystemName = Literal[
-    "interestrec",
-    "random",
-    "popularity",
-    "trending",
-    "item_knn",
-    "als",
-    "ease",
-    "bpr",
-    "tfidf",
-    "content",
-    "mean_intensity",
-    "bias",
-    "mf",
-]
+_SYSTEMS = ("interestrec", *(name for name, entry in SCORERS.items() if entry.is_system))
+_ESTIMATORS = tuple(name for name, entry in SCORERS.items() if entry.is_estimator)
+
+if TYPE_CHECKING:
+    SystemName: TypeAlias = str
+    ComponentName: TypeAlias = str
+    EstimatorName: TypeAlias = str
+else:
+    SystemName = Literal[_SYSTEMS]
+    ComponentName = Literal[tuple(COMPONENTS)]
+    EstimatorName = Literal[_ESTIMATORS]
 
 
-class TrendingSettings(Section):
-    """Settings of `trending`: items by their recent events."""
-
-    half_life: Positive = 7.0
-    """Days after which an event counts half; shorter follows the news faster, longer comes close to `popularity`."""
+def _quoted(names: dict[str, str]) -> str:
+    """Names of the configuration, each with its scorer where that has another name."""
+    return ", ".join(f"`{name}`" if name == scorer else f"`{name}` ({scorer})" for name, scorer in names.items())
 
 
-class ItemKnnSettings(Section):
-    """Settings of `item_knn`: items that the users of the history's items also had."""
+class RulesSettings(Section):
+    """What the lists over the whole catalogue may hold. Lists of shown candidates stay as they are."""
 
-    similarity: Literal["cosine", "jaccard"] = "cosine"
-    """Similarity of two items by their users: `cosine`, or `jaccard`, the shared users over all users of both."""
-    neighbours: Count = 100
-    """Most similar items that each item keeps; fewer are faster and less noisy."""
-    shrinkage: NotNegative = 10.0
-    """Added to the divisor of the similarity, so that items with few users are less similar; larger trusts popular
-    pairs more."""
-    half_life: Positive | None = None
-    """Days after which an event and a history entry count half; shorter follows trends faster. `null` = all count
-    alike."""
+    seen: Literal["out", "in", "down"] = "out"
+    """Items of the history: `out` leaves them out (news, films), `in` lets them in (groceries), `down` lowers them by
+    `seen_penalty`."""
+    seen_penalty: Positive = 1.0
+    """How much `seen: down` lowers seen items, in standard deviations of the user's scores."""
+    available: Path | None = None
+    """File of item ids, one per line: only these are listed. `null` = all are available."""
+    max_age_days: Positive | None = None
+    """Most days since publication of a listed item; items without a date are listed at any age. `null` = no limit."""
+    per_category: Count | None = None
+    """Most items of one top-level category in a list of `interestrec`; `null` = no limit."""
+    diversity: Fraction = 0.0
+    """How much items unlike those before them are preferred (maximal marginal relevance): 0 ranks by score alone, 1 by
+    difference alone."""
 
-
-class ItemItemSettings(Section):
-    """Settings of `item_item` beside those of `item_knn`, on which it is based."""
-
-    text_neighbours: Count = 20
-    """Items of the nearest texts whose similarities an item without events takes over."""
-
-
-class AlsSettings(Section):
-    """Settings of `als`: implicit matrix factorisation."""
-
-    factors: Count = 64
-    """Length of the vectors of users and items; longer ones fit more and cost more time."""
-    regularization: Positive = 0.05
-    """Strength with which vectors are kept small; larger acts against over-fitting."""
-    iterations: Count = 15
-    """Rounds of solving for users and items in turn."""
-    alpha: Positive = 1.0
-    """Weight of observed pairs: confidence is `1 + alpha * log(1 + events)`. Larger trusts observed events more."""
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "RulesSettings":
+        if self.seen != "down" and self.seen_penalty != 1.0:
+            raise ValueError("seen_penalty belongs to seen: down")
+        return self
 
 
-class EaseSettings(Section):
-    """Settings of `ease`: item-item regression in closed form."""
+class BlendSettings(Section):
+    """How components become one score."""
 
-    regularization: Positive = 200.0
-    """Strength with which weights are kept small; larger acts against over-fitting and suits sparse logs."""
-    half_life: Positive | None = None
-    """Days after which an event and a history entry count half; shorter follows trends faster. `null` = all count
-    alike."""
-    max_size: Count = 8000
-    """Users or items, whichever are fewer, up to which the solution is exact; above it only the most popular items take
-    part. Memory grows with its square, time with its cube."""
+    method: Literal["learned", "fixed", "single"] = "learned"
+    """Where weights come from: `learned` on half of valid, `fixed` as under `weights`, or `single`, one `component`
+    alone."""
+    weights: dict[ComponentName, NotNegative] = {}
+    """Weight of each component with `method: fixed`; components that are not named weigh 0."""
+    component: ComponentName | None = None
+    """The component, as under `rank.components`, that decides alone with `method: single`."""
 
+    @property
+    def fixed_weights(self) -> dict[str, float] | None:
+        """Weights by component, 0 for those without an entry; None where weights are learned."""
+        if self.component is not None:
+            return {self.component: 1.0}
+        return {str(name): weight for name, weight in self.weights.items()} or None
 
-class BprSettings(Section):
-    """Settings of `bpr`: matrix factorisation that learns the order of pairs."""
-
-    factors: Count = 64
-    """Length of the vectors of users and items; longer ones fit more and cost more time."""
-    learning_rate: Positive = 0.05
-    """Step size of the stochastic ascent; lower it where results are unstable."""
-    regularization: Positive = 0.01
-    """Strength with which vectors are kept small; larger acts against over-fitting."""
-    iterations: Count = 100
-    """Passes over the pairs of user and item."""
-    fold_steps: CountOrZero = 0
-    """Steps from the mean of a history's item vectors towards the user vector that explains it best; 0 takes the
-    mean."""
-
-
-class TfidfSettings(Section):
-    """Settings of `tfidf`: similarity of texts by shared words."""
-
-    ngrams: Count = 1
-    """Longest run of words that counts as a term; 2 adds pairs of words."""
-    min_items: Count = 1
-    """Fewest train items that must have a term for it to count; larger ignores rare words."""
+    @model_validator(mode="after")
+    def _one_meaning(self) -> "BlendSettings":
+        if (self.method == "fixed") != bool(self.weights):
+            raise ValueError("weights belong to method: fixed, which needs them")
+        if (self.method == "single") != (self.component is not None):
+            raise ValueError("component belongs to method: single, which needs it")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("at least one weight must be above 0")
+        return self
 
 
-class BiasSettings(Section):
-    """Settings of `bias`: intensity by user and item means."""
+class _SystemChoices(Section):
+    """The keys of `rank` before the sections of the scorers."""
 
-    item_regularization: Positive = 3.0
-    """Number of average labels that an item has in advance; larger draws items with few labels closer to the mean."""
-    user_regularization: Positive = 3.0
-    """Number of average labels that a user has in advance; larger draws users with few labels closer to the mean."""
-
-
-class MfSettings(BiasSettings):
-    """Settings of `mf`: intensity by user and item means and learned vectors."""
-
-    factors: Count = 8
-    """Length of the vectors of users and items; longer ones fit more and need more labels."""
-    regularization: Positive = 0.05
-    """Strength with which vectors are kept small, per label of the user or item; larger acts against over-fitting."""
-    iterations: Count = 10
-    """Rounds of solving for users and items in turn."""
-
-
-class RankSettings(Section):
-    """Which systems are fitted and ranked, and how components become the lists of `interestrec`."""
-
-    systems: list[SystemName] = list(get_args(SystemName))
-    """Systems that are ranked and compared: `interestrec`, the blend of `components`, and baselines by popularity
-    (`popularity`, `trending`), events (`item_knn`, `als`, `ease`, `bpr`), texts (`tfidf`, `content`), predicted
-    intensity (`mean_intensity`, `bias`, `mf`) or chance (`random`)."""
-    components: list[ComponentName] = [
-        "intensity",
-        "item_item",
-        "collaborative",
-        "ease",
-        "popularity",
-        "trending",
-        "content",
-    ]
-    """Scores that are blended: `intensity` the model, `item_item`, `collaborative` (als), `ease`, `factorization`
-    (bpr), `popularity`, `trending`, and `content`, text similarity."""
+    systems: list[SystemName] = Field(
+        default=list(_SYSTEMS),
+        description="Systems that are ranked and compared: `interestrec`, the blend of `components`, and scorers as "
+        f"baselines: {_quoted({name: name for name in _SYSTEMS[1:]})}. docs/ranking.md describes each.",
+    )
+    components: list[ComponentName] = Field(
+        default=["intensity", "item_item", "collaborative", "ease", "popularity", "trending", "content"],
+        description=f"Scores that are blended, with the scorer behind them: {_quoted(COMPONENTS)}.",
+    )
     blend: BlendSettings = BlendSettings()
     """How components become one score."""
-    estimators: list[Literal["intensity", "bias", "mf"]] = ["intensity", "bias", "mf"]
-    """Predictors whose weighted sum is the predicted intensity: `intensity` the model, `bias`, `mf`. The first stands
-    alone where labels are few; an empty list predicts none."""
+    estimators: list[EstimatorName] = Field(
+        default=["intensity", "bias", "mf"],
+        description="Predictors whose weighted sum is the predicted intensity: "
+        f"{_quoted({name: name for name in _ESTIMATORS})}. The first stands alone where labels are few; an empty list "
+        "predicts none.",
+    )
     ablation: Literal["none", "parts", "full"] = "parts"
     """Further systems that show what components do: `none`; `parts` ranks each component alone; `full` also ranks the
     blend without each."""
@@ -156,24 +109,26 @@ class RankSettings(Section):
     refit: bool = True
     """With `true` the scorers are fitted again on train and valid after all choices are made, so that they know the
     latest events."""
-    trending: TrendingSettings = TrendingSettings()
-    """Settings of `trending`."""
-    item_knn: ItemKnnSettings = ItemKnnSettings()
-    """Settings of `item_knn`."""
-    item_item: ItemItemSettings = ItemItemSettings()
-    """Settings of `item_item`."""
-    als: AlsSettings = AlsSettings()
-    """Settings of `als`."""
-    ease: EaseSettings = EaseSettings()
-    """Settings of `ease`."""
-    bpr: BprSettings = BprSettings()
-    """Settings of `bpr`."""
-    tfidf: TfidfSettings = TfidfSettings()
-    """Settings of `tfidf`."""
-    bias: BiasSettings = BiasSettings()
-    """Settings of `bias`."""
-    mf: MfSettings = MfSettings()
-    """Settings of `mf`."""
+
+
+if TYPE_CHECKING:
+    _ScorerSections = _SystemChoices
+else:
+    _ScorerSections = create_model(
+        "_ScorerSections",
+        __base__=_SystemChoices,
+        __module__=__name__,
+        **{
+            name: (entry.settings, Field(default=entry.settings(), description=f"Settings of `{name}`."))
+            for name, entry in SCORERS.items()
+            if entry.settings is not None
+        },
+    )
+
+
+class RankSettings(_ScorerSections):
+    """Which systems are fitted and ranked, and how components become the lists of `interestrec`."""
+
     retrieve: Count | None = None
     """Items nearest to the user's vector that the model scores in full; the others come behind. Smaller is faster on
     large catalogues; `null` = all are scored."""
@@ -182,15 +137,19 @@ class RankSettings(Section):
     rules: RulesSettings = RulesSettings()
     """What lists may hold."""
 
+    def scorer_settings(self, name: str) -> dict[str, Any]:
+        """The section of a scorer, by key; empty for one without settings."""
+        return {} if SCORERS[name].settings is None else getattr(self, name).model_dump()
+
     @model_validator(mode="after")
     def _distinct(self) -> "RankSettings":
         for name in ("systems", "components"):
-            chosen = getattr(self, name)
-            if not chosen or len(set(chosen)) != len(chosen):
+            names = getattr(self, name)
+            if not names or len(set(names)) != len(names):
                 raise ValueError(f"{name} must name at least one, none twice")
         if len(set(self.estimators)) != len(self.estimators):
             raise ValueError("estimators must not name one twice")
-        weighed = [*self.blend.weights, *([self.blend.component] if self.blend.component else [])]
-        if unknown := sorted(set(weighed) - set(self.components)):
+        in_blend = [*self.blend.weights, *([self.blend.component] if self.blend.component else [])]
+        if unknown := sorted(set(in_blend) - set(self.components)):
             raise ValueError(f"blend: {', '.join(unknown)} is not among components")
         return self

@@ -22,26 +22,26 @@ _ROWS = 1 << 16  # of one system that are written together
 
 @dataclass(frozen=True)
 class TableLayout:
-    """What all blocks of a table share."""
+    """The corpus, systems and columns of a ranking table."""
 
     corpus: Corpus
     systems: Sequence[str]
     components: list[str]  # columns after the fixed ones
-    precedence: np.ndarray  # uint64 [items], who comes first among equal scores
+    tie_order: np.ndarray  # uint64 [items], distinct; among equal scores the lower comes first
 
 
 def impression_block(
-    layout: TableLayout, impression: np.ndarray, asked: ImpressionQueries, scores: SystemScores
+    layout: TableLayout, impression: np.ndarray, query: ImpressionQueries, scores: SystemScores
 ) -> pa.Table:
     """Rows of schemas.RANKED_IMPRESSIONS with components.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
-        asked: the same impressions with their candidates.
+        query: the same impressions with their candidates.
         scores: of a system, arrays [candidates].
     """
     corpus, shown = layout.corpus, layout.corpus.impressions
-    offsets, rows = asked.offsets, asked.rows
+    offsets, rows = query.offsets, query.rows
     owner = ragged.repeat(offsets, impression)
     item, label = shown.item[rows], shown.label[rows]
     unknown = np.isnan(label)
@@ -53,22 +53,22 @@ def impression_block(
         "label": pa.array(label, mask=unknown),
         "relevant": pa.array(corpus.relevant(label), mask=unknown),
         "score": pa.array(scores.score),
-        "rank": pa.array(ranks(offsets, scores.score, layout.precedence[item])),
+        "rank": pa.array(ranks(offsets, scores.score, layout.tie_order[item])),
         "predicted": pa.array(scores.predicted),
     }
     return _table(schemas.RANKED_IMPRESSIONS, columns, layout, scores.components, len(rows))
 
 
-def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScores, chosen: np.ndarray) -> pa.Table:
+def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScores, lists: np.ndarray) -> pa.Table:
     """Rows of schemas.RANKED_CATALOGUE with components.
 
     Args:
         scores: of a system, arrays [requests, items].
-        chosen: int64 [requests, k], items best first, −1 after a list's end.
+        lists: int64 [requests, k], items best first, −1 after a list's end.
     """
     corpus = layout.corpus
-    row, place = np.nonzero(chosen >= 0)
-    item = chosen[row, place]
+    row, place = np.nonzero(lists >= 0)
+    item = lists[row, place]
     columns = {
         "system": _system(layout, scores.system, len(row)),
         "user_id": corpus.users["user_id"].take(pa.array(requests.user[row])),
@@ -77,17 +77,17 @@ def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScore
         "score": pa.array(scores.score[row, item]),
         "predicted": pa.array(scores.predicted[row, item]),
     }
-    at_chosen = {name: part[row, item] for name, part in scores.components.items()}
-    return _table(schemas.RANKED_CATALOGUE, columns, layout, at_chosen, len(row))
+    components = {name: part[row, item] for name, part in scores.components.items()}
+    return _table(schemas.RANKED_CATALOGUE, columns, layout, components, len(row))
 
 
-def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, judged: np.ndarray) -> pa.Table:
-    """Rows of schemas.TRUTH: what the lists are judged by, bool [pairs] of all that happened."""
-    label = truth.label[judged]
+def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, eligible: np.ndarray) -> pa.Table:
+    """Rows of schemas.TRUTH: those of the pairs that lists may hold, `eligible`, bool [pairs]."""
+    label = truth.label[eligible]
     return pa.table(
         {
-            "user_id": corpus.users["user_id"].take(pa.array(requests.user[truth.request[judged]])),
-            "item_id": corpus.items["item_id"].take(pa.array(truth.item[judged])),
+            "user_id": corpus.users["user_id"].take(pa.array(requests.user[truth.request[eligible]])),
+            "item_id": corpus.items["item_id"].take(pa.array(truth.item[eligible])),
             "label": pa.array(label),
             "relevant": pa.array(corpus.relevant(label)),
         }
@@ -100,17 +100,17 @@ def grouped_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
     A system's rows keep their order, and a block stays together unless it is larger than a row group.
     """
-    waiting: dict[str, list[pa.Table]] = {}
+    buffers: dict[str, list[pa.Table]] = {}
     with files.parquet_writer(path, schema) as write:
 
         def append(system: str, table: pa.Table) -> None:
-            blocks = waiting.setdefault(system, [])
+            blocks = buffers.setdefault(system, [])
             blocks.append(table)
             if sum(len(block) for block in blocks) >= _ROWS:
-                write(pa.concat_tables(waiting.pop(system)))
+                write(pa.concat_tables(buffers.pop(system)))
 
         yield append
-        for blocks in waiting.values():
+        for blocks in buffers.values():
             write(pa.concat_tables(blocks))
 
 

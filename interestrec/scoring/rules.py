@@ -1,10 +1,20 @@
-"""What may be listed, and how a list is rearranged: seen and old items, availability, categories, diversity."""
+"""What may be listed, and how a list is reranked: seen and old items, availability, categories, diversity."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from interestrec.core.errors import DataError
+from interestrec.corpus.store import Corpus
+from interestrec.io import files
+from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests
+from interestrec.scoring.rank_settings import RankSettings
+
+_POOL = 5  # times the length of a list: the best items that it is reranked from
+_DAY = 86_400_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -13,13 +23,13 @@ class Rules:
 
     seen: str  # "out", "in" or "down"
     seen_penalty: float  # of "down", in standard deviations of the request's scores
-    listed: np.ndarray  # bool [items], available and fresh
+    eligible: np.ndarray  # bool [items], available and fresh
     per_category: int | None  # most items of one category in a list
     diversity: float  # 0 = by score alone, 1 = by unlikeness alone
-    pool: int  # items of the best scores that a list is rearranged from
+    pool: int  # items of the best scores that a list is reranked from
 
     @property
-    def rearranges(self) -> bool:
+    def reranks(self) -> bool:
         """Whether lists are more than the best scores."""
         return self.per_category is not None or self.diversity > 0
 
@@ -32,14 +42,44 @@ class Rules:
             cells = np.unique(rows * score.shape[1] + requests.item)  # an item seen twice is not twice as bad
             row, item = cells // score.shape[1], cells % score.shape[1]
             score[row, item] -= self.seen_penalty * score.std(axis=1)[row]
-        score[:, ~self.listed] = -np.inf
+        score[:, ~self.eligible] = -np.inf
 
     def permit(self, item: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """bool [pairs]: which pairs of a request and an `item` a list may hold, by whether it was `seen` before."""
-        return self.listed[item] & ~(seen & (self.seen == "out"))
+        return self.eligible[item] & ~(seen & (self.seen == "out"))
 
 
-def rearrange(
+def load_rules(corpus: Corpus, settings: RankSettings, as_of: int | None) -> Rules:
+    """The configured rules for a corpus.
+
+    Args:
+        as_of: the time of the lists in microseconds; None: when the test split begins.
+
+    Raises:
+        DataError: `rank.rules.available` names no item of the corpus.
+    """
+    rules = settings.rules
+    eligible = np.ones(corpus.items.num_rows, dtype=bool)
+    if rules.available is not None:
+        stock = pa.array(files.read_lines(rules.available), pa.string())
+        eligible = pc.is_in(corpus.items["item_id"], value_set=stock).to_numpy()
+        if not eligible.any():
+            raise DataError(f"{rules.available}: none of its lines is the id of an item of the corpus")
+    if rules.max_age_days is not None:
+        shown = corpus.impressions
+        now = as_of if as_of is not None else int(shown.time[shown.split == queries.TEST].min())
+        eligible &= queries.published_since(corpus, now - int(rules.max_age_days * _DAY))
+    return Rules(
+        seen=rules.seen,
+        seen_penalty=rules.seen_penalty,
+        eligible=eligible,
+        per_category=rules.per_category,
+        diversity=rules.diversity,
+        pool=_POOL * settings.top_k,
+    )
+
+
+def rerank(
     score: np.ndarray,
     pool: np.ndarray,
     k: int,
@@ -64,26 +104,26 @@ def rearrange(
     """
     requests, size = pool.shape
     row = np.arange(requests)
-    of_pool = score[row[:, None], pool]
-    free = of_pool > -np.inf
-    gain = (1.0 - diversity) * _scaled(of_pool, free)
-    nearest = np.zeros((requests, size))  # cosine to the nearest of the chosen
+    pool_score = score[row[:, None], pool]
+    free = pool_score > -np.inf
+    gain = (1.0 - diversity) * _scaled(pool_score, free)
+    nearest = np.zeros((requests, size))  # cosine to the nearest of those already listed
     used = np.zeros((requests, int(category.max(initial=-1)) + 2), dtype=np.int64)  # the last is no category
     categories = category[pool]
     directions = vectors[pool] if diversity > 0 else None
-    chosen = np.full((requests, min(k, size)), -1)
-    for place in range(chosen.shape[1]):
+    lists = np.full((requests, min(k, size)), -1)
+    for place in range(lists.shape[1]):
         full = (used[row[:, None], categories] >= (per_category or size)) & (categories >= 0)
         value = np.where(free & ~full, gain - diversity * nearest, -np.inf)
         best = value.argmax(axis=1)
-        found = value[row, best] > -np.inf
-        chosen[found, place] = pool[row, best][found]
-        free[row[found], best[found]] = False
-        used[row[found], categories[row, best][found]] += 1
+        has_next = value[row, best] > -np.inf
+        lists[has_next, place] = pool[row, best][has_next]
+        free[row[has_next], best[has_next]] = False
+        used[row[has_next], categories[row, best][has_next]] += 1
         if directions is not None:
             cosine = np.einsum("rpw,rw->rp", directions, directions[row, best])
             nearest = np.maximum(nearest, cosine) if place else cosine
-    return chosen
+    return lists
 
 
 def _scaled(score: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which requests are scored: parts of them, and all of them ahead of time."""
+"""Which requests are scored: those of a shard, and all of them in advance for scorers that encode texts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +11,9 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
-from interestrec.scorers.request_blocks import blocks
-from interestrec.scorers.requests import Requests
+from interestrec.scorers.requests import Requests, request_blocks
 
-_TOGETHER = 1 << 14  # requests
+_BATCH = 1 << 14  # requests
 
 
 def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[int, int]:
@@ -24,9 +23,45 @@ def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[in
     shards are empty.
     """
     number, shards = shard
-    bounds = [*(start for start, _ in blocks(requests, n_items)), requests]
+    bounds = [*(start for start, _ in request_blocks(requests, n_items)), requests]
     begin, end = (bounds[n * (len(bounds) - 1) // shards] for n in (number - 1, number))
     return begin, end
+
+
+def shard_requests(
+    corpus: Corpus,
+    shard: tuple[int, int],
+    as_of: int | None,
+    users: Path | None,
+    to_corpus_id: Callable[[str], str] | None,
+) -> Requests:
+    """The requests for lists over the catalogue: of the test split, or as of a time.
+
+    Args:
+        as_of: microseconds; None: the test split, whose users are all ranked.
+        users: file of ids, one per line; None: all.
+        to_corpus_id: see `user_rows`.
+
+    Raises:
+        DataError: the test split is empty; an id is unknown.
+    """
+    if as_of is not None:
+        chosen = None if users is None else user_rows(users, corpus.users["user_id"], to_corpus_id)
+        requests = queries.requests_as_of(corpus, as_of, chosen)
+    elif (corpus.impressions.split == queries.TEST).any():
+        requests = queries.catalogue_requests(corpus, queries.TEST)
+    else:
+        raise DataError(
+            f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or ask "
+            "for lists of a moment with --as-of"
+        )
+    return requests.block(*shard_range(len(requests), corpus.items.num_rows, shard))
+
+
+def shard_impressions(corpus: Corpus, shard: tuple[int, int]) -> np.ndarray:
+    """int64: the test impressions of a shard."""
+    test = np.flatnonzero(corpus.impressions.split == queries.TEST)
+    return test[slice(*shard_range(len(test), corpus.items.num_rows, shard))]
 
 
 def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterator[Requests]:
@@ -37,30 +72,30 @@ def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Request
         requests: for lists over the catalogue.
     """
     seen = np.unique(np.concatenate([np.flatnonzero(corpus.impressions.split == queries.VALID), impressions]))
-    for start in range(0, len(seen), _TOGETHER):
-        yield queries.impression_queries(corpus, seen[start : start + _TOGETHER]).requests
-    for asked in (queries.catalogue_requests(corpus, queries.VALID), requests):
-        for start in range(0, len(asked), _TOGETHER):
-            yield asked.block(start, start + _TOGETHER)
+    for start in range(0, len(seen), _BATCH):
+        yield queries.impression_queries(corpus, seen[start : start + _BATCH]).requests
+    for part in (queries.catalogue_requests(corpus, queries.VALID), requests):
+        for start in range(0, len(part), _BATCH):
+            yield part.block(start, start + _BATCH)
 
 
-def user_rows(path: Path, known: pa.ChunkedArray, named: Callable[[str], str] | None = None) -> np.ndarray:
-    """int64: the rows of the users that a file lists, one id a line.
+def user_rows(path: Path, known: pa.ChunkedArray, to_corpus_id: Callable[[str], str] | None = None) -> np.ndarray:
+    """int64: the rows of the users that a file lists, one id per line.
 
     Args:
-        named: from an id in the file to that in `known`; ids are then quoted in no message.
+        to_corpus_id: from an id in the file to that in `known`; no message then quotes ids.
 
     Raises:
         DataError: an id is unknown.
     """
     lines = files.read_lines(path)
-    ids = lines if named is None else [named(line) if line else "" for line in lines]
+    ids = lines if to_corpus_id is None else [to_corpus_id(line) if line else "" for line in lines]
     rows = pc.index_in(pa.array(ids, pa.string()), value_set=known.combine_chunks())
     unknown = [
         number for number, (name, row) in enumerate(zip(ids, rows.to_pylist(), strict=True)) if name and row is None
     ]
     if unknown:
         first = unknown[0]
-        who = f"user '{ids[first]}'" if named is None else "such user"
+        who = f"user '{ids[first]}'" if to_corpus_id is None else "such user"
         raise DataError(f"{path}:{first + 1}: no {who} in the corpus; {len(unknown):,} such lines")
     return rows.drop_null().to_numpy().astype(np.int64)

@@ -52,6 +52,16 @@ def test_both_forms_are_ridge_regressions_without_the_item_itself(users: int, it
     np.testing.assert_allclose(model.score_catalogue(asked), history @ naive(seen, 2.5), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("users", "items"), [(40, 12), (11, 30)])
+def test_both_forms_are_restored_bit_by_bit(users: int, items: int) -> None:
+    seen = (np.random.default_rng(users).random((users, items)) < 0.3).astype(float)
+    model = ease.fit(events(pairs_of(seen), users, items), 0.5, 2.5, 100)
+    restored = ease.Ease.from_arrays(model.arrays())
+    assert type(restored.solution) is type(model.solution)
+    asked, _ = asking(items)
+    np.testing.assert_array_equal(restored.score_catalogue(asked), model.score_catalogue(asked))
+
+
 def test_recency_weighs_the_fit_and_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
     seen = rng.random((9, 14)) < 0.4
@@ -74,15 +84,15 @@ def test_beyond_the_largest_size_the_items_of_most_users_are_kept() -> None:
     for item, users in enumerate([1, 5, 3, 0, 5, 3, 6]):
         seen[:users, item] = 1
     model = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=4)
-    assert model.known.tolist() == [1, 2, 4, 6]
-    assert model.left_out == 2
-    kept = seen[:, model.known]
+    assert model.items.tolist() == [1, 2, 4, 6]
+    assert model.omitted_items == 2
+    kept = seen[:, model.items]
     score = model.score_catalogue(requests([0, 1, 6], [5]))
-    np.testing.assert_allclose(score[0, model.known], np.array([1, 0, 0, 1]) @ naive(kept, 1.0), rtol=1e-5)
+    np.testing.assert_allclose(score[0, model.items], np.array([1, 0, 0, 1]) @ naive(kept, 1.0), rtol=1e-5)
     assert not score[:, [0, 3, 5]].any()
     assert not score[1].any()
     whole = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=6)  # users are few enough
-    assert whole.left_out == 0
+    assert whole.omitted_items == 0
 
 
 def test_history_entries_below_relevance_do_not_count() -> None:

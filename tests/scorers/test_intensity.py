@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, InputMissingError
-from interestrec.io import files
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig, save_two_tower
 from interestrec.scorers import intensity as module
 from interestrec.scorers.intensity import load_intensity
 from interestrec.scorers.requests import Requests
+from tests.scorers.models import write_model
 
 ITEMS, WIDTH = 30, 6
 REQUESTS = Requests(
@@ -27,17 +26,9 @@ CANDIDATES = np.array([10, 11, 12, 13, 14, 15], np.int32)
 
 @pytest.fixture
 def model_path(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    tower = TwoTower(TwoTowerConfig(WIDTH, (5,), 2, 4, 0.0, ()), name="two_tower")
-    for weight in tower.trainable_variables:
-        weight.assign(rng.normal(0, 0.5, weight.shape))
-    save_two_tower(tower, tmp_path, {})
+    rng = np.random.default_rng(1)
     vectors = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
-    category = rng.integers(-1, 3, (ITEMS, 2)).astype(np.int32)
-    items = tower.item_vectors(vectors, np.zeros((ITEMS, 0), np.int32))
-    arrays = {"frozen": vectors, "item": items, "category": category}
-    files.write_safetensors(tmp_path / "item_vectors.safetensors", arrays)
-    (tmp_path / "calibration.json").write_text(json.dumps({"scale": 0.5, "shift": -1.0}))
+    write_model(tmp_path, vectors, rng.integers(-1, 3, (ITEMS, 2)).astype(np.int32))
     return tmp_path
 
 

@@ -29,7 +29,7 @@ def test_tastes_are_found_and_strangers_get_the_biases() -> None:
 def test_each_item_solves_its_own_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
     log = two_tastes()
     model = mf.fit(log, 3, 0.05, 4, 1.0, 1.0, seed=7)
-    left = log.label - model.biases.of_pairs(log.user, log.item)
+    left = log.label - model.biases.predict_pairs(log.user, log.item)
     for item in range(12):
         rows = log.item == item
         ridge = Ridge(alpha=0.05 * rows.sum(), fit_intercept=False)

@@ -1,119 +1,233 @@
-"""What every scorer promises, whichever it is."""
+"""What every scorer of the registry promises; a new entry is tested without being named here."""
 
-from collections.abc import Callable
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from interestrec.scorers import (
-    als,
-    bias,
-    bpr,
-    content,
-    ease,
-    item_item,
-    item_knn,
-    mean_intensity,
-    mf,
-    popularity,
-    tfidf,
-    trending,
-)
-from interestrec.scorers.random import RandomScores, id_hashes
-from interestrec.scorers.requests import Events, Labels, Scorer
-from tests.scoring.asking import events, requests, split_candidates
+from interestrec import scorers as package
+from interestrec.corpus.store import Corpus
+from interestrec.io import files
+from interestrec.scorers import queries
+from interestrec.scorers.definition import EVENTS, LABELS, MODEL, NOTHING, ScorerDefinition, StorableScorer
+from interestrec.scorers.registry import SCORERS, required_scorers
+from interestrec.scorers.requests import Events, Labels, Requests, Scorer
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.fit_scorers import FitData, fit_scorer, fit_static
+from interestrec.scoring.rank_settings import RankSettings
+from tests.scorers.models import write_model
+from tests.scoring.asking import requests, split_candidates
+from tests.scoring.corpora import Event, write_event_log
 
-LEAST = float(np.finfo(np.float32).tiny)
+USERS, ITEMS = 25, 15  # of the log; in the larger corpus there are others without events and texts
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "ranking.md"
+DEFAULTS, EXTREMES = "defaults", "extremes"  # settings: the configured ones, or the last value of each in the space
+CASES = [(name, kind) for name, entry in SCORERS.items() for kind in (DEFAULTS, *([EXTREMES] if entry.space else []))]
+STORED = [case for case in CASES if SCORERS[case[0]].scorer is not None]
+LISTS = [[2, 14], [0], [5, 5, 1], [], [3, 14]]
 
 
-def some_events() -> Events:
+def source(name: str) -> str:
+    """What a scorer is fitted on in the end, through those that it is based on."""
+    return source(SCORERS[name].fitted_on) if SCORERS[name].fitted_on in SCORERS else SCORERS[name].fitted_on
+
+
+def of(*sources: str) -> list[tuple[str, str]]:
+    return [(name, kind) for name, kind in CASES if source(name) in sources]
+
+
+def queried() -> Requests:
+    """Several items, one twice, an empty history, and one of an item without events."""
+    return requests([0, 3, 3], [], [14], [7, 2], [13, 0], users=[4, 24, 1, 9, 2], days=[1, 3, 9, 4, 2, 8, 5, 6])
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScorerInputs]:
+    """Inputs over one log in a corpus of its users and items, and in one with more."""
     rng = np.random.default_rng(0)
-    pairs = [(int(u), int(i)) for u, i in zip(rng.integers(0, 20, 150), rng.integers(0, 12, 150), strict=True)]
-    return events(pairs, 25, 15, days=list(rng.random(150) * 30))
+    events = [
+        Event(int(user), int(item), float(day), intensity=float(rng.choice([0.25, 0.5, 1.0])))
+        for user, item, day in zip(
+            rng.integers(0, 20, 150), rng.integers(0, 12, 150), rng.random(150) * 30, strict=True
+        )
+    ]
+    made = {}
+    for name, users, items in (("small", USERS, ITEMS), ("large", 60, 40)):
+        root = tmp_path_factory.mktemp(name)
+        corpus = Corpus(write_event_log(root / "corpus", users, items, events), None)
+        vectors = np.zeros((items, 6), np.float32)
+        vectors[:ITEMS] = np.random.default_rng(1).normal(size=(ITEMS, 6))
+        write_model(root / "model", vectors, np.zeros((items, 2), np.int32))
+        made[name] = ScorerInputs(root / "model", root / "encoder", corpus, root, (), seed=3)
+    return made
 
 
-def texts(n_items: int) -> np.ndarray:
-    """Unit vectors; without text from item 15 on."""
-    vectors = np.zeros((n_items, 6), np.float32)
-    vectors[:15] = np.random.default_rng(1).normal(size=(15, 6))
-    return content.unit_rows(vectors)
+@pytest.fixture(scope="module")
+def fitted(inputs: dict[str, ScorerInputs]) -> Any:
+    """Fit a scorer by its name, the kind of its settings and the size of the corpus."""
+
+    @cache
+    def fit(name: str, kind: str, size: str = "small") -> Scorer:
+        return fit_all(name, kind, inputs[size], FitData.before_split(inputs[size].corpus, queries.TEST))
+
+    return fit
 
 
-def graded(e: Events) -> Labels:
-    return Labels(e.user, e.item, (e.time % 7 / 7).astype(np.float32), e.n_users, e.n_items)
+def fit_all(name: str, kind: str, inputs: ScorerInputs, data: FitData) -> Scorer:
+    """A scorer and those that it is fitted on."""
+    names = required_scorers([name])
+    settings = {other: chosen_settings(other, kind) for other in names}
+    made = fit_static(names, inputs, settings)
+    for other in names:
+        if other not in made:
+            made[other] = fit_scorer(other, data, inputs, made, settings[other])
+    return made[name]
 
 
-def chance(_: Events) -> Scorer:
-    return RandomScores(id_hashes([f"u{n}" for n in range(25)], 1), id_hashes([f"i{n}" for n in range(15)], 1))
+def chosen_settings(name: str, kind: str) -> dict[str, Any]:
+    space = SCORERS[name].space if kind == EXTREMES else {}
+    return {**RankSettings().scorer_settings(name), **{key: values[-1] for key, values in space.items()}}
 
 
-SCORERS: dict[str, Callable[[Events], Scorer]] = {
-    "random": chance,
-    "popularity": popularity.fit,
-    "trending": lambda e: trending.fit(e, half_life=7),
-    "item_knn": lambda e: item_knn.fit(e, LEAST, neighbours=5, shrinkage=2.0),
-    "jaccard": lambda e: item_knn.fit(e, LEAST, 5, 2.0, "jaccard", half_life=9.0),
-    "item_item": lambda e: item_item.fit(item_knn.fit(e, LEAST, 5, 2.0), texts(e.n_items), 3),
-    "ease": lambda e: ease.fit(e, LEAST, 2.0, max_size=100),
-    "recent_ease": lambda e: ease.fit(e, LEAST, 2.0, max_size=10, half_life=9.0),
-    "bpr": lambda e: bpr.fit(e, LEAST, 4, 0.05, 0.01, iterations=5, fold_steps=2, seed=3),
-    "als": lambda e: als.fit(e, LEAST, factors=4, regularization=0.1, iterations=5, alpha=1.0, seed=3),
-    "tfidf": lambda _: tfidf.fit([f"w{n % 4} w{n % 3}" for n in range(15)], np.arange(15) < 12, 1, 1),
-    "mean_intensity": lambda e: mean_intensity.fit(graded(e)),
-    "bias": lambda e: bias.fit(graded(e), 2.0, 1.0),
-    "mf": lambda e: mf.fit(graded(e), 3, 0.05, 4, 2.0, 1.0, seed=3),
-    "content": lambda e: content.fit(np.random.default_rng(1).normal(size=(15, 6)).astype(np.float32)),
-}
-
-
-@pytest.mark.parametrize("name", SCORERS)
-def test_candidates_get_the_catalogues_scores(name: str) -> None:
-    scorer = SCORERS[name](some_events())
-    asked = requests([0, 3, 3], [], [14], [7, 2], users=[4, 24, 1, 9])
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_candidates_get_the_finite_scores_of_the_catalogue(name: str, kind: str, fitted: Any) -> None:
+    scorer, asked = fitted(name, kind), queried()
     whole = scorer.score_catalogue(asked)
-    assert whole.shape == (4, 15)
+    assert whole.shape == (len(asked), ITEMS)
     assert whole.dtype == np.float32
     assert np.isfinite(whole).all()
-    lists = [[2, 14], [0], [5, 5, 1], []]
-    offsets, item = split_candidates(lists)
-    expected = [whole[row, i] for row, candidates in enumerate(lists) for i in candidates]
-    np.testing.assert_allclose(scorer.score_candidates(asked, offsets, item), expected, rtol=1e-5, atol=1e-6)
+    expected = [whole[row, item] for row, candidates in enumerate(LISTS) for item in candidates]
+    found = scorer.score_candidates(asked, *split_candidates(LISTS))
+    assert found.dtype == np.float32
+    assert found[3] == found[4]  # one item twice
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_without_requests_or_candidates_there_are_no_scores(name: str, kind: str, fitted: Any) -> None:
+    scorer = fitted(name, kind)
+    assert scorer.score_catalogue(queried().block(0, 0)).shape == (0, ITEMS)
+    assert scorer.score_candidates(requests([1], []), *split_candidates([[], []])).shape == (0,)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_a_second_fit_gives_the_same_bits(name: str, kind: str, inputs: dict[str, ScorerInputs], fitted: Any) -> None:
+    again = fit_all(name, kind, inputs["small"], FitData.before_split(inputs["small"].corpus, queries.TEST))
+    first = fitted(name, kind).score_catalogue(queried())
+    np.testing.assert_array_equal(again.score_catalogue(queried()), first)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_scores_do_not_depend_on_the_other_requests_of_a_block(name: str, kind: str, fitted: Any) -> None:
+    scorer, asked = fitted(name, kind), queried()
+    whole = scorer.score_catalogue(asked)
+    for row in range(len(asked)):
+        alone = scorer.score_catalogue(asked.block(row, row + 1))
+        np.testing.assert_allclose(alone[0], whole[row], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "kind"), STORED)
+def test_a_stored_scorer_gives_the_same_bits(name: str, kind: str, fitted: Any, tmp_path: Path) -> None:
+    scorer, asked = fitted(name, kind), queried()
+    kept: type[StorableScorer] = SCORERS[name].scorer  # type: ignore[assignment]
+    assert type(scorer) is kept, f"DEFINITION.scorer of '{name}' must be what its fit returns"
+    files.write_safetensors(tmp_path / "scorer.safetensors", scorer.arrays())
+    restored = kept.from_arrays(files.read_safetensors(tmp_path / "scorer.safetensors"))
+    np.testing.assert_array_equal(restored.score_catalogue(asked), scorer.score_catalogue(asked))
+    offsets, item = split_candidates(LISTS)
+    np.testing.assert_array_equal(
+        restored.score_candidates(asked, offsets, item), scorer.score_candidates(asked, offsets, item)
+    )
+    assert {key: array.tobytes() for key, array in restored.arrays().items()} == {
+        key: np.ascontiguousarray(array).tobytes() for key, array in scorer.arrays().items()
+    }
+
+
+@pytest.mark.parametrize(("name", "kind"), of(EVENTS, LABELS))
+def test_users_and_items_without_events_do_not_move_the_others(name: str, kind: str, fitted: Any) -> None:
+    """Deleting what only the test split holds must leave the fit as it was."""
+    a, b = (fitted(name, kind, size).score_catalogue(queried()) for size in ("small", "large"))
+    np.testing.assert_array_equal(a, b[:, :ITEMS])
+    assert (b[:, ITEMS:] == b[:, ITEMS:][:, :1]).all(), "nothing is known of these items: they must tie"
+
+
+@pytest.mark.parametrize(("name", "kind"), of(EVENTS, LABELS))
+def test_nothing_to_fit_on_scores_nothing(name: str, kind: str, inputs: dict[str, ScorerInputs]) -> None:
+    no, none = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    data = FitData(
+        Events(no, no, none, np.zeros(0, np.int64), USERS, ITEMS), Labels(no, no, none, n_users=USERS, n_items=ITEMS)
+    )
+    assert not fit_all(name, kind, inputs["small"], data).score_catalogue(queried()).any()
+
+
+@pytest.mark.parametrize("name", [name for name, entry in SCORERS.items() if entry.predicts_intensity])
+def test_predicted_intensities_are_within_0_and_1(name: str, fitted: Any) -> None:
+    score = fitted(name, DEFAULTS).score_catalogue(queried())
+    assert score.min() >= 0
+    assert score.max() <= 1
 
 
 @pytest.mark.parametrize("name", SCORERS)
-def test_a_second_fit_and_another_company_of_requests_change_nothing(name: str) -> None:
-    first, second = SCORERS[name](some_events()), SCORERS[name](some_events())
-    asked = requests([0, 3], [1], [4, 4, 8], users=[2, 3, 24])
-    np.testing.assert_array_equal(first.score_catalogue(asked), second.score_catalogue(asked))
-    alone = first.score_catalogue(asked.block(2, 3))
-    np.testing.assert_allclose(alone[0], first.score_catalogue(asked)[2], rtol=1e-5, atol=1e-6)
+def test_a_definition_agrees_with_its_fit(name: str) -> None:
+    entry = SCORERS[name]
+    sources = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
+    assert entry.fitted_on in sources, f"set fitted_on of '{name}' to one of {sources}"
+    parameters = list(inspect.signature(entry.fit).parameters)[0 if entry.fitted_on == NOTHING else 1 :]
+    keys = list(entry.settings.model_fields) if entry.settings else []
+    assert sorted(parameters) == sorted([*entry.needs, *keys]), f"fit of '{name}' must take its needs and its settings"
+    assert (entry.scorer is None) == (entry.fitted_on == MODEL), f"say which class fit of '{name}' returns"
+    assert not entry.is_estimator or entry.predicts_intensity, f"an estimator such as '{name}' must predict_intensity"
 
 
-COUNTED = "popularity trending item_knn jaccard item_item als ease recent_ease bpr".split()
+@pytest.mark.parametrize("name", SCORERS)
+def test_the_defaults_and_every_value_of_the_space_are_valid_settings(name: str) -> None:
+    entry = SCORERS[name]
+    keys = set(entry.settings.model_fields) if entry.settings else set()
+    assert set(entry.space) <= keys, f"the space of '{name}' has keys that are no settings of it"
+    assert set(entry.time_settings) <= keys, f"time_settings of '{name}' has keys that are no settings of it"
+    if entry.settings is None:
+        return
+    entry.settings.model_validate(entry.settings().model_dump())
+    for key, values in entry.space.items():
+        assert len({*values}) == len(values) > 1
+        for value in values:
+            entry.settings.model_validate({key: value})
+    with pytest.raises(ValidationError):
+        entry.settings.model_validate({"no_such_key": 1})
 
 
-@pytest.mark.parametrize("name", COUNTED)
-def test_users_and_items_without_events_do_not_move_the_others(name: str) -> None:
-    """Deleting what only the test split holds must leave the fit as it was."""
-    small = some_events()
-    large = Events(small.user, small.item, small.intensity, small.time, n_users=60, n_items=40)
-    asked = requests([0, 3], [1], users=[2, 3])
-    a, b = SCORERS[name](small).score_catalogue(asked), SCORERS[name](large).score_catalogue(asked)
-    np.testing.assert_array_equal(a, b[:, :15])
-    assert not b[:, 15:].any()
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_has_its_section_of_the_configuration(name: str) -> None:
+    section = SCORERS[name].settings
+    field = RankSettings.model_fields.get(name)
+    assert (field is None) == (section is None), f"'{name}' must not be the name of another key of rank"
+    assert field is None or field.annotation is section
 
 
-@pytest.mark.parametrize("name", ["mean_intensity", "bias", "mf"])
-def test_users_and_items_without_labels_do_not_move_the_others(name: str) -> None:
-    small = some_events()
-    large = Events(small.user, small.item, small.intensity, small.time, n_users=60, n_items=40)
-    asked = requests([], [], users=[2, 24])
-    a, b = SCORERS[name](small).score_catalogue(asked), SCORERS[name](large).score_catalogue(asked)
-    np.testing.assert_array_equal(a, b[:, :15])
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_is_documented(name: str) -> None:
+    table = DOCUMENTATION.read_text().partition("## Scorers")[2].partition("\n## ")[0]
+    names = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert any(f"`{name}`" in cell for cell in names), (
+        f"add a row of '{name}' to the table of scorers in docs/ranking.md"
+    )
 
 
-@pytest.mark.parametrize("name", COUNTED)
-def test_nothing_to_fit_on_scores_nothing(name: str) -> None:
-    some = some_events()
-    none = Events(some.user[:0], some.item[:0], some.intensity[:0], some.time[:0], 25, 15)
-    assert not SCORERS[name](none).score_catalogue(requests([0, 3], [])).any()
+@pytest.mark.parametrize("module", [module.name for module in pkgutil.iter_modules(package.__path__)])
+def test_no_scorer_is_forgotten(module: str) -> None:
+    content = vars(importlib.import_module(f"interestrec.scorers.{module}"))
+    definition = content.get("DEFINITION")
+    if "fit" in content:
+        assert isinstance(definition, ScorerDefinition), (
+            f"write DEFINITION = ScorerDefinition(…) in scorers/{module}.py"
+        )
+    if definition is not None:
+        assert SCORERS.get(module) is definition, (
+            f'add "{module}": {module}.DEFINITION to SCORERS in interestrec/scorers/registry.py'
+        )

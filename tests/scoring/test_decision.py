@@ -34,7 +34,7 @@ def test_cold_items_and_users_without_a_history_have_their_own_weights() -> None
     flat = {name: part.ravel() for name, part in parts.items()}
     found = ours.score_candidates(flat, asked, np.array([0, 1, 2, 0, 1, 2]))
     np.testing.assert_allclose(found, score.ravel(), atol=1e-9)
-    everything_known = ours.refitted(np.zeros(3, dtype=bool))
+    everything_known = ours.with_cold_items(np.zeros(3, dtype=bool))
     np.testing.assert_allclose(
         everything_known.score_catalogue(parts, requests([0], []))[0], [-STEP, 0, STEP], atol=1e-5
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from interestrec.scoring.rules import Rules, rearrange
+from interestrec.scoring.rules import Rules, rerank
 from tests.scoring.asking import requests
 
 INF = np.inf
@@ -12,7 +12,7 @@ def rules(**changes: object) -> Rules:
     usual: dict[str, object] = {
         "seen": "out",
         "seen_penalty": 1.0,
-        "listed": np.ones(4, dtype=bool),
+        "eligible": np.ones(4, dtype=bool),
         "per_category": None,
         "diversity": 0.0,
         "pool": 4,
@@ -35,11 +35,11 @@ def test_seen_items_are_out_in_or_down_once() -> None:
 
 
 def test_items_that_are_not_to_be_listed_are_out_for_everyone() -> None:
-    listed = np.array([True, True, False, True])
-    assert applied(rules(seen="in", listed=listed)) == [[1.0, 2.0, -INF, 6.0], [0.0, 0.0, -INF, 0.0]]
+    eligible = np.array([True, True, False, True])
+    assert applied(rules(seen="in", eligible=eligible)) == [[1.0, 2.0, -INF, 6.0], [0.0, 0.0, -INF, 0.0]]
     item, seen = np.array([0, 2, 3]), np.array([False, False, True])
-    assert rules(listed=listed).permit(item, seen).tolist() == [True, False, False]
-    assert rules(listed=listed, seen="down").permit(item, seen).tolist() == [True, False, True]
+    assert rules(eligible=eligible).permit(item, seen).tolist() == [True, False, False]
+    assert rules(eligible=eligible, seen="down").permit(item, seen).tolist() == [True, False, True]
 
 
 def arranged(score: list[float], **changes: object) -> list[int]:
@@ -52,7 +52,7 @@ def arranged(score: list[float], **changes: object) -> list[int]:
         "vectors": np.zeros((len(score), 2)),
         "diversity": 0.0,
     }
-    return rearrange(values, **{**usual, **changes})[0].tolist()  # type: ignore[arg-type]
+    return rerank(values, **{**usual, **changes})[0].tolist()  # type: ignore[arg-type]
 
 
 def test_without_a_rule_the_order_stays() -> None:

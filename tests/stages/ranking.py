@@ -1,7 +1,5 @@
 """A workspace with a corpus, an encoder and a model, and a stand-in for the intensity model."""
 
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from interestrec.config.settings import Settings
 from interestrec.corpus import store
 from interestrec.io import files, schemas
-from interestrec.scorers import content
+from interestrec.scorers import content, intensity
 from interestrec.scorers.requests import Requests
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
@@ -44,12 +42,10 @@ class HalfCosine:
 
 
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_intensity(path: Path, reading: object, retrieve: int | None) -> HalfCosine:
+    def load_intensity(path: Path, inputs: object, retrieve: int | None) -> HalfCosine:
         return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
-    module: Any = types.ModuleType("interestrec.scorers.intensity")
-    module.load_intensity = load_intensity
-    monkeypatch.setitem(sys.modules, "interestrec.scorers.intensity", module)
+    monkeypatch.setattr(intensity, "load_intensity", load_intensity)
 
 
 def log_of_events(seed: int = 0) -> list[Event]:

@@ -1,6 +1,7 @@
 """The stage that fits and scores every system."""
 
 import dataclasses
+import traceback
 from pathlib import Path
 from typing import get_args
 
@@ -14,8 +15,10 @@ from interestrec.corpus.preprocess_settings import PreprocessSettings, SplitSett
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
 from interestrec.scorers import queries
-from interestrec.scorers import request_blocks as blocks_module
-from interestrec.scoring.ensemble import reference_ensemble
+from interestrec.scorers import requests as requests_module
+from interestrec.scorers.item_knn import ItemKnn
+from interestrec.scorers.requests import Requests
+from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
 from interestrec.stages.run import RankRequest
@@ -63,6 +66,19 @@ def test_every_system_ranks_the_same_candidates_and_the_catalogue(tmp_path: Path
     for _, group in whole.groupby(["system", "user_id"]):
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert group["score"].is_monotonic_decreasing
+
+
+def test_few_calls_lie_between_the_stage_and_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    score, stacks = ItemKnn.score_catalogue, []
+
+    def score_catalogue(self: ItemKnn, requests: Requests) -> np.ndarray:
+        stacks.append([frame.name for frame in traceback.extract_stack() if "interestrec/" in frame.filename])
+        return score(self, requests)
+
+    monkeypatch.setattr(ItemKnn, "score_catalogue", score_catalogue)
+    rank.run(workspace(tmp_path, log_of_events()))
+    writing = next(names for names in stacks if "write_lists" in names)
+    assert writing[writing.index("build") :] == ["build", "write_lists", "score_catalogue"]
 
 
 def test_lists_and_truth_leave_out_what_the_user_has_had(tmp_path: Path) -> None:
@@ -263,7 +279,7 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
 
 
 def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks_module, "_CELLS", 24 * 7)  # blocks of seven users
+    monkeypatch.setattr(requests_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
     parts = [
@@ -360,10 +376,10 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     }
     read = reference_ensemble(corpus, described["systems"]["interestrec"], {}, cold)
     (decision,) = read.systems.values()
-    assert decision.of_catalogue.known.offset == 0.5
-    assert decision.of_catalogue.known.cold.tolist() == [2.0] * 4
+    assert decision.catalogue_blend.known.offset == 0.5
+    assert decision.catalogue_blend.known.cold.tolist() == [2.0] * 4
     weights = described["systems"]["interestrec"]["catalogue"]["weights"]
-    assert decision.of_catalogue.known.warm.tolist() == [weights[name] for name in decision.components]
+    assert decision.catalogue_blend.known.warm.tolist() == [weights[name] for name in decision.components]
 
 
 def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from interestrec.model.user_tower import TextUser
 from interestrec.scorers import queries
 from interestrec.scorers import user_inputs as module
 from interestrec.scorers.intensity import Intensity, load_intensity
-from interestrec.scorers.requests import Requests, ScorerInputs
+from interestrec.scorers.requests import Requests
+from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.stages.run import RunContext
 from interestrec.training import finetuning
@@ -81,7 +82,7 @@ def opened(context: RunContext, requests: tuple[Requests, ...] = ()) -> tuple[Co
     work = context.settings.workspace
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
-    scorer = load_intensity(model, ScorerInputs(model, (work / "encoder").resolve(), corpus, work, requests))
+    scorer = load_intensity(model, ScorerInputs(model, (work / "encoder").resolve(), corpus, work, requests, seed=1))
     scorer.calibration = lambda logits: logits
     return corpus, scorer
 

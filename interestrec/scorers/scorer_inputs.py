@@ -1,0 +1,88 @@
+"""What scorers need beside events, labels and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interestrec.core.choices import suggestion
+from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.core.numeric import np
+from interestrec.scorers.requests import Requests
+
+if TYPE_CHECKING:
+    from interestrec.corpus.store import Corpus
+
+
+@dataclass(frozen=True)
+class ScorerInputs:
+    """The model, the corpus, the encoder and what is read off them; a scorer declares the attributes that it needs."""
+
+    model: Path  # artifact
+    encoder: Path  # artifact, the one that the model was trained on
+    corpus: Corpus
+    workspace: Path  # where vectors are cached
+    requests: Iterable[Requests]  # that are known to come: where users are texts, these are encoded together
+    seed: int
+    retrieve: int | None = None  # `rank.retrieve`
+
+    def select(self, scorer: str, needs: Iterable[str]) -> dict[str, Any]:
+        """The attributes that a scorer needs, by name.
+
+        Raises:
+            ConfigError: there is no such attribute; the message says where to add it.
+            ArtifactError: the artifacts do not provide it.
+        """
+        choices = [name for name in (*vars(self), *vars(type(self))) if not name.startswith("_") and name != "select"]
+        for need in needs:
+            if need not in choices:
+                raise ConfigError(
+                    f"scorer '{scorer}' needs '{need}'{suggestion(need, choices)}, which ScorerInputs does not have; "
+                    f"add a property '{need}' to it in interestrec/scorers/scorer_inputs.py"
+                )
+        return {need: getattr(self, need) for need in needs}
+
+    @property
+    def relevant_from(self) -> float:
+        """Least intensity of a history entry that counts as positive."""
+        return self.corpus.relevant_from
+
+    @property
+    def user_ids(self) -> list[str]:
+        """Ids of all users, by number."""
+        return self.corpus.users["user_id"].to_pylist()
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Ids of all items, by number."""
+        return self.corpus.items["item_id"].to_pylist()
+
+    @property
+    def item_texts(self) -> list[str]:
+        """Title and text of each item, by number."""
+        columns = (self.corpus.items[column].to_pylist() for column in ("title", "text"))
+        return [" ".join(parts) for parts in zip(*columns, strict=True)]
+
+    @property
+    def train_items(self) -> np.ndarray:
+        """bool [items]: in an event, a history or a candidate list of train."""
+        from interestrec.scorers import queries
+
+        return queries.known_items(self.corpus, queries.VALID)
+
+    @cached_property
+    def text_vectors(self) -> np.ndarray:
+        """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
+
+        Raises:
+            ArtifactError: the model has none for this corpus.
+        """
+        from interestrec.io import files
+
+        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
+        if vectors is None or len(vectors) != self.corpus.items.num_rows:
+            raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
+        return vectors

@@ -1,0 +1,33 @@
+"""Parts of a fitted scorer that are not plain arrays, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from interestrec.core.numeric import np, sparse
+
+
+def pack_matrix(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
+    """A sparse matrix as four arrays whose names begin with `name`."""
+    return {
+        f"{name}.data": matrix.data,
+        f"{name}.indices": matrix.indices,
+        f"{name}.indptr": matrix.indptr,
+        f"{name}.shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def unpack_matrix(name: str, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matrix:
+    """The inverse of `pack_matrix`; entries keep their order."""
+    parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
+    return sparse.csr_matrix(parts, shape=tuple(arrays[f"{name}.shape"].tolist()))
+
+
+def pack_optional(value: float | None) -> np.ndarray:
+    """A number or None as float64, NaN for None."""
+    return np.array(np.nan if value is None else value, dtype=np.float64)
+
+
+def unpack_optional(array: np.ndarray) -> float | None:
+    """The inverse of `pack_optional`."""
+    return None if np.isnan(array) else float(array)

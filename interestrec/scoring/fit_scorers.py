@@ -1,0 +1,119 @@
+"""Fits of scorers: settings chosen on train → valid, then the same settings over more events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from interestrec.core.choices import suggestion
+from interestrec.core.errors import ConfigError
+from interestrec.corpus.store import Corpus
+from interestrec.scorers import queries
+from interestrec.scorers.definition import EVENTS, LABELS, MODEL, NOTHING
+from interestrec.scorers.registry import SCORERS, scorer_definition
+from interestrec.scorers.requests import Events, Labels, Scorer
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.search import SettingsSearch
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What scorers are fitted on: relevant events, and candidates with a known label."""
+
+    events: Events
+    labels: Labels
+
+    @classmethod
+    def before_split(cls, corpus: Corpus, split: int, as_of: int | None = None) -> "FitData":
+        """Events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
+        return cls(queries.positive_events(corpus, split, as_of), queries.known_labels(corpus, split, as_of))
+
+
+@dataclass(frozen=True)
+class FittedScorers:
+    """Scorers by name, the settings of those that are not static, and the trials that led to these settings."""
+
+    scorers: dict[str, Scorer]
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trials: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def fit_static(
+    names: Sequence[str], inputs: ScorerInputs, settings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Scorer]:
+    """The static ones of the named scorers: those that depend on neither events nor labels.
+
+    Args:
+        settings: by scorer.
+    """
+    chosen = [name for name in names if scorer_definition(name).is_static]
+    return {name: fit_scorer(name, None, inputs, {}, settings[name]) for name in chosen}
+
+
+def fit_scorers(
+    names: Sequence[str],
+    data: FitData,
+    inputs: ScorerInputs,
+    settings: Mapping[str, Mapping[str, Any]],
+    search: SettingsSearch,
+) -> FittedScorers:
+    """Fit the named scorers, each with the best settings that the search finds.
+
+    Args:
+        names: a scorer stands behind the one that it is fitted on.
+        data: of train.
+        settings: the configured ones by scorer.
+    """
+    fitted = FittedScorers(fit_static(names, inputs, settings))
+    for name in names:
+        if not scorer_definition(name).is_static:
+            fit = partial(fit_scorer, name, data, inputs, fitted.scorers)
+            result = search.run(scorer_definition(name), fit, settings[name])
+            fitted.scorers[name], fitted.settings[name] = result.scorer, result.settings
+            if result.trials:
+                fitted.trials[name] = result.trials
+    return fitted
+
+
+def refit_scorers(
+    static: Mapping[str, Scorer], settings: Mapping[str, Mapping[str, Any]], data: FitData, inputs: ScorerInputs
+) -> dict[str, Scorer]:
+    """The static scorers and those of `settings`, by name and in the order of `fit_scorers`, fitted on `data`."""
+    scorers = dict(static)
+    for name, chosen in settings.items():
+        scorers[name] = fit_scorer(name, data, inputs, scorers, chosen)
+    return scorers
+
+
+def fit_scorer(
+    name: str,
+    data: FitData | None,
+    inputs: ScorerInputs,
+    scorers: Mapping[str, Scorer],
+    settings: Mapping[str, Any],
+) -> Scorer:
+    """One scorer, fitted on what its definition declares.
+
+    Args:
+        data: None for a static scorer.
+        scorers: fitted before, for those that are fitted on another.
+
+    Raises:
+        ConfigError: there is no such scorer, or its definition declares what does not exist; the message says what to
+            write.
+    """
+    definition = scorer_definition(name)
+    arguments = {**inputs.select(name, definition.needs), **settings}
+    sources: dict[str, Any] = {NOTHING: None, MODEL: inputs, **scorers}
+    if data is not None:
+        sources |= {EVENTS: data.events, LABELS: data.labels}
+    if definition.fitted_on not in sources:
+        choices = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
+        near = suggestion(definition.fitted_on, choices)
+        raise ConfigError(
+            f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is not at hand; set fitted_on in its "
+            f"DEFINITION to one of: {', '.join(choices)}"
+        )
+    if definition.fitted_on == NOTHING:
+        return definition.fit(**arguments)
+    return definition.fit(sources[definition.fitted_on], **arguments)

@@ -1,0 +1,118 @@
+"""From events to systems: selected on train → valid, or by a reference run, then fitted on all available events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from interestrec.core.errors import DataError
+from interestrec.corpus.store import Corpus
+from interestrec.io.schemas import BEFORE_RULES, OURS
+from interestrec.scorers import queries
+from interestrec.scorers.ease import Ease
+from interestrec.scorers.random import id_hashes
+from interestrec.scorers.registry import SCORERS, component_scorer, required_scorers, scorer_definition
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.ensemble import Ensemble
+from interestrec.scoring.fit_ensemble import fit_ensemble, reference_ensemble
+from interestrec.scoring.fit_scorers import FitData, FittedScorers, fit_scorers, fit_static, refit_scorers
+from interestrec.scoring.intensity_estimate import CONSTANT
+from interestrec.scoring.rank_settings import RankSettings
+from interestrec.scoring.search import settings_search
+
+
+@dataclass(frozen=True)
+class FittedSystems:
+    """The ensemble that ranks, and the scorers whose settings valid selected."""
+
+    ensemble: Ensemble
+    selection: FittedScorers
+
+    def describe(self, settings: RankSettings, reranks: bool, counts: Mapping[str, int]) -> dict[str, Any]:
+        """The content of systems.json: settings and fits of every system, and the counts of the run.
+
+        Args:
+            reranks: whether lists before the rules stand beside those after.
+        """
+        systems: dict[str, Any] = {name: self.selection.settings.get(name, {}) for name in self.ensemble.systems}
+        if OURS in systems:
+            systems[OURS] = dict(self.ensemble.description)
+        if reranks:
+            systems[BEFORE_RULES] = {}
+        shared = settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
+        shared["rules"].pop("available")  # a path; its content is among the inputs
+        ease = self.ensemble.scorers.get("ease")
+        omitted = ease.omitted_items if isinstance(ease, Ease) else 0
+        return {
+            "systems": systems,
+            "scorers": self.selection.settings,
+            "tried": self.selection.trials,
+            "settings": shared,
+            "counts": {"ease_items_left_out": omitted, **counts},
+        }
+
+
+def tie_order(corpus: Corpus, seed: int) -> np.ndarray:
+    """uint64 [items]: among equal scores the item with the lower number comes first; it depends on ids alone."""
+    return id_hashes(corpus.items["item_id"].to_pylist(), seed)
+
+
+def train_data(corpus: Corpus) -> FitData:
+    """Events and labels of train.
+
+    Raises:
+        DataError: no event is positive.
+    """
+    data = FitData.before_split(corpus, queries.VALID)
+    if len(data.events.item) == 0:
+        raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
+    return data
+
+
+def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as_of: int | None) -> FittedSystems:
+    """Choose settings and weights on train → valid, then fit on train and valid, or on all events before `as_of`."""
+    corpus = inputs.corpus
+    if as_of is not None and OURS in settings.systems:  # such lists are for display, not for comparison
+        settings = settings.model_copy(update={"systems": [OURS], "ablation": "none"})
+    names = [name for name in settings.systems if name != OURS]
+    if OURS in settings.systems:
+        names += [*map(component_scorer, settings.components), *settings.estimators]
+    order = tie_order(corpus, inputs.seed)
+    search = settings_search(corpus, settings.rules.seen == "out", order, settings.trials, inputs.seed)
+    names = required_scorers(names)
+    configured = {name: settings.scorer_settings(name) for name in names}
+    selection = fit_scorers(names, train, inputs, configured, search)
+    ensemble = fit_ensemble(corpus, settings, selection.scorers, inputs.seed)
+    if settings.refit:
+        data = FitData.before_split(corpus, queries.TEST, as_of)
+        static = {name: scorer for name, scorer in selection.scorers.items() if SCORERS[name].is_static}
+        scorers = refit_scorers(static, selection.settings, data, inputs)
+        ensemble = ensemble.with_scorers(scorers, _cold_items(corpus, data))
+    return FittedSystems(ensemble, selection)
+
+
+def reference_systems(
+    reference: Mapping[str, Any], inputs: ScorerInputs, settings: RankSettings, as_of: int | None
+) -> FittedSystems:
+    """`interestrec` alone with the choices of a reference run, fitted on all events before `as_of`.
+
+    Args:
+        reference: systems.json of the reference run.
+    """
+    description = reference["systems"][OURS]
+    components = [component_scorer(name) for name in description["components"]]
+    names = required_scorers([*components, *(name for name in description["intensity"] if name != CONSTANT)])
+    static = fit_static(names, inputs, {name: settings.scorer_settings(name) for name in names})
+    selected = {name: reference["scorers"][name] for name in names if not scorer_definition(name).is_static}
+    data = FitData.before_split(inputs.corpus, queries.TEST, as_of)
+    scorers = refit_scorers(static, selected, data, inputs)
+    ensemble = reference_ensemble(inputs.corpus, description, scorers, _cold_items(inputs.corpus, data))
+    return FittedSystems(ensemble, FittedScorers(scorers, selected))
+
+
+def _cold_items(corpus: Corpus, data: FitData) -> np.ndarray:
+    """bool [items]: without positive events before the test split or in `data`."""
+    cold = corpus.cold_items(queries.TEST)
+    cold[data.events.item] = False
+    return cold

@@ -1,0 +1,142 @@
+"""From scores to ranked lists, block by block, and from lists to the ranking tables."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from interestrec.core.progress import track
+from interestrec.corpus.categories import category_codes
+from interestrec.corpus.store import Corpus
+from interestrec.io import files, schemas
+from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, TRUTH
+from interestrec.io.schemas import BEFORE_RULES, OURS
+from interestrec.metrics.topk import top_k
+from interestrec.scorers import queries
+from interestrec.scorers.content import unit_rows
+from interestrec.scorers.queries import RequestTruth
+from interestrec.scorers.requests import Requests, request_blocks
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.ensemble import Ensemble
+from interestrec.scoring.fit_systems import tie_order
+from interestrec.scoring.ranking_tables import (
+    TableLayout,
+    catalogue_block,
+    grouped_writer,
+    impression_block,
+    truth_table,
+)
+from interestrec.scoring.rules import Rules, rerank
+
+
+@dataclass(frozen=True)
+class ListBuilder:
+    """How scores of the catalogue become lists, and lists rows."""
+
+    layout: TableLayout
+    rules: Rules
+    top_k: int
+    category: np.ndarray  # int64 [items], −1 for none
+    item_vectors: np.ndarray  # float32 [items, width], for the similarity of items; empty where no rule reads it
+
+    def best(self, score: np.ndarray, k: int) -> np.ndarray:
+        """int64 [requests, k], best first, −1 where no further item may be listed."""
+        top = top_k(score, k, self.layout.tie_order)
+        return np.where(np.take_along_axis(score, top, axis=1) > -np.inf, top, -1)
+
+    def best_of(self, items: np.ndarray, score: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """int64 [requests, at most k]: lists of only some items, bool [items], for some rows; the others are empty."""
+        lists = np.full((len(score), min(self.top_k, int(items.sum()))), -1)
+        lists[rows] = self.best(np.where(items, score[rows], -np.inf), lists.shape[1])
+        return lists
+
+    def reranked(self, score: np.ndarray) -> np.ndarray:
+        """int64 [requests, k], from the pool of the best scores by the rules."""
+        rules = self.rules
+        pool = top_k(score, rules.pool, self.layout.tie_order)
+        return rerank(score, pool, self.top_k, self.category, rules.per_category, self.item_vectors, rules.diversity)
+
+
+@dataclass(frozen=True)
+class ColdTargets:
+    """The requests whose user went on to like a cold item: they get lists of cold items alone, too."""
+
+    items: np.ndarray  # bool [items], without positive events before the test split
+    requests: np.ndarray  # bool [requests]
+
+
+def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: list[str], seed: int) -> TableLayout:
+    """Systems and columns of the ranking tables of an ensemble."""
+    return TableLayout(
+        corpus=corpus,
+        systems=[*ensemble.systems, *([BEFORE_RULES] if rules.reranks else [])],
+        components=components if OURS in ensemble.systems else [],
+        tie_order=tie_order(corpus, seed),
+    )
+
+
+def list_builder(layout: TableLayout, rules: Rules, k: int, inputs: ScorerInputs) -> ListBuilder:
+    """With the categories and vectors of the items that the rules compare."""
+    category = category_codes(layout.corpus.items["category"])[:, 0].astype(np.int64)
+    vectors = unit_rows(inputs.text_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
+    return ListBuilder(layout, rules, k, category, vectors)
+
+
+def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> ColdTargets:
+    """Cold items of the corpus, and the requests with one among their relevant pairs that a list may hold."""
+    items = corpus.cold_items(queries.TEST)
+    targets = rules.permit(truth.item, truth.seen) & items[truth.item] & corpus.relevant(truth.label)
+    has_target = np.zeros(len(requests), dtype=bool)
+    has_target[truth.request[targets]] = True
+    return ColdTargets(items, has_target)
+
+
+def write_lists(
+    directory: Path, ensemble: Ensemble, requests: Requests, builder: ListBuilder, cold: ColdTargets | None
+) -> None:
+    """Write each system's list over the whole catalogue per request, and, with `cold`, those of cold items."""
+    layout, rules = builder.layout, builder.rules
+    schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
+    with ExitStack() as stack:
+        write = stack.enter_context(grouped_writer(directory / CATALOGUE, schema))
+        if cold is not None:
+            write_cold = stack.enter_context(grouped_writer(directory / COLD_CATALOGUE, schema))
+        ranges = list(request_blocks(len(requests), layout.corpus.items.num_rows))
+        for start, stop in track(ranges, "rank catalogue", unit="blocks"):
+            block = requests.block(start, stop)
+            for scores in ensemble.score_catalogue(block):
+                rules.apply(scores.score, block)
+                lists = builder.best(scores.score, builder.top_k)
+                if scores.system == OURS and rules.reranks:
+                    before = scores._replace(system=BEFORE_RULES, components={})
+                    write(BEFORE_RULES, catalogue_block(layout, block, before, lists))
+                    lists = builder.reranked(scores.score)
+                write(scores.system, catalogue_block(layout, block, scores, lists))
+                if cold is not None and cold.requests[start:stop].any():
+                    rows = np.flatnonzero(cold.requests[start:stop])
+                    lists = builder.best_of(cold.items, scores.score, rows)
+                    write_cold(scores.system, catalogue_block(layout, block, scores, lists))
+
+
+def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarray, layout: TableLayout) -> None:
+    """Write each system's ranking of the candidates of impressions.
+
+    Args:
+        impressions: int64, rows of the corpus's impressions.
+    """
+    corpus = layout.corpus
+    schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
+    with grouped_writer(directory / IMPRESSIONS, schema) as write:
+        ranges = list(request_blocks(len(impressions), corpus.items.num_rows))
+        for start, stop in track(ranges, "rank impressions", unit="blocks"):
+            query = queries.impression_queries(corpus, impressions[start:stop])
+            for scores in ensemble.score_candidates(query, corpus.impressions.item[query.rows]):
+                write(scores.system, impression_block(layout, impressions[start:stop], query, scores))
+
+
+def write_truth(directory: Path, corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> int:
+    """Write the pairs that lists may hold; their number."""
+    table = truth_table(corpus, requests, truth, rules.permit(truth.item, truth.seen))
+    files.write_parquet(directory / TRUTH, table, schemas.TRUTH)
+    return table.num_rows

@@ -1,0 +1,102 @@
+"""Fits by definition: what a definition declares but nobody provides is an error, not an omission."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interestrec.core.errors import ConfigError
+from interestrec.corpus.store import Corpus
+from interestrec.scorers import queries, random
+from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.item_scores import ItemScores
+from interestrec.scorers.registry import SCORERS
+from interestrec.scorers.requests import Events, Scorer
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.fit_scorers import FitData, fit_scorer, fit_scorers
+from interestrec.scoring.search import SearchGoal, SettingsSearch
+from tests.scoring.corpora import Event, write_event_log
+
+DEFINITION = ScorerDefinition(
+    fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
+    scorer=ItemScores,
+    fitted_on=EVENTS,
+    space={"level": [1.0, 2.0, 3.0], "half_life": [1.0, 2.0]},
+    time_settings=("half_life",),
+)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> ScorerInputs:
+    corpus = Corpus(write_event_log(tmp_path / "corpus", 2, 3, [Event(0, 0, 1), Event(1, 2, 2)]), None)
+    return ScorerInputs(tmp_path, tmp_path, corpus, tmp_path, (), seed=1)
+
+
+@pytest.fixture
+def data(inputs: ScorerInputs) -> FitData:
+    return FitData.before_split(inputs.corpus, queries.VALID)
+
+
+def add(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    monkeypatch.setitem(SCORERS, "level", replace(DEFINITION, **changes))  # type: ignore[arg-type]
+
+
+def level(scorer: Scorer) -> float:
+    assert isinstance(scorer, ItemScores)
+    return float(scorer.score[0])
+
+
+def test_a_need_that_nobody_provides_names_the_property_to_write(
+    inputs: ScorerInputs, data: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(monkeypatch, needs=("text_vector",))
+    message = r"scorer 'level' needs 'text_vector' \(did you mean 'text_vectors'\?\).* add a property 'text_vector'"
+    with pytest.raises(ConfigError, match=message):
+        fit_scorer("level", data, inputs, {}, {})
+    add(monkeypatch, needs=("select",))
+    with pytest.raises(ConfigError, match="needs 'select'"):
+        fit_scorer("level", data, inputs, {}, {})
+
+
+def test_what_a_scorer_is_fitted_on_must_be_there(
+    inputs: ScorerInputs, data: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(monkeypatch, fitted_on="event")
+    with pytest.raises(ConfigError, match=r"is fitted on 'event' \(did you mean 'events'\?\).* set fitted_on"):
+        fit_scorer("level", data, inputs, {}, {"level": 1.0})
+    with pytest.raises(ConfigError, match="unknown scorer 'levels'"):
+        fit_scorer("levels", data, inputs, {}, {})
+
+
+def test_a_scorer_may_be_fitted_on_another_and_be_searched(
+    inputs: ScorerInputs, data: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Twice(ItemScores):
+        pass
+
+    add(monkeypatch, fitted_on="random", fit=lambda base, level: Twice(base.item_hash[:1].astype(np.float32) * level))
+    goal = SearchGoal("mean", lower=True, measure=level)
+    search = SettingsSearch(goal, goal, trials=3, has_times=False, seed=1)
+    fitted = fit_scorers(["random", "level"], data, inputs, {"random": {}, "level": {"level": 2.0}}, search)
+    assert fitted.settings == {"level": {"level": 1.0}}
+    assert sorted(trial["level"] for trial in fitted.trials["level"]) == [1.0, 2.0, 3.0]
+    own = random.id_hashes(["i0"], 1).astype(np.float32)
+    np.testing.assert_array_equal(fitted.scorers["level"].score, own)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("has_times", "keys"), [(True, {"level", "half_life"}), (False, {"level"})])
+def test_settings_of_time_are_searched_only_where_events_have_times(has_times: bool, keys: set[str]) -> None:
+    def fit(settings: object) -> Scorer:
+        return ItemScores(np.ones(1, np.float32))
+
+    goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
+    found = SettingsSearch(goal, goal, 4, has_times, seed=2).run(DEFINITION, fit, {"level": 1.0, "half_life": None})
+    assert all(set(trial) == {*keys, "m"} for trial in found.trials)
+    assert found.settings == {"level": 1.0, "half_life": None}  # of equals, the configured ones
+
+
+def test_events_of_a_time_reach_over_the_splits(inputs: ScorerInputs) -> None:
+    observed: Events = FitData.before_split(inputs.corpus, queries.TEST, as_of=86_400_001 * 1000).events
+    assert observed.item.tolist() == [0]
