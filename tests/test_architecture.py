@@ -109,7 +109,7 @@ def test_only_known_packages_import_tensorflow() -> None:
                 assert room(path) in allowed, path
 
 
-@pytest.mark.parametrize("name", ["encoding.item_texts", "training.device", "scorers.intensity", "model.bert"])
+@pytest.mark.parametrize("name", ["encoding.encoder_caches", "training.device", "scorers.intensity", "model.bert"])
 def test_tensorflow_says_nothing_when_it_starts(name: str) -> None:
     code = f"import interestrec.{name}; import tensorflow as tf; tf.constant(1) + 1"
     outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

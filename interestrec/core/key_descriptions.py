@@ -11,10 +11,12 @@ from pydantic import BaseModel
 def key_descriptions(section: type[BaseModel]) -> dict[str, str]:
     """Descriptions by key, in one line each, those of the base classes included.
 
+    Keys that are made of a registry bring theirs along.
+
     Only the schema needs them, so the source is parsed on demand: pydantic's `use_attribute_docstrings` parses it class
     by class on import, which doubles the import time of the settings for every command.
     """
-    found: dict[str, str] = {}
+    found = {key: field.description for key, field in section.model_fields.items() if field.description}
     own = section.__mro__[: section.__mro__.index(BaseModel)]
     for cls in reversed(own):
         found |= _literals(cls.__module__).get(cls.__name__, {})

@@ -7,15 +7,15 @@ from typing import Protocol
 import numpy as np
 
 from interestrec.core.errors import ArtifactError
+from interestrec.encoding.encoder_caches import vector_cache
 from interestrec.encoding.hidden_cache import as_trained
-from interestrec.encoding.item_texts import item_texts, vector_cache
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.text_vectors import encode
-from interestrec.encoding.user_texts import documents
+from interestrec.encoding.user_texts import documents, require_texts
 from interestrec.encoding.vector_cache import keys_of
-from interestrec.model.encoder_checkpoint import assign_learned, load_bert
+from interestrec.model.encoders import load_encoder
 from interestrec.model.two_tower import TowerSide, TwoTower, read_learned
 from interestrec.scorers.requests import Requests, ScorerInputs
+from interestrec.text.text_inputs import TextInputs
 
 
 class UserInputs(Protocol):
@@ -104,12 +104,12 @@ def user_inputs(
         return ItemUserInputs(vectors, categories, model.config.max_history)
     if reading is None:
         raise ArtifactError("users of this model are texts: an encoder and a corpus are needed to read them")
-    bert = load_bert(reading.encoder, pooling=user.pooling, precision=user.precision)
-    learned = assign_learned(bert, read_learned(reading.model))
-    items = item_texts(bert, reading.encoder, reading.corpus.text_features, user.fields)
-    forward = as_trained(bert, learned)
-    cache = vector_cache(bert, reading.encoder, reading.workspace) if forward is None else None
-    read = TextUserInputs(model, items, partial(encode, bert, cache=cache, forward=forward))
+    encoder = load_encoder(reading.encoder, pooling=user.pooling, precision=user.precision)
+    learned = encoder.assign_learned(read_learned(reading.model))
+    items = encoder.item_inputs(reading.encoder, reading.corpus.text_features, user.fields)
+    forward = as_trained(encoder, learned)
+    cache = vector_cache(encoder, reading.encoder, reading.workspace) if forward is None else None
+    read = TextUserInputs(model, require_texts(items), partial(encode, encoder, cache=cache, forward=forward))
     for requests in reading.requests:
         read.read(requests)
     return read

@@ -20,7 +20,7 @@ from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import CALIBRATION, INPUT, OUTCOME, ReferenceRun, open_reference_run
 
 if TYPE_CHECKING:
-    from interestrec.model.bert import Bert
+    from interestrec.model.encoder import Encoder
     from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.finetuning import FinetunePlan, Trained
@@ -137,7 +137,6 @@ class _Training:
         self, encoder: Path, settings: Settings, start: Path | None = None, leaned_on: ReferenceRun | None = None
     ) -> None:
         # TensorFlow only when there is something to build.
-        from interestrec.model.bert import read_config
         from interestrec.training import device
 
         runtime = settings.runtime
@@ -149,43 +148,46 @@ class _Training:
         self.chief = worker_number(runtime.distribution) == 0
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
-        self.layers = read_config(encoder).num_hidden_layers
-        self.plan = replace(_plan(settings.finetune, self.layers, settings.seed), verified=leaned_on)
+        self.plan = replace(_plan(settings.finetune, settings.seed), verified=leaned_on)
 
     def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, ItemAttributes]":
         """Train on a corpus, from the checkpoints in `work` on."""
         import keras
 
-        from interestrec.encoding.item_texts import hidden_cache, item_texts, vector_cache
-        from interestrec.model.encoder_checkpoint import load_bert
+        from interestrec.encoding.encoder_caches import hidden_cache, vector_cache
+        from interestrec.model.encoders import load_encoder
         from interestrec.training.finetuning import Caches, finetune
         from interestrec.training.training_checkpoint import CheckpointStore
 
         settings, runtime = self.settings, self.settings.runtime
         keras.utils.set_random_seed(settings.seed)  # so that a fold does not depend on those before it
         with self.execution.strategy.scope():
-            bert = load_bert(
+            encoder = load_encoder(
                 self.encoder, settings.finetune.encoder_dropout, settings.encoder.pooling, runtime.precision
             )
+        learning = settings.finetune.trainable_layers
+        if learning > encoder.depth:
+            raise ConfigError(f"finetune.trainable_layers is {learning}, but the encoder has {encoder.depth} layers")
         fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
-        plan = replace(self.plan, user_text=self._user_text(bert, fields))
-        inputs = item_texts(bert, self.encoder, corpus.text_features, fields)
-        lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
-        caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
+        plan = replace(self.plan, user_text=self._user_text(encoder, fields))
+        inputs = encoder.item_inputs(self.encoder, corpus.text_features, fields)
+        lower = hidden_cache(encoder, self.encoder, settings.workspace, encoder.depth - learning)
+        caches = Caches(vector_cache(encoder, self.encoder, settings.workspace), lower)
         fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
         checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, self.chief)
         trained = finetune(
-            corpus, bert, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
+            corpus, encoder, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
         )
         return trained, fitted
 
-    def _user_text(self, bert: "Bert", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
+    def _user_text(self, encoder: "Encoder", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
         from interestrec.model.user_tower import TextUser
+        from interestrec.model.user_towers import USER_TOWERS
 
         chosen = self.settings.finetune
-        if chosen.user_tower == "items":
+        if not USER_TOWERS[chosen.user_tower].reads_text:
             return None
-        return TextUser(min(chosen.user_tokens, bert.config.longest), fields, bert.pooling, bert.precision)
+        return TextUser(min(chosen.user_tokens, encoder.longest), fields, encoder.pooling, encoder.precision)
 
     def _known_attributes(self) -> dict[str, Any] | None:
         """What the start model's codes of attributes were fitted as, if there is a model and it has any."""
@@ -205,11 +207,10 @@ class _Training:
 
 
 def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
-    from interestrec.model.encoder_checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
 
     trained, fitted = training.train(corpus, work)
-    save_two_tower(trained.model, directory, export_learned(trained.bert, training.plan.trainable_layers))
+    save_two_tower(trained.model, directory, trained.encoder.learned(training.plan.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -242,22 +243,16 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSett
     )
 
 
-def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "FinetunePlan":
-    from interestrec.model.bert import LoraAdapter
+def _plan(chosen: FinetuneSettings, seed: int) -> "FinetunePlan":
+    from interestrec.model.encoder import LoraAdapter
     from interestrec.training.finetuning import FinetunePlan
     from interestrec.training.item_vectors import StaleVectorPolicy
     from interestrec.training.loop import LearningRates
-    from interestrec.training.negatives import NegativeChoice
 
-    if chosen.trainable_layers > layers:
-        raise ConfigError(
-            f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
-        )
-    losses = {name: weight for name, weight in chosen.losses if weight > 0}
     rates = LearningRates(
         towers=chosen.learning_rate,
         weight_decay=chosen.weight_decay,
-        losses=losses,
+        losses=chosen.losses.above_zero(),
         smoothing=chosen.label_smoothing,
         clip=chosen.clip,
         decay=chosen.schedule,
@@ -272,7 +267,7 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "FinetunePlan":
         max_history=chosen.max_history,
         similarity=chosen.similarity,
         calibration=chosen.calibration,
-        negatives=NegativeChoice(**dict(chosen.negatives)),
+        negatives=chosen.negatives,
         trainable_layers=chosen.trainable_layers,
         lora=LoraAdapter(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,
         encoder_learning_rate=chosen.encoder_learning_rate,

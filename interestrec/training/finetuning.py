@@ -12,12 +12,11 @@ from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.item_attributes import ItemAttributes
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.vector_cache import VectorCache
-from interestrec.metrics.calibration import LogitCalibration, calibrate
-from interestrec.model.bert import Bert, LoraAdapter
-from interestrec.model.encoder_checkpoint import assign_learned
+from interestrec.metrics.calibration import LogitCalibration
+from interestrec.metrics.calibrations import calibrate
+from interestrec.model.encoder import Encoder, EncoderInputs, LoraAdapter
 from interestrec.model.head import Similarity
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
@@ -26,7 +25,7 @@ from interestrec.training import examples as made
 from interestrec.training.batches import Batch, Size, in_batches, starts
 from interestrec.training.examples import Examples, Parts
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.hard_negatives import HardNegatives
+from interestrec.training.finetune_settings import NegativeSettings
 from interestrec.training.item_vectors import (
     FrozenTextVectors,
     LearningTextVectors,
@@ -34,7 +33,9 @@ from interestrec.training.item_vectors import (
     TextVectorSource,
 )
 from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
-from interestrec.training.negatives import NegativeChoice, NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.negative_source import NegativeInputs
+from interestrec.training.negatives import NEGATIVE_SOURCES
 from interestrec.training.optimizer import Group
 from interestrec.training.training_checkpoint import CheckpointStore
 from interestrec.training.user_text_examples import codes_beyond, with_documents
@@ -51,7 +52,7 @@ class FinetunePlan:
     batch_size: int
     batch_tokens: int | None
     max_history: int
-    negatives: NegativeChoice
+    negatives: NegativeSettings
     trainable_layers: int
     lora: LoraAdapter | None
     encoder_learning_rate: float
@@ -63,7 +64,7 @@ class FinetunePlan:
     rates: LearningRates
     seed: int
     similarity: Similarity
-    calibration: str  # of metrics/calibration.py
+    calibration: str  # of CALIBRATIONS
     user_text: TextUser | None = None
     verified: ReferenceRun | None = None  # whose choices stand in for those on valid
 
@@ -81,8 +82,8 @@ class Trained:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
-    bert: Bert  # with the layers that learned
-    inputs: TextInputs  # of the items
+    encoder: Encoder  # with the layers that learned
+    inputs: EncoderInputs  # of the items
     frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
     text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
     codes: ItemCodes
@@ -92,8 +93,8 @@ class Trained:
 
 def finetune(
     corpus: Corpus,
-    bert: Bert,
-    inputs: TextInputs,
+    encoder: Encoder,
+    inputs: EncoderInputs,
     attributes: ItemAttributes,
     plan: FinetunePlan,
     execution: ExecutionSettings,
@@ -105,7 +106,7 @@ def finetune(
     has a verified run, as long as that one and calibrated as that one, without a look at valid.
 
     Args:
-        bert: built within the scope of the execution's strategy.
+        encoder: built within the scope of the execution's strategy.
         start: a `model` artifact whose weights are where training starts, those of the encoder's layers among them.
 
     Raises:
@@ -124,7 +125,7 @@ def finetune(
     codes = ItemCodes(attributes.codes, category_codes(corpus.items["category"]))
     of_texts = codes_beyond(codes, len(inputs))
     config = TwoTowerConfig(
-        width=bert.config.hidden_size,
+        width=encoder.width,
         hidden=plan.hidden,
         levels=LEVELS,
         max_history=plan.max_history,
@@ -135,10 +136,10 @@ def finetune(
     )
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
-        texts = _texts(bert, inputs, plan, caches)
+        texts = _texts(encoder, inputs, plan, caches)
     frozen = texts.table(items)  # of the encoder as it came, whatever the start model made of it
     if start is not None:
-        learned = assign_learned(bert, start_from(model, start))
+        learned = encoder.assign_learned(start_from(model, start))
         if learned > plan.trainable_layers:
             raise ConfigError(
                 f"--from {start}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
@@ -146,7 +147,7 @@ def finetune(
         texts.table(np.arange(len(inputs)))  # is remembered where vectors are used again
     scores = ValidationScores(model, texts, of_texts)
     popularity = made.popularity(corpus)
-    sampler = plan.negatives.of_validation(popularity)
+    sampler = NegativeSampler.of(popularity, plan.negatives.count)
     if start is None:
         _start_bias(model, scores, draw(examples.train, corpus.timelines, sampler, plan.max_history, plan.seed))
     held_out = draw(examples.select, corpus.timelines, sampler, plan.max_history, plan.seed)
@@ -171,7 +172,7 @@ def finetune(
         calibration = LogitCalibration.of(verified.calibration)
     return Trained(
         model=model,
-        bert=bert,
+        encoder=encoder,
         inputs=of_items,
         frozen_vectors=frozen,
         text_vectors=texts.table(items),
@@ -182,8 +183,8 @@ def finetune(
 
 
 def _with_documents(
-    inputs: TextInputs, examples: Parts, corpus: Corpus, plan: FinetunePlan
-) -> tuple[TextInputs, Parts]:
+    inputs: EncoderInputs, examples: Parts, corpus: Corpus, plan: FinetunePlan
+) -> tuple[EncoderInputs, Parts]:
     """The texts with the documents of all examples that will be looked at."""
     assert plan.user_text is not None
     train, within, select, blend = examples
@@ -193,21 +194,21 @@ def _with_documents(
         (select, looked_at(select, plan.seed)),
         (blend, looked_at(blend, plan.seed)),
     ]
-    inputs, given = with_documents(inputs, parts, corpus.timelines, plan.max_history, plan.user_text.tokens)
-    return inputs, Parts(*given)
+    texts, given = with_documents(inputs, parts, corpus.timelines, plan.max_history, plan.user_text.tokens)
+    return texts, Parts(*given)
 
 
-def _texts(bert: Bert, inputs: TextInputs, plan: FinetunePlan, caches: Caches | None) -> TextVectorSource:
+def _texts(encoder: Encoder, inputs: EncoderInputs, plan: FinetunePlan, caches: Caches | None) -> TextVectorSource:
     """Where text vectors come from."""
-    if not plan.trainable_layers and bert.query is None:
-        return FrozenTextVectors(encode(bert, inputs, caches.vectors if caches else None))
+    if not plan.trainable_layers and not encoder.learns_pooling:
+        return FrozenTextVectors(encode(encoder, inputs, caches.vectors if caches else None))
     distinct, text_of_item = inputs.distinct()
-    layers = bert.config.num_hidden_layers - plan.trainable_layers
-    hidden = encode_lower(bert, distinct, layers, caches.hidden if caches else None)
-    learning = bert.learning(plan.trainable_layers, plan.lora, plan.seed)
+    layers = encoder.depth - plan.trainable_layers
+    hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
+    learning = encoder.learning(plan.trainable_layers, plan.lora, plan.seed)
     rates = [plan.encoder_learning_rate * plan.layer_decay**depth for depth in reversed(range(len(learning)))]
     groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
-    return LearningTextVectors(bert, layers, hidden, text_of_item, groups, plan.reuse)
+    return LearningTextVectors(encoder, layers, hidden, text_of_item, groups, plan.reuse)
 
 
 def _vectors(model: TwoTower, texts: TextVectorSource, codes: ItemCodes) -> np.ndarray:
@@ -247,10 +248,9 @@ def _phase(
     stream: int,
     vectors: Callable[[], np.ndarray],
 ) -> TrainingPhase:
-    source, begin = plan.negatives.of_training(popularity, examples), None
-    if plan.negatives.source == "hard" and isinstance(source, NegativeSampler):
-        source = HardNegatives(source, plan.negatives.pool, corpus.timelines, plan.max_history, vectors)
-        begin = source.begin
+    kind = NEGATIVE_SOURCES[plan.negatives.source]
+    inputs = NegativeInputs(plan.negatives.count, popularity, examples, corpus.timelines, plan.max_history, vectors)
+    source = kind.make(inputs, plan.negatives)
     size = Size(plan.batch_size, plan.batch_tokens, lengths)
 
     def epoch(number: int, done: int) -> EpochResult:
@@ -266,7 +266,7 @@ def _phase(
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return TrainingPhase(name, epochs, epoch, graded, plan.negatives.source == "in_batch", file, begin)
+    return TrainingPhase(name, epochs, epoch, graded, kind.corrected, file, source.begin)
 
 
 def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:

@@ -12,6 +12,7 @@ from interestrec.training import examples as made
 from interestrec.training.examples import Examples, usable
 from interestrec.training.finetuning import FinetunePlan, Trained
 from interestrec.training.item_vectors import FrozenTextVectors
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 from interestrec.training.validation import ValidationScores, draw
 
@@ -89,7 +90,7 @@ def measure(corpus: Corpus, trained: Trained, plan: FinetunePlan) -> dict[str, f
         vectors = np.concatenate([vectors, beyond])
         codes = codes_beyond(codes, len(vectors))
     scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes)
-    sampler = plan.negatives.of_validation(made.popularity(corpus))
+    sampler = NegativeSampler.of(made.popularity(corpus), plan.negatives.count)
     auc = scores.mean_auc(
         draw(made.contrasted(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
     )
@@ -109,4 +110,4 @@ def _read(
     parts = [(examples, np.arange(len(examples)))]
     texts, (examples,) = with_documents(trained.inputs, parts, corpus.timelines, plan.max_history, longest)
     beyond = texts.select(np.arange(len(trained.inputs), len(texts)))
-    return examples, encode(trained.bert, beyond, forward=as_trained(trained.bert, plan.trainable_layers))
+    return examples, encode(trained.encoder, beyond, forward=as_trained(trained.encoder, plan.trainable_layers))

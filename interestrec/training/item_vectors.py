@@ -8,7 +8,7 @@ import numpy as np
 
 from interestrec.encoding.hidden_cache import HiddenStates, Upper
 from interestrec.model.backend import tf
-from interestrec.model.bert import Bert
+from interestrec.model.encoder import Encoder
 from interestrec.model.noise import Noise, branch
 from interestrec.training.optimizer import Group
 
@@ -106,7 +106,7 @@ class LearningTextVectors:
 
     def __init__(
         self,
-        bert: Bert,
+        encoder: Encoder,
         layers: int,
         hidden: HiddenStates,
         text_of_item: np.ndarray,
@@ -114,14 +114,14 @@ class LearningTextVectors:
         reuse: StaleVectorPolicy,
     ) -> None:
         """`hidden` is the output of the first `layers` layers, `text_of_item` int64 [items] its row of each item."""
-        self.bert = bert
+        self.encoder = encoder
         self.layers = layers
         self.hidden = hidden
         self.text_of_item = text_of_item
         self.groups = groups
         self.reuse = reuse
-        self.upper = Upper(bert, hidden, layers)
-        width = bert.config.hidden_size
+        self.upper = Upper(encoder, hidden, layers)
+        width = encoder.width
         states = [tf.TensorSpec([None, None, width], tf.float32), tf.TensorSpec([None, None], tf.float32)]
         self.signature = (
             *states * _GROUPS,
@@ -142,7 +142,7 @@ class LearningTextVectors:
         arrays: list[np.ndarray] = []
         for part in np.array_split(texts[places], _GROUPS):
             arrays.extend(self.hidden.padded(part, int(self.hidden.lengths[part].max(initial=1))))
-        remembered = np.zeros((len(texts), self.bert.config.hidden_size), np.float32)
+        remembered = np.zeros((len(texts), self.encoder.width), np.float32)
         if self.reuse.needed:
             remembered = self._vectors[texts]
         arrays += [remembered, places[:, None].astype(np.int32), index.astype(np.int32)]
@@ -167,7 +167,7 @@ class LearningTextVectors:
         parts = []
         for number in range(_GROUPS):
             hidden, mask = states[2 * number : 2 * number + 2]
-            parts.append(self.bert.pool(self.bert.upper(hidden, mask, self.layers, branch(noise, number)), mask))
+            parts.append(self.encoder.pool(self.encoder.upper(hidden, mask, self.layers, branch(noise, number)), mask))
         encoded = tf.concat(parts, axis=0)
         return tf.gather(tf.tensor_scatter_nd_update(remembered, places, encoded), index), encoded
 

@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.text_inputs import TextInputs, text_inputs
+from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
 _STEP = 8  # padded lengths are multiples of it

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from interestrec.model.bert import MATRICES, Bert, LoraAdapter
-from interestrec.model.encoder_checkpoint import assign, export, export_layers, load_bert
+from interestrec.model.encoder_checkpoint import assign, export, export_layers
 from interestrec.training.optimizer import AdamW, Group
+from tests.kin import load_bert
 
 IDS = np.array([[2, 9, 10, 3], [2, 7, 3, 0]], np.int32)
 MASK = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.float32)

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.candidate_loss import count, total
+from interestrec.model.losses import LOSSES
 
 LOGITS = np.array([[1.0, 0.25, 0.0, 9.0], [0.3, -0.4, 2.0, 0.1], [5.0, 1.0, 2.0, 3.0], [0, 1, 0, 2]], np.float32)
 LABELS = np.array([[0.5, 1.0, 0.0, 1.0], [0.0, 0.75, 0.25, 0.75], [0.5, 0.5, 0.5, 1.0], [0, 0, 0, 0]], np.float32)

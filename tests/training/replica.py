@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
 from interestrec.training.execution import ExecutionSettings
@@ -23,6 +23,7 @@ from interestrec.training.item_vectors import LearningTextVectors, StaleVectorPo
 from interestrec.training.loop import EpochResult, LearningRates, TrainingPhase, fit
 from interestrec.training.optimizer import Group
 from interestrec.training.training_checkpoint import CheckpointStore
+from tests.kin import load_bert
 
 ITEMS, EXAMPLES, STEPS = 40, 21, 6  # 21 examples: replicas get parts of different sizes
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device
 from interestrec.training.batches import Size, in_batches, starts
 from interestrec.training.examples import Examples
 from interestrec.training.hard_negatives import HardNegatives
 from interestrec.training.item_vectors import StaleVectorPolicy
 from interestrec.training.loop import EpochResult, TrainingOutcome, TrainingPhase, fit
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.training_checkpoint import CheckpointStore
+from tests.kin import load_bert
 from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution

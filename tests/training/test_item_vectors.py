@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, PreparedTexts, StaleVectorPolicy
 from interestrec.training.optimizer import Group
+from tests.kin import load_bert
 
 ITEMS = 30
 NONE, ALL = StaleVectorPolicy(0.0, 50, None), StaleVectorPolicy(1.0, 50, None)

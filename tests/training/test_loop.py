@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from interestrec.core.errors import DeviceError, NumericError
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import export, load_bert
-from interestrec.model.losses import impression_softmax
+from interestrec.model.encoder_checkpoint import export
+from interestrec.model.softmax_loss import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
 from interestrec.training.item_vectors import (
@@ -27,6 +27,7 @@ from interestrec.training.item_vectors import (
 from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.schedule import DECAYS, share
+from tests.kin import load_bert
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 

@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from interestrec.core import interrupts
 from interestrec.core.errors import StorageError
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device
 from interestrec.training.item_vectors import StaleVectorPolicy
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint
 from tests.faults import PowerCut as PowerLoss
 from tests.faults import faults
+from tests.kin import load_bert
 from tests.training import test_adaptation, test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
