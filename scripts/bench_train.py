@@ -149,7 +149,9 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
             )
 
     kind = item_vectors.LearningTextVectors if chosen["once"] else Apart
-    source = kind(bert, layers, hidden, text_of_item, groups, item_vectors.StaleVectorPolicy(0.0, 1, chosen["tokens"]))
+    source = kind(
+        bert, layers, hidden, text_of_item, groups, VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
+    )
     model = TwoTower(TwoTowerConfig(bert.width, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
     optimizer = AdamW([Group([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 
@@ -21,12 +21,20 @@ if TYPE_CHECKING:
     from interestrec.model.masked_lm import MaskedLmHead
 
 
-class LoraAdapter(NamedTuple):
+class LoraAdapter(Protocol):
     """Adapters beside frozen matrices: x W + (alpha / rank) (x A) B (Hu et al. 2022)."""
 
-    rank: int
-    alpha: float
-    targets: tuple[str, ...]  # names of a block's matrices
+    @property
+    def rank(self) -> int:
+        """Columns of A and rows of B."""
+
+    @property
+    def alpha(self) -> float:
+        """Scale."""
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Names of a layer's matrices that have one."""
 
 
 class EncoderInputs(Protocol):

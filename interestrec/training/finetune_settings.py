@@ -97,6 +97,7 @@ class LoraSettings(Section):
 class VectorCacheSettings(Section):
     """Reuse of text vectors from earlier steps, without a gradient. Only where layers of the encoder learn."""
 
+    # Xiao et al. 2022, "Training Large-Scale News Recommenders with Pretrained Language Models in the Loop", 4.2
     probability: Fraction = 0.0
     """Probability with which a vector that is young enough is reused instead of encoded again; 0 = never, larger is
     faster and less exact."""
@@ -105,6 +106,11 @@ class VectorCacheSettings(Section):
     max_tokens: Count | None = None
     """Most tokens encoded with a gradient per step and replica; further texts reuse their vectors of any age. `null` =
     no limit."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether vectors have to be remembered at all."""
+        return self.probability > 0 or self.max_tokens is not None
 
 
 class FinetuneSettings(Section):

@@ -1,7 +1,6 @@
 """Where a step's text vectors come from: a table of frozen vectors, or the encoder's learning top layers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ from interestrec.encoding.hidden_cache import HiddenStates, Upper
 from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder
 from interestrec.model.noise import Noise, branch
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.optimizer import Group
 
 _GROUPS = 3  # of a step's texts by length, each padded to its own longest: near to no padding, few matrix products
@@ -86,21 +86,6 @@ class FrozenTextVectors:
         """See Texts."""
 
 
-@dataclass(frozen=True)
-class StaleVectorPolicy:
-    """When a text's vector of an earlier step serves once more, without a gradient (Xiao et al. 2022, "Training
-    Large-Scale News Recommenders with Pretrained Language Models in the Loop", section 4.2)."""
-
-    probability: float  # of taking a vector that is young enough
-    most_age: int  # steps; what is older is encoded again
-    most_tokens: int | None  # encoded with a gradient in a slice; texts beyond take their vector of whatever age
-
-    @property
-    def needed(self) -> bool:
-        """Whether vectors have to be remembered at all."""
-        return self.probability > 0 or self.most_tokens is not None
-
-
 class LearningTextVectors:
     """The layers above some learn; the output of those below was computed once for every distinct text."""
 
@@ -111,7 +96,7 @@ class LearningTextVectors:
         hidden: HiddenStates,
         text_of_item: np.ndarray,
         groups: list[Group],
-        reuse: StaleVectorPolicy,
+        reuse: VectorCacheSettings,
     ) -> None:
         """`hidden` is the output of the first `layers` layers, `text_of_item` int64 [items] its row of each item."""
         self.encoder = encoder
@@ -152,11 +137,11 @@ class LearningTextVectors:
         """bool [texts]: which of the texts this step encodes."""
         if not self.reuse.needed:
             return np.ones(len(texts), bool)
-        old = self._step - self._encoded_at[texts] > self.reuse.most_age
+        old = self._step - self._encoded_at[texts] > self.reuse.max_age
         chosen = old | (rng.random(len(texts)) >= self.reuse.probability)
-        if self.reuse.most_tokens is not None:
+        if self.reuse.max_tokens is not None:
             order = rng.permutation(np.flatnonzero(chosen))
-            beyond = np.cumsum(self.hidden.lengths[texts[order]]) > self.reuse.most_tokens
+            beyond = np.cumsum(self.hidden.lengths[texts[order]]) > self.reuse.max_tokens
             beyond[:1] = False  # a text longer than that learns as well, and a step never learns nothing
             chosen[order[beyond]] = False
         return chosen

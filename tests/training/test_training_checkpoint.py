@@ -13,8 +13,8 @@ import tensorflow as tf
 from interestrec.core import interrupts
 from interestrec.core.errors import StorageError
 from interestrec.model.encoder_checkpoint import export
-from interestrec.training import device
-from interestrec.training.item_vectors import StaleVectorPolicy
+from interestrec.training import device, training_checkpoint
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint
 from tests.faults import PowerCut as PowerLoss
@@ -42,9 +42,15 @@ def test_the_newest_of_two_is_read_back(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [f"step-{n:012d}" for n in (2, 10)]
 
 
-def test_one_is_due_after_some_seconds(tmp_path: Path) -> None:
-    assert CheckpointStore(tmp_path, 0.0).due()
-    assert not CheckpointStore(tmp_path, 1000.0).due()
+def test_one_is_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(training_checkpoint.time, "monotonic", lambda: now[0])
+    kept = CheckpointStore(tmp_path, 60.0)
+    for moment, due in ((64.9, False), (65.0, True)):
+        now[0] = moment
+        assert kept.due() == due
+    kept.save(1, groups(1), {"step": 1})
+    assert not kept.due()
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])
@@ -139,7 +145,7 @@ def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pyt
 
 
 def train(
-    encoder: Path, checkpoints: CheckpointStore, reuse: StaleVectorPolicy, exactly: dict[str, int] | None = None
+    encoder: Path, checkpoints: CheckpointStore, reuse: VectorCacheSettings, exactly: dict[str, int] | None = None
 ) -> tuple[TrainingOutcome, list[np.ndarray]]:
     """Two phases with dropout in the towers and in the encoder's top layer."""
     device.prepare("cpu", None, 5)
@@ -156,13 +162,16 @@ def train(
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 
-REUSES = {"encoded": StaleVectorPolicy(0.0, 50, None), "remembered": StaleVectorPolicy(0.5, 3, 100)}
+REUSES = {
+    "encoded": VectorCacheSettings(),
+    "remembered": VectorCacheSettings(probability=0.5, max_age=3, max_tokens=100),
+}
 
 
 @pytest.fixture(scope="module", params=REUSES)
 def undisturbed(
     request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]]:
+) -> tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]]:
     reuse = REUSES[request.param]
     return reuse, *train(tiny_encoder, CheckpointStore(tmp_path_factory.mktemp("whole"), float("inf")), reuse)
 
@@ -173,7 +182,7 @@ def test_training_goes_on_bit_by_bit(
     tiny_encoder: Path,
     tmp_path: Path,
     at: int,
-    undisturbed: tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]],
+    undisturbed: tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]],
 ) -> None:
     reuse, whole, weights = undisturbed
     with pytest.raises(PowerCut):
@@ -206,7 +215,7 @@ def test_every_part_of_a_checkpoint_is_needed(
     tmp_path: Path,
     lost: str,
     at: int,
-    undisturbed: tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]],
+    undisturbed: tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]],
 ) -> None:
     reuse, whole, weights = undisturbed
     with pytest.raises(PowerCut):

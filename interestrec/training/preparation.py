@@ -1,0 +1,171 @@
+"""What fine-tuning starts from: the inputs, and of them a model that is ready to learn from examples."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from interestrec.core.errors import ConfigError
+from interestrec.corpus.categories import LEVELS, category_codes
+from interestrec.corpus.item_attributes import ItemAttributes
+from interestrec.corpus.store import Corpus
+from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
+from interestrec.encoding.text_vectors import encode
+from interestrec.encoding.vector_cache import VectorCache
+from interestrec.model.encoder import Encoder, EncoderInputs
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
+from interestrec.model.user_tower import TextUser
+from interestrec.training import examples as made
+from interestrec.training.batches import Batch
+from interestrec.training.examples import Examples, Parts
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.finetune_settings import FinetuneSettings
+from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
+from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.optimizer import Group
+from interestrec.training.user_text_examples import codes_beyond, with_documents
+from interestrec.training.validation import ValidationScores, draw, looked_at
+from interestrec.workspace.reference_run import ReferenceRun
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Where what frozen parts of the encoder gave is found and kept; no result depends on it."""
+
+    vectors: VectorCache
+    hidden: HiddenCache
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What training reads."""
+
+    settings: FinetuneSettings
+    seed: int
+    corpus: Corpus
+    encoder: Encoder  # built within the scope of the execution's strategy
+    item_inputs: EncoderInputs
+    attributes: ItemAttributes  # of the items
+    user_text: TextUser | None = None  # where users are texts
+    caches: Caches | None = None
+    start: Path | None = None  # a `model` artifact to start from: its weights, and those of the layers that learned
+    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """A model that is ready to learn, and what it learns from."""
+
+    inputs: TrainingInputs
+    examples: Parts
+    lengths: np.ndarray  # int64 [texts], tokens of the items' texts, then of documents
+    popularity: np.ndarray  # float64 [items]
+    model: TwoTower
+    texts: TextVectorSource
+    codes: ItemCodes  # of the items
+    text_codes: ItemCodes  # of all texts, documents included
+    scores: ValidationScores  # of the model as it is
+    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
+
+    def batches(self, examples: Examples) -> list[Batch]:
+        """Batches for validation, the same ones every time."""
+        settings = self.inputs.settings
+        sampler = NegativeSampler.of(self.popularity, settings.negatives.count)
+        return draw(examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed)
+
+    def item_vectors(self) -> np.ndarray:
+        """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
+        attributes = self.text_codes.attributes
+        return self.model.item_vectors(self.texts.table(np.arange(len(attributes))), attributes)
+
+
+def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSetup:
+    """Build the examples, the texts and the model, with the weights that training starts from.
+
+    Raises:
+        ArtifactError, ConfigError: the start model does not fit.
+        DataError: as `examples.of_corpus`.
+    """
+    corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
+    examples = made.corpus_examples(corpus, validated=inputs.verified is None)
+    if inputs.user_text is not None:
+        all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
+    codes = ItemCodes(inputs.attributes.codes, category_codes(corpus.items["category"]))
+    config = TwoTowerConfig(
+        width=inputs.encoder.width,
+        hidden=tuple(settings.hidden),
+        levels=LEVELS,
+        max_history=settings.max_history,
+        dropout=settings.dropout,
+        attributes=inputs.attributes.sizes,
+        similarity=settings.similarity,
+        user_text=inputs.user_text,
+    )
+    with execution.strategy.scope():
+        model = TwoTower(config, name="two_tower")
+        texts = _texts(inputs, all_inputs)
+    text_codes = codes_beyond(codes, len(all_inputs))
+    setup = TrainingSetup(
+        inputs=inputs,
+        examples=examples,
+        lengths=all_inputs.lengths,
+        popularity=made.popularity(corpus),
+        model=model,
+        texts=texts,
+        codes=codes,
+        text_codes=text_codes,
+        scores=ValidationScores(model, texts, text_codes),
+        # Before the start model's weights are read: its encoder's layers may have learned.
+        frozen_vectors=texts.table(np.arange(len(inputs.item_inputs))),
+    )
+    if inputs.start is None:
+        _start_bias(model, setup.scores, setup.batches(examples.train))
+    else:
+        _start_weights(inputs.start, setup)
+    return setup
+
+
+def _with_documents(inputs: TrainingInputs, examples: Parts, user: TextUser) -> tuple[EncoderInputs, Parts]:
+    """The items' texts with the documents of all examples that will be looked at."""
+    settings, seed = inputs.settings, inputs.seed
+    train, within, select, blend = examples
+    parts = [
+        (train, np.arange(len(train))),
+        (within, np.arange(len(within) if settings.history_epochs else 0)),
+        (select, looked_at(select, seed)),
+        (blend, looked_at(blend, seed)),
+    ]
+    timelines = inputs.corpus.timelines
+    texts, read = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
+    return texts, Parts(*read)
+
+
+def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
+    """Where vectors of the items' texts and of documents come from."""
+    settings, encoder, caches = inputs.settings, inputs.encoder, inputs.caches
+    if not settings.trainable_layers and not encoder.learns_pooling:
+        return FrozenTextVectors(encode(encoder, texts, caches.vectors if caches else None))
+    distinct, text_of_item = texts.distinct()
+    layers = encoder.depth - settings.trainable_layers
+    hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
+    learning = encoder.learning(settings.trainable_layers, settings.lora, inputs.seed)
+    rates = [settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(learning)))]
+    groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
+    return LearningTextVectors(encoder, layers, hidden, text_of_item, groups, settings.vector_cache)
+
+
+def _start_weights(path: Path, setup: TrainingSetup) -> None:
+    """Take the weights of a `model` artifact, those of the encoder's layers that learned among them."""
+    learned = setup.inputs.encoder.assign_learned(start_from(setup.model, path))
+    if learned > setup.inputs.settings.trainable_layers:
+        raise ConfigError(
+            f"--from {path}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
+        )
+    setup.texts.table(np.arange(len(setup.lengths)))  # is remembered where vectors are used again
+
+
+def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:
+    """Let the first predictions be right on average; the order of candidates does not depend on it."""
+    logits, labels = scores.known(batches)
+    mean = float(np.clip(labels.mean(), 0.01, 0.99))
+    model.head.bias.assign(np.log(mean / (1 - mean)) - float(logits.mean()))
