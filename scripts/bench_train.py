@@ -122,6 +122,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.training.batches import build
     from interestrec.training.engine import Engine
     from interestrec.training.examples import impression_examples, popularity
+    from interestrec.training.finetune_settings import VectorCacheSettings
     from interestrec.training.negative_sampler import NegativeSampler
     from interestrec.training.objective import CandidateLists, arrays
     from interestrec.training.optimizer import AdamW, Group
@@ -149,9 +150,8 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
             )
 
     kind = item_vectors.LearningTextVectors if chosen["once"] else Apart
-    source = kind(
-        bert, layers, hidden, text_of_item, groups, VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
-    )
+    reuse = VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
+    source = kind(bert, layers, hidden, text_of_item, groups, reuse)
     model = TwoTower(TwoTowerConfig(bert.width, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
     optimizer = AdamW([Group([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}

@@ -156,11 +156,8 @@ class _Run:
     def _engine(self, phase: Phase) -> Engine:
         """An engine with an optimizer of its own and the losses that the phase has labels for."""
         settings, execution = self.settings, self.execution
-        weights = {
-            name: w
-            for name, w in self.settings.losses.above_zero().items()
-            if phase.graded or not LOSSES[name].pointwise
-        }
+        chosen = settings.losses.above_zero()
+        weights = {name: weight for name, weight in chosen.items() if phase.graded or not LOSSES[name].pointwise}
         objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, settings.label_smoothing)
         with execution.strategy.scope():
             optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.scaled)

@@ -68,9 +68,9 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
     begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
     phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
     rising = iter([0.5, 0.6, 0.7])
-    rates = FinetuneSettings(learning_rate=1e-2)
+    rates = FinetuneSettings(learning_rate=1e-2, patience=9)
     checkpoints = CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
-    fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), 9, checkpoints, seed=7)
+    fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), checkpoints, seed=7)
     np.savez(target, **{v.path: v.numpy() for v in model.weights}, **export(bert))
 
 

@@ -17,7 +17,7 @@ from tests.training.running import execution
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
-RATES = FinetuneSettings(learning_rate=1e-2)
+RATES = FinetuneSettings(learning_rate=1e-2, patience=3)
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -79,7 +79,6 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOut
         RATES,
         execution(),
         lambda: scores.mean_auc(held_out, 1.0),
-        patience=3,
         checkpoints=fresh(),
         seed=3,
     )

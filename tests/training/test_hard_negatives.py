@@ -140,7 +140,7 @@ def train(
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [Phase("impressions", 2, epoch, graded=True, begin=hard.begin) for _ in range(2)]
-    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, execution(), validate, 9, checkpoints, 5)
+    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.settings(9), execution(), validate, checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()], chosen
 
 

@@ -34,9 +34,13 @@ from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 WIDTH = 16
-RATES = FinetuneSettings(learning_rate=1e-2)
+
 NO_REUSE = VectorCacheSettings()
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
+
+
+def settings(patience: int) -> FinetuneSettings:
+    return FinetuneSettings(learning_rate=1e-2, patience=patience)
 
 
 def tower(dropout: float = 0.0) -> TwoTower:
@@ -94,7 +98,7 @@ def run(
     exactly: dict[str, int] | None = None,
 ) -> TrainingOutcome:
     """`fit` on one device without checkpoints to go on from."""
-    return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), 3, exactly)
+    return fit(model, texts, CODES, phases, settings(patience), execution(), validate, fresh(), 3, exactly)
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:

@@ -157,8 +157,8 @@ def train(
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [replace(test_loop.phase(2), name="histories"), test_loop.phase(2)]
-    rates, chosen = test_loop.RATES, test_loop.never if exactly else validate
-    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, 9, checkpoints, 5, exactly)
+    rates, chosen = test_loop.settings(9), test_loop.never if exactly else validate
+    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, checkpoints, 5, exactly)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 
