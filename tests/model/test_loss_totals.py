@@ -50,7 +50,7 @@ def by_hand(name: str, smoothing: float) -> float:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, EPSILON])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ["intensity", "softmax", "listnet", "pairwise", "huber"])
 def test_totals_by_hand(name: str, smoothing: float) -> None:
     found = float(total(LOSSES[name], LOGITS, *LISTS, smoothing=smoothing))
     assert found == pytest.approx(by_hand(name, smoothing), rel=1e-5)

@@ -184,10 +184,10 @@ def test_only_what_compares_with_a_sum_is_corrected_and_only_lists_count_the_unk
     known = tf.constant(present.numpy() & np.array([[True, True, False, False]]))
     rate = tf.constant(np.random.default_rng(0).normal(size=logits.shape).astype(np.float32))
     loss = LOSSES[name]
-    counted = known if name in ("intensity", "huber") else present
+    counted = known if loss.pointwise else present
     plain = total(loss, logits, labels, present, known)
     number = count(loss, labels, present, known)
     assert float(plain / number) == pytest.approx(float(mean_of(loss, logits, labels, counted)), rel=1e-6)
     corrected = total(loss, logits, labels, present, known, rate)
-    expected = mean_of(loss, logits - rate, labels, counted) if name in ("softmax", "listnet") else plain / number
+    expected = mean_of(loss, logits - rate, labels, counted) if loss.normalised else plain / number
     assert float(corrected / number) == pytest.approx(float(expected), rel=1e-6)

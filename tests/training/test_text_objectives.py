@@ -70,6 +70,13 @@ def run(
     return adapted, export(bert)
 
 
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_held_out_loss_falls(tiny_encoder: Path, name: str) -> None:
+    adapted, _ = run(tiny_encoder, name)
+    assert adapted.after["loss"] < adapted.before["loss"]
+    assert len(adapted.losses) == 40
+
+
 @pytest.mark.parametrize("name", CONTRASTS)
 def test_held_out_texts_are_told_apart_better_and_spread_further(tiny_encoder: Path, name: str) -> None:
     adapted, _ = run(tiny_encoder, name)
