@@ -25,14 +25,14 @@ def ours(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int]
     """What encodes texts with interestrec: float32 [texts, width]."""
     import pyarrow as pa
 
-    from interestrec.encoding.text_inputs import text_inputs
     from interestrec.encoding.text_vectors import encode
-    from interestrec.model.encoder_checkpoint import load_bert
+    from interestrec.model.encoders import load_encoder
+    from interestrec.text.text_inputs import text_inputs
     from interestrec.text.tokenizer import load_tokenizer
     from interestrec.training import device
 
     device.prepare("cpu", threads, seed=0)
-    bert, tokenizer = load_bert(encoder), load_tokenizer(encoder)
+    bert, tokenizer = load_encoder(encoder), load_tokenizer(encoder)
     ids = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
 
     def run(texts: list[str], batch_size: int) -> Any:

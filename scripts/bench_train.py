@@ -33,13 +33,13 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     import numpy as np
     import tensorflow as tf
 
-    from interestrec.model.encoder_checkpoint import load_bert
+    from interestrec.model.encoders import load_encoder
     from interestrec.training import device
     from interestrec.training.engine import Engine
     from interestrec.training.optimizer import AdamW, Group
 
     strategy = device.prepare("cpu", threads, seed=0)
-    bert = load_bert(encoder, _DROPOUT)
+    bert = load_encoder(encoder, _DROPOUT)
     learning = [v.value for v in bert.trainable_variables if v is not bert.words]
 
     class Distance:
@@ -48,7 +48,7 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
         signature = (
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([None, None], tf.float32),
-            tf.TensorSpec([None, bert.config.hidden_size], tf.float32),
+            tf.TensorSpec([None, bert.width], tf.float32),
         )
 
         def counts(self, ids: tf.Tensor, mask: tf.Tensor, target: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -64,8 +64,8 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     rng = np.random.default_rng(0)
 
     def step(count: int) -> None:
-        ids = rng.integers(1000, bert.config.vocab_size, (count, _LENGTH)).astype(np.int32)
-        target = rng.normal(size=(count, bert.config.hidden_size)).astype(np.float32)
+        ids = rng.integers(1000, bert.words.shape[0], (count, _LENGTH)).astype(np.int32)
+        target = rng.normal(size=(count, bert.width)).astype(np.float32)
         engine.step([(ids, np.ones(ids.shape, np.float32), target)], 1, 1, 1.0)
 
     return step
@@ -114,26 +114,27 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
 
     from interestrec.corpus.categories import LEVELS, category_codes
     from interestrec.corpus.store import Corpus
+    from interestrec.encoding.encoder_caches import hidden_cache
     from interestrec.encoding.hidden_cache import encode_lower
-    from interestrec.encoding.item_texts import hidden_cache, item_texts
-    from interestrec.model.encoder_checkpoint import load_bert
+    from interestrec.model.encoders import load_encoder
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
     from interestrec.training import device, item_vectors
     from interestrec.training.batches import build
     from interestrec.training.engine import Engine
     from interestrec.training.examples import impression_examples, popularity
-    from interestrec.training.negatives import NegativeSampler
+    from interestrec.training.finetune_settings import VectorCacheSettings
+    from interestrec.training.negative_sampler import NegativeSampler
     from interestrec.training.objective import CandidateLists, arrays
     from interestrec.training.optimizer import AdamW, Group
 
     chosen = {**_PLAIN, **RECIPES[name]}
     item_vectors._GROUPS = chosen["groups"]
     strategy = device.prepare("cpu", threads, seed=0)
-    opened, bert = Corpus(corpus, None), load_bert(encoder)
-    layers = bert.config.num_hidden_layers - (chosen["layers"] or bert.config.num_hidden_layers)
-    distinct, text_of_item = item_texts(bert, encoder, opened.text_features, [("title", 30)]).distinct()
+    opened, bert = Corpus(corpus, None), load_encoder(encoder)
+    layers = bert.depth - (chosen["layers"] or bert.depth)
+    distinct, text_of_item = bert.item_inputs(encoder, opened.text_features, [("title", 30)]).distinct()
     hidden = encode_lower(bert, distinct, layers, hidden_cache(bert, encoder, corpus.parent, layers))
-    groups = [Group([v.value for v in weights], 2e-5) for weights in bert.learning(len(bert.blocks) - layers)]
+    groups = [Group([v.value for v in weights], 2e-5) for weights in bert.learning(bert.depth - layers)]
 
     class Apart(item_vectors.LearningTextVectors):
         """Encodes the text of every item it is given, as often as it comes."""
@@ -143,14 +144,15 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
             order = np.argsort(self.hidden.lengths[rows], kind="stable")
             parts = np.array_split(rows[order], chosen["groups"])
             states = [a for p in parts for a in self.hidden.padded(p, int(self.hidden.lengths[p].max(initial=1)))]
-            places = [np.zeros((len(items), bert.config.hidden_size), np.float32), order[:, None].astype(np.int32)]
+            places = [np.zeros((len(items), bert.width), np.float32), order[:, None].astype(np.int32)]
             return item_vectors.PreparedTexts(
                 (*states, *places, np.arange(len(items), dtype=np.int32)), rows[order], len(items)
             )
 
     kind = item_vectors.LearningTextVectors if chosen["once"] else Apart
-    source = kind(bert, layers, hidden, text_of_item, groups, item_vectors.StaleVectorPolicy(0.0, 1, chosen["tokens"]))
-    model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
+    reuse = VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
+    source = kind(bert, layers, hidden, text_of_item, groups, reuse)
+    model = TwoTower(TwoTowerConfig(bert.width, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
     optimizer = AdamW([Group([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}
     engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)

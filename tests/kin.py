@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from interestrec.model.bert import Bert
+from interestrec.model.encoder_checkpoint import read_checkpoint
+
 PREFIX = {"roberta": "roberta.", "xlm-roberta": "roberta.", "distilbert": "distilbert."}
 HIDDEN, INNER, LAYERS, HEADS = 16, 32, 2, 2
 POSITIONS = 64  # of tokens
 _SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 _VOCABULARY = len(_SPECIAL) + 256 + 1  # bytes and <mask>
+
+
+def load_bert(directory: Path, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Bert:
+    """The network of a directory, as what it is."""
+    return read_checkpoint(directory).build(rate, pooling, precision)
 
 
 def write(directory: Path, family: str, prefix: bool = False, head: bool = False, **config: Any) -> Path:

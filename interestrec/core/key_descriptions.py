@@ -14,6 +14,8 @@ from pydantic import BaseModel
 def key_descriptions(section: type[BaseModel]) -> dict[str, str]:
     """Descriptions by key, in one line each, those of the base classes included.
 
+    Keys that are made of a registry bring theirs along.
+
     Only the schema needs them, so the source is parsed on demand: pydantic's `use_attribute_docstrings` parses it class
     by class on import, which doubles the import time of the settings for every command.
     """

@@ -1,12 +1,41 @@
 """What every section of the settings is made of: strict keys and ranges of numbers."""
 
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from interestrec.core.key_descriptions import key_descriptions
+
+
+class RegistryEntry(Protocol):
+    """What every entry of a registry says about itself."""
+
+    @property
+    def summary(self) -> str:
+        """What the choice does, as a phrase that continues `name: `; the reference of the configuration shows it."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The name of a registry's entry, as the annotation of a key: `schedule: Annotated[str, Choice(DECAYS)]`.
+
+    The registry, a literal dict, is the one place that lists the names: values are checked against it, and the JSON
+    Schema lists its names and their summaries.
+    """
+
+    registry: Mapping[str, RegistryEntry]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """As of a Literal with the names of the registry."""
+        return core_schema.literal_schema(list(self.registry))
+
+    def explained(self) -> str:
+        """Every name with its summary, as a sentence."""
+        return "; ".join(f"`{name}`: {entry.summary}" for name, entry in self.registry.items()) + "."
 
 
 class Section(BaseModel):
@@ -19,8 +48,34 @@ class Section(BaseModel):
         """The section's JSON Schema with the description of every key."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         for key, text in key_descriptions(cls).items():
-            schema["properties"][key]["description"] = text
+            choices = [mark for mark in cls.model_fields[key].metadata if isinstance(mark, Choice)]
+            schema["properties"][key]["description"] = " ".join([text, *(choice.explained() for choice in choices)])
         return schema
+
+
+def with_keys_of(base: type[Section], name: str, entries: Iterable[type[Section]]) -> type[Section]:
+    """The section `base` that also takes the keys of the entries of a registry, each of which is a section."""
+    distinct = list(dict.fromkeys(entries))
+    inner = [one for one in distinct if not any(issubclass(other, one) for other in distinct if other is not one)]
+    return create_model(name, __base__=(*inner, base), __doc__=base.__doc__)
+
+
+def require_keys_of_choice(section: Section, key: str, keys: Mapping[str, Iterable[str]]) -> None:
+    """Refuse values for keys that the chosen entry of a registry does not read.
+
+    Args:
+        key: has the name of the entry.
+        keys: of each entry, those that it reads beside the section's common ones.
+
+    Raises:
+        ValueError: the message says which entries read the key.
+    """
+    chosen = getattr(section, key)
+    for other in dict.fromkeys(name for own in keys.values() for name in own):
+        default = type(section).model_fields[other].default
+        if other not in keys[chosen] and getattr(section, other) != default:
+            owners = " or ".join(name for name, own in keys.items() if other in own)
+            raise ValueError(f"{other} belongs to {key}: {owners}, not to {chosen}")
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -1,9 +1,10 @@
 """An entry of the `encoders` section: which pretrained encoder, and how its vectors are pooled."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from interestrec.core.section import Section
+from interestrec.core.section import Choice, Section
+from interestrec.model.pooling import POOLINGS
 
 
 class EncoderSettings(Section):
@@ -12,6 +13,5 @@ class EncoderSettings(Section):
     source: Path
     """Directory in Hugging Face layout with `config.json`, `model.safetensors` and tokenizer files, relative to the
     working directory. `interestrec fetch minilm-l6` downloads a small one."""
-    pooling: Literal["mean", "cls", "attention"] = "mean"
-    """How token vectors become one: `mean` of all tokens, `cls` the first token's, `attention` a weighted mean that
-    `finetune` learns. Take what the encoder was trained with."""
+    pooling: Annotated[str, Choice(POOLINGS)] = "mean"
+    """How token vectors become one. Take what the encoder was trained with."""

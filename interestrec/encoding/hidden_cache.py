@@ -16,15 +16,14 @@ import pyarrow.compute as pc
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log, track
-from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.vector_cache import keys_of
 from interestrec.io import commit, files, schemas
 from interestrec.model.backend import tf
-from interestrec.model.bert import Bert
+from interestrec.model.encoder import Encoder, EncoderInputs
+from interestrec.text.text_inputs import batches
 
 _TOKENS_A_SHARD = 1 << 17
 _STATES, _KEYS = ".npy", ".parquet"
-_SIGNATURE = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)]  # ids, mask
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class HiddenCache:
         return files.map_array(array)
 
 
-def encode_lower(bert: Bert, texts: TextInputs, layers: int, cache: HiddenCache | None = None) -> HiddenStates:
+def encode_lower(encoder: Encoder, texts: EncoderInputs, layers: int, cache: HiddenCache | None = None) -> HiddenStates:
     """Output of the first `layers` layers for all tokens of the given distinct texts.
 
     With a cache only texts that it does not know are encoded, and memory is bounded by a shard.
@@ -102,7 +101,7 @@ def encode_lower(bert: Bert, texts: TextInputs, layers: int, cache: HiddenCache 
     missing = np.flatnonzero(found.shard < 0)
     if cache:
         log.info("encoding frozen layers: %d of %d texts are in the cache", len(texts) - len(missing), len(texts))
-    for rows, states in _shards(bert, texts.select(missing), layers):
+    for rows, states in _shards(encoder, texts.select(missing), layers):
         lengths = texts.lengths[missing[rows]]
         found.shard[missing[rows]] = len(found.shards)
         found.start[missing[rows]] = ragged.from_lengths(lengths)[:-1]
@@ -110,11 +109,11 @@ def encode_lower(bert: Bert, texts: TextInputs, layers: int, cache: HiddenCache 
     return found
 
 
-def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _shards(encoder: Encoder, texts: EncoderInputs, layers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows int64 [some texts], and their states float16 [tokens, hidden] laid end to end, until every text is there."""
     rows: list[np.ndarray] = []
     states: list[np.ndarray] = []
-    forward = tf.function(lambda ids, mask: bert.lower(ids, mask, layers), input_signature=_SIGNATURE)
+    forward = tf.function(lambda ids, mask: encoder.lower(ids, mask, layers), input_signature=encoder.signature)
     for batch, length in track(list(batches(texts.lengths)), "encoding frozen layers", unit="batches"):
         ids, mask = texts.padded(batch, length)
         own = len(np.unique(batch))  # the last batch of a length repeats its first row
@@ -128,30 +127,30 @@ def _shards(bert: Bert, texts: TextInputs, layers: int) -> Iterator[tuple[np.nda
         yield np.concatenate(rows), np.concatenate(states)
 
 
-def as_trained(bert: Bert, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
+def as_trained(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
     """From ids and mask to the vectors that training saw of texts, where the top `learned` layers or the pooling
     learned: the output of the layers below is rounded to float16 on the way. None where nothing learned."""
-    if not learned and bert.query is None:
+    if not learned and not encoder.learns_pooling:
         return None
-    layers = len(bert.blocks) - learned
+    layers = encoder.depth - learned
 
     def forward(ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        states = tf.cast(tf.cast(bert.lower(ids, mask, layers), tf.float16), tf.float32)
-        return bert.pool(bert.upper(states, mask, layers), mask)
+        states = tf.cast(tf.cast(encoder.lower(ids, mask, layers), tf.float16), tf.float32)
+        return encoder.pool(encoder.upper(states, mask, layers), mask)
 
-    return tf.function(forward, input_signature=_SIGNATURE)
+    return tf.function(forward, input_signature=encoder.signature)
 
 
 class Upper:
     """The layers above the frozen ones with their weights as they are now, without dropout."""
 
-    def __init__(self, bert: Bert, hidden: HiddenStates, layers: int) -> None:
+    def __init__(self, encoder: Encoder, hidden: HiddenStates, layers: int) -> None:
         """`hidden` is the output of the first `layers` layers."""
         self.hidden = hidden
-        self.width = bert.config.hidden_size
+        self.width = encoder.width
         states = [tf.TensorSpec([None, None, self.width]), tf.TensorSpec([None, None])]
         self._forward = tf.function(
-            lambda states, mask: bert.pool(bert.upper(states, mask, layers), mask), input_signature=states
+            lambda states, mask: encoder.pool(encoder.upper(states, mask, layers), mask), input_signature=states
         )
 
     def vectors(self, texts: np.ndarray) -> np.ndarray:

@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.core.progress import log, track
-from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.vector_cache import VectorCache, keys_of
 from interestrec.model.backend import tf
-from interestrec.model.bert import Bert
+from interestrec.model.encoder import Encoder, EncoderInputs
+from interestrec.text.text_inputs import batches
 
 Forward = Callable[[np.ndarray, np.ndarray], tf.Tensor]
 _TEXTS_A_SHARD = 4096  # a killed run loses at most so many
 
 
 def encode(
-    bert: Bert, inputs: TextInputs, cache: VectorCache | None = None, forward: Forward | None = None
+    encoder: Encoder, inputs: EncoderInputs, cache: VectorCache | None = None, forward: Forward | None = None
 ) -> np.ndarray:
     """Vectors of all texts, each distinct text encoded once: float32 [texts, hidden].
 
@@ -27,15 +27,15 @@ def encode(
         forward: from ids int32 and mask float32, both [texts, length], to vectors; by default the encoder's own. Not
             with a cache, which holds the encoder's own.
     """
-    forward = forward or bert.pooled
+    forward = forward or encoder.pooled
     texts, row = inputs.distinct()
     if cache is None:
-        vectors = np.zeros((len(texts), bert.config.hidden_size), np.float32)
+        vectors = np.zeros((len(texts), encoder.width), np.float32)
         for rows, found in _encoded(forward, texts):
             vectors[rows] = found
         return vectors[row]
     keys = keys_of(texts)
-    vectors, known = cache.load(keys, bert.config.hidden_size)
+    vectors, known = cache.load(keys, encoder.width)
     missing = np.flatnonzero(~known)
     log.info("encoding: %d of %d texts are in the vector cache", known.sum(), len(known))
     pending: list[np.ndarray] = []
@@ -56,7 +56,7 @@ def _store(cache: VectorCache, keys: pa.Array, vectors: np.ndarray, pending: lis
         pending.clear()
 
 
-def _encoded(forward: Forward, texts: TextInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _encoded(forward: Forward, texts: EncoderInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows int64 [batch] and their vectors float32 [batch, hidden] until every text had its turn."""
     for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
         yield rows, forward(*texts.padded(rows, length)).numpy()

@@ -3,9 +3,22 @@
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.encoding.text_inputs import TextInputs
+from interestrec.core.errors import ConfigError
+from interestrec.model.encoder import EncoderInputs
+from interestrec.text.text_inputs import TextInputs
 
 _RANGES_A_BLOCK = 4096  # worked on at a time, which bounds memory beside the result
+
+
+def require_texts(inputs: EncoderInputs) -> TextInputs:
+    """The inputs of items as texts, of which those of users are made.
+
+    Raises:
+        ConfigError: the encoder reads something else.
+    """
+    if not isinstance(inputs, TextInputs):
+        raise ConfigError("finetune.user_tower: text needs an encoder of texts; set it to items")
+    return inputs
 
 
 def documents(

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.io import commit, files, schemas
+from interestrec.io.encoder_files import CONFIG, WEIGHTS
 from interestrec.model.backend import tf
-from interestrec.model.bert import CONFIG, WEIGHTS
+from interestrec.model.encoder import EncoderInputs
 
 _ARITHMETIC = 1  # raise it with every change to the encoder's code that may move a bit of a vector
 _SUFFIX = ".parquet"
@@ -44,12 +44,9 @@ def cache_path(workspace: Path, kind: str, encoder: Path, of: str, longest: int,
     return workspace / "cache" / kind / files.sha256_of_json(content)[:24]
 
 
-def keys_of(inputs: TextInputs) -> pa.Array:
-    """The first 16 bytes of the SHA-256 of each text's tokens, fixed_size_binary(16) [texts]."""
-    tokens = inputs.tokens.astype("<i4", copy=False)
-    bounds = zip(inputs.offsets[:-1], inputs.offsets[1:], strict=True)
-    digests = [hashlib.sha256(tokens[a:b].tobytes()).digest()[:16] for a, b in bounds]
-    return pa.array(digests, schemas.VECTOR_KEY)
+def keys_of(inputs: EncoderInputs) -> pa.Array:
+    """The key of each input, fixed_size_binary(16) [inputs]."""
+    return pa.array(inputs.keys(), schemas.VECTOR_KEY)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,27 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from interestrec.core.errors import ArtifactError
+from interestrec.core.errors import ArtifactError, InputMissingError
 
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
 _LARGEST = 100 << 20  # bytes of any file but the weights; the largest tokenizers have a fifth of it
+
+
+def require_encoder(directory: Path) -> None:
+    """Refuse a directory that lacks an encoder's configuration or weights, or has links in their place.
+
+    Raises:
+        InputMissingError: the directory or one of the two files is missing.
+        ArtifactError: as `require_own`.
+    """
+    if not (directory / CONFIG).is_file() or not (directory / WEIGHTS).is_file():
+        raise InputMissingError(
+            f"{directory}: no encoder here; a directory with {CONFIG}, {WEIGHTS} and tokenizer files is needed "
+            "(`interestrec fetch minilm-l6`)"
+        )
+    require_own(directory, [CONFIG])
+    require_own(directory, [WEIGHTS], bounded=False)
 
 
 def require_own(directory: Path, names: Iterable[str], bounded: bool = True) -> None:

@@ -1,14 +1,11 @@
 """From scores to intensities in [0, 1] that mean what they say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit
 
-_FEWEST = 50  # labels below which nothing is fitted to logits
 _KEPT = 1e-3  # share of the sigmoid in an isotonic map of logits
 
 
@@ -68,6 +65,8 @@ def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isot
         label: float [rows] in [0, 1], NaN where unknown.
         otherwise: the constant to predict when no label is known.
     """
+    from scipy.optimize import isotonic_regression  # here, as the configuration imports the calibrations' names
+
     known = ~np.isnan(label)
     if not known.any():
         return Isotonic(np.zeros(1), np.array([otherwise]))
@@ -98,29 +97,10 @@ def none(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
     return LogitCalibration()
 
 
-# name -> fit on float [n] logits and labels in [0, 1]
-CALIBRATIONS: dict[str, Callable[[np.ndarray, np.ndarray], LogitCalibration]] = {
-    "sigmoid": sigmoid,
-    "temperature": temperature,
-    "isotonic": isotonic,
-    "none": none,
-}
-
-
-def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
-    """The named map of logits; the plain sigmoid when there are fewer than 50 labels or all are equal.
-
-    Args:
-        name: of CALIBRATIONS.
-        logits: float [n].
-        labels: float [n] in [0, 1].
-    """
-    if len(labels) < _FEWEST or np.ptp(labels) == 0:
-        return LogitCalibration()
-    return CALIBRATIONS[name](logits, labels)
-
-
 def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> LogitCalibration:
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
     x, y = logits.astype(np.float64), labels.astype(np.float64)
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:

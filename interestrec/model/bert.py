@@ -5,26 +5,31 @@ two-dimensional but for the attention scores. The layers can be run in two parts
 frozen prefix is computed once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
-from interestrec.core.errors import InputMissingError
 from interestrec.io import files
-from interestrec.io.encoder_files import require_own
+from interestrec.io.encoder_files import CONFIG, require_encoder
 from interestrec.model.backend import keras, tf
+from interestrec.model.encoder import LoraAdapter
 from interestrec.model.families import FAMILIES, EncoderFamily, read_sizes
 from interestrec.model.noise import Noise, branch, dropout
 from interestrec.model.pooling import POOLINGS
+from interestrec.text.text_inputs import TextInputs, text_inputs
+from interestrec.text.tokenizer import load_tokenizer
 
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
+if TYPE_CHECKING:
+    from interestrec.model.masked_lm import MaskedLmHead
+
 MATRICES = ("qkv", "output", "up", "down")  # of a block
 PRECISIONS = ("float32", "bfloat16", "float16")  # that matrices are multiplied in; weights and sums stay float32
 _MASKED = -1e9  # added to attention scores of padding
+_SIGNATURE = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32))  # ids, mask
 
 
 @dataclass(frozen=True)
@@ -66,23 +71,9 @@ def read_config(directory: Path) -> BertConfig:
         InputMissingError: the directory or file is missing.
         ArtifactError: it does not describe an encoder that this release can run.
     """
+    require_encoder(directory)
     path = directory / CONFIG
-    if not path.is_file() or not (directory / WEIGHTS).is_file():
-        raise InputMissingError(
-            f"{directory}: no encoder here; a directory with {CONFIG}, {WEIGHTS} and tokenizer files is needed "
-            "(`interestrec fetch minilm-l6`)"
-        )
-    require_own(directory, [CONFIG])
-    require_own(directory, [WEIGHTS], bounded=False)
     return BertConfig(**read_sizes(files.read_json(path), path))
-
-
-class LoraAdapter(NamedTuple):
-    """Adapters beside frozen matrices: x W + (alpha / rank) (x A) B (Hu et al. 2022)."""
-
-    rank: int
-    alpha: float
-    targets: tuple[str, ...]  # of MATRICES
 
 
 class BertLayer(keras.layers.Layer):
@@ -181,7 +172,9 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) 
 
 
 class Bert(keras.layers.Layer):
-    """Embeddings and blocks; `lower` runs up to a layer, `upper` from there on."""
+    """Embeddings and blocks; `lower` runs up to a layer, `upper` from there on. It is an Encoder."""
+
+    signature = _SIGNATURE
 
     def __init__(
         self,
@@ -214,11 +207,42 @@ class Bert(keras.layers.Layer):
         self.gamma = self.add_weight(name="gamma", shape=(self.config.hidden_size,), initializer="ones")
         self.beta = self.add_weight(name="beta", shape=(self.config.hidden_size,), initializer="zeros")
         self.query = None
-        if self.pooling == "attention":
+        if POOLINGS[self.pooling].learns_query:
             self.query = self.add_weight(name="query", shape=(self.config.hidden_size,), initializer="zeros")
         for block in self.blocks:
             block.build(None)
         self.built = True
+
+    @property
+    def width(self) -> int:
+        """See Encoder."""
+        return self.config.hidden_size
+
+    @property
+    def depth(self) -> int:
+        """See Encoder."""
+        return self.config.num_hidden_layers
+
+    @property
+    def longest(self) -> int:
+        """See Encoder."""
+        return self.config.longest
+
+    @property
+    def learns_pooling(self) -> bool:
+        """See Encoder."""
+        return self.query is not None
+
+    def item_inputs(self, directory: Path, features: pa.Table, fields: Sequence[tuple[str, int]]) -> TextInputs:
+        """See Encoder."""
+        tokenizer = load_tokenizer(directory)
+        return text_inputs(features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, self.longest)
+
+    def masked_lm_head(self) -> "MaskedLmHead":
+        """See Encoder."""
+        from interestrec.model.masked_lm import MaskedLmHead  # which is made of this module's LayerNorm
+
+        return MaskedLmHead(self)
 
     def learning(self, layers: int, lora: LoraAdapter | None = None, seed: int = 0) -> list[list[keras.Variable]]:
         """What learns when the top `layers` blocks do, from the lowest block to the pooling; without `layers` the
@@ -235,15 +259,33 @@ class Bert(keras.layers.Layer):
         ]
         return weights if self.query is None else [*weights, [self.query]]
 
+    def exported(self) -> dict[str, np.ndarray]:
+        """See Encoder."""
+        from interestrec.model.encoder_checkpoint import export
+
+        return export(self)
+
+    def learned(self, layers: int) -> dict[str, np.ndarray]:
+        """See Encoder; by Hugging Face names."""
+        from interestrec.model.encoder_checkpoint import export_learned  # which knows the names of tensors
+
+        return export_learned(self, layers)
+
+    def assign_learned(self, tensors: Mapping[str, np.ndarray]) -> int:
+        """See Encoder."""
+        from interestrec.model.encoder_checkpoint import assign_learned
+
+        return assign_learned(self, tensors)
+
     def call(self, ids: tf.Tensor, mask: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """All layers: hidden states, float32 [texts, length, hidden], of int32 ids and a float32 mask."""
         return self.lower(ids, mask, self.config.num_hidden_layers, noise)
 
     def pool(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Vectors of texts, float32 [texts, hidden], from what `call` gives."""
-        return POOLINGS[self.pooling](hidden, mask, self.query)
+        return POOLINGS[self.pooling].vectors(hidden, mask, self.query)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)])
+    @tf.function(input_signature=_SIGNATURE)
     def pooled(self, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Vectors of texts, float32 [texts, hidden], of what `call` takes; one graph for all shapes."""
         return self.pool(self.call(ids, mask), mask)

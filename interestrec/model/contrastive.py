@@ -1,5 +1,7 @@
 """The contrastive loss of two views of the same texts: of each other's neighbours, one's own view is to be nearest."""
 
+from __future__ import annotations
+
 from interestrec.model.backend import tf
 
 _ABSENT = -1e9

@@ -9,37 +9,35 @@ import numpy as np
 
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
+from interestrec.io.encoder_files import WEIGHTS
 from interestrec.io.tensors import FLOATS, TensorHeader, read_tensor_headers
-from interestrec.model.bert import WEIGHTS, Bert, BertConfig, read_config
+from interestrec.model.bert import Bert, BertConfig, read_config
 
+_LONGEST = 512  # tokens that a new encoder has positions for, as BERT
 _SPARE = 1 << 20  # bytes; of small things such as position ids
 _QUERY = "pooling.query"  # of attention pooling, which is no part of an encoder in Hugging Face layout
 
 
 @dataclass(frozen=True)
 class EncoderCheckpoint:
-    """An encoder's sizes and tensors; `stored` has each tensor's name in the file."""
+    """A StoredEncoder of the BERT family: its sizes, its tensors and each tensor's name in the file."""
 
     config: BertConfig
     tensors: dict[str, np.ndarray]  # by names without the family's prefix
-    stored: dict[str, str]
+    names: dict[str, str]
 
-    def as_stored(self, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Tensors by the names that they had in the file."""
-        return {self.stored[name]: value for name, value in tensors.items()}
+    def build(self, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Bert:
+        """See StoredEncoder."""
+        bert = Bert(self.config, rate, pooling, precision)
+        bert.build()
+        assign(bert, self.tensors)
+        return bert
 
-
-def load_bert(directory: Path, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Bert:
-    """Build the network from an encoder's directory and load its checked weights; other arguments as Bert's.
-
-    Raises:
-        InputMissingError, ArtifactError: as `read_checkpoint`.
-    """
-    checkpoint = read_checkpoint(directory)
-    bert = Bert(checkpoint.config, rate, pooling, precision)
-    bert.build()
-    assign(bert, checkpoint.tensors)
-    return bert
+    def stored(self, learned: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See StoredEncoder; where something learned, copies of the word embeddings are left out."""
+        copies = self.config.family.copies if learned else ()
+        kept = {name: value for name, value in self.tensors.items() if name not in copies}
+        return {self.names[name]: value for name, value in {**kept, **learned}.items()}
 
 
 def read_checkpoint(directory: Path) -> EncoderCheckpoint:
@@ -99,6 +97,29 @@ def new_checkpoint(config: BertConfig, seed: int) -> EncoderCheckpoint:
     shapes = expected_shapes(config)
     tensors = {name: _initial(name, shape, config.initializer_range, rng) for name, shape in shapes.items()}
     return EncoderCheckpoint(config, tensors, {name: name for name in tensors})
+
+
+def scratch_checkpoint(
+    rows: int, layers: int, hidden: int, heads: int, intermediate: int, seed: int
+) -> EncoderCheckpoint:
+    """A new BERT for a tokenizer.
+
+    Args:
+        rows: of the word embeddings, which the tokenizer needs.
+        layers, hidden, heads, intermediate: as in the `pretrain_adapt.scratch` settings.
+    """
+    config = BertConfig(
+        vocab_size=rows,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=intermediate,
+        max_position_embeddings=_LONGEST,
+        type_vocab_size=2,
+        layer_norm_eps=1e-12,
+        initializer_range=0.02,
+    )
+    return new_checkpoint(config, seed)
 
 
 def _initial(name: str, shape: tuple[int, ...], deviation: float, rng: np.random.Generator) -> np.ndarray:

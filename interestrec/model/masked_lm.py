@@ -1,12 +1,14 @@
 """The head that predicts masked tokens from hidden states; its decoder is the word embedding, transposed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from interestrec.core.errors import ArtifactError
+from interestrec.io.encoder_files import WEIGHTS
 from interestrec.model.backend import keras, tf
-from interestrec.model.bert import WEIGHTS, Bert, layer_norm
+from interestrec.model.bert import Bert, layer_norm
 
 
 class MaskedLmHead(keras.layers.Layer):
@@ -42,7 +44,7 @@ class MaskedLmHead(keras.layers.Layer):
         x = layer_norm(x, self.gamma, self.beta, self.epsilon)
         return tf.matmul(x, words, transpose_b=True) + self.bias
 
-    def assign(self, tensors: dict[str, np.ndarray]) -> bool:
+    def assign(self, tensors: Mapping[str, np.ndarray]) -> bool:
         """Take the head's weights from a checkpoint that has all of them; tell whether it had.
 
         Raises:

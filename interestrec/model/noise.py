@@ -4,11 +4,13 @@ A seed is an int32 [2] tensor; None means no noise, as in evaluation. What is ra
 the run's seed, the step and the replica, and a run that goes on from a checkpoint draws what it would have drawn.
 """
 
+from __future__ import annotations
+
 from typing import TypeAlias
 
 from interestrec.model.backend import tf
 
-Noise: TypeAlias = tf.Tensor | None
+Noise: TypeAlias = "tf.Tensor | None"
 
 
 def branch(noise: Noise, number: int | tf.Tensor) -> Noise:

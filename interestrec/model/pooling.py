@@ -1,6 +1,9 @@
 """From the hidden states of a text's tokens to the vector of the text."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import NamedTuple
 
 from interestrec.model.backend import tf
 
@@ -35,5 +38,16 @@ def attention_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor) -> tf.T
     return tf.squeeze(tf.matmul(tf.nn.softmax(logits)[:, None, :], hidden), axis=1)
 
 
-# `attention` alone takes a query, which it learns.
-POOLINGS: dict[str, Callable[..., tf.Tensor]] = {"mean": mean_pool, "cls": cls_pool, "attention": attention_pool}
+class Pooling(NamedTuple):
+    """A pooling and whether it takes a query, which it learns."""
+
+    vectors: Callable[..., tf.Tensor]  # of hidden states, mask and query
+    summary: str
+    learns_query: bool = False
+
+
+POOLINGS = {
+    "mean": Pooling(mean_pool, "the mean of all tokens"),
+    "cls": Pooling(cls_pool, "the first token's"),
+    "attention": Pooling(attention_pool, "a weighted mean that `finetune` learns", learns_query=True),
+}

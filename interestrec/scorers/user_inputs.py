@@ -8,16 +8,16 @@ import numpy as np
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
+from interestrec.encoding.encoder_caches import vector_cache
 from interestrec.encoding.hidden_cache import as_trained
-from interestrec.encoding.item_texts import item_texts, vector_cache
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.text_vectors import encode
-from interestrec.encoding.user_texts import documents
+from interestrec.encoding.user_texts import documents, require_texts
 from interestrec.encoding.vector_cache import keys_of
-from interestrec.model.encoder_checkpoint import assign_learned, load_bert
+from interestrec.model.encoders import load_encoder
 from interestrec.model.two_tower import TowerSide, TwoTower, read_learned
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.text.text_inputs import TextInputs
 
 
 class UserInputs(Protocol):
@@ -105,12 +105,12 @@ def user_inputs(
         return ItemUserInputs(vectors, categories, model.config.max_history)
     if inputs is None:
         raise ArtifactError("users of this model are texts: an encoder and a corpus are needed to read them")
-    bert = load_bert(inputs.encoder, pooling=user.pooling, precision=user.precision)
-    learned = assign_learned(bert, read_learned(inputs.model))
-    items = item_texts(bert, inputs.encoder, inputs.corpus.text_features, user.fields)
-    forward = as_trained(bert, learned)
-    cache = vector_cache(bert, inputs.encoder, inputs.workspace) if forward is None else None
-    text_inputs = TextUserInputs(model, items, partial(encode, bert, cache=cache, forward=forward))
+    encoder = load_encoder(inputs.encoder, pooling=user.pooling, precision=user.precision)
+    learned = encoder.assign_learned(read_learned(inputs.model))
+    items = encoder.item_inputs(inputs.encoder, inputs.corpus.text_features, user.fields)
+    forward = as_trained(encoder, learned)
+    cache = vector_cache(encoder, inputs.encoder, inputs.workspace) if forward is None else None
+    text_users = TextUserInputs(model, require_texts(items), partial(encode, encoder, cache=cache, forward=forward))
     for requests in inputs.requests:
-        text_inputs.rows(requests)
-    return text_inputs
+        text_users.read(requests)
+    return text_users

@@ -60,13 +60,13 @@ def _of_model(model: Artifact, corpus: Corpus) -> "np.ndarray":
 def _of_encoder(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
     """Text vectors of all items, float32 [items, width]."""
     # TensorFlow only here: a model's vectors need none.
-    from interestrec.encoding.item_texts import item_texts, vector_cache
+    from interestrec.encoding.encoder_caches import vector_cache
     from interestrec.encoding.text_vectors import encode
-    from interestrec.model.encoder_checkpoint import load_bert
+    from interestrec.model.encoders import load_encoder
     from interestrec.training import device
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-    bert = load_bert(encoder.path, pooling=settings.encoder.pooling, precision=settings.runtime.precision)
+    network = load_encoder(encoder.path, pooling=settings.encoder.pooling, precision=settings.runtime.precision)
     fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    inputs = item_texts(bert, encoder.path, corpus.text_features, fields)
-    return encode(bert, inputs, vector_cache(bert, encoder.path, settings.workspace))
+    inputs = network.item_inputs(encoder.path, corpus.text_features, fields)
+    return encode(network, inputs, vector_cache(network, encoder.path, settings.workspace))

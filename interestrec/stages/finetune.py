@@ -11,20 +11,20 @@ from interestrec.core.choices import pick
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
 from interestrec.core.workers import worker_number, workers
-from interestrec.corpus.item_attributes import ItemAttributes, attributes
+from interestrec.corpus.item_attributes import attributes
 from interestrec.corpus.store import Corpus
 from interestrec.io import commit, files, schemas
 from interestrec.stages.run import RunContext, StageResult, produce
-from interestrec.training.finetune_settings import FinetuneSettings, VectorCacheSettings
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import CALIBRATION, INPUT, OUTCOME, ReferenceRun, open_reference_run
 
 if TYPE_CHECKING:
-    from interestrec.model.bert import Bert
+    from interestrec.model.encoder import Encoder
     from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.finetuning import Trained
-    from interestrec.training.preparation import Plan
+    from interestrec.training.preparation import TrainingInputs
 
 VECTORS = "item_vectors.safetensors"
 LOG = "training_log.parquet"
@@ -87,8 +87,7 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
             if found is None:
                 part = held_out(whole, folds, fold, seed)
                 log.info("finetune: fold %d of %d", fold + 1, folds)
-                trained, _ = training.train(part, work / f"fold-{fold}")
-                found = measure(part, trained, training.plan)
+                found = measure(*training.train(part, work / f"fold-{fold}"))
                 if training.chief:
                     with commit.replacing(paths[fold]) as partial:
                         files.write_json(partial, found)
@@ -138,7 +137,6 @@ class _Training:
         self, encoder: Path, settings: Settings, start: Path | None = None, leaned_on: ReferenceRun | None = None
     ) -> None:
         # TensorFlow only when there is something to build.
-        from interestrec.model.bert import read_config
         from interestrec.training import device
 
         runtime = settings.runtime
@@ -146,46 +144,63 @@ class _Training:
             raise ConfigError(
                 "finetune.vector_cache remembers the vectors of one process; leave it out where several workers train"
             )
-        self.encoder, self.settings, self.start = encoder, settings, start
+        self.encoder, self.settings, self.start, self.verified = encoder, settings, start, leaned_on
         self.chief = worker_number(runtime.distribution) == 0
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
-        self.layers = read_config(encoder).num_hidden_layers
-        self.plan = replace(_plan(settings.finetune, self.layers, settings.seed), verified=leaned_on)
 
-    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, ItemAttributes]":
-        """Train on a corpus, from the checkpoints in `work` on."""
+    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, TrainingInputs]":
+        """Train on a corpus, from the checkpoints in `work` on; the result, and what it was made of."""
         import keras
 
-        from interestrec.encoding.item_texts import hidden_cache, item_texts, vector_cache
-        from interestrec.model.encoder_checkpoint import load_bert
         from interestrec.training.finetuning import finetune
-        from interestrec.training.preparation import Caches, TrainingInputs
         from interestrec.training.training_checkpoint import CheckpointStore
 
-        settings, runtime = self.settings, self.settings.runtime
-        keras.utils.set_random_seed(settings.seed)  # so that a fold does not depend on those before it
+        keras.utils.set_random_seed(self.settings.seed)  # so that a fold does not depend on those before it
+        inputs = self._training_inputs(corpus)
+        checkpoints = CheckpointStore(work, self.settings.runtime.checkpoint_seconds, self.chief)
+        return finetune(inputs, self.execution, checkpoints), inputs
+
+    def _training_inputs(self, corpus: Corpus) -> "TrainingInputs":
+        from interestrec.encoding.encoder_caches import hidden_cache, vector_cache
+        from interestrec.model.encoders import load_encoder
+        from interestrec.training.preparation import Caches, TrainingInputs
+
+        settings, chosen = self.settings, self.settings.finetune
         with self.execution.strategy.scope():
-            bert = load_bert(
-                self.encoder, settings.finetune.encoder_dropout, settings.encoder.pooling, runtime.precision
+            encoder = load_encoder(
+                self.encoder, chosen.encoder_dropout, settings.encoder.pooling, settings.runtime.precision
+            )
+        frozen = encoder.depth - chosen.trainable_layers
+        if frozen < 0:
+            raise ConfigError(
+                f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {encoder.depth} layers"
             )
         fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
-        plan = replace(self.plan, user_text=self._user_text(bert, fields))
-        texts = item_texts(bert, self.encoder, corpus.text_features, fields)
-        lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
-        caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
-        fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
-        checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, self.chief)
-        inputs = TrainingInputs(corpus, bert, texts, fitted, caches, self._checked_start())
-        return finetune(inputs, plan, self.execution, checkpoints), fitted
+        return TrainingInputs(
+            settings=chosen,
+            seed=settings.seed,
+            corpus=corpus,
+            encoder=encoder,
+            item_inputs=encoder.item_inputs(self.encoder, corpus.text_features, fields),
+            attributes=attributes(corpus, settings.items.attributes, self._known_attributes()),
+            user_text=self._user_text(encoder, fields),
+            caches=Caches(
+                vector_cache(encoder, self.encoder, settings.workspace),
+                hidden_cache(encoder, self.encoder, settings.workspace, frozen),
+            ),
+            start=self._checked_start(),
+            verified=self.verified,
+        )
 
-    def _user_text(self, bert: "Bert", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
+    def _user_text(self, encoder: "Encoder", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
         from interestrec.model.user_tower import TextUser
+        from interestrec.model.user_towers import USER_TOWERS
 
         chosen = self.settings.finetune
-        if chosen.user_tower == "items":
+        if not USER_TOWERS[chosen.user_tower].reads_text:
             return None
-        return TextUser(min(chosen.user_tokens, bert.config.longest), fields, bert.pooling, bert.precision)
+        return TextUser(min(chosen.user_tokens, encoder.longest), fields, encoder.pooling, encoder.precision)
 
     def _known_attributes(self) -> dict[str, Any] | None:
         """What the start model's codes of attributes were fitted as, if there is a model and it has any."""
@@ -205,19 +220,18 @@ class _Training:
 
 
 def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
-    from interestrec.model.encoder_checkpoint import export_learned
     from interestrec.model.two_tower import save_two_tower
 
-    trained, fitted = training.train(corpus, work)
-    save_two_tower(trained.model, directory, export_learned(trained.bert, training.plan.trainable_layers))
+    trained, inputs = training.train(corpus, work)
+    save_two_tower(trained.model, directory, inputs.encoder.learned(inputs.settings.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
         "category": trained.codes.categories,
     }
     files.write_safetensors(directory / VECTORS, vectors)
-    if fitted.fitted:
-        files.write_json(directory / ATTRIBUTES, fitted.fitted)
+    if inputs.attributes.fitted:
+        files.write_json(directory / ATTRIBUTES, inputs.attributes.fitted)
     outcome = trained.outcome
     table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
@@ -239,50 +253,6 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSett
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
         scalars(settings.runtime.tensorboard if chief else None, "finetune"),
-    )
-
-
-def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
-    from interestrec.model.bert import LoraAdapter
-    from interestrec.training.item_vectors import StaleVectorPolicy
-    from interestrec.training.negatives import NegativeChoice
-    from interestrec.training.phases import Rates
-    from interestrec.training.preparation import Plan
-
-    if chosen.trainable_layers > layers:
-        raise ConfigError(
-            f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
-        )
-    losses = {name: weight for name, weight in chosen.losses if weight > 0}
-    rates = Rates(
-        towers=chosen.learning_rate,
-        weight_decay=chosen.weight_decay,
-        losses=losses,
-        smoothing=chosen.label_smoothing,
-        clip=chosen.clip,
-        decay=chosen.schedule,
-        warm_up=chosen.warm_up,
-    )
-    cached = chosen.vector_cache
-    return Plan(
-        epochs=chosen.epochs,
-        history_epochs=chosen.history_epochs,
-        batch_size=chosen.batch_size,
-        batch_tokens=chosen.batch_tokens,
-        max_history=chosen.max_history,
-        similarity=chosen.similarity,
-        calibration=chosen.calibration,
-        negatives=NegativeChoice(**dict(chosen.negatives)),
-        trainable_layers=chosen.trainable_layers,
-        lora=LoraAdapter(chosen.lora.rank, chosen.lora.alpha, tuple(chosen.lora.targets)) if chosen.lora else None,
-        encoder_learning_rate=chosen.encoder_learning_rate,
-        layer_decay=chosen.layer_decay,
-        reuse=StaleVectorPolicy(cached.probability, cached.max_age, cached.max_tokens),
-        hidden=tuple(chosen.hidden),
-        dropout=chosen.dropout,
-        patience=chosen.patience,
-        rates=rates,
-        seed=seed,
     )
 
 

@@ -12,20 +12,17 @@ from interestrec.core.workers import worker_number
 from interestrec.corpus.item_settings import TextField
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
-from interestrec.io.encoder_files import require_own
+from interestrec.io.encoder_files import CONFIG, WEIGHTS, require_own
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
 from interestrec.workspace.artifacts import Recipe
 
 if TYPE_CHECKING:
-    from interestrec.model.encoder_checkpoint import EncoderCheckpoint
+    from interestrec.model.encoder import StoredEncoder
     from interestrec.training.passages import Passages
 
 ADAPTATION = "adaptation.json"
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
 _TAKEN: int = TextField.model_fields["max_tokens"].default  # tokens of a field that an objective alone reads
-_LONGEST = 512  # tokens that an encoder from scratch has positions for, as BERT
 
 
 def run(context: RunContext) -> StageResult:
@@ -67,59 +64,41 @@ def run(context: RunContext) -> StageResult:
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
     # TensorFlow only when there is something to build.
-    from interestrec.model.encoder_checkpoint import config_content, read_checkpoint
+    from interestrec.model.encoder_checkpoint import config_content, scratch_checkpoint
+    from interestrec.model.encoders import read_encoder
 
+    checkpoint: StoredEncoder
     source, chosen = settings.encoder.source, settings.pretrain_adapt
     report: dict[str, Any] = {"steps": chosen.steps}
     tokenizer = load_tokenizer(source)
     if chosen.scratch:
-        checkpoint = _from_scratch(settings, tokenizer)
-        files.write_json(directory / CONFIG, {**config_content(checkpoint.config), "pad_token_id": tokenizer.pad_id})
+        checkpoint = new = scratch_checkpoint(tokenizer.rows, seed=settings.seed, **dict(chosen.scratch))
+        files.write_json(directory / CONFIG, {**config_content(new.config), "pad_token_id": tokenizer.pad_id})
     else:
-        checkpoint = read_checkpoint(source)
+        checkpoint = read_encoder(source)
         shutil.copyfile(source / CONFIG, directory / CONFIG)
-    tensors = checkpoint.tensors
     if chosen.steps:
         tensors, figures = _adapt(checkpoint, corpus, tokenizer, settings, work)
         report.update(figures)
-    files.write_safetensors(directory / WEIGHTS, checkpoint.as_stored(tensors), {"format": "pt"})
+    else:
+        tensors = checkpoint.stored({})
+    files.write_safetensors(directory / WEIGHTS, tensors, {"format": "pt"})
     for path in tokenizer_files(source):
         shutil.copyfile(path, directory / path.name)
     files.write_json(directory / ADAPTATION, report)
 
 
-def _from_scratch(settings: Settings, tokenizer: Tokenizer) -> "EncoderCheckpoint":
-    from interestrec.model.bert import BertConfig
-    from interestrec.model.encoder_checkpoint import new_checkpoint
-
-    sizes = settings.pretrain_adapt.scratch
-    assert sizes is not None
-    config = BertConfig(
-        vocab_size=tokenizer.rows,
-        hidden_size=sizes.hidden,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.intermediate,
-        max_position_embeddings=_LONGEST,
-        type_vocab_size=2,
-        layer_norm_eps=1e-12,
-        initializer_range=0.02,
-    )
-    return new_checkpoint(config, settings.seed)
-
-
 def _adapt(
-    checkpoint: "EncoderCheckpoint", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
+    checkpoint: "StoredEncoder", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors after training, and what to report of it."""
-    from interestrec.model.bert import Bert
-    from interestrec.model.encoder_checkpoint import assign, export
+    """The tensors after training, by their names in the file, and what to report of it."""
+    from interestrec.model.pooling import POOLINGS
     from interestrec.training import device
     from interestrec.training.adaptation import Schedule, adapt
     from interestrec.training.adaptation_findings import adaptation_findings
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalars
-    from interestrec.training.text_objectives import OBJECTIVES, TextObjectiveOptions
+    from interestrec.training.text_objectives import OBJECTIVES
     from interestrec.training.training_checkpoint import CheckpointStore
 
     chosen, runtime = settings.pretrain_adapt, settings.runtime
@@ -128,25 +107,18 @@ def _adapt(
     watch = scalars(runtime.tensorboard if chief else None, "pretrain-adapt")
     execution = ExecutionSettings(strategy, chosen.accumulate, runtime.precision == "float16", watch)
     kind = OBJECTIVES[chosen.objective]
-    options = TextObjectiveOptions(chosen.mask_probability, chosen.whole_words, chosen.temperature)
-    pooling = settings.encoder.pooling
+    # A pooling that learns starts as the mean, and is learned in finetune alone.
+    pooling = "mean" if POOLINGS[settings.encoder.pooling].learns_query else settings.encoder.pooling
     with strategy.scope():
-        # Attention starts as the mean, and is learned in finetune alone.
-        bert = Bert(
-            checkpoint.config, pooling="mean" if pooling == "attention" else pooling, precision=runtime.precision
-        )
-        bert.build()
-        assign(bert, checkpoint.tensors)
-        objective = kind.make(bert, tokenizer, options)
+        encoder = checkpoint.build(pooling=pooling, precision=runtime.precision)
+        objective = kind.make(encoder, tokenizer, chosen)
     head = objective.head
     known = head is not None and head.assign(checkpoint.tensors)
-    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, checkpoint.config.longest)
+    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.longest)
     plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
     checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
-    copies = checkpoint.config.family.copies
-    kept = {name: value for name, value in checkpoint.tensors.items() if name not in copies}
-    tensors = {**kept, **export(bert), **(head.export() if head is not None and known else {})}
+    tensors = checkpoint.stored({**encoder.exported(), **(head.export() if head is not None and known else {})})
     moments = {"before": adapted.before, "after": adapted.after}
     return tensors, {
         "objective": chosen.objective,

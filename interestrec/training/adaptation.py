@@ -15,7 +15,7 @@ from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.optimizer import AdamW, Group
 from interestrec.training.passages import Passages, batches
 from interestrec.training.schedule import DECAYS, share
-from interestrec.training.text_objectives import TextTask
+from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore, assign, values
 
 _WARM_UP, _CLIP = 0.1, 1.0
@@ -60,7 +60,7 @@ def adapt(
         Interrupted: a signal asked for it; a checkpoint is saved.
     """
     own = objective.head.trainable_variables if objective.head is not None else []
-    variables = [variable.value for variable in (*objective.bert.trainable_variables, *own)]
+    variables = [variable.value for variable in (*objective.encoder.trainable_variables, *own)]
     with execution.strategy.scope():
         optimizer = AdamW([Group(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.scaled)
     weights = {objective.name: 1.0}

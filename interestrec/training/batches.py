@@ -1,15 +1,20 @@
 """Batches: padded indices of distinct items, so that a step encodes each item once."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
-from interestrec.corpus.store import Timelines
-from interestrec.training.examples import Examples
-from interestrec.training.negatives import Negatives
+
+if TYPE_CHECKING:
+    from interestrec.corpus.store import Timelines
+    from interestrec.training.examples import Examples
+    from interestrec.training.negative_source import Negatives
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.row)
 
-    def split(self, slices: int) -> list["Batch"]:
+    def split(self, slices: int) -> list[Batch]:
         """So many batches of consecutive examples, each with the distinct items of its own; some may be empty."""
         return [self._part(rows) for rows in np.array_split(np.arange(len(self)), slices)] if slices > 1 else [self]
 
-    def _part(self, rows: np.ndarray) -> "Batch":
+    def _part(self, rows: np.ndarray) -> Batch:
         history, candidates = self.history[rows], self.candidates[rows]
         used, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
         return Batch(

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.model.backend import tf
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.training_checkpoint import assign, values
 

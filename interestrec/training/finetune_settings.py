@@ -1,57 +1,79 @@
 """The `finetune` section: how the intensity model is trained."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from interestrec.core.section import AboveZero, BelowOne, Count, CountOrZero, Fraction, NotNegative, Positive, Section
+from interestrec.core.section import (
+    AboveZero,
+    BelowOne,
+    Choice,
+    Count,
+    CountOrZero,
+    Fraction,
+    NotNegative,
+    Positive,
+    Section,
+    require_keys_of_choice,
+    with_keys_of,
+)
+from interestrec.metrics.calibrations import CALIBRATIONS
+from interestrec.model.losses import LOSSES
+from interestrec.model.user_towers import USER_TOWERS
+from interestrec.training.negatives import NEGATIVE_SOURCES
+from interestrec.training.schedule import DECAYS
 
 
-class LossSettings(Section):
+class LossWeights(Section):
     """Weights of the losses that are added up; where the section is given, losses that it does not name weigh 0."""
 
-    intensity: NotNegative = 0.0
-    """Weight of the cross-entropy between each predicted and known intensity; it makes predictions mean what they
-    say."""
-    softmax: NotNegative = 0.0
-    """Weight of the softmax loss over each list, positives against the other candidates; it makes the order right."""
-    listnet: NotNegative = 0.0
-    """Weight of ListNet: the softmax over each list against the softmax of its labels; it respects graded labels
-    more."""
-    pairwise: NotNegative = 0.0
-    """Weight of the logistic loss of every two candidates of a list whose labels differ; close to optimising AUC."""
-    huber: NotNegative = 0.0
-    """Weight of the Huber loss of each known intensity's error; robust where labels are noisy ratings."""
-
     @model_validator(mode="after")
-    def _something(self) -> "LossSettings":
-        if not any(weight > 0 for _, weight in self):
+    def _something(self) -> "LossWeights":
+        if not self.above_zero():
             raise ValueError("at least one weight must be above 0")
         return self
 
+    def above_zero(self) -> dict[str, float]:
+        """The weights by the names of their losses, without those of 0."""
+        return {name: weight for name, weight in self if weight > 0}
 
-class NegativeSettings(Section):
+
+if TYPE_CHECKING:
+    LossSettings = LossWeights
+else:  # a key for every entry of the registry
+    LossSettings = create_model(
+        "LossSettings",
+        __base__=LossWeights,
+        __doc__=LossWeights.__doc__,
+        **{
+            name: (NotNegative, Field(0.0, description=f"Weight of the {loss.summary}."))
+            for name, loss in LOSSES.items()
+        },
+    )
+
+
+class NegativeSourceSettings(Section):
     """What a positive event is distinguished from, where an impression has no other candidates."""
 
-    source: Literal["popularity", "uniform", "in_batch", "hard"] = "popularity"
-    """Where negatives come from: `popularity` draws by popularity^exponent, `uniform` alike among items liked in train,
-    `in_batch` takes other positives of the batch, `hard` chooses half of them as most similar to the history."""
+    source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "popularity"
+    """Where negatives come from."""
     count: Count = 20
     """Negatives drawn per event; more cost time and make the loss more exact. With `in_batch` it applies to validation
     only."""
-    exponent: NotNegative = 1.0
-    """Power of popularity by which negatives are drawn (`popularity` and `hard`): 0 draws alike, 1 in proportion, above
-    1 favours popular items more."""
-    pool: Count = 200
-    """Items drawn per batch from which `hard` chooses the most similar; more make negatives harder."""
 
     @model_validator(mode="after")
-    def _one_meaning(self) -> "NegativeSettings":
-        if self.source not in ("popularity", "hard") and self.exponent != 1:
-            raise ValueError(f"exponent belongs to source: popularity and source: hard, not to {self.source}")
-        if self.source != "hard" and self.pool != 200:
-            raise ValueError(f"pool belongs to source: hard, not to {self.source}")
+    def _one_meaning(self) -> "NegativeSourceSettings":
+        keys = {name: tuple(source.settings.model_fields) for name, source in NEGATIVE_SOURCES.items()}
+        require_keys_of_choice(self, "source", keys)
         return self
+
+
+if TYPE_CHECKING:
+    NegativeSettings = NegativeSourceSettings
+else:  # with the keys of every source
+    NegativeSettings = with_keys_of(
+        NegativeSourceSettings, "NegativeSettings", [source.settings for source in NEGATIVE_SOURCES.values()]
+    )
 
 
 class LoraSettings(Section):
@@ -75,6 +97,7 @@ class LoraSettings(Section):
 class VectorCacheSettings(Section):
     """Reuse of text vectors from earlier steps, without a gradient. Only where layers of the encoder learn."""
 
+    # Xiao et al. 2022, "Training Large-Scale News Recommenders with Pretrained Language Models in the Loop", 4.2
     probability: Fraction = 0.0
     """Probability with which a vector that is young enough is reused instead of encoded again; 0 = never, larger is
     faster and less exact."""
@@ -83,6 +106,11 @@ class VectorCacheSettings(Section):
     max_tokens: Count | None = None
     """Most tokens encoded with a gradient per step and replica; further texts reuse their vectors of any age. `null` =
     no limit."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether vectors have to be remembered at all."""
+        return self.probability > 0 or self.max_tokens is not None
 
 
 class FinetuneSettings(Section):
@@ -104,9 +132,8 @@ class FinetuneSettings(Section):
     """Parts into which a step's batch is divided, worked on one after the other: less memory, equal gradients."""
     max_history: Count = 50
     """Most recent events of a user's history that are read; more cost time."""
-    user_tower: Literal["items", "text"] = "items"
-    """How a user is represented: `items` by the weighted vectors of the history's items, `text` by encoding the
-    history's texts as one text, latest first, which costs much more."""
+    user_tower: Annotated[str, Choice(USER_TOWERS)] = "items"
+    """How a user is represented."""
     user_tokens: Annotated[int, Field(ge=3)] = 128
     """Tokens of a user's text with `user_tower: text`; at most what the encoder takes."""
     similarity: Literal["history", "user"] = "history"
@@ -127,8 +154,8 @@ class FinetuneSettings(Section):
     """Peak learning rate of the encoder's top layer, where layers learn."""
     layer_decay: AboveZero = 1.0
     """Learning rate of each layer of the encoder relative to that of the layer above it; 1 = all learn at one rate."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """Learning rates after the warm-up: `linear` falls to 0 in a line, `cosine` in half a cosine, `constant` stays."""
+    schedule: Annotated[str, Choice(DECAYS)] = "linear"
+    """Learning rates after the warm-up."""
     warm_up: BelowOne = 0.1
     """Share of each phase in which the learning rates rise from 0 to their peak."""
     weight_decay: NotNegative = 0.01
@@ -144,17 +171,16 @@ class FinetuneSettings(Section):
     """Share of values dropped in the encoder's layers that learn."""
     label_smoothing: BelowOne = 0.0
     """Share by which labels are drawn towards uncertainty; 0 = labels as they are."""
-    losses: LossSettings = LossSettings(intensity=1.0, softmax=1.0)
+    losses: LossSettings = LossSettings.model_validate({"intensity": 1.0, "softmax": 1.0})
     """Weights of the losses that are added up."""
-    calibration: Literal["sigmoid", "temperature", "isotonic", "none"] = "sigmoid"
-    """How scores become intensities, fitted on half of valid: `sigmoid` by scale and shift, `temperature` by scale
-    alone, `isotonic` by any rising steps (needs many labels), `none` as they are."""
+    calibration: Annotated[str, Choice(CALIBRATIONS)] = "sigmoid"
+    """How scores become intensities, fitted on half of valid."""
     patience: Count = 2
     """Epochs without a gain on half of valid after which a phase stops."""
 
     @model_validator(mode="after")
     def _user(self) -> "FinetuneSettings":
-        if self.user_tower != "text" and self.user_tokens != 128:
+        if not USER_TOWERS[self.user_tower].reads_text and self.user_tokens != 128:
             raise ValueError("user_tokens belongs to user_tower: text")
         return self
 

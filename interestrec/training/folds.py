@@ -12,7 +12,8 @@ from interestrec.training import examples as made
 from interestrec.training.examples import Examples, usable
 from interestrec.training.finetuning import Trained
 from interestrec.training.item_vectors import FrozenTextVectors
-from interestrec.training.preparation import Plan
+from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.preparation import TrainingInputs
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 from interestrec.training.validation import ValidationScores, draw
 
@@ -75,26 +76,28 @@ def _held_out(corpus: Corpus, events: np.ndarray, impressions: np.ndarray) -> Co
     )
 
 
-def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
+def measure(trained: Trained, inputs: TrainingInputs) -> dict[str, float]:
     """Of what a fold holds out: `auc` as in validation, `rmse` and `logloss` of the calibrated intensity, and `n`.
 
     Raises:
         DataError: nothing that is held out has an intensity above 0.
     """
+    corpus = inputs.corpus
     examples = made.impression_examples(corpus.impressions, usable(corpus, HELD_OUT))
     if not (examples.label > 0).any():
         raise DataError(f"{corpus.path}: a fold holds out no event with an intensity above 0; ask for fewer folds")
     vectors, codes = trained.text_vectors, trained.codes
     if trained.model.config.user_text is not None:
-        examples, beyond = _read(examples, corpus, trained, plan, trained.model.config.user_text.tokens)
+        examples, beyond = _read(examples, trained, inputs, trained.model.config.user_text.tokens)
         vectors = np.concatenate([vectors, beyond])
         codes = codes_beyond(codes, len(vectors))
     scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes)
-    sampler = plan.negatives.of_validation(made.popularity(corpus))
+    settings, seed = inputs.settings, inputs.seed
+    sampler = NegativeSampler.of(made.popularity(corpus), settings.negatives.count)
     auc = scores.mean_auc(
-        draw(made.contrasted(examples), corpus.timelines, sampler, plan.max_history, plan.seed), corpus.relevant_from
+        draw(made.contrasted(examples), corpus.timelines, sampler, settings.max_history, seed), corpus.relevant_from
     )
-    logits, labels = scores.known(draw(examples, corpus.timelines, sampler, plan.max_history, plan.seed))
+    logits, labels = scores.known(draw(examples, corpus.timelines, sampler, settings.max_history, seed))
     predicted = trained.calibration(logits)
     errors = {}
     for name in ("rmse", "logloss"):
@@ -103,11 +106,10 @@ def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
     return {"auc": auc, **errors, "n": float(len(examples))}
 
 
-def _read(
-    examples: Examples, corpus: Corpus, trained: Trained, plan: Plan, longest: int
-) -> tuple[Examples, np.ndarray]:
+def _read(examples: Examples, trained: Trained, inputs: TrainingInputs, longest: int) -> tuple[Examples, np.ndarray]:
     """The examples with documents, and vectors of these, float32 [documents, width]."""
+    settings, timelines = inputs.settings, inputs.corpus.timelines
     parts = [(examples, np.arange(len(examples)))]
-    texts, (examples,) = with_documents(trained.inputs, parts, corpus.timelines, plan.max_history, longest)
-    beyond = texts.select(np.arange(len(trained.inputs), len(texts)))
-    return examples, encode(trained.bert, beyond, forward=as_trained(trained.bert, plan.trainable_layers))
+    texts, (examples,) = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, longest)
+    beyond = texts.select(np.arange(len(inputs.item_inputs), len(texts)))
+    return examples, encode(inputs.encoder, beyond, forward=as_trained(inputs.encoder, settings.trainable_layers))

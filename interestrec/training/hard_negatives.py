@@ -1,14 +1,29 @@
 """Negatives that the model takes for positives: the most similar of a pool, by the vectors at an epoch's start."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interestrec.corpus.store import Timelines
+from interestrec.core.section import Count
 from interestrec.training.batches import history_of, taken
-from interestrec.training.examples import Examples
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.negative_source import NegativeInputs, NegativeSource
+from interestrec.training.popularity_negatives import PopularityNegativeSettings
+
+if TYPE_CHECKING:
+    from interestrec.corpus.store import Timelines
+    from interestrec.training.examples import Examples
+
+
+class HardNegativeSettings(PopularityNegativeSettings):
+    """Keys of `hard`, which draws its pool and the easy negatives by popularity."""
+
+    pool: Count = 200
+    """Items drawn per batch from which `hard` chooses the most similar; more make negatives harder."""
 
 
 class HardNegatives:
@@ -64,3 +79,12 @@ class HardNegatives:
     def log_rate(self, items: np.ndarray) -> np.ndarray:
         """Zeros: see Sampler."""
         return self.sampler.log_rate(items)
+
+
+def hard_negatives(inputs: NegativeInputs, settings: HardNegativeSettings) -> HardNegatives:
+    """Those of a pool that are most similar to the history by the model's own vectors, among others."""
+    sampler = NegativeSampler.of(inputs.popularity, inputs.count, settings.exponent)
+    return HardNegatives(sampler, settings.pool, inputs.timelines, inputs.max_history, inputs.vectors)
+
+
+HARD = NegativeSource(hard_negatives, "chooses half of them as most similar to the history", HardNegativeSettings)

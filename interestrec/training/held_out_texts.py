@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from interestrec.encoding.text_inputs import TextInputs, batches
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf
+from interestrec.text.text_inputs import TextInputs, batches
 from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import TextTask
+from interestrec.training.text_task import TextTask
 
 _MOST = 512  # passages
 _NOISE = tf.TensorSpec([2], tf.int32)
@@ -24,9 +24,9 @@ class HeldOutTexts:
         starts = range(0, len(rows), batch_size)
         self.batches = [objective.batch(self.passages, rows[s : s + batch_size], [seed, 2, s]) for s in starts]
         self._sum = tf.function(self._total, input_signature=(*objective.signature, _NOISE))
-        bert = objective.bert
+        encoder = objective.encoder
         self._view = tf.function(
-            lambda ids, mask, noise: bert.pool(bert(ids, mask, noise), mask),
+            lambda ids, mask, noise: encoder.pool(encoder(ids, mask, noise), mask),
             input_signature=(*objective.signature[:2], _NOISE),
         )
 
@@ -35,7 +35,7 @@ class HeldOutTexts:
         side; `uniformity` of the first side without dropout. What has no finite value is left out."""
         sums = [self._sum(*batch, [self.seed, number]) for number, batch in enumerate(self.batches)]
         loss = float(sum(float(total) for total, _ in sums) / sum(float(counted) for _, counted in sums))
-        vectors = [encode(self.objective.bert, side) for side in self.passages.sides]
+        vectors = [encode(self.objective.encoder, side) for side in self.passages.sides]
         pair = vectors if len(vectors) == 2 else self._views(self.passages.sides[0])
         figures = {**self.objective.figures(loss), "alignment": alignment(*pair), "uniformity": uniformity(vectors[0])}
         return {name: value for name, value in figures.items() if np.isfinite(value)}
@@ -47,7 +47,7 @@ class HeldOutTexts:
 
     def _views(self, texts: TextInputs) -> np.ndarray:
         """float32 [2, texts, hidden]."""
-        views = np.zeros((2, len(texts), self.objective.bert.config.hidden_size), np.float32)
+        views = np.zeros((2, len(texts), self.objective.encoder.width), np.float32)
         for number, (rows, length) in enumerate(batches(texts.lengths)):
             for view in (0, 1):
                 views[view, rows] = self._view(*texts.padded(rows, length), [self.seed, 2 * number + view])

@@ -1,15 +1,15 @@
 """Where a step's text vectors come from: a table of frozen vectors, or the encoder's learning top layers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from interestrec.encoding.hidden_cache import HiddenStates, Upper
 from interestrec.model.backend import tf
-from interestrec.model.bert import Bert
+from interestrec.model.encoder import Encoder
 from interestrec.model.noise import Noise, branch
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.optimizer import Group
 
 _GROUPS = 3  # of a step's texts by length, each padded to its own longest: near to no padding, few matrix products
@@ -86,42 +86,27 @@ class FrozenTextVectors:
         """See Texts."""
 
 
-@dataclass(frozen=True)
-class StaleVectorPolicy:
-    """When a text's vector of an earlier step serves once more, without a gradient (Xiao et al. 2022, "Training
-    Large-Scale News Recommenders with Pretrained Language Models in the Loop", section 4.2)."""
-
-    probability: float  # of taking a vector that is young enough
-    most_age: int  # steps; what is older is encoded again
-    most_tokens: int | None  # encoded with a gradient in a slice; texts beyond take their vector of whatever age
-
-    @property
-    def needed(self) -> bool:
-        """Whether vectors have to be remembered at all."""
-        return self.probability > 0 or self.most_tokens is not None
-
-
 class LearningTextVectors:
     """The layers above some learn; the output of those below was computed once for every distinct text."""
 
     def __init__(
         self,
-        bert: Bert,
+        encoder: Encoder,
         layers: int,
         hidden: HiddenStates,
         text_of_item: np.ndarray,
         groups: list[Group],
-        reuse: StaleVectorPolicy,
+        reuse: VectorCacheSettings,
     ) -> None:
         """`hidden` is the output of the first `layers` layers, `text_of_item` int64 [items] its row of each item."""
-        self.bert = bert
+        self.encoder = encoder
         self.layers = layers
         self.hidden = hidden
         self.text_of_item = text_of_item
         self.groups = groups
         self.reuse = reuse
-        self.upper = Upper(bert, hidden, layers)
-        width = bert.config.hidden_size
+        self.upper = Upper(encoder, hidden, layers)
+        width = encoder.width
         states = [tf.TensorSpec([None, None, width], tf.float32), tf.TensorSpec([None, None], tf.float32)]
         self.signature = (
             *states * _GROUPS,
@@ -142,7 +127,7 @@ class LearningTextVectors:
         arrays: list[np.ndarray] = []
         for part in np.array_split(texts[places], _GROUPS):
             arrays.extend(self.hidden.padded(part, int(self.hidden.lengths[part].max(initial=1))))
-        remembered = np.zeros((len(texts), self.bert.config.hidden_size), np.float32)
+        remembered = np.zeros((len(texts), self.encoder.width), np.float32)
         if self.reuse.needed:
             remembered = self._vectors[texts]
         arrays += [remembered, places[:, None].astype(np.int32), index.astype(np.int32)]
@@ -152,11 +137,11 @@ class LearningTextVectors:
         """bool [texts]: which of the texts this step encodes."""
         if not self.reuse.needed:
             return np.ones(len(texts), bool)
-        old = self._step - self._encoded_at[texts] > self.reuse.most_age
+        old = self._step - self._encoded_at[texts] > self.reuse.max_age
         chosen = old | (rng.random(len(texts)) >= self.reuse.probability)
-        if self.reuse.most_tokens is not None:
+        if self.reuse.max_tokens is not None:
             order = rng.permutation(np.flatnonzero(chosen))
-            beyond = np.cumsum(self.hidden.lengths[texts[order]]) > self.reuse.most_tokens
+            beyond = np.cumsum(self.hidden.lengths[texts[order]]) > self.reuse.max_tokens
             beyond[:1] = False  # a text longer than that learns as well, and a step never learns nothing
             chosen[order[beyond]] = False
         return chosen
@@ -167,7 +152,7 @@ class LearningTextVectors:
         parts = []
         for number in range(_GROUPS):
             hidden, mask = states[2 * number : 2 * number + 2]
-            parts.append(self.bert.pool(self.bert.upper(hidden, mask, self.layers, branch(noise, number)), mask))
+            parts.append(self.encoder.pool(self.encoder.upper(hidden, mask, self.layers, branch(noise, number)), mask))
         encoded = tf.concat(parts, axis=0)
         return tf.gather(tf.tensor_scatter_nd_update(remembered, places, encoded), index), encoded
 

@@ -16,10 +16,11 @@ from interestrec.training.distribution import peers
 from interestrec.training.engine import Engine, first_few
 from interestrec.training.epoch_start import EpochStart
 from interestrec.training.execution import ExecutionSettings
+from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.phases import Epoch, Phase, Rates
+from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, share
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
@@ -45,15 +46,15 @@ def fit(
     texts: TextVectorSource,
     codes: ItemCodes,
     phases: Sequence[Phase],
-    rates: Rates,
+    settings: FinetuneSettings,
     execution: ExecutionSettings,
     validate: Callable[[], float],
-    patience: int,
     checkpoints: CheckpointStore,
     seed: int,
     epochs_by_phase: Mapping[str, int] | None = None,
 ) -> TrainingOutcome:
-    """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
+    """Train until the phases are done or `validate` has not gained for `settings.patience` epochs of a
+    phase.
 
     The weights end as they were at the best validation, the start included: training never leaves a model that is
     worse on validation than the frozen encoder's similarity. A run that was cut off goes on from its last checkpoint,
@@ -72,7 +73,7 @@ def fit(
         PeerLostError: another worker is gone.
         Interrupted: a signal asked for it; a checkpoint is saved.
     """
-    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed, epochs_by_phase)
+    run = _Run(model, texts, codes, settings, execution, validate, checkpoints, seed, epochs_by_phase)
     with peers(), interrupts.deferred():
         return run.train(phases)
 
@@ -85,18 +86,17 @@ class _Run:
         model: TwoTower,
         texts: TextVectorSource,
         codes: ItemCodes,
-        rates: Rates,
+        settings: FinetuneSettings,
         execution: ExecutionSettings,
         validate: Callable[[], float],
-        patience: int,
         checkpoints: CheckpointStore,
         seed: int,
         epochs_by_phase: Mapping[str, int] | None,
     ) -> None:
-        self.model, self.texts, self.codes, self.rates = model, texts, codes, rates
-        self.execution, self.validate, self.patience = execution, validate, patience
+        self.model, self.texts, self.codes, self.settings = model, texts, codes, settings
+        self.execution, self.validate = execution, validate
         self.checkpoints, self.seed, self.epochs_by_phase = checkpoints, seed, epochs_by_phase
-        towers = Group([variable.value for variable in model.trainable_variables], rates.towers)
+        towers = Group([variable.value for variable in model.trainable_variables], settings.learning_rate)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
         self.epoch_start = EpochStart(self.variables, texts)
@@ -146,7 +146,7 @@ class _Run:
         if checkpoint is not None and progress.step_in_phase:
             assign(engine.optimizer.state, checkpoint.groups["optimizer"])
         epochs = phase.epochs if self.epochs_by_phase is None else self.epochs_by_phase.get(phase.name, 0)
-        while progress.epoch_in_phase < epochs and progress.epochs_without_gain < self.patience:
+        while progress.epoch_in_phase < epochs and progress.epochs_without_gain < self.settings.patience:
             seconds, examples = self.seconds, self.examples
             self._epoch(phase, engine)
             self._end_epoch(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
@@ -155,11 +155,12 @@ class _Run:
 
     def _engine(self, phase: Phase) -> Engine:
         """An engine with an optimizer of its own and the losses that the phase has labels for."""
-        weights = {name: w for name, w in self.rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
-        objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, self.rates.smoothing)
-        execution = self.execution
+        settings, execution = self.settings, self.execution
+        chosen = settings.losses.above_zero()
+        weights = {name: weight for name, weight in chosen.items() if phase.graded or not LOSSES[name].pointwise}
+        objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, settings.label_smoothing)
         with execution.strategy.scope():
-            optimizer = AdamW(self.groups, self.rates.weight_decay, self.rates.clip, execution.scaled)
+            optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.scaled)
         return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
@@ -186,7 +187,7 @@ class _Run:
         step, begins = self.progress.step_in_epoch, epoch.begins
         share_of_epoch = (begins[step] + begins[step + 1]) / 2 / begins[-1]
         share_of_phase = (self.progress.epoch_in_phase + share_of_epoch) / phase.epochs
-        return share(DECAYS[self.rates.decay], self.rates.warm_up, share_of_phase)
+        return share(DECAYS[self.settings.schedule], self.settings.warm_up, share_of_phase)
 
     def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
         progress = self.progress

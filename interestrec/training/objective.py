@@ -3,7 +3,8 @@
 import numpy as np
 
 from interestrec.model.backend import tf
-from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.candidate_loss import count, total
+from interestrec.model.losses import LOSSES
 from interestrec.model.noise import branch
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch

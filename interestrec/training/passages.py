@@ -8,7 +8,7 @@ import numpy as np
 
 from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.text_inputs import TextInputs, text_inputs
+from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
 _STEP = 8  # padded lengths are multiples of it

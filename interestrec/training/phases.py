@@ -1,6 +1,6 @@
-"""What the training loop runs: phases of epochs, and the rates and losses that all of them share."""
+"""What the training loop runs: phases of epochs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,16 +28,3 @@ class Phase:
     file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
     # called before `epoch` on the model as it is when the epoch begins, also where a run resumes within the epoch
     begin: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True)
-class Rates:
-    """How fast and towards what: names and meanings are those of the `finetune` settings."""
-
-    towers: float  # peak learning rate; the encoder's are in its groups
-    weight_decay: float
-    losses: Mapping[str, float]  # weight of each by its name in LOSSES
-    smoothing: float = 0.0
-    clip: float = 1.0
-    decay: str = "linear"
-    warm_up: float = 0.1

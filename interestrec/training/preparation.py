@@ -1,4 +1,4 @@
-"""What fine-tuning starts from: the plan, the inputs, and of them a model that is ready to learn from examples."""
+"""What fine-tuning starts from: the inputs, and of them a model that is ready to learn from examples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,56 +10,22 @@ from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.item_attributes import ItemAttributes
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.vector_cache import VectorCache
-from interestrec.model.bert import Bert, LoraAdapter
-from interestrec.model.encoder_checkpoint import assign_learned
-from interestrec.model.head import Similarity
+from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch
 from interestrec.training.examples import Examples, Parts
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.item_vectors import (
-    FrozenTextVectors,
-    LearningTextVectors,
-    StaleVectorPolicy,
-    TextVectorSource,
-)
-from interestrec.training.negatives import NegativeChoice
+from interestrec.training.finetune_settings import FinetuneSettings
+from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.optimizer import Group
-from interestrec.training.phases import Rates
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 from interestrec.training.validation import ValidationScores, draw, looked_at
 from interestrec.workspace.reference_run import ReferenceRun
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train; the names and meanings are those of the `finetune` settings."""
-
-    epochs: int
-    history_epochs: int
-    batch_size: int
-    batch_tokens: int | None
-    max_history: int
-    negatives: NegativeChoice
-    trainable_layers: int
-    lora: LoraAdapter | None
-    encoder_learning_rate: float
-    layer_decay: float
-    reuse: StaleVectorPolicy
-    hidden: tuple[int, ...]
-    dropout: float
-    patience: int
-    rates: Rates
-    seed: int
-    similarity: Similarity
-    calibration: str  # of metrics/calibration.py
-    user_text: TextUser | None = None
-    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
 
 
 @dataclass(frozen=True)
@@ -74,20 +40,23 @@ class Caches:
 class TrainingInputs:
     """What training reads."""
 
+    settings: FinetuneSettings
+    seed: int
     corpus: Corpus
-    bert: Bert  # built within the scope of the execution's strategy
-    item_texts: TextInputs
+    encoder: Encoder  # built within the scope of the execution's strategy
+    item_inputs: EncoderInputs
     attributes: ItemAttributes  # of the items
+    user_text: TextUser | None = None  # where users are texts
     caches: Caches | None = None
     start: Path | None = None  # a `model` artifact to start from: its weights, and those of the layers that learned
+    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
     """A model that is ready to learn, and what it learns from."""
 
-    plan: Plan
-    corpus: Corpus
+    inputs: TrainingInputs
     examples: Parts
     lengths: np.ndarray  # int64 [texts], tokens of the items' texts, then of documents
     popularity: np.ndarray  # float64 [items]
@@ -100,9 +69,9 @@ class TrainingSetup:
 
     def batches(self, examples: Examples) -> list[Batch]:
         """Batches for validation, the same ones every time."""
-        plan = self.plan
-        sampler = plan.negatives.of_validation(self.popularity)
-        return draw(examples, self.corpus.timelines, sampler, plan.max_history, plan.seed)
+        settings = self.inputs.settings
+        sampler = NegativeSampler.of(self.popularity, settings.negatives.count)
+        return draw(examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed)
 
     def item_vectors(self) -> np.ndarray:
         """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
@@ -110,37 +79,36 @@ class TrainingSetup:
         return self.model.item_vectors(self.texts.table(np.arange(len(attributes))), attributes)
 
 
-def prepare(inputs: TrainingInputs, plan: Plan, execution: ExecutionSettings) -> TrainingSetup:
+def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSetup:
     """Build the examples, the texts and the model, with the weights that training starts from.
 
     Raises:
         ArtifactError, ConfigError: the start model does not fit.
         DataError: as `examples.of_corpus`.
     """
-    corpus, bert = inputs.corpus, inputs.bert
-    all_texts, examples = inputs.item_texts, made.corpus_examples(corpus, validated=plan.verified is None)
-    if plan.user_text is not None:
-        all_texts, examples = _with_documents(all_texts, examples, corpus, plan)
+    corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
+    examples = made.corpus_examples(corpus, validated=inputs.verified is None)
+    if inputs.user_text is not None:
+        all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
     codes = ItemCodes(inputs.attributes.codes, category_codes(corpus.items["category"]))
     config = TwoTowerConfig(
-        width=bert.config.hidden_size,
-        hidden=plan.hidden,
+        width=inputs.encoder.width,
+        hidden=tuple(settings.hidden),
         levels=LEVELS,
-        max_history=plan.max_history,
-        dropout=plan.dropout,
+        max_history=settings.max_history,
+        dropout=settings.dropout,
         attributes=inputs.attributes.sizes,
-        similarity=plan.similarity,
-        user_text=plan.user_text,
+        similarity=settings.similarity,
+        user_text=inputs.user_text,
     )
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
-        texts = _texts(bert, all_texts, plan, inputs.caches)
-    text_codes = codes_beyond(codes, len(all_texts))
+        texts = _texts(inputs, all_inputs)
+    text_codes = codes_beyond(codes, len(all_inputs))
     setup = TrainingSetup(
-        plan=plan,
-        corpus=corpus,
+        inputs=inputs,
         examples=examples,
-        lengths=all_texts.lengths,
+        lengths=all_inputs.lengths,
         popularity=made.popularity(corpus),
         model=model,
         texts=texts,
@@ -148,46 +116,48 @@ def prepare(inputs: TrainingInputs, plan: Plan, execution: ExecutionSettings) ->
         text_codes=text_codes,
         scores=ValidationScores(model, texts, text_codes),
         # Before the start model's weights are read: its encoder's layers may have learned.
-        frozen_vectors=texts.table(np.arange(len(inputs.item_texts))),
+        frozen_vectors=texts.table(np.arange(len(inputs.item_inputs))),
     )
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
     else:
-        _start_weights(inputs.start, bert, setup)
+        _start_weights(inputs.start, setup)
     return setup
 
 
-def _with_documents(inputs: TextInputs, examples: Parts, corpus: Corpus, plan: Plan) -> tuple[TextInputs, Parts]:
-    """The texts with the documents of all examples that will be looked at."""
-    assert plan.user_text is not None
+def _with_documents(inputs: TrainingInputs, examples: Parts, user: TextUser) -> tuple[EncoderInputs, Parts]:
+    """The items' texts with the documents of all examples that will be looked at."""
+    settings, seed = inputs.settings, inputs.seed
     train, within, select, blend = examples
     parts = [
         (train, np.arange(len(train))),
-        (within, np.arange(len(within) if plan.history_epochs else 0)),
-        (select, looked_at(select, plan.seed)),
-        (blend, looked_at(blend, plan.seed)),
+        (within, np.arange(len(within) if settings.history_epochs else 0)),
+        (select, looked_at(select, seed)),
+        (blend, looked_at(blend, seed)),
     ]
-    texts, read = with_documents(inputs, parts, corpus.timelines, plan.max_history, plan.user_text.tokens)
+    timelines = inputs.corpus.timelines
+    texts, read = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
     return texts, Parts(*read)
 
 
-def _texts(bert: Bert, inputs: TextInputs, plan: Plan, caches: Caches | None) -> TextVectorSource:
-    """Where text vectors come from."""
-    if not plan.trainable_layers and bert.query is None:
-        return FrozenTextVectors(encode(bert, inputs, caches.vectors if caches else None))
-    distinct, text_of_item = inputs.distinct()
-    layers = bert.config.num_hidden_layers - plan.trainable_layers
-    hidden = encode_lower(bert, distinct, layers, caches.hidden if caches else None)
-    learning = bert.learning(plan.trainable_layers, plan.lora, plan.seed)
-    rates = [plan.encoder_learning_rate * plan.layer_decay**depth for depth in reversed(range(len(learning)))]
+def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
+    """Where vectors of the items' texts and of documents come from."""
+    settings, encoder, caches = inputs.settings, inputs.encoder, inputs.caches
+    if not settings.trainable_layers and not encoder.learns_pooling:
+        return FrozenTextVectors(encode(encoder, texts, caches.vectors if caches else None))
+    distinct, text_of_item = texts.distinct()
+    layers = encoder.depth - settings.trainable_layers
+    hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
+    learning = encoder.learning(settings.trainable_layers, settings.lora, inputs.seed)
+    rates = [settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(learning)))]
     groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
-    return LearningTextVectors(bert, layers, hidden, text_of_item, groups, plan.reuse)
+    return LearningTextVectors(encoder, layers, hidden, text_of_item, groups, settings.vector_cache)
 
 
-def _start_weights(path: Path, bert: Bert, setup: TrainingSetup) -> None:
+def _start_weights(path: Path, setup: TrainingSetup) -> None:
     """Take the weights of a `model` artifact, those of the encoder's layers that learned among them."""
-    learned = assign_learned(bert, start_from(setup.model, path))
-    if learned > setup.plan.trainable_layers:
+    learned = setup.inputs.encoder.assign_learned(start_from(setup.model, path))
+    if learned > setup.inputs.settings.trainable_layers:
         raise ConfigError(
             f"--from {path}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
         )

@@ -1,17 +1,21 @@
 """The `pretrain_adapt` section: how the encoder goes on learning from the corpus's texts."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import model_validator
 
-from interestrec.core.section import Count, CountOrZero, NotNegative, OpenFraction, Positive, Section
-
-# Keys that mean something to some objectives only.
-_OF_OBJECTIVES = {
-    "mask_probability": ("masked",),
-    "whole_words": ("masked",),
-    "temperature": ("views", "title_text"),
-}
+from interestrec.core.section import (
+    Choice,
+    Count,
+    CountOrZero,
+    NotNegative,
+    OpenFraction,
+    Positive,
+    Section,
+    require_keys_of_choice,
+    with_keys_of,
+)
+from interestrec.training.text_objectives import OBJECTIVES
 
 
 class ScratchSettings(Section):
@@ -33,14 +37,13 @@ class ScratchSettings(Section):
         return self
 
 
-class PretrainAdaptSettings(Section):
+class TextLearningSettings(Section):
     """How the encoder goes on learning from the corpus's texts."""
 
     steps: CountOrZero = 0
     """Training steps; 0 keeps the encoder as it is. More adapt it further to the texts, at the risk of forgetting."""
-    objective: Literal["masked", "views", "title_text"] = "masked"
-    """What is learned: `masked` predicts hidden tokens (BERT); `views` matches two dropout views of a text within the
-    batch (SimCSE); `title_text` matches a title with the text of its item."""
+    objective: Annotated[str, Choice(OBJECTIVES)] = "masked"
+    """What is learned."""
     batch_size: Count = 32
     """Most texts per step, over all devices. Larger gives `views` and `title_text` more negatives."""
     accumulate: Count = 1
@@ -50,12 +53,6 @@ class PretrainAdaptSettings(Section):
     """Peak learning rate of all layers. Lower it where the loss jumps."""
     weight_decay: NotNegative = 0.01
     """Decay of the weights in AdamW; larger keeps weights smaller."""
-    mask_probability: OpenFraction = 0.15
-    """Share of tokens that `masked` predicts."""
-    whole_words: bool = False
-    """With `masked`: `true` masks all tokens of a word or none, which is harder to guess."""
-    temperature: Positive = 0.05
-    """What cosines are divided by in `views` and `title_text`; smaller stresses the most similar negatives."""
     held_out: OpenFraction = 0.05
     """Share of the texts kept aside, on which figures before and after are measured."""
     scratch: ScratchSettings | None = None
@@ -63,11 +60,10 @@ class PretrainAdaptSettings(Section):
     the pretrained encoder."""
 
     @model_validator(mode="after")
-    def _consistent(self) -> "PretrainAdaptSettings":
-        for name, objectives in _OF_OBJECTIVES.items():
-            if getattr(self, name) != type(self).model_fields[name].default and self.objective not in objectives:
-                raise ValueError(f"{name} belongs to objective: {' or '.join(objectives)}, not to {self.objective}")
-        if self.objective != "masked" and self.batch_size < 2 * self.accumulate:
+    def _consistent(self) -> "TextLearningSettings":
+        keys = {name: tuple(objective.settings.model_fields) for name, objective in OBJECTIVES.items()}
+        require_keys_of_choice(self, "objective", keys)
+        if OBJECTIVES[self.objective].compares and self.batch_size < 2 * self.accumulate:
             raise ValueError(
                 f"{self.objective} compares the texts within each part of a batch; "
                 "batch_size must be at least twice accumulate"
@@ -77,3 +73,11 @@ class PretrainAdaptSettings(Section):
                 "scratch without steps is an encoder of random weights that has learned nothing; set steps"
             )
         return self
+
+
+if TYPE_CHECKING:
+    PretrainAdaptSettings = TextLearningSettings
+else:  # with the keys of every objective
+    PretrainAdaptSettings = with_keys_of(
+        TextLearningSettings, "PretrainAdaptSettings", [objective.settings for objective in OBJECTIVES.values()]
+    )

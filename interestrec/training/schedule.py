@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 
 def linear(done: float) -> float:
@@ -19,10 +20,21 @@ def constant(done: float) -> float:
     return 1.0
 
 
-DECAYS: dict[str, Callable[[float], float]] = {"linear": linear, "cosine": cosine, "constant": constant}
+class Decay(NamedTuple):
+    """How the learning rate falls after the warm-up."""
+
+    share: Callable[[float], float]  # of the peak, from the share of the steps after the warm-up that are done
+    summary: str
 
 
-def share(decay: Callable[[float], float], warm_up: float, done: float) -> float:
+DECAYS = {
+    "linear": Decay(linear, "falls to 0 in a line"),
+    "cosine": Decay(cosine, "falls to 0 in half a cosine"),
+    "constant": Decay(constant, "stays at the peak"),
+}
+
+
+def share(decay: Decay, warm_up: float, done: float) -> float:
     """Share of the peak rate: rising in a line over the first `warm_up` of the training, then falling as `decay` says.
 
     Args:
@@ -32,4 +44,4 @@ def share(decay: Callable[[float], float], warm_up: float, done: float) -> float
     """
     if done <= warm_up:
         return done / warm_up
-    return max(decay((done - warm_up) / (1.0 - warm_up)), 0.0)
+    return max(decay.share((done - warm_up) / (1.0 - warm_up)), 0.0)

@@ -6,14 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from interestrec.corpus.store import Timelines
-from interestrec.encoding.text_inputs import TextInputs
-from interestrec.encoding.user_texts import documents
+from interestrec.encoding.user_texts import documents, require_texts
+from interestrec.model.encoder import EncoderInputs
 from interestrec.model.two_tower import ItemCodes
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training.examples import Examples
 
 
 def with_documents(
-    items: TextInputs,
+    items: EncoderInputs,
     parts: Sequence[tuple[Examples, np.ndarray]],
     timelines: Timelines,
     max_history: int,
@@ -35,7 +36,8 @@ def with_documents(
     start = np.concatenate([examples.start[chosen] for examples, chosen in parts])
     start = np.maximum(start, end - max_history)
     ranges, which = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
-    made = documents(items, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], longest)
+    read = require_texts(items)
+    made = documents(read, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], longest)
     some = made.lengths > 0
     row = np.where(some, len(items) + np.cumsum(some) - 1, -1)[which.ravel()]
     given = []
@@ -43,7 +45,7 @@ def with_documents(
         document = np.full(len(examples), -1, np.int64)
         document[chosen], row = row[: len(chosen)], row[len(chosen) :]
         given.append(replace(examples, document=document))
-    return items.then(made.select(np.flatnonzero(some))), given
+    return read.then(made.select(np.flatnonzero(some))), given
 
 
 def codes_beyond(codes: ItemCodes, texts: int) -> ItemCodes:

@@ -11,7 +11,7 @@ from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
 from interestrec.training.item_vectors import TextVectorSource
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
 
 _BATCH = 256
 _MOST = 4096  # examples looked at; the standard error of their AUC is below 0.005

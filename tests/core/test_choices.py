@@ -1,11 +1,15 @@
 """Look-up by name."""
 
+from typing import Annotated, NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from interestrec.core.choices import pick, suggestion
 from interestrec.core.errors import ConfigError
+from interestrec.core.section import Choice, Section
 from tests.examples import examples
 
 
@@ -32,3 +36,33 @@ def test_pick_gives_what_there_is_and_names_all_choices_otherwise(names: list[st
         pick(catalogue, wanted, "loss")
     assert all(name in str(refused.value) for name in names)
     assert not suggestion(wanted, names) or suggestion(wanted, names)[16:-3] in names
+
+
+class Shade(NamedTuple):
+    summary: str
+
+
+SHADES = {"dark": Shade("little light"), "light": Shade("much of it")}
+
+
+class Wall(Section):
+    """A wall."""
+
+    shade: Annotated[str, Choice(SHADES)] = "dark"
+    """How it looks."""
+
+
+def test_a_choice_takes_the_names_of_its_registry_and_no_other() -> None:
+    assert Wall(shade="light").shade == "light"
+    with pytest.raises(ValidationError, match="Input should be 'dark' or 'light'"):
+        Wall(shade="lihgt")
+
+
+def test_the_schema_lists_and_explains_the_names_of_a_registry() -> None:
+    assert Wall.model_json_schema()["properties"]["shade"] == {
+        "default": "dark",
+        "description": "How it looks. `dark`: little light; `light`: much of it.",
+        "enum": ["dark", "light"],
+        "title": "Shade",
+        "type": "string",
+    }

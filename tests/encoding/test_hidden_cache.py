@@ -10,12 +10,12 @@ import pytest
 
 from interestrec.encoding import hidden_cache as module
 from interestrec.encoding.hidden_cache import HiddenCache, HiddenStates, Upper, encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.io import files
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
+from interestrec.text.text_inputs import TextInputs
 from tests.encoding.test_text_vectors import inputs
 from tests.encoding.test_vector_cache import distinct_texts, flip
+from tests.kin import load_bert
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from interestrec.encoding.hidden_cache import Upper, encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.text_vectors import encode
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
+from interestrec.text.text_inputs import TextInputs
+from tests.kin import load_bert
 
 
 def inputs(texts: list[list[int]]) -> TextInputs:

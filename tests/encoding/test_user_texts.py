@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from interestrec.encoding import user_texts as module
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.encoding.user_texts import documents
+from interestrec.text.text_inputs import TextInputs
 
 CLS, SEP = 2, 3
 TEXTS = [[10, 11], [20], [], [30, 31, 32]]

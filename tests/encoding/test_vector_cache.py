@@ -15,8 +15,8 @@ from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.vector_cache import VectorCache, cache_path, keys_of
 from interestrec.io import files
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
 from tests.encoding.test_text_vectors import inputs
+from tests.kin import load_bert
 
 
 def distinct_texts(count: int) -> list[list[int]]:
@@ -142,7 +142,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from interestrec.encoding.vector_cache import VectorCache, keys_of
-from interestrec.encoding.text_inputs import TextInputs
+from interestrec.text.text_inputs import TextInputs
 
 cache = VectorCache(Path(sys.argv[1]))
 for first in range(0, 200, 10):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from interestrec.metrics.calibration import LogitCalibration, calibrate, fit_isotonic
+from interestrec.metrics.calibration import LogitCalibration, fit_isotonic
+from interestrec.metrics.calibrations import calibrate
 
 
 def test_the_map_is_scikit_learns_isotonic_regression() -> None:

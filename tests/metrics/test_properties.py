@@ -7,12 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.metrics import bootstrap, calibration, intensity_errors, list_diversity, ranked_lists, topk
+from interestrec.metrics import (
+    bootstrap,
+    calibration,
+    calibrations,
+    intensity_errors,
+    list_diversity,
+    ranked_lists,
+    topk,
+)
 from tests.examples import examples
 
 SEEDS = st.integers(0, 10**9)
 UNIT = st.floats(0, 1)
-NAMES = st.sampled_from(sorted(calibration.CALIBRATIONS))
+NAMES = st.sampled_from(sorted(calibrations.CALIBRATIONS))
 PAIRS = st.lists(st.tuples(UNIT, UNIT), min_size=1, max_size=60)
 
 
@@ -49,7 +57,7 @@ def test_a_calibration_stays_in_the_unit_interval_and_keeps_the_order(
     logits: list[float], seed: int, name: str
 ) -> None:
     label = np.random.default_rng(seed).random(len(logits))
-    found = calibration.calibrate(name, np.array(logits), label)
+    found = calibrations.calibrate(name, np.array(logits), label)
     value = found(np.sort(np.array(logits)))
     assert ((value >= 0) & (value <= 1)).all()
     assert (np.diff(value) >= -1e-6).all()

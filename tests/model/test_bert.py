@@ -11,8 +11,9 @@ import tensorflow as tf
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.io import files
 from interestrec.model.bert import read_config
-from interestrec.model.encoder_checkpoint import export, load_bert, read_checkpoint
+from interestrec.model.encoder_checkpoint import export, read_checkpoint
 from interestrec.model.pooling import mean_pool
+from tests.kin import load_bert
 from tests.model.oracle import BERT, fill_block
 
 MINILM = Path(__file__).parents[2] / "data" / "encoders" / "minilm-l6"

@@ -6,20 +6,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.model.bert import MATRICES, Bert, LoraAdapter
-from interestrec.model.encoder_checkpoint import assign, export, export_layers, load_bert
+from interestrec.model.bert import MATRICES, Bert
+from interestrec.model.encoder_checkpoint import assign, export, export_layers
+from interestrec.training.finetune_settings import LoraSettings
 from interestrec.training.optimizer import AdamW, Group
+from tests.kin import load_bert
 
 IDS = np.array([[2, 9, 10, 3], [2, 7, 3, 0]], np.int32)
 MASK = np.array([[1, 1, 1, 1], [1, 1, 1, 0]], np.float32)
-QKV, ALL = LoraAdapter(4, 8.0, ("qkv",)), LoraAdapter(4, 8.0, MATRICES)
+QKV, ALL = LoraSettings(rank=4, alpha=8.0), LoraSettings(rank=4, alpha=8.0, targets=list(MATRICES))
 
 
 def hidden(bert: Bert) -> np.ndarray:
     return bert(IDS, MASK).numpy()
 
 
-def adapted(encoder: Path, lora: LoraAdapter, layers: int = 2) -> tuple[Bert, list[tf.Variable]]:
+def adapted(encoder: Path, lora: LoraSettings, layers: int = 2) -> tuple[Bert, list[tf.Variable]]:
     """An encoder whose adapters have learned something, and their weights."""
     bert = load_bert(encoder)
     weights = [v for group in bert.learning(layers, lora, seed=1) for v in group]
@@ -30,7 +32,7 @@ def adapted(encoder: Path, lora: LoraAdapter, layers: int = 2) -> tuple[Bert, li
 
 
 @pytest.mark.parametrize("lora", [QKV, ALL])
-def test_adapters_start_without_effect(tiny_encoder: Path, lora: LoraAdapter) -> None:
+def test_adapters_start_without_effect(tiny_encoder: Path, lora: LoraSettings) -> None:
     bert = load_bert(tiny_encoder)
     before = hidden(bert)
     weights = bert.learning(2, lora, seed=1)
@@ -62,7 +64,7 @@ def test_only_adapters_of_the_top_layers_move(tiny_encoder: Path) -> None:
 
 
 @pytest.mark.parametrize("lora", [QKV, ALL])
-def test_what_is_exported_gives_the_output_of_the_adapted_network(tiny_encoder: Path, lora: LoraAdapter) -> None:
+def test_what_is_exported_gives_the_output_of_the_adapted_network(tiny_encoder: Path, lora: LoraSettings) -> None:
     bert, _ = adapted(tiny_encoder, lora)
     plain = load_bert(tiny_encoder)
     original = export(plain)

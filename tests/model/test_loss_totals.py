@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.candidate_loss import count, total
+from interestrec.model.losses import LOSSES
 
 LOGITS = np.array([[1.0, 0.25, 0.0, 9.0], [0.3, -0.4, 2.0, 0.1], [5.0, 1.0, 2.0, 3.0], [0, 1, 0, 2]], np.float32)
 LABELS = np.array([[0.5, 1.0, 0.0, 1.0], [0.0, 0.75, 0.25, 0.75], [0.5, 0.5, 0.5, 1.0], [0, 0, 0, 0]], np.float32)
@@ -49,7 +50,7 @@ def by_hand(name: str, smoothing: float) -> float:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, EPSILON])
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ["intensity", "softmax", "listnet", "pairwise", "huber"])
 def test_totals_by_hand(name: str, smoothing: float) -> None:
     found = float(total(LOSSES[name], LOGITS, *LISTS, smoothing=smoothing))
     assert found == pytest.approx(by_hand(name, smoothing), rel=1e-5)

@@ -10,30 +10,20 @@ from scipy.special import huber as scipy_huber
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from interestrec.model.losses import (
-    LOSSES,
-    Loss,
-    count,
-    graded_cross_entropy,
-    huber,
-    impression_softmax,
-    listnet,
-    masked_token,
-    pairwise_logistic,
-    total,
-)
-from interestrec.training.finetune_settings import LossSettings
+from interestrec.model.candidate_loss import CandidateLoss, count, total
+from interestrec.model.huber_loss import huber
+from interestrec.model.intensity_loss import graded_cross_entropy
+from interestrec.model.listnet_loss import listnet
+from interestrec.model.losses import LOSSES
+from interestrec.model.pairwise_loss import pairwise_logistic
+from interestrec.model.softmax_loss import impression_softmax
+from interestrec.training.masked_objective import masked_token
 
-
-def test_every_loss_has_a_weight_in_the_settings() -> None:
-    assert list(LossSettings.model_fields) == list(LOSSES)
-
-
-OF = {loss.of: loss for loss in LOSSES.values()}
+LOSS_OF = {loss.values: loss for loss in LOSSES.values()}
 Array = tf.Tensor | np.ndarray
 
 
-def mean_of(loss: Loss, logits: Array, labels: Array, counted: Array) -> tf.Tensor:
+def mean_of(loss: CandidateLoss, logits: Array, labels: Array, counted: Array) -> tf.Tensor:
     """The mean over what a loss counts where all that is there is known; 0 where it counts nothing."""
     lists = [tf.constant(labels), tf.constant(counted), tf.constant(counted)]
     return total(loss, logits, *lists) / tf.maximum(count(loss, *lists), 1.0)
@@ -41,7 +31,7 @@ def mean_of(loss: Loss, logits: Array, labels: Array, counted: Array) -> tf.Tens
 
 def mean(of: Callable[..., tf.Tensor], *lists: Array, **named: float) -> tf.Tensor:
     """`mean_of` the loss with this function."""
-    return mean_of(OF[of]._replace(of=partial(of, **named)), *lists)
+    return mean_of(LOSS_OF[of]._replace(values=partial(of, **named)), *lists)
 
 
 def sigmoid(x: float) -> float:
@@ -194,10 +184,10 @@ def test_only_what_compares_with_a_sum_is_corrected_and_only_lists_count_the_unk
     known = tf.constant(present.numpy() & np.array([[True, True, False, False]]))
     rate = tf.constant(np.random.default_rng(0).normal(size=logits.shape).astype(np.float32))
     loss = LOSSES[name]
-    counted = known if name in ("intensity", "huber") else present
+    counted = known if loss.pointwise else present
     plain = total(loss, logits, labels, present, known)
     number = count(loss, labels, present, known)
     assert float(plain / number) == pytest.approx(float(mean_of(loss, logits, labels, counted)), rel=1e-6)
     corrected = total(loss, logits, labels, present, known, rate)
-    expected = mean_of(loss, logits - rate, labels, counted) if name in ("softmax", "listnet") else plain / number
+    expected = mean_of(loss, logits - rate, labels, counted) if loss.normalised else plain / number
     assert float(corrected / number) == pytest.approx(float(expected), rel=1e-6)

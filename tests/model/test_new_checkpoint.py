@@ -12,10 +12,12 @@ from transformers import AutoConfig
 from transformers import BertConfig as TheirConfig
 
 from interestrec.io import files
-from interestrec.model.bert import CONFIG, WEIGHTS, BertConfig, read_config
-from interestrec.model.encoder_checkpoint import config_content, expected_shapes, export, load_bert, new_checkpoint
+from interestrec.io.encoder_files import CONFIG, WEIGHTS
+from interestrec.model.bert import BertConfig, read_config
+from interestrec.model.encoder_checkpoint import config_content, expected_shapes, export, new_checkpoint
 from interestrec.model.families import FAMILIES
 from tests import kin
+from tests.kin import load_bert
 
 SMALL = BertConfig(
     vocab_size=301,
@@ -41,7 +43,7 @@ def write(directory: Path, config: BertConfig, seed: int = 0) -> Path:
     checkpoint = new_checkpoint(config, seed)
     directory.mkdir(exist_ok=True)
     files.write_json(directory / CONFIG, config_content(config))
-    files.write_safetensors(directory / WEIGHTS, checkpoint.as_stored(checkpoint.tensors))
+    files.write_safetensors(directory / WEIGHTS, checkpoint.stored({}))
     return directory
 
 

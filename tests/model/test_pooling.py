@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.model.pooling import POOLINGS, attention_pool, cls_pool, mean_pool
+from tests.kin import load_bert
 
 HIDDEN = np.array([[[1, 2], [3, 6], [90, 90]], [[5, 1], [70, 70], [80, 80]]], np.float32)
 MASK = np.array([[1, 1, 0], [1, 0, 0]], np.float32)

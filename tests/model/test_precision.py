@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.model.bert import MATRICES, PRECISIONS, BertLayer
-from interestrec.model.encoder_checkpoint import load_bert
+from tests.kin import load_bert
 
 RNG = np.random.default_rng(0)
 MASK = (np.arange(12) < RNG.integers(3, 13, (6, 1))).astype(np.float32)

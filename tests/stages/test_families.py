@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.text.masking import IGNORED, mask_tokens
-from interestrec.training import text_objectives
+from interestrec.training import masked_objective
 from tests import kin
+from tests.kin import load_bert
 from tests.stages.learning import workspace
 
 WORDS = "embeddings.word_embeddings.weight"
@@ -59,7 +59,7 @@ def test_special_tokens_are_neither_predicted_nor_drawn(tmp_path: Path, monkeypa
         seen.append((ids, inputs, labels))
         return inputs, labels
 
-    monkeypatch.setattr(text_objectives, "mask_tokens", recorded)
+    monkeypatch.setattr(masked_objective, "mask_tokens", recorded)
     source = kin.write(tmp_path / "source", "roberta")
     often = {"steps": 1, "batch_size": 32, "held_out": 0.2, "mask_probability": 0.5}
     pretrain_adapt.run(workspace(tmp_path, source, pretrain_adapt=often))

@@ -9,9 +9,9 @@ from safetensors.numpy import load_file, save_file
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.io import files
-from interestrec.model.encoder_checkpoint import load_bert
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.stages import pretrain_adapt
+from tests.kin import load_bert
 from tests.stages.learning import workspace
 
 WORDS = "embeddings.word_embeddings.weight"

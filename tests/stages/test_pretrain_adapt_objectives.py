@@ -11,17 +11,18 @@ from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.core.errors import DataError
-from interestrec.model.encoder_checkpoint import expected_shapes, load_bert, read_checkpoint
+from interestrec.model.encoder_checkpoint import expected_shapes, read_checkpoint
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.stages.check import check
 from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.training import text_objectives
+from interestrec.training import masked_objective
 from interestrec.training.adaptation import Schedule
+from interestrec.training.contrastive_texts import ContrastiveTexts
 from interestrec.training.passages import Passages
 from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
-from interestrec.training.text_objectives import ContrastiveTexts
 from tests import kin
+from tests.kin import load_bert
 from tests.stages.learning import shop, workspace
 
 BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
@@ -67,7 +68,7 @@ def test_what_training_is_given(
     def seen(
         objective: ContrastiveTexts, train: Passages, held_out: Passages, plan: Schedule, execution: Any, _: Any
     ) -> None:
-        assert (objective.name, objective.temperature, objective.bert.pooling) == ("views", 0.2, taken)
+        assert (objective.name, objective.temperature, objective.encoder.pooling) == ("views", 0.2, taken)
         assert (plan.steps, plan.batch_size, execution.accumulate) == (3, 8, 2)
         assert not set(train.items) & set(held_out.items)
         raise Seen
@@ -89,7 +90,7 @@ def test_whole_words_reach_the_masks(
         given.append(arguments[-1])
         return mask_tokens(*arguments)
 
-    monkeypatch.setattr(text_objectives, "mask_tokens", recorded)
+    monkeypatch.setattr(masked_objective, "mask_tokens", recorded)
     pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt={**BRIEF, "whole_words": whole_words}))
     assert given
     assert all((continues is not None) == whole_words for continues in given)

@@ -11,7 +11,8 @@ from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.vector_cache import VectorCache
 from interestrec.io import files
-from interestrec.metrics.calibration import LogitCalibration, calibrate
+from interestrec.metrics.calibration import LogitCalibration
+from interestrec.metrics.calibrations import calibrate
 from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scorers import queries

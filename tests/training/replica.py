@@ -13,17 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.item_vectors import LearningTextVectors, StaleVectorPolicy
+from interestrec.training.finetune_settings import FinetuneSettings, VectorCacheSettings
+from interestrec.training.item_vectors import LearningTextVectors
 from interestrec.training.loop import fit
 from interestrec.training.optimizer import Group
-from interestrec.training.phases import Epoch, Phase, Rates
+from interestrec.training.phases import Epoch, Phase
 from interestrec.training.training_checkpoint import CheckpointStore
+from tests.kin import load_bert
 
 ITEMS, EXAMPLES, STEPS = 40, 21, 6  # 21 examples: replicas get parts of different sizes
 
@@ -59,16 +61,16 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
         # Slow: the bias of the keys has no gradient but rounding, which AdamW takes whole steps of.
         groups = [Group([v.value for v in weights], 1e-4) for weights in bert.learning(1)]
         hidden = encode_lower(bert, inputs, 1)
-        texts = LearningTextVectors(bert, 1, hidden, np.arange(ITEMS), groups, StaleVectorPolicy(0.0, 1, None))
+        texts = LearningTextVectors(bert, 1, hidden, np.arange(ITEMS), groups, VectorCacheSettings(max_age=1))
         keras.utils.set_random_seed(3)
         model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (8,), 2, 6, 0.0, ()), name="two_tower")
     codes = ItemCodes(np.zeros((ITEMS, 0), np.int32), np.full((ITEMS, 2), -1, np.int32))
     begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
     phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
     rising = iter([0.5, 0.6, 0.7])
-    rates = Rates(1e-2, 0.01, {"intensity": 1.0, "softmax": 1.0})
+    rates = FinetuneSettings(learning_rate=1e-2, patience=9)
     checkpoints = CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
-    fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), 9, checkpoints, seed=7)
+    fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), checkpoints, seed=7)
     np.savez(target, **{v.path: v.numpy() for v in model.weights}, **export(bert))
 
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
-from interestrec.encoding.text_inputs import TextInputs
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import Adapted, Schedule, adapt
+from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
 from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import MaskedTokens, TextObjectiveOptions
 from interestrec.training.training_checkpoint import CheckpointStore
+from tests.kin import load_bert
 from tests.training.running import execution
 
 
@@ -33,7 +34,7 @@ def run(
     checkpoints = checkpoints or CheckpointStore(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)
     plan = Schedule(steps, 16, rate, 0.01, seed=5)
-    objective = MaskedTokens(bert, load_tokenizer(encoder), TextObjectiveOptions())
+    objective = MaskedTokens(bert, load_tokenizer(encoder), MaskedObjectiveSettings())
     adapted = adapt(objective, passages(100, 0), passages(20, 1), plan, execution(), checkpoints)
     return adapted, export(bert)
 

@@ -7,16 +7,17 @@ import pytest
 from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
+from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.loop import TrainingOutcome, fit
-from interestrec.training.phases import Epoch, Phase, Rates
+from interestrec.training.phases import Epoch, Phase
 from interestrec.training.validation import ValidationScores
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
-RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = FinetuneSettings(learning_rate=1e-2, patience=3)
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -78,7 +79,6 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOut
         RATES,
         execution(),
         lambda: scores.mean_auc(held_out, 1.0),
-        patience=3,
         checkpoints=fresh(),
         seed=3,
     )

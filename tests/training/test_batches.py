@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.training.batches import build, histories, in_batches
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
 
 ITEMS = np.array([10, 11, 12, 13, 14], np.int32)
 TIMELINES = Timelines(

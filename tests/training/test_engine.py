@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.candidate_loss import count, total
+from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.engine import Engine

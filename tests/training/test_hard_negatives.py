@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device
 from interestrec.training.batches import Size, in_batches, starts
 from interestrec.training.examples import Examples
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.hard_negatives import HardNegatives
-from interestrec.training.item_vectors import StaleVectorPolicy
 from interestrec.training.loop import TrainingOutcome, fit
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.training_checkpoint import CheckpointStore
+from tests.kin import load_bert
 from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
@@ -110,7 +111,7 @@ def test_the_choice_is_by_the_vectors_at_the_epoch_s_start() -> None:
 
 
 def train(
-    encoder: Path, checkpoints: CheckpointStore, reuse: StaleVectorPolicy
+    encoder: Path, checkpoints: CheckpointStore, reuse: VectorCacheSettings
 ) -> tuple[TrainingOutcome, list[np.ndarray], list[np.ndarray]]:
     """Two phases of two epochs of five steps; the weights, and the negatives of every batch by phase and epoch."""
     device.prepare("cpu", None, 5)
@@ -139,11 +140,14 @@ def train(
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [Phase("impressions", 2, epoch, graded=True, begin=hard.begin) for _ in range(2)]
-    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, execution(), validate, 9, checkpoints, 5)
+    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.settings(9), execution(), validate, checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()], chosen
 
 
-REUSES = {"encoded": StaleVectorPolicy(0.0, 50, None), "remembered": StaleVectorPolicy(0.5, 3, 100)}
+REUSES = {
+    "encoded": VectorCacheSettings(),
+    "remembered": VectorCacheSettings(probability=0.5, max_age=3, max_tokens=100),
+}
 
 
 @pytest.mark.parametrize("reuse", REUSES)

@@ -7,14 +7,15 @@ import pytest
 import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import load_bert
-from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, PreparedTexts, StaleVectorPolicy
+from interestrec.text.text_inputs import TextInputs
+from interestrec.training.finetune_settings import VectorCacheSettings
+from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, PreparedTexts
 from interestrec.training.optimizer import Group
+from tests.kin import load_bert
 
 ITEMS = 30
-NONE, ALL = StaleVectorPolicy(0.0, 50, None), StaleVectorPolicy(1.0, 50, None)
+NONE, ALL = VectorCacheSettings(), VectorCacheSettings(probability=1.0)
 
 
 def inputs() -> TextInputs:
@@ -25,7 +26,7 @@ def inputs() -> TextInputs:
     return TextInputs(offsets, np.concatenate(texts).astype(np.int32), 0)
 
 
-def learning(bert: Bert, reuse: StaleVectorPolicy, text_of_item: np.ndarray | None = None) -> LearningTextVectors:
+def learning(bert: Bert, reuse: VectorCacheSettings, text_of_item: np.ndarray | None = None) -> LearningTextVectors:
     rows = np.arange(ITEMS) if text_of_item is None else text_of_item
     groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(1)]
     return LearningTextVectors(bert, 1, encode_lower(bert, inputs(), 1), rows, groups, reuse)
@@ -80,23 +81,23 @@ def test_no_items_no_vectors(bert: Bert) -> None:
 
 
 def test_the_signature_fits_what_is_prepared(bert: Bert) -> None:
-    for texts in (learning(bert, NONE), learning(bert, StaleVectorPolicy(0.5, 5, 40))):
+    for texts in (learning(bert, NONE), learning(bert, VectorCacheSettings(probability=0.5, max_age=5, max_tokens=40))):
         for array, spec in zip(texts.prepare(np.arange(9), rng()).arrays, texts.signature, strict=True):
             assert spec.is_compatible_with(tf.constant(array))
 
 
 def test_with_probability_1_all_come_from_memory_until_they_are_too_old(bert: Bert) -> None:
-    texts = learning(bert, StaleVectorPolicy(1.0, 3, None))
+    texts = learning(bert, VectorCacheSettings(probability=1.0, max_age=3))
     items = np.arange(10)
     encoded = [len(step(texts, items).encoded) for _ in range(9)]
     # Of the weights before steps 1, 5 and 9: each serves while its weights are at most three steps old.
     assert encoded == [0, 0, 0, 0, 10, 0, 0, 0, 10]
-    some = step(learning(bert, StaleVectorPolicy(0.5, 50, None)), np.arange(ITEMS))
+    some = step(learning(bert, VectorCacheSettings(probability=0.5)), np.arange(ITEMS))
     assert 5 < len(some.encoded) < 25
 
 
 def test_a_texts_age_counts_from_when_it_was_encoded(bert: Bert) -> None:
-    texts = learning(bert, StaleVectorPolicy(1.0, 3, None))
+    texts = learning(bert, VectorCacheSettings(probability=1.0, max_age=3))
     for _ in range(3):
         step(texts, np.arange(5))
     texts.table(np.array([7]))  # validation encodes too
@@ -106,7 +107,7 @@ def test_a_texts_age_counts_from_when_it_was_encoded(bert: Bert) -> None:
 
 def test_no_more_tokens_are_encoded_than_the_limit(bert: Bert) -> None:
     whole = learning(bert, NONE).hidden.lengths.sum()
-    texts = learning(bert, StaleVectorPolicy(0.0, 50, 60))
+    texts = learning(bert, VectorCacheSettings(max_tokens=60))
     seen: set[int] = set()
     for seed in range(100):
         prepared = texts.prepare(np.arange(ITEMS), rng(seed))
@@ -142,7 +143,7 @@ def gradient_of(texts: LearningTextVectors, prepared: PreparedTexts, item: int) 
 
 
 def test_what_is_remembered_has_no_gradient(bert: Bert) -> None:
-    texts = learning(bert, StaleVectorPolicy(0.5, 50, None))
+    texts = learning(bert, VectorCacheSettings(probability=0.5))
     prepared = texts.prepare(np.arange(ITEMS), rng())
     remembered = sorted(set(range(ITEMS)) - set(prepared.encoded.tolist()))
     assert remembered
@@ -164,7 +165,7 @@ def test_items_with_one_text_share_its_vector(bert: Bert) -> None:
 
 
 def test_what_is_remembered_survives_a_checkpoint(bert: Bert) -> None:
-    reuse = StaleVectorPolicy(0.7, 3, 80)
+    reuse = VectorCacheSettings(probability=0.7, max_age=3, max_tokens=80)
     texts = learning(bert, reuse)
     for seed in range(4):
         step(texts, np.arange(20), seed)
@@ -183,7 +184,7 @@ def test_what_is_remembered_survives_a_checkpoint(bert: Bert) -> None:
 
 
 def test_dropout_is_in_what_is_encoded_alone(bert: Bert) -> None:
-    texts = learning(bert, StaleVectorPolicy(0.5, 50, None))
+    texts = learning(bert, VectorCacheSettings(probability=0.5))
     prepared = texts.prepare(np.arange(ITEMS), rng())
     quiet, noisy = (texts.vectors(*prepared.arrays, noise=n)[0].numpy() for n in (None, tf.constant([1, 2])))
     moved = np.flatnonzero(np.abs(quiet - noisy).max(axis=1) > 1e-4)

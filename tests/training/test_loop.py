@@ -11,30 +11,36 @@ import tensorflow as tf
 
 from interestrec.core.errors import DeviceError, NumericError
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import export, load_bert
-from interestrec.model.losses import impression_softmax
+from interestrec.model.encoder_checkpoint import export
+from interestrec.model.softmax_loss import impression_softmax
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
+from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import (
     FrozenTextVectors,
     LearningTextVectors,
-    StaleVectorPolicy,
     TextVectorSource,
+    VectorCacheSettings,
 )
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.phases import Epoch, Phase, Rates
+from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, share
+from tests.kin import load_bert
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 WIDTH = 16
-RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
-NO_REUSE = StaleVectorPolicy(0.0, 50, None)
+
+NO_REUSE = VectorCacheSettings()
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
+
+
+def settings(patience: int) -> FinetuneSettings:
+    return FinetuneSettings(learning_rate=1e-2, patience=patience)
 
 
 def tower(dropout: float = 0.0) -> TwoTower:
@@ -77,7 +83,7 @@ def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
     return Phase("impressions", epochs, lambda _, done: Epoch(begins, iter([chosen] * (steps - done))), graded=True)
 
 
-def learning_texts(bert: Bert, layers: int, reuse: StaleVectorPolicy = NO_REUSE) -> LearningTextVectors:
+def learning_texts(bert: Bert, layers: int, reuse: VectorCacheSettings = NO_REUSE) -> LearningTextVectors:
     """The texts of `token_inputs` where the blocks above the first `layers` learn."""
     groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(2 - layers)]
     return LearningTextVectors(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)
@@ -92,7 +98,7 @@ def run(
     exactly: dict[str, int] | None = None,
 ) -> TrainingOutcome:
     """`fit` on one device without checkpoints to go on from."""
-    return fit(model, texts, CODES, phases, RATES, execution(), validate, patience, fresh(), 3, exactly)
+    return fit(model, texts, CODES, phases, settings(patience), execution(), validate, fresh(), 3, exactly)
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:

@@ -1,16 +1,21 @@
 """Where negatives come from: how often each item is drawn, and what the batch's own positives estimate."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.model.losses import LOSSES, count, total
+from interestrec.model.candidate_loss import count, total
+from interestrec.model.losses import LOSSES
 from interestrec.training.batches import Batch, build
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import InBatchNegatives, NegativeChoice, Negatives
+from interestrec.training.finetune_settings import NegativeSettings
+from interestrec.training.in_batch_negatives import InBatchNegatives
+from interestrec.training.negative_source import NegativeInputs, Negatives
+from interestrec.training.negatives import NEGATIVE_SOURCES
 
 POPULARITY = np.array([0.0, 0.5, 0.125, 0.375])
 TIMELINES = Timelines(
@@ -37,30 +42,31 @@ def events(items: list[int] | np.ndarray, read: int = 0) -> Examples:
     )
 
 
+def made_of(settings: NegativeSettings, examples: Examples) -> Negatives:
+    """A source for these examples; vectors of 8 items, where it looks at any."""
+    vectors = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
+    inputs = NegativeInputs(settings.count, POPULARITY, examples, TIMELINES, 50, lambda: vectors)
+    return NEGATIVE_SOURCES[settings.source].make(inputs, settings)
+
+
 @pytest.mark.parametrize(
-    ("choice", "expected"),
+    ("settings", "expected"),
     [
-        (NegativeChoice("popularity", 100, 1.0), [0, 4 / 8, 1 / 8, 3 / 8]),
-        (NegativeChoice("popularity", 100, 2.0), [0, 16 / 26, 1 / 26, 9 / 26]),
-        (NegativeChoice("popularity", 100, 0.5), [0, 2 / (3 + 3**0.5), 1 / (3 + 3**0.5), 3**0.5 / (3 + 3**0.5)]),
-        (NegativeChoice("popularity", 100, 0.0), [0, 1 / 3, 1 / 3, 1 / 3]),
-        (NegativeChoice("uniform", 100, 1.0), [0, 1 / 3, 1 / 3, 1 / 3]),
+        ({"source": "popularity"}, [0, 4 / 8, 1 / 8, 3 / 8]),
+        ({"source": "popularity", "exponent": 2.0}, [0, 16 / 26, 1 / 26, 9 / 26]),
+        ({"source": "popularity", "exponent": 0.5}, [0, 2 / (3 + 3**0.5), 1 / (3 + 3**0.5), 3**0.5 / (3 + 3**0.5)]),
+        ({"source": "popularity", "exponent": 0.0}, [0, 1 / 3, 1 / 3, 1 / 3]),
+        ({"source": "uniform"}, [0, 1 / 3, 1 / 3, 1 / 3]),
     ],
 )
-def test_items_come_as_often_as_the_source_says(choice: NegativeChoice, expected: list[float]) -> None:
+def test_items_come_as_often_as_the_source_says(settings: dict[str, Any], expected: list[float]) -> None:
     chosen = events([1] * 500)
-    source = choice.of_training(POPULARITY, chosen)
+    source = made_of(NegativeSettings.model_validate({"count": 100, **settings}), chosen)
     drawn = source.draw(chosen, np.random.default_rng(0))
     assert drawn.shape == (500, 100)
     # Four standard errors of 50,000 draws.
     np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, expected, atol=0.009)
     assert (source.log_rate(drawn) == 0).all()
-
-
-@pytest.mark.parametrize("source", ["popularity", "uniform", "in_batch"])
-def test_validation_is_drawn_by_popularity_whatever_the_source(source: str) -> None:
-    drawn = NegativeChoice(source, 100, 1.0).of_validation(POPULARITY).draw(events([1] * 500), np.random.default_rng(0))  # type: ignore[arg-type]
-    np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, POPULARITY, atol=0.009)
 
 
 def taken(batch: Batch, example: int) -> list[int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.text_inputs import TextInputs
+from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training.passages import Passages, batches, corpus_passages
 

@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from interestrec.core import interrupts
 from interestrec.core.errors import StorageError
-from interestrec.model.encoder_checkpoint import export, load_bert
+from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device, training_checkpoint
-from interestrec.training.item_vectors import StaleVectorPolicy
+from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint
 from tests.faults import PowerCut as PowerLoss
 from tests.faults import faults
+from tests.kin import load_bert
 from tests.training import test_adaptation, test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
@@ -144,7 +145,7 @@ def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pyt
 
 
 def train(
-    encoder: Path, checkpoints: CheckpointStore, reuse: StaleVectorPolicy, exactly: dict[str, int] | None = None
+    encoder: Path, checkpoints: CheckpointStore, reuse: VectorCacheSettings, exactly: dict[str, int] | None = None
 ) -> tuple[TrainingOutcome, list[np.ndarray]]:
     """Two phases with dropout in the towers and in the encoder's top layer."""
     device.prepare("cpu", None, 5)
@@ -156,18 +157,21 @@ def train(
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [replace(test_loop.phase(2), name="histories"), test_loop.phase(2)]
-    rates, chosen = test_loop.RATES, test_loop.never if exactly else validate
-    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, 9, checkpoints, 5, exactly)
+    rates, chosen = test_loop.settings(9), test_loop.never if exactly else validate
+    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, checkpoints, 5, exactly)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 
-REUSES = {"encoded": StaleVectorPolicy(0.0, 50, None), "remembered": StaleVectorPolicy(0.5, 3, 100)}
+REUSES = {
+    "encoded": VectorCacheSettings(),
+    "remembered": VectorCacheSettings(probability=0.5, max_age=3, max_tokens=100),
+}
 
 
 @pytest.fixture(scope="module", params=REUSES)
 def undisturbed(
     request: pytest.FixtureRequest, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]]:
+) -> tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]]:
     reuse = REUSES[request.param]
     return reuse, *train(tiny_encoder, CheckpointStore(tmp_path_factory.mktemp("whole"), float("inf")), reuse)
 
@@ -178,7 +182,7 @@ def test_training_goes_on_bit_by_bit(
     tiny_encoder: Path,
     tmp_path: Path,
     at: int,
-    undisturbed: tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]],
+    undisturbed: tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]],
 ) -> None:
     reuse, whole, weights = undisturbed
     with pytest.raises(PowerCut):
@@ -211,7 +215,7 @@ def test_every_part_of_a_checkpoint_is_needed(
     tmp_path: Path,
     lost: str,
     at: int,
-    undisturbed: tuple[StaleVectorPolicy, TrainingOutcome, list[np.ndarray]],
+    undisturbed: tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]],
 ) -> None:
     reuse, whole, weights = undisturbed
     with pytest.raises(PowerCut):

@@ -3,11 +3,11 @@
 import numpy as np
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.encoding.text_inputs import TextInputs
 from interestrec.model.two_tower import ItemCodes
+from interestrec.text.text_inputs import TextInputs
 from interestrec.training.batches import Size, build, starts
 from interestrec.training.examples import Examples
-from interestrec.training.negatives import NegativeSampler
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 
 CLS, SEP = 2, 3

@@ -1,5 +1,6 @@
 """Token sequences of all items as one flat array, and batches of them in a few fixed shapes."""
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ class TextInputs:
         """These texts, and the others after them."""
         offsets = np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]])
         return TextInputs(offsets, np.concatenate([self.tokens, others.tokens]), self.pad_id)
+
+    def keys(self) -> list[bytes]:
+        """The first 16 bytes of the SHA-256 of each text's tokens."""
+        tokens = self.tokens.astype("<i4", copy=False)
+        bounds = zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        return [hashlib.sha256(tokens[a:b].tobytes()).digest()[:16] for a, b in bounds]
 
     def distinct(self) -> tuple["TextInputs", np.ndarray]:
         """The distinct texts in order of first appearance, and for every text its row among them."""

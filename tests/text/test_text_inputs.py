@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.encoding.text_inputs import TextInputs, batches, text_inputs
+from interestrec.text.text_inputs import TextInputs, batches, text_inputs
 
 CLS, SEP, PAD = 101, 102, 0
 

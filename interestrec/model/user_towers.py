@@ -1,0 +1,18 @@
+"""The registry of user towers, by the values of `finetune.user_tower`."""
+
+from typing import NamedTuple
+
+
+class UserTower(NamedTuple):
+    """What a user is to the model: the items of the history, or a text that the encoder reads."""
+
+    reads_text: bool  # a history becomes one text, see TextUser, and that text the one item of the history
+    summary: str
+
+
+USER_TOWERS = {
+    "items": UserTower(reads_text=False, summary="by the weighted vectors of the history's items"),
+    "text": UserTower(
+        reads_text=True, summary="by encoding the history's texts as one text, latest first, which costs much more"
+    ),
+}

@@ -1,0 +1,23 @@
+"""What an entry of OBJECTIVES is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from interestrec.core.section import Section
+
+if TYPE_CHECKING:
+    from interestrec.model.encoder import Encoder
+    from interestrec.text.tokenizer import Tokenizer
+    from interestrec.training.text_task import TextTask
+
+
+class TextObjective(NamedTuple):
+    """An objective and the texts it takes."""
+
+    make: Callable[[Encoder, Tokenizer, Any], TextTask]  # of the encoder, its tokenizer and the objective's settings
+    summary: str
+    settings: type[Section]  # the keys of `pretrain_adapt` that only some objectives read
+    sides: tuple[tuple[str, ...], ...] = ()  # fields of an item that each side has; () is one side, of `items.fields`
+    compares: bool = False  # the texts of each part of a batch with each other, which takes two of them

@@ -1,0 +1,26 @@
+"""The objective `title_text`: the title and the text of each item are to find each other in the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interestrec.training.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
+from interestrec.training.text_objective import TextObjective
+
+if TYPE_CHECKING:
+    from interestrec.model.encoder import Encoder
+    from interestrec.text.tokenizer import Tokenizer
+
+
+def title_text(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
+    """Titles against texts, which are two sides of a passage."""
+    return ContrastiveTexts("title_text", 2, encoder, settings.temperature)
+
+
+TITLE_TEXT = TextObjective(
+    title_text,
+    "matches a title with the text of its item",
+    ContrastiveObjectiveSettings,
+    sides=(("title",), ("text",)),
+    compares=True,
+)

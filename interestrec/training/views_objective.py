@@ -1,0 +1,25 @@
+"""The objective `views`: two dropouts of each text are to find each other in the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interestrec.training.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
+from interestrec.training.text_objective import TextObjective
+
+if TYPE_CHECKING:
+    from interestrec.model.encoder import Encoder
+    from interestrec.text.tokenizer import Tokenizer
+
+
+def views(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
+    """Gao et al. 2021, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", section 3."""
+    return ContrastiveTexts("views", 1, encoder, settings.temperature)
+
+
+VIEWS = TextObjective(
+    views,
+    "matches two dropout views of a text within the batch (SimCSE)",
+    ContrastiveObjectiveSettings,
+    compares=True,
+)
