@@ -61,9 +61,9 @@ def require_weights(log: RawLog, grading: IntensitySettings) -> None:
     missing = [kind for kind in found if grading.weights and kind not in known]
     if missing:
         raise ConfigError(
-            f"preprocess.intensity.weights: event type {VALUE} of the log has no weight; weights are given for: "
+            f"preprocess.intensity.weights: an event type of the log has no weight; weights are given for: "
             f"{', '.join(known)}",
-            f"'{missing[0]}'{suggestion(missing[0], known)}",
+            f"; the type is '{missing[0]}'{suggestion(missing[0], known)}",
         )
 
 

@@ -33,10 +33,11 @@ def _patterns(delimiter: str) -> tuple[str, str]:
     return field, f"(?s){field}(?:{d}{field})*"
 
 
-def whole_records(blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
+def whole_records(log: RawLog, blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
     """Tables (row, line) in which a record whose quoted fields span lines is one line, whatever block it began in.
 
-    A line that is a record by itself stays one: a lone quote within an unquoted field is harmless.
+    A line that is a record by itself stays one: a lone quote within an unquoted field is harmless. Each line of the
+    blocks counts as read; here the lines of one record become one.
     """
     record = re.compile(_patterns(delimiter)[1])
     pending: list[tuple[int, str]] = []
@@ -47,9 +48,14 @@ def whole_records(blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Tab
             continue
         lines = [*pending, *zip(block["row"].to_pylist(), block["line"].to_pylist(), strict=True)]
         joined, pending = _join(lines, record)
+        log.rows_read += _filled(joined) + _filled(pending) - _filled(lines)
         yield _lines(joined)
     if pending:
         yield _lines(pending)
+
+
+def _filled(lines: list[tuple[int, str]]) -> int:
+    return sum(text != "" for _, text in lines)
 
 
 def _join(lines: list[tuple[int, str]], record: re.Pattern[str]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:

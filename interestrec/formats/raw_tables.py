@@ -171,7 +171,7 @@ def _json_value(name: str) -> str:
 def _delimited(log: RawLog, path: Path, delimiter: str) -> Iterator[str]:
     """CSV and its relatives: a header, then records."""
     names: list[str] = []
-    for lines in whole_records(read_lines(log, path), delimiter):
+    for lines in whole_records(log, read_lines(log, path), delimiter):
         split_fields(log, lines, delimiter)
         if not names:
             first = log.sql("SELECT f, row FROM fields ORDER BY row LIMIT 1")

@@ -1,11 +1,14 @@
 """Splits by hand, and what must hold for any log."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestrec.core.errors import ConfigError, DataError
+from interestrec.corpus.preprocess_settings import SplitSettings
 from interestrec.corpus.split import split
 from interestrec.formats.raw_log import RawLog
 from tests.corpus.logs import coded, event_log, impression_log
@@ -20,7 +23,9 @@ def splits(log: RawLog, table: str = "events") -> str:
 def run(
     log: RawLog, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1
 ) -> str:
-    split(coded(log), method, valid, test, since, seed)
+    verified = Path("elsewhere") if method == "none" else None
+    chosen = SplitSettings(method=method, valid=valid, test=test, valid_from=since, verified=verified)
+    split(coded(log), chosen, seed)
     return splits(log)
 
 
