@@ -83,17 +83,35 @@ def _withdraw(log: RawLog, kinds: list[str]) -> None:
     """An event that withdraws takes back the latest earlier event of its user and item within its split.
 
     With s the running sum of +1 for an event and -1 for a withdrawal, an event is withdrawn when s falls below its
-    own value afterwards, as a bracket is closed.
+    own value afterwards, as a bracket is closed. Four events of a user and an item in the order of time:
+
+        event   s   least s later
+        buy     1   1               stays
+        buy     2   1               is withdrawn, for 1 < 2
+        cancel  1   2               withdraws
+        buy     2                   stays
     """
     if not kinds:
         return
-    listed = ", ".join(quoted(kind) for kind in kinds)
-    window = 'PARTITION BY "user", item, split ORDER BY time, ord, place'
+    names = ", ".join(quoted(kind) for kind in kinds)
     log.db.execute(
-        f"CREATE TEMP TABLE withdrawn AS SELECT ord, place FROM (SELECT ord, place, taken, s, min(s) OVER ({window} "
-        f"ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later FROM (SELECT *, event IN ({listed}) AS taken, "
-        f"sum(CASE WHEN event IN ({listed}) THEN -1 ELSE 1 END) OVER ({window}) AS s FROM events)) "
-        "WHERE taken OR later < s"
+        f"""
+        CREATE TEMP TABLE withdrawn AS
+        WITH
+            marked AS (SELECT *, event IN ({names}) AS withdraws FROM events),
+            summed AS (
+                SELECT *, sum(CASE WHEN withdraws THEN -1 ELSE 1 END) OVER pair AS s FROM marked
+                WINDOW pair AS (PARTITION BY "user", item, split ORDER BY time, ord, place)
+            ),
+            compared AS (
+                SELECT *, min(s) OVER later AS least FROM summed
+                WINDOW later AS (
+                    PARTITION BY "user", item, split ORDER BY time, ord, place
+                    ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+                )
+            )
+        SELECT ord, place FROM compared WHERE withdraws OR least < s
+        """
     )
     reason = f"withdrawn by a later {' or '.join(kinds)}, or such an event itself"
     log.drop("withdrawn events", "events", "(ord, place) IN (SELECT (ord, place) FROM withdrawn)", reason)
@@ -133,12 +151,20 @@ def _count_words(log: RawLog) -> None:
     `graded` is that of the event.
     """
     words = "len(list_filter(string_split_regex(concat_ws(' ', title, text), '\\s+'), lambda w: w <> ''))"
-    rank = "CASE WHEN event_ord IS NULL THEN 0 ELSE coalesce(enum_code(e.split), 3) END"
     log.db.execute(
-        f"CREATE TABLE item_words AS SELECT word_item, max(words) / 100.0 AS hundreds FROM (SELECT *, min(rank) OVER "
-        f"(PARTITION BY word_item) AS earliest FROM (SELECT c.item AS word_item, {words} AS words, {rank} AS rank "
-        "FROM items i JOIN item_codes c USING (item_id) LEFT JOIN events e ON i.event_ord = e.ord)) "
-        "WHERE rank = earliest GROUP BY word_item"
+        f"""
+        CREATE TABLE item_words AS
+        WITH
+            descriptions AS (
+                SELECT
+                    c.item AS word_item,
+                    {words} AS words,
+                    CASE WHEN event_ord IS NULL THEN 0 ELSE coalesce(enum_code(e.split), 3) END AS rank
+                FROM items i JOIN item_codes c USING (item_id) LEFT JOIN events e ON i.event_ord = e.ord
+            ),
+            ranked AS (SELECT *, min(rank) OVER (PARTITION BY word_item) AS earliest FROM descriptions)
+        SELECT word_item, max(words) / 100.0 AS hundreds FROM ranked WHERE rank = earliest GROUP BY word_item
+        """
     )
     middle = log.sql(
         "SELECT median(hundreds) FROM item_words WHERE hundreds > 0 AND word_item IN "
@@ -207,9 +233,15 @@ def _grade_histories(log: RawLog, clicks: ValueMapSettings | None) -> None:
     graded = f"graded('{CLICK}', CASE WHEN {outside} THEN NULL ELSE amount END, code)"
     ungraded = "false" if clicks is None or clicks.missing is not None else f"amount IS NULL OR {outside}"
     log.db.execute(
-        f"CREATE TABLE history_grades AS SELECT segment, list(CASE WHEN {ungraded} THEN NULL "
-        f"ELSE CAST({graded} AS FLOAT) END ORDER BY place) AS grades FROM measured GROUP BY segment;"
-        "DROP TABLE measured"
+        f"""
+        CREATE TABLE history_grades AS
+        WITH graded_entries AS (
+            SELECT segment, place, CASE WHEN {ungraded} THEN NULL ELSE CAST({graded} AS FLOAT) END AS grade
+            FROM measured
+        )
+        SELECT segment, list(grade ORDER BY place) AS grades FROM graded_entries GROUP BY segment;
+        DROP TABLE measured
+        """
     )
 
 
