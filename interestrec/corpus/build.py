@@ -14,7 +14,7 @@ from interestrec.core.progress import log as logger
 from interestrec.corpus import assemble, cleaning, grading, store
 from interestrec.corpus.event_codes import code_events
 from interestrec.corpus.preprocess_settings import PreprocessSettings
-from interestrec.corpus.split import METHODS, split
+from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.corpus.user_attributes import with_attributes
 from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog
@@ -60,7 +60,7 @@ def build(log: RawLog, data: DataSettings, chosen: PreprocessSettings, seed: int
     assemble.number(log)
     items = assemble.item_table(log)
     click_weight = grading.click_weight(chosen.intensity)
-    counts = _write(log, directory, click_weight, METHODS[chosen.split.method].by_time)
+    counts = _write(log, directory, click_weight, SPLIT_METHODS[chosen.split.method].by_time)
     return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
 
 

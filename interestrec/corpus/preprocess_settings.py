@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
 from interestrec.corpus.combine import COMBINATIONS
-from interestrec.corpus.split import METHODS
+from interestrec.corpus.split import SPLIT_METHODS
 from interestrec.corpus.value_maps import MAPS
 from interestrec.io.keys import KeySource
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     MapName = str
     CombinationName = str
 else:
-    SplitName, MapName, CombinationName = Literal[*METHODS], Literal[*MAPS], Literal["none", *COMBINATIONS]
+    SplitName, MapName, CombinationName = Literal[*SPLIT_METHODS], Literal[*MAPS], Literal["none", *COMBINATIONS]
 
 
 class SplitSettings(Section):

@@ -45,7 +45,7 @@ def split(log: RawLog, chosen: SplitSettings, seed: int) -> None:
         ConfigError: the files say the split, and the method is another.
         DataError: the method does not fit the log, a time is missing, or a split is empty.
     """
-    method = pick(METHODS, chosen.method, "split method")
+    method = pick(SPLIT_METHODS, chosen.method, "split method")
     table = "impressions" if log.rows("impressions") else "events"
     if not method.by_files and log.number(f"SELECT count(DISTINCT split) FROM {table}") > 1:
         raise ConfigError(f"preprocess.split.method is {chosen.method}, but data names files a split; use given")
@@ -165,7 +165,7 @@ def _require_all(log: RawLog, table: str, method: SplitMethod) -> None:
 
 
 # Split methods by the name that `preprocess.split.method` takes.
-METHODS: Mapping[str, SplitMethod] = {
+SPLIT_METHODS: Mapping[str, SplitMethod] = {
     "given": SplitMethod(_given, by_files=True, may_lack=("test",)),
     "global_time": SplitMethod(_global_time, needs_times=True),
     "user_time": SplitMethod(_user_time, needs_times=True),

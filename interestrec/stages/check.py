@@ -8,7 +8,7 @@ from pathlib import Path
 from interestrec.config.settings import Settings
 from interestrec.core.errors import CannotCreateError, DataError, InputMissingError, InterestrecError
 from interestrec.corpus.grading import require_weights
-from interestrec.corpus.split import METHODS
+from interestrec.corpus.split import SPLIT_METHODS
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.quality_log import QualityLog
 from interestrec.formats.raw_log import RawLog
@@ -110,6 +110,6 @@ def _times(log: RawLog, settings: Settings) -> str:
     table = "impressions" if log.rows("impressions") else "events"
     first, last, without = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
     method = settings.preprocess.split.method
-    if without and METHODS[method].needs_times:
+    if without and SPLIT_METHODS[method].needs_times:
         raise DataError(f"{without:,} rows have no time, but preprocess.split.method is {method}; use user_random")
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first else "none"

@@ -98,17 +98,18 @@ def open_log(settings: Settings, scratch: Path | None = None, sample: int | None
 def read(log: RawLog, settings: Settings) -> None:
     """Fill a log from the raw files, without users to be forgotten; under a key, users are pseudonyms from here on.
 
+    Call it within `log.quality.withheld_values()`: its errors may carry values of the raw files.
+
     Raises:
         InputMissingError, DataError, ConfigError: as the reader of the format says.
         AccessError: the key of pseudonyms cannot be used.
     """
     key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
-    with log.quality.withheld_values():
-        read_raw(log, settings.data)
-        if forgotten is not None:
-            forget(log, forgotten)
-        if key is not None:
-            pseudonymise(log, key)
+    read_raw(log, settings.data)
+    if forgotten is not None:
+        forget(log, forgotten)
+    if key is not None:
+        pseudonymise(log, key)
 
 
 def _pseudonym_key(settings: Settings) -> bytes | None:
