@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from interestrec.core import ragged
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.formats.quality_log import EXAMPLES
 from interestrec.formats.raw_log import RawLog
@@ -46,10 +47,9 @@ class ItemCoder:
         values = lists.flatten()
         found = pc.index_in(values, value_set=self.ids)
         kept = pc.is_valid(found).to_numpy(zero_copy_only=False)
-        ends = np.concatenate([[0], np.cumsum(kept)])
-        bounds = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())])
+        bounds = ragged.from_lengths(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
         codes = self.codes[found.drop_null().to_numpy()].astype(np.int32)
-        return CodedLists(ends[bounds].astype(np.int32), codes, kept, values.filter(pa.array(~kept)))
+        return CodedLists(ragged.filtered(bounds, kept).astype(np.int32), codes, kept, values.filter(pa.array(~kept)))
 
     def count(self, coded: CodedLists, kind: str) -> None:
         """Add up what was met and what was unknown; `kind` is what entries are called in `quality.json`."""
@@ -89,7 +89,7 @@ def add_impressions(
     clicked = clicked[coded.kept]
     counts = np.diff(coded.offsets)
     order = rows["ord"].to_numpy()
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = ragged.owner(coded.offsets)
     where = np.flatnonzero(clicked)
     clicks = {
         "ord": order[owner[where]],

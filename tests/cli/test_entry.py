@@ -100,11 +100,12 @@ def test_what_the_encoding_lacks_is_written_in_another_way(directory: Path) -> N
     assert document["settings"]["data"]["root"] == "é\\u2028"
 
 
-def in_a_terminal(command: list[str], cwd: Path, **environment: str) -> bytes:
+def in_a_terminal(command: list[str], cwd: Path, width: int = 120, **environment: str) -> bytes:
     """All that a command writes to a terminal that both of its streams are."""
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (40, 120))
-    env = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **environment}
+    termios.tcsetwinsize(theirs, (40, width))
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    env = {**kept, "TERM": "xterm", **environment}
     code = [sys.executable, *command]
     process = subprocess.Popen(code, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env=env, close_fds=True)
     os.close(theirs)
@@ -129,7 +130,7 @@ from interestrec.report.metrics_table import metrics_table
 row = {"system": "interestrec", "protocol": "impressions", "slice": "all", "metric": "auc", "value": 0.7,
        "ci_low": 0.6, "ci_high": 0.8, "n": 9, "dropped": 0, "seed_sd": None}
 import pyarrow as pa
-from interestrec.core import schemas
+from interestrec.io import schemas
 table = pa.Table.from_pylist([row], schema=schemas.METRICS)
 with console.session("evaluate", False, False) as output:
     output.show({}, metrics_table(table, 100, console._colour()))
@@ -174,7 +175,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
     with pytest.raises(SystemExit) as end:
-        run_app(app.app)
+        run_app(app)
     return end.value.code
 
 
