@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from interestrec.cli.app import app
 from interestrec.config.loading import load_settings
+from interestrec.formats.readers import READERS
 from interestrec.io import encryption, files
 from interestrec.io.pseudonyms import pseudonym
 from interestrec.stages import preprocess
@@ -173,7 +175,7 @@ def test_a_fault_of_ours_keeps_its_traceback_without_what_it_says(shop: Path, mo
     def fail(*_: object, **__: object) -> None:
         raise ValueError(f"cannot make sense of {USERS[0]}")
 
-    monkeypatch.setitem(preprocess.READERS, "events", fail)
+    monkeypatch.setitem(READERS, "events", replace(READERS["events"], read=fail))
     outcome = interestrec("preprocess", "--config", str(shop / "shop.yaml"), "--json")
     assert outcome.exit_code == 70
     assert "in fail" in outcome.stderr

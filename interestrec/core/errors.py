@@ -7,12 +7,43 @@ A message is one sentence: what is wrong, where, and what to do. Anything that i
 from collections.abc import Mapping
 from typing import Any
 
+VALUE = "{value}"  # its place in a reason
+_WITHHELD = "…"
+
+
+def with_value(reason: str, value: str | None) -> str:
+    """The sentence that a reason and a value of the raw data make.
+
+    Args:
+        value: stands where the reason has `{value}`, else behind it. None = it is withheld.
+    """
+    if VALUE in reason:
+        return reason.replace(VALUE, _WITHHELD if value is None else value)
+    return reason + (value or "")
+
 
 class InterestrecError(Exception):
-    """Base of every error with a message meant for the user."""
+    """Base of every error with a message meant for the user.
+
+    Args:
+        reason: the sentence, without anything that stands in the raw data.
+        value: what stands in the raw data, as of `with_value`. It is apart from the reason because it may be an id that
+            nobody may see; who shows the error decides.
+    """
 
     exit_status = 70
     document: Mapping[str, Any] = {}  # what a JSON document tells beside the message
+
+    def __init__(self, reason: str = "", value: str | None = None) -> None:
+        super().__init__(reason, value)
+        self.reason, self.value = reason, value
+
+    def __str__(self) -> str:
+        return with_value(self.reason, self.value)
+
+    def without_value(self) -> "InterestrecError":
+        """The same error, its value withheld."""
+        return type(self)(self.reason)
 
 
 class GateError(InterestrecError):
@@ -32,18 +63,9 @@ class UsageError(InterestrecError):
 
 
 class DataError(InterestrecError):
-    """Input data is malformed, contradicts the configuration, or leaves nothing to work with.
-
-    Args:
-        message: the whole of it, or its beginning.
-        quoting: how the message goes on with what stands in a file, which must not be told where ids are secret.
-    """
+    """Input data is malformed, contradicts the configuration, or leaves nothing to work with."""
 
     exit_status = 65
-
-    def __init__(self, message: str, quoting: str = "") -> None:
-        super().__init__(message + quoting)
-        self.unquoted = message
 
 
 class ArtifactError(InterestrecError):

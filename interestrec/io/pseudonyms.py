@@ -1,9 +1,7 @@
 """Pseudonyms of ids: keyed, so that nobody without the key can guess an id and check it (ENISA 2019, 5.1.2)."""
 
 import hmac
-import re
 
-_QUOTED = re.compile(r"'.*'", re.DOTALL)
 _FINGERPRINT = b"\xffinterestrec fingerprint"  # not UTF-8, so it is the text of no id
 
 
@@ -19,8 +17,3 @@ def pseudonym(key: bytes, name: str) -> str:
 def fingerprint(key: bytes) -> str:
     """What tells keys apart and betrays none: 16 hexadecimal digits for an artifact's recipe."""
     return hmac.digest(key, _FINGERPRINT, "sha256").hex()[:16]
-
-
-def redact_quotations(text: str) -> str:
-    """A message without what it quotes between single quotation marks, from the first to the last."""
-    return _QUOTED.sub("'…'", text)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np
 from interestrec.core.errors import ArtifactError
-from interestrec.core.numeric import np
 from interestrec.scorers.definition import MODEL, ScorerDefinition
 from interestrec.scorers.requests import Requests
 

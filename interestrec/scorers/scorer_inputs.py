@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.core.choices import suggestion
+from interestrec.core.deferred_import import np
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.core.numeric import np
 from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:

@@ -44,6 +44,16 @@ def test_a_log_without_a_user_is_what_is_left_when_the_user_is_forgotten(tmp_pat
         assert by_name(whole) == by_name(alone)
 
 
+def test_ids_of_impressions_that_repeat_stay_one_impression_each() -> None:
+    rows = [
+        (str(n % 2), f"u{n % 3}", n, split, "", "a-1 b-0") for n, split in enumerate(["train", "valid", "test"] * 2)
+    ]
+    log = log_of(rows)
+    pseudonymise(log, KEY)
+    found = log.sql("SELECT impression_id, user_id FROM impressions ORDER BY ord")
+    assert found == [(pseudonym(KEY, name), pseudonym(KEY, user)) for name, user, *_ in rows]
+
+
 def test_nobody_is_forgotten_by_another_list(tmp_path: Path) -> None:
     left = forgotten(tmp_path, "u7")
     assert by_name(built(left, plan(method="given"))) == by_name(built(log_of(SHOWN), plan(method="given")))
