@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit
 
 _FEWEST = 50  # labels below which nothing is fitted to logits
 _KEPT = 1e-3  # share of the sigmoid in an isotonic map of logits
@@ -68,6 +66,8 @@ def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isot
         label: float [rows] in [0, 1], NaN where unknown.
         otherwise: the constant to predict when no label is known.
     """
+    from scipy.optimize import isotonic_regression  # here, as it is slow to import and an unchanged run needs none
+
     known = ~np.isnan(label)
     if not known.any():
         return Isotonic(np.zeros(1), np.array([otherwise]))
@@ -121,6 +121,9 @@ def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> LogitCalibra
 
 
 def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> LogitCalibration:
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
     x, y = logits.astype(np.float64), labels.astype(np.float64)
 
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import gammaln
 
 from interestrec.core.choices import pick
 from interestrec.core.errors import ConfigError
@@ -154,6 +153,8 @@ def _discounts(rank: np.ndarray) -> np.ndarray:
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    from scipy.special import gammaln  # here, as it would slow down every reading of a configuration
+
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
 
 

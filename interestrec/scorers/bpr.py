@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit
 
 from interestrec.scorers.blas_threads import one_blas_thread
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners
@@ -117,6 +116,8 @@ def fold_in(
         regularization: λ.
         steps: few, as stopping early keeps u near the mean, which ranks better than the maximum does.
     """
+    from scipy.special import expit  # here, as it is slow to import and an unchanged run needs none
+
     size = np.diff(history.indptr)
     row = np.repeat(np.arange(len(size)), size)
     mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()

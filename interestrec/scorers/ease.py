@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import lapack
 
 from interestrec.core.errors import NumericError
 from interestrec.scorers.blas_threads import one_blas_thread
@@ -140,6 +139,8 @@ def _dual(seen: sparse.csr_matrix, regularization: float) -> DualEaseWeights:
 
 def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
     """(gram + λI)⁻¹ of a symmetric matrix without negative eigenvalues, by Cholesky's factors; overwrites it."""
+    from scipy.linalg import lapack  # here, as it is slow to import and an unchanged run needs none
+
     if len(gram) == 0:
         return gram
     gram[np.diag_indices_from(gram)] += regularization
