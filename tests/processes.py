@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+PATIENCE = 600  # seconds until a process counts as hung; no test measures anything by it
+
 
 def begun(script: str, cwd: Path, says: str = "begun") -> subprocess.Popen[str]:
     """A Python process that has printed a line and goes on."""

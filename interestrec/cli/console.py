@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError
 from interestrec.core.interrupts import Interrupted
@@ -161,9 +161,7 @@ def session(command: str, as_json: bool, quiet: bool, log: Form = "text") -> Ite
         except Interrupted as interrupted:
             sys.exit(_failed(command, as_json, str(interrupted), interrupted.exit_status))
         except Exception as error:
-            print_bug(command)
-            document_of_failure(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
-            sys.exit(InterestrecError.exit_status)
+            sys.exit(end_of_bug(error, command, as_json))
 
 
 def end(error: InterestrecError, command: str, as_json: bool) -> int:
@@ -171,6 +169,12 @@ def end(error: InterestrecError, command: str, as_json: bool) -> int:
     if isinstance(error, ReaderGoneError):
         return error.exit_status
     return _failed(command, as_json, str(error), error.exit_status, error.document)
+
+
+def end_of_bug(error: Exception, command: str, as_json: bool) -> int:
+    """Say that the exception at hand is our bug; the exit status."""
+    print_bug(command)
+    return document_of_failure(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
 
 
 def _failed(
@@ -225,8 +229,24 @@ def write(text: str) -> None:
 
 def lost_output(error: OSError) -> InterestrecError:
     """What an error of standard output means; nothing more is written there, not even when the process ends."""
-    with suppress(OSError):  # in tests there is no such file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _close_off(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError("the reader of standard output has gone")
     return StorageError(f"standard output: {error.strerror}; results cannot be printed, check where they should go")
+
+
+def drain(stream: TextIO) -> None:
+    """Write what waits in a standard stream, or drop it where that fails, just before the process ends.
+
+    Python itself tries again at exit, and would end with status 120 instead of the command's.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        _close_off(stream)
+
+
+def _close_off(stream: TextIO) -> None:
+    """Let all that is still to be written to a standard stream go nowhere."""
+    with suppress(OSError):  # in tests there is no such file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 
-from interestrec.cli.console import document_of_failure, end, lost_output
+from interestrec.cli.console import document_of_failure, drain, end, end_of_bug, lost_output
 from interestrec.core import interrupts
 from interestrec.core.choices import suggestion
 from interestrec.core.logs import Form, print_error
@@ -33,7 +34,16 @@ def open_standard_streams() -> None:
 
 
 def run_app(app: typer.Typer) -> NoReturn:
-    """Run the command that the arguments name, and end the process."""
+    """Run the command that the arguments name, and end the process with its status."""
+    try:
+        sys.exit(_status(app))
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            drain(stream)
+
+
+def _status(app: typer.Typer) -> int:
+    """The exit status of the command that the arguments name."""
     arguments = sys.argv[1:]
     as_json = "--json" in arguments
     # What cannot be encoded is no reason to lose the rest; JSON is UTF-8 wherever it goes.
@@ -42,18 +52,19 @@ def run_app(app: typer.Typer) -> NoReturn:
         status = app(standalone_mode=False)
         interrupts.check()  # before a session begins, Typer catches what a signal raises
         sys.stdout.flush()
+        return status
     except interrupts.Interrupted as interrupted:
-        status = interrupted.exit_status
+        return interrupted.exit_status
     except typer.TyperException as error:
-        status = _usage(error, as_json, _log_form(arguments))
+        return _usage(error, as_json, _log_form(arguments))
     except OSError as error:  # of help or version: a session knows what to do with its own
-        status = end(lost_output(error), "", as_json)
+        return end(lost_output(error), "", as_json)
     except SystemExit as ended:  # Typer ends so when the reader of its help has gone
         if isinstance(ended.__context__, BrokenPipeError):
-            status = end(lost_output(ended.__context__), "", as_json)
-        else:
-            raise
-    sys.exit(status)
+            return end(lost_output(ended.__context__), "", as_json)
+        raise
+    except Exception as error:  # outside of a session
+        return end_of_bug(error, "", as_json)
 
 
 def _log_form(arguments: Sequence[str]) -> Form:
@@ -74,7 +85,8 @@ def _usage(error: typer.TyperException, as_json: bool, form: Form) -> int:
         command = context.command_path.removeprefix(root.command_path).strip()
         if message == context.get_help():  # which is what Typer says where a command is missing
             if not as_json:
-                print(message, file=sys.stderr)
+                with suppress(OSError):  # nobody can be told
+                    print(message, file=sys.stderr)
                 return error.exit_code
             message = "no command given"
         elif (option := getattr(error, "option_name", None)) and message.startswith("No such option"):

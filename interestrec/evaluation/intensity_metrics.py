@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from interestrec.metrics import intensity_errors
-
-ECE, SPEARMAN = "ece", "spearman"
-NAMES = (*intensity_errors.INTENSITY_ERRORS, ECE, SPEARMAN)
+from interestrec.metrics.intensity_errors import ECE, SPEARMAN
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from interestrec.core.errors import ConfigError
-from interestrec.evaluation import intensity_metrics
 from interestrec.evaluation.intensity_metrics import PredictedRows
 from interestrec.evaluation.list_metrics import SystemLists
 from interestrec.evaluation.slices import ALL, FEWEST_LISTS, Slice
-from interestrec.metrics import intensity_errors, ranking
+from interestrec.metrics import intensity_errors
 from interestrec.metrics.intensity_errors import Transform
 
 IMPRESSIONS, CATALOGUE, INTENSITY, BEYOND = "impressions", "catalogue", "intensity", "beyond"
 LOWER_IS_BETTER = frozenset(
-    {*intensity_errors.INTENSITY_ERRORS, intensity_metrics.ECE, "gini", "category_calibration", "popularity_lift"},
+    {*intensity_errors.INTENSITY_ERRORS, intensity_errors.ECE, "gini", "category_calibration", "popularity_lift"},
 )
 
 
@@ -75,19 +73,9 @@ class SlicedCell:
 
 
 def split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of ranking metrics and of intensity metrics.
-
-    Raises:
-        ConfigError: a name is neither.
-    """
-    of_rows = [name for name in names if name in intensity_metrics.NAMES]
-    of_lists = [name for name in names if name not in intensity_metrics.NAMES]
-    for name in of_lists:
-        try:
-            ranking.metric(name)
-        except ConfigError as error:
-            raise ConfigError(f"evaluate.metrics: {error}; {', '.join(sorted(intensity_metrics.NAMES))} too") from None
-    return of_lists, of_rows
+    """Names of ranking metrics and of intensity metrics; the configuration has validated them."""
+    intensity = [name for name in names if name in intensity_errors.INTENSITY_METRICS]
+    return [name for name in names if name not in intensity], intensity
 
 
 def list_cells(protocol: str, systems: Sequence[SystemLists], n_users: int, slices: Sequence[Slice] = ()) -> SlicedCell:
@@ -145,7 +133,7 @@ def intensity_cells(
             left_out.update({one.name: len(user)} if len(user) < FEWEST_LISTS else {})
             continue
         for name in names:
-            if name == intensity_metrics.SPEARMAN:
+            if name == intensity_errors.SPEARMAN:
                 continue
             transform = (
                 intensity_errors.INTENSITY_ERRORS[name].transform
@@ -156,12 +144,10 @@ def intensity_cells(
             dropped = undefined[user].sum(axis=0)
             cells.append(MetricSums(INTENSITY, one.name, name, user, sums, counts[user], dropped, transform))
     singles = []
-    if intensity_metrics.SPEARMAN in names:
+    if intensity_errors.SPEARMAN in names:
         value = np.array([np.nan if system.spearman is None else system.spearman for system in systems])
         n = counts.sum(axis=0).astype(np.int64)
-        singles.append(
-            WholeCell(INTENSITY, ALL, intensity_metrics.SPEARMAN, value, n, undefined.sum(axis=0), len(seen))
-        )
+        singles.append(WholeCell(INTENSITY, ALL, intensity_errors.SPEARMAN, value, n, undefined.sum(axis=0), len(seen)))
     return SlicedCell(cells, left_out), singles
 
 

@@ -1,8 +1,8 @@
 """How near predicted intensities come to the labels.
 
-A metric of `METRICS` is a loss of each row, summed by user, and a transform of the mean: users can be resampled and
-swapped without looking at rows again. `ece` sums the same way, with a column a bin. `spearman` is one figure of all
-rows and has no interval: its ranks would have to be taken again in every resample.
+A metric of `INTENSITY_ERRORS` is a loss of each row, summed by user, and a transform of the mean: users can be
+resampled and swapped without looking at rows again. `ece` sums the same way, with one column per bin. `spearman` is one
+figure of all rows and has no interval: its ranks would have to be taken again in every resample.
 """
 
 from collections.abc import Callable
@@ -69,6 +69,8 @@ INTENSITY_ERRORS = {
     "mae": IntensityMetric(absolute_error),
     "brier": IntensityMetric(squared_error, against="relevance"),
 }
+ECE, SPEARMAN = "ece", "spearman"  # not means over rows: see calibration_sums and spearman
+INTENSITY_METRICS = (*INTENSITY_ERRORS, ECE, SPEARMAN)
 
 
 def equal_mass_bins(predicted: np.ndarray, bins: int = BINS) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Ranked lists of many requests as flat arrays, cut into blocks of tied scores."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,28 @@ class RankedLists:
     total_relevant: np.ndarray  # int64 [lists]
     ideal_offsets: np.ndarray  # int64 [lists + 1]
     ideal_gain: np.ndarray  # float64, each list's attainable gains above 0, largest first
+
+    def sum_by_list(self, per_block: np.ndarray) -> np.ndarray:
+        """Sums of [blocks] values over the blocks of each list, float64 [lists]."""
+        return np.bincount(self.block_list, per_block, minlength=self.n_lists)
+
+    def rows_within(self, k: int) -> np.ndarray:
+        """How many of a block's rows stand among the first k of its list, int64 [blocks]."""
+        return np.clip(k - self.before, 0, self.size)
+
+    def mean_over_ranks(self, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None) -> np.ndarray:
+        """Mean weight of the ranks that a block covers, which each of its tied rows expects; float64 [blocks].
+
+        Args:
+            weights: of ranks from 1, float64 [ranks] to float64 [ranks].
+            k: ranks beyond it weigh nothing; None = all ranks of the list count.
+        """
+        longest = int(self.length.max(initial=0))
+        ranks = np.arange(1, longest + 1, dtype=np.float64)
+        cumulative = np.concatenate([[0.0], np.cumsum(weights(ranks))])
+        last = longest if k is None else min(k, longest)
+        start, stop = np.minimum(self.before, last), np.minimum(self.before + self.size, last)
+        return (cumulative[stop] - cumulative[start]) / self.size
 
 
 def rank_lists(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> RankedLists:
@@ -100,3 +123,13 @@ def _ideal(truth_list: np.ndarray, truth_gain: np.ndarray) -> tuple[np.ndarray, 
     owner, gain = truth_list[worth], truth_gain[worth].astype(np.float64)
     order = np.lexsort((-gain, owner))
     return owner[order], gain[order]
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
+    """numerator / denominator, NaN where the denominator is 0 or the metric is not defined; float64 [lists].
+
+    Args:
+        defined: bool [lists]; None = wherever the denominator is above 0.
+    """
+    where = (denominator > 0) if defined is None else defined & (denominator > 0)
+    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=where)

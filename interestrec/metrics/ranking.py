@@ -12,7 +12,7 @@ import numpy as np
 
 from interestrec.core.choices import pick
 from interestrec.core.errors import ConfigError
-from interestrec.metrics.ranked_lists import RankedLists
+from interestrec.metrics.ranked_lists import RankedLists, ratio
 
 Metric = Callable[[RankedLists], np.ndarray]
 
@@ -20,15 +20,15 @@ Metric = Callable[[RankedLists], np.ndarray]
 def auc(lists: RankedLists) -> np.ndarray:
     """Share of (relevant, other) pairs in the right order, a tie counting half; undefined with one class."""
     others = lists.length - lists.total_relevant
-    below_or_tied = _per_block(lists, others) - (lists.before - lists.relevant_before)
+    below_or_tied = others[lists.block_list] - (lists.before - lists.relevant_before)
     tied = lists.size - lists.relevant
     pairs = lists.relevant * (below_or_tied - tied + 0.5 * tied)
-    return _divide(_sum_by_list(lists, pairs), lists.total_relevant * others)
+    return ratio(lists.sum_by_list(pairs), lists.total_relevant * others)
 
 
 def mrr(lists: RankedLists) -> np.ndarray:
     """MIND's MRR: mean of 1/rank over all relevant items of the list."""
-    return _divide(_sum_by_list(lists, lists.relevant * _mean_over_positions(lists, _reciprocals)), _relevant(lists))
+    return ratio(lists.sum_by_list(lists.relevant * lists.mean_over_ranks(reciprocal)), lists.total_relevant)
 
 
 def rr(lists: RankedLists) -> np.ndarray:
@@ -51,27 +51,27 @@ def rr(lists: RankedLists) -> np.ndarray:
 
 def ndcg(lists: RankedLists, k: int) -> np.ndarray:
     """Discounted gain of the first k, 1/log2(rank + 1), over that of the best possible order."""
-    reached = _sum_by_list(lists, lists.gain * _mean_over_positions(lists, _discounts, k))
+    reached = lists.sum_by_list(lists.gain * lists.mean_over_ranks(discount, k))
     rank = np.arange(len(lists.ideal_gain)) - np.repeat(lists.ideal_offsets[:-1], np.diff(lists.ideal_offsets))
     owner = np.repeat(np.arange(lists.n_lists), np.diff(lists.ideal_offsets))
     attainable = np.where(rank < k, lists.ideal_gain / np.log2(rank + 2), 0.0)
-    return _divide(reached, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
+    return ratio(reached, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
 
 
 def hit(lists: RankedLists, k: int) -> np.ndarray:
     """1 when one of the first k is relevant; where a block crosses k, the probability that it is."""
-    slots = _slots(lists, k)
+    slots = lists.rows_within(k)
     n, r = lists.size, lists.relevant
     log_none = np.where(lists.before >= k, 0.0, -np.inf)
     missed = (slots <= n - r) & (lists.before < k)
     log_none[missed] = _log_choose((n - r)[missed], slots[missed]) - _log_choose(n[missed], slots[missed])
-    return np.where(lists.total_relevant > 0, 1.0 - np.exp(_sum_by_list(lists, log_none)), np.nan)
+    return np.where(lists.total_relevant > 0, 1.0 - np.exp(lists.sum_by_list(log_none)), np.nan)
 
 
 def recall(lists: RankedLists, k: int) -> np.ndarray:
     """Relevant items among the first k over min(k, relevant)."""
-    found = _sum_by_list(lists, lists.relevant * _slots(lists, k) / lists.size)
-    return _divide(found, np.minimum(k, _relevant(lists)))
+    found = lists.sum_by_list(lists.relevant * lists.rows_within(k) / lists.size)
+    return ratio(found, np.minimum(k, lists.total_relevant))
 
 
 def average_precision(lists: RankedLists, k: int) -> np.ndarray:
@@ -81,16 +81,20 @@ def average_precision(lists: RankedLists, k: int) -> np.ndarray:
     r / n, and then expects s + 1 + (j − 1)(r − 1)/(n − 1) relevant ones down to it, over b + j rows.
     """
     n, r, above = lists.size, lists.relevant, lists.relevant_before
-    reciprocals = n * _mean_over_positions(lists, _reciprocals, k)  # Σ 1/(b + j) over the block's ranks up to k
-    others = (r - 1) / np.maximum(n - 1, 1) * (_slots(lists, k) - (lists.before + 1) * reciprocals)
-    return _divide(_sum_by_list(lists, r / n * ((above + 1) * reciprocals + others)), np.minimum(k, _relevant(lists)))
+    reciprocals = n * lists.mean_over_ranks(reciprocal, k)  # Σ 1/(b + j) over the block's ranks up to k
+    others = (r - 1) / np.maximum(n - 1, 1) * (lists.rows_within(k) - (lists.before + 1) * reciprocals)
+    return ratio(lists.sum_by_list(r / n * ((above + 1) * reciprocals + others)), np.minimum(k, lists.total_relevant))
 
 
-WHOLE_LIST_METRICS = {"auc": auc, "mrr": mrr, "rr": rr}
-METRICS_AT_K = {"ndcg": ndcg, "hit": hit, "recall": recall, "map": average_precision}
+# A metric of the first k ranks is called with k and asked for with a number, as in `ndcg@10`.
 RANKING_METRICS: dict[str, Callable[..., np.ndarray]] = {
-    **WHOLE_LIST_METRICS,
-    **{f"{name}@k": metric for name, metric in METRICS_AT_K.items()},
+    "auc": auc,
+    "mrr": mrr,
+    "rr": rr,
+    "ndcg@k": ndcg,
+    "hit@k": hit,
+    "recall@k": recall,
+    "map@k": average_precision,
 }
 
 
@@ -101,7 +105,7 @@ def cutoff(name: str) -> int | None:
 
 
 def metric(name: str) -> Metric:
-    """The metric called `auc`, `mrr`, `rr`, `ndcg@k`, `hit@k`, `recall@k` or `map@k`, k a positive number.
+    """The metric of RANKING_METRICS with this name, k a positive number.
 
     Raises:
         ConfigError: there is no such metric.
@@ -115,49 +119,17 @@ def metric(name: str) -> Metric:
     return lambda lists: chosen(lists, k)
 
 
-def _relevant(lists: RankedLists) -> np.ndarray:
-    return lists.total_relevant
-
-
-def _per_block(lists: RankedLists, per_list: np.ndarray) -> np.ndarray:
-    return per_list[lists.block_list]
-
-
-def _sum_by_list(lists: RankedLists, per_block: np.ndarray) -> np.ndarray:
-    return np.bincount(lists.block_list, per_block, minlength=lists.n_lists)
-
-
-def _slots(lists: RankedLists, k: int) -> np.ndarray:
-    """How many of a block's rows stand among the first k."""
-    return np.clip(k - lists.before, 0, lists.size)
-
-
-def _mean_over_positions(
-    lists: RankedLists, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None
-) -> np.ndarray:
-    """Mean weight of the ranks a block covers, ranks beyond k weighing nothing: what each tied row expects."""
-    longest = int(lists.length.max(initial=0))
-    ranks = np.arange(1, longest + 1, dtype=np.float64)
-    cumulative = np.concatenate([[0.0], np.cumsum(weights(ranks))])
-    last = longest if k is None else min(k, longest)
-    start, stop = np.minimum(lists.before, last), np.minimum(lists.before + lists.size, last)
-    return (cumulative[stop] - cumulative[start]) / lists.size
-
-
-def _reciprocals(rank: np.ndarray) -> np.ndarray:
+def reciprocal(rank: np.ndarray) -> np.ndarray:
+    """1/rank; float64 [ranks]."""
     return 1.0 / rank
 
 
-def _discounts(rank: np.ndarray) -> np.ndarray:
+def discount(rank: np.ndarray) -> np.ndarray:
+    """1/log2(rank + 1), the discount of nDCG (Järvelin and Kekäläinen 2002); float64 [ranks]."""
     return 1.0 / np.log2(rank + 1.0)
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    from scipy.special import gammaln  # here, as it would slow down every reading of a configuration
+    from scipy.special import gammaln  # scipy.special takes longer to import than everything else a configuration needs
 
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-
-
-def _divide(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
-    where = (denominator > 0) if defined is None else defined & (denominator > 0)
-    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=where)

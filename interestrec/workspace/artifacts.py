@@ -132,24 +132,46 @@ def open_within(path: Path, kind: str) -> Artifact:
 
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
+    """As `open_artifact`: an error counts only if `path` still leads to the directory that was read.
+
+    --force, prune and other runs may put another one in its place meanwhile, once or many times.
+    """
+    while True:
+        try:
+            real = Path(os.path.realpath(path, strict=True))
+            directory = os.open(real, os.O_PATH)  # while it is open, no other gets its inode number
+        except (FileNotFoundError, NotADirectoryError):
+            if path.exists():
+                continue
+            raise InputMissingError(f"{path}: no {kind} here; run `interestrec {STAGE_OF_KIND[kind]}` first") from None
+        except OSError as error:
+            raise from_os_error(error, path) from error
+        try:
+            return _read(path, real, kind, contents)
+        except InterestrecError:
+            if _leads_to(path, directory):
+                raise
+        except OSError as error:
+            if _leads_to(path, directory):
+                raise from_os_error(error, path) from error
+        finally:
+            os.close(directory)
+
+
+def _leads_to(path: Path, directory: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(directory))
+    except OSError:
+        return False
+
+
+def _read(path: Path, real: Path, kind: str, contents: bool) -> Artifact:
     stage = STAGE_OF_KIND[kind]
-    try:
-        directory = path.stat().st_ino
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputMissingError(f"{path}: no {kind} here; run `interestrec {stage}` first") from None
-    except OSError as error:
-        raise from_os_error(error, path) from error
-    real = path.resolve()
-    try:
-        manifest = read(real, stage)
-        if manifest["kind"] != kind:
-            raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
-        verify(real, manifest, stage, contents)
-        return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
-    except InterestrecError:
-        if path.exists() and path.stat().st_ino == directory:
-            raise
-    return _open(path, kind, contents)  # --force, prune or another run changed what is there meanwhile
+    manifest = read(real, stage)
+    if manifest["kind"] != kind:
+        raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
+    verify(real, manifest, stage, contents)
+    return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:

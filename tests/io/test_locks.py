@@ -7,9 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import CannotCreateError, LockedError, StorageError
+from interestrec.io import locks
 from interestrec.io.locks import LockHolder, lock_holder, locked, try_lock
 from tests.processes import begun
 
@@ -31,16 +30,41 @@ with held(Path("locks/model"), "model") as lock:
 """
 
 
+class Clock:
+    """In place of the module `time`: no waiting, but at the end of the n-th wait something may happen."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.events: dict[int, Callable[[], object]] = {}
+
+    def monotonic(self) -> float:
+        """Seconds waited so far."""
+        return sum(self.waits)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.waits.append(seconds)
+        self.events.get(len(self.waits), lambda: None)()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(locks, "time", clock)
+    return clock
+
+
 def started(directory: Path) -> subprocess.Popen[str]:
     return begun(_HOLD, directory)
 
 
-def test_the_second_is_refused_at_once_and_told_who_is_first(tmp_path: Path) -> None:
-    process, began = started(tmp_path), time.monotonic()
+def test_the_second_is_refused_at_once_and_told_who_is_first(tmp_path: Path, clock: Clock) -> None:
+    process = started(tmp_path)
     told = f"workspace/model: process {process.pid} on .*is at work on it"
     with pytest.raises(LockedError, match=told), locked(tmp_path / "locks" / "model", "workspace/model"):
         pass
-    assert time.monotonic() - began < 1
+    assert len(clock.waits) == 3  # for those who only look who the holder is
+    assert sum(clock.waits) < 0.1
     found = lock_holder(tmp_path / "locks" / "model")
     assert found is not None
     assert (found.pid, found.doing) == (process.pid, "epoch 2: 3 of 9 steps")
@@ -114,26 +138,28 @@ def failing(*_: object, **__: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-def test_a_look_at_the_holder_does_not_keep_others_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waits", [1, 2])
+def test_a_look_at_the_holder_does_not_keep_others_out(tmp_path: Path, clock: Clock, waits: int) -> None:
     path = tmp_path / "lock"
     path.touch()
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    threading.Timer(0.01, os.close, [looking]).start()
+    clock.events[waits] = lambda: os.close(looking)
     with locked(path, "model"):
         pass
+    assert len(clock.waits) == waits
 
 
-def test_a_note_that_comes_late_is_waited_for(tmp_path: Path) -> None:
+def test_a_note_that_comes_late_is_waited_for(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "lock"
     descriptor = try_lock(path)
     assert descriptor is not None
     assert lock_holder(path) == LockHolder(0, "unknown", "unknown", "unknown")
     note = {"pid": 7, "host": "h", "command": "c", "since": "s", "doing": "d"}
-    threading.Timer(0.1, os.pwrite, [descriptor, json.dumps(note).encode(), 0]).start()
-    began = time.monotonic()
+    clock.waits.clear()
+    clock.events[5] = lambda: os.pwrite(descriptor, json.dumps(note).encode(), 0)
     assert lock_holder(path) == LockHolder(7, "h", "c", "s", "d")
-    assert 0.08 < time.monotonic() - began < 0.25
+    assert len(clock.waits) == 5  # it is read as soon as it is there
     os.close(descriptor)
 
 
@@ -178,13 +204,12 @@ def test_a_file_taken_away_between_opening_and_locking_is_not_the_lock(tmp_path:
     os.close(descriptor)
 
 
-def test_a_note_that_does_not_come_is_waited_for_shortly(tmp_path: Path) -> None:
+def test_a_note_that_does_not_come_is_waited_for_shortly(tmp_path: Path, clock: Clock) -> None:
     descriptor = try_lock(tmp_path / "lock")
     assert descriptor is not None
-    began = time.monotonic()
     with pytest.raises(LockedError, match="another process is at work"), locked(tmp_path / "lock", "model"):
         pass
-    assert 0.3 < time.monotonic() - began < 0.9
+    assert 0.3 < sum(clock.waits) < 0.5
     os.close(descriptor)
 
 

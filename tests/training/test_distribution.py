@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.generated import write_mind
+from tests.processes import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 NEWS = """
@@ -33,7 +34,7 @@ def weights_of(*arguments: object, environment: dict[str, str] | None = None) ->
 
 
 def finished(process: subprocess.Popen[str]) -> None:
-    _, error = process.communicate(timeout=300)
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, error
 
 
@@ -106,17 +107,15 @@ def test_a_killed_worker_ends_the_other_and_a_rerun_goes_on(tiny_encoder: Path, 
         subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=True)
     logs = [tmp_path / f"{number}.log" for number in range(2)]
     workers = [start(config, environment, log) for environment, log in zip(loopback(2), logs, strict=True)]
-    deadline = time.monotonic() + 120
-    while "epoch 3" not in logs[1].read_text() and time.monotonic() < deadline:
+    while "epoch 3" not in logs[1].read_text():
+        assert workers[1].poll() is None, logs[1].read_text()
         time.sleep(0.05)
     workers[1].kill()
-    killed = time.monotonic()
-    assert workers[0].wait(timeout=60) == 75, logs[0].read_text()
-    assert time.monotonic() - killed < 30
+    assert workers[0].wait(timeout=PATIENCE) == 75, logs[0].read_text()
     assert "another worker is gone" in logs[0].read_text()
     assert not (tmp_path / "workspace" / "model").exists()
     workers = [start(config, environment, log) for environment, log in zip(loopback(2), logs, strict=True)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0, 0], logs[0].read_text()
+    assert [worker.wait(timeout=PATIENCE) for worker in workers] == [0, 0], logs[0].read_text()
     assert all("going on from step" in log.read_text() for log in logs)
     versions = list((tmp_path / "workspace" / "versions" / "finetune").iterdir())
     assert len(versions) == 1

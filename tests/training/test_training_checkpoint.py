@@ -13,7 +13,7 @@ import tensorflow as tf
 from interestrec.core import interrupts
 from interestrec.core.errors import StorageError
 from interestrec.model.encoder_checkpoint import export, load_bert
-from interestrec.training import device
+from interestrec.training import device, training_checkpoint
 from interestrec.training.item_vectors import StaleVectorPolicy
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint
@@ -41,9 +41,15 @@ def test_the_newest_of_two_is_read_back(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "work").iterdir()) == [f"step-{n:012d}" for n in (2, 10)]
 
 
-def test_one_is_due_after_some_seconds(tmp_path: Path) -> None:
-    assert CheckpointStore(tmp_path, 0.0).due()
-    assert not CheckpointStore(tmp_path, 1000.0).due()
+def test_one_is_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr(training_checkpoint.time, "monotonic", lambda: now[0])
+    kept = CheckpointStore(tmp_path, 60.0)
+    for moment, due in ((64.9, False), (65.0, True)):
+        now[0] = moment
+        assert kept.due() == due
+    kept.save(1, groups(1), {"step": 1})
+    assert not kept.due()
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])

@@ -4,18 +4,15 @@ import errno
 import os
 import shutil
 import threading
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from interestrec.core.errors import (
-    ArtifactError,
-    CannotCreateError,
-    InputMissingError,
-    InterestrecError,
-    LockedError,
-    StorageError,
-)
+from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, LockedError, StorageError
+from interestrec.workspace import artifacts
 from interestrec.workspace.artifacts import (
     Recipe,
     exclusive_writer,
@@ -185,9 +182,9 @@ def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
     def look() -> None:
         while not stop.is_set():
             try:
-                found = open_artifact(tmp_path / "corpus", "corpus")
-                seen.add((found.manifest["seed"], (found.path / "sub" / "file").read_text()))
-            except InterestrecError as error:
+                manifest = open_artifact(tmp_path / "corpus", "corpus").manifest  # whose files it has compared
+                seen.add((manifest["seed"], manifest["files"]["sub/file"]["sha256"]))
+            except Exception as error:
                 wrong.append(error)
 
     reader = threading.Thread(target=look)
@@ -198,7 +195,70 @@ def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
     stop.set()
     reader.join()
     assert wrong == []
-    assert seen == {(1, "a" * 9), (2, "b" * 9)}
+    assert seen == {(1, sha256(b"a" * 9).hexdigest()), (2, sha256(b"b" * 9).hexdigest())}
+
+
+Move = Callable[[Path], object]
+
+
+def replaced_twice(workspace: Path) -> None:
+    """Two builds of one name: the second directory may get the inode number that the first one's removal set free."""
+    build(workspace, "b")
+    build(workspace, "c")
+
+
+def linked_elsewhere_and_replaced(workspace: Path) -> None:
+    """The link moves to another version and back to its name, under which another directory lies by now."""
+    build(workspace, made=recipe(seed=2))
+    build(workspace, "d")
+
+
+@pytest.mark.parametrize("move", [replaced_twice, linked_elsewhere_and_replaced])
+@pytest.mark.parametrize("times", [1, 2, 7])
+@pytest.mark.parametrize("at", ["read", "verify"])
+def test_a_reader_begins_again_for_as_long_as_the_link_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: Move, times: int, at: str
+) -> None:
+    build(tmp_path)
+    step, begun = getattr(artifacts, at), []
+
+    def overtaken(*arguments: Any) -> Any:
+        begun.append(arguments)
+        if len(begun) <= times:
+            move(tmp_path)
+            raise FileNotFoundError if at == "read" else ArtifactError("a file is missing")
+        return step(*arguments)
+
+    monkeypatch.setattr(artifacts, at, overtaken)
+    found = open_artifact(tmp_path / "corpus", "corpus")
+    assert found.path == recipe().version_path(tmp_path)
+    assert len(begun) == times + 1
+
+
+def test_a_version_that_is_removed_just_before_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = build(tmp_path), build(tmp_path, made=recipe(seed=2))
+    link(tmp_path, first)
+    opened = os.open
+
+    def late(name: Any, flags: int, *rest: Any, **named: Any) -> int:
+        if flags == os.O_PATH and first.version_path(tmp_path).exists():
+            link(tmp_path, second)
+            shutil.rmtree(first.version_path(tmp_path))  # as prune does
+        return opened(name, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", late)
+    assert open_artifact(tmp_path / "corpus", "corpus").path == second.version_path(tmp_path)
+
+
+def test_an_error_of_the_disk_is_reported_where_nothing_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path)
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(artifacts, "verify", failing)
+    with pytest.raises(StorageError, match="corpus: Input/output error"):
+        open_artifact(tmp_path / "corpus", "corpus")
 
 
 def test_an_artifact_of_another_corpus_is_refused(tmp_path: Path) -> None:
