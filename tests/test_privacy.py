@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,12 +38,6 @@ encoders: {{text: {{source: {encoder}}}}}
 """
 USERS = [f"RAWUSER-{number:06d}" for number in range(8)]
 TOKEN = re.compile(rb"RAWUSER-\d")
-
-
-@pytest.fixture(autouse=True)
-def no_key_afterwards() -> Iterator[None]:
-    yield
-    encryption.use(None)
 
 
 def interestrec(*arguments: str, typed: str | None = None) -> Result:
@@ -287,11 +281,12 @@ def test_five_stages_write_no_raw_id_and_with_encryption_no_id_or_title_at_all(
     for word in [*names, *titles, "RAWUSER-", "history_start", "title_tokens"]:
         assert word.encode() not in content, word
     # As they are when decrypted: pseudonyms, no raw id.
-    tables = [files.read_parquet(path) for path in files_of if path.suffix == ".parquet"]
+    with encryption.key_in_force(str(tmp_path / "at-rest")):
+        tables = [files.read_parquet(path) for path in files_of if path.suffix == ".parquet"]
+        asked = files.read_parquet(workspace / "lists" / "catalogue.parquet")["user_id"]
     values = "\n".join(json.dumps(table.to_pydict(), default=str) for table in tables)
     assert not TOKEN.search(values.encode())
     assert set(names) <= set(re.findall(r"[0-9a-f]{32}", values))
-    asked = files.read_parquet(workspace / "lists" / "catalogue.parquet")["user_id"]
     assert set(asked.to_pylist()) == {names[3]}
     (tmp_path / "at-rest").write_bytes(KEY + b"another")
     assert interestrec("evaluate", *config, "--force", "--json").exit_code == 77

@@ -9,7 +9,7 @@ import typer
 from interestrec import __version__
 from interestrec.cli import config, inspect, workspace
 from interestrec.cli.console import session
-from interestrec.cli.entry import open_standard_streams, run_app
+from interestrec.cli.entry import command_process, open_standard_streams
 from interestrec.cli.options import (
     AsOf,
     By,
@@ -62,7 +62,8 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.umask(0o077)  # what is learned of people is its owner's alone to read
     interrupts.install()
-    run_app(app)
+    with command_process() as process:
+        process.status = app(standalone_mode=False)
 
 
 def _print_version(wanted: bool) -> None:
@@ -92,7 +93,13 @@ def preprocess(
 ) -> None:
     """1: clean, grade, split and tokenize raw logs."""
     with session("preprocess", as_json, quiet, log) as output:
-        output.stage(context(config, overrides, workspace, force, dry_run=dry_run))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run)
+        if dry_run:
+            output.plans(pipeline.plans(["preprocess"], chosen))
+        else:
+            output.result(pipeline.run_stage("preprocess", chosen))
 
 
 @app.command(epilog="Example: interestrec pretrain-adapt --config news.yaml --set pretrain_adapt.steps=500")
@@ -109,7 +116,13 @@ def pretrain_adapt(
 ) -> None:
     """2: train the encoder further on your texts, or one from scratch."""
     with session("pretrain-adapt", as_json, quiet, log) as output:
-        output.stage(context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus)
+        if dry_run:
+            output.plans(pipeline.plans(["pretrain-adapt"], chosen))
+        else:
+            output.result(pipeline.run_stage("pretrain-adapt", chosen))
 
 
 @app.command(epilog="Example: interestrec finetune --config news.yaml --set finetune.trainable_layers=2")
@@ -130,15 +143,19 @@ def finetune(
 ) -> None:
     """3: train the model of interest intensity."""
     with session("finetune", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         chosen = context(
             config, overrides, workspace, force, dry_run=dry_run, corpus=corpus, encoder=encoder, start=start
         )
-        if folds is None:
-            output.stage(chosen)
+        if folds is not None and dry_run:
+            output.plans([pipeline.plan_of_folds(chosen, folds, by)])
+        elif folds is not None:
+            output.result(pipeline.cross_validate(chosen, folds, by))
+        elif dry_run:
+            output.plans(pipeline.plans(["finetune"], chosen))
         else:
-            from interestrec.pipeline import cross_validate
-
-            output.result(cross_validate(chosen, folds, by))
+            output.result(pipeline.run_stage("finetune", chosen))
 
 
 _RANK_EXAMPLES = "interestrec rank --config news.yaml; interestrec rank --as-of now --users premium.txt --shard 3/16"
@@ -163,6 +180,8 @@ def rank(
 ) -> None:
     """4: rank by every system, ours and baselines."""
     with session("rank", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         asking = rank_request(as_of, users, shard)
         chosen = context(
             config,
@@ -175,7 +194,10 @@ def rank(
             encoder=encoder,
             model=model,
         )
-        output.stage(chosen)
+        if dry_run:
+            output.plans(pipeline.plans(["rank"], chosen))
+        else:
+            output.result(pipeline.run_stage("rank", chosen))
 
 
 _EVALUATE_EXAMPLES = (
@@ -203,6 +225,8 @@ def evaluate(
 ) -> None:
     """5: metrics, comparisons and a report; a gate on them."""
     with session("evaluate", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         together = seed_rankings(seeds, rankings)
         asked = gate_request(require, not_worse_than)
         chosen = context(
@@ -216,7 +240,10 @@ def evaluate(
             corpus=corpus,
             rankings=rankings,
         )
-        output.stage(chosen)
+        if dry_run:
+            output.plans(pipeline.plans(["evaluate"], chosen))
+        else:
+            output.result(pipeline.run_stage("evaluate", chosen))
 
 
 @app.command(epilog="Example: interestrec run --config quickstart.yaml")
@@ -232,7 +259,13 @@ def run(
 ) -> None:
     """All five stages, skipping what is up to date."""
     with session("run", as_json, quiet, log) as output:
-        output.all_stages(context(config, overrides, workspace, force, dry_run=dry_run))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run)
+        if dry_run:
+            output.plans(pipeline.plans(list(pipeline.STAGES), chosen))
+        else:
+            output.results(pipeline.run_all(chosen))
 
 
 @app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")
@@ -250,12 +283,12 @@ def encode(
 ) -> None:
     """Item vectors for other programs, as Parquet."""
     with session("encode", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         if model is not None and encoder is not None:
             raise UsageError("give --encoder or --model: vectors are exported from one of them")
         chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
-        from interestrec.stages.encode import run as export
-
-        done = export(chosen, to, of_model=model is not None)
+        done = pipeline.export_vectors(chosen, to, of_model=model is not None)
         output.show(
             done, f"{done['file']}: {done['items']:,} vectors of width {done['width']} from the {done['source']}"
         )

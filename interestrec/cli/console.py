@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -16,7 +16,8 @@ from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_erro
 from interestrec.core.printable import printable
 
 if TYPE_CHECKING:
-    from interestrec.stages.run import RunContext, StageResult
+    from interestrec.stages.run import StageResult
+    from interestrec.workspace.plan import BuildPlan
 
 _TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps lines rather than loses digits
 
@@ -55,15 +56,6 @@ class Output:
         if errors:
             raise errors[0]
 
-    def stage(self, context: "RunContext") -> None:
-        """Run the stage that the command is named after."""
-        from interestrec.pipeline import run_stage
-
-        if context.dry_run:
-            self._plans([self.command], context)
-        else:
-            self.result(run_stage(self.command, context))
-
     def result(self, result: "StageResult") -> None:
         """Print what a stage did.
 
@@ -76,20 +68,15 @@ class Output:
         if result.failures:
             raise GateError(result.failures, values)
 
-    def all_stages(self, context: "RunContext") -> None:
-        """Run all stages; text appears as each is done, JSON when all are.
+    def results(self, stages: "Iterable[StageResult]") -> None:
+        """Print what stages did; text appears as each is done, JSON when all are.
 
         Raises:
             GateError: as `result`.
         """
-        from interestrec.pipeline import STAGES, run_all
-
-        if context.dry_run:
-            self._plans(list(STAGES), context)
-            return
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
-        for result in run_all(context):
+        for result in stages:
             results.append(_as_values(result))
             failures += result.failures
             if not self.as_json:
@@ -99,11 +86,9 @@ class Output:
         if self.as_json:
             self.show({"stages": results}, "")
 
-    def _plans(self, names: list[str], context: "RunContext") -> None:
+    def plans(self, stages: "Iterable[BuildPlan]") -> None:
         """Print what stages would do."""
-        from interestrec.pipeline import plans
-
-        found = list(plans(names, context))
+        found = list(stages)
         self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
 
 
@@ -126,14 +111,12 @@ def _as_text(result: "StageResult") -> str:
         f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict | list)
     ]
     line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
-    if artifact.kind != "report":
+    if result.metrics is None:
         return line
-    from interestrec.io import files, schemas
     from interestrec.report.metrics_table import metrics_table
 
-    metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
     width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
-    table = metrics_table(metrics, width, _colour())
+    table = metrics_table(result.metrics, width, _colour())
     verdicts = result.summary["verdicts"].values()
     said = [of[key] for of in verdicts for key in ("rival", "blend") if key in of]
     return "\n".join([table, *said, line, f"report: {artifact.path / 'report.html'}", *result.notes])

@@ -46,8 +46,8 @@ def describe(
         from interestrec.corpus.figures import describe as figures
         from interestrec.report.describe_page import page
 
-        opened = open_corpus(config, overrides, workspace, corpus)
-        found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
+        with open_corpus(config, overrides, workspace, corpus) as opened:
+            found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
         output.show(found, page(found))
 
 
@@ -69,8 +69,8 @@ def inspect(
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.inspect_page import PAGES
 
-        opened = open_corpus(config, overrides, workspace, corpus)
-        found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
+        with open_corpus(config, overrides, workspace, corpus) as opened:
+            found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
         output.show({kind: found}, PAGES[kind](found))
 
 

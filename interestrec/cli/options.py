@@ -1,12 +1,13 @@
 """What the commands share: their options, and the settings and corpus that these name."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
@@ -135,10 +136,10 @@ def context(
     **paths: Path | None,
 ) -> "RunContext":
     """The settings in force and where the input artifacts are."""
-    from interestrec.config.loading import find_config, load_settings
+    from interestrec.config.loading import load_config
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
-    settings = load_settings(find_config(config), overrides or [], workspace)
+    settings = load_config(config, overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}
     return RunContext(settings, force, start, asking or RankRequest(), gate or GateRequest(), seeds, given, dry_run)
 
@@ -151,22 +152,24 @@ class OpenedCorpus(NamedTuple):
     min_users: int  # behind a figure that may be told
 
 
+@contextmanager
 def open_corpus(
     config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
-) -> OpenedCorpus:
+) -> "Iterator[OpenedCorpus]":
     """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
     ids are taken as it has them."""
     from interestrec.corpus.identities import naming
     from interestrec.corpus.store import Corpus as CorpusArtifact
+    from interestrec.io.encryption import key_in_force
     from interestrec.io.keys import read_key
-    from interestrec.workspace.artifacts import open_artifact
 
     if corpus is not None and not (config or overrides or workspace):
-        artifact = open_artifact(corpus, "corpus")
-        relevant_at = artifact.manifest["config"].get("data", {}).get("relevant_at")
-        return OpenedCorpus(CorpusArtifact(artifact.path, relevant_at), str, 1)
+        yield OpenedCorpus(CorpusArtifact.open(corpus), str, 1)
+        return
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
     settings, artifact = chosen.settings, chosen.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
     named = naming(key, artifact.manifest["config"])
-    return OpenedCorpus(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)
+    opened = CorpusArtifact(artifact.path, settings.data.relevant_at)
+    with key_in_force(settings.runtime.encryption_key):
+        yield OpenedCorpus(opened, named, settings.evaluate.min_users)

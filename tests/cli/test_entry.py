@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.cli.app import app
-from interestrec.cli.entry import run_app
+from interestrec.cli.entry import command_process
 from tests.cli.test_app import CONFIG
 from tests.corpus.looked_at import write_looked_at
 from tests.documents import one_document
@@ -173,8 +173,8 @@ def test_off_a_terminal_nothing_steers_one(tmp_path: Path, forced: dict[str, str
 def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
-    with pytest.raises(SystemExit) as end:
-        run_app(app.app)
+    with pytest.raises(SystemExit) as end, command_process() as process:
+        process.status = app.app(standalone_mode=False)
     return end.value.code
 
 
