@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files, schemas
 from interestrec.workspace.artifacts import open_within
@@ -122,7 +123,7 @@ class Corpus:
         table = files.read_parquet(self.path / TIMELINES, schemas.TIMELINES)
         user = table["user"].to_numpy()
         return Timelines(
-            offsets=_offsets(user, self.users.num_rows),
+            offsets=ragged.from_owner(user, self.users.num_rows),
             user=user,
             item=table["item"].to_numpy(),
             time=_microseconds(table["time"]),
@@ -144,7 +145,7 @@ class Corpus:
             split=_split_codes(table["split"]),
             history_start=first_row + table["history_start"].to_numpy(),
             history_end=first_row + table["history_end"].to_numpy(),
-            offsets=_offsets(candidates["impression"].to_numpy(), table.num_rows),
+            offsets=ragged.from_owner(candidates["impression"].to_numpy(), table.num_rows),
             item=candidates["item"].to_numpy(),
             label=candidates["label"].to_numpy(zero_copy_only=False),
         )
@@ -185,11 +186,6 @@ class Corpus:
     def relevant(self, label: np.ndarray) -> np.ndarray:
         """bool: which labels count as relevant; an unknown label (NaN) never does."""
         return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)
-
-
-def _offsets(owner: np.ndarray, owners: int) -> np.ndarray:
-    """Where each owner's rows begin in a column sorted by owner; int64 [owners + 1]."""
-    return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
 
 
 def _microseconds(column: pa.ChunkedArray) -> np.ndarray:

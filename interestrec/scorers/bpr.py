@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from interestrec.core import ragged
 from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix
 from interestrec.scorers.requests import Events, Requests
 
 
@@ -35,7 +36,7 @@ class BprFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return self.score_catalogue(requests)[request_owners(offsets), item]
+        return self.score_catalogue(requests)[ragged.owner(offsets), item]
 
     def _fold_in(self, requests: Requests) -> np.ndarray:
         history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.known]
@@ -119,7 +120,7 @@ def fold_in(
     from scipy.special import expit  # here, as it is slow to import and an unchanged run needs none
 
     size = np.diff(history.indptr)
-    row = np.repeat(np.arange(len(size)), size)
+    row = ragged.owner(history.indptr)
     mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
     margin = factors - popularity @ factors
     margin_bias = (bias - popularity @ bias)[history.indices]
