@@ -259,7 +259,7 @@ def test_no_command_loads_anything_heavy_to_tell_of_itself() -> None:
 def test_version_and_usage_errors_load_nothing_heavy() -> None:
     for arguments in (["--version"], ["rank", "--nonsense"]):
         code = (
-            f"import sys; from interestrec import cli; sys.argv = ['interestrec', *{arguments!r}]\n"
+            f"import sys; from interestrec.cli import app as cli; sys.argv = ['interestrec', *{arguments!r}]\n"
             "try: cli.main()\nexcept SystemExit: pass\n"
             "sys.exit(str({'tensorflow', 'keras', 'transformers', 'pandas', 'pyarrow', 'numpy'} & set(sys.modules)))"
         )

@@ -97,7 +97,8 @@ def test_a_full_device_changes_no_status_but_that_of_success(
 
 _ENDING = """
 import logging, os, signal, sys, types, warnings
-from interestrec import cli, pipeline
+from interestrec import pipeline
+from interestrec.cli import app as cli
 from interestrec.core import errors
 
 def stage(context):
@@ -137,7 +138,7 @@ def test_a_full_device_changes_no_status_of_a_stage(status: int, end: str, strea
 
 _BEFORE = """
 import sys
-from interestrec import cli
+from interestrec.cli import app as cli
 
 def session(*_, **__):
     raise RuntimeError("odd")
