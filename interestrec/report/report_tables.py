@@ -31,7 +31,7 @@ class Report:
 
         Example:
             >>> report = interestrec.Report.open("workspace")
-            >>> report.comparisons.query("protocol == 'impressions' and metric == 'auc' and slice == 'all'")
+            >>> report.comparisons.query("protocol == 'catalogue' and metric == 'ndcg@10' and slice == 'all'")
         """
         return cls(open_within(Path(path), "report").path)
 
@@ -76,7 +76,7 @@ def read_metrics(path: str | Path) -> pd.DataFrame:
 
     Example:
         >>> metrics = interestrec.read_metrics("workspace")
-        >>> everyone = metrics[(metrics.protocol == "impressions") & (metrics.slice == "all")]
+        >>> everyone = metrics[(metrics.protocol == "catalogue") & (metrics.slice == "all")]
         >>> everyone.pivot(index="system", columns="metric", values="value")
     """
     return Report.open(path).metrics

@@ -128,7 +128,8 @@ def open_within(path: Path, kind: str) -> Artifact:
     Raises:
         InputMissingError, ArtifactError: as `open_artifact`.
     """
-    return open_artifact(path / kind if (path / kind).exists() else path, kind)
+    is_workspace = (path / kind).exists() or (path / "versions").is_dir()
+    return open_artifact(path / kind if is_workspace else path, kind)
 
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
