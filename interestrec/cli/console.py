@@ -215,7 +215,7 @@ def lost_output(error: OSError) -> InterestrecError:
     _close_off(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError("the reader of standard output has gone")
-    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check where they should go")
+    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check its destination")
 
 
 def drain(stream: TextIO) -> None:

@@ -18,45 +18,63 @@ def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
     return typer.Option(name, metavar="DIR", help=meaning)
 
 
-_SET_HELP = "Override one key, such as finetune.epochs=3; repeatable"
+_SET_HELP = "Override a configuration key, e.g. finetune.epochs=3; repeatable"
 Config = Annotated[
     str | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Path, or a name in ./ or ./configs/"),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Configuration: a path, or a name in ./ or ./configs/ [default: ./interestrec.yaml]",
+    ),
 ]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
-Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails")]
+Workspace = Annotated[Path | None, path_option("--workspace", "Workspace to use instead of the configured one")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, also on failure")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless the command fails")]
 Log = Annotated[
     Literal["text", "json"],
-    typer.Option("--log", envvar="INTERESTREC_LOG", help="Log lines on standard error: text, or JSON objects"),
+    typer.Option("--log", envvar="INTERESTREC_LOG", help="Format of log lines on standard error"),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why")]
-Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]
-Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
-By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
-Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
-Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
-Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
-Rankings = Annotated[Path | None, path_option("--rankings", "In place of the workspace's rankings")]
+Force = Annotated[bool, typer.Option("--force", help="Build even if up to date")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing")]
+Start = Annotated[Path | None, path_option("--from", "Model to start from, e.g. yesterday's")]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        "--folds", metavar="N", help="Cross-validate with N folds of the train split; trains no model to keep"
+    ),
+]
+By = Annotated[str, typer.Option("--by", metavar="users|time", help="What each fold holds out")]
+Corpus = Annotated[Path | None, path_option("--corpus", "Corpus to use instead of the workspace's")]
+Encoder = Annotated[Path | None, path_option("--encoder", "Encoder to use instead of the workspace's")]
+Model = Annotated[Path | None, path_option("--model", "Model to use instead of the workspace's")]
+Rankings = Annotated[Path | None, path_option("--rankings", "Rankings to use instead of the workspace's")]
 
-_AS_OF_HELP = "Lists for this moment (ISO 8601, or now), not for the test split"
+_AS_OF_HELP = "Make lists for this time (ISO 8601, or now) instead of ranking the test split"
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
-Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
-Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
+Users = Annotated[
+    str | None,
+    typer.Option(
+        "--users",
+        metavar="all|FILE",
+        help="User IDs to rank for: a file with one ID per line; needs --as-of [default: all]",
+    ),
+]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Rank only part I of N, e.g. 3/16")]
 
 _REQUIRE_HELP = (
-    "What interestrec must reach, or status 1: [protocol:][slice/]metric, one of >= > <= <, a number; without a "
-    "protocol, impressions before catalogue; repeatable"
+    "Requirement on interestrec, [protocol:][slice/]metric followed by >=, >, <= or < and a number; exit status 1 if it "
+    "does not hold; without a protocol, the metric over impressions, else over the catalogue; repeatable"
 )
 Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
 NotWorseThan = Annotated[
-    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace; status 1 on a fall beyond noise")
+    Path | None,
+    path_option("--not-worse-than", "Earlier report, or its workspace; exit status 1 if quality fell beyond noise"),
 ]
 Seeds = Annotated[
     list[Path] | None,
-    path_option("--seeds", "Rankings of one seed, or their workspace; twice or more: the mean over seeds"),
+    path_option("--seeds", "Rankings of one seed, or their workspace; repeat it to report the mean over seeds"),
 ]
 
 
@@ -85,9 +103,11 @@ def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path
     from interestrec.core.errors import UsageError
 
     if seeds and rankings is not None:
-        raise UsageError("give --rankings or --seeds: what is evaluated is one of them")
+        raise UsageError("--rankings and --seeds exclude each other: one of them says what is evaluated")
     if seeds and len(seeds) < 2:
-        raise UsageError(f"--seeds {seeds[0]}: give it at least twice, once for the rankings of each seed")
+        raise UsageError(
+            f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for the rankings of each seed"
+        )
     return tuple(seeds or ())
 
 
@@ -107,19 +127,21 @@ def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "Ra
         try:
             read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
         except ValueError:
-            raise UsageError(f"--as-of {as_of}: write now, or a time such as 2026-11-24T03:00:00+00:00") from None
+            raise UsageError(
+                f"--as-of {as_of}: expected now, or an ISO 8601 time such as 2026-11-24T03:00:00+00:00"
+            ) from None
         read = read if read.tzinfo else read.replace(tzinfo=UTC)
         moment = round(read.timestamp() * 1_000_000)
     if users is not None and moment is None:
-        raise UsageError("--users needs --as-of: without it, the users of the test split are ranked for")
+        raise UsageError("--users needs --as-of: without it, rank makes lists for the users of the test split")
     part, parts = 1, 1
     if shard is not None:
         numbers = shard.split("/")
         if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
-            raise UsageError(f"--shard {shard}: write the part and how many there are, such as 3/16")
+            raise UsageError(f"--shard {shard}: expected the part and the number of parts, such as 3/16")
         part, parts = map(int, numbers)
         if not 1 <= part <= parts:
-            raise UsageError(f"--shard {shard}: parts are counted from 1 to {parts}")
+            raise UsageError(f"--shard {shard}: the part must be between 1 and {parts}")
     return RankRequest(moment, None if users in (None, "all") else Path(users), (part, parts))
 
 

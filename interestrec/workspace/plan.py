@@ -48,7 +48,7 @@ class BuildPlan:
         found = [f"{self.stage}: {state}", *(f"    {reason}" for reason in self.reasons)]
         if self.version is not None:
             took = f", took {self.version.seconds:,.0f} s" if self.version.seconds is not None else ""
-            found.append(f"    the current one: {self.version.bytes / 1e6:,.1f} MB{took}")
+            found.append(f"    current version: {self.version.bytes / 1e6:,.1f} MB{took}")
         return "\n".join(found)
 
 
@@ -81,7 +81,7 @@ def reasons(workspace: Path, recipe: Recipe) -> tuple[str, ...]:
     with suppress(InterestrecError):
         before = files.read_json(workspace / recipe.kind / MANIFEST)
     if not isinstance(before, dict):
-        return ("there is none yet",)
+        return ("no version exists yet",)
     found = [
         *_differences("input", before.get("inputs", {}), dict(recipe.inputs), values=False),
         *_differences("", _flat(before.get("config", {})), _flat(recipe.config), values=True),

@@ -71,7 +71,7 @@ def test_errors_never_take_the_place_of_results(directory: Path) -> None:
 def test_a_closed_standard_input_is_an_empty_one(directory: Path) -> None:
     outcome = shell("I forget --users - <&-", directory)
     assert outcome.returncode == 2
-    assert outcome.stderr == "interestrec forget: no id is given: there is nobody to forget\n"
+    assert outcome.stderr == "interestrec forget: the list of user IDs is empty; nobody was added\n"
 
 
 def test_a_filter_ends_when_its_reader_goes_away(directory: Path) -> None:
@@ -129,7 +129,7 @@ from interestrec.report.metrics_table import metrics_table
 row = {"system": "interestrec", "protocol": "impressions", "slice": "all", "metric": "auc", "value": 0.7,
        "ci_low": 0.6, "ci_high": 0.8, "n": 9, "dropped": 0, "seed_sd": None}
 import pyarrow as pa
-from interestrec.core import schemas
+from interestrec.io import schemas
 table = pa.Table.from_pylist([row], schema=schemas.METRICS)
 with console.session("evaluate", False, False) as output:
     output.show({}, metrics_table(table, 100, console._colour()))
@@ -174,7 +174,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
     with pytest.raises(SystemExit) as end, command_process() as process:
-        process.status = app.app(standalone_mode=False)
+        process.status = app(standalone_mode=False)
     return end.value.code
 
 

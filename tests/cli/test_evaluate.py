@@ -76,8 +76,8 @@ def test_not_worse_than(directory: Path) -> None:
         (["--require", "acu>0.6"], 78, "unknown metric 'acu' (did you mean 'auc'?); choose from: auc, "),
         (["--set", "evaluate.require=[auc]"], 78, "evaluate.require.0: 'auc' cannot be read"),
         (["--not-worse-than", "space/report"], 66, "space/report: no report here to compare with"),
-        (["--seeds", "space"], 2, "give it at least twice"),
-        (["--seeds", "space", "--seeds", "b", "--rankings", "c"], 2, "give --rankings or --seeds"),
+        (["--seeds", "space"], 2, "a mean needs at least two seeds"),
+        (["--seeds", "space", "--seeds", "b", "--rankings", "c"], 2, "--rankings and --seeds exclude each other"),
         (["--seeds", "space", "--seeds", "space/rankings"], 65, "are both of seed 1"),
     ],
 )
