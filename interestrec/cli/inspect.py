@@ -10,10 +10,10 @@ from interestrec.core.errors import UsageError
 
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Show a user: latest events and impressions")]
 Item = Annotated[
-    str | None, typer.Option("--item", metavar="ID", help="Show an item: attributes, users with the highest intensity")
+    str | None, typer.Option("--item", metavar="ID", help="Show an item: attributes, most interested users")
 ]
 Impression = Annotated[
-    str | None, typer.Option("--impression", metavar="ID", help="Show an impression: history and candidates")
+    str | None, typer.Option("--impression", metavar="ID", help="Show an impression: history, candidates")
 ]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Maximum number of rows per list")]
 Rows = Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Number of rows to read from each file")]

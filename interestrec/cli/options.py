@@ -18,6 +18,7 @@ def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
     return typer.Option(name, metavar="DIR", help=meaning)
 
 
+_CONFIG_HELP = "Configuration: a path, or a name in ./ or ./configs/ [default: ./interestrec.yaml]"
 _SET_HELP = "Override a configuration key, e.g. finetune.epochs=3; repeatable"
 Config = Annotated[
     str | None,
@@ -25,7 +26,7 @@ Config = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="Configuration: a path, or a name in ./ or ./configs/ [default: ./interestrec.yaml]",
+        help=_CONFIG_HELP,
     ),
 ]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
@@ -41,9 +42,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be don
 Start = Annotated[Path | None, path_option("--from", "Model to start from, e.g. yesterday's")]
 Folds = Annotated[
     int | None,
-    typer.Option(
-        "--folds", metavar="N", help="Cross-validate with N folds of the train split; trains no model to keep"
-    ),
+    typer.Option("--folds", metavar="N", help="Cross-validate on N folds of train; keeps no model"),
 ]
 By = Annotated[str, typer.Option("--by", metavar="users|time", help="What each fold holds out")]
 Corpus = Annotated[Path | None, path_option("--corpus", "Corpus to use instead of the workspace's")]
@@ -51,6 +50,7 @@ Encoder = Annotated[Path | None, path_option("--encoder", "Encoder to use instea
 Model = Annotated[Path | None, path_option("--model", "Model to use instead of the workspace's")]
 Rankings = Annotated[Path | None, path_option("--rankings", "Rankings to use instead of the workspace's")]
 
+_USERS_HELP = "User IDs to rank for: a file with one ID per line; needs --as-of [default: all]"
 _AS_OF_HELP = "Make lists for this time (ISO 8601, or now) instead of ranking the test split"
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
 Users = Annotated[
@@ -64,13 +64,13 @@ Users = Annotated[
 Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Rank only part I of N, e.g. 3/16")]
 
 _REQUIRE_HELP = (
-    "Requirement on interestrec, [protocol:][slice/]metric followed by >=, >, <= or < and a number; exit status 1 if it "
-    "does not hold; without a protocol, the metric over impressions, else over the catalogue; repeatable"
+    "Requirement on interestrec, [protocol:][slice/]metric followed by >=, >, <= or < and a number; exit status 1 if "
+    "it does not hold; without a protocol, the metric over impressions, else over the catalogue; repeatable"
 )
 Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
 NotWorseThan = Annotated[
     Path | None,
-    path_option("--not-worse-than", "Earlier report, or its workspace; exit status 1 if quality fell beyond noise"),
+    path_option("--not-worse-than", "Earlier report, or its workspace; status 1 if quality fell beyond noise"),
 ]
 Seeds = Annotated[
     list[Path] | None,
@@ -105,9 +105,7 @@ def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path
     if seeds and rankings is not None:
         raise UsageError("--rankings and --seeds exclude each other: one of them says what is evaluated")
     if seeds and len(seeds) < 2:
-        raise UsageError(
-            f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for the rankings of each seed"
-        )
+        raise UsageError(f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for each")
     return tuple(seeds or ())
 
 
@@ -127,9 +125,7 @@ def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "Ra
         try:
             read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
         except ValueError:
-            raise UsageError(
-                f"--as-of {as_of}: expected now, or an ISO 8601 time such as 2026-11-24T03:00:00+00:00"
-            ) from None
+            raise UsageError(f"--as-of {as_of}: expected now, or a time such as 2026-11-24T03:00:00+00:00") from None
         read = read if read.tzinfo else read.replace(tzinfo=UTC)
         moment = round(read.timestamp() * 1_000_000)
     if users is not None and moment is None:

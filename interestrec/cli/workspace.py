@@ -15,7 +15,7 @@ _RETENTION_HELP = "Also remove versions and checkpoints older than N days, even 
 RetentionDays = Annotated[float | None, typer.Option("--retention-days", metavar="N", min=0, help=_RETENTION_HELP)]
 Forgettable = Annotated[str | None, typer.Option("--user", metavar="ID", help="User ID as in the raw log")]
 Listed = Annotated[
-    str | None, typer.Option("--users", metavar="FILE", help="File with one user ID per line; - for standard input")
+    str | None, typer.Option("--users", metavar="FILE", help="File of user IDs, one per line; - = stdin")
 ]
 
 
@@ -90,8 +90,9 @@ def forget(
         file = settings.workspace / FORGOTTEN
         output.show(
             {"file": str(file), "added": new, "users": listed},
-            f"{file}: {new:,} users added, {listed:,} in total. Existing artifacts still contain them: run `interestrec "
-            "run`, then `interestrec prune`. Delete them yourself from raw logs and from copies of artifacts elsewhere.",
+            f"{file}: {new:,} users added, {listed:,} in total. Existing artifacts still contain them: run "
+            "`interestrec run`, then `interestrec prune`. Raw logs and copies of artifacts elsewhere stay as they are: "
+            "delete them there yourself",
         )
 
 
@@ -113,9 +114,7 @@ def pseudonym(
 
         key = read_key(chosen, "preprocess.pseudonym_key")
         if key is None:
-            raise ConfigError(
-                "preprocess.pseudonym_key is not configured, so there are no pseudonyms; set it to the path of a key file"
-            )
+            raise ConfigError("preprocess.pseudonym_key is not configured, so there are no pseudonyms; set it")
         for line in sys.stdin:
             name = line.rstrip("\r\n")
             write(pseudonym_of(key, name) if name else "")
