@@ -31,6 +31,7 @@ from interestrec.cli.options import (
     Shard,
     Start,
     Users,
+    Verbose,
     Workspace,
     context,
     gate_request,
@@ -232,6 +233,7 @@ def evaluate(
     not_worse_than: NotWorseThan = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
@@ -240,7 +242,7 @@ def evaluate(
 
     Writes the artifact `report`. The exit status is 1 if a requirement does not hold.
     """
-    with session("evaluate", as_json, quiet, log) as output:
+    with session("evaluate", as_json, quiet, log, verbose) as output:
         from interestrec import pipeline
 
         together = seed_rankings(seeds, rankings)
@@ -269,12 +271,13 @@ def run(
     workspace: Workspace = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """Run all five stages, skipping what is up to date."""
-    with session("run", as_json, quiet, log) as output:
+    with session("run", as_json, quiet, log, verbose) as output:
         from interestrec import pipeline
 
         chosen = context(config, overrides, workspace, force, dry_run=dry_run)

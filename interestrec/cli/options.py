@@ -22,17 +22,13 @@ _CONFIG_HELP = "Configuration: a path, or a name in ./ or ./configs/ [default: .
 _SET_HELP = "Override a configuration key, e.g. finetune.epochs=3; repeatable"
 Config = Annotated[
     str | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help=_CONFIG_HELP,
-    ),
+    typer.Option("--config", "-c", metavar="FILE", help=_CONFIG_HELP),
 ]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
 Workspace = Annotated[Path | None, path_option("--workspace", "Workspace to use instead of the configured one")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, also on failure")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless the command fails")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print the tables of all metrics")]
 Log = Annotated[
     Literal["text", "json"],
     typer.Option("--log", envvar="INTERESTREC_LOG", help="Format of log lines on standard error"),
@@ -53,14 +49,7 @@ Rankings = Annotated[Path | None, path_option("--rankings", "Rankings to use ins
 _USERS_HELP = "User IDs to rank for: a file with one ID per line; needs --as-of [default: all]"
 _AS_OF_HELP = "Make lists for this time (ISO 8601, or now) instead of ranking the test split"
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
-Users = Annotated[
-    str | None,
-    typer.Option(
-        "--users",
-        metavar="all|FILE",
-        help="User IDs to rank for: a file with one ID per line; needs --as-of [default: all]",
-    ),
-]
+Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help=_USERS_HELP)]
 Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Rank only part I of N, e.g. 3/16")]
 
 _REQUIRE_HELP = (

@@ -37,6 +37,5 @@ def fit(vectors: np.ndarray) -> Content:
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, those of zeros left as they are; float32 [rows, width]."""
-    """Each row at length 1; rows of zeros stay what they are."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)

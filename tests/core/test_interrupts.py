@@ -13,7 +13,7 @@ from tests.processes import PATIENCE, begun
 _BUILDING = """
 import sys, time
 from pathlib import Path
-from interestrec.console import session
+from interestrec.cli.console import session
 from interestrec.core import interrupts
 from interestrec.workspace.artifacts import Recipe, building, writing
 
