@@ -85,18 +85,14 @@ def test_quiet_and_verbose_exclude_each_other(directory: Path) -> None:
     assert not (directory / "space" / "report").exists()
 
 
-def test_run_ends_with_what_adaptation_made_worse(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_ends_with_what_adaptation_made_worse(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     context = by_hand(directory / "space")
     worse = {"figure": "uniformity", "sentence": "Uniformity rose.", "better": False}
     better = {"figure": "loss", "sentence": "The loss fell.", "better": True}
     encoder = Artifact("encoder", directory, "0", {})
     adapted = StageResult(encoder, built=True, summary={"steps": 3, "findings": [better, worse]})
-    stages = {"pretrain-adapt": lambda _: adapted, "evaluate": evaluate.run}
-    monkeypatch.setattr(pipeline, "STAGES", stages)
     with console.session("run", as_json=False, quiet=False) as output:
-        output.all_stages(context)
+        output.results([adapted, pipeline.run_stage("evaluate", context)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["pretrain-adapt: built  steps 3", "The loss fell.", "Uniformity rose."]
     assert lines.index("Warning: pretrain-adapt: Uniformity rose.") < len(lines) - 5
@@ -176,9 +172,7 @@ def test_seeds(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_run_is_gated_too(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
-) -> None:
+def test_run_is_gated_too(directory: Path, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
     context = by_hand(directory / "space")
     required = {"evaluate": context.settings.evaluate.model_copy(update={"require": ["coverage>0.9"]})}
     gated = dataclasses.replace(context, settings=context.settings.model_copy(update=required))
