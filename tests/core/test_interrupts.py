@@ -15,12 +15,12 @@ import sys, time
 from pathlib import Path
 from interestrec.cli.console import session
 from interestrec.core import interrupts
-from interestrec.workspace.artifacts import Recipe, building, writing
+from interestrec.workspace.artifacts import Recipe, staged_version, exclusive_writer
 
 interrupts.install()
 recipe = Recipe("corpus", {{}}, {{}}, 1)
 with session("preprocess", as_json=False, quiet=False):
-    with writing(Path("workspace"), recipe), building(Path("workspace"), recipe) as partial:
+    with exclusive_writer(Path("workspace"), recipe), staged_version(Path("workspace"), recipe) as partial:
         (partial / "half").write_text("x")
         {work}
 """
