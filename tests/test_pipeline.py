@@ -163,7 +163,7 @@ def test_a_changed_byte_of_the_input_builds_all_and_a_comment_nothing(news: Path
 def test_a_dry_run_writes_nothing(news: Path, tmp_path: Path) -> None:
     chosen = replace(context(news / "news.yaml", tmp_path / "workspace"), dry_run=True)
     assert [plan.reasons for plan in plans(list(STAGES), chosen)] == [
-        ("there is none yet",),
+        ("no version exists yet",),
         *[("preprocess would build before it",)] * 4,
     ]
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files, schemas
+from interestrec.workspace.artifacts import open_within
 
 ITEMS = "items.parquet"
 USERS = "users.parquet"
@@ -57,6 +58,24 @@ class Corpus:
     path: Path
     relevant_at: float | None  # None: relevant = intensity > 0
 
+    @classmethod
+    def open(cls, path: str | Path) -> "Corpus":
+        """Open a corpus by its directory, or by the workspace that it is in; every file of it is checked.
+
+        What counts as relevant is read from the configuration that the corpus was built with.
+
+        Raises:
+            InputMissingError: there is none.
+            ArtifactError: it is damaged, or not a corpus.
+
+        Example:
+            >>> corpus = interestrec.Corpus.open("workspace")
+            >>> corpus.items.to_pandas().groupby("category").size()
+            >>> corpus.events.to_pandas().groupby("user_id").intensity.mean()
+        """
+        artifact = open_within(Path(path), "corpus")
+        return cls(artifact.path, artifact.manifest["config"].get("data", {}).get("relevant_at"))
+
     @cached_property
     def items(self) -> pa.Table:
         """Table of schemas.ITEMS; row number = item."""
@@ -90,6 +109,13 @@ class Corpus:
     def text_features(self) -> pa.Table:
         """Table of schemas.TEXT_FEATURES; row number = item."""
         return files.read_parquet(self.text_features_path, schemas.TEXT_FEATURES)
+
+    @property
+    def events(self) -> pa.Table:
+        """Table of schemas.TIMELINES with the columns `user_id` and `item_id` in place of the numbers."""
+        table = files.read_parquet(self.path / TIMELINES, schemas.TIMELINES)
+        user_id, item_id = self.users["user_id"].take(table["user"]), self.items["item_id"].take(table["item"])
+        return table.set_column(0, "user_id", user_id).set_column(1, "item_id", item_id)
 
     @cached_property
     def timelines(self) -> Timelines:

@@ -1,11 +1,14 @@
 """Parquet artifacts encrypted at rest: Parquet Modular Encryption, AES-256-GCM over pages, columns and footer alike.
 
-The key is one of the whole process: it is set where the settings of a run come together, and all reading and writing of
-Parquet asks for it here.
+The key is in force within `key_in_force`, which whoever reads or writes artifacts of a workspace enters: the pipeline
+around every stage, the commands that inspect a corpus, and notebooks. It holds for all threads, as stages prefetch in
+several; a process works on one workspace at a time.
 """
 
 import hmac
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +20,26 @@ _MAGIC = b"PARE"  # of a file whose footer is encrypted, at both ends
 _in_force: bytes | None = None
 
 
-def use(source: str | None) -> None:
-    """From now on artifacts are written with the key of this file or descriptor, and may be read with it; None: plain.
+@contextmanager
+def key_in_force(source: str | None) -> Iterator[None]:
+    """Within the context, Parquet artifacts are encrypted with a key and can be decrypted with it.
+
+    Args:
+        source: file of the key, or `fd:N` for an inherited descriptor; None = no encryption.
 
     Raises:
         AccessError: it is no key.
+
+    Example:
+        >>> with key_in_force("keys/artifacts.key"):
+        ...     corpus.items
     """
     global _in_force
-    _in_force = read_key(source, SETTING)
+    before, _in_force = _in_force, read_key(source, SETTING)
+    try:
+        yield
+    finally:
+        _in_force = before
 
 
 def writing() -> dict[str, Any]:

@@ -7,11 +7,7 @@ artifacts of each version that is still read.
 
 from typing import TYPE_CHECKING
 
-from interestrec.core.library_versions import require_safe
-
-require_safe("pyarrow")  # every command comes through here before it reads a table
-
-import pyarrow as pa  # noqa: E402 - after the look at its version
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

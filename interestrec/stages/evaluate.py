@@ -95,6 +95,7 @@ def run(context: RunContext) -> StageResult:
         result,
         notes=tuple(finding.sentence for finding in found if finding.good),
         failures=tuple(finding.sentence for finding in found if not finding.good),
+        metrics=files.read_parquet(result.artifact.path / METRICS, schemas.METRICS),
     )
 
 

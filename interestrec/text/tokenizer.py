@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
-from interestrec.core.library_versions import require_safe
 from interestrec.io import files
 from interestrec.io.encoder_files import require_own
 
@@ -116,8 +115,6 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     """
     digest = tokenizer_digest(directory)
     fast = (directory / _FAST).is_file()
-    if not fast:
-        require_safe("transformers")
     try:
         backend, special, all_special = _fast(directory) if fast else _converted(directory)
     except Exception as error:  # both libraries raise whatever their parsers raise

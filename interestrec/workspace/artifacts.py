@@ -1,8 +1,9 @@
 """Immutable artifact versions: built aside by one process at a time, named whole, linked, checked when opened.
 
 `workspace/versions/<stage>/<digest>/` holds a version; `workspace/<kind>` is a symbolic link to the
-current one. The digest covers input digests, the configuration that affects the result, and the seed,
-so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for each output.
+current one. The digest covers input digests, the configuration that affects the result, the seed, and in a source
+checkout the code, so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for
+each output.
 """
 
 import os
@@ -19,6 +20,7 @@ from interestrec.io import commit, files
 from interestrec.io.locks import FileLock, locked
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.workspace.manifest import MANIFEST, file_entries, read, verify
+from interestrec.workspace.source_code import source_digests
 
 LOCKS = "locks"
 
@@ -70,9 +72,11 @@ class Recipe:
     inputs: Mapping[str, str]  # name -> SHA-256, taken before the run
     config: Mapping[str, Any]
     seed: int
+    code: Mapping[str, str] = field(init=False)  # source file -> digest; empty in an installed release
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "code", source_digests(self.stage.replace("-", "_")))
         content = {
             "kind": self.kind,
             "schema": SCHEMA_VERSION,
@@ -80,6 +84,7 @@ class Recipe:
             "inputs": dict(self.inputs),
             "config": self.config,
             "seed": self.seed,
+            **({"code": self.code} if self.code else {}),
         }
         object.__setattr__(self, "digest", files.sha256_of_json(content)[:24])
 
@@ -123,7 +128,8 @@ def open_within(path: Path, kind: str) -> Artifact:
     Raises:
         InputMissingError, ArtifactError: as `open_artifact`.
     """
-    return open_artifact(path / kind if (path / kind).exists() else path, kind)
+    is_workspace = (path / kind).exists() or (path / "versions").is_dir()
+    return open_artifact(path / kind if is_workspace else path, kind)
 
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
@@ -240,6 +246,7 @@ def _manifest(recipe: Recipe, directory: Path) -> dict[str, Any]:
         "inputs": dict(recipe.inputs),
         "config": recipe.config,
         "seed": recipe.seed,
+        "code": recipe.code,
         "files": file_entries(directory),
     }
 

@@ -33,6 +33,7 @@ class _Manifest(_Strict):
     inputs: dict[str, str]
     config: dict[str, Any]
     seed: int
+    code: dict[str, str] = {}
     files: dict[str, _File]
 
 
