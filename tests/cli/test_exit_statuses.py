@@ -169,7 +169,7 @@ def test_a_full_device_and_help(arguments: list[str], stream: str, tmp_path: Pat
 
 def test_a_device_that_is_not_there_is_69() -> None:
     code = """
-from interestrec.console import session
+from interestrec.cli.console import session
 with session("finetune", True, True):
     from interestrec.training.device import prepare
     prepare("gpu", 1, 1)

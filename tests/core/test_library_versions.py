@@ -54,8 +54,8 @@ def test_one_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_it_is_looked_at_before_the_first_import(module: str, library: str) -> None:
     code = (
-        "import sys; from interestrec.core import versions, errors\n"
-        f"versions.SAFE[{library!r}] = (999,)\n"
+        "import sys; from interestrec.core import library_versions, errors\n"
+        f"library_versions.SAFE[{library!r}] = (999,)\n"
         f"try: import {module}\n"
         "except errors.ConfigError as error: print(error)\n"
         f"assert {library!r} not in sys.modules and 'tensorflow' not in sys.modules"
