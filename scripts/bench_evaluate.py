@@ -24,8 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from interestrec.corpus import store
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 
 _TOPICS, _ITEMS_PER_IMPRESSION, _LONGEST, _CLICKED = 17, 0.19, 72, 0.04
@@ -82,11 +81,11 @@ def _write_corpus(
     n, impressions = len(owner), len(user)
     none = pa.nulls(items)
     tables: dict[str, tuple[dict[str, Any], pa.Schema]] = {
-        store.USERS: (
+        artifact_files.USERS: (
             {"user": np.arange(users), "user_id": _ids("U", np.arange(users)), "valid_part": ["valid_select"] * users},
             schemas.USERS,
         ),
-        store.ITEMS: (
+        artifact_files.ITEMS: (
             {
                 "item": np.arange(items),
                 "item_id": _ids("N", np.arange(items)),
@@ -99,7 +98,7 @@ def _write_corpus(
             },
             schemas.ITEMS,
         ),
-        store.TIMELINES: (
+        artifact_files.TIMELINES: (
             {
                 "user": owner,
                 "item": rng.integers(items, size=n),
@@ -112,7 +111,7 @@ def _write_corpus(
             },
             schemas.TIMELINES,
         ),
-        store.IMPRESSIONS: (
+        artifact_files.IMPRESSIONS: (
             {
                 "impression": np.arange(impressions),
                 "impression_id": _ids("", np.arange(impressions)),
@@ -124,18 +123,18 @@ def _write_corpus(
             },
             schemas.IMPRESSIONS,
         ),
-        store.CANDIDATES: (
+        artifact_files.CANDIDATES: (
             {"impression": np.repeat(np.arange(impressions), np.diff(offsets)), "item": item, "label": label},
             schemas.CANDIDATES,
         ),
     }
     for name, (columns, schema) in tables.items():
         files.write_parquet(directory / name, pa.table(columns), schema)
-    (directory / store.FEATURES).mkdir()
+    (directory / artifact_files.FEATURES).mkdir()
     tokens = pa.array(list(rng.integers(1000, 30000, (items, 12)).astype(np.int32)))
     features = pa.table({"item": np.arange(items), "title_tokens": tokens, "text_tokens": tokens})
-    files.write_parquet(directory / store.FEATURES / "text-0.parquet", features, schemas.TEXT_FEATURES)
-    files.write_json(directory / store.QUALITY, {})
+    files.write_parquet(directory / artifact_files.FEATURES / "text-0.parquet", features, schemas.TEXT_FEATURES)
+    files.write_json(directory / artifact_files.QUALITY, {})
 
 
 def _ranked(

@@ -116,6 +116,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.corpus.store import Corpus
     from interestrec.encoding.hidden_cache import encode_lower
     from interestrec.encoding.item_texts import hidden_cache, item_texts
+    from interestrec.io.schemas import TRAIN
     from interestrec.model.encoder_checkpoint import load_bert
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
     from interestrec.training import device, item_vectors
@@ -155,7 +156,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     losses = {"intensity": 1.0, "softmax": 1.0}
     engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)
     codes = ItemCodes(np.zeros((len(text_of_item), 0), np.int32), category_codes(opened.items["category"]))
-    train = impression_examples(opened.impressions, opened.impressions.split == 0)
+    train = impression_examples(opened.impressions, opened.impressions.split == TRAIN)
     sampler, rng = NegativeSampler.of(popularity(opened), 4), np.random.default_rng(0)  # 4 negatives, as in PLM-NR
 
     def step(count: int) -> None:

@@ -14,6 +14,7 @@ from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError
 from interestrec.core.interrupts import Interrupted
 from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_error
 from interestrec.core.printable import printable
+from interestrec.io import artifact_files
 
 if TYPE_CHECKING:
     from interestrec.stages.run import RunContext, StageResult
@@ -131,7 +132,7 @@ def _as_text(result: "StageResult") -> str:
     from interestrec.io import files, schemas
     from interestrec.report.metrics_table import metrics_table
 
-    metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
+    metrics = files.read_parquet(artifact.path / artifact_files.METRICS, schemas.METRICS)
     width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
     table = metrics_table(metrics, width, _colour())
     verdicts = result.summary["verdicts"].values()

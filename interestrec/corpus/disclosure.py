@@ -8,10 +8,9 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
 from interestrec.core.small_groups import distinct_users, is_disclosable
-from interestrec.corpus import store
 from interestrec.corpus.figures import bin_of, one_class_kinds
 from interestrec.corpus.store import Corpus
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 _NO_SPAN = {"first": None, "last": None, "untimed": None}
 
@@ -110,7 +109,7 @@ def _attribute(figures: dict[str, Any], column: pa.ChunkedArray, least: int) -> 
 
 
 def _event_types(rows: list[dict[str, Any]], corpus: Corpus, least: int) -> list[dict[str, Any]]:
-    column = files.read_parquet(corpus.path / store.TIMELINES, columns=["event"])["event"].cast(pa.string())
+    column = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"].cast(pa.string())
     words = [row["event"] for row in rows]
     code = pc.index_in(column, pa.array(words, pa.string())).to_numpy().astype(np.int64)
     fit = _told(code, corpus.timelines.user, len(words), least)

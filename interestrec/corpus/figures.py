@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.corpus import store
 from interestrec.corpus.store import NO_TIME, Corpus, Impressions, Timelines
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 BINS = 10  # of the histogram of intensities
 DROPS = 10  # rules shown, those that left out most
@@ -21,8 +20,8 @@ def describe(corpus: Corpus) -> dict[str, Any]:
 
     Stated histories are events too. A user or item without events counts in the spreads, with 0.
     """
-    quality = files.read_json(corpus.path / store.QUALITY)
-    items = files.read_parquet(corpus.path / store.ITEMS, columns=["has_text", "price", "category"])
+    quality = files.read_json(corpus.path / artifact_files.QUALITY)
+    items = files.read_parquet(corpus.path / artifact_files.ITEMS, columns=["has_text", "price", "category"])
     events, shown = corpus.timelines, corpus.impressions
     n_items, n_users = items.num_rows, corpus.users.num_rows
     return {
@@ -135,7 +134,7 @@ def _intensity(corpus: Corpus, intensity: np.ndarray) -> dict[str, Any]:
 
 def _cold(events: Timelines, n_users: int, n_items: int) -> dict[str, dict[str, float | None]]:
     """By split after train: shares of events whose user, and whose item, has no event in train."""
-    train = events.split == 0
+    train = events.split == schemas.TRAIN
     in_train = {"users": np.zeros(n_users, bool), "items": np.zeros(n_items, bool)}
     in_train["users"][events.user[train]] = True
     in_train["items"][events.item[train]] = True
@@ -151,7 +150,7 @@ def _cold(events: Timelines, n_users: int, n_items: int) -> dict[str, dict[str, 
 
 def _event_types(corpus: Corpus) -> list[dict[str, Any]]:
     """Every type of event with its count and mean intensity, the most frequent first."""
-    column = files.read_parquet(corpus.path / store.TIMELINES, columns=["event"])["event"]
+    column = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"]
     words = pc.unique(column.cast("string"))
     code = pc.index_in(column.cast("string"), words).to_numpy().astype(np.int64)
     counts = np.bincount(code, minlength=len(words))

@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from interestrec.core.errors import ArtifactError, DataError, from_os_error
-from interestrec.corpus import store
 from interestrec.corpus.store import Corpus
-from interestrec.io import encryption, schemas
+from interestrec.io import artifact_files, encryption, schemas
 
 LIKERS = 10  # users shown of those who like an item
 NEAR = 5  # ids suggested for one that is not there
@@ -26,10 +25,10 @@ def find_user(corpus: Corpus, user_id: str, limit: int) -> dict[str, Any]:
     Raises:
         DataError: there is no such user; the message names near ids.
     """
-    found = _by_id(corpus.path / store.USERS, "user_id", user_id)[0]
+    found = _by_id(corpus.path / artifact_files.USERS, "user_id", user_id)[0]
     mine = ds.field("user") == found["user"]
-    events = _rows(corpus.path / store.TIMELINES, mine, _EVENT)
-    shown = _rows(corpus.path / store.IMPRESSIONS, mine, ["split"])
+    events = _rows(corpus.path / artifact_files.TIMELINES, mine, _EVENT)
+    shown = _rows(corpus.path / artifact_files.IMPRESSIONS, mine, ["split"])
     latest = _first(events, [("time", "descending"), ("position", "descending")], limit)
     return {
         "user_id": user_id,
@@ -49,11 +48,11 @@ def find_item(corpus: Corpus, item_id: str, limit: int) -> dict[str, Any]:
     Raises:
         DataError: there is no such item; the message names near ids.
     """
-    found = _by_id(corpus.path / store.ITEMS, "item_id", item_id)[0]
+    found = _by_id(corpus.path / artifact_files.ITEMS, "item_id", item_id)[0]
     number = found.pop("item")
     mine = ds.field("item") == number
     tokens = _rows(corpus.text_features_path, mine, ["title_tokens", "text_tokens"]).to_pylist()[0]
-    events = _rows(corpus.path / store.TIMELINES, mine, ["user", "intensity", "split"])
+    events = _rows(corpus.path / artifact_files.TIMELINES, mine, ["user", "intensity", "split"])
     return {
         **found,
         "published": _iso(found["published"]),
@@ -72,7 +71,7 @@ def find_impression(corpus: Corpus, impression_id: str, limit: int) -> dict[str,
     Raises:
         DataError: there is no such impression; the message names near ids.
     """
-    found = _by_id(corpus.path / store.IMPRESSIONS, "impression_id", impression_id)
+    found = _by_id(corpus.path / artifact_files.IMPRESSIONS, "impression_id", impression_id)
     return {"impression_id": impression_id, "found": [_impression(corpus, row, limit) for row in found]}
 
 
@@ -104,12 +103,16 @@ def _by_id(path: Path, column: str, wanted: str) -> list[dict[str, Any]]:
 def _impression(corpus: Corpus, row: dict[str, Any], limit: int) -> dict[str, Any]:
     user, first, end = row["user"], row["history_start"], row["history_end"]
     within = (ds.field("user") == user) & (ds.field("position") >= max(first, end - limit))
-    history = _rows(corpus.path / store.TIMELINES, within & (ds.field("position") < end), _EVENT).sort_by("position")
-    shown = _rows(corpus.path / store.CANDIDATES, ds.field("impression") == row["impression"], ["item", "label"])
+    history = _rows(corpus.path / artifact_files.TIMELINES, within & (ds.field("position") < end), _EVENT).sort_by(
+        "position"
+    )
+    shown = _rows(
+        corpus.path / artifact_files.CANDIDATES, ds.field("impression") == row["impression"], ["item", "label"]
+    )
     placed = shown.append_column("place", pa.array(range(shown.num_rows)))
     best = _first(placed, [("label", "descending"), ("place", "ascending")], limit)
     return {
-        "user_id": _ids(corpus.path / store.USERS, "user", [user], ["user_id"])[user]["user_id"],
+        "user_id": _ids(corpus.path / artifact_files.USERS, "user", [user], ["user_id"])[user]["user_id"],
         "time": _iso(row["time"]),
         "split": row["split"],
         "history_length": end - first,
@@ -123,7 +126,7 @@ def _likers(corpus: Corpus, events: pa.Table, most: int) -> list[dict[str, Any]]
     by_user = events.group_by("user").aggregate([("intensity", "max"), ("intensity", "count")])
     order = [("intensity_max", "descending"), ("intensity_count", "descending"), ("user", "ascending")]
     rows = by_user.sort_by(order).slice(0, most).to_pylist()
-    names = _ids(corpus.path / store.USERS, "user", (row["user"] for row in rows), ["user_id"])
+    names = _ids(corpus.path / artifact_files.USERS, "user", (row["user"] for row in rows), ["user_id"])
     return [
         {
             "user_id": names[row["user"]]["user_id"],
@@ -143,7 +146,7 @@ def _first(rows: pa.Table, order: list[tuple[str, str]], limit: int) -> pa.Table
 def _titled(corpus: Corpus, rows: pa.Table, names: list[str]) -> list[dict[str, Any]]:
     """Rows with the id and title of their item and these columns as JSON values."""
     wanted = rows.to_pylist()
-    items = _ids(corpus.path / store.ITEMS, "item", (row["item"] for row in wanted), ["item_id", "title"])
+    items = _ids(corpus.path / artifact_files.ITEMS, "item", (row["item"] for row in wanted), ["item_id", "title"])
     titled = []
     for row in wanted:
         values = {name: _iso(row[name]) if name == "time" else row[name] for name in names}

@@ -9,15 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.errors import ArtifactError
-from interestrec.io import files, schemas
-
-ITEMS = "items.parquet"
-USERS = "users.parquet"
-TIMELINES = "timelines.parquet"
-IMPRESSIONS = "impressions.parquet"
-CANDIDATES = "candidates.parquet"
-QUALITY = "quality.json"
-FEATURES = "features"
+from interestrec.io import artifact_files, files, schemas
 
 NO_TIME = np.iinfo(np.int64).min  # stands for a null time in integer microseconds
 
@@ -59,12 +51,12 @@ class Corpus:
     @cached_property
     def items(self) -> pa.Table:
         """Table of schemas.ITEMS; row number = item."""
-        return files.read_parquet(self.path / ITEMS, schemas.ITEMS)
+        return files.read_parquet(self.path / artifact_files.ITEMS, schemas.ITEMS)
 
     @cached_property
     def users(self) -> pa.Table:
         """Table of schemas.USERS and, after its columns, the users' attributes; row number = user."""
-        return files.read_parquet(self.path / USERS, schemas.USERS)
+        return files.read_parquet(self.path / artifact_files.USERS, schemas.USERS)
 
     @property
     def user_attributes(self) -> list[str]:
@@ -80,9 +72,11 @@ class Corpus:
     @property
     def text_features_path(self) -> Path:
         """The one file of tokens."""
-        found = sorted((self.path / FEATURES).glob("text-*.parquet"))
+        found = sorted((self.path / artifact_files.FEATURES).glob("text-*.parquet"))
         if len(found) != 1:
-            raise ArtifactError(f"{self.path / FEATURES}: expected one text feature file, found {len(found)}")
+            raise ArtifactError(
+                f"{self.path / artifact_files.FEATURES}: expected one text feature file, found {len(found)}"
+            )
         return found[0]
 
     @cached_property
@@ -93,7 +87,7 @@ class Corpus:
     @cached_property
     def timelines(self) -> Timelines:
         """All events as arrays."""
-        table = files.read_parquet(self.path / TIMELINES, schemas.TIMELINES)
+        table = files.read_parquet(self.path / artifact_files.TIMELINES, schemas.TIMELINES)
         user = table["user"].to_numpy()
         return Timelines(
             offsets=_offsets(user, self.users.num_rows),
@@ -107,8 +101,8 @@ class Corpus:
     @cached_property
     def impressions(self) -> Impressions:
         """All impressions and their candidates as arrays."""
-        table = files.read_parquet(self.path / IMPRESSIONS, schemas.IMPRESSIONS)
-        candidates = files.read_parquet(self.path / CANDIDATES, schemas.CANDIDATES)
+        table = files.read_parquet(self.path / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS)
+        candidates = files.read_parquet(self.path / artifact_files.CANDIDATES, schemas.CANDIDATES)
         user = table["user"].to_numpy()
         first_row = self.timelines.offsets[user]
         return Impressions(

@@ -37,7 +37,7 @@ def history_ends(
         return first_of_tie
     begins = np.searchsorted(user, user)
     before_split = np.searchsorted(user * 3 + split, user * 3 + split) - begins  # rows of the user in earlier splits
-    return np.where(split == 0, first_of_tie, before_split)
+    return np.where(split == schemas.TRAIN, first_of_tie, before_split)
 
 
 def user_order(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from interestrec.core.errors import ArtifactError
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.metrics.calibration import LogitCalibration
 from interestrec.model.catalogue_logits import CatalogueLogits
 from interestrec.model.two_tower import TowerSide, TwoTower, load_two_tower
@@ -87,8 +87,8 @@ def load_intensity(model_path: Path, reading: ScorerInputs | None = None, retrie
     Raises:
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
-    arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
-    calibration = _calibration(model_path / "calibration.json")
+    arrays = files.read_safetensors(model_path / artifact_files.ITEM_VECTORS)
+    calibration = _calibration(model_path / artifact_files.CALIBRATION)
     model = load_two_tower(model_path)
     _require_fitting(arrays, model, model_path)
     read = user_inputs(model, arrays["item"], arrays["category"], reading)

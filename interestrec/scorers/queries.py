@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.corpus.store import TIMELINES, Corpus
-from interestrec.io import files, schemas
+from interestrec.corpus.store import Corpus
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import TEST, VALID
 from interestrec.scorers.requests import Events, Labels, Requests
 
@@ -61,7 +61,7 @@ def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarra
 
 def logs_histories(corpus: Corpus) -> bool:
     """Whether the log states histories with its impressions, as MIND does."""
-    event = files.read_parquet(corpus.path / TIMELINES, columns=["event"])["event"]
+    event = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"]
     return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ScorerInputs:
         Raises:
             ArtifactError: the model has none for this corpus.
         """
-        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
+        vectors = files.read_safetensors(self.model / artifact_files.ITEM_VECTORS).get("frozen")
         if vectors is None or len(vectors) != self.corpus.items.num_rows:
             raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
         return vectors

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from interestrec.config.settings import Settings
 from interestrec.core.choices import pick
 from interestrec.core.errors import DataError, InterestrecError, StorageError
-from interestrec.corpus import store
 from interestrec.corpus.build import CorpusPlan, build, report_rules
 from interestrec.corpus.cleaning import RobotRule
 from interestrec.corpus.grading import Grading
@@ -27,7 +26,7 @@ from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.raw_log import EXAMPLES, RawLog
 from interestrec.formats.readers import READERS
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import fingerprint
 from interestrec.stages.run import RunContext, StageResult, produce
@@ -89,11 +88,11 @@ def _build(directory: Path, settings: Settings) -> None:
             f"{without} of {items.num_rows} items have no text, more than data.max_items_without_text "
             f"({data.max_items_without_text:g}) allows; check the text columns or raise the limit"
         )
-    files.write_parquet(directory / store.ITEMS, items, schemas.ITEMS)
-    _write_tokens(directory / store.FEATURES, items, settings.encoder.source)
+    files.write_parquet(directory / artifact_files.ITEMS, items, schemas.ITEMS)
+    _write_tokens(directory / artifact_files.FEATURES, items, settings.encoder.source)
     counts = {**built.counts, "items_without_text": without, **{f"items_without_{k}": n for k, n in lacking.items()}}
     quality = {"rules": log.quality.rules, "counts": counts, "value_maps": built.value_maps}
-    files.write_json(directory / store.QUALITY, quality)
+    files.write_json(directory / artifact_files.QUALITY, quality)
 
 
 @contextmanager
@@ -239,7 +238,7 @@ def _normalised(items: pa.Table) -> pa.Table:
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    found = files.read_json(directory / store.QUALITY)["counts"]
+    found = files.read_json(directory / artifact_files.QUALITY)["counts"]
     return {
         "items": found["items"],
         "users": found["users"],

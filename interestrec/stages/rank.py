@@ -16,10 +16,9 @@ from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
 from interestrec.corpus.identities import naming
 from interestrec.corpus.store import Corpus
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import pseudonym
-from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRAINING_LOG, TRUTH
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.scorers import content, queries
 from interestrec.scorers.ease import Ease
@@ -106,9 +105,11 @@ class _Rank:
         reading = ScorerInputs(self.model.path, self.encoder.path, corpus, self.workspace, asked)
         lineup, chosen = self._as_verified(reading) if self.verified else self._fitted(train, reading)
         counts = {"train_events": len(train.events.item), **self._write(directory, lineup, requests, reading)}
-        if (log := self.model.path / TRAINING_LOG).exists() and self.asking.as_of is None:  # for the page of the report
-            files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
-        files.write_json(directory / SYSTEMS, self._describe(lineup, chosen, counts))
+        if (
+            log := self.model.path / artifact_files.TRAINING_LOG
+        ).exists() and self.asking.as_of is None:  # for the page of the report
+            files.write_parquet(directory / artifact_files.TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
+        files.write_json(directory / artifact_files.SYSTEMS, self._describe(lineup, chosen, counts))
 
     def _fitted(self, train: FitData, reading: ScorerInputs) -> tuple[Ensemble, FittedScorers]:
         """Everything chosen on train → valid, and then fitted on all that may be known."""
@@ -201,10 +202,12 @@ class _Rank:
         wants_cold[truth.request[judged & cold[truth.item] & corpus.relevant(truth.label)]] = True
         schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
         with ExitStack() as stack:
-            write = stack.enter_context(ranking_tables.grouped_writer(directory / CATALOGUE, schema))
+            write = stack.enter_context(ranking_tables.grouped_writer(directory / artifact_files.CATALOGUE, schema))
             write_cold = None
             if self.asking.as_of is None:
-                write_cold = stack.enter_context(ranking_tables.grouped_writer(directory / COLD_CATALOGUE, schema))
+                write_cold = stack.enter_context(
+                    ranking_tables.grouped_writer(directory / artifact_files.COLD_CATALOGUE, schema)
+                )
             category = category_codes(corpus.items["category"])[:, 0].astype(np.int64)
             likeness = (
                 content.unit_rows(reading.frozen_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
@@ -222,14 +225,14 @@ class _Rank:
         if self.asking.as_of is None:
             self._write_impressions(directory, lineup, layout)
             happened = ranking_tables.truth_table(corpus, requests, truth, judged)
-            files.write_parquet(directory / TRUTH, happened, schemas.TRUTH)
+            files.write_parquet(directory / artifact_files.TRUTH, happened, schemas.TRUTH)
             counts |= {"truth_pairs": happened.num_rows, "truth_pairs_seen_before": int(truth.seen.sum())}
         return counts
 
     def _write_impressions(self, directory: Path, lineup: Ensemble, layout: ranking_tables.TableLayout) -> None:
         corpus, test = self.corpus, self._impressions()
         schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
-        with ranking_tables.grouped_writer(directory / IMPRESSIONS, schema) as write:
+        with ranking_tables.grouped_writer(directory / artifact_files.IMPRESSIONS, schema) as write:
             for start, stop in track(list(blocks(len(test), corpus.items.num_rows)), "rank impressions", unit="blocks"):
                 asked = queries.impression_queries(corpus, test[start:stop])
                 for scores in lineup.score_candidates(asked, corpus.impressions.item[asked.rows]):
@@ -287,5 +290,5 @@ class _Rank:
 
 
 def _summarise(path: Path) -> dict[str, Any]:
-    described = files.read_json(path / SYSTEMS)
+    described = files.read_json(path / artifact_files.SYSTEMS)
     return {"systems": sorted(described["systems"]), **described["counts"]}

@@ -15,7 +15,7 @@ from interestrec.core.errors import LockedError, PeerLostError
 from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
-from interestrec.io import encryption, files
+from interestrec.io import artifact_files, encryption, files
 from interestrec.workspace.artifacts import (
     Artifact,
     Recipe,
@@ -26,7 +26,6 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.manifest import TIMING
 from interestrec.workspace.plan import BuildPlan, plan_of_recipe, reasons
 
 _LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
@@ -173,7 +172,7 @@ def _build(context: RunContext, recipe: Recipe, build: Callable[[Path], dict[str
         timing = {"seconds": time.monotonic() - started, **told}
         line = {name: round(value, 3) for name, value in timing.items()}
         ended = datetime.now(UTC).isoformat(timespec="seconds")
-        files.append_json_line(partial / TIMING, {"stage": recipe.stage, "ended": ended, **line})
+        files.append_json_line(partial / artifact_files.TIMING, {"stage": recipe.stage, "ended": ended, **line})
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.text_inputs import TextInputs, text_inputs
+from interestrec.io.schemas import TRAIN
 from interestrec.text.tokenizer import Tokenizer
 
 _STEP = 8  # padded lengths are multiples of it
@@ -61,9 +62,9 @@ def corpus_passages(
 def _seen_in_train(corpus: Corpus) -> np.ndarray:
     """bool [items]: in a train event, history or candidate list."""
     seen = np.zeros(corpus.items.num_rows, bool)
-    seen[corpus.timelines.item[corpus.timelines.split == 0]] = True
+    seen[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
     impressions = corpus.impressions
-    seen[impressions.item[np.repeat(impressions.split == 0, np.diff(impressions.offsets))]] = True
+    seen[impressions.item[np.repeat(impressions.split == TRAIN, np.diff(impressions.offsets))]] = True
     return seen
 
 

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.corpus import lookup, store
+from interestrec.corpus import lookup
 from interestrec.corpus.lookup import LOOKUPS, find_impression, find_item, find_user, near_ids
 from interestrec.corpus.store import Corpus
+from interestrec.io import artifact_files
 from interestrec.report.inspect_page import PAGES
 from tests.corpus.looked_at import write_looked_at
 
@@ -118,8 +119,8 @@ def test_only_so_many_ids_are_looked_at(corpus: Corpus, monkeypatch: pytest.Monk
 
 
 def test_a_missing_table_is_named(corpus: Corpus) -> None:
-    (corpus.path / store.USERS).unlink()
-    with pytest.raises(InputMissingError, match=store.USERS):
+    (corpus.path / artifact_files.USERS).unlink()
+    with pytest.raises(InputMissingError, match=artifact_files.USERS):
         find_user(corpus, "u0", 20)
 
 
