@@ -43,7 +43,7 @@ TOKEN = re.compile(rb"RAWUSER-\d")
 @pytest.fixture(autouse=True)
 def no_key_afterwards() -> Iterator[None]:
     yield
-    encryption.use(None)
+    encryption.set_key(None)
 
 
 def interestrec(*arguments: str, typed: str | None = None) -> Result:

@@ -181,7 +181,7 @@ def _first_ids(path: Path, column: str) -> pa.ChunkedArray:
 
 def _read(path: Path, read: Callable[[ds.Dataset], pa.Table]) -> pa.Table:
     try:
-        options = {"page_checksum_verification": True, **encryption.reading(path)}
+        options = {"page_checksum_verification": True, **encryption.reader_options(path)}
         checked = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**options))
         return read(ds.dataset(path, format=checked))
     except FileNotFoundError as error:

@@ -219,7 +219,7 @@ def _told(corpus: Corpus, item: int) -> dict[str, Any]:
 
 def _of_system(path: Path, columns: Sequence[str], system: str) -> Sequence[pa.Table]:
     """A system's rows, row group by row group; other systems' are not read."""
-    found = files.stream_parquet(path, ["system", *columns], ["system"], only=("system", system))
+    found = files.stream_parquet(path, ["system", *columns], ["system"], containing=("system", system))
     return [table.filter(pc.equal(table["system"].cast(pa.string()), system)).select(list(columns)) for table in found]
 
 

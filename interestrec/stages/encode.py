@@ -37,7 +37,7 @@ def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
     to = to or settings.workspace / ("item_vectors.parquet" if of_model else "text_vectors.parquet")
     schema = schemas.item_vectors(vectors.shape[1])
     columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
-    with commit.replacing(to) as partial:
+    with commit.staged_file(to) as partial:
         files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
     log.info("encode: wrote %d vectors", len(vectors))
     return {

@@ -85,7 +85,7 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
                 trained, _ = training.train(part, work / f"fold-{fold}")
                 found = measure(part, trained, training.plan)
                 if training.chief:
-                    with commit.replacing(paths[fold]) as partial:
+                    with commit.staged_file(paths[fold]) as partial:
                         files.write_json(partial, found)
             rows += [(fold, name, value, int(found["n"])) for name, value in found.items() if name != "n"]
         table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)

@@ -82,7 +82,7 @@ class RunContext:
 
     def __post_init__(self) -> None:
         """From here on the artifacts of the process are written and read with the run's key."""
-        encryption.use(self.settings.runtime.encryption_key)
+        encryption.set_key(self.settings.runtime.encryption_key)
 
     def open(self, kind: str) -> Artifact:
         """The input artifact of this kind: the one given, else the workspace's current one."""
@@ -148,7 +148,7 @@ def produce(
                 build(Path(scratch))
         artifact = _awaited(workspace, recipe)
         return StageResult(artifact, False, summarise(artifact.path))
-    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.tell):
+    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
         built = context.force or not recipe.version_path(workspace).exists()
         if built:
             _build(context, recipe, build)

@@ -16,7 +16,7 @@ from typing import Any
 from interestrec import __version__
 from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, from_os_error
 from interestrec.io import artifact_files, commit, files
-from interestrec.io.locks import FileLock, locked
+from interestrec.io.locks import FileLock, hold_lock
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.workspace.manifest import file_entries, read, verify
 
@@ -191,7 +191,7 @@ def exclusive_writer(workspace: Path, recipe: Recipe) -> Iterator[FileLock]:
         LockedError: another process is at work on it.
         CannotCreateError: the workspace cannot be created.
     """
-    with locked(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
+    with hold_lock(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
         for path in leftovers(workspace, recipe):
             shutil.rmtree(path)
         yield lock

@@ -11,7 +11,7 @@ from typing import Any
 from interestrec.core.errors import ArtifactError, InputMissingError, from_os_error
 from interestrec.io import artifact_files, files
 from interestrec.io.commit import PARTIAL, dead_partials, drop_partials
-from interestrec.io.locks import locked
+from interestrec.io.locks import hold_lock
 from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
 from interestrec.workspace.manifest import read
 
@@ -55,7 +55,7 @@ def prune(workspace: Path, retention_days: float | None = None, dry_run: bool = 
     oldest = None if retention_days is None else time.time() - retention_days * _DAY
     with ExitStack() as stack:
         for output in _outputs(workspace):
-            stack.enter_context(locked(workspace / LOCKS / output, str(workspace / output)))
+            stack.enter_context(hold_lock(workspace / LOCKS / output, str(workspace / output)))
         found = list(_unneeded(workspace, oldest))
         if not dry_run:
             for removed in found:

@@ -25,7 +25,7 @@ TABLE = pa.table(
 @pytest.fixture(autouse=True)
 def no_key_afterwards() -> Iterator[None]:
     yield
-    encryption.use(None)
+    encryption.set_key(None)
 
 
 def key(path: Path, content: bytes = b"") -> str:
@@ -37,7 +37,7 @@ def key(path: Path, content: bytes = b"") -> str:
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """An encrypted table, the key in force."""
-    encryption.use(key(tmp_path / "key", b"k" * 31 + b"\xff\n"))
+    encryption.set_key(key(tmp_path / "key", b"k" * 31 + b"\xff\n"))
     files.write_parquet(tmp_path / "t.parquet", TABLE, TABLE.schema)
     return tmp_path / "t.parquet"
 
@@ -45,7 +45,7 @@ def written(tmp_path: Path) -> Path:
 def test_all_readers_give_back_what_was_written(written: Path) -> None:
     assert files.read_parquet(written).equals(TABLE)
     assert pa.concat_tables(files.stream_parquet(written, TABLE.column_names)).equals(TABLE)
-    some = files.stream_parquet(written, ["value"], together="title", only=("user_id", "TOKEN-7"))
+    some = files.stream_parquet(written, ["value"], group_by="title", containing=("user_id", "TOKEN-7"))
     assert sum(table.num_rows for table in some) == 3000
     assert _rows(written, ds.field("value") == 7).to_pylist() == [TABLE.to_pylist()[7]]
 
@@ -59,14 +59,14 @@ def test_neither_values_nor_names_nor_metadata_can_be_read(written: Path) -> Non
 
 @pytest.mark.parametrize("source", [None, "other"])
 def test_without_the_key_or_with_another_nothing_is_read(written: Path, source: str | None) -> None:
-    encryption.use(source and key(written.with_name(source)))
+    encryption.set_key(source and key(written.with_name(source)))
     readers = [
         lambda: files.read_parquet(written),
         lambda: list(files.stream_parquet(written, ["value"])),
         lambda: _rows(written, ds.field("value") == 7),
     ]
     for read in readers:
-        with pytest.raises(AccessError, match=r"t\.parquet: is encrypted.*runtime\.encryption_key") as caught:
+        with pytest.raises(AccessError, match=r"t\.parquet: the file is encrypted.*runtime\.encryption_key") as caught:
             read()
         assert caught.value.exit_status == 77
 
@@ -74,7 +74,7 @@ def test_without_the_key_or_with_another_nothing_is_read(written: Path, source: 
 def test_a_byte_that_is_changed_anywhere_is_never_read_as_another_value(written: Path) -> None:
     content = written.read_bytes()
     found = {ArtifactError: 0, None: 0}
-    mark = content.index(encryption._mark(b"k" * 31 + b"\xff"))
+    mark = content.index(encryption._key_mark(b"k" * 31 + b"\xff"))
     for place in [*range(0, len(content), 37), *range(mark - 8, len(content), 2), *range(mark, mark + 32)]:
         changed = bytearray(content)
         changed[place] ^= 1 << place % 8
@@ -90,7 +90,7 @@ def test_a_byte_that_is_changed_anywhere_is_never_read_as_another_value(written:
 
 def test_plain_tables_stay_readable_under_a_key(tmp_path: Path) -> None:
     files.write_parquet(tmp_path / "t.parquet", TABLE, TABLE.schema)
-    encryption.use(key(tmp_path / "key"))
+    encryption.set_key(key(tmp_path / "key"))
     assert files.read_parquet(tmp_path / "t.parquet").equals(TABLE)
     with pytest.raises(ArtifactError):
         (tmp_path / "e.parquet").write_bytes(b"")
