@@ -8,6 +8,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from interestrec.corpus.identities import user_id_mapper
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
@@ -156,7 +157,6 @@ def open_corpus(
 ) -> OpenedCorpus:
     """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
     ids are taken as it has them."""
-    from interestrec.corpus.identities import naming
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.io.keys import read_key
     from interestrec.workspace.artifacts import open_artifact
@@ -168,5 +168,5 @@ def open_corpus(
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
     settings, artifact = chosen.settings, chosen.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
-    named = naming(key, artifact.manifest["config"])
+    named = user_id_mapper(key, artifact.manifest["config"])
     return OpenedCorpus(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from interestrec.core.errors import DataError
 from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
-from interestrec.corpus.identities import naming
+from interestrec.corpus.identities import user_id_mapper
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
@@ -73,7 +73,7 @@ def run(context: RunContext) -> StageResult:
         seed=settings.seed,
     )
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
-    named = naming(key, corpus_artifact.manifest["config"]) if key and asking.users else None
+    named = user_id_mapper(key, corpus_artifact.manifest["config"]) if key and asking.users else None
     stage = _Rank(corpus, model, encoder, settings.workspace, settings.rank, settings.seed, asking, verified, named)
     return produce(context, recipe, stage.build, _summarise)
 

@@ -61,7 +61,7 @@ class MaskedTokens:
         self.head = MaskedLmHead(bert)
         self.tokenizer = tokenizer
         self.probability = options.mask_probability
-        self.whole_words = tokenizer.continuing() if options.whole_words else None
+        self.whole_words = tokenizer.continuation_mask() if options.whole_words else None
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
         """See Learning."""

@@ -22,8 +22,8 @@ from tests.processes import begun
 _HOLD = """
 import sys, time
 from pathlib import Path
-from interestrec.io.locks import held
-with held(Path("locks/model"), "model") as lock:
+from interestrec.io.locks import hold_lock
+with hold_lock(Path("locks/model"), "model") as lock:
     lock.record_progress("epoch 2: 3 of 9 steps")
     print("begun", flush=True)
     time.sleep(60)
