@@ -237,9 +237,7 @@ def write_social(to: Path, users: int, posts: int, seed: int) -> None:
     event_time = time[exposure] + np.repeat([row[1] for row in rows], [len(row[0]) for row in rows])
     order = np.lexsort((exposure, event_time))
     exposure, event_time = exposure[order], event_time[order]
-    stamps = pc.strftime(
-        pa.array(event_time + int(START.timestamp())).cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%SZ"
-    )
+    utc = pa.array(event_time + int(START.timestamp())).cast(pa.timestamp("s"))
     columns = {
         "user": numbered("u", owner[session[exposure]]),
         "item": numbered("p", post[exposure]),

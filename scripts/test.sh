@@ -17,7 +17,7 @@ done
 selection=()
 case "${1:-}" in
     --fast) selection=(-m "not slow") && shift ;;
-    --coverage) selection=(--cov) && shift ;;
+    --coverage) selection=(--cov=interestrec) && shift ;;
 esac
 
 scripts/setup.sh

@@ -105,9 +105,9 @@ _AGAIN = """
 import sys
 from pathlib import Path
 from interestrec.config.loading import load_settings
-from interestrec.stages.run import Context
+from interestrec.stages.run import RunContext
 from interestrec.pipeline import run_all
-results = list(run_all(Context(load_settings(Path(sys.argv[1]), [], Path(sys.argv[2])))))
+results = list(run_all(RunContext(load_settings(Path(sys.argv[1]), [], Path(sys.argv[2])))))
 print([result.built for result in results], sorted({"tensorflow", "keras", "transformers"} & sys.modules.keys()))
 """
 

@@ -31,6 +31,7 @@ from interestrec.cli.options import (
     Shard,
     Start,
     Users,
+    Verbose,
     Workspace,
     context,
     gate_request,
@@ -197,12 +198,13 @@ def evaluate(
     not_worse_than: NotWorseThan = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """5: metrics, comparisons and a report; a gate on them."""
-    with session("evaluate", as_json, quiet, log) as output:
+    with session("evaluate", as_json, quiet, log, verbose) as output:
         together = seed_rankings(seeds, rankings)
         asked = gate_request(require, not_worse_than)
         chosen = context(
@@ -226,12 +228,13 @@ def run(
     workspace: Workspace = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """All five stages, skipping what is up to date."""
-    with session("run", as_json, quiet, log) as output:
+    with session("run", as_json, quiet, log, verbose) as output:
         output.all_stages(context(config, overrides, workspace, force, dry_run=dry_run))
 
 

@@ -5,12 +5,12 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError
+from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError, StorageError, UsageError
 from interestrec.core.interrupts import Interrupted
 from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_error
 from interestrec.core.printable import printable
@@ -19,16 +19,21 @@ from interestrec.io import artifact_files
 if TYPE_CHECKING:
     from interestrec.stages.run import RunContext, StageResult
 
-_TABLE_WIDTH = 100  # what the metrics table needs; a narrower terminal wraps lines rather than loses digits
-
 
 class Output:
-    """Results of one command on standard output."""
+    """Results of one command on standard output.
 
-    def __init__(self, command: str, as_json: bool, quiet: bool) -> None:
+    Raises:
+        UsageError: success shall be quiet and verbose.
+    """
+
+    def __init__(self, command: str, as_json: bool, quiet: bool, verbose: bool = False) -> None:
+        if quiet and verbose:
+            raise UsageError("give --quiet or --verbose: nothing is printed, or more")
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
+        self.verbose = verbose
 
     def show(self, values: dict[str, Any], text: str) -> None:
         """Print `text`, or `values` as one JSON document; nothing where success shall be quiet.
@@ -73,7 +78,7 @@ class Output:
         """
         values = _as_values(result)
         if not (self.as_json and result.failures):
-            self.show(values, _as_text(result))
+            self.show(values, _as_text(result, self.verbose))
         if result.failures:
             raise GateError(result.failures, values)
 
@@ -90,11 +95,17 @@ class Output:
             return
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
+        warnings: list[str] = []
         for result in run_all(context):
             results.append(_as_values(result))
             failures += result.failures
+            warnings += [
+                f"{result.artifact.stage}: {finding['sentence']}"
+                for finding in result.summary.get("findings", [])
+                if finding["better"] is False
+            ]
             if not self.as_json:
-                self.show({}, _as_text(result))
+                self.show({}, _as_text(result, self.verbose, warnings))
         if failures:
             raise GateError(failures, {"stages": results})
         if self.as_json:
@@ -121,23 +132,43 @@ def _as_values(result: "StageResult") -> dict[str, Any]:
     }
 
 
-def _as_text(result: "StageResult") -> str:
+def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ()) -> str:
+    """What a stage did, for people.
+
+    Args:
+        warnings: of the stages before, for the end of a run.
+    """
     artifact = result.artifact
     figures = [
         f"{name} {_figure(value)}" for name, value in result.summary.items() if not isinstance(value, dict | list)
     ]
-    line = f"{artifact.stage}: {'built' if result.built else 'up to date'}  {'  '.join(figures)}".rstrip()
+    line = f"{artifact.stage}: {'built' if result.built else 'up to date'}"
+    full_line = f"{line}  {'  '.join(figures)}".rstrip()
     if artifact.kind != "report":
-        return line
+        return "\n".join([full_line, *(finding["sentence"] for finding in result.summary.get("findings", []))])
     from interestrec.io import files, schemas
+    from interestrec.report.conclusion import WIDEST, conclusion
     from interestrec.report.metrics_table import metrics_table
 
     metrics = files.read_parquet(artifact.path / artifact_files.METRICS, schemas.METRICS)
-    width = max(shutil.get_terminal_size().columns, _TABLE_WIDTH)
-    table = metrics_table(metrics, width, _colour())
-    verdicts = result.summary["verdicts"].values()
-    said = [of[key] for of in verdicts for key in ("rival", "blend") if key in of]
-    return "\n".join([table, *said, line, f"report: {artifact.path / 'report.html'}", *result.notes])
+    width, color = _terminal_width(), _colour()
+    end = conclusion(
+        metrics.to_pylist(),
+        result.summary["verdicts"],
+        result.notes,
+        [*(f"the leak audit found {check}; see the report" for check in result.summary["leaks"]), *warnings],
+        str(artifact.path / artifact_files.REPORT_PAGE),
+        width,
+        color,
+    )
+    if not verbose:
+        return f"{line}\n\n{end}"
+    return "\n\n".join([full_line, metrics_table(metrics, width or WIDEST, color), end])
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none, and nothing depends on a width."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _colour() -> bool:
@@ -152,11 +183,11 @@ def _figure(value: Any) -> str:
 
 
 @contextmanager
-def session(command: str, as_json: bool, quiet: bool, log: Form = "text") -> Iterator[Output]:
+def session(command: str, as_json: bool, quiet: bool, log: Form = "text", verbose: bool = False) -> Iterator[Output]:
     """Logging to standard error, and every way a command can end mapped to its exit status."""
     with logging_to_stderr(command, log, quiet):
         try:
-            yield Output(command, as_json, quiet)
+            yield Output(command, as_json, quiet, verbose)
         except InterestrecError as error:
             sys.exit(end(error, command, as_json))
         except Interrupted as interrupted:

@@ -27,6 +27,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE
 Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the tables of all metrics too")]
 Log = Annotated[
     Literal["text", "json"],
     typer.Option("--log", envvar="INTERESTREC_LOG", help="Log lines on standard error: text, or JSON objects"),

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.corpus.timelines import event_positions, group_requests, user_order
 from interestrec.formats.raw_log import RawLog
 from interestrec.io import schemas
@@ -206,7 +207,7 @@ def impressions(log: RawLog, click_weight: float) -> Iterator[tuple[pa.Table, pa
 def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click_weight: float) -> pa.Table:
     shown, labels = table["shown"].combine_chunks(), table["labels"].combine_chunks()
     counts = pc.list_value_length(shown).to_numpy()
-    start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    start = ragged.from_lengths(counts)[:-1]
     label = labels.flatten().to_numpy().astype(np.float32) * np.float32(click_weight)
     places, grades = table["places"].combine_chunks(), table["grades"].combine_chunks()
     clicks = pc.fill_null(pc.list_value_length(places), 0).to_numpy()

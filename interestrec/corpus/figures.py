@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME, Corpus, Impressions, Timelines
 from interestrec.io import artifact_files, files, schemas
 
@@ -182,7 +183,7 @@ def _one_class(impressions: Impressions, relevant: np.ndarray) -> dict[str, dict
 
 def _count_flags(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Count the True flags in each `offsets[i]:offsets[i + 1]`; int64 [len(offsets) - 1]."""
-    return np.diff(np.concatenate([[0], np.cumsum(flags)])[offsets])
+    return np.diff(ragged.filtered(offsets, flags))
 
 
 def _iso(microseconds: np.int64) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import artifact_files, files, schemas
 
@@ -91,7 +92,7 @@ class Corpus:
         table = files.read_parquet(self.path / artifact_files.TIMELINES, schemas.TIMELINES)
         user = table["user"].to_numpy()
         return Timelines(
-            offsets=_offsets(user, self.users.num_rows),
+            offsets=ragged.from_owner(user, self.users.num_rows),
             user=user,
             item=table["item"].to_numpy(),
             time=_microseconds(table["time"]),
@@ -113,7 +114,7 @@ class Corpus:
             split=_split_codes(table["split"]),
             history_start=first_row + table["history_start"].to_numpy(),
             history_end=first_row + table["history_end"].to_numpy(),
-            offsets=_offsets(candidates["impression"].to_numpy(), table.num_rows),
+            offsets=ragged.from_owner(candidates["impression"].to_numpy(), table.num_rows),
             item=candidates["item"].to_numpy(),
             label=candidates["label"].to_numpy(zero_copy_only=False),
         )
@@ -157,11 +158,6 @@ class Corpus:
     def relevant(self, label: np.ndarray) -> np.ndarray:
         """Mark the relevant labels; bool in the shape of `label`. An unknown label, NaN, is not relevant."""
         return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)
-
-
-def _offsets(owner: np.ndarray, owners: int) -> np.ndarray:
-    """First row of each owner in a column sorted by owner; int64 [owners + 1]."""
-    return np.searchsorted(owner, np.arange(owners + 1)).astype(np.int64)
 
 
 def _microseconds(column: pa.ChunkedArray) -> np.ndarray:

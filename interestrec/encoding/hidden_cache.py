@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log, track
 from interestrec.encoding.text_inputs import TextInputs, batches
@@ -40,8 +41,7 @@ class HiddenStates:
 
     def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
         """Hidden states float32 [rows, length, hidden] and mask float32 [rows, length] of the given texts."""
-        inside = np.arange(length) < self.lengths[rows][:, None]
-        source = self.start[rows][:, None] + np.arange(length)
+        source, inside = ragged.padded(self.start[rows], self.start[rows] + self.lengths[rows], length)
         shard = np.broadcast_to(self.shard[rows][:, None], inside.shape)
         states = np.zeros((*inside.shape, self.shards[0].shape[1]), np.float32)
         for number in np.unique(self.shard[rows]):
@@ -80,7 +80,7 @@ class HiddenCache:
         with commit.staged_file(array) as partial:
             files.write_array(partial, states)
         digest, schema = pa.array([files.sha256_of(array)] * len(keys)), schemas.HIDDEN_KEYS
-        columns = [keys, pa.array(np.cumsum(lengths) - lengths), pa.array(lengths), digest]
+        columns = [keys, pa.array(ragged.from_lengths(lengths)[:-1]), pa.array(lengths), digest]
         with commit.staged_file(array.with_suffix(_KEYS)) as partial:
             files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
         return files.map_array(array)
@@ -105,7 +105,7 @@ def encode_lower(bert: Bert, texts: TextInputs, layers: int, cache: HiddenCache 
     for rows, states in _shards(bert, texts.select(missing), layers):
         lengths = texts.lengths[missing[rows]]
         found.shard[missing[rows]] = len(found.shards)
-        found.start[missing[rows]] = np.cumsum(lengths) - lengths
+        found.start[missing[rows]] = ragged.from_lengths(lengths)[:-1]
         found.shards.append(cache.add(keys.take(pa.array(missing[rows])), lengths, states) if cache else states)
     return found
 

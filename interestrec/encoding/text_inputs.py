@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from interestrec.core import ragged
+
 _TOKENS_A_BATCH = 1024  # more made it no faster, and the last batch of every length is filled up with repeats
 _STEP = 4  # lengths of batches are multiples of it: at most three padding positions a text
 _TILE = 48  # rows that matrix kernels work on at once; one left over may take another path and differ in its last bit
@@ -30,17 +32,13 @@ class TextInputs:
 
     def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
         """The given texts as a batch: ids int32 [rows, length] and mask float32 [rows, length]."""
-        position = np.arange(length)
-        inside = position < self.lengths[rows][:, None]
-        source = self.offsets[:-1][rows][:, None] + position
-        ids = np.where(inside, self.tokens[np.where(inside, source, 0)], self.pad_id)
+        source, inside = ragged.padded(self.offsets[:-1][rows], self.offsets[1:][rows], length)
+        ids = np.where(inside, self.tokens[source], self.pad_id)
         return ids.astype(np.int32), inside.astype(np.float32)
 
     def select(self, rows: np.ndarray) -> "TextInputs":
         """The given texts in the given order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        source = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        offsets, source = ragged.take(self.offsets, rows)
         return TextInputs(offsets, self.tokens[source], self.pad_id)
 
     def then(self, others: "TextInputs") -> "TextInputs":
@@ -79,13 +77,14 @@ def text_inputs(
     for _, _, wanted in parts:
         taken.append(np.minimum(wanted, free))
         free = free - taken[-1]
-    offsets = np.concatenate([[0], np.cumsum(np.sum(taken, axis=0) + 2)])
+    offsets = ragged.from_lengths(np.sum(taken, axis=0) + 2)
     tokens = np.full(offsets[-1], cls_id, np.int32)
     tokens[offsets[1:] - 1] = sep_id
     start = offsets[:-1] + 1
     for (source_offsets, values, _), count in zip(parts, taken, strict=True):
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        tokens[np.repeat(start, count) + within] = values[np.repeat(source_offsets[:-1], count) + within]
+        _, source = ragged.ranges(source_offsets[:-1], source_offsets[:-1] + count)
+        _, target = ragged.ranges(start, start + count)
+        tokens[target] = values[source]
         start = start + count
     return TextInputs(offsets, tokens, pad_id)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.encoding.text_inputs import TextInputs
 
 _RANGES_A_BLOCK = 4096  # worked on at a time, which bounds memory beside the result
@@ -30,29 +31,29 @@ def documents(
     ]
     lengths = np.concatenate([np.zeros(0, np.int64), *(found for found, _ in made)])
     tokens = np.concatenate([np.zeros(0, np.int32), *(found for _, found in made)])
-    return TextInputs(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), tokens, items.pad_id)
+    return TextInputs(ragged.from_lengths(lengths), tokens, items.pad_id)
 
 
 def _block(
     items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, longest: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lengths int64 [texts] and tokens int32, laid end to end."""
-    owner, within = _positions(end - start)
-    event = end[owner] - 1 - within
+    events = ragged.from_lengths(end - start)
+    owner = ragged.owner(events)
+    event = end[owner] - 1 - ragged.positions(events)
     liked = intensity[event] > 0
     owner, read = owner[liked], item[event[liked]]
     # Of an item's [CLS] tokens [SEP] all but the first follow the document's own [CLS].
     sizes = items.lengths[read] - 1
-    after = np.cumsum(sizes)
-    texts = len(start)
-    before = after - sizes
-    total = np.bincount(owner, sizes, minlength=texts).astype(np.int64)
-    first = np.concatenate([[0], np.cumsum(total)])
+    before = ragged.from_lengths(sizes)[:-1]
+    total = np.bincount(owner, sizes, minlength=len(start)).astype(np.int64)
+    first = ragged.from_lengths(total)
     taken = np.clip(longest - 1 - (before - first[owner]), 0, sizes)
     lengths = np.where(total > 0, np.minimum(total + 1, longest), 0)
     tokens = np.zeros(lengths.sum(), np.int32)
-    begin = np.cumsum(lengths) - lengths
-    piece, place = _positions(taken)
+    begin = ragged.from_lengths(lengths)[:-1]
+    pieces = ragged.from_lengths(taken)
+    piece, place = ragged.owner(pieces), ragged.positions(pieces)
     source = items.offsets[:-1][read][piece] + 1 + place
     tokens[begin[owner[piece]] + 1 + before[piece] - first[owner[piece]] + place] = items.tokens[source]
     some = lengths > 0
@@ -60,9 +61,3 @@ def _block(
         tokens[begin[some]] = items.tokens[items.offsets[0]]
         tokens[begin[some] + lengths[some] - 1] = items.tokens[items.offsets[1] - 1]
     return lengths, tokens
-
-
-def _positions(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each of `counts` so many elements: whose they are, and their place within."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)

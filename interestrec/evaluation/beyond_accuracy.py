@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from interestrec.core import ragged
 from interestrec.core.small_groups import distinct_users, is_disclosable
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
@@ -56,9 +57,8 @@ def beyond_items(corpus: Corpus, facts: Population) -> BeyondItems:
 def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> sparse.csr_array:
     """bool [items, features]: title tokens, and the first one, two … parts of the category path."""
     tokens = title_tokens.combine_chunks()
-    count = np.diff(tokens.offsets.to_numpy())
     token = tokens.flatten().to_numpy()
-    rows, columns = [np.repeat(np.arange(len(count)), count)], [token.astype(np.int64)]
+    rows, columns = [ragged.owner(tokens.offsets.to_numpy())], [token.astype(np.int64)]
     first_free = int(token.max(initial=-1)) + 1
     known: dict[str, int] = {}
     encoded = category.combine_chunks().dictionary_encode()
@@ -71,7 +71,7 @@ def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> s
         rows.append(np.flatnonzero(code >= 0))
         columns.append(first_free + code[code >= 0])
     row, column = np.concatenate(rows), np.concatenate(columns)
-    shape = (len(count), first_free + len(known))
+    shape = (len(tokens), first_free + len(known))
     cell = distinct(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
     row, column = np.divmod(cell, max(shape[1], 1))
     return sparse.csr_array((np.ones(len(cell), dtype=np.int32), (row, column)), shape=shape)
@@ -103,7 +103,7 @@ class TopLists:
         item = item[kept]
         self.exposure += np.bincount(item, minlength=len(self.exposure))
         history, known = past.of(user), self.items
-        owner = np.repeat(np.arange(len(user)), np.diff(offsets))
+        owner = ragged.owner(offsets)
         self.served += distinct_users(known.category[item] + 1, owner, len(self.served))
         values = [
             list_diversity.novelty(offsets, item, known.had, known.n_users),

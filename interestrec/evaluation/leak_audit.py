@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io.schemas import TEST
 
@@ -74,9 +75,8 @@ def _known(corpus: Corpus) -> list[AuditCheck]:
     rows, shown = corpus.timelines, corpus.impressions
     early = rows.split < TEST
     before = early & corpus.relevant(rows.intensity)
-    owner = np.repeat(np.arange(len(shown.user), dtype=np.int32), np.diff(shown.offsets))
-    test = np.flatnonzero((shown.split == TEST)[owner] & corpus.relevant(shown.label))
-    item, user = shown.item[test], shown.user[owner[test]]
+    test = np.flatnonzero(ragged.repeat(shown.offsets, shown.split == TEST) & corpus.relevant(shown.label))
+    item, user = shown.item[test], ragged.repeat(shown.offsets, shown.user)[test]
     items, liked = _marked(item, corpus.items.num_rows), _marked(rows.item[before], corpus.items.num_rows)
     asking, active = (
         _marked(chosen, corpus.users.num_rows) for chosen in (shown.user[shown.split == TEST], rows.user[early])
@@ -176,10 +176,7 @@ def _after(corpus: Corpus, timed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     late = np.zeros(len(chosen), dtype=np.int64)
     for start in range(0, len(chosen), 1 << 14):
         part = chosen[start : start + (1 << 14)]
-        size = shown.history_end[part] - shown.history_start[part]
-        offsets = np.cumsum(size) - size
-        entry = np.arange(size.sum()) - np.repeat(offsets - shown.history_start[part], size)
-        after = rows.time[entry] >= np.repeat(shown.time[part], size)
-        owner = np.repeat(np.arange(len(part)), size)
-        late[start : start + len(part)] = np.bincount(owner[after], minlength=len(part))
+        offsets, entry = ragged.ranges(shown.history_start[part], shown.history_end[part])
+        after = rows.time[entry] >= ragged.repeat(offsets, shown.time[part])
+        late[start : start + len(part)] = np.bincount(ragged.owner(offsets)[after], minlength=len(part))
     return late, shown.history_end[chosen] - shown.history_start[chosen]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.ranked_lists import RankedLists
 
@@ -20,9 +21,8 @@ class ListTruth:
 
     def of(self, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of these users one after another, and the place of the user of each; two int64 [rows]."""
-        start, count = self.offsets[user], self.offsets[user + 1] - self.offsets[user]
-        place = np.repeat(np.arange(len(user)), count)
-        return np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count) + start[place], place
+        offsets, rows = ragged.take(self.offsets, user)
+        return rows, ragged.owner(offsets)
 
 
 @dataclass
@@ -92,7 +92,7 @@ def cut_lists(
     n_items = int(max(item.max(initial=0), truth.item.max(initial=0))) + 1
     true_cell = true_list * n_items + truth.item[rows]
     true_gain = _gain(truth.label, truth.relevant, graded)[rows]
-    cell = np.repeat(np.arange(len(user)), np.diff(offsets)) * n_items + item
+    cell = ragged.owner(offsets) * n_items + item
     place = np.searchsorted(true_cell, cell)
     found = place < len(true_cell)
     found[found] = true_cell[place[found]] == cell[found]
@@ -104,9 +104,8 @@ def cut_lists(
 
 def sub_lists(user: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What is left of lists of which only some rows are kept: users and offsets; lists without a row are gone."""
-    reached = np.concatenate([[0], np.cumsum(kept)])[offsets]
-    some = np.diff(reached) > 0
-    return user[some], np.append(reached[:-1][some], reached[-1])
+    left = np.diff(ragged.filtered(offsets, kept))
+    return user[left > 0], ragged.from_lengths(left[left > 0])
 
 
 def holding(owner: np.ndarray, part: np.ndarray, n_lists: int, parts: int) -> np.ndarray:

@@ -19,17 +19,16 @@ LOWER_IS_BETTER = frozenset(
 
 @dataclass(frozen=True)
 class MetricSums:
-    """One metric of one protocol and slice. The metric is transform(Σ sums / Σ counts) over users."""
+    """One metric of one protocol and slice: transform(Σ sums / Σ counts) over users, the mean of it over seeds."""
 
     protocol: str
     slice: str
     metric: str
     user: np.ndarray  # int64 [users], ascending; the same for all cells of a protocol and slice
-    sums: np.ndarray  # float64 [users, systems, parts], sum over a user's lists or rows
+    sums: np.ndarray  # float64 [users, systems, seeds, parts], sum over a user's lists or rows
     counts: np.ndarray  # float64 [users, systems], how many they are
     dropped: np.ndarray  # int64 [systems], lists or rows for which the metric is not defined
     transform: Transform = intensity_errors.identity
-    seeds: int = 1  # the parts are so many times those that the transform takes; the metric is the mean over them
     seed_sd: np.ndarray | None = None  # float64 [systems], standard deviation of the metric between seeds
 
     @property
@@ -43,11 +42,10 @@ class MetricSums:
         return self.counts.sum(axis=0).astype(np.int64)
 
     def of(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The metric from sums [..., parts] and counts [...]; NaN where nothing was counted."""
-        where = np.broadcast_to((counts > 0)[..., None], sums.shape)
-        mean = np.divide(sums, counts[..., None], out=np.full(sums.shape, np.nan), where=where)
-        parts = sums.shape[-1] // self.seeds
-        return self.transform(mean.reshape(*mean.shape[:-1], self.seeds, parts)).mean(axis=-1)
+        """The metric from sums [..., seeds, parts] and counts [...]; NaN where nothing was counted."""
+        count = counts[..., None, None]
+        mean = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
+        return self.transform(mean).mean(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def intensity_cells(
                 if name in intensity_errors.INTENSITY_ERRORS
                 else intensity_errors.absolute_sum
             )
-            sums = np.stack([system.sums[name][user] for system in systems], axis=1)
+            sums = np.stack([system.sums[name][user] for system in systems], axis=1)[:, :, None]
             dropped = undefined[user].sum(axis=0)
             cells.append(MetricSums(INTENSITY, one.name, name, user, sums, counts[user], dropped, transform))
     singles = []
@@ -198,5 +196,5 @@ def _cells(
             counts = np.bincount(user[defined], minlength=n_users).astype(np.float64)
             columns.append((sums[seen], counts[seen], (~defined).sum()))
         sums, counts, dropped = (np.stack(parts, axis=-1) for parts in zip(*columns, strict=True))
-        cells.append(MetricSums(protocol, name, metric, np.flatnonzero(seen), sums[:, :, None], counts, dropped))
+        cells.append(MetricSums(protocol, name, metric, np.flatnonzero(seen), sums[..., None, None], counts, dropped))
     return cells

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import TEST, TRAIN
@@ -20,9 +21,7 @@ class PastEvents:
 
     def of(self, user: np.ndarray) -> "PastEvents":
         """The histories of these users."""
-        start, count = self.offsets[user], self.offsets[user + 1] - self.offsets[user]
-        offsets = np.concatenate([[0], np.cumsum(count)])
-        rows = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - start, count)
+        offsets, rows = ragged.take(self.offsets, user)
         return PastEvents(offsets, self.item[rows])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.evaluation import beyond_accuracy, metric_sums, ranking_blocks
 from interestrec.evaluation.beyond_accuracy import TopLists
@@ -72,7 +73,7 @@ def truth_of(table: pa.Table, ids: IdNumbers) -> ListTruth:
     item = pc.index_in(table["item_id"], value_set=ids.item).to_numpy().astype(np.int64)
     order = np.lexsort((item, user))
     return ListTruth(
-        offsets=np.searchsorted(user[order], np.arange(len(ids.user) + 1)),
+        offsets=ragged.from_owner(user[order], len(ids.user)),
         item=item[order],
         label=table["label"].to_numpy()[order],
         relevant=table["relevant"].to_numpy()[order],
@@ -153,7 +154,7 @@ def cold_catalogue(
     names = [name for name in names if name != "auc"]
     truth = by.truth
     kept = by.facts.cold[truth.item]
-    offsets = np.concatenate([[0], np.cumsum(kept)])[truth.offsets]
+    offsets = ragged.filtered(truth.offsets, kept)
     cold = ListTruth(offsets, truth.item[kept], truth.label[kept], truth.relevant[kept])
     listed = _cut(path, systems, names, by, cold, {}, by.facts.cold)
     measured.add(CATALOGUE, metric_sums.cut_cells(CATALOGUE, COLD_ITEMS, list(listed.values()), by.n_users))

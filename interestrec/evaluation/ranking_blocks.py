@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 
@@ -27,7 +28,7 @@ class RankingBlock:
     @property
     def owner(self) -> np.ndarray:
         """The list of each row; int64 [rows]."""
-        return np.repeat(np.arange(len(self.user)), np.diff(self.offsets))
+        return ragged.owner(self.offsets)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Whether a report is worse than an earlier one by more than the users' spread explains."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from interestrec.evaluation import resampling
 from interestrec.evaluation.bounds import BoundFinding
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER, MetricSums
 from interestrec.evaluation.slices import ALL
-from interestrec.evaluation.verdicts import headline
+from interestrec.evaluation.verdicts import FEW_USERS, headline
 from interestrec.io import files, schemas
 from interestrec.metrics import bootstrap, intensity_errors
 
@@ -38,9 +38,8 @@ class MetricChange:
     old: float
     ci_low: float
     ci_high: float
-    users: tuple[int, int]  # behind the new and the old value; the same ones where they are paired
-    p: float | None  # None where users are not paired
-    p_holm: float | None = None
+    users: tuple[int, int]  # behind the new and the old value
+    paired: bool  # whether they are the same ones
 
     @property
     def worse(self) -> bool:
@@ -101,16 +100,11 @@ def metric_changes(
 
     Args:
         keys: metrics that can be compared.
-        paired: whether the users whom both have are compared with themselves, others left aside, and the randomisation
-            test applies, corrected by Holm over the metrics; else each side is resampled by itself.
+        paired: whether the users whom both have are compared with themselves, others left aside; else each side is
+            resampled by itself.
     """
     measure = _paired if paired else _apart
-    found = [measure(key, new[key], old[key], resamples, seed) for key in keys]
-    p = [change.p for change in found if change.p is not None]
-    if len(p) < len(found) or not p:
-        return found
-    corrected = bootstrap.holm(np.array(p)).tolist()
-    return [replace(change, p_holm=value) for change, value in zip(found, corrected, strict=True)]
+    return [measure(key, new[key], old[key], resamples, seed) for key in keys]
 
 
 def regression_findings(found: Sequence[MetricChange], against: str) -> list[BoundFinding]:
@@ -121,10 +115,12 @@ def regression_findings(found: Sequence[MetricChange], against: str) -> list[Bou
     """
     sentences = []
     for change in found:
-        if change.p_holm is None:
-            certain = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
+        if change.paired:
+            certain = f"{change.users[0]:,} users paired"
         else:
-            certain = f"p {change.p_holm:.4f} after Holm's correction, {change.users[0]:,} users paired"
+            certain = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
+        if min(change.users) < FEW_USERS:
+            certain += ", too few for an interval to be trusted"
         figures = (
             f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {against} "
             f"(difference {change.new - change.old:+.4f}, 95 % interval {change.ci_low:+.4f} to "
@@ -144,10 +140,8 @@ def _paired(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed
     value = cell.value
     (drawn,) = resampling.resampled_values([cell], len(here), resamples, seed)
     low, high = bootstrap.interval(drawn[:, [0]] - drawn[:, [1]])
-    (by_chance,) = resampling.swapped_differences([cell], 0, [1], len(here), resamples, seed)
-    p = bootstrap.p_value(value[[0]] - value[[1]], by_chance)
     ends = (float(low[0]), float(high[0]))
-    return MetricChange(*key, float(value[0]), float(value[1]), *ends, (len(here), len(there)), float(p[0]))
+    return MetricChange(*key, float(value[0]), float(value[1]), *ends, (len(here), len(there)), paired=True)
 
 
 def _apart(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
@@ -160,7 +154,7 @@ def _apart(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed:
     ]
     low, high = bootstrap.interval(drawn[0] - drawn[1])
     values = [float(cell.value[0]) for cell in cells]
-    return MetricChange(*key, values[0], values[1], float(low[0]), float(high[0]), sizes, None)
+    return MetricChange(*key, values[0], values[1], float(low[0]), float(high[0]), sizes, paired=False)
 
 
 def _cell(key: Key, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
@@ -173,6 +167,6 @@ def _cell(key: Key, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricS
     )
     power = 2 if transform is intensity_errors.square_root else 1
     counts = np.stack([n for _, n in columns], axis=1)
-    sums = np.stack([value**power * n for value, n in columns], axis=1)[:, :, None]
+    sums = np.stack([value**power * n for value, n in columns], axis=1)[..., None, None]
     none = np.zeros(len(columns), dtype=np.int64)
     return MetricSums(protocol, ALL, metric, np.arange(len(counts)), sums, counts, none, transform)

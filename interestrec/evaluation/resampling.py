@@ -11,6 +11,14 @@ from interestrec.metrics import bootstrap
 from interestrec.metrics.bootstrap import UserValues
 
 
+@dataclass(frozen=True)
+class Randomisation:
+    """A cell's differences between one system and others, the two swapped at random user by user."""
+
+    differences: np.ndarray  # float64 [resamples, others]
+    balance: np.ndarray  # float64 [resamples], share of lists or rows that were not swapped minus that of the others
+
+
 @dataclass
 class _Columns:
     """The distinct columns of the cells of one protocol and slice: many metrics have the same counts."""
@@ -47,25 +55,23 @@ def resampled_values(cells: Sequence[MetricSums], n_users: int, resamples: int, 
     return values
 
 
-def swapped_differences(
+def randomisations(
     cells: Sequence[MetricSums], us: int, others: Sequence[int], n_users: int, resamples: int, seed: int
-) -> list[np.ndarray]:
-    """Each cell's differences between system `us` and the others, the two swapped at random user by user.
-
-    Returns:
-        float64 [resamples, others] a cell.
-    """
-    halves = [tuple((values[:, [us]] - values[:, others]) / 2 for values in (cell.sums, cell.counts)) for cell in cells]
+) -> list[Randomisation]:
+    """What the differences between system `us` and the others are by chance, cell by cell; of each user, the systems
+    have equally many lists or rows."""
+    halves = [((cell.sums[:, [us]] - cell.sums[:, others]) / 2, cell.counts[:, us]) for cell in cells]
     packed, places = _packed(cells, halves)
     signed = bootstrap.swap_signs([columns.table() for columns in packed.values()], n_users, resamples, seed)
     found = dict(zip(packed, signed, strict=True))
-    differences = []
+    randomised = []
     for cell, (sums, counts) in zip(cells, places, strict=True):
-        middle, count = (((v[:, [us]] + v[:, others]) / 2).sum(axis=0) for v in (cell.sums, cell.counts))
-        here = found[cell.protocol, cell.slice]
-        half, more = here[:, sums], here[:, counts]
-        differences.append(cell.of(middle + half, count + more) - cell.of(middle - half, count - more))
-    return differences
+        middle = ((cell.sums[:, [us]] + cell.sums[:, others]) / 2).sum(axis=0)
+        here, count = found[cell.protocol, cell.slice], cell.counts[:, us].sum()
+        each = np.full((len(here), len(others)), count)
+        differences = cell.of(middle + here[:, sums], each) - cell.of(middle - here[:, sums], each)
+        randomised.append(Randomisation(differences, here[:, counts] / count))
+    return randomised
 
 
 def _packed(

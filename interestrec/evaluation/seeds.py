@@ -68,29 +68,28 @@ def _matched(several: Sequence[Sequence[T]]) -> list[list[T]]:
 
 
 def _cell(cells: Sequence[MetricSums]) -> MetricSums:
-    """A mean over lists averages its sums. A root or a sum of sizes is not the root of an average: the seeds stand side
-    by side as parts, and the cell takes the mean behind the transform.
+    """The cells of all seeds along the axis of seeds.
 
     Lists are of the same requests, so their counts are equal but where a metric is not defined for what one seed shows;
     a user is then averaged over the seeds that have a value.
     """
     first = cells[0]
     user = np.unique(np.concatenate([cell.user for cell in cells]))
-    sums = np.stack([_placed(cell.sums, cell.user, user) for cell in cells])  # [seeds, users, systems, parts]
-    counts = np.stack([_placed(cell.counts, cell.user, user) for cell in cells])
-    count = counts.max(axis=0)
+    sums = np.concatenate([_placed(cell.sums, cell.user, user) for cell in cells], axis=2)
+    counts = np.stack([_placed(cell.counts, cell.user, user) for cell in cells], axis=2)  # [users, systems, seeds]
+    count = counts.max(axis=2)
     defined = (counts > 0)[..., None]
     mean = np.divide(sums, counts[..., None], out=np.zeros_like(sums), where=defined)
-    filled = np.where(defined, mean, mean.sum(axis=0) / np.maximum(defined.sum(axis=0), 1))
-    each = filled * count[..., None]
-    if first.transform is intensity_errors.identity:
-        merged, seeds = each.mean(axis=0), 1
-    else:
-        merged, seeds = np.moveaxis(each, 0, 2).reshape(*count.shape, -1), len(cells)
+    others = mean.sum(axis=2, keepdims=True) / np.maximum(defined.sum(axis=2, keepdims=True), 1)
+    sums = np.where(defined, mean, others) * count[..., None, None]
+    if (
+        first.transform is intensity_errors.identity
+    ):  # the mean of means is the mean of sums, of fewer columns to resample
+        sums = sums.mean(axis=2, keepdims=True)
     total = np.max([cell.n + cell.dropped for cell in cells], axis=0)
     dropped = np.maximum(total - count.sum(axis=0).astype(np.int64), 0)
     seed_sd = _spread([cell.value for cell in cells])
-    return replace(first, user=user, sums=merged, counts=count, dropped=dropped, seeds=seeds, seed_sd=seed_sd)
+    return replace(first, user=user, sums=sums, counts=count, dropped=dropped, seed_sd=seed_sd)
 
 
 def _single(singles: Sequence[WholeCell]) -> WholeCell:

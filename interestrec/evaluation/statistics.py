@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.evaluation.metric_sums import LOWER_IS_BETTER, MetricSums, WholeCell
-from interestrec.evaluation.resampling import swapped_differences
+from interestrec.evaluation.resampling import randomisations
 from interestrec.evaluation.slices import ALL
 from interestrec.io import schemas
 from interestrec.metrics import bootstrap
@@ -38,7 +38,6 @@ def metrics_rows(
 
 def comparison_rows(
     cells: Sequence[MetricSums],
-    drawn: Sequence[np.ndarray],
     systems: Sequence[str],
     ours: str,
     n_users: int,
@@ -46,6 +45,9 @@ def comparison_rows(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Rows of schemas.COMPARISONS: `ours` minus every other system, paired over users.
+
+    Interval and p are of one test: the interval holds the differences that it does not reject at 5 %, before Holm's
+    correction, and excludes 0 exactly where p is below 0.05.
 
     The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together. What is
     made of ours to look into it is a family of its own: it is no rival, and must not make rivals harder to beat.
@@ -55,14 +57,13 @@ def comparison_rows(
     if us < 0 or not others:
         return []
     part = np.array([schemas.is_part(systems[column]) for column in others])
-    able = [number for number, cell in enumerate(cells) if _comparable(cell)]
-    chosen = [cells[number] for number in able]
-    swapped = swapped_differences(chosen, us, others, n_users, resamples, seed)
+    chosen = [cell for cell in cells if _comparable(cell)]
+    randomised = randomisations(chosen, us, others, n_users, resamples, seed)
     rows = []
-    for number, cell, by_chance in zip(able, chosen, swapped, strict=True):
+    for cell, chance in zip(chosen, randomised, strict=True):
         difference = cell.value[us] - cell.value[others]
-        low, high = bootstrap.interval(drawn[number][:, [us]] - drawn[number][:, others])
-        p = bootstrap.p_value(difference, by_chance)
+        low, high = bootstrap.randomisation_interval(difference, chance.differences, chance.balance)
+        p = bootstrap.p_value(difference, chance.differences)
         figures = np.stack([difference, low, high, p, _holm(p, part)], axis=1).tolist()
         for column, values in zip(others, figures, strict=True):
             names = {"system_a": ours, "system_b": systems[column]}
@@ -70,6 +71,13 @@ def comparison_rows(
             measured = dict(zip(("difference", "ci_low", "ci_high", "p", "p_holm"), values, strict=True))
             rows.append({**where, **names, **measured})
     return rows
+
+
+def users_behind(cells: Sequence[MetricSums]) -> dict[tuple[str, str], int]:
+    """How many users have a list or row behind a metric, by protocol and metric; of all lists, not of slices."""
+    return {
+        (cell.protocol, cell.metric): int((cell.counts > 0).any(axis=1).sum()) for cell in cells if cell.slice == ALL
+    }
 
 
 def _holm(p: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -136,9 +144,9 @@ def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id:
     """
     tables = [schemas.PER_USER.empty_table()]
     whole = [
-        replace(cell, sums=cell.sums.mean(axis=2, keepdims=True), seeds=1)
+        replace(cell, sums=cell.sums.mean(axis=2, keepdims=True))
         for cell in cells
-        if cell.slice == ALL and cell.sums.shape[2] == cell.seeds
+        if cell.slice == ALL and cell.sums.shape[3] == 1
     ]
     words = {
         "system": pa.array(systems, pa.string()),

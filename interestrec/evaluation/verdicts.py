@@ -1,5 +1,6 @@
 """What the figures say, in words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,10 @@ from interestrec.io.schemas import OURS, is_part
 
 HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse", BEYOND: "diversity"}
 SIGNIFICANT = 0.05
+FEW_USERS = 10  # below, an interval says little: of five users, the least possible p is 0.06
+
+BETTER, WORSE, NO_EVIDENCE = "better", "worse", "no evidence"
+UNCORRECTED = " before correction"  # of a word: the interval excludes 0, but not after Holm's correction
 
 Rows = Sequence[dict[str, Any]]
 
@@ -23,17 +28,20 @@ def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
 
 
 def word(comparison: dict[str, Any]) -> str:
-    """`better`, `worse` or `no evidence` for a row of schemas.COMPARISONS, at 5 % after Holm's correction."""
-    if comparison["p_holm"] >= SIGNIFICANT or comparison["difference"] == 0:
-        return "no evidence"
+    """What a row of schemas.COMPARISONS says at 5 %: `better` or `worse` where Holm's correction leaves it so, the same
+    `before correction` where the interval alone excludes 0, else `no evidence`."""
+    if comparison["ci_low"] <= 0 <= comparison["ci_high"]:
+        return NO_EVIDENCE
     higher = comparison["difference"] > 0
-    return "better" if higher != (comparison["metric"] in LOWER_IS_BETTER) else "worse"
+    plain = BETTER if higher != (comparison["metric"] in LOWER_IS_BETTER) else WORSE
+    return plain if comparison["p_holm"] < SIGNIFICANT else plain + UNCORRECTED
 
 
 def best_part(
     metrics: Rows, comparisons: Rows, protocol: str, alone: Mapping[str, str]
-) -> tuple[str, dict[str, Any]] | None:
-    """The component that is the best system by itself, by the headline metric, and ours compared with it.
+) -> tuple[str, dict[str, Any], int] | None:
+    """The component that is the best system by itself, by the headline metric, ours compared with it, and how many
+    comparisons are corrected together.
 
     Args:
         alone: component -> the system that it is alone.
@@ -46,27 +54,59 @@ def best_part(
     if not here or metric is None:
         return None
     strongest = next(row["system"] for row in here if row["value"] == best(here, metric))
-    found = [
-        row
-        for row in comparisons
-        if (row["protocol"], row["slice"], row["metric"], row["system_b"]) == (protocol, ALL, metric, strongest)
-    ]
+    found = _compared(comparisons, protocol, metric, strongest)
     name = next(component for component, system in alone.items() if system == strongest)
-    return (name, found[0]) if found else None
+    return None if found is None else (name, *found)
 
 
-def blend_verdict(name: str, comparison: dict[str, Any]) -> str:
-    """One sentence on whether blending pays: ours beside its best component alone."""
-    figures = (
-        f"{comparison['metric']} differs by {comparison['difference']:+.4f}, 95 % interval "
-        f"{comparison['ci_low']:+.4f} to {comparison['ci_high']:+.4f}"
-    )
-    said = {
-        "better": f"The blend is better than its best component alone, {name}",
-        "worse": f"The blend is worse than its best component alone, {name}: let that one decide (rank.blend)",
-        "no evidence": f"No evidence that the blend and its best component alone, {name}, differ",
+def blend_verdict(name: str, comparison: dict[str, Any], family: int, users: int) -> str:
+    """Whether blending pays, in words: ours beside its best component alone.
+
+    Args:
+        family: comparisons that Holm's correction runs over.
+        users: behind them.
+    """
+    claims = {
+        BETTER: f"The blend is better than its best component alone, {name}",
+        WORSE: f"The blend is worse than its best component alone, {name}: let that one decide (rank.blend)",
+        BETTER + UNCORRECTED: f"The blend may be better than its best component alone, {name}",
+        WORSE + UNCORRECTED: f"The blend may be worse than its best component alone, {name}",
+        NO_EVIDENCE: f"No evidence that the blend and its best component alone, {name}, differ",
     }
-    return f"{said[word(comparison)]}: {figures}."
+    claim = claims[word(comparison)]
+    figures = f"{comparison['metric']} ({_inference(comparison, users)})"
+    return f"{claim}: {figures}.{_reservations(comparison, family, users)}"
+
+
+def _inference(comparison: dict[str, Any], users: int) -> str:
+    """The difference, its interval and how many users are behind it."""
+    low, high = comparison["ci_low"], comparison["ci_high"]
+    interval = f"95 % interval {_end(low)} to {_end(high)}" if math.isfinite(low) else "no bounded 95 % interval"
+    return f"difference {comparison['difference']:+.4f}, {interval}, {users:,} users"
+
+
+def _end(value: float) -> str:
+    """An end of an interval, with more digits where four decimals would show a 0 that it is not."""
+    return f"{value:+.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:+.1e}"
+
+
+def _reservations(comparison: dict[str, Any], family: int, users: int) -> str:
+    """What a reader must know beside the interval, as sentences with a space before each."""
+    said = ""
+    if word(comparison).endswith(UNCORRECTED):
+        p = f"p is {comparison['p_holm']:.2g}"
+        said += f" The interval excludes 0, but after correction for {family} comparisons {p}."
+    if users < FEW_USERS:
+        said += f" {users} users are too few for an interval to be trusted."
+    return said
+
+
+def _compared(comparisons: Rows, protocol: str, metric: str | None, system: str) -> tuple[dict[str, Any], int] | None:
+    """The row of ours against a system over all lists, and how many comparisons its correction runs over."""
+    here = [row for row in comparisons if (row["protocol"], row["slice"], row["metric"]) == (protocol, ALL, metric)]
+    family = [row for row in here if is_part(row["system_b"]) == is_part(system)]
+    row = next((row for row in family if row["system_b"] == system), None)
+    return None if row is None else (row, len(family))
 
 
 def strongest_rival(metrics: Rows, protocol: str, ours: str) -> str | None:
@@ -84,34 +124,43 @@ def _whole(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, A
     ]
 
 
-def all_verdicts(metrics: Rows, comparisons: Rows, alone: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def all_verdicts(
+    metrics: Rows, comparisons: Rows, alone: Mapping[str, str], users: Mapping[tuple[str, str], int]
+) -> dict[str, dict[str, Any]]:
     """What is to be said of ours by protocol, as JSON values: beside the strongest rival and its best component.
 
     Args:
         alone: see best_part.
+        users: how many are behind a metric, by protocol and metric.
     """
     said: dict[str, dict[str, Any]] = {}
     for protocol in dict.fromkeys(row["protocol"] for row in metrics):
-        sentence = verdict(metrics, comparisons, protocol, OURS)
+        behind = users.get((protocol, str(headline(metrics, protocol))), 0)
+        sentence = verdict(metrics, comparisons, protocol, OURS, behind)
         if sentence is None:
             continue
-        said[protocol] = {"rival": sentence}
+        said[protocol] = {"rival": sentence, "users": behind}
         part = best_part(metrics, comparisons, protocol, alone) if protocol in (IMPRESSIONS, CATALOGUE) else None
         if part is not None:
-            name, row = part
+            name, row, family = part
             figures = {key: row[key] for key in ("metric", "difference", "ci_low", "ci_high", "p_holm")}
+            if not math.isfinite(row["ci_low"]):  # JSON has no word for it
+                figures |= {"ci_low": None, "ci_high": None}
             said[protocol] |= {
                 "best_component": name,
-                "blend": blend_verdict(name, row),
+                "blend": blend_verdict(name, row, family, behind),
                 "blend_minus_best": {**figures, "word": word(row)},
             }
     return said
 
 
 def verdict(
-    metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, ours: str
+    metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, ours: str, users: int
 ) -> str | None:
-    """One sentence on how `ours` does against the strongest other system; None without either.
+    """How `ours` does against the strongest other system, in words; None without either.
+
+    Claim, interval and number of users are of one inference: there is no evidence exactly where the interval holds 0,
+    and where the correction over several systems takes back what the interval says, the sentence says both.
 
     Of lists beyond their accuracy no figure says which system is the stronger, so there is none either.
     """
@@ -124,20 +173,17 @@ def verdict(
     strongest = {"system": rival, "value": values[rival]}
     if protocol == INTENSITY and strongest["value"] == 0:
         return f"There is nothing to learn about intensity here: {strongest['system']} is never wrong."
-    found = [
-        row
-        for row in comparisons
-        if (row["protocol"], row["slice"], row["metric"], row["system_b"])
-        == (protocol, ALL, metric, strongest["system"])
-    ]
+    found = _compared(comparisons, protocol, metric, rival)
     figures = f"{metric} {values[ours]:.4f} against {strongest['value']:.4f}"
-    if not found:
+    if found is None:
         return f"{ours} has {figures} of {strongest['system']}, the strongest other system."
-    row = found[0]
-    interval = f"difference {row['difference']:+.4f}, 95 % interval {row['ci_low']:+.4f} to {row['ci_high']:+.4f}"
+    row, family = found
+    other = f"{rival}, the strongest other system"
     claims = {
-        "better": f"{ours} is better than {strongest['system']}, the strongest other system",
-        "worse": f"{ours} is worse than {strongest['system']}, the strongest other system",
-        "no evidence": f"No evidence that {ours} and {strongest['system']}, the strongest other system, differ",
+        BETTER: f"{ours} is better than {other}",
+        WORSE: f"{ours} is worse than {other}",
+        BETTER + UNCORRECTED: f"{ours} may be better than {other}",
+        WORSE + UNCORRECTED: f"{ours} may be worse than {other}",
+        NO_EVIDENCE: f"No evidence that {ours} and {other}, differ",
     }
-    return f"{claims[word(row)]}: {figures} ({interval})."
+    return f"{claims[word(row)]}: {figures} ({_inference(row, users)}).{_reservations(row, family, users)}"

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.formats.raw_log import EXAMPLES, RawLog
 
 _UNRESOLVED = "the item has no row in the table of items"
@@ -46,10 +47,9 @@ class ItemCoder:
         values = lists.flatten()
         found = pc.index_in(values, value_set=self.ids)
         kept = pc.is_valid(found).to_numpy(zero_copy_only=False)
-        ends = np.concatenate([[0], np.cumsum(kept)])
-        bounds = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())])
+        bounds = ragged.from_lengths(pc.fill_null(pc.list_value_length(lists), 0).to_numpy())
         codes = self.codes[found.drop_null().to_numpy()].astype(np.int32)
-        return CodedLists(ends[bounds].astype(np.int32), codes, kept, values.filter(pa.array(~kept)))
+        return CodedLists(ragged.filtered(bounds, kept).astype(np.int32), codes, kept, values.filter(pa.array(~kept)))
 
     def count(self, coded: CodedLists, kind: str) -> None:
         """Add up what was met and what was unknown; `kind` is what entries are called in `quality.json`."""
@@ -89,7 +89,7 @@ def add_impressions(
     clicked = clicked[coded.kept]
     counts = np.diff(coded.offsets)
     order = rows["ord"].to_numpy()
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = ragged.owner(coded.offsets)
     where = np.flatnonzero(clicked)
     clicks = {
         "ord": order[owner[where]],

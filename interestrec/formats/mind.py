@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
 from interestrec.formats.impression_lists import (
     CodedLists,
@@ -158,8 +159,7 @@ def _words(texts: pa.Array) -> pa.LargeListArray:
     lists = pc.split_pattern(trimmed, " ")
     lengths = np.where(pc.equal(trimmed, "").to_numpy(zero_copy_only=False), 0, pc.list_value_length(lists).to_numpy())
     filled = lists.filter(pc.not_equal(trimmed, ""))
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return pa.LargeListArray.from_arrays(pa.array(offsets.astype(np.int64)), filled.flatten())
+    return pa.LargeListArray.from_arrays(pa.array(ragged.from_lengths(lengths)), filled.flatten())
 
 
 def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array]:

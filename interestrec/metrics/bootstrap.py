@@ -58,9 +58,45 @@ def p_value(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
         observed: float64 [columns], the observed difference.
         by_chance: float64 [resamples, columns], differences with random signs per user, see `swap_signs`.
     """
+    return (1 + _as_extreme(observed, by_chance).sum(axis=0)) / (1 + len(by_chance))
+
+
+def randomisation_interval(
+    observed: np.ndarray, by_chance: np.ndarray, balance: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """The differences that the randomisation test does not reject: two float64 [columns], infinite where it can reject
+    none, as of five users, whose least possible p is 2 / 2⁵. They exclude 0 exactly where `p_value` is below 1 - level.
+
+    If the true difference is δ, the difference d_u - δ c_u that a user of the share c_u of all lists contributes is as
+    likely to have the other sign. With signs s the test compares |A - δB| with |D - δ|, where A = Σ s_u d_u, B = Σ s_u
+    c_u and D = Σ d_u: a draw is as extreme as what was found for every δ between (D - A) / (1 - B) and
+    (D + A) / (1 + B). So the p of δ counts the draws between whose two ends it lies, and the limits are order
+    statistics of the ends. Of metrics that are no mean over lists, such as a root, this is the first order in δ.
+    Garthwaite 1996, "Confidence intervals from randomization tests".
+
+    Args:
+        observed: D, float64 [columns].
+        by_chance: A, float64 [resamples, columns]; as `p_value`.
+        balance: B, float64 [resamples], from -1 where all users are swapped to 1 where none is.
+    """
+    alike = np.abs(balance) > 1 - 1e-12  # all or none swapped: extreme for every δ
+    share = np.where(alike, 0.0, balance)[:, None]
+    ends = np.stack([(observed - by_chance) / (1 - share), (observed + by_chance) / (1 + share)])
+    # What p counts as extreme, ties within rounding too, holds 0.
+    zero = np.where(_as_extreme(observed, by_chance), 0.0, observed)
+    low, high = np.minimum(ends.min(axis=0), zero), np.maximum(ends.max(axis=0), zero)
+    low[alike], high[alike] = -np.inf, np.inf
+    p = (1 + np.arange(len(by_chance) + 1)) / (1 + len(by_chance))
+    fewest = int(np.searchsorted(p, 1 - level - 1e-12))  # draws that must hold a difference for the test to keep it
+    if fewest == 0:
+        return np.full(len(observed), -np.inf), np.full(len(observed), np.inf)
+    return np.sort(low, axis=0)[fewest - 1], np.sort(high, axis=0)[-fewest]
+
+
+def _as_extreme(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
+    """bool [resamples, columns]; ties count within rounding."""
     size = np.abs(observed)
-    extreme = (np.abs(by_chance) >= size - 1e-12 * np.maximum(1.0, size)).sum(axis=0)
-    return (1 + extreme) / (1 + len(by_chance))
+    return np.asarray(np.abs(by_chance) >= size - 1e-12 * np.maximum(1.0, size))
 
 
 def holm(p: np.ndarray) -> np.ndarray:

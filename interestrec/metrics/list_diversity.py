@@ -7,6 +7,8 @@ its reference is empty.
 import numpy as np
 from scipy import sparse
 
+from interestrec.core import ragged
+
 _PAIR_BLOCK = 1 << 20  # pairs of items per block
 ALPHA = 0.01  # share of the history in the list's smoothed distribution; at 0 a missing category costs infinitely much
 
@@ -103,17 +105,15 @@ def gini(exposure: np.ndarray) -> float:
 
 def _pairs(offsets: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Enumerate the pairs of rows within each list: the list and the two items of each pair."""
-    length = np.diff(offsets)
-    owner = np.repeat(np.arange(len(length)), length)
-    place = np.arange(len(item)) - offsets[:-1][owner]
-    first = np.repeat(np.arange(len(item)), place)  # each row with all rows of its list before it
-    second = np.arange(len(first)) - np.repeat(np.cumsum(place) - place, place) + offsets[:-1][owner[first]]
-    return owner[first], item[first], item[second]
+    begin = ragged.repeat(offsets, offsets[:-1])
+    pairs, second = ragged.ranges(begin, np.arange(len(item)))  # each row with all rows of its list before it
+    first = ragged.owner(pairs)
+    return ragged.owner(offsets)[first], item[first], item[second]
 
 
 def _shares(offsets: np.ndarray, code: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Cells list × n + code in ascending order, and the share of each code among the list's rows with a code."""
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[code >= 0]
+    owner = ragged.owner(offsets)[code >= 0]
     cell, counts = np.unique(owner * n + code[code >= 0], return_counts=True)
     total = np.bincount(owner, minlength=len(offsets) - 1)
     return cell, counts / total[cell // max(n, 1)]
@@ -121,8 +121,7 @@ def _shares(offsets: np.ndarray, code: np.ndarray, n: int) -> tuple[np.ndarray, 
 
 def _mean(offsets: np.ndarray, value: np.ndarray) -> np.ndarray:
     length = np.diff(offsets)
-    owner = np.repeat(np.arange(len(length)), length)
-    return _divide(np.bincount(owner, value, minlength=len(length)), length)
+    return _divide(np.bincount(ragged.owner(offsets), value, minlength=len(length)), length)
 
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import ragged
+
 
 @dataclass(frozen=True)
 class RankedLists:
@@ -59,8 +61,7 @@ def rank_lists(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gai
         relevant: bool [rows].
         gain: float64 [rows], ≥ 0, for ndcg.
     """
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return rank_with_truth(offsets, score, relevant, gain, owner, relevant, gain)
+    return rank_with_truth(offsets, score, relevant, gain, ragged.owner(offsets), relevant, gain)
 
 
 def rank_with_truth(
@@ -81,8 +82,7 @@ def rank_with_truth(
         offsets, score, relevant, gain: as for `rank_lists`.
     """
     n_lists = len(offsets) - 1
-    length = np.diff(offsets)
-    owner = np.repeat(np.arange(n_lists), length)
+    owner = ragged.owner(offsets)
     order = _best_first(score, owner, n_lists)
     ordered = score[order]
     starts_block = np.ones(len(order), dtype=bool)
@@ -103,9 +103,9 @@ def rank_with_truth(
         relevant=hits[first + size] - hits[first],
         relevant_before=hits[first] - hits[offsets[block_list]],
         gain=gains.astype(np.float64),
-        length=length,
+        length=np.diff(offsets),
         total_relevant=np.bincount(truth_list[truth_relevant], minlength=n_lists),
-        ideal_offsets=np.searchsorted(ideal_list, np.arange(n_lists + 1)),
+        ideal_offsets=ragged.from_owner(ideal_list, n_lists),
         ideal_gain=ideal_gain,
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.choices import pick
 from interestrec.core.errors import ConfigError
 from interestrec.metrics.ranked_lists import RankedLists, ratio
@@ -39,8 +40,8 @@ def rr(lists: RankedLists) -> np.ndarray:
     """
     chosen = np.flatnonzero((lists.relevant > 0) & (lists.relevant_before == 0))
     n, r = lists.size[chosen], lists.relevant[chosen]
-    block = np.repeat(np.arange(len(chosen)), n)
-    j = np.arange(len(block)) - np.repeat(np.cumsum(n) - n, n) + 1
+    offsets = ragged.from_lengths(n)
+    block, j = ragged.owner(offsets), ragged.positions(offsets) + 1
     possible = j <= (n - r + 1)[block]
     block, j = block[possible], j[possible]
     probability = np.exp(_log_choose(n[block] - j, r[block] - 1) - _log_choose(n[block], r[block]))
@@ -52,8 +53,7 @@ def rr(lists: RankedLists) -> np.ndarray:
 def ndcg(lists: RankedLists, k: int) -> np.ndarray:
     """Gain of the first k, discounted by 1/log2(rank + 1), over the value of the best possible order."""
     actual = lists.sum_by_list(lists.gain * lists.mean_over_ranks(discount, k))
-    rank = np.arange(len(lists.ideal_gain)) - np.repeat(lists.ideal_offsets[:-1], np.diff(lists.ideal_offsets))
-    owner = np.repeat(np.arange(lists.n_lists), np.diff(lists.ideal_offsets))
+    owner, rank = ragged.owner(lists.ideal_offsets), ragged.positions(lists.ideal_offsets)
     attainable = np.where(rank < k, lists.ideal_gain / np.log2(rank + 2), 0.0)
     return ratio(actual, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from interestrec.core import ragged
+
 
 def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
     """Return the columns of the k best scores of each row, best first; int64 [rows, min(k, columns)].
@@ -32,8 +34,8 @@ def ranks(offsets: np.ndarray, score: np.ndarray, precedence: np.ndarray) -> np.
         score: float [rows].
         precedence: [rows]; tie-break order: among equal scores the lower value ranks first.
     """
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    owner = ragged.owner(offsets)
     order = np.lexsort((precedence, -score, owner))
     rank = np.empty(len(score), dtype=np.int32)
-    rank[order] = np.arange(len(score)) - offsets[:-1][owner] + 1
+    rank[order] = ragged.positions(offsets) + 1
     return rank

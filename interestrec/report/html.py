@@ -1,6 +1,7 @@
 """The page for people: one file without anything from elsewhere."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from interestrec.evaluation.leak_audit import LOOK
 from interestrec.evaluation.metric_rows import TITLES, best, by_system
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
 from interestrec.evaluation.slices import ALL
-from interestrec.evaluation.verdicts import all_verdicts, headline, strongest_rival, word
+from interestrec.evaluation.verdicts import headline, strongest_rival, word
 from interestrec.io.schemas import BEFORE_RULES, OURS, is_part
 from interestrec.report import plots
 from interestrec.report.page_data import PageData
@@ -24,6 +25,7 @@ def page(
     comparisons: Rows,
     gaps: Rows,
     exposure: Rows,
+    verdicts: Mapping[str, Mapping[str, Any]],
     evidence: PageData,
     quality: Any,
     systems: Mapping[str, Any],
@@ -38,6 +40,7 @@ def page(
         comparisons: rows of schemas.COMPARISONS.
         gaps: rows of schemas.GAPS.
         exposure: rows of schemas.EXPOSURE.
+        verdicts: what `all_verdicts` says.
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
         lineage: configuration, input digests and seed of this evaluation.
@@ -55,19 +58,19 @@ def page(
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
-    environment.filters["signed"] = lambda value: "n/a" if value is None else f"{value:+.4f}"
+    environment.filters["signed"] = _signed
     environment.filters["share"] = lambda value: "n/a" if value is None else f"{value:.1%}"
     environment.filters["count"] = lambda value: "withheld" if value is None else f"{value:,}"
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     blend = systems["systems"].get(OURS, {})
     protocols = [name for name in TITLES if _any(metrics, name)]
     alone = blend.get("alone", {})
-    said = all_verdicts(metrics, comparisons, alone)
     return environment.get_template(TEMPLATE).render(
         version=__version__,
         ours=OURS,
         protocols=[
-            _protocol(name, metrics, comparisons, gaps, list(alone.values()), said.get(name, {})) for name in protocols
+            _protocol(name, metrics, comparisons, gaps, list(alone.values()), verdicts.get(name, {}))
+            for name in protocols
         ],
         exposure=[row for row in exposure if row["system"] == OURS],
         checks=evidence.checks,
@@ -165,6 +168,12 @@ def _rules(quality: Any) -> list[dict[str, Any]]:
     """The cleaning rules of quality.json, where it lists them."""
     rules = quality.get("rules", []) if isinstance(quality, dict) else []
     return [rule for rule in rules if isinstance(rule, dict)]
+
+
+def _signed(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:+.4f}" if math.isfinite(value) else f"{value:+}".replace("inf", "∞")
 
 
 def _figure(value: float | None) -> str:

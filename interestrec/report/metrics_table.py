@@ -1,55 +1,104 @@
-"""The table a person reads in the terminal."""
+"""The tables a person reads in the terminal, of plain characters: aligned, and no digit is ever cut."""
 
-import io
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+from rich.cells import cell_len
 
-from interestrec.core.printable import printable
 from interestrec.evaluation.metric_rows import TITLES, best, by_system
 from interestrec.evaluation.metric_sums import LOWER_IS_BETTER
 from interestrec.evaluation.slices import ALL
 from interestrec.io.schemas import is_part
+from interestrec.report.text_columns import GAP, padded, shortened
+
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_NARROWEST_NAME = 8  # cells that a system's name keeps, however narrow the terminal
+
+
+class MetricColumn(NamedTuple):
+    """A column of a table: its cells from the heading down, and which of them are in bold type."""
+
+    cells: list[str]
+    bold: list[bool]
+
+    @property
+    def width(self) -> int:
+        """Of the widest cell, with the gap before it."""
+        return max(map(cell_len, self.cells)) + len(GAP)
 
 
 def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
-    """A table a protocol: systems as rows, ours first, metrics as columns, the best value in bold.
+    """A table per protocol: systems as rows, ours first, metrics as columns, the best value in bold.
 
-    Only all lists are shown, no slices.
+    Only all lists are shown, no slices. Metrics that do not fit beside the others follow in a table of their own.
 
     Args:
         metrics: rows of schemas.METRICS.
         width: columns of the terminal.
         color: whether to use bold type, for a terminal; without it the best value is marked with a star.
     """
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     rows = [row for row in metrics.to_pylist() if row["slice"] == ALL and not is_part(row["system"])]
-    console = Console(file=io.StringIO(), width=width, force_terminal=color, color_system="standard" if color else None)
+    tables = []
     for protocol, title in TITLES.items():
         here = [row for row in rows if row["protocol"] == protocol]
         if not here:
             continue
-        names = list(dict.fromkeys(row["metric"] for row in here))
-        n = max(row["n"] for row in here)
-        table = Table()
-        table.add_column("system", no_wrap=True, min_width=max(len(row["system"]) for row in here))
-        for name in names:
-            table.add_column(name + (" ↓" if name in LOWER_IS_BETTER else ""), justify="right", no_wrap=True)
-        for system, values in by_system(here).items():
-            table.add_row(
-                escape(printable(system)), *(_shown(values.get(name), best(here, name), color) for name in names)
-            )
-        console.print(f"{title} (n = {n:,})", table, sep="\n", highlight=False)
-    written = console.file
-    return written.getvalue() if isinstance(written, io.StringIO) else ""
+        values = by_system(here)
+        columns = [_metric_column(name, here, values, color) for name in dict.fromkeys(row["metric"] for row in here)]
+        groups = list(_groups(list(values), columns, width))
+        title = textwrap.fill(f"{title} (n = {max(row['n'] for row in here):,})", width)
+        tables.append("\n".join([title, *groups[0]]))
+        tables += ["\n".join(group) for group in groups[1:]]
+    return "\n\n".join(tables)
 
 
-def _shown(value: float | None, best_value: float | None, color: bool) -> str:
-    if value is None:
-        return "n/a"
-    text = f"{value:.4f}"
-    if value != best_value:
-        return text if color else f"{text} "
-    return f"[bold]{text}[/bold]" if color else f"{text}*"
+def _metric_column(
+    name: str, rows: list[dict[str, Any]], values: Mapping[str, Mapping[str, float | None]], color: bool
+) -> MetricColumn:
+    best_value = best(rows, name)
+    marks = [of.get(name) is not None and of.get(name) == best_value for of in values.values()]
+    cells = [figure(of.get(name)) for of in values.values()]
+    if not color:
+        cells = [cell + ("*" if mark else " ") for cell, mark in zip(cells, marks, strict=True)]
+    return MetricColumn([heading(name), *cells], [False, *(mark and color for mark in marks)])
+
+
+def _groups(systems: Sequence[str], columns: Sequence[MetricColumn], width: int) -> Iterator[list[str]]:
+    """The lines of tables of the systems' names and as many columns as fit beside them."""
+    names = shortened_names(["system", *systems], width - max(column.width for column in columns))
+    room = width - max(map(cell_len, names))
+    group: list[MetricColumn] = []
+    for column in columns:
+        if group and sum(one.width for one in [*group, column]) > room:
+            yield joined(names, group)
+            group = []
+        group.append(column)
+    yield joined(names, group)
+
+
+def joined(names: Sequence[str], columns: Sequence[MetricColumn]) -> list[str]:
+    """Lines of names to the left and columns to the right."""
+    right = [False, *(True for _ in columns)]
+    lines = padded(list(zip(names, *(column.cells for column in columns), strict=True)), right)
+    bold = zip([False] * len(names), *(column.bold for column in columns), strict=True)
+    return [
+        GAP.join(f"{_BOLD}{cell}{_PLAIN}" if mark else cell for cell, mark in zip(cells, marks, strict=True)).rstrip()
+        for cells, marks in zip(lines, bold, strict=True)
+    ]
+
+
+def shortened_names(names: Sequence[str], room: int) -> list[str]:
+    """Names in at most `room` cells, without what steers a terminal: names are cut where a line must be, not digits."""
+    return [shortened(name, max(room, _NARROWEST_NAME)) for name in names]
+
+
+def heading(metric: str) -> str:
+    """A metric's name, with an arrow where lower is better."""
+    return metric + (" ↓" if metric in LOWER_IS_BETTER else "")
+
+
+def figure(value: float | None) -> str:
+    """A metric's value with four decimals."""
+    return "n/a" if value is None else f"{value:.4f}"

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from interestrec.core.printable import printable
 
 NOTHING = "-"
+GAP = "  "  # between columns
 _WIDEST = 56  # cells of one column
 
 
@@ -15,12 +16,17 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = 
     """Lines of a table: numbers to the right, texts to the left, what is longer than a column cut with dots."""
     shown = [[figure(value) for value in row] for row in rows]
     numeric = [all(_is_number(row[n]) for row in rows) for n in range(len(header))]
-    widths = [max(cell_len(line[n]) for line in [list(header), *shown]) for n in range(len(header))]
-    lines = []
-    for line in [list(header), *shown]:
-        cells = [_pad(text, width, right) for text, width, right in zip(line, widths, numeric, strict=True)]
-        lines.append((indent + "  ".join(cells)).rstrip())
-    return lines
+    return [(indent + GAP.join(cells)).rstrip() for cells in padded([header, *shown], numeric)]
+
+
+def padded(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> list[list[str]]:
+    """The cells of lines, each as wide as its column needs.
+
+    Args:
+        right: the columns whose cells stand to the right.
+    """
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return [[_pad(*cell) for cell in zip(line, widths, right, strict=True)] for line in lines]
 
 
 def figure(value: Any) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scorers.requests import Labels, Requests
 
 _MOST_ROUNDS = 1000
@@ -24,7 +25,7 @@ class Biases:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return as_intensity(self.of_pairs(np.repeat(requests.user, np.diff(offsets)), item))
+        return as_intensity(self.of_pairs(ragged.repeat(offsets, requests.user), item))
 
     def of_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float64 [pairs], not yet within [0, 1]."""

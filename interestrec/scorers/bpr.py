@@ -6,8 +6,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
+from interestrec.core import ragged
 from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix
 from interestrec.scorers.requests import Events, Requests
 
 
@@ -36,7 +37,7 @@ class BprFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return self.score_catalogue(requests)[request_owners(offsets), item]
+        return self.score_catalogue(requests)[ragged.owner(offsets), item]
 
     def _fold_in(self, requests: Requests) -> np.ndarray:
         history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.known]
@@ -118,7 +119,7 @@ def fold_in(
         steps: few, as stopping early keeps u near the mean, which ranks better than the maximum does.
     """
     size = np.diff(history.indptr)
-    row = np.repeat(np.arange(len(size)), size)
+    row = ragged.owner(history.indptr)
     mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
     margin = factors - popularity @ factors
     margin_bias = (bias - popularity @ bias)[history.indices]

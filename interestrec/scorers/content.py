@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from interestrec.core import ragged
 from interestrec.scorers.requests import Requests
 
 
@@ -21,8 +22,7 @@ class Content:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         profile = self._profiles(requests)
-        row = np.repeat(np.arange(len(requests)), np.diff(offsets))
-        return np.einsum("nw,nw->n", profile[row], self.unit[item])
+        return np.einsum("nw,nw->n", profile[ragged.owner(offsets)], self.unit[item])
 
     def _profiles(self, requests: Requests) -> np.ndarray:
         shape = (len(requests), len(self.unit))
@@ -37,6 +37,5 @@ def fit(vectors: np.ndarray) -> Content:
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, those of zeros left as they are; float32 [rows, width]."""
-    """Each row at length 1; rows of zeros stay what they are."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)

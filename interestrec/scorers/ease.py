@@ -7,15 +7,10 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
+from interestrec.core import ragged
 from interestrec.core.errors import NumericError
 from interestrec.scorers.blas_threads import one_blas_thread
-from interestrec.scorers.interactions import (
-    event_recency_matrix,
-    history_recency_matrix,
-    matrix_places,
-    mixed_dots,
-    request_owners,
-)
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, matrix_places, mixed_dots
 from interestrec.scorers.requests import Events, Requests
 
 _CELLS = 1 << 22  # items × users of one dense block
@@ -86,7 +81,7 @@ class Ease:
         """float32 [len(item)]"""
         score = np.zeros(len(item), np.float32)
         place, there = matrix_places(self.known, item)
-        score[there] = self.solution.at(self._histories(requests), request_owners(offsets)[there], place[there])
+        score[there] = self.solution.at(self._histories(requests), ragged.owner(offsets)[there], place[there])
         return score
 
     def _histories(self, requests: Requests) -> sparse.csr_matrix:

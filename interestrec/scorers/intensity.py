@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import artifact_files, files
 from interestrec.metrics.calibration import LogitCalibration
@@ -63,14 +64,12 @@ class Intensity:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
         scores = np.zeros(len(item), np.float32)
-        counts = np.diff(offsets)
-        width = max(int(counts.max(initial=0)), 1)
+        width = max(int(np.diff(offsets).max(initial=0)), 1)
         step = max(_CELLS // (self.histories.length * width), 1)
         for start in range(0, len(requests), step):
             block = requests.block(start, start + step)
             stop = start + len(block)
-            inside = np.arange(width) < counts[start:stop, None]
-            source = np.where(inside, offsets[start:stop, None] + np.arange(width), 0)
+            source, inside = ragged.padded(offsets[start:stop], offsets[start + 1 : stop + 1], width)
             candidates = np.where(inside, item[source], 0)
             history, intensity = self.histories(block)
             logits = self._scores(history, intensity, self._side(candidates))

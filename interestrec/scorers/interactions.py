@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from interestrec.core import ragged
 from interestrec.scorers import recency
 from interestrec.scorers.requests import Events, Requests
 
@@ -46,11 +47,6 @@ def history_recency_matrix(
     return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
 
 
-def request_owners(offsets: np.ndarray) -> np.ndarray:
-    """int64 [candidates]: the request of each candidate, of requests that have `offsets[r]:offsets[r + 1]`."""
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-
-
 def sparse_dots(left: sparse.csr_matrix, row: np.ndarray, right: sparse.csr_matrix, other: np.ndarray) -> np.ndarray:
     """left[row[n]] · right[other[n]] of every pair n; float32 [pairs].
 
@@ -63,7 +59,7 @@ def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, othe
     """The same with a dense `right`, of which only what `left` has entries for is looked at."""
     entries = left[row]
     count = np.diff(entries.indptr)
-    products = entries.data * right[np.repeat(other, count), entries.indices]
+    products = entries.data * right[ragged.repeat(entries.indptr, other), entries.indices]
     total = np.zeros(len(row), np.float32)
     some = count > 0
     total[some] = np.add.reduceat(products, entries.indptr[:-1][some]) if some.any() else 0.0
@@ -82,7 +78,7 @@ def known_dots(
     """
     score = np.zeros(len(item), np.float32)
     place, there = matrix_places(known, item)
-    score[there] = np.einsum("nf,nf->n", users[request_owners(offsets)[there]], factors[place[there]])
+    score[there] = np.einsum("nf,nf->n", users[ragged.owner(offsets)[there]], factors[place[there]])
     return score
 
 

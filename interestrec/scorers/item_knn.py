@@ -7,8 +7,9 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from interestrec.core import ragged
 from interestrec.core.choices import pick
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, request_owners, sparse_dots
+from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
 from interestrec.scorers.requests import Events, Requests
 
 _BLOCK = 1024  # items whose similarities are held before the nearest are chosen
@@ -32,7 +33,7 @@ class ItemKnn:
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
-        return sparse_dots(history, request_owners(offsets), self._by_candidate, item)
+        return sparse_dots(history, ragged.owner(offsets), self._by_candidate, item)
 
     @cached_property
     def _by_candidate(self) -> sparse.csr_matrix:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scorers import bias
 from interestrec.scorers.bias import Biases, as_intensity
 from interestrec.scorers.blas_threads import one_blas_thread
@@ -28,7 +29,7 @@ class BiasedFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        user = np.repeat(requests.user, np.diff(offsets))
+        user = ragged.repeat(offsets, requests.user)
         return as_intensity(self.biases.of_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item]))
 
 

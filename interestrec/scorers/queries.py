@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import TEST, VALID
@@ -86,7 +87,7 @@ def positive_events(corpus: Corpus, before: int, until: int | None = None) -> Ev
 def known_labels(corpus: Corpus, before: int, until: int | None = None) -> Labels:
     """Candidates with a known label; arguments as of positive_events."""
     shown = corpus.impressions
-    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    owner = ragged.owner(shown.offsets)
     wanted = shown.split < before if until is None else shown.time < until
     rows = np.flatnonzero(wanted[owner] & ~np.isnan(shown.label))
     return Labels(
@@ -102,7 +103,7 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
     """bool [items]: in an event, a history or a candidate list of the splits before `before`."""
     known = np.zeros(corpus.items.num_rows, dtype=bool)
     known[corpus.timelines.item[corpus.timelines.split < before]] = True
-    shown = np.repeat(corpus.impressions.split < before, np.diff(corpus.impressions.offsets))
+    shown = ragged.repeat(corpus.impressions.offsets, corpus.impressions.split < before)
     known[corpus.impressions.item[shown]] = True
     return known
 
@@ -118,9 +119,9 @@ def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQuer
     differs = np.ones(len(impression), dtype=bool)
     differs[1:] = (np.diff(user) != 0) | (np.diff(start) != 0) | (np.diff(stop) != 0)
     first = np.flatnonzero(differs)
-    offsets, rows = _flatten(shown.offsets[impression], shown.offsets[impression + 1])
+    offsets, rows = ragged.take(shown.offsets, impression)
     return ImpressionQueries(
-        requests=_requests(corpus, user[first], *_flatten(start[first], stop[first])),
+        requests=_requests(corpus, user[first], *ragged.ranges(start[first], stop[first])),
         request_offsets=offsets[np.append(first, len(impression))],
         offsets=offsets,
         rows=rows,
@@ -145,7 +146,7 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     user, first = np.unique(shown.user[rows], return_index=True)
     if logs_histories(corpus):
         first_row = rows[first]
-        return _requests(corpus, user, *_flatten(shown.history_start[first_row], shown.history_end[first_row]))
+        return _requests(corpus, user, *ragged.ranges(shown.history_start[first_row], shown.history_end[first_row]))
     timelines = corpus.timelines
     asking = np.zeros(corpus.users.num_rows, dtype=bool)
     asking[user] = True
@@ -164,10 +165,10 @@ def requests_as_of(corpus: Corpus, moment: int, users: np.ndarray | None = None)
     timelines = corpus.timelines
     known = np.flatnonzero(timelines.time < moment)
     everyone = np.arange(corpus.users.num_rows, dtype=np.int32)
-    offsets = np.searchsorted(timelines.user[known], np.arange(len(everyone) + 1)).astype(np.int64)
+    offsets = ragged.from_owner(timelines.user[known], len(everyone))
     if users is None:
         return _requests(corpus, everyone, offsets, known)
-    chosen, rows = _flatten(offsets[users], offsets[users + 1])
+    chosen, rows = ragged.take(offsets, users)
     return _requests(corpus, everyone[users], chosen, known[rows])
 
 
@@ -180,7 +181,7 @@ def published_since(corpus: Corpus, moment: int) -> np.ndarray:
 def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTruth:
     """What each request's user went on to have in `split`: candidates with a label above 0."""
     shown = corpus.impressions
-    owner = np.repeat(np.arange(len(shown.user)), np.diff(shown.offsets))
+    owner = ragged.owner(shown.offsets)
     place = np.full(corpus.users.num_rows, -1, dtype=np.int64)
     place[requests.user] = np.arange(len(requests))
     request = place[shown.user[owner]]
@@ -196,13 +197,6 @@ def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTrut
         label=label[order][first],
         seen=np.isin(cell, row * n_items + requests.item),
     )
-
-
-def _flatten(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ranges one after another: int64 offsets [ranges + 1] and the rows that the ranges cover."""
-    size = stop - start
-    offsets = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
-    return offsets, np.arange(offsets[-1]) - np.repeat(offsets[:-1] - start, size)
 
 
 def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> Requests:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scorers.requests import Requests
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -39,7 +40,7 @@ class RandomScores:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        user = np.repeat(requests.user, np.diff(offsets))
+        user = ragged.repeat(offsets, requests.user)
         return _uniform(mix_hashes(self.user_hash[user], self.item_hash[item]))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME
 from interestrec.scorers.requests import Events, Requests
 
@@ -28,7 +29,7 @@ def history_recency(requests: Requests, half_life: float | None) -> np.ndarray:
     size = np.diff(requests.offsets)
     latest = np.full(len(requests), NO_TIME)
     latest[size > 0] = np.maximum.reduceat(requests.time, requests.offsets[:-1][size > 0])
-    return _halved(requests.time, np.repeat(latest, size), half_life)
+    return _halved(requests.time, ragged.repeat(requests.offsets, latest), half_life)
 
 
 def _halved(time: np.ndarray, latest: np.ndarray, half_life: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
@@ -52,7 +53,7 @@ class Requests:
     @property
     def owner(self) -> np.ndarray:
         """int64 [total]: the request of each history entry."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return ragged.owner(self.offsets)
 
     def block(self, start: int, stop: int) -> "Requests":
         """The requests `start` to `stop`, exclusive."""

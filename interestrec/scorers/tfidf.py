@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from interestrec.scorers.interactions import request_owners, sparse_dots
+from interestrec.core import ragged
+from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.requests import Requests
 
 
@@ -22,14 +23,14 @@ class Tfidf:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        return sparse_dots(self._profiles(requests), request_owners(offsets), self.unit, item)
+        return sparse_dots(self._profiles(requests), ragged.owner(offsets), self.unit, item)
 
     def _profiles(self, requests: Requests) -> sparse.csr_matrix:
         """float32 [requests, words]: rows of length 1, or 0."""
         shape = (len(requests), self.unit.shape[0])
         profile = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape) @ self.unit
         length = np.sqrt(np.asarray(profile.multiply(profile).sum(axis=1), dtype=np.float32)).ravel()
-        profile.data /= np.repeat(np.where(length > 0, length, 1.0), np.diff(profile.indptr))
+        profile.data /= ragged.repeat(profile.indptr, np.where(length > 0, length, 1.0))
         return profile
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.encoding.hidden_cache import as_trained
 from interestrec.encoding.item_texts import item_texts, vector_cache
@@ -43,10 +44,9 @@ class ItemUserInputs:
     def _recent(self, requests: Requests) -> tuple[np.ndarray, np.ndarray]:
         end = requests.offsets[1:]
         begin = np.maximum(requests.offsets[:-1], end - self.length)
-        inside = np.arange(self.length) < (end - begin)[:, None]
+        source, inside = ragged.padded(begin, end, self.length)
         if len(requests.item) == 0:
             return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
-        source = np.where(inside, begin[:, None] + np.arange(self.length), 0)
         items = np.where(inside, requests.item[source], 0)
         return items, np.where(inside, requests.intensity[source], 0.0).astype(np.float32)
 

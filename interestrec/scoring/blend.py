@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
+from interestrec.core import ragged
+
 _RIDGE = 1e-3  # on the weights; decides between components that say the same
 
 
@@ -15,8 +17,7 @@ def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         score: float [rows].
         offsets: int64 [lists + 1]; no list is empty.
     """
-    size = np.diff(offsets)
-    owner = np.repeat(np.arange(len(size)), size)
+    size, owner = np.diff(offsets), ragged.owner(offsets)
     centred = score.astype(np.float64)
     centred -= (np.bincount(owner, centred, minlength=len(size)) / size)[owner]
     deviation = np.sqrt(np.bincount(owner, centred**2, minlength=len(size)) / size)[owner]
@@ -40,7 +41,7 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
 def has_both_classes(offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """bool [lists]: which lists have relevant and other rows; only these say something about weights."""
     size = np.diff(offsets)
-    positives = np.bincount(np.repeat(np.arange(len(size)), size)[relevant], minlength=len(size))
+    positives = np.bincount(ragged.owner(offsets)[relevant], minlength=len(size))
     return (positives > 0) & (positives < size)
 
 
@@ -61,7 +62,7 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
     tells = has_both_classes(offsets, relevant)
     if not tells.any():
         return equal
-    rows = np.repeat(tells, np.diff(offsets))
+    rows = ragged.repeat(offsets, tells)
     loss = _negative_log_likelihood(features[rows], np.diff(offsets)[tells], relevant[rows])
     bounds = [(0.0, None)] * bounded + [(None, None)] * free
     found = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=bounds)
@@ -71,8 +72,7 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
 
 def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
     """Mean of −log softmax(score) over each list's relevant rows; float64 [lists], NaN for lists without any."""
-    size = np.diff(offsets)
-    owner = np.repeat(np.arange(len(size)), size)
+    size, owner = np.diff(offsets), ragged.owner(offsets)
     utility = score - np.maximum.reduceat(score, offsets[:-1])[owner]
     normaliser = np.log(np.add.reduceat(np.exp(utility), offsets[:-1]))
     positives = np.bincount(owner[relevant], minlength=len(size))
@@ -84,8 +84,8 @@ def _negative_log_likelihood(
     features: np.ndarray, size: np.ndarray, relevant: np.ndarray
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
     """The objective and its gradient as a function of the weights."""
-    first = np.cumsum(size) - size
-    owner = np.repeat(np.arange(len(size)), size)
+    offsets = ragged.from_lengths(size)
+    first, owner = offsets[:-1], ragged.owner(offsets)
     positives = np.add.reduceat(relevant.astype(np.float64), first)
     total = positives.sum()
     wanted = features[relevant].sum(axis=0, dtype=np.float64)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scorers.queries import ImpressionQueries
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.blend import standardise_lists, standardise_rows
@@ -30,7 +31,7 @@ class Decision:
     def score_candidates(self, parts: Parts, asked: ImpressionQueries, item: np.ndarray) -> np.ndarray:
         """The blended float64 scores of the impressions' candidates `item`, from those of the scorers [len(item)]."""
         standardised = (standardise_lists(parts[scorer], asked.offsets) for scorer in self.components.values())
-        new = np.repeat(asked.without_history, np.diff(asked.offsets))
+        new = ragged.repeat(asked.offsets, asked.without_history)
         return self.of_candidates(standardised, self.cold[item], new)
 
     def score_catalogue(self, parts: Parts, requests: Requests) -> np.ndarray:

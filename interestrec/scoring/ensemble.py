@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import ONLY, OURS, TRAIN, WITHOUT
@@ -236,7 +237,7 @@ def _describe(fit_ensemble: BlendFit, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _mean_train_label(corpus: Corpus) -> float:
-    train = np.repeat(corpus.impressions.split == TRAIN, np.diff(corpus.impressions.offsets))
+    train = ragged.repeat(corpus.impressions.offsets, corpus.impressions.split == TRAIN)
     known = corpus.impressions.label[train]
     known = known[~np.isnan(known)]
     return float(known.mean(dtype=np.float64)) if len(known) else 0.0

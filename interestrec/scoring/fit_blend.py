@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import OURS
 from interestrec.metrics import ranked_lists, ranking
@@ -75,7 +76,7 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
     filled = size > 0
     return BlendLists(
         features=np.concatenate([block.features for block in made]),
-        offsets=np.concatenate([[0], np.cumsum(size[filled])]).astype(np.int64),
+        offsets=ragged.from_lengths(size[filled]),
         relevant=np.concatenate([block.relevant for block in made]),
         cold=cold[np.concatenate([block.item for block in made])],
         new=(np.diff(requests.offsets) == 0)[filled],

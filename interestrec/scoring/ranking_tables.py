@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
 from interestrec.metrics.topk import ranks
@@ -41,7 +42,7 @@ def impression_block(
     """
     corpus, shown = layout.corpus, layout.corpus.impressions
     offsets, rows = asked.offsets, asked.rows
-    owner = np.repeat(impression, np.diff(offsets))
+    owner = ragged.repeat(offsets, impression)
     item, label = shown.item[rows], shown.label[rows]
     unknown = np.isnan(label)
     columns = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.scoring.blend import fit_weights, has_both_classes, list_losses
 
 _FOLDS = 3
@@ -76,11 +77,11 @@ class BlendLists:
 
     def select(self, lists: np.ndarray) -> "BlendLists":
         """Those of the lists, bool [lists]."""
-        return self._keep(np.repeat(lists, np.diff(self.offsets)))
+        return self._keep(ragged.repeat(self.offsets, lists))
 
     def _keep(self, rows: np.ndarray) -> "BlendLists":
         """Some rows, bool [rows], and the lists that have any of them."""
-        reached = np.concatenate([[0], np.cumsum(rows)])[self.offsets]
+        reached = ragged.filtered(self.offsets, rows)
         some = np.diff(reached) > 0
         return BlendLists(
             features=self.features[rows],
@@ -93,7 +94,7 @@ class BlendLists:
 
     def scores(self, blend: SegmentBlend) -> np.ndarray:
         """float64 [rows]"""
-        return blend(list(self.features.T), self.cold, np.repeat(self.new, np.diff(self.offsets)))
+        return blend(list(self.features.T), self.cold, ragged.repeat(self.offsets, self.new))
 
 
 @dataclass(frozen=True)

@@ -170,11 +170,12 @@ def _build(
     least = settings.min_users
     measured = without_small_groups(averaged, by.slices, by.n_users, least)
     metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings, recipe.seed)
+    alone = described["systems"].get(OURS, {}).get("alone", {})
     exposure = beyond_accuracy.exposure_rows(
         beyond_accuracy.concatenate([shown for _, shown in several]), by.facts.categories, least
     )
     _write_rows(directory / artifact_files.EXPOSURE, exposure, schemas.EXPOSURE)
-    said = verdicts.all_verdicts(metrics, comparisons, described["systems"].get(OURS, {}).get("alone", {}))
+    said = verdicts.all_verdicts(metrics, comparisons, alone, statistics.users_behind(measured.cells))
     files.write_json(directory / artifact_files.VERDICTS, said)
     shown_beside = page_data.gather_page_data(
         corpus,
@@ -193,6 +194,7 @@ def _build(
         comparisons=comparisons,
         gaps=gaps,
         exposure=exposure,
+        verdicts=said,
         evidence=shown_beside,
         quality=files.read_json(corpus.path / artifact_files.QUALITY),
         systems=described,
@@ -248,7 +250,7 @@ def _write_figures(
     metrics = statistics.metrics_rows(found, drawn, measured.singles, systems)
     _write_rows(directory / artifact_files.METRICS, metrics, schemas.METRICS)
     files.write_json(directory / artifact_files.METRICS_JSON, metrics)
-    comparisons = statistics.comparison_rows(found, drawn, systems, OURS, by.n_users, resamples, seed)
+    comparisons = statistics.comparison_rows(found, systems, OURS, by.n_users, resamples, seed)
     _write_rows(directory / artifact_files.COMPARISONS, comparisons, schemas.COMPARISONS)
     gaps = statistics.gap_rows(found, drawn, metric_sums.cells_by_family(by.slices), systems, OURS)
     _write_rows(directory / artifact_files.GAPS, gaps, schemas.GAPS)

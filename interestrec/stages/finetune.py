@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from interestrec.model.bert import Bert
     from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.finetuning import FinetunePlan, Trained
+    from interestrec.training.finetuning import Trained
+    from interestrec.training.preparation import Plan
 
 WEIGHTS = "model.safetensors"  # of the encoder
 
@@ -154,7 +155,8 @@ class _Training:
 
         from interestrec.encoding.item_texts import hidden_cache, item_texts, vector_cache
         from interestrec.model.encoder_checkpoint import load_bert
-        from interestrec.training.finetuning import Caches, finetune
+        from interestrec.training.finetuning import finetune
+        from interestrec.training.preparation import Caches, TrainingInputs
         from interestrec.training.training_checkpoint import CheckpointStore
 
         settings, runtime = self.settings, self.settings.runtime
@@ -165,15 +167,13 @@ class _Training:
             )
         fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
         plan = replace(self.plan, user_text=self._user_text(bert, fields))
-        inputs = item_texts(bert, self.encoder, corpus.text_features, fields)
+        texts = item_texts(bert, self.encoder, corpus.text_features, fields)
         lower = hidden_cache(bert, self.encoder, settings.workspace, self.layers - self.plan.trainable_layers)
         caches = Caches(vector_cache(bert, self.encoder, settings.workspace), lower)
         fitted = attributes(corpus, settings.items.attributes, self._known_attributes())
         checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, self.chief)
-        trained = finetune(
-            corpus, bert, inputs, fitted, plan, self.execution, checkpoints, caches, self._checked_start()
-        )
-        return trained, fitted
+        inputs = TrainingInputs(corpus, bert, texts, fitted, caches, self._checked_start())
+        return finetune(inputs, plan, self.execution, checkpoints), fitted
 
     def _user_text(self, bert: "Bert", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
         from interestrec.model.user_tower import TextUser
@@ -238,19 +238,19 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSett
     )
 
 
-def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "FinetunePlan":
+def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "Plan":
     from interestrec.model.bert import LoraAdapter
-    from interestrec.training.finetuning import FinetunePlan
     from interestrec.training.item_vectors import StaleVectorPolicy
-    from interestrec.training.loop import LearningRates
     from interestrec.training.negatives import NegativeChoice
+    from interestrec.training.phases import Rates
+    from interestrec.training.preparation import Plan
 
     if chosen.trainable_layers > layers:
         raise ConfigError(
             f"finetune.trainable_layers is {chosen.trainable_layers}, but the encoder has {layers} layers"
         )
     losses = {name: weight for name, weight in chosen.losses if weight > 0}
-    rates = LearningRates(
+    rates = Rates(
         towers=chosen.learning_rate,
         weight_decay=chosen.weight_decay,
         losses=losses,
@@ -260,7 +260,7 @@ def _plan(chosen: FinetuneSettings, layers: int, seed: int) -> "FinetunePlan":
         warm_up=chosen.warm_up,
     )
     cached = chosen.vector_cache
-    return FinetunePlan(
+    return Plan(
         epochs=chosen.epochs,
         history_epochs=chosen.history_epochs,
         batch_size=chosen.batch_size,

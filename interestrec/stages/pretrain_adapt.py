@@ -115,6 +115,7 @@ def _adapt(
     from interestrec.model.encoder_checkpoint import assign, export
     from interestrec.training import device
     from interestrec.training.adaptation import Schedule, adapt
+    from interestrec.training.adaptation_findings import adaptation_findings
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalars
     from interestrec.training.text_objectives import OBJECTIVES, TextObjectiveOptions
@@ -152,6 +153,9 @@ def _adapt(
         "held_out_texts": len(held_out),
         **({"head_from_checkpoint": known} if head is not None else {}),
         **{f"held_out_{name}_{when}": value for when, found in moments.items() for name, value in found.items()},
+        "findings": adaptation_findings(
+            adapted.before, adapted.after, chosen.objective, None if head is None else known
+        ),
         "losses": adapted.losses,
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
 from interestrec.core.library_versions import require_safe
 from interestrec.io import files
@@ -65,7 +66,7 @@ class Tokenizer:
             ids = [encoding.ids for encoding in encoded]
             lengths.extend(map(len, ids))
             values.append(np.fromiter(chain.from_iterable(ids), np.int32))
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        offsets = ragged.from_lengths(lengths).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(values)))
 
     def continuation_mask(self) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
 from interestrec.corpus.store import Timelines
 from interestrec.training.examples import Examples
@@ -120,11 +121,8 @@ def build(
     hit and is left out.
     """
     history, intensity = history_of(examples, timelines, max_history)
-    shown = np.diff(examples.offsets)
-    width = int(shown.max())
-    position = np.arange(width)
-    inside = position < shown[:, None]
-    row = np.where(inside, examples.offsets[:-1, None] + position, 0)
+    width = int(np.diff(examples.offsets).max())
+    row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
     candidates = np.where(inside, examples.item[row], 0)
     labels = np.where(inside, examples.label[row], 0.0)
     present = inside
@@ -155,10 +153,9 @@ def build(
 def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
     """bool [examples, count]: the item is in the example's whole history or among its candidates."""
     example = np.arange(len(examples))
-    lengths = examples.end - examples.start
-    rows = np.repeat(examples.end - np.cumsum(lengths), lengths) + np.arange(lengths.sum())
+    offsets, rows = ragged.ranges(examples.start, examples.end)
     items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
-    owner = np.concatenate([np.repeat(example, lengths), np.repeat(example, np.diff(examples.offsets))])
+    owner = np.concatenate([ragged.owner(offsets), ragged.owner(examples.offsets)])
     span = max(int(items.max(initial=0)), int(negatives.max(initial=0))) + 1
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
@@ -181,9 +178,7 @@ def histories(
     """
     begin = np.maximum(start, end - max_history)
     length = max(int((end - begin).max(initial=0)), 1)
-    position = np.arange(length)
-    inside = position < (end - begin)[:, None]
-    source = np.where(inside, begin[:, None] + position, 0)
+    source, inside = ragged.padded(begin, end, length)
     if len(timelines.item) == 0:
         return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
     items = np.where(inside, timelines.item[source], 0).astype(np.int32)

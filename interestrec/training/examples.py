@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus, Impressions, Timelines
 from interestrec.io.schemas import TRAIN, VALID
@@ -33,9 +34,7 @@ class Examples:
 
     def select(self, chosen: np.ndarray) -> "Examples":
         """The examples at the given positions."""
-        counts = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        rows = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
+        offsets, rows = ragged.take(self.offsets, chosen)
         return Examples(
             self.start[chosen],
             self.end[chosen],
@@ -91,7 +90,7 @@ def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray
     if select is not None:
         chosen &= corpus.in_valid_select[impressions.user] == select
     counts = np.diff(impressions.offsets)
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = ragged.owner(impressions.offsets)
     positives = np.bincount(owner, impressions.label > 0, minlength=len(counts))
     return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
 
@@ -100,7 +99,7 @@ def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Example
     """Impressions by a mask, bool [impressions], as examples; candidates without a label are left out."""
     rows = np.flatnonzero(chosen)
     counts = np.diff(impressions.offsets)
-    owner = np.repeat(np.arange(len(counts)), counts)
+    owner = ragged.owner(impressions.offsets)
     known = ~np.isnan(impressions.label) & chosen[owner]
     kept = np.bincount(owner[known], minlength=len(counts))[rows]
     label = impressions.label[known]
@@ -108,7 +107,7 @@ def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Example
     return Examples(
         start=impressions.history_start[rows],
         end=impressions.history_end[rows],
-        offsets=np.concatenate([[0], np.cumsum(kept)]).astype(np.int64),
+        offsets=ragged.from_lengths(kept),
         item=impressions.item[known],
         label=label,
         sampled=~ignored,
@@ -122,7 +121,7 @@ def contrasted(examples: Examples) -> Examples:
     A mean AUC over what was shown and ignored and over events against sampled negatives would be a mean of two
     tasks, and the second, far easier, would choose the weights.
     """
-    owner = np.repeat(np.arange(len(examples)), np.diff(examples.offsets))
+    owner = ragged.owner(examples.offsets)
     positives = np.bincount(owner, examples.label > 0, minlength=len(examples))
     both = (positives > 0) & (positives < np.diff(examples.offsets))
     return examples.select(np.flatnonzero(both)) if both.any() else examples
@@ -139,9 +138,8 @@ def history_examples(impressions: Impressions, timelines: Timelines, chosen: np.
     start, end = start[order], end[order]
     last = np.append(start[1:] != start[:-1], True) if len(start) else np.zeros(0, bool)
     start, end = start[last], end[last]
-    counts = np.maximum(end - start - 1, 0)
-    begin = np.repeat(start, counts)
-    target = begin + 1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets, target = ragged.ranges(start + 1, np.maximum(end, start + 1))
+    begin = ragged.repeat(offsets, start)
     positive = timelines.intensity[target] > 0
     begin, target = begin[positive], target[positive]
     return Examples(

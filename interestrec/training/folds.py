@@ -10,8 +10,9 @@ from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 from interestrec.training import examples as made
 from interestrec.training.examples import Examples, usable
-from interestrec.training.finetuning import FinetunePlan, Trained
+from interestrec.training.finetuning import Trained
 from interestrec.training.item_vectors import FrozenTextVectors
+from interestrec.training.preparation import Plan
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 from interestrec.training.validation import ValidationScores, draw
 
@@ -74,7 +75,7 @@ def _held_out(corpus: Corpus, events: np.ndarray, impressions: np.ndarray) -> Co
     )
 
 
-def measure(corpus: Corpus, trained: Trained, plan: FinetunePlan) -> dict[str, float]:
+def measure(corpus: Corpus, trained: Trained, plan: Plan) -> dict[str, float]:
     """Of what a fold holds out: `auc` as in validation, `rmse` and `logloss` of the calibrated intensity, and `n`.
 
     Raises:
@@ -103,7 +104,7 @@ def measure(corpus: Corpus, trained: Trained, plan: FinetunePlan) -> dict[str, f
 
 
 def _read(
-    examples: Examples, corpus: Corpus, trained: Trained, plan: FinetunePlan, longest: int
+    examples: Examples, corpus: Corpus, trained: Trained, plan: Plan, longest: int
 ) -> tuple[Examples, np.ndarray]:
     """The examples with documents, and vectors of these, float32 [documents, width]."""
     parts = [(examples, np.arange(len(examples)))]

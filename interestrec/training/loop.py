@@ -1,9 +1,8 @@
 """The training loop of the two-tower model: phases, early stopping, best weights kept."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,47 +14,15 @@ from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
 from interestrec.training.distribution import peers
 from interestrec.training.engine import Engine, first_few
+from interestrec.training.epoch_start import EpochStart
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.phases import Epoch, Phase, Rates
 from interestrec.training.schedule import DECAYS, share
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
-
-
-class EpochResult(NamedTuple):
-    """One pass over the examples of a phase, or the rest of one."""
-
-    begins: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
-    batches: Iterator[Batch]
-
-
-@dataclass(frozen=True)
-class TrainingPhase:
-    """Some epochs over one kind of examples."""
-
-    name: str
-    epochs: int
-    epoch: Callable[[int, int], EpochResult]  # number and steps of it that are done -> the rest of it
-    graded: bool  # whether its labels differ, so that there is an intensity to learn
-    corrected: bool = False  # whether log_rate is taken off
-    file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
-    # called before `epoch` with the weights as they are when the epoch begins, also where a run goes on within it
-    begin: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True)
-class LearningRates:
-    """How fast and towards what: names and meanings are those of the `finetune` settings."""
-
-    towers: float  # peak learning rate; the encoder's are in its groups
-    weight_decay: float
-    losses: Mapping[str, float]  # weight of each by its name in LOSSES
-    smoothing: float = 0.0
-    clip: float = 1.0
-    decay: str = "linear"
-    warm_up: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -70,21 +37,21 @@ class TrainingOutcome:
     epochs: Mapping[str, int]  # by phase, how many of its epochs the weights went through; without those of none
     history: TrainingHistory
     seconds: float = field(compare=False)  # spent on steps by this process, without validation
-    examples: int = field(compare=False)  # that it trained on meanwhile
+    examples: int = field(compare=False)  # that this process trained on in these seconds
 
 
 def fit(
     model: TwoTower,
     texts: TextVectorSource,
     codes: ItemCodes,
-    phases: Sequence[TrainingPhase],
-    rates: LearningRates,
+    phases: Sequence[Phase],
+    rates: Rates,
     execution: ExecutionSettings,
     validate: Callable[[], float],
     patience: int,
     checkpoints: CheckpointStore,
     seed: int,
-    exactly: Mapping[str, int] | None = None,
+    epochs_by_phase: Mapping[str, int] | None = None,
 ) -> TrainingOutcome:
     """Train until the phases are done or `validate` has not gained for `patience` epochs of a phase.
 
@@ -92,22 +59,22 @@ def fit(
     worse on validation than the frozen encoder's similarity. A run that was cut off goes on from its last checkpoint,
     and ends with the same bits as one that was not.
 
-    With `exactly` nothing is validated: each phase runs so many of its epochs, none where it is not named, at the
-    learning rates that these epochs have among all of the phase, and the weights end as they are after the last.
+    With `epochs_by_phase` nothing is validated: each phase runs so many of its epochs, none where it is not named, at
+    the learning rates that these epochs have among all of the phase, and the weights end as they are after the last.
 
     Args:
         codes: of all items.
         validate: the metric on valid_select with the weights as they are, higher is better.
-        exactly: epochs by the name of the phase, such as `Outcome.epochs` of an earlier run.
+        epochs_by_phase: such as `Outcome.epochs` of an earlier run.
 
     Raises:
         NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
         PeerLostError: another worker is gone.
         Interrupted: a signal asked for it; a checkpoint is saved.
     """
-    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed, exactly)
+    run = _Run(model, texts, codes, rates, execution, validate, patience, checkpoints, seed, epochs_by_phase)
     with peers(), interrupts.deferred():
-        return run.through(phases)
+        return run.train(phases)
 
 
 class _Run:
@@ -118,155 +85,161 @@ class _Run:
         model: TwoTower,
         texts: TextVectorSource,
         codes: ItemCodes,
-        rates: LearningRates,
+        rates: Rates,
         execution: ExecutionSettings,
         validate: Callable[[], float],
         patience: int,
         checkpoints: CheckpointStore,
         seed: int,
-        exactly: Mapping[str, int] | None,
+        epochs_by_phase: Mapping[str, int] | None,
     ) -> None:
         self.model, self.texts, self.codes, self.rates = model, texts, codes, rates
         self.execution, self.validate, self.patience = execution, validate, patience
-        self.checkpoints, self.seed, self.exactly = checkpoints, seed, exactly
+        self.checkpoints, self.seed, self.epochs_by_phase = checkpoints, seed, epochs_by_phase
         towers = Group([variable.value for variable in model.trainable_variables], rates.towers)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
-        self.begun: list[np.ndarray] = []  # the weights when the epoch began, where the phase looks at them
+        self.epoch_start = EpochStart(self.variables, texts)
         self.seconds, self.examples = 0.0, 0
 
-    def through(self, phases: Sequence[TrainingPhase]) -> TrainingOutcome:
+    def train(self, phases: Sequence[Phase]) -> TrainingOutcome:
         """All phases, or those that are left."""
-        found = self.checkpoints.latest(self.execution.strategy)
-        if found is None:
-            self._begin()
+        checkpoint = self.checkpoints.latest(self.execution.strategy)
+        if checkpoint is None:
+            self._start()
         else:
-            self._go_on(found)
-        while self.at.phase < len(phases):
-            self._phase(phases[self.at.phase], found)
-            found = None
-            self.at.phase, self.at.within, self.at.waited, self.at.taken = self.at.phase + 1, 0, 0, 0
-        assign(self.variables, self.best)
+            self._resume(checkpoint)
+        while self.progress.phase < len(phases):
+            self._phase(phases[self.progress.phase], checkpoint)
+            self.progress.end_phase()
+            checkpoint = None  # its optimizer was that of the phase which is over
+        assign(self.variables, self.best_weights)
+        progress = self.progress
         return TrainingOutcome(
-            self.at.best, self.at.best_epoch, self.at.epochs, self.history, self.seconds, self.examples
+            progress.best, progress.best_epoch, progress.epochs, self.history, self.seconds, self.examples
         )
 
-    def _begin(self) -> None:
-        self.at, self.history = TrainingProgress(), TrainingHistory()
-        self.best = values(self.variables)
-        if self.exactly is None:
-            self.at.best = self.validate()
-            self.history.add(0, 0, {"valid_auc": self.at.best})
-            log.info("finetune: start, valid AUC %.4f", self.at.best)
+    def _start(self) -> None:
+        self.progress, self.history = TrainingProgress(), TrainingHistory()
+        self.best_weights = values(self.variables)
+        if self.epochs_by_phase is None:
+            self.progress.best = self.validate()
+            self.history.add(0, 0, {"valid_auc": self.progress.best})
+            log.info("finetune: start, valid AUC %.4f", self.progress.best)
 
-    def _go_on(self, found: TrainingCheckpoint) -> None:
-        self.at, self.history = TrainingProgress(**found.progress["run"]), TrainingHistory(**found.progress["history"])
-        self.best, self.begun = found.groups["best"], found.groups.get("begun", [])
-        assign(self.variables, found.groups["weights"])
-        if "texts" in found.groups:
-            self.texts.restore(found.groups["texts"])
-        log.info("finetune: going on from step %d", self.at.step)
+    def _resume(self, checkpoint: TrainingCheckpoint) -> None:
+        self.progress = TrainingProgress.of_document(checkpoint.progress["run"])
+        self.history = TrainingHistory(**checkpoint.progress["history"])
+        self.best_weights = checkpoint.groups["best"]
+        self.epoch_start = EpochStart(self.variables, self.texts, checkpoint.groups.get("begun", []))
+        assign(self.variables, checkpoint.groups["weights"])
+        if "texts" in checkpoint.groups:
+            self.texts.restore(checkpoint.groups["texts"])
+        log.info("finetune: going on from step %d", self.progress.step)
 
-    def _phase(self, phase: TrainingPhase, found: TrainingCheckpoint | None) -> None:
-        if not self.at.taken:
-            assign(self.variables, self.best)
+    def _phase(self, phase: Phase, checkpoint: TrainingCheckpoint | None) -> None:
+        """A phase from the best weights so far, or the rest of the one that the checkpoint was saved in."""
+        progress = self.progress
+        if not progress.step_in_phase:
+            assign(self.variables, self.best_weights)
+        engine = self._engine(phase)
+        if checkpoint is not None and progress.step_in_phase:
+            assign(engine.optimizer.state, checkpoint.groups["optimizer"])
+        epochs = phase.epochs if self.epochs_by_phase is None else self.epochs_by_phase.get(phase.name, 0)
+        while progress.epoch_in_phase < epochs and progress.epochs_without_gain < self.patience:
+            seconds, examples = self.seconds, self.examples
+            self._epoch(phase, engine)
+            self._end_epoch(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
+            self._save(engine)
+            interrupts.check()
+
+    def _engine(self, phase: Phase) -> Engine:
+        """An engine with an optimizer of its own and the losses that the phase has labels for."""
         weights = {name: w for name, w in self.rates.losses.items() if phase.graded or not LOSSES[name].pointwise}
         objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, self.rates.smoothing)
         execution = self.execution
         with execution.strategy.scope():
             optimizer = AdamW(self.groups, self.rates.weight_decay, self.rates.clip, execution.scaled)
-        if found is not None and self.at.taken:
-            assign(optimizer.state, found.groups["optimizer"])
-        engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
-        epochs = phase.epochs if self.exactly is None else self.exactly.get(phase.name, 0)
-        while self.at.within < epochs and self.at.waited < self.patience:
-            seconds, examples = self.seconds, self.examples
-            self._epoch(phase, engine)
-            self._judge(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
-            self._save(engine)
-            interrupts.check()
+        return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
 
-    def _epoch(self, phase: TrainingPhase, engine: Engine) -> None:
-        at, name = self.at, f"{phase.name} epoch {self.at.within + 1}"
+    def _epoch(self, phase: Phase, engine: Engine) -> None:
+        """The steps of an epoch that are left."""
+        progress, name = self.progress, f"{phase.name} epoch {self.progress.epoch_in_phase + 1}"
         if phase.begin is not None:
-            self._begin_epoch(phase.begin)
-        epoch = phase.epoch(at.within, at.done)
+            (self.epoch_start.replay if progress.step_in_epoch else self.epoch_start.run)(phase.begin)
+        epoch = phase.epoch(progress.epoch_in_phase, progress.step_in_epoch)
         started = time.monotonic()
-        for batch in track(epoch.batches, name, len(epoch.begins) - 1 - at.done, "steps"):
-            here = (epoch.begins[at.done] + epoch.begins[at.done + 1]) / 2 / epoch.begins[-1]
-            rate = share(DECAYS[self.rates.decay], self.rates.warm_up, (at.within + here) / phase.epochs)
-            measured = self._step(engine, batch, rate)
+        for batch in track(epoch.batches, name, len(epoch.begins) - 1 - progress.step_in_epoch, "steps"):
+            measured = self._step(engine, batch, self._rate(phase, epoch))
             if not engine.finite(measured):
-                raise self._broken(batch, phase)
-            self.history.add(at.step, at.epoch + 1, measured)
+                raise self._not_finite(batch, phase)
+            self.history.add(progress.step, progress.epoch + 1, measured)
             if self.execution.watch:
-                self.execution.watch(at.step, measured)
+                self.execution.watch(progress.step, measured)
             if self.checkpoints.due():
                 self._save(engine)
             interrupts.check()
         self.seconds += time.monotonic() - started
 
-    def _judge(self, phase: TrainingPhase, speed: float) -> None:
-        """End an epoch: validate, and keep the weights where they gained, or in any case without validation."""
-        at, figures = self.at, dict[str, float]()
-        if self.exactly is None:
-            figures["valid_auc"] = self.validate()
-        if self.texts.groups:
-            figures["encoded_share"] = at.encoded / max(at.texts, 1)
-        at.epoch, at.within, at.done, at.texts, at.encoded = at.epoch + 1, at.within + 1, 0, 0, 0
-        self.history.add(at.step, at.epoch, figures)
-        if self.execution.watch and figures:
-            self.execution.watch(at.step, figures)
-        told = "".join(f", {name} {value:.4f}" for name, value in figures.items())
-        name, loss = f"{phase.name} epoch {at.within}", self.history.last("loss")
-        log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, told, speed)
-        score = figures.get("valid_auc")
-        gained = score is None or at.best is None or score > at.best
-        at.waited = 0 if gained else at.waited + 1
-        if gained:
-            at.best, at.best_epoch, self.best = score, at.epoch, values(self.variables)
-            at.epochs[phase.name] = at.within
-
-    def _begin_epoch(self, begin: Callable[[], None]) -> None:
-        if not self.at.done:
-            self.begun = values(self.variables)
-            begin()
-            return
-        now, remembered = values(self.variables), [np.array(array) for array in self.texts.state()]
-        assign(self.variables, self.begun)
-        begin()
-        assign(self.variables, now)
-        self.texts.restore(remembered)
+    def _rate(self, phase: Phase, epoch: Epoch) -> float:
+        """Share of the peak learning rates for the next step, by the examples of the phase before the step's middle."""
+        step, begins = self.progress.step_in_epoch, epoch.begins
+        share_of_epoch = (begins[step] + begins[step + 1]) / 2 / begins[-1]
+        share_of_phase = (self.progress.epoch_in_phase + share_of_epoch) / phase.epochs
+        return share(DECAYS[self.rates.decay], self.rates.warm_up, share_of_phase)
 
     def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
-        at = self.at
-        at.step, at.taken, at.done = at.step + 1, at.taken + 1, at.done + 1
+        progress = self.progress
+        progress.end_step()
         slices = batch.split(engine.slices)
-        mine = [
-            (slices[n], self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, at.step, n])))
+        prepared = [
+            self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, progress.step, n]))
             for n in engine.mine
         ]
-        inputs = [arrays(part, prepared, self.codes) for part, prepared in mine]
-        measured, seen = engine.step(inputs, at.step, at.taken, rate)
-        self.texts.keep([prepared for _, prepared in mine], seen)
-        at.texts += sum(prepared.texts for _, prepared in mine)
-        at.encoded += sum(len(prepared.encoded) for _, prepared in mine)
+        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.mine, prepared, strict=True)]
+        measured, vectors = engine.step(inputs, progress.step, progress.step_in_phase, rate)
+        self.texts.keep(prepared, vectors)
+        progress.texts += sum(one.texts for one in prepared)
+        progress.encoded += sum(len(one.encoded) for one in prepared)
         self.examples += len(batch)
         return measured
+
+    def _end_epoch(self, phase: Phase, speed: float) -> None:
+        """Validate, and keep the weights where they gained, or in any case without validation."""
+        progress, figures = self.progress, dict[str, float]()
+        if self.epochs_by_phase is None:
+            figures["valid_auc"] = self.validate()
+        if self.texts.groups:
+            figures["encoded_share"] = progress.encoded / max(progress.texts, 1)
+        progress.end_epoch()
+        self.history.add(progress.step, progress.epoch, figures)
+        if self.execution.watch and figures:
+            self.execution.watch(progress.step, figures)
+        suffix = "".join(f", {name} {value:.4f}" for name, value in figures.items())
+        name, loss = f"{phase.name} epoch {progress.epoch_in_phase}", self.history.last("loss")
+        log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, suffix, speed)
+        score = figures.get("valid_auc")
+        gained = score is None or progress.best is None or score > progress.best
+        progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
+        if gained:
+            progress.best, progress.best_epoch = score, progress.epoch
+            progress.epochs[phase.name] = progress.epoch_in_phase
+            self.best_weights = values(self.variables)
 
     def _save(self, engine: Engine) -> None:
         groups = {
             "weights": values(self.variables),
             "optimizer": values(engine.optimizer.state),
-            "best": self.best,
+            "best": self.best_weights,
             "texts": self.texts.state(),
-            "begun": self.begun if self.at.done else [],
+            "begun": self.epoch_start.weights if self.progress.step_in_epoch else [],
         }
-        self.checkpoints.save(self.at.step, groups, {"run": asdict(self.at), "history": asdict(self.history)})
+        position = {"run": self.progress.document(), "history": asdict(self.history)}
+        self.checkpoints.save(self.progress.step, groups, position)
 
-    def _broken(self, batch: Batch, phase: TrainingPhase) -> NumericError:
+    def _not_finite(self, batch: Batch, phase: Phase) -> NumericError:
         return NumericError(
-            f"the loss or its gradient is not finite at step {self.at.step} (epoch {self.at.epoch + 1}), of examples "
-            f"in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "
+            f"the loss or its gradient is not finite at step {self.progress.step} (epoch {self.progress.epoch + 1}), "
+            f"of examples in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "
             "lower finetune.learning_rate and run again"
         )

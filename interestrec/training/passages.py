@@ -6,6 +6,7 @@ from itertools import count
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.text_inputs import TextInputs, text_inputs
 from interestrec.io.schemas import TRAIN
@@ -64,7 +65,7 @@ def _seen_in_train(corpus: Corpus) -> np.ndarray:
     seen = np.zeros(corpus.items.num_rows, bool)
     seen[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
     impressions = corpus.impressions
-    seen[impressions.item[np.repeat(impressions.split == TRAIN, np.diff(impressions.offsets))]] = True
+    seen[impressions.item[ragged.repeat(impressions.offsets, impressions.split == TRAIN)]] = True
     return seen
 
 
@@ -87,7 +88,7 @@ def batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterato
 
 def _of_pass(lengths: np.ndarray, batches: int, rng: np.random.Generator) -> list[np.ndarray]:
     bounds = np.arange(batches + 1) * len(lengths) // batches
-    window = np.repeat(np.arange(batches) // _WINDOW, np.diff(bounds))
+    window = ragged.owner(bounds) // _WINDOW
     order = rng.permutation(len(lengths))
     order = order[np.lexsort((lengths[order], window))]
     parts = np.split(order, bounds[1:-1])

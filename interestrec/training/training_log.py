@@ -1,7 +1,16 @@
 """What a training run notes down: everything measured, and where it stands."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# Checkpoints of a run that was cut off by an older version are read too: there a few counters have shorter names.
+_STORED_NAMES = {
+    "epoch_in_phase": "within",
+    "step_in_epoch": "done",
+    "step_in_phase": "taken",
+    "epochs_without_gain": "waited",
+}
 
 
 @dataclass
@@ -30,13 +39,13 @@ class TrainingHistory:
 class TrainingProgress:
     """Where a run stands: everything but weights, optimizers and remembered vectors that the rest of it depends on."""
 
-    phase: int = 0  # its number
-    within: int = 0  # epochs of the phase that are done
-    done: int = 0  # steps of the epoch that are done
-    taken: int = 0  # steps of the phase that are done
-    step: int = 0  # of the whole run
-    epoch: int = 0  # of the whole run, done
-    waited: int = 0  # epochs without a gain
+    phase: int = 0  # number of the current phase
+    epoch_in_phase: int = 0  # completed epochs of the phase
+    step_in_epoch: int = 0  # completed steps of the epoch
+    step_in_phase: int = 0  # completed steps of the phase
+    step: int = 0  # completed steps of the run
+    epoch: int = 0  # completed epochs of the run
+    epochs_without_gain: int = 0
     texts: int = 0  # distinct texts in the steps of the epoch
     encoded: int = 0  # of these, encoded with a gradient
     best: float | None = None  # of the validation; None where there is none
@@ -44,3 +53,30 @@ class TrainingProgress:
     epochs: dict[str, int] = field(
         default_factory=dict
     )  # by phase, how many of its epochs the best weights went through
+
+    @classmethod
+    def of_document(cls, document: Mapping[str, Any]) -> "TrainingProgress":
+        """What `document` gave."""
+        names = {stored: name for name, stored in _STORED_NAMES.items()}
+        return cls(**{names.get(stored, stored): value for stored, value in document.items()})
+
+    def document(self) -> dict[str, Any]:
+        """JSON values for a checkpoint."""
+        return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+
+    def end_step(self) -> None:
+        """Count a step."""
+        self.step += 1
+        self.step_in_phase += 1
+        self.step_in_epoch += 1
+
+    def end_epoch(self) -> None:
+        """Count an epoch; the next one begins at its first step."""
+        self.epoch += 1
+        self.epoch_in_phase += 1
+        self.step_in_epoch = self.texts = self.encoded = 0
+
+    def end_phase(self) -> None:
+        """Count a phase; the next one begins at its first epoch."""
+        self.phase += 1
+        self.epoch_in_phase = self.step_in_phase = self.epochs_without_gain = 0

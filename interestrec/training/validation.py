@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Timelines
 from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
@@ -67,7 +68,7 @@ class ValidationScores:
         """
         values = []
         for batch, logits in zip(batches, self.logits(batches), strict=True):
-            offsets = np.concatenate([[0], np.cumsum(batch.present.sum(axis=1))])
+            offsets = ragged.from_lengths(batch.present.sum(axis=1))
             hits = batch.labels[batch.present] >= relevant_from
             values.append(
                 auc(rank_lists(offsets, logits[batch.present].astype(np.float64), hits, hits.astype(np.float64)))

@@ -100,11 +100,12 @@ def test_what_the_encoding_lacks_is_written_in_another_way(directory: Path) -> N
     assert document["settings"]["data"]["root"] == "é\\u2028"
 
 
-def in_a_terminal(command: list[str], cwd: Path, **environment: str) -> bytes:
+def in_a_terminal(command: list[str], cwd: Path, width: int = 120, **environment: str) -> bytes:
     """All that a command writes to a terminal that both of its streams are."""
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (40, 120))
-    env = {**{name: value for name, value in os.environ.items() if name != "NO_COLOR"}, "TERM": "xterm", **environment}
+    termios.tcsetwinsize(theirs, (40, width))
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    env = {**kept, "TERM": "xterm", **environment}
     code = [sys.executable, *command]
     process = subprocess.Popen(code, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, env=env, close_fds=True)
     os.close(theirs)
@@ -174,7 +175,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
     with pytest.raises(SystemExit) as end:
-        run_app(app.app)
+        run_app(app)
     return end.value.code
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,9 @@ from interestrec import pipeline
 from interestrec.cli import console
 from interestrec.config.yaml_positions import dump_yaml
 from interestrec.stages import evaluate
+from interestrec.stages.run import StageResult
+from interestrec.workspace.artifacts import Artifact
+from tests.cli.test_entry import in_a_terminal
 from tests.documents import one_document
 from tests.stages.reports import by_hand
 from tests.stages.test_evaluate_gate import ranked_anew
@@ -25,15 +30,86 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def evaluated(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def evaluated(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "interestrec", "evaluate", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=env)
+
+
+def test_it_ends_with_sentences_a_table_and_the_path_whatever_columns_says(directory: Path) -> None:
+    told = evaluated(cwd=directory, COLUMNS="40")
+    path = (directory / "space" / "report").resolve() / "report.html"
+    assert told.stdout.splitlines() == [
+        "evaluate: built",
+        "",
+        "Over the whole catalogue: No evidence that interestrec and random, the strongest other system, differ: "
+        "rr 0.5833 against 0.3333 (difference +0.2500, no bounded 95 % interval, 3 users). 3 users are too few for an "
+        "interval to be trusted.",
+        "Predicted intensity against labels: No evidence that interestrec and random, the strongest other system, "
+        "differ: rmse 0.1732 against 0.5000 (difference -0.3268, no bounded 95 % interval, 3 users). 3 users are too "
+        "few for an interval to be trusted.",
+        "",
+        "Over the whole catalogue, by rr (n = 3)",
+        "system           rr     95 % interval  ndcg@5  recall@10",
+        "interestrec  0.5833  0.0563 to 0.9812  0.6052     0.6667",
+        "random       0.3333  0.0000 to 0.9250  0.3333     0.3333",
+        "",
+        f"report: {path}",
+    ]
+    again = evaluated("--verbose", cwd=directory, COLUMNS="200")
+    first, last = told.stdout.partition("\n\n")[2], again.stdout
+    assert last.startswith("evaluate: up to date  report ")
+    assert last.endswith(first)
+    for text in ("Beyond accuracy: the first ten over the whole catalogue (n = 2)", "slices_left_out "):
+        assert text in last
+        assert text not in told.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_on_a_terminal_nothing_is_cut_or_wider_than_it(directory: Path, width: int) -> None:
+    evaluate.run(by_hand(directory / "space"))
+    dump_yaml = in_a_terminal(["-m", "interestrec", "evaluate", "--verbose"], directory, width=width).decode()
+    plain = re.sub("\x1b\\[[0-9]+m", "", dump_yaml)
+    assert plain != dump_yaml  # ours and the best are in bold type
+    shown = [line for line in plain.splitlines() if "report.html" not in line]
+    assert max(map(len, shown)) <= width
+    assert "…" not in plain
+    assert "..." not in plain
+    assert "too few" in " ".join(shown)
+
+
+def test_quiet_and_verbose_exclude_each_other(directory: Path) -> None:
+    told = evaluated("--quiet", "--verbose", "--json", cwd=directory)
+    assert told.returncode == 2
+    assert one_document(told.stdout)["error"].startswith("give --quiet or --verbose")
+    assert not (directory / "space" / "report").exists()
+
+
+def test_run_ends_with_what_adaptation_made_worse(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = by_hand(directory / "space")
+    worse = {"figure": "uniformity", "sentence": "Uniformity rose.", "better": False}
+    better = {"figure": "loss", "sentence": "The loss fell.", "better": True}
+    encoder = Artifact("encoder", directory, "0", {})
+    adapted = StageResult(encoder, built=True, summary={"steps": 3, "findings": [better, worse]})
+    stages = {"pretrain-adapt": lambda _: adapted, "evaluate": evaluate.run}
+    monkeypatch.setattr(pipeline, "STAGES", stages)
+    with console.session("run", as_json=False, quiet=False) as output:
+        output.all_stages(context)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["pretrain-adapt: built  steps 3", "The loss fell.", "Uniformity rose."]
+    assert lines.index("Warning: pretrain-adapt: Uniformity rose.") < len(lines) - 5
+    assert lines[-1].startswith("report: ")
+    assert "Warning: pretrain-adapt: The loss fell." not in lines
 
 
 def test_what_is_met_is_told_and_what_is_not_ends_with_status_1(directory: Path) -> None:
     good = evaluated("--require", "rmse < 0.2", cwd=directory)
     assert good.returncode == 0
-    assert "rmse (intensity) is 0.1732, required is < 0.2; its 95 % interval" in good.stdout.splitlines()[-1]
+    *lines, last = good.stdout.splitlines()
+    assert last.startswith("report: ")
+    assert any(line.startswith("rmse (intensity) is 0.1732, required is < 0.2; its 95 % interval") for line in lines)
 
     bad = evaluated("--require", "rmse<0.2", "--require", "rmse<0.1", "--require", "coverage>0.9", cwd=directory)
     assert bad.returncode == 1

@@ -1,5 +1,7 @@
 """From lists to cells, resamples and tables."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -65,7 +67,7 @@ def test_comparisons_and_gaps_are_paired_over_the_draws() -> None:
     systems = [listed(ours.tolist(), user.tolist()), listed((other + 0.1).tolist(), user.tolist())]
     found = list_cells("impressions", systems, n, slices).cells
     drawn = resampling.resampled_values(found, n, 400, seed=1)
-    rows = statistics.comparison_rows(found, drawn, ["interestrec", "b"], "interestrec", n, 400, seed=1)
+    rows = statistics.comparison_rows(found, ["interestrec", "b"], "interestrec", n, 400, seed=1)
     assert [row["slice"] for row in rows] == ["all", "s0", "s1"]
     difference = (ours - other - 0.1).reshape(n, 2).mean(axis=1)
     for row, chosen in zip(rows, (np.ones(n, dtype=bool), np.arange(n) % 2 == 0, np.arange(n) % 2 == 1), strict=True):
@@ -152,8 +154,14 @@ def test_features_are_title_tokens_and_the_parts_of_category_paths() -> None:
     assert found.tolist() == [[0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 0]]
 
 
-def test_what_a_user_got_is_swapped_with_how_many_lists_it_was() -> None:
-    counts = np.array([[1.0, 3.0], [2.0, 2.0], [5.0, 1.0]])
-    cell = MetricSums("p", "all", "m", np.arange(3), 0.5 * counts[:, :, None], counts, np.zeros(2, dtype=np.int64))
-    (differences,) = resampling.swapped_differences([cell], 0, [1], 3, 20, seed=1)
-    assert differences.tolist() == [[pytest.approx(0)]] * 20
+def test_users_are_swapped_whole_and_balance_counts_their_lists() -> None:
+    counts = np.array([[1.0, 1.0], [2.0, 2.0], [5.0, 5.0]])
+    sums = (counts * np.array([1.0, 0.0]))[..., None, None]  # all of ours is right, nothing of the other's
+    cell = MetricSums("p", "all", "m", np.arange(3), sums, counts, np.zeros(2, dtype=np.int64))
+    (found,) = resampling.randomisations([cell], 0, [1], 3, 20, seed=1)
+    np.testing.assert_allclose(found.differences[:, 0], found.balance)
+    signs = {sum(sign * count for sign, count in zip(signs, (1, 2, 5), strict=True)) for signs in SIGNS}
+    assert {round(8 * balance) for balance in found.balance.tolist()} <= signs
+
+
+SIGNS = list(itertools.product([-1, 1], repeat=3))

@@ -15,10 +15,10 @@ TWO = ["interestrec", "random"]
 def cell(
     sums: list, counts: list, user: list[int], transform: intensity_errors.Transform = intensity_errors.identity
 ) -> MetricSums:
-    """A cell of one part a system, sums and counts [users, systems]."""
+    """A cell of one seed, sums [users, systems] of one part or [users, systems, parts], counts [users, systems]."""
     dropped = np.zeros(2, dtype=np.int64)
     values = np.array(sums, dtype=float)
-    values = values[:, :, None] if values.ndim == 2 else values
+    values = values.reshape(*values.shape[:2], 1, -1)
     return MetricSums("p", "all", "m", np.array(user), values, np.array(counts, dtype=float), dropped, transform)
 
 
@@ -57,15 +57,16 @@ def test_the_value_is_the_mean_of_the_metric_also_where_it_is_no_mean_over_lists
         # The same draws of users, the mean taken behind the metric.
         drawn, *each = (resampling.resampled_values([one], 30, 40, seed=5)[0] for one in (found, *several))
         np.testing.assert_allclose(drawn, np.mean(each, axis=0))
-        chance, *each = (resampling.swapped_differences([one], 0, [1], 30, 40, 5)[0] for one in (found, *several))
-        np.testing.assert_allclose(chance, np.mean(each, axis=0))
+        chance, *each = (resampling.randomisations([one], 0, [1], 30, 40, 5)[0] for one in (found, *several))
+        np.testing.assert_allclose(chance.differences, np.mean([one.differences for one in each], axis=0))
+        np.testing.assert_array_equal(chance.balance, each[0].balance)
 
 
 def test_a_user_is_averaged_over_the_seeds_that_have_a_value() -> None:
     found = merged(cell([[1, 1], [3, 3]], [[1, 1], [2, 2]], [0, 1]), cell([[0.5, 2]], [[1, 1]], [1]))
     # user 0: seed 1 alone; user 1: means 1.5 and 0.5 of ours, 1.5 and 2 of the other's, weighing two lists
     assert found.user.tolist() == [0, 1]
-    assert found.sums[:, :, 0].tolist() == [[1, 1], [2, 3.5]]
+    assert found.sums[:, :, 0, 0].tolist() == [[1, 1], [2, 3.5]]
     assert found.counts.tolist() == [[1, 1], [2, 2]]
 
 

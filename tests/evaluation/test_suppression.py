@@ -42,7 +42,7 @@ def frame(rng: np.random.Generator) -> tuple[ProtocolResult, list[Slice], int, i
 
 def cell(metric: str, name: str, counts: np.ndarray, lists: np.ndarray, rng: np.random.Generator) -> MetricSums:
     user = np.flatnonzero(lists)
-    sums = rng.random((len(user), 2, 1)) * counts[user][:, :, None]
+    sums = rng.random((len(user), 2, 1, 1)) * counts[user][..., None, None]
     return MetricSums("catalogue", name, metric, user, sums, counts[user], np.array([1, 1]))
 
 
@@ -77,7 +77,7 @@ def test_a_thousand_frames_tell_of_no_group_that_is_too_small(seed: int) -> None
         rows = statistics.metrics_rows(kept.cells, drawn, kept.singles, SYSTEMS)
         told_of = {(row["slice"], row["metric"]) for row in rows}
         assert told_of <= {(one.slice, one.metric) for one in [*kept.cells, *kept.singles]}
-        compared = statistics.comparison_rows(kept.cells, drawn, SYSTEMS, "interestrec", n_users, 2, 1)
+        compared = statistics.comparison_rows(kept.cells, SYSTEMS, "interestrec", n_users, 2, 1)
         gaps = statistics.gap_rows(kept.cells, drawn, cells_by_family(slices), SYSTEMS, "interestrec")
         assert {(row["slice"], row["metric"]) for row in compared} <= told_of
         assert {(row[end], row["metric"]) for row in gaps for end in ("best", "worst")} <= told_of

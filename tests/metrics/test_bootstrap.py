@@ -88,6 +88,49 @@ def test_signs_are_fair_coins_of_each_user() -> None:
     assert np.abs(np.corrcoef(signs[:, :40].T) - np.eye(40)).max() < 0.12
 
 
+def chance(difference: np.ndarray, count: np.ndarray, resamples: int, seed: int) -> tuple[np.ndarray, ...]:
+    """The difference of means over lists, and the same and the users' balance where they are swapped at random."""
+    drawn = bootstrap.swap_signs([everyone(difference, count)], len(count), resamples, seed)[0] / count.sum()
+    return difference.sum(keepdims=True) / count.sum(), drawn[:, [0]], drawn[:, 1]
+
+
+def test_the_interval_holds_what_the_test_does_not_reject() -> None:
+    rng = np.random.default_rng(2)
+    for users, resamples in ((7, 99), (12, 400), (60, 999)):
+        count = rng.integers(1, 4, users).astype(float)
+        difference = rng.normal(0.2, 0.5, users) * count
+        found = chance(difference, count, resamples, seed=3)
+        (low,), (high,) = bootstrap.randomisation_interval(*found)
+        for delta in (low, high):
+            for inward in (1e-6, -1e-6):  # the hypothesis is tested by what is left of each user without it
+                moved = delta + (inward if delta == low else -inward)
+                observed, by_chance, _ = chance(difference - moved * count, count, resamples, seed=3)
+                assert (bootstrap.p_value(observed, by_chance)[0] >= 0.05) == (inward > 0), (users, delta)
+
+
+def test_the_interval_of_a_test_is_that_of_the_normal_approximation() -> None:
+    values = np.random.default_rng(0).normal(5, 1, 1400)
+    (low,), (high,) = bootstrap.randomisation_interval(*chance(values, np.ones(1400), 4000, seed=1))
+    half = 1.96 * values.std() / np.sqrt(1400)
+    assert [low, high] == pytest.approx([values.mean() - half, values.mean() + half], abs=0.006)
+
+
+def test_five_users_reject_no_difference_and_few_draws_neither() -> None:
+    for users, resamples in ((4, 1000), (30, 10)):
+        low, high = bootstrap.randomisation_interval(*chance(np.ones(users), np.ones(users), resamples, seed=1))
+        assert (low, high) == (-np.inf, np.inf)
+
+
+@examples(200)
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0, 0.3]), min_size=1, max_size=12), st.integers(0, 99))
+def test_the_interval_excludes_0_exactly_where_p_is_below_5_percent(differences: list[float], seed: int) -> None:
+    count = np.random.default_rng(seed).integers(1, 4, len(differences)).astype(float)
+    observed, by_chance, balance = chance(np.array(differences) * count, count, 200, seed)
+    low, high = bootstrap.randomisation_interval(observed, by_chance, balance)
+    assert low <= observed <= high
+    assert (bootstrap.p_value(observed, by_chance)[0] < 0.05) == (low[0] > 0 or high[0] < 0)
+
+
 def test_holm_by_hand() -> None:
     assert bootstrap.holm(np.array([0.04, 0.01, 0.03])) == pytest.approx([0.06, 0.03, 0.06])
     assert bootstrap.holm(np.array([0.9, 0.8])).max() == 1.0

@@ -1,11 +1,13 @@
 """The page."""
 
+import math
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from interestrec.evaluation.leak_audit import AuditCheck
+from interestrec.evaluation.verdicts import all_verdicts
 from interestrec.report.html import page
 from interestrec.report.page_data import PageData
 from interestrec.report.plots import interval_plot
@@ -16,10 +18,13 @@ EVIL = "<script>alert(1)</script>"
 ENDS = "</style></svg></pre></td>\" onload='x' --><!--]]><img src=x>$\\frac{$ {{ 7 * 7 }} {% x %}&lt;\x00\x1b[2J\ud800"
 
 
-def rendered() -> str:
+def rendered(p_holm: float = 0.01) -> str:
+    metrics = [metric("interestrec", 0.62), metric("content", 0.6), metric(EVIL, 0.5)]
+    comparisons = [comparison("content", 0.02, p_holm), comparison(EVIL, 0.12, 0.01)]
     return page(
-        metrics=[metric("interestrec", 0.62), metric("content", 0.6), metric(EVIL, 0.5)],
-        comparisons=[comparison("content", 0.02, 0.01), comparison(EVIL, 0.12, 0.01)],
+        metrics=metrics,
+        comparisons=comparisons,
+        verdicts=all_verdicts(metrics, comparisons, {}, {("impressions", "auc"): 12}),
         gaps=[],
         exposure=[],
         evidence=PageData(),
@@ -43,13 +48,16 @@ def full(text: str) -> str:
     slices += [{**metric("content", 0.5), "slice": f"category={text}"}]
     gap = {"family": text, "best": text, "worst": text, "best_value": 0.6, "worst_value": 0.5}
     shares = {"exposure": 0.5, "catalogue": 0.5, "train_events": 0.5}
+    metrics = [
+        *(metric(system, value) for system, value in {"interestrec": 0.62, "content": 0.6, text: 0.5}.items()),
+        metric("interestrec", 0.2, "coverage@10", "beyond"),
+        *slices,
+    ]
+    comparisons = [comparison("content", 0.02, 0.01), comparison(text, 0.12, 0.01)]
     return page(
-        metrics=[
-            *(metric(system, value) for system, value in {"interestrec": 0.62, "content": 0.6, text: 0.5}.items()),
-            metric("interestrec", 0.2, "coverage@10", "beyond"),
-            *slices,
-        ],
-        comparisons=[comparison("content", 0.02, 0.01), comparison(text, 0.12, 0.01)],
+        metrics=metrics,
+        comparisons=comparisons,
+        verdicts=all_verdicts(metrics, comparisons, {}, {("impressions", "auc"): 12}),
         gaps=[{"protocol": "impressions", "metric": "auc", "gap": 0.1, "ci_low": 0.0, "ci_high": 0.2, **gap}],
         exposure=[{"system": "interestrec", "category": category, **shares} for category in (text, None)],
         evidence=PageData(examples=[user], checks=[AuditCheck(text, 1, 2, "look", text)]),
@@ -106,3 +114,25 @@ def test_the_verdict_comes_before_any_figure() -> None:
     html = rendered()
     assert html.index("interestrec is better than content") < html.index("<table>")
     assert 'class="words better"' in html
+
+
+def test_what_holds_before_correction_alone_is_no_better() -> None:
+    html = rendered(p_holm=0.08)
+    assert "interestrec may be better than content" in html
+    assert '<td class="words ">better before correction</td>' in html
+
+
+def test_an_interval_without_ends_is_shown_as_such() -> None:
+    unbounded = {**comparison("content", 0.02, 1.0), "ci_low": -math.inf, "ci_high": math.inf}
+    html = page(
+        metrics=[metric("interestrec", 0.62), metric("content", 0.6)],
+        comparisons=[unbounded],
+        verdicts={},
+        gaps=[],
+        exposure=[],
+        evidence=PageData(),
+        quality={},
+        systems={"systems": {"interestrec": {}}},
+        lineage={},
+    )
+    assert "<td>-∞ to +∞</td>" in html

@@ -34,7 +34,12 @@ def test_steps_change_the_encoder_and_are_reported(tmp_path: Path, tiny_encoder:
     assert not np.array_equal(adapted[WORDS], source[WORDS])
     assert result.summary["steps"] == 3
     assert result.summary["held_out_texts"] > 0
-    assert len(files.read_json(result.artifact.path / "adaptation.json")["losses"]) == 3
+    report = files.read_json(result.artifact.path / "adaptation.json")
+    assert len(report["losses"]) == 3
+    assert [finding["figure"] for finding in report["findings"]] == ["loss", "alignment", "uniformity"]
+    assert f"{report['held_out_uniformity_after']:.4f}" in report["findings"][2]["sentence"]
+    assert "a head that started untrained" in report["findings"][0]["sentence"]
+    assert result.summary["findings"] == report["findings"]
     load_bert(result.artifact.path)
 
 

@@ -20,8 +20,9 @@ from interestrec.training import device
 from interestrec.training.batches import Batch
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.item_vectors import LearningTextVectors, StaleVectorPolicy
-from interestrec.training.loop import EpochResult, LearningRates, TrainingPhase, fit
+from interestrec.training.loop import fit
 from interestrec.training.optimizer import Group
+from interestrec.training.phases import Epoch, Phase, Rates
 from interestrec.training.training_checkpoint import CheckpointStore
 
 ITEMS, EXAMPLES, STEPS = 40, 21, 6  # 21 examples: replicas get parts of different sizes
@@ -63,9 +64,9 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
         model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (8,), 2, 6, 0.0, ()), name="two_tower")
     codes = ItemCodes(np.zeros((ITEMS, 0), np.int32), np.full((ITEMS, 2), -1, np.int32))
     begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
-    phase = TrainingPhase("impressions", 2, lambda epoch, done: EpochResult(begins, batches(epoch, done)), graded=True)
+    phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
     rising = iter([0.5, 0.6, 0.7])
-    rates = LearningRates(1e-2, 0.01, {"intensity": 1.0, "softmax": 1.0})
+    rates = Rates(1e-2, 0.01, {"intensity": 1.0, "softmax": 1.0})
     checkpoints = CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
     fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), 9, checkpoints, seed=7)
     np.savez(target, **{v.path: v.numpy() for v in model.weights}, **export(bert))

@@ -8,14 +8,15 @@ from interestrec.corpus.item_attributes import fit_category, fit_price, known_ca
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
 from interestrec.training.item_vectors import FrozenTextVectors
-from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
+from interestrec.training.loop import TrainingOutcome, fit
+from interestrec.training.phases import Epoch, Phase, Rates
 from interestrec.training.validation import ValidationScores
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
-RATES = LearningRates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
 Sizes = tuple[tuple[str, tuple[int, ...]], ...]
 
 
@@ -64,10 +65,10 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOut
     codes = ItemCodes(attributes, np.full((ITEMS, 2), -1, np.int32))
     scores = ValidationScores(model, texts, codes)
 
-    def epoch(number: int, done: int) -> EpochResult:
-        return EpochResult(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
+    def epoch(number: int, done: int) -> Epoch:
+        return Epoch(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
 
-    phase = TrainingPhase("impressions", 3, epoch, graded=True)
+    phase = Phase("impressions", 3, epoch, graded=True)
     held_out = [planted(9999, 256)]
     return model, fit(
         model,

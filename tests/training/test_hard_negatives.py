@@ -12,8 +12,9 @@ from interestrec.training.batches import Size, in_batches, starts
 from interestrec.training.examples import Examples
 from interestrec.training.hard_negatives import HardNegatives
 from interestrec.training.item_vectors import StaleVectorPolicy
-from interestrec.training.loop import EpochResult, TrainingOutcome, TrainingPhase, fit
+from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.negatives import NegativeSampler
+from interestrec.training.phases import Epoch, Phase
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
@@ -127,17 +128,17 @@ def train(
     hard = HardNegatives(NegativeSampler.of(np.full(ITEMS, 1 / ITEMS), 4), 15, log, 5, vectors)
     chosen: list[np.ndarray] = []
 
-    def epoch(number: int, done: int) -> EpochResult:
+    def epoch(number: int, done: int) -> Epoch:
         order = np.random.default_rng([5, number]).permutation(len(examples))
         begins = starts(examples, log, order, Size(8), 5)
         batches = list(in_batches(examples, log, hard, order, begins, 5, [5, number], done))
         chosen.extend(batch.distinct[batch.candidates] for batch in batches)
-        return EpochResult(begins, iter(batches))
+        return Epoch(begins, iter(batches))
 
     def validate() -> float:
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
-    phases = [TrainingPhase("impressions", 2, epoch, graded=True, begin=hard.begin) for _ in range(2)]
+    phases = [Phase("impressions", 2, epoch, graded=True, begin=hard.begin) for _ in range(2)]
     outcome = fit(model, texts, test_loop.CODES, phases, test_loop.RATES, execution(), validate, 9, checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()], chosen
 

@@ -24,14 +24,15 @@ from interestrec.training.item_vectors import (
     StaleVectorPolicy,
     TextVectorSource,
 )
-from interestrec.training.loop import EpochResult, LearningRates, TrainingOutcome, TrainingPhase, fit
+from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.phases import Epoch, Phase, Rates
 from interestrec.training.schedule import DECAYS, share
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
 WIDTH = 16
-RATES = LearningRates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
+RATES = Rates(towers=1e-2, weight_decay=0.01, losses={"intensity": 1.0, "softmax": 1.0})
 NO_REUSE = StaleVectorPolicy(0.0, 50, None)
 CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
 
@@ -70,12 +71,10 @@ def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
     return float(((logits[:, 0] > logits[:, 1]) == (batch.labels[:, 0] > 0)).mean())
 
 
-def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> TrainingPhase:
+def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
     chosen = batch or planted()
     begins = np.arange(steps + 1) * len(chosen)
-    return TrainingPhase(
-        "impressions", epochs, lambda _, done: EpochResult(begins, iter([chosen] * (steps - done))), graded=True
-    )
+    return Phase("impressions", epochs, lambda _, done: Epoch(begins, iter([chosen] * (steps - done))), graded=True)
 
 
 def learning_texts(bert: Bert, layers: int, reuse: StaleVectorPolicy = NO_REUSE) -> LearningTextVectors:
@@ -87,7 +86,7 @@ def learning_texts(bert: Bert, layers: int, reuse: StaleVectorPolicy = NO_REUSE)
 def run(
     model: TwoTower,
     texts: TextVectorSource,
-    phases: list[TrainingPhase],
+    phases: list[Phase],
     validate: Callable[[], float],
     patience: int = 1,
     exactly: dict[str, int] | None = None,
@@ -135,7 +134,7 @@ def test_the_next_phase_starts_from_the_best_of_the_one_before() -> None:
         np.testing.assert_array_equal(new, old)
 
 
-def two_phases(first: int, second: int) -> list[TrainingPhase]:
+def two_phases(first: int, second: int) -> list[Phase]:
     return [replace(phase(first, steps=2), name="histories"), phase(second, planted(seed=4), steps=2)]
 
 

@@ -1,7 +1,6 @@
 """What goes is what nothing refers to; what is at work, current, or may be gone on with stays."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -100,9 +99,9 @@ def test_what_was_dead_when_it_was_found_may_live_when_it_would_go(tmp_path: Pat
 
 def test_retention_takes_exactly_the_expired(tmp_path: Path) -> None:
     old, young = made(tmp_path, "corpus", 1), made(tmp_path, "report", 1)
-    now = time.time()
     for made_, days in ((old, 30.1), (young, 29.9)):
-        os.utime(made_.version_path(tmp_path) / "manifest.json", (now - days * 86400,) * 2)
+        manifest = made_.version_path(tmp_path) / "manifest.json"
+        os.utime(manifest, (manifest.stat().st_mtime - days * 86400,) * 2)
     gone = {one.path.name for one in prune(tmp_path, retention_days=30)}
     assert gone == {old.digest, "corpus"}
     assert versions(tmp_path) == {young.digest}
