@@ -14,6 +14,7 @@ from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError
 from interestrec.core.interrupts import Interrupted
 from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_error
 from interestrec.core.printable import printable
+from interestrec.io import artifact_files
 
 if TYPE_CHECKING:
     from interestrec.stages.run import StageResult
@@ -139,7 +140,7 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
         result.summary["verdicts"],
         result.notes,
         [*(f"the leak audit found {check}; see the report" for check in result.summary["leaks"]), *warnings],
-        str(artifact.path / "report.html"),
+        str(artifact.path / artifact_files.REPORT_PAGE),
         width,
         color,
     )

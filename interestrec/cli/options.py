@@ -165,7 +165,7 @@ def open_corpus(
 ) -> "Iterator[OpenedCorpus]":
     """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
     ids are taken as it has them."""
-    from interestrec.corpus.identities import naming
+    from interestrec.corpus.identities import user_id_mapper
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.io.encryption import key_in_force
     from interestrec.io.keys import read_key
@@ -176,7 +176,7 @@ def open_corpus(
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
     settings, artifact = chosen.settings, chosen.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
-    named = naming(key, artifact.manifest["config"])
+    named = user_id_mapper(key, artifact.manifest["config"])
     opened = CorpusArtifact(artifact.path, settings.data.relevant_at)
     with key_in_force(settings.runtime.encryption_key):
         yield OpenedCorpus(opened, named, settings.evaluate.min_users)

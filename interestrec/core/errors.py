@@ -1,7 +1,7 @@
 """Errors a user can act on, each with its process exit status.
 
-A message is one sentence: what is wrong, where, and what to do. Anything that is not an
-`InterestrecError` is our own bug and keeps its traceback.
+A message is one sentence: what is wrong, where, and what to do. Any other exception is a bug of the package and keeps
+its traceback.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class InterestrecError(Exception):
     """
 
     exit_status = 70
-    document: Mapping[str, Any] = {}  # what a JSON document tells beside the message
+    document: Mapping[str, Any] = {}  # fields that JSON output adds to the message
 
     def __init__(self, reason: str = "", value: str | None = None) -> None:
         super().__init__(reason, value)
@@ -47,7 +47,7 @@ class InterestrecError(Exception):
 
 
 class GateError(InterestrecError):
-    """All is built and written, but not as good as it was required to be."""
+    """The stage succeeded, but its results miss a required bound."""
 
     exit_status = 1
 
@@ -75,13 +75,13 @@ class ArtifactError(InterestrecError):
 
 
 class InputMissingError(InterestrecError):
-    """A file, directory or artifact that the stage needs is not there."""
+    """A file, directory or artifact that the stage needs does not exist."""
 
     exit_status = 66
 
 
 class DeviceError(InterestrecError):
-    """The configured device is not there; there is never a silent fallback to another one."""
+    """The configured device is not available; a run never falls back to another device."""
 
     exit_status = 69
 
@@ -99,19 +99,19 @@ class CannotCreateError(InterestrecError):
 
 
 class StorageError(InterestrecError):
-    """Reading or writing failed: disk full, I/O error, or a download that did not arrive whole."""
+    """Reading or writing failed: disk full, I/O error, or an incomplete download."""
 
     exit_status = 74
 
 
 class PeerLostError(InterestrecError):
-    """Another process of a distributed run is gone; the same command goes on where it stopped."""
+    """Another worker of a distributed run was lost; the same command resumes the run."""
 
     exit_status = 75
 
 
 class LockedError(InterestrecError):
-    """Another process is at work on the same output."""
+    """Another process holds the lock of the same output."""
 
     exit_status = 75
 
@@ -123,19 +123,19 @@ class AccessError(InterestrecError):
 
 
 class ReaderGoneError(InterestrecError):
-    """The reader of standard output has gone, as `head` does; nobody is to be told."""
+    """The reader closed standard output, as `head` does; the command ends without a message."""
 
     exit_status = 141
 
 
 class ConfigError(InterestrecError):
-    """The configuration is wrong; the message names file, line and column where they are known."""
+    """The configuration is invalid; the message names file, line and column where they are known."""
 
     exit_status = 78
 
 
 def from_os_error(error: OSError, path: object) -> InterestrecError:
-    """The user-facing error for an `OSError` met at `path`, with the exit status of its kind."""
+    """Translate an `OSError` raised for `path` into the user-facing error with the matching exit status."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputMissingError(f"{path}: no such file or directory; check the path")
     if isinstance(error, PermissionError):

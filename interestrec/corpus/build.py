@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
 from interestrec.core.progress import log as logger
-from interestrec.corpus import assemble, cleaning, grading, store
+from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
 from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.corpus.user_attributes import with_attributes
 from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
 
@@ -68,9 +68,9 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
     """Write all tables but the items; how many rows each has, by split where it has one."""
     users = with_attributes(log, assemble.user_table(log))
     kinds = {name: users.schema.field(name).type for name in log.user_attributes}
-    files.write_parquet(directory / store.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
+    files.write_parquet(directory / artifact_files.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     events, requests = Counter[str](), Counter[str]()
-    timelines = directory / store.TIMELINES
+    timelines = directory / artifact_files.TIMELINES
     files.write_parquet_batches(timelines, _counted(assemble.timelines(log, click_weight), events), schemas.TIMELINES)
     if log.rows("impressions"):
         pairs = assemble.impressions(log, click_weight)
@@ -79,8 +79,8 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
         pairs = assemble.event_requests(lambda: files.stream_parquet(timelines, _REQUESTED), by_time)
     candidates = 0
     with (
-        files.parquet_writer(directory / store.IMPRESSIONS, schemas.IMPRESSIONS) as write_requests,
-        files.parquet_writer(directory / store.CANDIDATES, schemas.CANDIDATES) as write_candidates,
+        files.parquet_writer(directory / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS) as write_requests,
+        files.parquet_writer(directory / artifact_files.CANDIDATES, schemas.CANDIDATES) as write_candidates,
     ):
         for request, candidate in pairs:
             write_requests(next(_counted(iter([request]), requests)))

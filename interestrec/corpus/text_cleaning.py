@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from interestrec.formats.quality_log import EXAMPLES, QualityLog
 from interestrec.io import files, schemas
-from interestrec.text.boilerplate import shared_sentences, without
+from interestrec.text.boilerplate import remove_sentences, shared_sentences
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer
 
@@ -32,7 +32,7 @@ def _without_boilerplate(items: pa.Table, share: float, quality: QualityLog) -> 
     """Items without the sentences that many texts of train share, counted."""
     texts = items["text"].to_pylist()
     shared = shared_sentences(items["text"].filter(items["in_train"]).to_pylist(), share)
-    cleaned = without(texts, shared)
+    cleaned = remove_sentences(texts, shared)
     changed = sum(before != after for before, after in zip(texts, cleaned, strict=True))
     examples = [f"{sentence} ({count})" for sentence, count in list(shared.items())[:EXAMPLES]]
     reason = f"{changed} texts lost sentences that more than {share:g} of the train texts share; every item stays"

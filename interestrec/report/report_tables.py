@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interestrec.core.errors import InputMissingError
-from interestrec.evaluation.gate import METRICS, PER_USER
 from interestrec.io import files, schemas
+from interestrec.io.artifact_files import METRICS, PER_USER
 from interestrec.workspace.artifacts import open_within
 
 if TYPE_CHECKING:

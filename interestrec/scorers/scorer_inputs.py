@@ -80,9 +80,9 @@ class ScorerInputs:
         Raises:
             ArtifactError: the model has none for this corpus.
         """
-        from interestrec.io import files
+        from interestrec.io import artifact_files, files
 
-        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
+        vectors = files.read_safetensors(self.model / artifact_files.ITEM_VECTORS).get("frozen")
         if vectors is None or len(vectors) != self.corpus.items.num_rows:
             raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
         return vectors

@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 
 from interestrec.config.settings import Settings
 from interestrec.core.errors import DataError
-from interestrec.corpus import store
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.text_cleaning import clean_texts, write_tokens
@@ -16,7 +15,7 @@ from interestrec.formats.database_faults import storage_errors
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.raw_log import RawLog
 from interestrec.formats.readers import read_raw
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import fingerprint
 from interestrec.stages.run import RunContext, StageResult, produce
@@ -65,12 +64,12 @@ def _build(directory: Path, settings: Settings) -> None:
             f"{without} of {items.num_rows} items have no text, more than data.max_items_without_text "
             f"({data.max_items_without_text:g}) allows; check the text columns or raise the limit"
         )
-    files.write_parquet(directory / store.ITEMS, items, schemas.ITEMS)
-    write_tokens(directory / store.FEATURES, items, settings.encoder.source)
+    files.write_parquet(directory / artifact_files.ITEMS, items, schemas.ITEMS)
+    write_tokens(directory / artifact_files.FEATURES, items, settings.encoder.source)
     lacking = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
     counts = {**built.counts, "items_without_text": without, **lacking}
     quality = {"rules": log.quality.rules, "counts": counts, "value_maps": built.value_maps}
-    files.write_json(directory / store.QUALITY, quality)
+    files.write_json(directory / artifact_files.QUALITY, quality)
 
 
 def open_log(settings: Settings, scratch: Path | None = None, sample: int | None = None) -> RawLog:
@@ -117,7 +116,7 @@ def _pseudonym_key(settings: Settings) -> bytes | None:
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    found = files.read_json(directory / store.QUALITY)["counts"]
+    found = files.read_json(directory / artifact_files.QUALITY)["counts"]
     return {
         "items": found["items"],
         "users": found["users"],

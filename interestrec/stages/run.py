@@ -15,7 +15,7 @@ from interestrec.core.errors import LockedError, PeerLostError
 from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.workspace.artifacts import (
     Artifact,
     Recipe,
@@ -26,7 +26,6 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.manifest import TIMING
 from interestrec.workspace.plan import BuildPlan, plan_of_recipe, reasons
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def produce(
                 build(Path(scratch))
         artifact = _awaited(workspace, recipe)
         return StageResult(artifact, False, summarise(artifact.path))
-    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.tell):
+    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
         built = context.force or not recipe.version_path(workspace).exists()
         if built:
             with _new_version(context, recipe) as (directory, figures):
@@ -176,7 +175,7 @@ def _new_version(context: RunContext, recipe: Recipe) -> Iterator[tuple[Path, di
         timing = {"seconds": time.monotonic() - started, **figures}
         line = {name: round(value, 3) for name, value in timing.items()}
         ended = datetime.now(UTC).isoformat(timespec="seconds")
-        files.append_json_line(partial / TIMING, {"stage": recipe.stage, "ended": ended, **line})
+        files.append_json_line(partial / artifact_files.TIMING, {"stage": recipe.stage, "ended": ended, **line})
     shutil.rmtree(work, ignore_errors=True)
 
 

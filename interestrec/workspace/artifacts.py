@@ -16,10 +16,10 @@ from typing import Any
 
 from interestrec import __version__
 from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, from_os_error
-from interestrec.io import commit, files
-from interestrec.io.locks import FileLock, locked
+from interestrec.io import artifact_files, commit, files
+from interestrec.io.locks import FileLock, hold_lock
 from interestrec.io.schemas import SCHEMA_VERSION
-from interestrec.workspace.manifest import MANIFEST, file_entries, read, verify
+from interestrec.workspace.manifest import file_entries, read, verify
 from interestrec.workspace.source_code import source_digests
 
 LOCKS = "locks"
@@ -172,7 +172,7 @@ def _read(path: Path, real: Path, kind: str, contents: bool) -> Artifact:
     if manifest["kind"] != kind:
         raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
     verify(real, manifest, stage, contents)
-    return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
+    return Artifact(kind, real, files.sha256_of(real / artifact_files.MANIFEST), manifest)
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
@@ -197,7 +197,7 @@ def exclusive_writer(workspace: Path, recipe: Recipe) -> Iterator[FileLock]:
         LockedError: another process is at work on it.
         CannotCreateError: the workspace cannot be created.
     """
-    with locked(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
+    with hold_lock(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
         for path in leftovers(workspace, recipe):
             shutil.rmtree(path)
         yield lock
@@ -229,7 +229,7 @@ def staged_version(workspace: Path, recipe: Recipe) -> Iterator[Path]:
         raise CannotCreateError(f"{partial}: {reason}") from error
     try:
         yield partial
-        files.write_json(partial / MANIFEST, _manifest(recipe, partial))
+        files.write_json(partial / artifact_files.MANIFEST, _manifest(recipe, partial))
         commit.install(partial, recipe.version_path(workspace))
     except OSError as error:  # which no writer of `files` has met
         raise from_os_error(error, error.filename or partial) from error

@@ -8,10 +8,9 @@ from typing import Any
 
 from interestrec import __version__
 from interestrec.core.errors import InterestrecError
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.workspace.artifacts import Recipe
-from interestrec.workspace.manifest import MANIFEST, TIMING
 
 _LONGEST = 60  # characters of a value that are shown
 _NAMED = 2  # source files that changed; the others are counted
@@ -70,7 +69,7 @@ def plan_of_current(workspace: Path, kind: str) -> VersionState | None:
         return None
     directory = link.resolve()
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    timing = files.read_json_lines(directory / TIMING)
+    timing = files.read_json_lines(directory / artifact_files.TIMING)
     last = timing[-1] if timing else {}
     return VersionState(directory, size, last.get("ended"), last.get("seconds"))
 
@@ -79,7 +78,7 @@ def reasons(workspace: Path, recipe: Recipe) -> tuple[str, ...]:
     """What differs between a recipe and the version that is current, a phrase each."""
     before: Any = None
     with suppress(InterestrecError):
-        before = files.read_json(workspace / recipe.kind / MANIFEST)
+        before = files.read_json(workspace / recipe.kind / artifact_files.MANIFEST)
     if not isinstance(before, dict):
         return ("no version exists yet",)
     found = [

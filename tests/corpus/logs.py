@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.corpus import store
 from interestrec.corpus.build import build
 from interestrec.corpus.event_codes import code_events
 from interestrec.corpus.preprocess_settings import (
@@ -29,7 +28,7 @@ from interestrec.formats.impression_lists import (
 )
 from interestrec.formats.item_codes import code_items
 from interestrec.formats.raw_log import RawLog
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 _SPLIT = {"T": "train", "V": "valid", "E": "test"}
 
@@ -166,10 +165,10 @@ def built(log: RawLog, chosen: Plan) -> Tables:
         log.merge_items = chosen.preprocess.near_duplicate_items == "merge"
         made = build(log, chosen.data, chosen.preprocess, 1, directory)
         tables = {
-            "users": files.read_parquet(directory / store.USERS, schemas.USERS),
-            "timelines": files.read_parquet(directory / store.TIMELINES, schemas.TIMELINES),
-            "impressions": files.read_parquet(directory / store.IMPRESSIONS, schemas.IMPRESSIONS),
-            "candidates": files.read_parquet(directory / store.CANDIDATES, schemas.CANDIDATES),
+            "users": files.read_parquet(directory / artifact_files.USERS, schemas.USERS),
+            "timelines": files.read_parquet(directory / artifact_files.TIMELINES, schemas.TIMELINES),
+            "impressions": files.read_parquet(directory / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS),
+            "candidates": files.read_parquet(directory / artifact_files.CANDIDATES, schemas.CANDIDATES),
         }
         tables = {key: pa.table(table.to_pydict(), table.schema) for key, table in tables.items()}
     return Tables(items=made.items, **tables, counts=made.counts, value_maps=made.value_maps)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import ArtifactError
-from interestrec.corpus.identities import PSEUDONYMS, forget, naming, pseudonymise
+from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise, user_id_mapper
 from interestrec.formats.raw_log import RawLog
 from interestrec.io.pseudonyms import fingerprint, pseudonym
 from interestrec.workspace.forgotten import add_forgotten, read_forgotten
@@ -79,8 +79,8 @@ def test_histories_and_impressions_follow_their_users_to_pseudonyms() -> None:
 
 
 def test_ids_given_by_people_meet_the_corpus_only_under_its_key() -> None:
-    assert naming(None, {})("u1") == "u1"
-    assert naming(KEY, {PSEUDONYMS: fingerprint(KEY)})("u1") == pseudonym(KEY, "u1")
+    assert user_id_mapper(None, {})("u1") == "u1"
+    assert user_id_mapper(KEY, {PSEUDONYMS: fingerprint(KEY)})("u1") == pseudonym(KEY, "u1")
     for config in ({}, {PSEUDONYMS: fingerprint(b"l" * 32)}):
         with pytest.raises(ArtifactError, match=r"preprocess\.pseudonym_key"):
-            naming(KEY, config)
+            user_id_mapper(KEY, config)

@@ -39,7 +39,7 @@ def written(tmp_path: Path) -> Iterator[Path]:
 def test_all_readers_give_back_what_was_written(written: Path) -> None:
     assert files.read_parquet(written).equals(TABLE)
     assert pa.concat_tables(files.stream_parquet(written, TABLE.column_names)).equals(TABLE)
-    some = files.stream_parquet(written, ["value"], together="title", only=("user_id", "TOKEN-7"))
+    some = files.stream_parquet(written, ["value"], group_by="title", containing=("user_id", "TOKEN-7"))
     assert sum(table.num_rows for table in some) == 3000
     assert _rows(written, ds.field("value") == 7).to_pylist() == [TABLE.to_pylist()[7]]
 
@@ -70,7 +70,7 @@ def test_without_the_key_or_with_another_nothing_is_read(written: Path, source: 
 def test_a_byte_that_is_changed_anywhere_is_never_read_as_another_value(written: Path) -> None:
     content = written.read_bytes()
     found = {ArtifactError: 0, None: 0}
-    mark = content.index(encryption._mark(b"k" * 31 + b"\xff"))
+    mark = content.index(encryption._key_mark(b"k" * 31 + b"\xff"))
     for place in [*range(0, len(content), 37), *range(mark - 8, len(content), 2), *range(mark, mark + 32)]:
         changed = bytearray(content)
         changed[place] ^= 1 << place % 8
