@@ -65,7 +65,7 @@ def _map(log: RawLog, name: str, column: str, tables: tuple[str, ...], other: Ca
     union = " UNION ".join(f"SELECT {column} FROM {table}" for table in tables)
     log.db.execute(
         f"CREATE TEMP TABLE {name}_as (name VARCHAR, other VARCHAR);"
-        f"CREATE TEMP TABLE met AS SELECT DISTINCT {column} AS name FROM ({union}) WHERE {column} IS NOT NULL"
+        f"CREATE TEMP TABLE distinct_values AS SELECT DISTINCT {column} AS name FROM ({union}) WHERE {column} IS NOT NULL"
     )
     for start in range(0, log.rows("distinct_values"), _ROWS):
         rows = log.table(f"SELECT name FROM distinct_values WHERE rowid >= {start} AND rowid < {start + _ROWS}")
