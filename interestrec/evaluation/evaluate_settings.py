@@ -24,8 +24,8 @@ def _known_metric(name: str) -> str:
     known = [*RANKING_METRICS, *INTENSITY_METRICS]
     if (name if k is None else f"{name.partition('@')[0]}@k") in known and not name.endswith("@k"):
         return name
-    near = suggestion(name, [candidate.replace("@k", f"@{k or 10}") for candidate in known])
-    raise ValueError(f"unknown metric '{name}'{near}; choose from: {', '.join(known)}, k a number as in ndcg@10")
+    hint = suggestion(name, [candidate.replace("@k", f"@{k or 10}") for candidate in known])
+    raise ValueError(f"unknown metric '{name}'{hint}; choose from: {', '.join(known)}, k a number as in ndcg@10")
 
 
 class EvaluateSettings(Section):

@@ -41,10 +41,10 @@ class IntensityRows:
             label, predicted: float32 [rows], NaN where unknown.
             relevant: bool [rows].
         """
-        known = ~(np.isnan(label) | np.isnan(predicted))
-        self._undefined += np.bincount(user[~known], minlength=self.n_users)
-        if not known.all():
-            user, label, relevant, predicted = user[known], label[known], relevant[known], predicted[known]
+        defined = ~(np.isnan(label) | np.isnan(predicted))
+        self._undefined += np.bincount(user[~defined], minlength=self.n_users)
+        if not defined.all():
+            user, label, relevant, predicted = user[defined], label[defined], relevant[defined], predicted[defined]
         self._counts += np.bincount(user, minlength=self.n_users)
         for name, total in self._sums.items():
             metric = intensity_errors.INTENSITY_ERRORS[name]

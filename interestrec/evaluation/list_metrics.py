@@ -19,7 +19,7 @@ class ListTruth:
     label: np.ndarray  # float [truths]
     relevant: np.ndarray  # bool [truths]
 
-    def of(self, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def user_rows(self, user: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of these users one after another, and the place of the user of each; two int64 [rows]."""
         offsets, rows = ragged.take(self.offsets, user)
         return rows, ragged.owner(offsets)
@@ -72,14 +72,14 @@ class SystemLists:
         return self._holds[0] if self._holds else np.zeros((0, 0), dtype=bool)
 
 
-def impression_lists_of(
+def rank_impressions(
     offsets: np.ndarray, score: np.ndarray, label: np.ndarray, relevant: np.ndarray, graded: bool
 ) -> RankedLists:
     """Lists of whole impressions; the gain is relevance or, graded, the label (unknown: 0)."""
     return ranked_lists.rank_lists(offsets, score, relevant, _gain(label, relevant, graded))
 
 
-def cut_lists(
+def rank_stored_lists(
     user: np.ndarray, offsets: np.ndarray, item: np.ndarray, score: np.ndarray, truth: ListTruth, graded: bool
 ) -> RankedLists:
     """Stored lists beside all true items of their users, also those that the lists miss.
@@ -88,37 +88,37 @@ def cut_lists(
         user: int64 [lists].
         offsets: int64 [lists + 1] into `item` and `score`, [rows].
     """
-    rows, true_list = truth.of(user)
+    rows, true_list = truth.user_rows(user)
     n_items = int(max(item.max(initial=0), truth.item.max(initial=0))) + 1
     true_cell = true_list * n_items + truth.item[rows]
     true_gain = _gain(truth.label, truth.relevant, graded)[rows]
     cell = ragged.owner(offsets) * n_items + item
-    place = np.searchsorted(true_cell, cell)
-    found = place < len(true_cell)
-    found[found] = true_cell[place[found]] == cell[found]
+    position = np.searchsorted(true_cell, cell)
+    known = position < len(true_cell)
+    known[known] = true_cell[position[known]] == cell[known]
     relevant, gain = np.zeros(len(cell), dtype=bool), np.zeros(len(cell))
-    relevant[found] = truth.relevant[rows][place[found]]
-    gain[found] = true_gain[place[found]]
+    relevant[known] = truth.relevant[rows][position[known]]
+    gain[known] = true_gain[position[known]]
     return ranked_lists.rank_with_truth(offsets, score, relevant, gain, true_list, truth.relevant[rows], true_gain)
 
 
 def sub_lists(user: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What is left of lists of which only some rows are kept: users and offsets; lists without a row are gone."""
-    left = np.diff(ragged.filtered(offsets, kept))
-    return user[left > 0], ragged.from_lengths(left[left > 0])
+    lengths = np.diff(ragged.filtered(offsets, kept))
+    return user[lengths > 0], ragged.from_lengths(lengths[lengths > 0])
 
 
-def holding(owner: np.ndarray, part: np.ndarray, n_lists: int, parts: int) -> np.ndarray:
+def part_membership(owner: np.ndarray, part: np.ndarray, n_lists: int, parts: int) -> np.ndarray:
     """Which lists have a row of which part; bool [lists, parts].
 
     Args:
         owner: int64 [rows], the list of each row.
         part: int [rows], −1 for none.
     """
-    found = np.zeros((n_lists, parts), dtype=bool)
-    some = part >= 0
-    found[owner[some], part[some]] = True
-    return found
+    member = np.zeros((n_lists, parts), dtype=bool)
+    has_part = part >= 0
+    member[owner[has_part], part[has_part]] = True
+    return member
 
 
 def _gain(label: np.ndarray, relevant: np.ndarray, graded: bool) -> np.ndarray:

@@ -13,13 +13,13 @@ TITLES = {
 }
 
 
-def by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def metrics_by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Metric values by system, ours first, the others in the order of the rows."""
     systems = sorted(dict.fromkeys(row["system"] for row in rows), key=lambda system: system != OURS)
     return {system: {row["metric"]: row["value"] for row in rows if row["system"] == system} for system in systems}
 
 
-def best(rows: list[dict[str, Any]], metric: str) -> float | None:
+def best_value(rows: list[dict[str, Any]], metric: str) -> float | None:
     """The best value of a metric among rows of one protocol and slice; None without any."""
     values = [row["value"] for row in rows if row["metric"] == metric and row["value"] is not None]
     if not values:

@@ -52,18 +52,18 @@ def blocks(
     Raises:
         ArtifactError: the file is damaged, names an unknown id, or a system's rows are not together.
     """
-    words = ["system", *list_id, "item_id"]
-    done: list[str] = []
-    for table in _whole_lists(path, [*words, *numbers], words, system):
+    text_columns = ["system", *list_id, "item_id"]
+    complete: list[str] = []
+    for table in _whole_lists(path, [*text_columns, *numbers], text_columns, system):
         for start, stop in _runs(_codes(table["system"])):
             rows = table.slice(start, stop - start)
-            here = str(rows["system"][0])
-            if here in done[:-1]:
-                raise ArtifactError(f"{path}: the rows of '{here}' are not together; run `interestrec rank` again")
-            if here not in done:
-                done.append(here)
-            if system in (None, here):
-                yield _block(path, here, rows, list_id, numbers, ids)
+            name = str(rows["system"][0])
+            if name in complete[:-1]:
+                raise ArtifactError(f"{path}: the rows of '{name}' are not together; run `interestrec rank` again")
+            if name not in complete:
+                complete.append(name)
+            if system in (None, name):
+                yield _block(path, name, rows, list_id, numbers, ids)
 
 
 def _block(
@@ -76,31 +76,31 @@ def _block(
         values[name] = column.to_numpy()
     return RankingBlock(
         system=system,
-        user=_looked_up(path, rows["user_id"].take(pa.array(first)), ids.user),
+        user=_row_numbers(path, rows["user_id"].take(pa.array(first)), ids.user),
         offsets=np.append(first, rows.num_rows),
-        item=_looked_up(path, rows["item_id"], ids.item),
+        item=_row_numbers(path, rows["item_id"], ids.item),
         numbers=values,
     )
 
 
-def _whole_lists(path: Path, columns: list[str], words: list[str], system: str | None) -> Iterator[pa.Table]:
+def _whole_lists(path: Path, columns: list[str], text_columns: list[str], system: str | None) -> Iterator[pa.Table]:
     """Tables that end where a list ends; the last list of one row group may go on in the next."""
-    list_id, only = words[:-1], None if system is None else ("system", system)
-    gathered: list[pa.Table] = []
-    for part in files.stream_parquet(path, columns, words, group_by="system", containing=only):
-        gathered.append(part)
-        if sum(table.num_rows for table in gathered) < _ROWS:
+    list_id, filter_column = text_columns[:-1], None if system is None else ("system", system)
+    parts: list[pa.Table] = []
+    for part in files.stream_parquet(path, columns, text_columns, group_by="system", containing=filter_column):
+        parts.append(part)
+        if sum(table.num_rows for table in parts) < _ROWS:
             continue
-        joined = _joined(gathered)
-        last = int(_starts([_codes(joined[name]) for name in list_id])[-1])
-        gathered = [joined.slice(last)]
+        table = _concatenate(parts)
+        last = int(_starts([_codes(table[name]) for name in list_id])[-1])
+        parts = [table.slice(last)]
         if last:
-            yield joined.slice(0, last)
-    if sum(table.num_rows for table in gathered):
-        yield _joined(gathered)
+            yield table.slice(0, last)
+    if sum(table.num_rows for table in parts):
+        yield _concatenate(parts)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
+def _concatenate(tables: list[pa.Table]) -> pa.Table:
     """One table with one dictionary a column, so that equal codes are equal words."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
@@ -117,15 +117,15 @@ def _starts(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _runs(codes: np.ndarray) -> Iterator[tuple[int, int]]:
-    first = _starts([codes])
-    yield from zip(first.tolist(), [*first[1:].tolist(), len(codes)], strict=True)
+    starts = _starts([codes])
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), len(codes)], strict=True)
 
 
-def _looked_up(path: Path, column: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
+def _row_numbers(path: Path, column: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
     """The row of each id among the known ones, int64: the dictionary is looked up, not its rows."""
     encoded = column.combine_chunks()
     codes = encoded.indices.to_numpy()
-    number = pc.index_in(encoded.dictionary, value_set=known).fill_null(-1).to_numpy().astype(np.int64)[codes]
+    number = pc.index_in(encoded.dictionary, value_set=ids).fill_null(-1).to_numpy().astype(np.int64)[codes]
     if len(number) and number.min() < 0:
         unknown = encoded.dictionary[int(codes[np.argmin(number)])]
         raise ArtifactError(f"{path}: the corpus does not know '{unknown}'; run `interestrec rank` again")

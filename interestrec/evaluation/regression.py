@@ -16,7 +16,7 @@ from interestrec.evaluation.verdicts import FEW_USERS, headline
 from interestrec.io import files, schemas
 from interestrec.metrics import bootstrap, intensity_errors
 
-Key = tuple[str, str]  # protocol and metric
+MetricKey = tuple[str, str]  # protocol and metric
 
 
 @dataclass(frozen=True)
@@ -47,29 +47,32 @@ class MetricChange:
         return self.ci_low > 0 if self.metric in LOWER_IS_BETTER else self.ci_high < 0
 
 
-def read_report_values(path: Path, system: str) -> dict[Key, ReportValues]:
+def read_report_values(path: Path, system: str) -> dict[MetricKey, ReportValues]:
     """The rows of one system in a table of schemas.PER_USER."""
-    parts: dict[Key, list[pa.Table]] = {}
+    parts: dict[MetricKey, list[pa.Table]] = {}
     for table in files.stream_parquet(path, schemas.PER_USER.names):
-        words = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
-        kept = pc.and_(pc.equal(words["system"], system), pc.is_finite(table["value"]))
-        chosen = pa.table({**words, **{name: table[name] for name in ("user_id", "value", "n")}}).filter(kept)
+        texts = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
+        is_kept = pc.and_(pc.equal(texts["system"], system), pc.is_finite(table["value"]))
+        rows = pa.table({**texts, **{name: table[name] for name in ("user_id", "value", "n")}}).filter(is_kept)
         for protocol, metric in dict.fromkeys(
-            zip(chosen["protocol"].to_pylist(), chosen["metric"].to_pylist(), strict=True)
+            zip(rows["protocol"].to_pylist(), rows["metric"].to_pylist(), strict=True)
         ):
-            here = pc.and_(pc.equal(chosen["protocol"], protocol), pc.equal(chosen["metric"], metric))
-            parts.setdefault((protocol, metric), []).append(chosen.filter(here).select(["user_id", "value", "n"]))
-    found = {}
+            is_metric = pc.and_(pc.equal(rows["protocol"], protocol), pc.equal(rows["metric"], metric))
+            parts.setdefault((protocol, metric), []).append(rows.filter(is_metric).select(["user_id", "value", "n"]))
+    values_by_metric = {}
     for key, tables in parts.items():
-        rows = pa.concat_tables(tables)
-        numbers = (rows[name].to_numpy().astype(np.float64) for name in ("value", "n"))
-        found[key] = ReportValues(rows["user_id"].combine_chunks(), *numbers)
-    return found
+        table_rows = pa.concat_tables(tables)
+        numbers = (table_rows[name].to_numpy().astype(np.float64) for name in ("value", "n"))
+        values_by_metric[key] = ReportValues(table_rows["user_id"].combine_chunks(), *numbers)
+    return values_by_metric
 
 
 def compare_reports(
-    new: Mapping[Key, ReportValues], old: Mapping[Key, ReportValues], named: Sequence[Key], paired: bool
-) -> tuple[list[Key], list[Key]]:
+    new: Mapping[MetricKey, ReportValues],
+    old: Mapping[MetricKey, ReportValues],
+    required: Sequence[MetricKey],
+    paired: bool,
+) -> tuple[list[MetricKey], list[MetricKey]]:
     """The metrics to compare: of each protocol that both have the headline, and those that are named; and which of them
     cannot be, because a report has no values of users for them or, where they are paired, no user of the other's.
 
@@ -77,21 +80,21 @@ def compare_reports(
     """
     rows = [{"protocol": protocol, "metric": metric} for protocol, metric in new if (protocol, metric) in old]
     protocols = [protocol for protocol in dict.fromkeys(row["protocol"] for row in rows) if protocol != BEYOND]
-    keys = list(dict.fromkeys([*((protocol, str(headline(rows, protocol))) for protocol in protocols), *named]))
-    able = [
+    keys = list(dict.fromkeys([*((protocol, str(headline(rows, protocol))) for protocol in protocols), *required]))
+    comparable = [
         key
         for key in keys
         if key in new
         and key in old
         and (not paired or pc.any(pc.is_in(new[key].user_id, value_set=old[key].user_id)).as_py())
     ]
-    return able, [key for key in keys if key not in able]
+    return comparable, [key for key in keys if key not in comparable]
 
 
 def metric_changes(
-    new: Mapping[Key, ReportValues],
-    old: Mapping[Key, ReportValues],
-    keys: Sequence[Key],
+    new: Mapping[MetricKey, ReportValues],
+    old: Mapping[MetricKey, ReportValues],
+    keys: Sequence[MetricKey],
     paired: bool,
     resamples: int,
     seed: int,
@@ -103,28 +106,28 @@ def metric_changes(
         paired: whether the users whom both have are compared with themselves, others left aside; else each side is
             resampled by itself.
     """
-    measure = _paired if paired else _apart
+    measure = _paired if paired else _unpaired
     return [measure(key, new[key], old[key], resamples, seed) for key in keys]
 
 
-def regression_findings(found: Sequence[MetricChange], against: str) -> list[BoundFinding]:
+def regression_findings(changes: Sequence[MetricChange], earlier_name: str) -> list[BoundFinding]:
     """One sentence a change.
 
     Args:
         against: what the earlier report is called.
     """
     sentences = []
-    for change in found:
+    for change in changes:
         if change.paired:
-            certain = f"{change.users[0]:,} users paired"
+            basis = f"{change.users[0]:,} users paired"
         else:
-            certain = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
+            basis = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
         if min(change.users) < FEW_USERS:
-            certain += ", too few for an interval to be trusted"
+            basis += ", too few for an interval to be trusted"
         figures = (
-            f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {against} "
+            f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {earlier_name} "
             f"(difference {change.new - change.old:+.4f}, 95 % interval {change.ci_low:+.4f} to "
-            f"{change.ci_high:+.4f}, {certain})"
+            f"{change.ci_high:+.4f}, {basis})"
         )
         sentences.append(
             BoundFinding(not change.worse, f"{'quality fell' if change.worse else 'no evidence of a fall'}: {figures}")
@@ -132,32 +135,32 @@ def regression_findings(found: Sequence[MetricChange], against: str) -> list[Bou
     return sentences
 
 
-def _paired(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
-    place = pc.index_in(new.user_id, value_set=old.user_id)
-    here = np.flatnonzero(pc.is_valid(place).to_numpy(zero_copy_only=False))
-    there = pc.drop_null(place).to_numpy().astype(np.int64)
-    cell = _cell(key, [(new.value[here], new.n[here]), (old.value[there], old.n[there])])
+def _paired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
+    position = pc.index_in(new.user_id, value_set=old.user_id)
+    new_rows = np.flatnonzero(pc.is_valid(position).to_numpy(zero_copy_only=False))
+    old_rows = pc.drop_null(position).to_numpy().astype(np.int64)
+    cell = _cell(key, [(new.value[new_rows], new.n[new_rows]), (old.value[old_rows], old.n[old_rows])])
     value = cell.value
-    (drawn,) = resampling.resampled_values([cell], len(here), resamples, seed)
-    low, high = bootstrap.interval(drawn[:, [0]] - drawn[:, [1]])
-    ends = (float(low[0]), float(high[0]))
-    return MetricChange(*key, float(value[0]), float(value[1]), *ends, (len(here), len(there)), paired=True)
+    (draws,) = resampling.resampled_values([cell], len(new_rows), resamples, seed)
+    low, high = bootstrap.interval(draws[:, [0]] - draws[:, [1]])
+    interval = (float(low[0]), float(high[0]))
+    return MetricChange(*key, float(value[0]), float(value[1]), *interval, (len(new_rows), len(old_rows)), paired=True)
 
 
-def _apart(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
-    cells = [_cell(key, [(one.value, one.n)]) for one in (new, old)]
+def _unpaired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
+    cells = [_cell(key, [(values.value, values.n)]) for values in (new, old)]
     sizes = (len(new.value), len(old.value))
     # Seeds that differ: equal ones would draw the same places of both sides where these are equally many.
-    drawn = [
+    draws = [
         resampling.resampled_values([cell], size, resamples, seed + number)[0]
         for number, (cell, size) in enumerate(zip(cells, sizes, strict=True))
     ]
-    low, high = bootstrap.interval(drawn[0] - drawn[1])
+    low, high = bootstrap.interval(draws[0] - draws[1])
     values = [float(cell.value[0]) for cell in cells]
     return MetricChange(*key, values[0], values[1], float(low[0]), float(high[0]), sizes, paired=False)
 
 
-def _cell(key: Key, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
+def _cell(key: MetricKey, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
     """Users' values and counts as a cell with a column a report, from which the metric comes out again."""
     protocol, metric = key
     transform = (

@@ -21,7 +21,7 @@ class MetricBound:
     sign: str  # of SIGNS
     bound: float
 
-    def met_by(self, value: float) -> bool:
+    def holds_for(self, value: float) -> bool:
         """Whether a value keeps the bound."""
         return COMPARISON_SIGNS[self.sign](value, self.bound)
 
@@ -42,14 +42,16 @@ def parse_bound(text: str) -> MetricBound:
             f"{' '.join(COMPARISON_SIGNS)} and a number, "
             "such as impressions:auc>=0.62"
         )
-    what, sign, number = match.groups()
-    before, colon, behind = what.partition(":")
-    named = bool(colon) and not set("/=") & set(before)
-    part, slash, metric = (behind if named else what).rpartition("/")
-    protocol, part, metric = before.strip(), part.strip(), metric.strip()
-    if (named and not protocol) or (slash and not part) or not metric:
+    target, sign, number = match.groups()
+    before, colon, rest = target.partition(":")
+    has_protocol = bool(colon) and not set("/=") & set(before)
+    slice_name, slash, metric = (rest if has_protocol else target).rpartition("/")
+    protocol, slice_name, metric = before.strip(), slice_name.strip(), metric.strip()
+    if (has_protocol and not protocol) or (slash and not slice_name) or not metric:
         raise ConfigError(f"'{text}' leaves a name empty; write it as in catalogue:cold_items/ndcg@10>=0.1")
-    return MetricBound(text.strip(), protocol if named else None, part if slash else None, metric, sign, float(number))
+    return MetricBound(
+        text.strip(), protocol if has_protocol else None, slice_name if slash else None, metric, sign, float(number)
+    )
 
 
 def validate_bound(text: str) -> str:

@@ -20,7 +20,7 @@ def users(values: np.ndarray, n: np.ndarray | None = None, first: int = 0) -> Re
 
 
 def change(
-    new: ReportValues, old: ReportValues, key: regression.Key = AUC, paired: bool = True
+    new: ReportValues, old: ReportValues, key: regression.MetricKey = AUC, paired: bool = True
 ) -> regression.MetricChange:
     (found,) = regression.metric_changes({key: new}, {key: old}, [key], paired, 400, seed=1)
     return found

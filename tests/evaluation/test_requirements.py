@@ -58,8 +58,8 @@ def test_what_cannot_be_read_is_refused_with_a_pattern(text: str, told: str) -> 
 )
 def test_bounds(sign: str, met: list[bool]) -> None:
     required = parse_bound(f"auc {sign} 0.5")
-    assert [required.met_by(value) for value in (0.4, 0.5, 0.6)] == met
-    assert not required.met_by(math.nan)
+    assert [required.holds_for(value) for value in (0.4, 0.5, 0.6)] == met
+    assert not required.holds_for(math.nan)
 
 
 def test_a_configuration_says_where_a_requirement_cannot_be_read(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepte
 
 
 def test_seeds_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 1)
     context = by_hand(tmp_path / "one", seed=1)
     by_hand(tmp_path / "two", seed=2, first="i0", predicted=0.4)
     given = (tmp_path / "two", tmp_path / "one" / "rankings")
