@@ -1,4 +1,4 @@
-"""The `runtime` section: devices, memory, keys."""
+"""The `runtime` section of the configuration: devices, memory, keys."""
 
 from pathlib import Path
 from typing import Annotated, Literal

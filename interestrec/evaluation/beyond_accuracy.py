@@ -1,4 +1,4 @@
-"""Beyond accuracy: the first ten of every user's list over the whole catalogue."""
+"""Metrics beyond accuracy, of the first ten items of every user's list over the whole catalogue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,25 +21,28 @@ from interestrec.metrics import list_diversity
 
 K = 10
 LIST_METRICS = ("novelty", "diversity", "category_calibration", "popularity_lift")
-OVERALL_METRICS = {"coverage": list_diversity.coverage, "gini": list_diversity.gini}  # one figure of all lists together
+OVERALL_METRICS = {"coverage": list_diversity.coverage, "gini": list_diversity.gini}  # one value over all lists
 BEYOND_METRICS = (*LIST_METRICS, *OVERALL_METRICS)
 
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """What is held against the lists."""
+    """What lists are compared with, counted on train."""
 
-    users_per_item: np.ndarray  # int64 [items], train users who had the item
-    n_users: int  # with a positive train event
+    users_per_item: np.ndarray  # int64 [items], users with a positive train event of the item
+    n_users: int  # users with a positive train event
     events_per_item: np.ndarray  # int64 [items], positive train events
-    users_per_category: np.ndarray  # int64 [categories + 1], train users of a category, the first of items without
+    users_per_category: np.ndarray  # int64 [categories + 1], train users per category; 0: items without one
     category: np.ndarray  # int32 [items]
     features: sparse.csr_array  # bool [items, features]
 
 
 def item_statistics(corpus: Corpus, population: Population) -> ItemStatistics:
-    """The items as train knew them. Features of an item are the tokens of its title and the parts of its category path;
-    they come from the corpus, not from a model, so that no system is judged by its own idea of likeness."""
+    """Count users, events and features of items on train.
+
+    The features of an item are the tokens of its title and the prefixes of its category path. They come from the
+    corpus, not from a model, so that no system is judged by its own notion of similarity.
+    """
     users_per_item, n_users = train_users(corpus)
     timelines = corpus.timelines
     positive = (timelines.split == TRAIN) & corpus.relevant(timelines.intensity)
@@ -57,7 +60,7 @@ def item_statistics(corpus: Corpus, population: Population) -> ItemStatistics:
 
 
 def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> sparse.csr_array:
-    """bool [items, features]: title tokens, and the first one, two … parts of the category path."""
+    """Return int32 ones [items, features]: title tokens, and the prefixes of one, two … parts of the category path."""
     tokens = title_tokens.combine_chunks()
     token = tokens.flatten().to_numpy()
     rows, columns = [ragged.owner(tokens.offsets.to_numpy())], [token.astype(np.int64)]
@@ -71,19 +74,19 @@ def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> s
         codes = np.array(
             [-1 if name is None else feature_numbers.setdefault(name, len(feature_numbers)) for name in prefixes] + [-1]
         )
-        feature = codes[path_of_item]  # an item without a category finds the last
+        feature = codes[path_of_item]  # items without a category take the last code, −1
         rows.append(np.flatnonzero(feature >= 0))
         columns.append(n_tokens + feature[feature >= 0])
     row, column = np.concatenate(rows), np.concatenate(columns)
     shape = (len(tokens), n_tokens + len(feature_numbers))
-    cell = sorted_distinct(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
+    cell = sorted_distinct(row * max(shape[1], 1) + column)  # a token that occurs twice in a title is one feature
     row, column = np.divmod(cell, max(shape[1], 1))
     return sparse.csr_array((np.ones(len(cell), dtype=np.int32), (row, column)), shape=shape)
 
 
 @dataclass
 class TopLists:
-    """What one system shows, added block by block."""
+    """The first ten items of one system's lists, accumulated block by block."""
 
     items: ItemStatistics
     exposure: np.ndarray = field(init=False)  # int64 [items], lists that hold the item
@@ -95,11 +98,11 @@ class TopLists:
         self.lists_per_category = np.zeros(len(self.items.users_per_category), dtype=np.int64)
 
     def add(self, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, rank: np.ndarray, past: PastEvents) -> None:
-        """More lists.
+        """Add a block of lists.
 
         Args:
             user: int64 [lists].
-            offsets, item, rank: the stored lists; what stands beyond the tenth rank is not looked at.
+            offsets, item, rank: the stored lists; rows beyond rank 10 are ignored.
             past: the histories of all users.
         """
         kept = rank <= K
@@ -121,7 +124,7 @@ class TopLists:
 
 
 def beyond_metrics(systems: Sequence[TopLists], n_users: int) -> tuple[list[MetricSums], list[PooledMetric]]:
-    """Means over lists with intervals; coverage and Gini, which are figures of all lists together, without."""
+    """Return the means over lists, which have intervals, and coverage and Gini, which are values over all lists."""
     n = np.array([len(lists.list_values.user) for lists in systems])
     pooled = [
         PooledMetric(
@@ -139,7 +142,7 @@ def beyond_metrics(systems: Sequence[TopLists], n_users: int) -> tuple[list[Metr
 
 
 def concatenate(seeds: Sequence[Mapping[str, TopLists]]) -> dict[str, TopLists]:
-    """What systems show with several seeds, exposures added up; the lists are not kept."""
+    """Add up the exposure of systems over seeds; the values of single lists are dropped."""
     pooled = {system: TopLists(lists.items) for system, lists in seeds[0].items()}
     for systems in seeds:
         for system, lists in systems.items():
@@ -151,10 +154,10 @@ def concatenate(seeds: Sequence[Mapping[str, TopLists]]) -> dict[str, TopLists]:
 def exposure_rows(
     systems: Mapping[str, TopLists], categories: Sequence[str], min_users: int = 1
 ) -> list[dict[str, Any]]:
-    """Rows of schemas.EXPOSURE: each category's share of what is shown, of the catalogue and of the train events.
+    """Return rows of schemas.EXPOSURE: each category's share of the list places, the catalogue and the train events.
 
     Args:
-        least: users that must be behind a share, and behind what the shares leave of the whole.
+        min_users: minimum number of users behind a category's counts and behind their remainder.
     """
     rows = []
     for system, lists in systems.items():

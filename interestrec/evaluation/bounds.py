@@ -1,4 +1,4 @@
-"""Whether a report's figures keep the bounds that are required of them."""
+"""Check the metrics of a report against the bounds that the quality gate requires."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class BoundFinding:
-    """What the gate found on one metric: whether it is in order, and the sentence that says so."""
+    """The gate's result on one metric: whether it passes, and the sentence for the user."""
 
     ok: bool
     sentence: str
 
 
 def available_metrics(ranking_metrics: Sequence[str], intensity_metrics: Sequence[str]) -> dict[str, list[str]]:
-    """The metrics that each protocol can have, protocols in the order in which a requirement without one looks."""
+    """Return the possible metrics per protocol, in the order in which a requirement without a protocol is resolved."""
     return {
         IMPRESSIONS: list(ranking_metrics),
         CATALOGUE: [name for name in ranking_metrics if name != "auc"],
@@ -33,13 +33,13 @@ def available_metrics(ranking_metrics: Sequence[str], intensity_metrics: Sequenc
 
 
 def requirement_protocol(requirement: MetricBound, available: Mapping[str, Sequence[str]]) -> str:
-    """The protocol that a requirement speaks of: the one it names, else the first that has its metric.
+    """Return the protocol of a requirement: the one it names, else the first that has its metric.
 
     Args:
-        having: the metrics of each protocol.
+        available: the metrics of each protocol.
 
     Raises:
-        ConfigError: there is no such protocol, or it has no such metric; the message says what there is.
+        ConfigError: the protocol or its metric does not exist; the message lists the choices.
     """
     position = f"requirement '{requirement.text}'"
     if requirement.protocol is not None:
@@ -61,10 +61,10 @@ def requirement_protocol(requirement: MetricBound, available: Mapping[str, Seque
 
 
 def check_slices(requirements: Iterable[MetricBound], names: Iterable[str]) -> None:
-    """Refuse slices that the corpus does not have.
+    """Check that the corpus has the slices of all requirements.
 
     Raises:
-        ConfigError: there is no such slice; the message says which there are.
+        ConfigError: a slice does not exist; the message lists the choices.
     """
     known = {ALL: ALL, **{name: name for name in names}}
     for requirement in requirements:
@@ -75,7 +75,7 @@ def check_slices(requirements: Iterable[MetricBound], names: Iterable[str]) -> N
 
 
 def system_metrics(metrics: Rows, system: str) -> dict[str, list[str]]:
-    """The metrics that a system has by protocol, in the order in which a requirement without a protocol looks."""
+    """Return a system's metrics per protocol, in the order in which a requirement without a protocol is resolved."""
     available: dict[str, list[str]] = {protocol: [] for protocol in available_metrics([], [])}
     for row in metrics:
         if row["system"] == system and row["metric"] not in available[row["protocol"]]:
@@ -86,12 +86,12 @@ def system_metrics(metrics: Rows, system: str) -> dict[str, list[str]]:
 def bound_findings(
     requirements: Sequence[MetricBound], metrics: Rows, left_out: Mapping[str, Mapping[str, int]], system: str
 ) -> list[BoundFinding]:
-    """One finding a requirement.
+    """Return one finding per requirement.
 
     Args:
         metrics: rows of schemas.METRICS.
-        left_out: slices with too few lists, by protocol, and how many these have.
-        system: whose metrics are held against the bounds.
+        left_out: number of lists of the slices with too few lists, by protocol.
+        system: the system whose metrics are checked.
 
     Raises:
         ConfigError: the report has no such protocol, metric or slice.

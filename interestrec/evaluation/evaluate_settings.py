@@ -11,12 +11,12 @@ from interestrec.evaluation.requirements import validate_bound
 
 
 def _known_metric(name: str) -> str:
-    """The name of a metric that `metrics/` registers, with a number for its k.
+    """Return the name if `metrics/` registers it, with a number for its k.
 
     Raises:
-        ValueError: there is no such metric.
+        ValueError: the metric does not exist.
     """
-    # The registries are imported where a configuration names metrics: with NumPy they take a tenth of a second.
+    # The registries are imported here because they load NumPy, which takes a tenth of a second.
     from interestrec.metrics.intensity_errors import INTENSITY_METRICS
     from interestrec.metrics.ranking import RANKING_METRICS, cutoff
 

@@ -1,4 +1,4 @@
-"""Whether the test split could have leaked into training: counts that an auditor asks for, each with what it means."""
+"""Leak audit: counts that show whether the test split could have leaked into training, each with its meaning."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,51 +10,60 @@ from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io.schemas import TEST
 
 OK, LOOK = "ok", "look"
-_STANDARD_ERRORS = 4.0  # from chance, of permuted labels
+_STANDARD_ERRORS = 4.0  # largest distance from chance of permuted labels
 
 
 @dataclass(frozen=True)
 class AuditCheck:
-    """One count and what it says."""
+    """One count and its meaning."""
 
     check: str
-    count: int | None  # None: of too few users to be told
+    count: int | None  # None if too few users are behind it
     total: int | None
-    verdict: str  # "ok", "look" where something is wrong, or "" where it only says what kind of test this is
+    verdict: str  # "ok", "look" if something is wrong, or "" if the count only describes the test split
     meaning: str
-    users: tuple[int, int] = (0, 0)  # behind the count, and behind the others
+    users: tuple[int, int] = (0, 0)  # users behind the count, and behind the remainder
 
     @property
     def share(self) -> float | None:
-        """Of all; None of nothing."""
+        """The count as a share of the total; None without a count or a total."""
         return self.count / self.total if self.total and self.count is not None else None
 
     @property
     def values(self) -> dict[str, Any]:
-        """For a JSON file."""
-        return {name: getattr(self, name) for name in ("check", "count", "of", "verdict", "meaning", "share")}
+        """The check as JSON values."""
+        return {
+            "check": self.check,
+            "count": self.count,
+            "of": self.total,
+            "verdict": self.verdict,
+            "meaning": self.meaning,
+            "share": self.share,
+        }
 
     def without_small_counts(self, min_users: int) -> "AuditCheck":
-        """Without its numbers where these, or those of the others, are of fewer users than `least`; the verdict stays,
-        for nobody may overlook a leak because it is of few."""
+        """Return the check without its counts if fewer than `min_users` users are behind them or behind the remainder.
+
+        The verdict stays, so that a leak is reported even if it concerns few users.
+        """
         if any(0 < users < min_users for users in self.users):
             return replace(self, count=None, total=None)
         return self
 
 
 def audit_leaks(corpus: Corpus) -> list[AuditCheck]:
-    """What of the test split was known before, and whether anything known lies after it."""
+    """Return checks of the overlap of test with train and valid, and of the order of events in time."""
     return [*_overlap_checks(corpus), *_time_checks(corpus)]
 
 
 def permute_labels(values: np.ndarray) -> AuditCheck | None:
-    """Whether labels permuted within their lists are ranked by chance, as they must be.
+    """Check that labels permuted within their lists are ranked at chance level.
 
     Args:
-        values: float64 [lists], the `auc` of each list with its labels permuted, NaN where there is one class.
+        values: float64 [lists], the `auc` of each list with its labels permuted; NaN if the list has one class.
 
     Returns:
-        The check, its count the lists; None without any.
+        The check, whose count is the number of lists; None with fewer than two lists.
     """
     values = values[~np.isnan(values)]
     if len(values) < 2:
@@ -66,8 +75,8 @@ def permute_labels(values: np.ndarray) -> AuditCheck | None:
         len(values),
         len(values),
         OK if at_chance else LOOK,
-        f"with test labels permuted within their lists the auc is {mean:.4f} (standard error {error:.4f}); chance is "
-        "0.5, and anything else would mean that the evaluator looks at more than scores",
+        f"with test labels permuted within their lists, the auc is {mean:.4f} (standard error {error:.4f}); chance is "
+        "0.5, and any other value would mean that the evaluation uses more than the scores",
     )
 
 
@@ -102,7 +111,7 @@ def _overlap_checks(corpus: Corpus) -> list[AuditCheck]:
             int((test_items & known_items).sum()),
             int(test_items.sum()),
             "",
-            "have a relevant event in train or valid; the others are cold, and only their attributes tell of them",
+            "have a relevant event in train or valid; the others are cold, and a model knows only their attributes",
             _users(known_items[item], user),
         ),
         AuditCheck(
@@ -110,7 +119,7 @@ def _overlap_checks(corpus: Corpus) -> list[AuditCheck]:
             int((test_users & known_users).sum()),
             int(test_users.sum()),
             "",
-            "have an event in train or valid; of the others only the request's history tells",
+            "have an event in train or valid; for the others, a model knows only the history of the request",
             (int((test_users & known_users).sum()), int((test_users & ~known_users).sum())),
         ),
         AuditCheck(
@@ -118,20 +127,20 @@ def _overlap_checks(corpus: Corpus) -> list[AuditCheck]:
             int(repeated.sum()),
             len(pairs),
             "",
-            "of a user and an item happened in train or valid already: repeats, which lists leave out where rank.rules."
-            "seen is out",
+            "of a user and an item already occurred in train or valid; lists leave these repeats out if "
+            "rank.rules.seen is out",
             _users(repeated, pair_users),
         ),
     ]
 
 
 def _users(matching: np.ndarray, user: np.ndarray) -> tuple[int, int]:
-    """Distinct users of the rows that count, and of the others."""
+    """Count the distinct users of the matching rows, and of the others."""
     return len(np.unique(user[matching])), len(np.unique(user[~matching]))
 
 
 def _membership(numbers: np.ndarray, size: int) -> np.ndarray:
-    """bool [size]: which numbers occur."""
+    """Return bool [size]: which numbers occur."""
     member = np.zeros(size, dtype=bool)
     member[numbers] = True
     return member
@@ -154,7 +163,7 @@ def _time_checks(corpus: Corpus) -> list[AuditCheck]:
             int(after_own_test.sum()),
             int(timed.sum()),
             OK if not after_own_test.any() else LOOK,
-            "of train and valid: a user's own future must not be known",
+            "of train and valid: training must not use the future of a user",
             _users(after_own_test[timed], events.user[timed]),
         ),
         AuditCheck(
@@ -162,8 +171,8 @@ def _time_checks(corpus: Corpus) -> list[AuditCheck]:
             int(after_any_test.sum()),
             int(timed.sum()),
             "" if after_any_test.any() else OK,
-            "of train and valid: none when the split is by one time for all; with a split by user, trends of the test "
-            "time are known, which flatters whatever counts popularity",
+            "of train and valid: none if the split uses one time for all users; with a split per user, training sees "
+            "trends of the test period, which favours scorers that count popularity",
             _users(after_any_test[timed], events.user[timed]),
         ),
         AuditCheck(
@@ -171,14 +180,14 @@ def _time_checks(corpus: Corpus) -> list[AuditCheck]:
             int(late_entries.sum()),
             int(history_lengths.sum()),
             OK if not late_entries.any() else LOOK,
-            "a history must end strictly before what it predicts",
+            "a history must end strictly before the impression that it predicts",
             _users(late_entries > 0, owner),
         ),
     ]
 
 
 def _late_history_entries(corpus: Corpus, timed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """History entries at or after the time of their impression, and all of them: int64 [timed impressions] each."""
+    """Count the history entries at or after the time of their impression, and all entries; int64 [impressions] each."""
     events, impressions = corpus.timelines, corpus.impressions
     numbers = np.flatnonzero(timed)
     late = np.zeros(len(numbers), dtype=np.int64)

@@ -1,4 +1,7 @@
-"""Values of every metric, summed by user: what means, intervals and comparisons are made of."""
+"""Sums of every metric per user, from which means, intervals and comparisons are computed.
+
+A cell is one metric of one protocol and slice, for all systems.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,30 +22,30 @@ LOWER_IS_BETTER = frozenset(
 
 @dataclass(frozen=True)
 class MetricSums:
-    """One metric of one protocol and slice: transform(Σ sums / Σ counts) over users, the mean of it over seeds."""
+    """A cell whose value is transform(Σ sums / Σ counts) over users, averaged over seeds."""
 
     protocol: str
     slice: str
     metric: str
     user: np.ndarray  # int64 [users], ascending; the same for all cells of a protocol and slice
-    sums: np.ndarray  # float64 [users, systems, seeds, parts], sum over a user's lists or rows
-    counts: np.ndarray  # float64 [users, systems], how many they are
+    sums: np.ndarray  # float64 [users, systems, seeds, parts], sums over a user's lists or rows
+    counts: np.ndarray  # float64 [users, systems], number of lists or rows
     dropped: np.ndarray  # int64 [systems], lists or rows for which the metric is not defined
     transform: Transform = intensity_errors.identity
     seed_sd: np.ndarray | None = None  # float64 [systems], standard deviation of the metric between seeds
 
     @property
     def value(self) -> np.ndarray:
-        """The metric over all users; float64 [systems], NaN without any defined value."""
+        """The metric over all users; float64 [systems], NaN if no value is defined."""
         return self.evaluate(self.sums.sum(axis=0), self.counts.sum(axis=0))
 
     @property
     def n(self) -> np.ndarray:
-        """int64 [systems], lists or rows behind the value."""
+        """Number of lists or rows behind the value; int64 [systems]."""
         return self.counts.sum(axis=0).astype(np.int64)
 
     def evaluate(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The metric from sums [..., seeds, parts] and counts [...]; NaN where nothing was counted."""
+        """Return the metric from sums [..., seeds, parts] and counts [...]; NaN where the count is 0."""
         count = counts[..., None, None]
         mean = np.divide(sums, count, out=np.full(sums.shape, np.nan), where=count > 0)
         return self.transform(mean).mean(axis=-1)
@@ -50,7 +53,7 @@ class MetricSums:
 
 @dataclass(frozen=True)
 class PooledMetric:
-    """A metric that is one figure of all lists or rows together and no mean over users: it has no interval."""
+    """A cell whose value is computed from all lists or rows at once, not as a mean over users; it has no interval."""
 
     protocol: str
     slice: str
@@ -58,20 +61,20 @@ class PooledMetric:
     value: np.ndarray  # float64 [systems]
     n: np.ndarray  # int64 [systems]
     dropped: np.ndarray  # int64 [systems]
-    users: int  # behind it
+    users: int  # number of users behind the value
     seed_sd: np.ndarray | None = None  # float64 [systems]
 
 
 @dataclass(frozen=True)
 class SliceMetrics:
-    """Cells of a protocol, and slices that have too few lists to be reported: their names and how many they have."""
+    """Cells of a protocol, and the number of lists of the slices that have too few to be reported."""
 
     cells: list[MetricSums]
     left_out: dict[str, int]
 
 
 def split_metric_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of ranking metrics and of intensity metrics; the configuration has validated them."""
+    """Split validated metric names into ranking metrics and intensity metrics."""
     intensity = [name for name in names if name in intensity_errors.INTENSITY_METRICS]
     return [name for name in names if name not in intensity], intensity
 
@@ -79,12 +82,12 @@ def split_metric_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
 def list_metric_sums(
     protocol: str, systems: Sequence[SystemLists], n_users: int, slices: Sequence[Slice] = ()
 ) -> SliceMetrics:
-    """Cells of metrics whose value is a mean over lists: of all lists, and of slices by users or by relevant items.
+    """Return the cells of metrics that are means over lists: all lists, and slices by users or by relevant items.
 
-    A slice that holds all lists says nothing new and is left out without a word.
+    A slice that contains all lists adds nothing and is left out.
 
     Args:
-        systems: each system's lists, of the same requests.
+        systems: the lists of each system, for the same requests.
     """
     names = systems[0].names
     n_lists = np.bincount(systems[0].user, minlength=n_users)
@@ -111,7 +114,7 @@ def list_metric_sums(
 
 
 def candidate_slice_sums(protocol: str, name: str, systems: Sequence[SystemLists], n_users: int) -> SliceMetrics:
-    """Cells of lists cut to the candidates of a slice."""
+    """Return the cells of lists that contain only the candidates of a slice."""
     count = max(len(system.user) for system in systems)
     if count < MIN_LISTS:
         return SliceMetrics([], {name: count} if count else {})
@@ -121,7 +124,7 @@ def candidate_slice_sums(protocol: str, name: str, systems: Sequence[SystemLists
 def intensity_metric_sums(
     names: Sequence[str], systems: Sequence[PredictedRows], slices: Sequence[Slice]
 ) -> tuple[SliceMetrics, list[PooledMetric]]:
-    """Cells of intensity metrics, of all rows and of slices by users; and what has no interval, of all rows."""
+    """Return the cells of intensity metrics over all rows and slices by users, and Spearman's ρ over all rows."""
     counts = np.stack([system.counts for system in systems], axis=1)
     undefined = np.stack([system.undefined for system in systems], axis=1)
     users_with_rows = np.flatnonzero(((counts + undefined) > 0).any(axis=1))
@@ -156,7 +159,7 @@ def intensity_metric_sums(
 
 
 def sum_by_user(cell: MetricSums, part: Slice, systems: Sequence[SystemLists]) -> MetricSums:
-    """The part of a cell that belongs to a slice's users."""
+    """Restrict a cell to the users of a slice."""
     is_member = part.members[cell.user]
     position = systems[0].names.index(cell.metric)
     dropped = [int(np.isnan(system.values[position, part.members[system.user]]).sum()) for system in systems]
@@ -171,7 +174,7 @@ def sum_by_user(cell: MetricSums, part: Slice, systems: Sequence[SystemLists]) -
 
 
 def slices_by_family(slices: Sequence[Slice]) -> Mapping[str, list[str]]:
-    """Names of the slices that are compared with each other, by family."""
+    """Return the names of the slices that are compared with each other, by family."""
     families: dict[str, list[str]] = {}
     for part in slices:
         if part.family is not None:
@@ -187,7 +190,11 @@ def _cells(
     members: Sequence[np.ndarray | None],
     n_users: int,
 ) -> list[MetricSums]:
-    """A cell a metric of the chosen lists of each system, bool [lists]; None for all."""
+    """Return one cell per metric.
+
+    Args:
+        members: per system the lists that count, bool [lists]; None for all.
+    """
     users = [s.user if c is None else s.user[c] for s, c in zip(systems, members, strict=True)]
     has_list = np.zeros(n_users, dtype=bool)
     for user in users:

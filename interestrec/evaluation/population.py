@@ -1,4 +1,4 @@
-"""What is known of the users who are judged and of the items, from the corpus alone."""
+"""Properties of the test users and of the items, from the corpus alone."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ from interestrec.io.schemas import TEST, TRAIN
 
 @dataclass(frozen=True)
 class PastEvents:
-    """The history of each user when asking, oldest first; user u's is `item[offsets[u]:offsets[u + 1]]`."""
+    """Histories at request time, oldest event first; `item[offsets[u]:offsets[u + 1]]` is that of user u."""
 
     offsets: np.ndarray  # int64 [users + 1]
     item: np.ndarray  # int32 [total]
 
     def select(self, user: np.ndarray) -> "PastEvents":
-        """The histories of these users."""
+        """Return the histories of these users."""
         offsets, rows = ragged.take(self.offsets, user)
         return PastEvents(offsets, self.item[rows])
 
 
 @dataclass(frozen=True)
 class Population:
-    """Users are those with a test impression, in the order of the corpus; items are all of the corpus."""
+    """The users with a test impression, in the order of the corpus, and all items of the corpus."""
 
     users: pa.Table  # schemas.USERS and attributes [users]
     past: PastEvents
@@ -39,12 +39,12 @@ class Population:
 
 
 def describe_population(corpus: Corpus, user: np.ndarray, past: PastEvents, relevant_items: np.ndarray) -> Population:
-    """The facts about the users asked for.
+    """Return the population of these users.
 
     Args:
-        asked: int [users], rows of the corpus's users, ascending.
-        past: their histories.
-        relevant_items: see Facts.
+        user: int [users], rows of the corpus's users, ascending.
+        past: the histories of these users.
+        relevant_items: the item of each relevant pair of the test truth.
     """
     events = corpus.timelines
     active = np.zeros(corpus.users.num_rows, dtype=bool)
@@ -62,7 +62,7 @@ def describe_population(corpus: Corpus, user: np.ndarray, past: PastEvents, rele
 
 
 def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """int32 [items], −1 for none, and the first parts of the category paths that the codes stand for, sorted."""
+    """Return category numbers, int32 [items], −1 for none, and the sorted first parts of the category paths."""
     first = pc.list_element(pc.split_pattern(category, SEPARATOR, max_splits=1), 0)
     names = sorted(pc.unique(first.drop_null()).to_pylist())
     category_number = pc.index_in(first, value_set=pa.array(names, pa.string()))
@@ -70,7 +70,7 @@ def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
 
 
 def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
-    """How many users had each item as a positive train event, int64 [items], and how many users had any."""
+    """Count the users with a positive train event of each item, int64 [items], and those with any such event."""
     events = corpus.timelines
     positive = (events.split == TRAIN) & corpus.relevant(events.intensity)
     n_items = corpus.items.num_rows
@@ -79,6 +79,6 @@ def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
 
 
 def sorted_distinct(values: np.ndarray) -> np.ndarray:
-    """The different values of int64 [n], ascending; np.unique hashes, which takes several times as long on millions."""
+    """Return the distinct values of int64 [n], ascending; np.unique hashes, which is several times slower here."""
     ordered = np.sort(values)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]

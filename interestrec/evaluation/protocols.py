@@ -1,4 +1,4 @@
-"""The protocols: ranking tables read once, block by block, and what is left of them as cells."""
+"""The evaluation protocols: ranking tables are read once, block by block, and summed into cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ from interestrec.evaluation.slices import COLD_ITEMS, Slice, part_of_item
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """By what lists are judged."""
+    """Everything that lists are evaluated against."""
 
     population: Population
     slices: list[Slice]
     truth: ListTruth
     ids: IdNumbers
-    graded: bool  # whether the gain of ndcg is the label
+    graded: bool  # whether the gain of ndcg is the label instead of the relevance
 
     @property
     def n_users(self) -> int:
@@ -44,31 +44,31 @@ class EvaluationContext:
 
     @cached_property
     def parts(self) -> np.ndarray:
-        """int64 [items], the slice by relevant items that an item belongs to, −1 for none."""
+        """The slice by relevant items of each item, −1 for none; int64 [items]."""
         return part_of_item(self.slices, len(self.ids.item))
 
     def holds(self, owner: np.ndarray, item: np.ndarray, n_lists: int) -> np.ndarray:
-        """bool [lists, slices by relevant items]: which lists have which of the relevant items' slices."""
+        """Return which lists have a relevant item of which slice; bool [lists, slices by relevant items]."""
         return part_membership(owner, self.parts[item], n_lists, int(self.parts.max(initial=-1)) + 1)
 
 
 @dataclass
 class ProtocolResult:
-    """All that was measured."""
+    """The cells of all protocols."""
 
     cells: list[MetricSums] = field(default_factory=list)
     pooled: list[PooledMetric] = field(default_factory=list)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)  # slices with too few lists, by protocol
-    suppressed: int = 0  # rows of the table of metrics that are left out for being of too few users
+    suppressed: int = 0  # number of metric rows that are withheld because too few users are behind them
 
     def add(self, protocol: str, sliced: SliceMetrics) -> None:
-        """Cells of a protocol."""
+        """Add the cells of a protocol."""
         self.cells += sliced.cells
         self.left_out.setdefault(protocol, {}).update(sliced.left_out)
 
 
 def truth_by_user(table: pa.Table, ids: IdNumbers) -> ListTruth:
-    """A table of schemas.TRUTH by user, then item."""
+    """Sort a table of schemas.TRUTH by user and item."""
     user = pc.index_in(table["user_id"], value_set=ids.user).to_numpy().astype(np.int64)
     item = pc.index_in(table["item_id"], value_set=ids.item).to_numpy().astype(np.int64)
     order = np.lexsort((item, user))
@@ -88,9 +88,9 @@ def add_impression_metrics(
     intensity_metrics: Sequence[str],
     context: EvaluationContext,
 ) -> None:
-    """Add the protocols `impressions`, where any impression offers a choice, and `intensity`.
+    """Add the protocols `impressions`, if any impression has two candidates, and `intensity`.
 
-    Kept are a value a list and metric, and of one system at a time what its intensity metrics need of each row.
+    Memory holds one value per list and metric, and for one system at a time the rows of its intensity metrics.
     """
     all_items, cold_items = ({system: SystemLists(ranking_metrics) for system in systems} for _ in range(2))
     predicted: dict[str, PredictedRows] = {}
@@ -132,11 +132,11 @@ def add_catalogue_metrics(
     items: beyond_accuracy.ItemStatistics,
     context: EvaluationContext,
 ) -> Mapping[str, TopLists]:
-    """Add the protocols `catalogue`, over the users with a test impression, and `beyond`; give what was shown.
+    """Add the protocols `catalogue`, over the users with a test impression, and `beyond`; return the top lists.
 
-    Relevant items beyond the stored list count as missed, so `mrr` and `rr` give them 0.
+    Relevant items beyond the stored list count as missed; `mrr` and `rr` give them 0.
     """
-    metrics = [name for name in metrics if name != "auc"]  # needs the whole list, which is not stored
+    metrics = [name for name in metrics if name != "auc"]  # auc needs the whole list, which is not stored
     top_lists = {system: TopLists(items) for system in systems}
     if metrics:
         lists = _rank_catalogue(path, systems, metrics, context, context.truth, top_lists)
@@ -154,10 +154,10 @@ def add_catalogue_metrics(
 def add_cold_catalogue_metrics(
     result: ProtocolResult, path: Path, systems: Sequence[str], metrics: Sequence[str], context: EvaluationContext
 ) -> None:
-    """Add the slice `cold_items` of the protocol `catalogue`: lists of cold items alone, held against the cold truth.
+    """Add the slice `cold_items` of the protocol `catalogue`: lists and truth restricted to cold items.
 
-    What is cold is decided here, by the corpus: other items in the lists are passed over. A user who had no cold item
-    has no relevant one and is dropped, as everywhere.
+    The corpus determines which items are cold; other items in the lists are ignored. A user without a relevant cold
+    item is dropped, as in every protocol.
     """
     metrics = [name for name in metrics if name != "auc"]
     truth = context.truth
@@ -173,7 +173,7 @@ def add_cold_catalogue_metrics(
 def _rank_block(
     all_items: SystemLists, cold_items: SystemLists, block: RankingBlock, context: EvaluationContext
 ) -> None:
-    """Measure a block's lists, and what is left of them when only cold items are ranked."""
+    """Add the metrics of a block's lists, and of these lists restricted to cold items."""
     score, label, relevant = (block.numbers[name] for name in ("score", "label", "relevant"))
     relevant_rows = np.flatnonzero(relevant)
     holds = context.holds(block.owner[relevant_rows], block.item[relevant_rows], len(block.user))
@@ -193,10 +193,10 @@ def _rank_catalogue(
     top_lists: Mapping[str, TopLists],
     item_filter: np.ndarray | None = None,
 ) -> dict[str, SystemLists]:
-    """Every user's stored list of every system held against the truth; a user without one has an empty list.
+    """Evaluate the stored list of every user and system; a user without a stored list has an empty one.
 
     Args:
-        only: bool [items], which items of the lists to look at; None for all.
+        item_filter: bool [items], the items of the lists to keep; None for all.
     """
     lists = {system: SystemLists(metrics) for system in systems}
     has_list = {system: np.zeros(context.n_users, dtype=bool) for system in systems}
@@ -210,7 +210,7 @@ def _rank_catalogue(
 
     for block in ranking_blocks.blocks(path, ["user_id"], ["score", "rank"], context.ids):
         if has_list[block.system][block.user].any():
-            raise ArtifactError(f"{path}: the rows of a user are not together; run `interestrec rank` again")
+            raise ArtifactError(f"{path}: the rows of a user are not contiguous; run `interestrec rank` again")
         user, offsets, item, score = block.user, block.offsets, block.item, block.numbers["score"]
         if item_filter is not None:
             kept = item_filter[item]

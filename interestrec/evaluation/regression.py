@@ -1,4 +1,4 @@
-"""Whether a report is worse than an earlier one by more than the users' spread explains."""
+"""Compare a report with an earlier one: did quality fall by more than the variation between users explains?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MetricKey = tuple[str, str]  # protocol and metric
 
 @dataclass(frozen=True)
 class ReportValues:
-    """What users got of one system in one metric."""
+    """Values per user of one system and metric."""
 
     user_id: pa.Array  # string [users]
     value: np.ndarray  # float64 [users], without NaN
@@ -30,7 +30,7 @@ class ReportValues:
 
 @dataclass(frozen=True)
 class MetricChange:
-    """A metric of two reports, the new one minus the old."""
+    """The difference of one metric between two reports, new minus old."""
 
     protocol: str
     metric: str
@@ -38,17 +38,17 @@ class MetricChange:
     old: float
     ci_low: float
     ci_high: float
-    users: tuple[int, int]  # behind the new and the old value
-    paired: bool  # whether they are the same ones
+    users: tuple[int, int]  # number of users behind the new and the old value
+    paired: bool  # whether both values are of the same users
 
     @property
     def worse(self) -> bool:
-        """Whether the whole interval of the difference lies on the bad side of 0."""
+        """Whether the whole interval of the difference lies on the worse side of 0."""
         return self.ci_low > 0 if self.metric in LOWER_IS_BETTER else self.ci_high < 0
 
 
 def read_report_values(path: Path, system: str) -> dict[MetricKey, ReportValues]:
-    """The rows of one system in a table of schemas.PER_USER."""
+    """Read one system's values from a table of schemas.PER_USER."""
     parts: dict[MetricKey, list[pa.Table]] = {}
     for table in files.stream_parquet(path, schemas.PER_USER.names):
         texts = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
@@ -73,10 +73,11 @@ def compare_reports(
     required: Sequence[MetricKey],
     paired: bool,
 ) -> tuple[list[MetricKey], list[MetricKey]]:
-    """The metrics to compare: of each protocol that both have the headline, and those that are named; and which of them
-    cannot be, because a report has no values of users for them or, where they are paired, no user of the other's.
+    """Return the metrics to compare, and those that cannot be compared.
 
-    `beyond` has no headline here: less diversity, say, is not less quality. Its metrics are compared when named.
+    The metrics are the headline metric of each protocol that both reports have, and the required ones. A metric cannot
+    be compared if a report lacks its values per user or, if paired, if no user is in both reports. `beyond` has no
+    headline metric here, because less diversity, say, is not less quality; its metrics are compared if required.
     """
     rows = [{"protocol": protocol, "metric": metric} for protocol, metric in new if (protocol, metric) in old]
     protocols = [protocol for protocol in dict.fromkeys(row["protocol"] for row in rows) if protocol != BEYOND]
@@ -99,22 +100,22 @@ def metric_changes(
     resamples: int,
     seed: int,
 ) -> list[MetricChange]:
-    """How the metrics changed, with bootstrap intervals over users.
+    """Return the changes of the metrics, with bootstrap intervals over users.
 
     Args:
         keys: metrics that can be compared.
-        paired: whether the users whom both have are compared with themselves, others left aside; else each side is
-            resampled by itself.
+        paired: whether users that both reports have are compared with themselves and other users are left out;
+            otherwise each report is resampled separately.
     """
     measure = _paired if paired else _unpaired
     return [measure(key, new[key], old[key], resamples, seed) for key in keys]
 
 
 def regression_findings(changes: Sequence[MetricChange], earlier_name: str) -> list[BoundFinding]:
-    """One sentence a change.
+    """Return one finding per change.
 
     Args:
-        against: what the earlier report is called.
+        earlier_name: name of the earlier report in the sentences.
     """
     sentences = []
     for change in changes:
@@ -123,7 +124,7 @@ def regression_findings(changes: Sequence[MetricChange], earlier_name: str) -> l
         else:
             basis = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
         if min(change.users) < FEW_USERS:
-            basis += ", too few for an interval to be trusted"
+            basis += ", too few for a reliable interval"
         figures = (
             f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {earlier_name} "
             f"(difference {change.new - change.old:+.4f}, 95 % interval {change.ci_low:+.4f} to "
@@ -150,7 +151,7 @@ def _paired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int
 def _unpaired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
     cells = [_cell(key, [(values.value, values.n)]) for values in (new, old)]
     sizes = (len(new.value), len(old.value))
-    # Seeds that differ: equal ones would draw the same places of both sides where these are equally many.
+    # The seeds differ, because equal seeds would draw the same positions in two reports of equal size.
     draws = [
         resampling.resampled_values([cell], size, resamples, seed + number)[0]
         for number, (cell, size) in enumerate(zip(cells, sizes, strict=True))
@@ -161,7 +162,7 @@ def _unpaired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: i
 
 
 def _cell(key: MetricKey, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
-    """Users' values and counts as a cell with a column a report, from which the metric comes out again."""
+    """Return the values and counts per user as a cell with one column per report; its value is the metric."""
     protocol, metric = key
     transform = (
         intensity_errors.INTENSITY_ERRORS[metric].transform

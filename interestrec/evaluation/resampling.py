@@ -1,4 +1,4 @@
-"""What cells need of the bootstrap: every cell of a report in one drawing of users."""
+"""Bootstrap and randomisation of cells: all cells of a report share the same draws of users."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from interestrec.metrics.bootstrap import UserValues
 
 @dataclass(frozen=True)
 class Randomisation:
-    """A cell's differences between one system and others, the two swapped at random user by user."""
+    """A cell's differences between one system and others, with the two systems swapped at random per user."""
 
     differences: np.ndarray  # float64 [resamples, others]
     balance: np.ndarray  # float64 [resamples], share of lists or rows that were not swapped minus that of the others
@@ -21,14 +21,14 @@ class Randomisation:
 
 @dataclass
 class _Columns:
-    """The distinct columns of the cells of one protocol and slice: many metrics have the same counts."""
+    """The distinct columns of the cells of one protocol and slice; many metrics share their counts."""
 
     user: np.ndarray
     positions: dict[bytes, int] = field(default_factory=dict)
     columns: list[np.ndarray] = field(default_factory=list)
 
     def position(self, values: np.ndarray) -> np.ndarray:
-        """The places of columns, int64 [...] for float64 [users, ...]."""
+        """Return the positions of columns, int64 [...] for float64 [users, ...]."""
         flat = values.reshape(len(values), math.prod(values.shape[1:]))
         return np.array([self._position(column) for column in flat.T], dtype=np.int64).reshape(values.shape[1:])
 
@@ -44,7 +44,7 @@ class _Columns:
 
 
 def resampled_values(cells: Sequence[MetricSums], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """Each cell's metric on the same draws of users; float64 [resamples, systems], NaN where none was drawn."""
+    """Return each cell's metric on the same draws of users; float64 [resamples, systems], NaN for empty draws."""
     packed, positions = _packed(cells, [(cell.sums, cell.counts) for cell in cells])
     resampled = bootstrap.resample([columns.table() for columns in packed.values()], n_users, resamples, seed)
     draws_by_slice = dict(zip(packed, resampled, strict=True))
@@ -58,8 +58,13 @@ def resampled_values(cells: Sequence[MetricSums], n_users: int, resamples: int, 
 def randomisations(
     cells: Sequence[MetricSums], our_column: int, other_columns: Sequence[int], n_users: int, resamples: int, seed: int
 ) -> list[Randomisation]:
-    """What the differences between system `us` and the others are by chance, cell by cell; of each user, the systems
-    have equally many lists or rows."""
+    """Return the differences by chance between one system and others, cell by cell.
+
+    The systems must have equally many lists or rows of each user.
+
+    Args:
+        our_column: column of the system that is compared with the others.
+    """
     halves = [
         ((cell.sums[:, [our_column]] - cell.sums[:, other_columns]) / 2, cell.counts[:, our_column]) for cell in cells
     ]
@@ -81,7 +86,7 @@ def randomisations(
 def _packed(
     cells: Sequence[MetricSums], arrays: Sequence[tuple[np.ndarray, ...]]
 ) -> tuple[dict[tuple[str, str], _Columns], list[tuple[np.ndarray, ...]]]:
-    """Arrays [users, ...] as columns of one table a protocol and slice, and where each array's columns are."""
+    """Pack arrays [users, ...] as columns of one table per protocol and slice; also return each array's columns."""
     packed: dict[tuple[str, str], _Columns] = {}
     positions = []
     for cell, columns_of_cell in zip(cells, arrays, strict=True):

@@ -1,4 +1,4 @@
-"""Several rankings that differ in their seed alone, as one."""
+"""Averages over several rankings that differ only in their seed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,24 +18,24 @@ T = TypeVar("T", MetricSums, PooledMetric)
 
 
 def require_same_settings(rankings: Sequence[Artifact]) -> None:
-    """Refuse rankings that differ in more than their seed, and those that do not differ in it.
+    """Check that rankings differ in their seed and in nothing else.
 
     Args:
         rankings: artifacts of one corpus, by seed.
 
     Raises:
-        ArtifactError: two have the same seed, other systems or other settings.
+        ArtifactError: two rankings have equal seeds, different systems or different settings.
     """
     for first, second in pairwise(rankings):
         pair = f"{first.path} and {second.path}"
         if first.manifest["seed"] == second.manifest["seed"]:
-            raise ArtifactError(f"{pair} are both of seed {first.manifest['seed']}; give rankings of different seeds")
+            raise ArtifactError(f"{pair} both have seed {first.manifest['seed']}; choose rankings of different seeds")
         systems = [
             set(files.read_json(ranking.path / artifact_files.SYSTEMS)["systems"]) for ranking in (first, second)
         ]
         if unshared := sorted(systems[0] ^ systems[1]):
             raise ArtifactError(
-                f"{pair} differ in their systems, only one has {', '.join(unshared)}; rank the same ones"
+                f"{pair} differ in their systems: only one has {', '.join(unshared)}; rank the same systems"
             )
         first_config, second_config = ({**config.pop("rank", {}), **config} for config in map(_config, (first, second)))
         if differing := [
@@ -47,10 +47,10 @@ def require_same_settings(rankings: Sequence[Artifact]) -> None:
 
 
 def average_seeds(results: Sequence[ProtocolResult]) -> ProtocolResult:
-    """The mean over seeds of every metric that was measured with all of them.
+    """Average every metric that all seeds have over the seeds.
 
-    A user's value is averaged over seeds before users are resampled, so an interval tells how far other users would
-    move the mean of these seeds; how far another seed would move it is `seed_sd`.
+    A user's value is averaged over seeds before users are resampled. The interval therefore shows how much the mean of
+    these seeds varies with the users; `seed_sd` shows how much the metric varies with the seed.
     """
     if len(results) == 1:
         return results[0]
@@ -70,7 +70,7 @@ def _config(rankings: Artifact) -> dict[str, Any]:
 
 
 def _matching_metrics(seeds: Sequence[Sequence[T]]) -> list[list[T]]:
-    """The same metric of each seed, in the order of the first."""
+    """Group the metrics of all seeds by protocol, slice and metric, in the order of the first seed."""
     metrics_by_key = [
         {(metric.protocol, metric.slice, metric.metric): metric for metric in metrics} for metrics in seeds
     ]
@@ -82,10 +82,10 @@ def _matching_metrics(seeds: Sequence[Sequence[T]]) -> list[list[T]]:
 
 
 def _stack_seeds(cells: Sequence[MetricSums]) -> MetricSums:
-    """The cells of all seeds along the axis of seeds.
+    """Stack the cells of all seeds along the axis of seeds.
 
-    Lists are of the same requests, so their counts are equal but where a metric is not defined for what one seed shows;
-    a user is then averaged over the seeds that have a value.
+    The lists belong to the same requests, so counts are equal unless a metric is undefined for a list of one seed;
+    that user's value is then the mean over the seeds that have one.
     """
     first = cells[0]
     user = np.unique(np.concatenate([cell.user for cell in cells]))
@@ -116,7 +116,7 @@ def _spread(values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _align_users(values: np.ndarray, user: np.ndarray, users: np.ndarray) -> np.ndarray:
-    """Rows of some users at their places among all, zeros for the others."""
+    """Return the rows of some users at their positions among all users, zeros for the others."""
     aligned = np.zeros((len(users), *values.shape[1:]))
     aligned[np.searchsorted(users, user)] = values
     return aligned

@@ -1,4 +1,4 @@
-"""Parts of the lists that are looked at by themselves, and of their users."""
+"""Slices: parts of the lists, by users or by items, that are evaluated separately."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from interestrec.evaluation.population import Population
 from interestrec.io import schemas
 
 ALL, WARM, COLD_USERS, COLD_ITEMS = "all", "warm_users", "cold_users", "cold_items"
-MIN_LISTS = 20  # of a slice that is reported
-MIN_ATTRIBUTE_USERS = 30  # of a value of a user's attribute
+MIN_LISTS = 20  # lists of a slice that is reported
+MIN_ATTRIBUTE_USERS = 30  # users of an attribute's value that becomes a slice
 MAX_CATEGORIES = 8
-MAX_CODES = 12  # different numbers of an attribute that are taken for codes, not for amounts
+MAX_CODES = 12  # distinct numbers of an attribute up to which they are codes, not amounts
 
 
 @dataclass(frozen=True)
 class Slice:
     """A part of the lists.
 
-    `members` chooses users; or items, of which a list has a relevant one; or items, to which candidates and truth
-    are cut. Slices of one family divide the users and are compared with each other.
+    `members` are, depending on `by`: the users of the lists; items of which a list has a relevant one; or the items to
+    which candidates and truth are restricted. Slices of one family partition the users and are compared.
     """
 
     name: str
@@ -33,21 +33,21 @@ class Slice:
 
 
 def warmth(population: Population) -> Iterator[Slice]:
-    """`warm_users` have a train or valid event or a history when asking; `cold_users` have neither."""
+    """`warm_users` have a train or valid event or a history at request time; `cold_users` have neither."""
     yield Slice(WARM, "users", population.warm)
     yield Slice(COLD_USERS, "users", ~population.warm)
 
 
 def activity(population: Population) -> Iterator[Slice]:
-    """`activity_1` … `activity_4`: quarters of the users by the length of their history, the shortest first."""
+    """`activity_1` … `activity_4`: quartiles of the users by the length of their history, shortest first."""
     for number, members in enumerate(_quarters(np.diff(population.past.offsets).astype(np.float64)), 1):
         yield Slice(f"activity_{number}", "users", members, "activity")
 
 
 def attributes(population: Population) -> Iterator[Slice]:
-    """`<column>=<value>` of every further column of the corpus's users; numbers by quarters, `<column>=q1` … `q4`.
+    """`<column>=<value>` for every attribute of the corpus's users; numbers by quartiles, `<column>=q1` … `q4`.
 
-    A number with at most 12 different values is a code, as an occupation's, and stands for itself.
+    A number with at most 12 distinct values is a code, such as that of an occupation, and is treated as a value.
     """
     for name in population.users.column_names:
         if name in schemas.USERS.names:
@@ -71,7 +71,7 @@ def attributes(population: Population) -> Iterator[Slice]:
 
 
 def categories(population: Population) -> Iterator[Slice]:
-    """`category=<name>`: lists with a relevant item of one of the 8 commonest categories of the test truth."""
+    """`category=<name>`: lists with a relevant item of one of the 8 most frequent categories of the test truth."""
     code = population.category[population.relevant_items]
     counts = np.bincount(code[code >= 0], minlength=len(population.categories))
     for number in np.argsort(-counts, kind="stable")[:MAX_CATEGORIES].tolist():
@@ -80,7 +80,7 @@ def categories(population: Population) -> Iterator[Slice]:
 
 
 def cold_items(population: Population) -> Iterator[Slice]:
-    """`cold_items`: only items with no positive event and no place in a history in train and valid are ranked."""
+    """`cold_items`: only items without a positive event and outside all histories in train and valid are ranked."""
     yield Slice(COLD_ITEMS, "candidates", population.cold)
 
 
@@ -94,12 +94,12 @@ SLICES: dict[str, Callable[[Population], Iterator[Slice]]] = {
 
 
 def all_slices(population: Population) -> list[Slice]:
-    """Every slice that the corpus allows, without looking at any system; empty ones are left out."""
+    """Return every non-empty slice of the corpus; the slices do not depend on any system."""
     return [part for make in SLICES.values() for part in make(population) if part.members.any()]
 
 
 def part_of_item(slices: list[Slice], n_items: int) -> np.ndarray:
-    """int64 [items]: which of the slices by relevant items an item belongs to, −1 for none."""
+    """Return the slice by relevant items of each item, −1 for none; int64 [items]."""
     slice_of_item = np.full(n_items, -1, dtype=np.int64)
     for number, part in enumerate(part for part in slices if part.by == "relevant"):
         slice_of_item[part.members] = number
@@ -107,7 +107,7 @@ def part_of_item(slices: list[Slice], n_items: int) -> np.ndarray:
 
 
 def _quarters(value: np.ndarray) -> list[np.ndarray]:
-    """Users by quarters of a number, lowest first; equal numbers stay together, NaN is in none."""
+    """Split users at the quartiles of a number, lowest first; equal numbers stay together, NaN is in no part."""
     known = ~np.isnan(value)
     if not known.any():
         return []

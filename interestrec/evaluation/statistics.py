@@ -1,4 +1,4 @@
-"""From cells to the tables of the report: metrics, comparisons, gaps, values per user."""
+"""Tables of the report from cells: metrics, comparisons, gaps, values per user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +17,10 @@ from interestrec.metrics import bootstrap
 def metrics_rows(
     cells: Sequence[MetricSums], draws: Sequence[np.ndarray], pooled: Sequence[PooledMetric], systems: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system, protocol by protocol.
+    """Return rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system.
 
     Args:
-        drawn: each cell's resampled values, float64 [resamples, systems].
+        draws: each cell's resampled values, float64 [resamples, systems].
     """
     rows = []
     for cell, values in zip(cells, draws, strict=True):
@@ -30,7 +30,7 @@ def metrics_rows(
         rows += _metric_rows(single, unknown, unknown, systems)
     protocols = list(dict.fromkeys(row["protocol"] for row in rows))
     slices = list(dict.fromkeys((row["protocol"], row["slice"]) for row in rows))
-    # Python's sort is stable: singles come behind the cells of their protocol and slice.
+    # Python's sort is stable, so pooled metrics follow the cells of their protocol and slice.
     return sorted(
         rows, key=lambda row: (protocols.index(row["protocol"]), slices.index((row["protocol"], row["slice"])))
     )
@@ -44,13 +44,14 @@ def comparison_rows(
     resamples: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Rows of schemas.COMPARISONS: `ours` minus every other system, paired over users.
+    """Return rows of schemas.COMPARISONS: `our_system` minus every other system, paired over users.
 
-    Interval and p are of one test: the interval holds the differences that it does not reject at 5 %, before Holm's
-    correction, and excludes 0 exactly where p is below 0.05.
+    Interval and p come from one test: the interval contains the differences that the test does not reject at 5 %,
+    before Holm's correction, and excludes 0 exactly if p is below 0.05.
 
-    The family of Holm's correction is one protocol, slice and metric: the comparisons that one reads together. What is
-    made of ours to look into it is a family of its own: it is no rival, and must not make rivals harder to beat.
+    The family of Holm's correction is one protocol, slice and metric, the comparisons that are read together. The
+    components and variants of our system are a separate family: they are no rivals, and must not make a comparison
+    with rivals harder to win.
     """
     our_column = systems.index(our_system) if our_system in systems else -1
     others = [column for column in range(len(systems)) if column != our_column]
@@ -74,7 +75,7 @@ def comparison_rows(
 
 
 def users_per_metric(cells: Sequence[MetricSums]) -> dict[tuple[str, str], int]:
-    """How many users have a list or row behind a metric, by protocol and metric; of all lists, not of slices."""
+    """Count the users behind a metric over all lists, by protocol and metric."""
     return {
         (cell.protocol, cell.metric): int((cell.counts > 0).any(axis=1).sum()) for cell in cells if cell.slice == ALL
     }
@@ -94,10 +95,10 @@ def gap_rows(
     systems: Sequence[str],
     our_system: str,
 ) -> list[dict[str, Any]]:
-    """Rows of schemas.GAPS: how far apart the best and the worst served users of `ours` are.
+    """Return rows of schemas.GAPS: the difference between the best and the worst served users of `our_system`.
 
-    The interval is of the difference between the two slices named. They were chosen for being the extremes, so a gap
-    between small slices is partly luck; it is the size of the gap that counts, a sign there is none.
+    The interval is that of the difference between these two slices. They are the extremes of their family, so a gap
+    between small slices is partly chance; the size of the gap matters, and it is never negative.
     """
     if our_system not in systems:
         return []
@@ -135,11 +136,11 @@ def gap_rows(
 
 
 def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id: pa.Array) -> pa.Table:
-    """Rows of schemas.PER_USER: the metric over each user's own lists or rows, `n` of them.
+    """Return rows of schemas.PER_USER: the metric over the `n` lists or rows of each user.
 
-    Of all lists and rows, and of metrics that the mean of users' values weighed by `n` gives again, after squaring
-    for rmse; a user has no calibration error to speak of. Over several seeds a user's rmse is the root of the mean
-    square of all seeds, since roots of users do not add up.
+    The table covers all lists and rows, and the metrics that equal the mean of the users' values weighted by `n`, for
+    rmse after squaring; calibration errors are not defined for a user. Over several seeds, a user's rmse is the root
+    of the mean square over all seeds, because roots cannot be averaged.
 
     Args:
         user_id: string [users], in the order of the cells' users.
@@ -190,7 +191,7 @@ def _metric_rows(
 
 
 def _comparable(cell: MetricSums) -> bool:
-    """Every system has a value, from the same lists of each user."""
+    """Return whether every system has a value, from the same number of lists of each user."""
     return not np.isnan(cell.value).any() and bool((cell.counts == cell.counts[:, :1]).all())
 
 

@@ -1,4 +1,4 @@
-"""A report without figures of small groups (k-anonymity; Sweeney 2002), nor of what is left between two larger ones."""
+"""Suppression of figures of small groups, also of differences between two larger ones (k-anonymity; Sweeney 2002)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +9,17 @@ from interestrec.evaluation.metric_sums import MetricSums
 from interestrec.evaluation.protocols import ProtocolResult
 from interestrec.evaluation.slices import ALL, COLD_USERS, WARM, Slice
 
-UserCounts = dict[str, np.ndarray]  # lists or rows of each user behind a figure, [users], by slice
+UserCounts = dict[str, np.ndarray]  # by slice, the number of lists or rows of each user behind a figure, [users]
 
 
 def suppress_small_groups(
     result: ProtocolResult, slices: Sequence[Slice], n_users: int, min_users: int
 ) -> ProtocolResult:
-    """What may be told: every figure is of at least `least` users, and so is the difference of a slice and another that
-    holds it, and what a family of slices leaves of the whole. Slices left out before are not named.
+    """Remove the cells that disclose figures of fewer than `min_users` users.
 
-    Cells are taken whole, all systems of a metric and slice, so that what is compared is what is shown.
+    At least `min_users` users are then behind every figure, behind the difference of a slice and a larger slice that
+    contains it, and behind the remainder of a family of slices. The names of slices with too few lists are removed,
+    too. A cell is removed for all systems of its metric and slice, so that all shown systems can be compared.
     """
     if min_users <= 1:
         return result
@@ -45,11 +46,11 @@ def suppress_small_groups(
 def suppressed_slices(
     counts: UserCounts, families: Sequence[Sequence[str]], candidate_slices: set[str], min_users: int
 ) -> set[str]:
-    """Names of the slices of one metric that are not to be told.
+    """Return the names of the slices of one metric that must be suppressed.
 
     Args:
         families: slices that have no list or row in common.
-        cut: slices of lists that are cut to some candidates, whose values are no part of another's.
+        candidate_slices: slices of lists restricted to some candidates; their values are not part of other slices.
     """
     suppressed = {name for name, lists in counts.items() if 0 < (lists > 0).sum() < min_users}
     if ALL in suppressed:
@@ -66,7 +67,7 @@ def _disclosing_slice(
     candidate_slices: set[str],
     min_users: int,
 ) -> str | None:
-    """A slice that tells of too few by what it leaves of another; None when none does."""
+    """Return a slice whose difference from another discloses too few users; None if there is none."""
     shown = {name: lists for name, lists in counts.items() if name not in suppressed | candidate_slices}
     by_size = sorted((name for name in shown if name != ALL), key=lambda name: ((shown[name] > 0).sum(), name))
     for family in families if ALL in shown else ():
@@ -82,7 +83,7 @@ def _disclosing_slice(
 
 
 def _families(slices: Sequence[Slice]) -> list[list[str]]:
-    """Slices that divide the users, as far as they do."""
+    """Return the families of slices by users."""
     families: dict[str, list[str]] = {}
     for part in slices:
         if part.by == "users":
@@ -91,7 +92,7 @@ def _families(slices: Sequence[Slice]) -> list[list[str]]:
 
 
 def _counts_by_system(cells: Sequence[MetricSums], n_users: int) -> list[UserCounts]:
-    """What stands behind one metric's cells: users with a value of each system, and users with any list or row."""
+    """Return the counts behind one metric's cells: once for users with any list or row, then for each system."""
     systems = cells[0].counts.shape[1]
     counts_by_system = []
     for column in range(-1, systems):

@@ -1,4 +1,4 @@
-"""What the figures say, in words."""
+"""Sentences that state what the metrics and comparisons show."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from interestrec.io.schemas import OURS, is_part
 
 HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse", BEYOND: "diversity"}
 SIGNIFICANT = 0.05
-FEW_USERS = 10  # below, an interval says little: of five users, the least possible p is 0.06
+FEW_USERS = 10  # with fewer users an interval is unreliable: with five users, the smallest possible p is 0.06
 
 BETTER, WORSE, NO_EVIDENCE = "better", "worse", "no evidence"
-UNCORRECTED_SUFFIX = " before correction"  # of a word: the interval excludes 0, but not after Holm's correction
+UNCORRECTED_SUFFIX = " before correction"  # the interval excludes 0, but Holm's p is at least 0.05
 
 Rows = Sequence[dict[str, Any]]
 
 
 def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
-    """The metric that stands for a protocol: the usual one where it was computed, else the first."""
+    """Return a protocol's headline metric if it was computed, else the first metric."""
     names = list(dict.fromkeys(row["metric"] for row in rows if row["protocol"] == protocol))
     if HEADLINE[protocol] in names:
         return HEADLINE[protocol]
@@ -28,8 +28,12 @@ def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
 
 
 def verdict_word(comparison: dict[str, Any]) -> str:
-    """What a row of schemas.COMPARISONS says at 5 %: `better` or `worse` where Holm's correction leaves it so, the same
-    `before correction` where the interval alone excludes 0, else `no evidence`."""
+    """Classify a row of schemas.COMPARISONS at the 5 % level.
+
+    Returns:
+        `better` or `worse` if the difference is significant after Holm's correction; the same with `before correction`
+        if only the interval excludes 0; else `no evidence`.
+    """
     if comparison["ci_low"] <= 0 <= comparison["ci_high"]:
         return NO_EVIDENCE
     higher = comparison["difference"] > 0
@@ -40,14 +44,14 @@ def verdict_word(comparison: dict[str, Any]) -> str:
 def best_component(
     metrics: Rows, comparisons: Rows, protocol: str, component_systems: Mapping[str, str]
 ) -> tuple[str, dict[str, Any], int] | None:
-    """The component that is the best system by itself, by the headline metric, ours compared with it, and how many
-    comparisons are corrected together.
+    """Return the component that ranks best on its own by the headline metric.
 
     Args:
-        alone: component -> the system that it is alone.
+        component_systems: component -> the system that ranks by this component alone.
 
     Returns:
-        None where no component was ranked alone.
+        The component, the comparison of our system with it, and the number of comparisons in its Holm family; None if
+        no component was ranked alone.
     """
     metric = headline(metrics, protocol)
     rows = [row for row in _overall_rows(metrics, protocol, metric) if row["system"] in component_systems.values()]
@@ -60,11 +64,11 @@ def best_component(
 
 
 def blend_verdict(name: str, comparison: dict[str, Any], n_comparisons: int, users: int) -> str:
-    """Whether blending pays, in words: ours beside its best component alone.
+    """Return the sentence that compares the blend with its best component alone.
 
     Args:
-        family: comparisons that Holm's correction runs over.
-        users: behind them.
+        n_comparisons: number of comparisons that Holm's correction covers.
+        users: number of users behind the comparison.
     """
     claims = {
         BETTER: f"The blend is better than its best component alone, {name}",
@@ -79,7 +83,7 @@ def blend_verdict(name: str, comparison: dict[str, Any], n_comparisons: int, use
 
 
 def _inference(comparison: dict[str, Any], users: int) -> str:
-    """The difference, its interval and how many users are behind it."""
+    """Return the difference, its interval and the number of users as text."""
     low, high = comparison["ci_low"], comparison["ci_high"]
     interval = (
         f"95 % interval {_endpoint(low)} to {_endpoint(high)}" if math.isfinite(low) else "no bounded 95 % interval"
@@ -88,25 +92,25 @@ def _inference(comparison: dict[str, Any], users: int) -> str:
 
 
 def _endpoint(value: float) -> str:
-    """An end of an interval, with more digits where four decimals would show a 0 that it is not."""
+    """Format an endpoint of an interval; small values keep a digit instead of being rounded to 0."""
     return f"{value:+.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:+.1e}"
 
 
 def _caveats(comparison: dict[str, Any], n_comparisons: int, users: int) -> str:
-    """What a reader must know beside the interval, as sentences with a space before each."""
+    """Return caveats about an interval as sentences, each with a leading space."""
     sentences = ""
     if verdict_word(comparison).endswith(UNCORRECTED_SUFFIX):
         p = f"p is {comparison['p_holm']:.2g}"
         sentences += f" The interval excludes 0, but after correction for {n_comparisons} comparisons {p}."
     if users < FEW_USERS:
-        sentences += f" {users} users are too few for an interval to be trusted."
+        sentences += f" {users} users are too few for a reliable interval."
     return sentences
 
 
 def _comparison_with(
     comparisons: Rows, protocol: str, metric: str | None, system: str
 ) -> tuple[dict[str, Any], int] | None:
-    """The row of ours against a system over all lists, and how many comparisons its correction runs over."""
+    """Return our system's comparison with a system over all lists, and the size of its Holm family."""
     rows = [row for row in comparisons if (row["protocol"], row["slice"], row["metric"]) == (protocol, ALL, metric)]
     n_comparisons = [row for row in rows if is_part(row["system_b"]) == is_part(system)]
     row = next((row for row in n_comparisons if row["system_b"] == system), None)
@@ -114,7 +118,7 @@ def _comparison_with(
 
 
 def strongest_rival(metrics: Rows, protocol: str, our_system: str) -> str | None:
-    """The best of the other systems by the headline metric over all lists, parts of ours left out; None without any."""
+    """Return the best other system by the headline metric over all lists, without components of ours; None if none."""
     metric = headline(metrics, protocol)
     others = [
         row
@@ -135,11 +139,11 @@ def _overall_rows(metrics: Rows, protocol: str, metric: str | None) -> list[dict
 def all_verdicts(
     metrics: Rows, comparisons: Rows, component_systems: Mapping[str, str], users: Mapping[tuple[str, str], int]
 ) -> dict[str, dict[str, Any]]:
-    """What is to be said of ours by protocol, as JSON values: beside the strongest rival and its best component.
+    """Return the verdicts on our system per protocol as JSON values: against the strongest rival and best component.
 
     Args:
-        alone: see best_part.
-        users: how many are behind a metric, by protocol and metric.
+        component_systems: see best_component.
+        users: number of users behind a metric, by protocol and metric.
     """
     sentences: dict[str, dict[str, Any]] = {}
     for protocol in dict.fromkeys(row["protocol"] for row in metrics):
@@ -156,7 +160,7 @@ def all_verdicts(
         if component is not None:
             name, row, n_comparisons = component
             figures = {key: row[key] for key in ("metric", "difference", "ci_low", "ci_high", "p_holm")}
-            if not math.isfinite(row["ci_low"]):  # JSON has no word for it
+            if not math.isfinite(row["ci_low"]):  # JSON has no infinity
                 figures |= {"ci_low": None, "ci_high": None}
             sentences[protocol] |= {
                 "best_component": name,
@@ -169,12 +173,12 @@ def all_verdicts(
 def rival_verdict(
     metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, our_system: str, users: int
 ) -> str | None:
-    """How `ours` does against the strongest other system, in words; None without either.
+    """Return the sentence that compares `our_system` with the strongest other system; None if one of them is missing.
 
-    Claim, interval and number of users are of one inference: there is no evidence exactly where the interval holds 0,
-    and where the correction over several systems takes back what the interval says, the sentence says both.
+    Claim, interval and number of users come from one test: there is no evidence exactly if the interval contains 0, and
+    if Holm's correction removes the significance that the interval shows, the sentence says so.
 
-    Of lists beyond their accuracy no figure says which system is the stronger, so there is none either.
+    The protocol `beyond` has no verdict, because none of its metrics says which system is better.
     """
     metric = headline(metrics, protocol)
     rows = _overall_rows(metrics, protocol, metric)

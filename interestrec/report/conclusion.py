@@ -1,4 +1,4 @@
-"""What a run ends with: what was learned in sentences, one table, and where the report is."""
+"""The end of a run: sentences on the result, one table, and the path of the report."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,9 @@ from interestrec.evaluation.verdicts import headline
 from interestrec.io.schemas import OURS, is_part
 from interestrec.report.metrics_table import MetricColumn, format_metric, join_columns, metric_heading, shorten_names
 
-MIN_WIDTH, MAX_WIDTH = 60, 80  # columns of the table
+MIN_WIDTH, MAX_WIDTH = 60, 80  # width of the table in columns of the terminal
 
-_FURTHER_METRICS = {  # what is shown beside the metric that decides, where it was computed
+_FURTHER_METRICS = {  # shown beside the deciding metric if they were computed
     IMPRESSIONS: ("mrr", "ndcg@10"),
     CATALOGUE: ("recall@20", "hit@10"),
     INTENSITY: ("mae", "spearman"),
@@ -34,16 +34,16 @@ def conclusion(
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """The end of a run as text.
+    """Return the end of a run as text.
 
     Args:
         metrics: rows of schemas.METRICS.
-        verdicts: what `all_verdicts` says.
-        notes: bounds that the report keeps, as sentences.
-        warnings: sentences of what nobody should overlook.
-        report: path of the page.
-        width: columns of a terminal, in which sentences are wrapped; None elsewhere, where each is a line.
-        color: whether ours is in bold type.
+        verdicts: result of `all_verdicts`.
+        notes: sentences on the requirements that hold.
+        warnings: sentences that the user must not miss.
+        report: path of the HTML report.
+        width: columns of the terminal, at which sentences are wrapped; None without a terminal, for one line each.
+        color: whether our system is printed in bold type.
     """
     lines = [
         *verdict_sentences(verdicts, deciding_protocol(metrics)),
@@ -60,7 +60,7 @@ def conclusion(
 
 
 def verdict_sentences(verdicts: Mapping[str, Mapping[str, Any]], first: str | None) -> list[str]:
-    """What is said of ours, the protocol that decides before the others."""
+    """Return the sentences on our system, those of the protocol `first` before the others."""
     protocols = sorted((name for name in TITLES if name in verdicts), key=lambda name: name != first)
     return [
         f"{TITLES[name]}: {verdicts[name][key]}" if key == "rival" else str(verdicts[name][key])
@@ -71,7 +71,7 @@ def verdict_sentences(verdicts: Mapping[str, Mapping[str, Any]], first: str | No
 
 
 def deciding_protocol(metrics: Rows) -> str | None:
-    """The protocol that decides: the first of which a system has the headline metric over all lists."""
+    """Return the first protocol for which a system has the headline metric over all lists."""
     for protocol in (name for name in TITLES if name != BEYOND):
         if _metric_rows(metrics, protocol, headline(metrics, protocol)):
             return protocol
@@ -79,9 +79,10 @@ def deciding_protocol(metrics: Rows) -> str | None:
 
 
 def deciding_table(metrics: Rows, width: int, color: bool = False) -> str:
-    """Systems in order of the metric that decides, with its interval and up to two more metrics; empty without any.
+    """Return a table of systems ordered by the deciding metric, with its interval and up to two further metrics.
 
-    Where the width is too small for all, the further metrics go, then ends of the systems' names; no digit does.
+    If the width is too small, further metrics are left out first, then systems' names are shortened; numbers never
+    are. The table is empty if no protocol decides.
     """
     protocol = deciding_protocol(metrics)
     metric = headline(metrics, protocol) if protocol else None
@@ -113,7 +114,7 @@ def deciding_table(metrics: Rows, width: int, color: bool = False) -> str:
 
 
 def _further_metrics(metrics: Rows, protocol: str, metric: str) -> list[str]:
-    """Two more metrics that were computed: the usual ones, else the first."""
+    """Return two further metrics that were computed: the preferred ones, then the first others."""
     names = dict.fromkeys(row["metric"] for row in metrics if row["protocol"] == protocol and row["slice"] == ALL)
     available = [name for name in names if name != metric and _metric_rows(metrics, protocol, name)]
     preferred = [name for name in _FURTHER_METRICS[protocol] if name in available]
@@ -121,7 +122,7 @@ def _further_metrics(metrics: Rows, protocol: str, metric: str) -> list[str]:
 
 
 def _metric_rows(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
-    """Rows of a metric over all lists, of systems that have it; parts of ours left out."""
+    """Return a metric's rows over all lists, without missing values and components of our system."""
     return [
         row
         for row in metrics

@@ -1,12 +1,12 @@
-"""The page of `interestrec describe`: figures on a corpus as plain text."""
+"""The output of `interestrec describe`: figures of a corpus as plain text."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from interestrec.report.text_columns import columns, format_share, format_value, shorten
 
-_BAR_WIDTH = 40  # characters of the longest bar
-_MAX_PARAMETER_VALUES = 6  # values of a fitted map that are written out; of more, the first and the last
+_BAR_WIDTH = 40  # characters
+_MAX_PARAMETER_VALUES = 6  # a longer list shows its first and last value only
 _ONE_CLASS = {
     "all_relevant": "impressions, all relevant",
     "none_relevant": "impressions, none relevant",
@@ -15,14 +15,14 @@ _ONE_CLASS = {
 
 
 def page(figures: dict[str, Any]) -> str:
-    """All sections of what `corpus.description.describe` found, an empty line between them."""
+    """Return the sections for the result of `corpus.figures.describe`, separated by empty lines."""
     sections = [_size, _splits, _spreads, _intensity, _event_types, _drops, _value_maps, _user_attributes]
     texts = ["\n".join(section(figures)) for section in sections]
     return "\n\n".join(text for text in texts if text)
 
 
 def bar(count: int, largest: int) -> str:
-    """A bar of `#`, `_BAR` long for the greatest count and at least one long for any."""
+    """Return a bar of `#`: `_BAR_WIDTH` characters for the largest count, at least one for any count above 0."""
     return "#" * max(round(_BAR_WIDTH * count / largest), 1) if count else ""
 
 
@@ -31,9 +31,9 @@ def _size(figures: dict[str, Any]) -> Iterator[str]:
     yield f"Corpus {figures['artifact']}"
     yield f"  {figures['items']:,} items, {figures['users']:,} users"
     if figures["sparsity"] is not None:
-        yield f"  sparsity {100 * figures['sparsity']:.3f} % (pairs of a user and an item without an event)"
+        yield f"  sparsity {100 * figures['sparsity']:.3f} % (share of pairs of a user and an item without an event)"
     if "min_users" in figures:
-        yield f"  figures of fewer than {figures['min_users']:,} users, and of single events and items, are withheld"
+        yield f"  figures of fewer than {figures['min_users']:,} users, and single events and items, are withheld"
     yield "  items without " + ", ".join(f"{name}: {count:,}" for name, count in missing.items())
 
 
@@ -51,7 +51,7 @@ def _splits(figures: dict[str, Any]) -> list[str]:
     ]
     lines += ["", *columns(["share of events", *names[1:]], cold)]
     if figures["candidates"] == figures["impressions"]:
-        lines.append("  (an impression has one candidate: each event stands for a request, so all are of one class)")
+        lines.append("  (an impression has one candidate, because each event counts as a request: all have one class)")
     return ["By split", *lines]
 
 
@@ -77,25 +77,25 @@ def _intensity(figures: dict[str, Any]) -> Iterator[str]:
 
 def _event_types(figures: dict[str, Any]) -> list[str]:
     rows = [[row["event"], row["count"], row["mean_intensity"]] for row in figures["event_types"]]
-    return ["Types of events", *columns(["event", "count", "mean intensity"], rows)] if rows else []
+    return ["Event types", *columns(["event", "count", "mean intensity"], rows)] if rows else []
 
 
 def _drops(figures: dict[str, Any]) -> Iterator[str]:
     for number, drop in enumerate(figures["drops"]):
         if not number:
-            yield "Left out by preprocess, most first"
+            yield "Rows dropped by preprocess, largest number first"
         part = format_share(drop["dropped"] / drop["rows_in"])
         yield f"  {drop['rule']}: {drop['dropped']:,} of {drop['rows_in']:,} ({part})"
         if drop["reason"]:
             yield f"    {shorten(drop['reason'], 110)}"
         if drop["example"]:
-            yield f"    such as {shorten(drop['example'], 102)}"
+            yield f"    example: {shorten(drop['example'], 101)}"
 
 
 def _value_maps(figures: dict[str, Any]) -> Iterator[str]:
     for number, (event, fitted) in enumerate((figures["value_maps"] or {}).items()):
         if not number:
-            yield "From values to intensities, as fitted on train"
+            yield "Maps from values to intensities, fitted on train"
         parameters = {name: value for name, value in fitted.items() if name != "map" and value is not None}
         parts = ", ".join(f"{name} {_parameter(value)}" for name, value in parameters.items())
         yield f"  {shorten(event)}: {fitted.get('map', '')} {parts}".rstrip()
@@ -110,9 +110,9 @@ def _parameter(value: Any) -> str:
 
 
 def _user_attributes(figures: dict[str, Any]) -> Iterator[str]:
-    """One line an attribute."""
+    """Yield one line per attribute."""
     if figures["user_attributes"]:
-        yield "Attributes of users"
+        yield "User attributes"
     for name, attribute in figures["user_attributes"].items():
         if "values" in attribute:
             text = ", ".join(f"{shorten(value['value'])} ({value['count']:,})" for value in attribute["values"])

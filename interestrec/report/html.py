@@ -1,4 +1,4 @@
-"""The page for people: one file without anything from elsewhere."""
+"""The HTML report: one file without external resources."""
 
 import json
 import math
@@ -33,20 +33,20 @@ def page(
     min_users: int = 1,
     suppressed: int = 0,
 ) -> str:
-    """The report as HTML.
+    """Return the report as HTML.
 
     Args:
         metrics: rows of schemas.METRICS.
         comparisons: rows of schemas.COMPARISONS.
         gaps: rows of schemas.GAPS.
         exposure: rows of schemas.EXPOSURE.
-        verdicts: what `all_verdicts` says.
+        verdicts: result of `all_verdicts`.
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
         lineage: configuration, input digests and seed of this evaluation.
-        min_users: least users behind a figure; above 1, counts of which nobody knows of how many users they are stay
-            out of the page.
-        suppressed: rows of metrics that are left out for being of fewer.
+        min_users: minimum number of users behind a figure; if above 1, counts with an unknown number of users are
+            left out.
+        suppressed: number of metric rows that are withheld because fewer users are behind them.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -105,7 +105,7 @@ def _protocol_section(
         for row in overall
         if row["metric"] == main_metric and row["value"] is not None and not is_part(row["system"])
     ]
-    if name == BEYOND:  # no figure of it says which system is better
+    if name == BEYOND:  # none of its metrics says which system is better
         plotted = []
     plotted.sort(key=lambda row: row["value"], reverse=main_metric not in LOWER_IS_BETTER)
     direction = "lower is better" if main_metric in LOWER_IS_BETTER else "higher is better"
@@ -133,7 +133,7 @@ def _protocol_section(
 
 
 def _slices(rows: Rows, comparisons: Rows, protocol: str, main_metric: str) -> dict[str, Any]:
-    """Ours by slices, each beside the strongest rival over all lists, as rows and as a plot."""
+    """Return our system by slices next to the strongest rival over all lists, as rows and as a plot."""
     our_rows = [
         row for row in rows if row["system"] == OURS and row["metric"] == main_metric and row["value"] is not None
     ]
@@ -176,7 +176,7 @@ def _table(rows: Rows) -> dict[str, Any]:
 
 
 def _rules(quality: Any) -> list[dict[str, Any]]:
-    """The cleaning rules of quality.json, where it lists them."""
+    """Return the cleaning rules of quality.json if it lists them."""
     rules = quality.get("rules", []) if isinstance(quality, dict) else []
     return [rule for rule in rules if isinstance(rule, dict)]
 

@@ -1,15 +1,15 @@
-"""The pages of `interestrec inspect`: a user, an item or an impression as plain text."""
+"""The output of `interestrec inspect`: a user, an item or an impression as plain text."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from interestrec.report.text_columns import columns, format_value, shorten
 
-_MAX_ATTRIBUTE_WIDTH = 100  # characters of an attribute
+_MAX_ATTRIBUTE_WIDTH = 100  # characters
 
 
 def user_page(user: dict[str, Any]) -> str:
-    """What `corpus.lookup.find_user` found."""
+    """Format the result of `corpus.lookup.find_user`."""
     return "\n".join(
         [
             f"user {shorten(user['user_id'])}, {user['valid_part']}",
@@ -22,7 +22,7 @@ def user_page(user: dict[str, Any]) -> str:
 
 
 def item_page(item: dict[str, Any]) -> str:
-    """What `corpus.lookup.find_item` found."""
+    """Format the result of `corpus.lookup.find_item`."""
     names = ("title", "text", "category", "price", "published", "has_text")
     tokens = ", ".join(f"{name} {count:,}" for name, count in item["tokens"].items())
     return "\n".join(
@@ -33,14 +33,14 @@ def item_page(item: dict[str, Any]) -> str:
             *_counts(item, "events"),
             f"  mean intensity {format_value(item['mean_intensity'])}",
             "",
-            "Liked most by",
+            "Most interested users",
             *_table(item["liked_most_by"], "user_id", "intensity", "events"),
         ]
     )
 
 
 def impression_page(lookup: dict[str, Any]) -> str:
-    """What `corpus.lookup.find_impression` found, one part a split."""
+    """Format the result of `corpus.lookup.find_impression`, one part per split."""
     parts = ["\n".join(_impression(lookup["impression_id"], impression)) for impression in lookup["found"]]
     return "\n\n".join(parts)
 
@@ -55,9 +55,10 @@ PAGES: Mapping[str, Callable[[dict[str, Any]], str]] = {
 def _impression(name: str, impression: dict[str, Any]) -> Iterator[str]:
     user, time = shorten(impression["user_id"]), format_value(impression["time"])
     yield f"impression {shorten(name)}, {impression['split']}, user {user}, time {time}"
-    yield f"  history: the latest {len(impression['history']):,} of {impression['history_length']:,}, latest last"
-    if impression["history"]:
-        yield from _table(impression["history"], "item_id", "title", "time", "event", "intensity")
+    entries = impression["history"]
+    yield f"  history: the latest {len(entries):,} of {impression['history_length']:,} events, latest last"
+    if entries:
+        yield from _table(entries, "item_id", "title", "time", "event", "intensity")
     yield f"  candidates: {len(impression['candidates']):,} of {impression['candidate_count']:,}, highest label first"
     if impression["candidates"]:
         yield from _table(impression["candidates"], "item_id", "title", "label")

@@ -1,4 +1,4 @@
-"""The tables a person reads in the terminal, of plain characters: aligned, and no digit is ever cut."""
+"""Plain-text tables of metrics for the terminal: aligned, and no number is ever shortened."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,26 +18,26 @@ _MIN_NAME_WIDTH = 8  # cells that a system's name keeps, however narrow the term
 
 
 class MetricColumn(NamedTuple):
-    """A column of a table: its cells from the heading down, and which of them are in bold type."""
+    """A column of a table: its cells, the heading first, and which of them are bold."""
 
     cells: list[str]
     bold: list[bool]
 
     @property
     def width(self) -> int:
-        """Of the widest cell, with the gap before it."""
+        """Width of the widest cell plus the gap before it."""
         return max(map(cell_len, self.cells)) + len(GAP)
 
 
 def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
-    """A table per protocol: systems as rows, ours first, metrics as columns, the best value in bold.
+    """Return a table per protocol: systems as rows, ours first, metrics as columns, the best value in bold.
 
-    Only all lists are shown, no slices. Metrics that do not fit beside the others follow in a table of their own.
+    The values are those over all lists, not of slices. Metrics that do not fit the width follow in further tables.
 
     Args:
         metrics: rows of schemas.METRICS.
         width: columns of the terminal.
-        color: whether to use bold type, for a terminal; without it the best value is marked with a star.
+        color: whether to use bold type; otherwise a star marks the best value.
     """
     rows = [row for row in metrics.to_pylist() if row["slice"] == ALL and not is_part(row["system"])]
     tables = []
@@ -72,7 +72,7 @@ def _metric_column(
 
 
 def _groups(systems: Sequence[str], columns: Sequence[MetricColumn], width: int) -> Iterator[list[str]]:
-    """The lines of tables of the systems' names and as many columns as fit beside them."""
+    """Yield the lines of tables with the systems' names and as many columns as fit."""
     names = shorten_names(["system", *systems], width - max(column.width for column in columns))
     max_width = width - max(map(cell_len, names))
     group: list[MetricColumn] = []
@@ -85,7 +85,7 @@ def _groups(systems: Sequence[str], columns: Sequence[MetricColumn], width: int)
 
 
 def join_columns(names: Sequence[str], columns: Sequence[MetricColumn]) -> list[str]:
-    """Lines of names to the left and columns to the right."""
+    """Return lines with names on the left and columns on the right."""
     align_right = [False, *(True for _ in columns)]
     lines = pad_cells(list(zip(names, *(column.cells for column in columns), strict=True)), align_right)
     bold = zip([False] * len(names), *(column.bold for column in columns), strict=True)
@@ -96,15 +96,15 @@ def join_columns(names: Sequence[str], columns: Sequence[MetricColumn]) -> list[
 
 
 def shorten_names(names: Sequence[str], max_width: int) -> list[str]:
-    """Names in at most `room` cells, without what steers a terminal: names are cut where a line must be, not digits."""
+    """Shorten names to `max_width` terminal cells, without control characters."""
     return [shorten(name, max(max_width, _MIN_NAME_WIDTH)) for name in names]
 
 
 def metric_heading(metric: str) -> str:
-    """A metric's name, with an arrow where lower is better."""
+    """Return a metric's name, with an arrow if lower values are better."""
     return metric + (" ↓" if metric in LOWER_IS_BETTER else "")
 
 
 def format_metric(value: float | None) -> str:
-    """A metric's value with four decimals."""
+    """Format a metric's value with four decimals."""
     return "n/a" if value is None else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""What the page shows beside figures: reliability, where relevant items stand, and lists of a few users."""
+"""Further content of the HTML report: leak audit, reliability, recall by rank, training curves, example users."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +23,14 @@ from interestrec.io.schemas import OURS
 from interestrec.metrics import ranking
 from interestrec.metrics.intensity_errors import equal_mass_bins
 
-N_USERS = 3  # whose lists are shown
-_MAX_PERMUTED_LISTS = 20_000  # lists whose labels are permuted; their mean's standard error is below 0.003
-_MAX_HISTORY, _MAX_ITEMS, _MIN_HISTORY = 6, 6, 3  # of them: latest events, first items; and events that they must have
+N_USERS = 3  # example users
+_MAX_PERMUTED_LISTS = 20_000  # with this number, the standard error of the mean auc is below 0.003
+_MAX_HISTORY, _MAX_ITEMS, _MIN_HISTORY = 6, 6, 3  # per example: shown events, shown items, events required
 
 
 @dataclass(frozen=True)
 class PageData:
-    """All of it."""
+    """The data of the report's sections; empty values leave their section out."""
 
     checks: Sequence[AuditCheck] = ()
     reliability: "Reliability | None" = None
@@ -41,11 +41,11 @@ class PageData:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Bins of predictions, as near to equal in size as ties allow: mean prediction, mean label, rows."""
+    """Mean prediction and mean label in bins of predictions, which are as equal in size as ties allow."""
 
     predicted: np.ndarray  # float64 [bins]
     label: np.ndarray  # float64 [bins]
-    rows: np.ndarray  # int64 [bins]
+    rows: np.ndarray  # int64 [bins], number of rows
 
 
 def gather_page_data(
@@ -59,15 +59,15 @@ def gather_page_data(
     min_users: int = 1,
     with_examples: bool = True,
 ) -> PageData:
-    """All of it for a page; without our system only the audit of the corpus.
+    """Collect the data of a report; without our system among the rankings, only the audit of the corpus.
 
     Args:
-        described: content of the rankings' systems.json.
+        systems_file: content of the rankings' systems.json.
         metrics: rows of schemas.METRICS.
         past: histories of the users of `ids`.
-        ids: of the rankings' users and items.
-        min_users: least users behind a figure.
-        with_examples: whether to show what single users get; with a `min_users` above 1 that is never shown.
+        ids: ids of the rankings' users and of the items.
+        min_users: minimum number of users behind a figure.
+        with_examples: whether to include the lists of single users; ignored if `min_users` is above 1.
     """
     checks = [check.without_small_counts(min_users) for check in leak_audit.audit_leaks(corpus)]
     if OURS not in systems_file["systems"]:
@@ -102,9 +102,9 @@ def gather_page_data(
 
 
 def reliability(impressions: Path, system: str = OURS, min_users: int = 1) -> Reliability | None:
-    """Of a system's predictions with a known label, from its ranked impressions; None without any.
+    """Bin a system's predictions with a known label in its ranked impressions; None if there are none.
 
-    Bins of fewer users than `min_users` are left out.
+    Bins with fewer users than `min_users` are left out.
     """
     tables = list(_system_rows(impressions, ["label", "predicted", *(["user_id"] if min_users > 1 else [])], system))
     if not tables:
@@ -125,18 +125,18 @@ def reliability(impressions: Path, system: str = OURS, min_users: int = 1) -> Re
 
 
 def _users_with_relevant_item(truth: pa.Table) -> int:
-    """Users with a relevant item."""
+    """Count the users with a relevant item."""
     return pc.count_distinct(truth.filter(truth["relevant"])["user_id"]).as_py()
 
 
 def _min_request_users(corpus: Corpus) -> int:
-    """The fewest users that train, or valid, has a request of."""
+    """Return the number of users with a request in train or in valid, whichever is smaller."""
     shown = corpus.impressions
     return min(len(np.unique(shown.user[shown.split == split])) for split in (schemas.TRAIN, schemas.VALID))
 
 
 def permuted_auc(impressions: Path, ids: IdNumbers, seed: int) -> np.ndarray:
-    """Ours' `auc` of each of the first impressions with its labels permuted; float64 [lists], NaN with one class."""
+    """Return our system's `auc` of the first impressions with permuted labels; float64 [lists], NaN with one class."""
     generator, values, lists = np.random.default_rng(seed), [np.zeros(0)], 0
     for block in ranking_blocks.blocks(impressions, ["impression_id", "user_id"], ["relevant", "score"], ids, OURS):
         order = np.lexsort((generator.random(len(block.item)), block.owner))
@@ -152,10 +152,10 @@ def permuted_auc(impressions: Path, ids: IdNumbers, seed: int) -> np.ndarray:
 
 
 def recall_by_rank(catalogue: Path, truth: pa.Table, systems: Sequence[str], top_k: int) -> dict[str, np.ndarray]:
-    """Share of all relevant items that a system's lists hold up to each rank; float64 [top_k] by system.
+    """Return the share of all relevant items in a system's lists up to each rank; float64 [top_k] by system.
 
     Args:
-        truth: of schemas.TRUTH.
+        truth: a table of schemas.TRUTH.
     """
     relevant = truth.filter(truth["relevant"]).select(["user_id", "item_id"])
     shares = {}
@@ -177,11 +177,11 @@ def examples(
     ids: IdNumbers,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """A few users, drawn at random among those with a history, as JSON values: history, list, component scores.
+    """Draw a few users with a history at random; return their history, list and component scores as JSON values.
 
     Args:
-        truth: of schemas.TRUTH.
-        components: columns of the lists' rows.
+        truth: a table of schemas.TRUTH.
+        components: columns with component scores in the lists.
         past: histories of the users of `ids`.
     """
     tables = list(_system_rows(catalogue, ["user_id", "item_id", "rank", "score", "predicted", *components], OURS))
@@ -222,16 +222,16 @@ def _item_label(corpus: Corpus, item: int) -> dict[str, Any]:
 
 
 def _system_rows(path: Path, columns: Sequence[str], system: str) -> Sequence[pa.Table]:
-    """A system's rows, row group by row group; other systems' are not read."""
+    """Return a system's rows, one table per row group; row groups of other systems are not read."""
     tables = files.stream_parquet(path, ["system", *columns], ["system"], containing=("system", system))
     return [table.filter(pc.equal(table["system"].cast(pa.string()), system)).select(list(columns)) for table in tables]
 
 
 def training_curves(log: pa.Table) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-    """Steps and values by name of `valid_auc` and of `loss`, this as means of up to 100 stretches of steps.
+    """Return steps and values of `valid_auc` and `loss`; the loss is averaged over at most 100 ranges of steps.
 
     Args:
-        log: of schemas.TRAINING_LOG.
+        log: a table of schemas.TRAINING_LOG.
     """
     curves = {}
     for name in ("valid_auc", "loss"):

@@ -1,4 +1,4 @@
-"""Plots as inline SVG, the same bytes for the same figures."""
+"""Plots as inline SVG; equal data give equal bytes."""
 
 import io
 import re
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS_COLOR, OTHER_COLOR, THIRD_COLOR, INK, GRID = "#1f6feb", "#6e7781", "#bf8700", "#24292f", "#eaeef2"
-_MAX_LABEL_WIDTH = 36  # characters of a label; a longer one would leave no room for the plot
+_MAX_LABEL_WIDTH = 36  # characters; a longer label would leave no room for the plot
 _STYLE: Any = {
     "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
     "svg.fonttype": "none",
@@ -35,14 +35,14 @@ def interval_plot(
     our_system: str | None = None,
     line: float | None = None,
 ) -> str:
-    """An SVG element: one point with its 95 % interval a row, top to bottom in order.
+    """Return an SVG element with one point and its 95 % interval per row, from top to bottom.
 
     Args:
-        rows: of schemas.METRICS, with a value.
-        label: of the horizontal axis.
-        name: column that tells the rows apart.
-        ours: its value in colour; None: all in colour.
-        line: where to draw a vertical line.
+        rows: rows of schemas.METRICS with a value.
+        label: label of the horizontal axis.
+        name_column: column with the name of a row.
+        our_system: name of the row in colour; None for all rows.
+        line: value at which a vertical line is drawn.
     """
 
     def draw(axes: "Axes") -> None:
@@ -53,7 +53,7 @@ def interval_plot(
             axes.plot([row["value"]], [position], "o", color=color, markersize=6)
         if line is not None:
             axes.axvline(line, color=OTHER_COLOR, linewidth=1, linestyle="--")
-        # No mathematics: a category may be called "$5 and $10", or what is no formula at all.
+        # A category may be named "$5 and $10", which is not a formula.
         labels = [shorten(row[name_column], _MAX_LABEL_WIDTH) for row in rows]
         axes.set_yticks(range(len(rows)), labels, parse_math=False)
         axes.invert_yaxis()
@@ -67,7 +67,7 @@ def interval_plot(
 
 
 def reliability_plot(bins: Reliability) -> str:
-    """An SVG element: mean label over mean prediction, a point a bin, beside the diagonal of perfect calibration."""
+    """Return an SVG element: mean label over mean prediction per bin, and the diagonal of perfect calibration."""
 
     def draw(axes: "Axes") -> None:
         limit = float(max(bins.predicted.max(), bins.label.max(), 1e-3)) * 1.05
@@ -83,7 +83,7 @@ def reliability_plot(bins: Reliability) -> str:
 
 
 def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
-    """An SVG element: share of the relevant items found up to each rank, a line a system."""
+    """Return an SVG element: share of the relevant items up to each rank, one line per system."""
 
     def draw(axes: "Axes") -> None:
         colors = iter((OTHER_COLOR, THIRD_COLOR, "#8250df"))
@@ -101,7 +101,7 @@ def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """An SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
+    """Return an SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
 
     def draw(axes: "Axes") -> None:
         if "loss" in curves:
@@ -133,5 +133,5 @@ def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
         FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
     svg = target.getvalue()
     svg = svg[svg.index("<svg") :]
-    # let the page's width decide; the viewBox keeps the proportions
+    # Without a fixed size the plot fits the page; the viewBox keeps the proportions.
     return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)

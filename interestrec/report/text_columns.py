@@ -1,4 +1,4 @@
-"""Aligned columns of plain characters, for pages that a terminal, a pipe or a mail shows alike."""
+"""Aligned columns of plain text, which look the same in a terminal, a pipe or an e-mail."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,24 +13,24 @@ _MAX_COLUMN_WIDTH = 56  # cells of one column
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[Any]], indent: str = "  ") -> list[str]:
-    """Lines of a table: numbers to the right, texts to the left, what is longer than a column cut with dots."""
+    """Return the lines of a table: numbers right-aligned, texts left-aligned and shortened with dots."""
     texts = [[format_value(value) for value in row] for row in rows]
     is_numeric = [all(_is_number(row[n]) for row in rows) for n in range(len(header))]
     return [(indent + GAP.join(cells)).rstrip() for cells in pad_cells([header, *texts], is_numeric)]
 
 
 def pad_cells(lines: Sequence[Sequence[str]], align_right: Sequence[bool]) -> list[list[str]]:
-    """The cells of lines, each as wide as its column needs.
+    """Pad the cells of lines to the width of their columns.
 
     Args:
-        right: the columns whose cells stand to the right.
+        align_right: whether the cells of a column are right-aligned.
     """
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     return [[_pad(*cell) for cell in zip(line, widths, align_right, strict=True)] for line in lines]
 
 
 def format_value(value: Any) -> str:
-    """A value for people: thousands apart, up to four decimals, a dash for None, printable characters only."""
+    """Format a value: thousands separators, up to four decimals, a dash for None, printable characters only."""
     if value is None:
         return NO_VALUE
     if isinstance(value, float):
@@ -41,13 +41,13 @@ def format_value(value: Any) -> str:
 
 
 def shorten(text: str, width: int = _MAX_COLUMN_WIDTH) -> str:
-    """The text in at most `width` cells, without control characters: what a log says steers no terminal."""
+    """Shorten a text to `width` cells, without control characters, so that raw data cannot control the terminal."""
     plain = printable(text).replace("\n", " ")
     return plain if cell_len(plain) <= width else set_cell_size(plain, width - 3).rstrip() + "..."
 
 
 def format_share(value: float | None) -> str:
-    """A share as a percentage."""
+    """Format a share as a percentage."""
     return NO_VALUE if value is None else f"{100 * value:.1f} %"
 
 

@@ -1,4 +1,4 @@
-"""`evaluate`: metrics, intervals and comparisons of ranked lists; fits nothing."""
+"""`evaluate`: compute metrics, intervals and comparisons of ranked lists; nothing is fitted."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,23 +41,23 @@ from interestrec.workspace.artifacts import Artifact, Recipe, open_within
 
 
 def run(context: RunContext) -> StageResult:
-    """Evaluate all ranked systems, with one seed or the mean of several; the artifact is `report`.
+    """Evaluate all ranked systems, with one seed or the mean over several; the artifact is `report`.
 
-    What is asked of the report is told in the result: a report that is not good enough is written all the same.
+    The result contains the findings of the quality gate; a report that fails the gate is written nevertheless.
 
     Raises:
-        ArtifactError: the rankings were made from another corpus, do not go together as seeds, or the earlier report
-            measures something else.
-        ConfigError: an unknown metric, one that looks further than the stored lists, or a requirement of what is not
-            there.
-        InputMissingError: there is no earlier report to compare with.
+        ArtifactError: the rankings belong to another corpus or do not differ in their seed alone, or the earlier report
+            has other settings.
+        ConfigError: a metric is unknown or needs longer lists than those stored, or a requirement names a metric or
+            slice that does not exist.
+        InputMissingError: the earlier report does not exist.
     """
     requirements = check_gate(context)
-    earlier = _earlier(context)  # before the workspace's report is another one
+    earlier = _earlier(context)  # opened before the workspace's link moves to the new report
     corpus_artifact = context.open("corpus")
     rankings = _rankings(context, corpus_artifact)
     if (requirements or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
-        raise ConfigError(f"the gate is about {OURS}, which is not among the ranked systems; add it to rank.systems")
+        raise ConfigError(f"the gate checks {OURS}, which is not among the ranked systems; add it to rank.systems")
     settings = context.settings
     suffixes = [""] if len(rankings) == 1 else [f"_{suffix}" for suffix in range(1, len(rankings) + 1)]
     recipe = Recipe(
@@ -97,7 +97,7 @@ def run(context: RunContext) -> StageResult:
 
 
 def _warn(summary: dict[str, Any]) -> None:
-    """Of what nobody should overlook, also when the report is up to date."""
+    """Log warnings of a blend that loses and of leaks, even if the report is up to date."""
     for verdicts_by_protocol in summary["verdicts"].values():
         if verdicts_by_protocol.get("blend_minus_best", {}).get("word") == "worse":
             log.warning("evaluate: %s", verdicts_by_protocol["blend"])
@@ -106,11 +106,11 @@ def _warn(summary: dict[str, Any]) -> None:
 
 
 def check_gate(context: RunContext) -> list[MetricBound]:
-    """What is required of the report, as far as it can be known before there are rankings.
+    """Return the requirements on the report, checked as far as is possible before rankings exist.
 
     Raises:
-        ConfigError: a protocol or metric that there will not be.
-        InputMissingError, ArtifactError: no earlier report to compare with.
+        ConfigError: a requirement names a protocol or metric that the report will not have.
+        InputMissingError, ArtifactError: the earlier report is missing or damaged.
     """
     settings = context.settings.evaluate
     requirements = [*map(parse_bound, settings.require), *context.gate.require]
@@ -120,11 +120,13 @@ def check_gate(context: RunContext) -> list[MetricBound]:
     earlier = _earlier(context)
     if earlier is not None and settings.min_users > 1:
         raise ConfigError(
-            f"evaluate.min_users is {settings.min_users}, so reports keep no values of users, which not_worse_than "
-            "compares; require bounds instead, or set it to 1"
+            f"evaluate.min_users is {settings.min_users}, so reports keep no values per user, which not_worse_than "
+            "compares; require bounds instead, or set evaluate.min_users to 1"
         )
     if earlier is not None and not (earlier.path / artifact_files.PER_USER).exists():
-        raise ConfigError(f"{earlier.path}: keeps no values of users (its evaluate.min_users); give another report")
+        raise ConfigError(
+            f"{earlier.path}: keeps no values per user (its evaluate.min_users is above 1); choose another report"
+        )
     return requirements
 
 
@@ -135,12 +137,12 @@ def _earlier(context: RunContext) -> Artifact | None:
     try:
         return open_within(path, "report")
     except InputMissingError:
-        message = "no report here to compare with; leave not_worse_than out until there is one"
+        message = "there is no report to compare with; leave not_worse_than out until one exists"
         raise InputMissingError(f"{path}: {message}") from None
 
 
 def _rankings(context: RunContext, corpus: Artifact) -> list[Artifact]:
-    """The rankings to evaluate, one or those of several seeds, by seed."""
+    """Open the rankings to evaluate, one or those of several seeds, in the order of seeds."""
     if not context.seeds:
         rankings = [context.open("rankings")]
     else:
@@ -168,7 +170,7 @@ def _build(
     top_k = systems_file["settings"]["top_k"]
     for name in ranking_metrics:
         if (cutoff(name) or 0) > top_k:
-            raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")
+            raise ConfigError(f"evaluate.metrics: {name} needs longer lists than rank.top_k = {top_k}; raise top_k")
     items = beyond_accuracy.item_statistics(corpus, evaluation.population)
     results = [_measure(ranking.path, systems, settings.metrics, items, evaluation) for ranking in rankings]
     averaged = seeds.average_seeds([result for result, _ in results])
@@ -221,7 +223,7 @@ def _measure(
     items: beyond_accuracy.ItemStatistics,
     evaluation: EvaluationContext,
 ) -> tuple[ProtocolResult, Mapping[str, beyond_accuracy.TopLists]]:
-    """The metrics of one seed's rankings, and what they show."""
+    """Compute the metrics of one seed's rankings; also return the top lists."""
     ranking_metrics, intensity_metrics = metric_sums.split_metric_names(metrics)
     measured = ProtocolResult()
     protocols.add_impression_metrics(
@@ -238,7 +240,7 @@ def _measure(
 
 
 def _evaluation_context(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> EvaluationContext:
-    """By what the lists are judged. Users are those with a test impression, in the order of the corpus."""
+    """Load what lists are evaluated against, for the users with a test impression in the order of the corpus."""
     requests = queries.catalogue_requests(corpus, queries.TEST)
     ids = IdNumbers(
         user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
@@ -261,7 +263,7 @@ def _write_figures(
     settings: EvaluateSettings,
     seed: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Write the tables that need the bootstrap, which draws once for all of them, and the values behind.
+    """Write the tables that share the draws of the bootstrap, and the values per user.
 
     Returns:
         Rows of schemas.METRICS, COMPARISONS and GAPS.

@@ -86,7 +86,7 @@ def test_sentences_tell_difference_interval_and_users() -> None:
 def test_a_handful_of_users_is_said_to_be_few() -> None:
     few = change(users(np.zeros(4)), users(np.ones(4)))
     (finding,) = regression.regression_findings([few], "before")
-    assert finding.sentence.endswith("4 users paired, too few for an interval to be trusted)")
+    assert finding.sentence.endswith("4 users paired, too few for a reliable interval)")
 
 
 def test_headlines_of_protocols_that_both_have_and_what_is_named() -> None:

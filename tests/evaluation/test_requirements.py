@@ -42,10 +42,10 @@ def test_what_is_written_is_read(
         ("auc>=nan", "cannot be read"),
         (">=0.6", "cannot be read"),
         ("", "cannot be read"),
-        (":auc>=0.6", "leaves a name empty"),
-        ("impressions:>=0.6", "leaves a name empty"),
-        ("impressions:/auc>=0.6", "leaves a name empty"),
-        ("cold_items/>=0.6", "leaves a name empty"),
+        (":auc>=0.6", "has an empty name"),
+        ("impressions:>=0.6", "has an empty name"),
+        ("impressions:/auc>=0.6", "has an empty name"),
+        ("cold_items/>=0.6", "has an empty name"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_pattern(text: str, told: str) -> None:

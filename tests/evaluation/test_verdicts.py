@@ -64,7 +64,7 @@ def test_few_users_are_said_to_be_few_and_an_interval_without_ends_is_none() -> 
     sentence = rival_verdict(metrics, [row], "impressions", "interestrec", 4)
     assert sentence == (
         "No evidence that interestrec and content, the strongest other system, differ: auc 0.6200 against 0.6000 "
-        "(difference +0.0200, no bounded 95 % interval, 4 users). 4 users are too few for an interval to be trusted."
+        "(difference +0.0200, no bounded 95 % interval, 4 users). 4 users are too few for a reliable interval."
     )
     said = all_verdicts(metrics, [row], {"content": "content"}, {("impressions", "auc"): 4})["impressions"]
     assert said["users"] == 4

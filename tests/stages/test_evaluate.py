@@ -245,4 +245,4 @@ def test_what_rearranging_costs_is_compared_and_told(tmp_path: Path) -> None:
     found = [r for r in rows if r["system_b"] == "before_rules" and r["metric"] == "ndcg@5" and r["slice"] == "all"]
     assert [r["protocol"] for r in found] == ["catalogue"]
     assert found[0]["difference"] < 0
-    assert "What the rules cost" in (path / "report.html").read_text()
+    assert "Cost of the rules" in (path / "report.html").read_text()

@@ -157,5 +157,5 @@ def test_a_model_that_does_not_tell_its_epochs_is_refused(production: RunContext
 def test_a_workspace_does_not_verify_itself(production: RunContext) -> None:
     values = production.settings.model_dump(mode="json")
     values["workspace"] = values["preprocess"]["split"]["verified"]
-    with pytest.raises(ValidationError, match="is the workspace of this run itself"):
+    with pytest.raises(ValidationError, match="is the workspace of this run;"):
         type(production.settings).model_validate(values)
