@@ -22,7 +22,7 @@ from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.text.text_inputs import batches
 
-_TOKENS_A_SHARD = 1 << 17
+_TOKENS_PER_SHARD = 1 << 17
 _STATES, _KEYS = ".npy", ".parquet"
 
 
@@ -55,7 +55,7 @@ class HiddenCache:
 
     directory: Path
 
-    def known(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    def shards(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
         """Of every whole shard the table of keys, starts and lengths, and the states; a damaged one is taken away."""
         for path in sorted(self.directory.glob(f"*{_KEYS}")):
             try:
@@ -92,7 +92,7 @@ def encode_lower(encoder: Encoder, texts: EncoderInputs, layers: int, cache: Hid
     """
     found = HiddenStates(texts.lengths, np.full(len(texts), -1, np.int32), np.zeros(len(texts), np.int64), [])
     keys = keys_of(texts)
-    for table, states in cache.known() if cache else ():
+    for table, states in cache.shards() if cache else ():
         place = pc.index_in(keys, table["key"].combine_chunks()).fill_null(-1).to_numpy()
         here = (place >= 0) & (found.shard < 0)
         found.shard[here] = len(found.shards)
@@ -120,14 +120,14 @@ def _shards(encoder: Encoder, texts: EncoderInputs, layers: int) -> Iterator[tup
         hidden = forward(ids, mask).numpy()[:own]
         rows.append(batch[:own])
         states.append(hidden[mask[:own] > 0].astype(np.float16))
-        if sum(map(len, states)) >= _TOKENS_A_SHARD:
+        if sum(map(len, states)) >= _TOKENS_PER_SHARD:
             yield np.concatenate(rows), np.concatenate(states)
             rows, states = [], []
     if rows:
         yield np.concatenate(rows), np.concatenate(states)
 
 
-def as_trained(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
+def training_forward(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
     """From ids and mask to the vectors that training saw of texts, where the top `learned` layers or the pooling
     learned: the output of the layers below is rounded to float16 on the way. None where nothing learned."""
     if not learned and not encoder.learns_pooling:
@@ -141,7 +141,7 @@ def as_trained(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarr
     return tf.function(forward, input_signature=encoder.signature)
 
 
-class Upper:
+class UpperLayers:
     """The layers above the frozen ones with their weights as they are now, without dropout."""
 
     def __init__(self, encoder: Encoder, hidden: HiddenStates, layers: int) -> None:

@@ -12,7 +12,7 @@ from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.text.text_inputs import batches
 
 Forward = Callable[[np.ndarray, np.ndarray], tf.Tensor]
-_TEXTS_A_SHARD = 4096  # a killed run loses at most so many
+_TEXTS_PER_SHARD = 4096  # a killed run loses at most so many
 
 
 def encode(
@@ -31,7 +31,7 @@ def encode(
     texts, row = inputs.distinct()
     if cache is None:
         vectors = np.zeros((len(texts), encoder.width), np.float32)
-        for rows, found in _encoded(forward, texts):
+        for rows, found in _encode_batches(forward, texts):
             vectors[rows] = found
         return vectors[row]
     keys = keys_of(texts)
@@ -39,10 +39,10 @@ def encode(
     missing = np.flatnonzero(~known)
     log.info("encoding: %d of %d texts are in the vector cache", known.sum(), len(known))
     pending: list[np.ndarray] = []
-    for rows, found in _encoded(forward, texts.select(missing)):
+    for rows, found in _encode_batches(forward, texts.select(missing)):
         vectors[missing[rows]] = found
         pending.append(missing[np.unique(rows)])  # the last batch of a length repeats its first row
-        if sum(map(len, pending)) >= _TEXTS_A_SHARD:
+        if sum(map(len, pending)) >= _TEXTS_PER_SHARD:
             _store(cache, keys, vectors, pending)
     _store(cache, keys, vectors, pending)
     return vectors[row]
@@ -56,7 +56,7 @@ def _store(cache: VectorCache, keys: pa.Array, vectors: np.ndarray, pending: lis
         pending.clear()
 
 
-def _encoded(forward: Forward, texts: EncoderInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _encode_batches(forward: Forward, texts: EncoderInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of rows int64 [batch] and their vectors float32 [batch, hidden] until every text had its turn."""
     for rows, length in track(list(batches(texts.lengths)), "encoding", unit="batches"):
         yield rows, forward(*texts.padded(rows, length)).numpy()

@@ -7,7 +7,7 @@ from interestrec.core.errors import ConfigError
 from interestrec.model.encoder import EncoderInputs
 from interestrec.text.text_inputs import TextInputs
 
-_RANGES_A_BLOCK = 4096  # worked on at a time, which bounds memory beside the result
+_RANGES_PER_BLOCK = 4096  # worked on at a time, which bounds memory beside the result
 
 
 def require_texts(inputs: EncoderInputs) -> TextInputs:
@@ -22,7 +22,7 @@ def require_texts(inputs: EncoderInputs) -> TextInputs:
 
 
 def documents(
-    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, longest: int
+    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, max_length: int
 ) -> TextInputs:
     """[CLS] text of the latest item [SEP] … text of the earliest [SEP], cut before the last [SEP].
 
@@ -32,14 +32,14 @@ def documents(
         intensity: float32 [events]; an event of intensity 0 is no interest and is not in the text.
         start: int64 [texts], the first event of each text.
         end: int64 [texts], exclusive.
-        longest: tokens of a text, special ones included; at least 3.
+        max_length: tokens of a text, special ones included; at least 3.
 
     Returns:
         One text a range; of no tokens at all where the range has no event with an intensity above 0.
     """
-    blocks = range(0, len(start), _RANGES_A_BLOCK)
+    blocks = range(0, len(start), _RANGES_PER_BLOCK)
     made = [
-        _block(items, item, intensity, start[b : b + _RANGES_A_BLOCK], end[b : b + _RANGES_A_BLOCK], longest)
+        _block(items, item, intensity, start[b : b + _RANGES_PER_BLOCK], end[b : b + _RANGES_PER_BLOCK], max_length)
         for b in blocks
     ]
     lengths = np.concatenate([np.zeros(0, np.int64), *(found for found, _ in made)])
@@ -48,7 +48,7 @@ def documents(
 
 
 def _block(
-    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, longest: int
+    items: TextInputs, item: np.ndarray, intensity: np.ndarray, start: np.ndarray, end: np.ndarray, max_length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lengths int64 [texts] and tokens int32, laid end to end."""
     events = ragged.from_lengths(end - start)
@@ -61,8 +61,8 @@ def _block(
     before = ragged.from_lengths(sizes)[:-1]
     total = np.bincount(owner, sizes, minlength=len(start)).astype(np.int64)
     first = ragged.from_lengths(total)
-    taken = np.clip(longest - 1 - (before - first[owner]), 0, sizes)
-    lengths = np.where(total > 0, np.minimum(total + 1, longest), 0)
+    taken = np.clip(max_length - 1 - (before - first[owner]), 0, sizes)
+    lengths = np.where(total > 0, np.minimum(total + 1, max_length), 0)
     tokens = np.zeros(lengths.sum(), np.int32)
     begin = ragged.from_lengths(lengths)[:-1]
     pieces = ragged.from_lengths(taken)

@@ -20,26 +20,26 @@ from interestrec.io.encoder_files import CONFIG, WEIGHTS
 from interestrec.model.backend import tf
 from interestrec.model.encoder import EncoderInputs
 
-_ARITHMETIC = 1  # raise it with every change to the encoder's code that may move a bit of a vector
+_ARITHMETIC_VERSION = 1  # raise it with every change to the encoder's code that may move a bit of a vector
 _SUFFIX = ".parquet"
 
 
-def cache_path(workspace: Path, kind: str, encoder: Path, of: str, longest: int, precision: str) -> Path:
+def cache_path(workspace: Path, kind: str, encoder: Path, of: str, max_length: int, precision: str) -> Path:
     """Directory of what an encoder gives for texts, named by all that decides it beside the text.
 
     Args:
         kind: `vectors` of texts or `hidden` states of their tokens.
         encoder: directory in Hugging Face layout.
         of: the pooling that gives the vectors, or the layers that give the states.
-        longest: positions that a text may take, special tokens included.
+        max_length: positions that a text may take, special tokens included.
         precision: what matrices are multiplied in.
     """
     content = {
         "config": files.sha256_of(encoder / CONFIG),
         "weights": files.sha256_of(encoder / WEIGHTS),
         "of": of,
-        "longest": longest,
-        "numeric": [precision, bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC],
+        "longest": max_length,
+        "numeric": [precision, bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC_VERSION],
     }
     return workspace / "cache" / kind / files.sha256_of_json(content)[:24]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
     from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.finetuning import Trained
+    from interestrec.training.finetuning import TrainedModel
     from interestrec.training.preparation import TrainingInputs
 
 WEIGHTS = "model.safetensors"  # of the encoder
@@ -145,7 +145,7 @@ class _Training:
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
 
-    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, TrainingInputs]":
+    def train(self, corpus: Corpus, work: Path) -> "tuple[TrainedModel, TrainingInputs]":
         """Train on a corpus, from the checkpoints in `work` on; the result, and what it was made of."""
         import keras
 
@@ -186,7 +186,7 @@ class _Training:
                 hidden_cache(encoder, self.encoder, settings.workspace, frozen),
             ),
             start=self._checked_start(),
-            verified=self.verified,
+            reference_run=self.verified,
         )
 
     def _user_text(self, encoder: "Encoder", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
@@ -196,7 +196,7 @@ class _Training:
         chosen = self.settings.finetune
         if not USER_TOWERS[chosen.user_tower].reads_text:
             return None
-        return TextUser(min(chosen.user_tokens, encoder.longest), fields, encoder.pooling, encoder.precision)
+        return TextUser(min(chosen.user_tokens, encoder.max_length), fields, encoder.pooling, encoder.precision)
 
     def _known_attributes(self) -> dict[str, Any] | None:
         """What the start model's codes of attributes were fitted as, if there is a model and it has any."""
@@ -219,7 +219,7 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     from interestrec.model.two_tower import save_two_tower
 
     trained, inputs = training.train(corpus, work)
-    save_two_tower(trained.model, directory, inputs.encoder.learned(inputs.settings.trainable_layers))
+    save_two_tower(trained.model, directory, inputs.encoder.export_learned(inputs.settings.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -242,13 +242,13 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
 
 def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSettings":
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalars
+    from interestrec.training.tensorboard import scalar_writer
 
     return ExecutionSettings(
         strategy,
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
-        scalars(settings.runtime.tensorboard if chief else None, "finetune"),
+        scalar_writer(settings.runtime.tensorboard if chief else None, "finetune"),
     )
 
 

@@ -97,14 +97,14 @@ def _adapt(
     from interestrec.training.adaptation import Schedule, adapt
     from interestrec.training.adaptation_findings import adaptation_findings
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalars
+    from interestrec.training.tensorboard import scalar_writer
     from interestrec.training.text_objectives import OBJECTIVES
     from interestrec.training.training_checkpoint import CheckpointStore
 
     chosen, runtime = settings.pretrain_adapt, settings.runtime
     strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
     chief = worker_number(runtime.distribution) == 0
-    watch = scalars(runtime.tensorboard if chief else None, "pretrain-adapt")
+    watch = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
     execution = ExecutionSettings(strategy, chosen.accumulate, runtime.precision == "float16", watch)
     kind = OBJECTIVES[chosen.objective]
     # A pooling that learns starts as the mean, and is learned in finetune alone.
@@ -114,11 +114,11 @@ def _adapt(
         objective = kind.make(encoder, tokenizer, chosen)
     head = objective.head
     known = head is not None and head.assign(checkpoint.tensors)
-    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.longest)
+    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.max_length)
     plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
     checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
-    tensors = checkpoint.stored({**encoder.exported(), **(head.export() if head is not None and known else {})})
+    tensors = checkpoint.stored({**encoder.export_weights(), **(head.export() if head is not None and known else {})})
     moments = {"before": adapted.before, "after": adapted.after}
     return tensors, {
         "objective": chosen.objective,

@@ -8,13 +8,13 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.training.distribution import peers
-from interestrec.training.engine import Engine, first_few
+from interestrec.training.distribution import raise_peer_loss
+from interestrec.training.engine import Engine, format_rows
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.held_out_texts import HeldOutTexts
-from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.passages import Passages, batches
-from interestrec.training.schedule import DECAYS, share
+from interestrec.training.optimizer import AdamW, WeightGroup
+from interestrec.training.passages import Passages, passage_batches
+from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore, assign, values
 
@@ -33,7 +33,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Adapted:
+class AdaptationResult:
     """The figures of HeldOut before and after, and the loss of every step."""
 
     before: dict[str, float]
@@ -48,7 +48,7 @@ def adapt(
     plan: Schedule,
     execution: ExecutionSettings,
     checkpoints: CheckpointStore,
-) -> Adapted:
+) -> AdaptationResult:
     """Train all layers on `train`; the objective's encoder and head are changed in place.
 
     The order of texts is a function of the seed and the pass over them, all else that is random of the seed and the
@@ -62,49 +62,51 @@ def adapt(
     own = objective.head.trainable_variables if objective.head is not None else []
     variables = [variable.value for variable in (*objective.encoder.trainable_variables, *own)]
     with execution.strategy.scope():
-        optimizer = AdamW([Group(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.scaled)
+        optimizer = AdamW(
+            [WeightGroup(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.loss_scaling
+        )
     weights = {objective.name: 1.0}
     engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
     measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
     state = {"weights": variables, "optimizer": optimizer.state}
-    with peers():
+    with raise_peer_loss():
         found = checkpoints.latest(execution.strategy)
     if found is None:
         before, losses = measure(), []
-        log.info("pretrain-adapt: held-out %s before", _told(before))
+        log.info("pretrain-adapt: held-out %s before", _format_figures(before))
     else:
         before, losses = found.progress["before"], found.progress["losses"]
         for name, group in state.items():
             assign(group, found.groups[name])
         log.info("pretrain-adapt: going on from step %d", len(losses))
-    order = batches(train.lengths, plan.batch_size, plan.seed, len(losses))
-    with peers(), interrupts.deferred():
+    order = passage_batches(train.lengths, plan.batch_size, plan.seed, len(losses))
+    with raise_peer_loss(), interrupts.deferred():
         for step in track(range(len(losses) + 1, plan.steps + 1), f"learning ({objective.name})", unit="steps"):
             rows = next(order)
             batch = objective.batch(train, rows, [plan.seed, 0, step])
-            slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.mine]
-            rate = share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
+            slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.local_slices]
+            rate = rate_share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
             measured, _ = engine.step(slices, step, step, rate)
-            if not engine.finite(measured):
-                raise _broken(step, train.items[rows])
+            if not engine.is_finite(measured):
+                raise _not_finite(step, train.items[rows])
             losses.append(measured["loss"])
             if execution.watch:
                 execution.watch(step, measured)
-            if checkpoints.due():
+            if checkpoints.is_due():
                 arrays = {name: values(group) for name, group in state.items()}
                 checkpoints.save(step, arrays, {"before": before, "losses": losses})
             interrupts.check()
     after = measure()
-    log.info("pretrain-adapt: held-out %s after %d steps", _told(after), plan.steps)
-    return Adapted(before, after, losses)
+    log.info("pretrain-adapt: held-out %s after %d steps", _format_figures(after), plan.steps)
+    return AdaptationResult(before, after, losses)
 
 
-def _told(figures: Mapping[str, float]) -> str:
+def _format_figures(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 
-def _broken(step: int, items: np.ndarray) -> NumericError:
+def _not_finite(step: int, items: np.ndarray) -> NumericError:
     return NumericError(
-        f"the loss or its gradient is not finite at step {step}, of the texts of items {first_few(items)} (rows of "
+        f"the loss or its gradient is not finite at step {step}, of the texts of items {format_rows(items)} (rows of "
         "items.parquet); the last checkpoint is kept: lower pretrain_adapt.learning_rate and run again"
     )

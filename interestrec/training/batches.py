@@ -55,7 +55,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Size:
+class BatchLimits:
     """Where one batch ends: after so many examples, or before its distinct items' texts have more tokens."""
 
     examples: int
@@ -63,7 +63,9 @@ class Size:
     lengths: np.ndarray | None = None  # int64 [texts], tokens of each item's text, then of documents; with `tokens`
 
 
-def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Size, max_history: int) -> np.ndarray:
+def batch_offsets(
+    examples: Examples, timelines: Timelines, order: np.ndarray, size: BatchLimits, max_history: int
+) -> np.ndarray:
     """Where in `order` each batch begins, and its end: int64 [batches + 1].
 
     Sampled negatives are not foreseen. An example that is larger than the limit is a batch by itself.
@@ -72,7 +74,7 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
         return np.append(np.arange(0, len(order), size.examples), len(order))
     found, inside, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
-        read = _reads(examples, int(example), timelines, max_history)
+        read = _history_texts(examples, int(example), timelines, max_history)
         shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
         items = set(read.tolist()) | set(shown.tolist())
         more = int(size.lengths[list(items - inside)].sum())
@@ -84,7 +86,7 @@ def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Si
     return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
-def _reads(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
+def _history_texts(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
     """What stands for the history of one example: items, or one document or none."""
     if examples.document is not None:
         document = examples.document[example : example + 1]
@@ -93,30 +95,30 @@ def _reads(examples: Examples, example: int, timelines: Timelines, max_history: 
     return timelines.item[max(examples.start[example], end - max_history) : end]
 
 
-def in_batches(
+def iterate_batches(
     examples: Examples,
     timelines: Timelines,
     source: Negatives,
     order: np.ndarray,
-    begins: np.ndarray,
+    offsets: np.ndarray,
     max_history: int,
     seed: list[int],
     done: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of the examples in the given order, cut where `starts` says, without the first `done`.
+    """Batches of the examples in the given order, cut where `batch_offsets` says, without the first `done`.
 
     Negatives are a function of seed and batch number, so that where a run stands is a number. Batches are built ahead.
     """
 
     def one(number: int) -> Batch:
-        chosen = order[begins[number] : begins[number + 1]]
+        chosen = order[offsets[number] : offsets[number + 1]]
         rng = np.random.default_rng([*seed, number])
-        return build(examples.select(chosen), timelines, source, max_history, rng)
+        return build_batch(examples.select(chosen), timelines, source, max_history, rng)
 
-    return prefetch(range(done, len(begins) - 1), one)
+    return prefetch(range(done, len(offsets) - 1), one)
 
 
-def build(
+def build_batch(
     examples: Examples, timelines: Timelines, source: Negatives, max_history: int, rng: np.random.Generator
 ) -> Batch:
     """One batch with the `max_history` most recent events of each history.
@@ -125,7 +127,7 @@ def build(
     anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
     hit and is left out.
     """
-    history, intensity = history_of(examples, timelines, max_history)
+    history, intensity = example_histories(examples, timelines, max_history)
     width = int(np.diff(examples.offsets).max())
     row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
     candidates = np.where(inside, examples.item[row], 0)
@@ -134,7 +136,7 @@ def build(
     log_rate = np.zeros(inside.shape, np.float32)
     if examples.sampled.any():
         negatives = source.draw(examples, rng)
-        hit = taken(negatives, examples, timelines)
+        hit = accidental_hits(negatives, examples, timelines)
         candidates = np.concatenate([candidates, negatives], axis=1)
         labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
         present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
@@ -155,7 +157,7 @@ def build(
     )
 
 
-def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
+def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
     """bool [examples, count]: the item is in the example's whole history or among its candidates."""
     example = np.arange(len(examples))
     offsets, rows = ragged.ranges(examples.start, examples.end)
@@ -165,7 +167,7 @@ def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 
-def history_of(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
+def example_histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
     """`histories` of examples; a document is a history of one item with intensity 1."""
     if examples.document is None:
         return histories(examples.start, examples.end, timelines, max_history)

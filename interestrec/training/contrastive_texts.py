@@ -39,7 +39,7 @@ class ContrastiveTexts:
         self.name = name
         self.encoder = encoder
         self.temperature = temperature
-        self.noisy = sides == 1
+        self.needs_dropout = sides == 1
         self.signature = (*encoder.signature,) * sides
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:

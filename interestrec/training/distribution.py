@@ -11,7 +11,7 @@ from interestrec.model.backend import tf
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
-def choose(distribution: str) -> tf.distribute.Strategy:
+def choose_strategy(distribution: str) -> tf.distribute.Strategy:
     """The strategy of a run; for `multi_worker` it must come before TensorFlow computes anything.
 
     Args:
@@ -39,7 +39,7 @@ def local_replicas(strategy: tf.distribute.Strategy) -> range:
     return range(worker * here, (worker + 1) * here)
 
 
-def same_everywhere(strategy: tf.distribute.Strategy, value: int) -> bool:
+def same_on_all_workers(strategy: tf.distribute.Strategy, value: int) -> bool:
     """Whether all processes have the same number."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return True
@@ -56,7 +56,7 @@ def same_everywhere(strategy: tf.distribute.Strategy, value: int) -> bool:
 
 
 @contextmanager
-def peers() -> Iterator[None]:
+def raise_peer_loss() -> Iterator[None]:
     """Tell the loss of another worker from other failures.
 
     Raises:

@@ -10,7 +10,7 @@ from interestrec.training.distribution import local_replicas
 from interestrec.training.optimizer import AdamW
 
 Arrays = tuple[np.ndarray, ...]
-_NAMED = 10  # examples of a broken batch that a message tells
+_MAX_ROWS_IN_MESSAGE = 10  # examples of a broken batch that a message tells
 
 
 class Objective(Protocol):
@@ -54,9 +54,14 @@ class Engine:
         self.replicas = strategy.num_replicas_in_sync
         here = local_replicas(strategy)
         self.slices = self.replicas * accumulate  # of a global batch
-        self.mine = range(here.start * accumulate, here.stop * accumulate)  # that this process works on
+        self.local_slices = range(here.start * accumulate, here.stop * accumulate)  # that this process works on
         scalar = tf.TensorSpec([], tf.int32)
-        signature = (tuple(objective.signature for _ in self.mine), scalar, scalar, tf.TensorSpec([], tf.float32))
+        signature = (
+            tuple(objective.signature for _ in self.local_slices),
+            scalar,
+            scalar,
+            tf.TensorSpec([], tf.float32),
+        )
         self._step = tf.function(self._run, input_signature=signature, autograph=False)
 
     def step(
@@ -65,7 +70,7 @@ class Engine:
         """One step on this process's slices.
 
         Args:
-            slices: arrays of the slices in `mine`.
+            slices: arrays of the slices in `local_slices`.
             number: of the step in the whole run; seeds what is random in it.
             within: the step's number within what the optimizer is for, from 1.
             rate: share of the peak learning rates.
@@ -81,7 +86,7 @@ class Engine:
         replicas = zip(*(self.strategy.experimental_local_results(tensor) for tensor in seen), strict=True)
         return values, [tensor.numpy() for replica in replicas for tensor in replica]
 
-    def finite(self, measured: Mapping[str, float]) -> bool:
+    def is_finite(self, measured: Mapping[str, float]) -> bool:
         """Whether what `step` gave can be trained on. With a scaled loss a gradient may overflow: the optimizer leaves
         that step out."""
         looked_at = [v for name, v in measured.items() if name != "gradient_norm" or self.optimizer.scale is None]
@@ -92,15 +97,15 @@ class Engine:
 
     def _replica(self, slices: Any, number: tf.Tensor, within: tf.Tensor, rate: tf.Tensor) -> Any:
         place = int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group))
-        start = place * self.accumulate - self.mine.start
-        mine = slices[start : start + self.accumulate]
-        counted = [self.objective.counts(*inputs) for inputs in mine]
-        counts = self._summed({name: tf.add_n([one[name] for one in counted]) for name in self.weights})
+        start = place * self.accumulate - self.local_slices.start
+        replica_slices = slices[start : start + self.accumulate]
+        counted = [self.objective.counts(*inputs) for inputs in replica_slices]
+        counts = self._sum_over_replicas({name: tf.add_n([one[name] for one in counted]) for name in self.weights})
         variables = self.optimizer.variables
         gradients: list[list[tf.Tensor]] = []
         totals: list[dict[str, tf.Tensor]] = []
         seen: list[tf.Tensor] = []
-        for position, inputs in enumerate(mine):
+        for position, inputs in enumerate(replica_slices):
             noise = tf.random.fold_in(tf.stack([self.seed, number]), place * self.accumulate + position)
             # One slice after the other: a graph would else hold the activations of all of them at once.
             with tf.control_dependencies(gradients[-1] if gradients else []):
@@ -109,17 +114,19 @@ class Engine:
                 sums, extra = self.objective.totals(*inputs, noise=noise)
                 means = {name: sums[name] / tf.maximum(counts[name], 1.0) for name in self.weights}
                 loss = tf.add_n([weight * means[name] for name, weight in self.weights.items()])
-                scaled = self.optimizer.scaled(loss)
+                scaled = self.optimizer.scale_loss(loss)
             found = tape.gradient(scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             gradients.append([tf.convert_to_tensor(gradient) for gradient in found])
             totals.append({"loss": loss, **{f"loss_{name}": mean for name, mean in means.items()}})
             seen.append(extra)
-        measured = self._summed({name: tf.add_n([one[name] for one in totals]) for name in totals[0]})
-        summed = self._summed(dict(enumerate(tf.add_n(list(parts)) for parts in zip(*gradients, strict=True))))
+        measured = self._sum_over_replicas({name: tf.add_n([one[name] for one in totals]) for name in totals[0]})
+        summed = self._sum_over_replicas(
+            dict(enumerate(tf.add_n(list(parts)) for parts in zip(*gradients, strict=True)))
+        )
         measured["gradient_norm"] = self.optimizer.apply(list(summed.values()), within, rate)
         return measured, tuple(seen)
 
-    def _summed(self, values: dict[Any, tf.Tensor]) -> dict[Any, tf.Tensor]:
+    def _sum_over_replicas(self, values: dict[Any, tf.Tensor]) -> dict[Any, tf.Tensor]:
         """Sums over the replicas."""
         if self.replicas == 1:
             return values
@@ -127,6 +134,6 @@ class Engine:
         return dict(zip(values, context.all_reduce(tf.distribute.ReduceOp.SUM, list(values.values())), strict=True))
 
 
-def first_few(rows: np.ndarray) -> str:
+def format_rows(rows: np.ndarray) -> str:
     """Numbers for a message, at most ten of them."""
-    return ", ".join(map(str, rows[:_NAMED])) + (", …" if len(rows) > _NAMED else "")
+    return ", ".join(map(str, rows[:_MAX_ROWS_IN_MESSAGE])) + (", …" if len(rows) > _MAX_ROWS_IN_MESSAGE else "")

@@ -47,7 +47,7 @@ class Examples:
         )
 
 
-class Parts(NamedTuple):
+class ExampleSets(NamedTuple):
     """All that training looks at."""
 
     train: Examples
@@ -56,30 +56,30 @@ class Parts(NamedTuple):
     blend: Examples
 
 
-def corpus_examples(corpus: Corpus, validated: bool = True) -> Parts:
+def corpus_examples(corpus: Corpus, require_valid: bool = True) -> ExampleSets:
     """The examples of a corpus.
 
     Args:
-        validated: whether there must be something to validate on.
+        require_valid: whether there must be something to validate on.
 
     Raises:
         DataError: no example with a positive label in train, or none in valid_select where there must be one.
     """
     impressions = corpus.impressions
-    train = impression_examples(impressions, usable(corpus, TRAIN))
-    select = impression_examples(impressions, usable(corpus, VALID, select=True))
-    for name, examples in {"train": train, **({"valid": select} if validated else {})}.items():
+    train = impression_examples(impressions, usable_impressions(corpus, TRAIN))
+    select = impression_examples(impressions, usable_impressions(corpus, VALID, select=True))
+    for name, examples in {"train": train, **({"valid": select} if require_valid else {})}.items():
         if not (examples.label > 0).any():
             raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
-    return Parts(
+    return ExampleSets(
         train,
         history_examples(impressions, corpus.timelines, impressions.split == TRAIN),
-        contrasted(select),
-        impression_examples(impressions, usable(corpus, VALID, select=False)),
+        select_contrasting(select),
+        impression_examples(impressions, usable_impressions(corpus, VALID, select=False)),
     )
 
 
-def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+def usable_impressions(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
     """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
 
     An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
@@ -115,7 +115,7 @@ def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Example
     )
 
 
-def contrasted(examples: Examples) -> Examples:
+def select_contrasting(examples: Examples) -> Examples:
     """The examples that show both classes, where there are any; else all.
 
     A mean AUC over what was shown and ignored and over events against sampled negatives would be a mean of two

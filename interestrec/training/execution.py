@@ -12,5 +12,5 @@ class ExecutionSettings:
 
     strategy: tf.distribute.Strategy
     accumulate: int = 1  # slices of a batch on each replica, one after the other
-    scaled: bool = False  # loss scaling, for float16
+    loss_scaling: bool = False  # loss scaling, for float16
     watch: Callable[[int, Mapping[str, float]], None] | None = None  # is shown the figures of each step

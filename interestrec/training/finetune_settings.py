@@ -108,7 +108,7 @@ class VectorCacheSettings(Section):
     no limit."""
 
     @property
-    def needed(self) -> bool:
+    def enabled(self) -> bool:
         """Whether vectors have to be remembered at all."""
         return self.probability > 0 or self.max_tokens is not None
 

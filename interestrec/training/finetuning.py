@@ -10,7 +10,7 @@ from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Size, in_batches, starts
+from interestrec.training.batches import BatchLimits, batch_offsets, iterate_batches
 from interestrec.training.examples import Examples
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.loop import TrainingOutcome, fit
@@ -22,7 +22,7 @@ from interestrec.training.training_checkpoint import CheckpointStore
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
@@ -33,7 +33,7 @@ class Trained:
     outcome: TrainingOutcome
 
 
-def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: CheckpointStore) -> Trained:
+def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: CheckpointStore) -> TrainedModel:
     """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend; with a
     verified run as long as that one and calibrated as that one, without a look at valid. The layers of the encoder that
     learn are changed in place.
@@ -49,10 +49,10 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
     setup = prepare(inputs, execution)
     outcome = _fit(setup, execution, checkpoints)
     calibration = _calibrate(setup)
-    return Trained(
+    return TrainedModel(
         model=setup.model,
         frozen_vectors=setup.frozen_vectors,
-        text_vectors=setup.texts.table(np.arange(len(inputs.item_inputs))),
+        text_vectors=setup.texts.current_vectors(np.arange(len(inputs.item_inputs))),
         codes=setup.codes,
         calibration=calibration,
         outcome=outcome,
@@ -73,7 +73,7 @@ def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: Checkp
         validate=lambda: scores.mean_auc(held_out, relevant_from),
         checkpoints=checkpoints,
         seed=inputs.seed,
-        epochs_by_phase=None if inputs.verified is None else inputs.verified.epochs,
+        epochs_by_phase=None if inputs.reference_run is None else inputs.reference_run.epochs,
     )
     if outcome.best is not None:
         log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
@@ -83,8 +83,8 @@ def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: Checkp
 def _calibrate(setup: TrainingSetup) -> LogitCalibration:
     """The calibration on valid_blend, or that of the verified run."""
     inputs = setup.inputs
-    if inputs.verified is not None:
-        return LogitCalibration.of(inputs.verified.calibration)
+    if inputs.reference_run is not None:
+        return LogitCalibration.of(inputs.reference_run.calibration)
     return calibrate(inputs.settings.calibration, *setup.scores.known(setup.batches(setup.examples.blend)))
 
 
@@ -114,13 +114,13 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
     kind = NEGATIVE_SOURCES[negatives.source]
     inputs = NegativeInputs(negatives.count, setup.popularity, examples, timelines, most, setup.item_vectors)
     source = kind.make(inputs, negatives)
-    size = Size(settings.batch_size, settings.batch_tokens, setup.lengths)
+    size = BatchLimits(settings.batch_size, settings.batch_tokens, setup.lengths)
 
     def epoch(number: int, done: int) -> Epoch:
         seed = [setup.inputs.seed, stream, number]
         order = np.random.default_rng(seed).permutation(len(examples))
-        begins = starts(examples, timelines, order, size, most)
-        return Epoch(begins, in_batches(examples, timelines, source, order, begins, most, seed, done))
+        offsets = batch_offsets(examples, timelines, order, size, most)
+        return Epoch(offsets, iterate_batches(examples, timelines, source, order, offsets, most, seed, done))
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = float(np.ptp(examples.label)) > 0
@@ -128,4 +128,4 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
         raise ConfigError(
             f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
         )
-    return Phase(name, epochs, epoch, graded, kind.corrected, file, source.begin)
+    return Phase(name, epochs, epoch, graded, kind.subtract_log_rate, file, source.begin_epoch)

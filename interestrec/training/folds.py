@@ -4,18 +4,18 @@ import numpy as np
 
 from interestrec.core.errors import DataError
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.encoding.hidden_cache import as_trained
+from interestrec.encoding.hidden_cache import training_forward
 from interestrec.encoding.text_vectors import encode
 from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 from interestrec.training import examples as made
-from interestrec.training.examples import Examples, usable
-from interestrec.training.finetuning import Trained
+from interestrec.training.examples import Examples, usable_impressions
+from interestrec.training.finetuning import TrainedModel
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.preparation import TrainingInputs
-from interestrec.training.user_text_examples import codes_beyond, with_documents
-from interestrec.training.validation import ValidationScores, draw
+from interestrec.training.user_text_examples import extend_codes, with_documents
+from interestrec.training.validation import ValidationScores, validation_batches
 
 HELD_OUT = TEST
 _UNSEEN = -1  # of no split: nothing looks at it
@@ -76,28 +76,29 @@ def _held_out(corpus: Corpus, events: np.ndarray, impressions: np.ndarray) -> Co
     )
 
 
-def measure(trained: Trained, inputs: TrainingInputs) -> dict[str, float]:
+def measure(trained: TrainedModel, inputs: TrainingInputs) -> dict[str, float]:
     """Of what a fold holds out: `auc` as in validation, `rmse` and `logloss` of the calibrated intensity, and `n`.
 
     Raises:
         DataError: nothing that is held out has an intensity above 0.
     """
     corpus = inputs.corpus
-    examples = made.impression_examples(corpus.impressions, usable(corpus, HELD_OUT))
+    examples = made.impression_examples(corpus.impressions, usable_impressions(corpus, HELD_OUT))
     if not (examples.label > 0).any():
         raise DataError(f"{corpus.path}: a fold holds out no event with an intensity above 0; ask for fewer folds")
     vectors, codes = trained.text_vectors, trained.codes
     if trained.model.config.user_text is not None:
-        examples, beyond = _read(examples, trained, inputs, trained.model.config.user_text.tokens)
+        examples, beyond = _with_user_texts(examples, trained, inputs, trained.model.config.user_text.tokens)
         vectors = np.concatenate([vectors, beyond])
-        codes = codes_beyond(codes, len(vectors))
+        codes = extend_codes(codes, len(vectors))
     scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes)
     settings, seed = inputs.settings, inputs.seed
-    sampler = NegativeSampler.of(made.popularity(corpus), settings.negatives.count)
+    sampler = NegativeSampler.from_popularity(made.popularity(corpus), settings.negatives.count)
     auc = scores.mean_auc(
-        draw(made.contrasted(examples), corpus.timelines, sampler, settings.max_history, seed), corpus.relevant_from
+        validation_batches(made.select_contrasting(examples), corpus.timelines, sampler, settings.max_history, seed),
+        corpus.relevant_from,
     )
-    logits, labels = scores.known(draw(examples, corpus.timelines, sampler, settings.max_history, seed))
+    logits, labels = scores.known(validation_batches(examples, corpus.timelines, sampler, settings.max_history, seed))
     predicted = trained.calibration(logits)
     errors = {}
     for name in ("rmse", "logloss"):
@@ -106,10 +107,12 @@ def measure(trained: Trained, inputs: TrainingInputs) -> dict[str, float]:
     return {"auc": auc, **errors, "n": float(len(examples))}
 
 
-def _read(examples: Examples, trained: Trained, inputs: TrainingInputs, longest: int) -> tuple[Examples, np.ndarray]:
+def _with_user_texts(
+    examples: Examples, trained: TrainedModel, inputs: TrainingInputs, max_length: int
+) -> tuple[Examples, np.ndarray]:
     """The examples with documents, and vectors of these, float32 [documents, width]."""
     settings, timelines = inputs.settings, inputs.corpus.timelines
     parts = [(examples, np.arange(len(examples)))]
-    texts, (examples,) = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, longest)
+    texts, (examples,) = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, max_length)
     beyond = texts.select(np.arange(len(inputs.item_inputs), len(texts)))
-    return examples, encode(inputs.encoder, beyond, forward=as_trained(inputs.encoder, settings.trainable_layers))
+    return examples, encode(inputs.encoder, beyond, forward=training_forward(inputs.encoder, settings.trainable_layers))

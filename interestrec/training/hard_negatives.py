@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interestrec.core.section import Count
-from interestrec.training.batches import history_of, taken
+from interestrec.training.batches import accidental_hits, example_histories
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.negative_source import NegativeInputs, NegativeSource
 from interestrec.training.popularity_negatives import PopularityNegativeSettings
@@ -54,7 +54,7 @@ class HardNegatives:
         self.vectors = vectors
         self._vectors = np.zeros((0, 0), np.float32)
 
-    def begin(self) -> None:
+    def begin_epoch(self) -> None:
         """An epoch begins: its negatives are chosen by the weights as they are now."""
         self._vectors = self.vectors()
 
@@ -64,14 +64,14 @@ class HardNegatives:
         pool = replace(self.sampler, count=self.pool).draw(examples.select(np.zeros(1, np.int64)), rng)[0]
         pool = pool[np.sort(np.unique(pool, return_index=True)[1])]  # as drawn, which decides between equals
         similar = self._means(examples) @ self._vectors[pool].T
-        similar[taken(np.broadcast_to(pool, similar.shape), examples, self.timelines)] = -np.inf
+        similar[accidental_hits(np.broadcast_to(pool, similar.shape), examples, self.timelines)] = -np.inf
         most = min((self.sampler.count + 1) // 2, len(pool))
         hardest = np.argsort(-similar, axis=1, kind="stable")[:, :most]
         return np.concatenate([pool[hardest], drawn[:, most:]], axis=1)
 
     def _means(self, examples: Examples) -> np.ndarray:
         """Mean vector of each history, float32 [examples, width]; zeros where it is empty."""
-        history, intensity = history_of(examples, self.timelines, self.max_history)
+        history, intensity = example_histories(examples, self.timelines, self.max_history)
         present = (intensity > 0).astype(np.float32)
         sums = np.einsum("el,elw->ew", present, self._vectors[history])
         return sums / np.maximum(present.sum(axis=1, keepdims=True), 1.0)
@@ -83,7 +83,7 @@ class HardNegatives:
 
 def hard_negatives(inputs: NegativeInputs, settings: HardNegativeSettings) -> HardNegatives:
     """Those of a pool that are most similar to the history by the model's own vectors, among others."""
-    sampler = NegativeSampler.of(inputs.popularity, inputs.count, settings.exponent)
+    sampler = NegativeSampler.from_popularity(inputs.popularity, inputs.count, settings.exponent)
     return HardNegatives(sampler, settings.pool, inputs.timelines, inputs.max_history, inputs.vectors)
 
 

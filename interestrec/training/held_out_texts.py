@@ -9,7 +9,7 @@ from interestrec.text.text_inputs import TextInputs, batches
 from interestrec.training.passages import Passages
 from interestrec.training.text_task import TextTask
 
-_MOST = 512  # passages
+_MAX_PASSAGES = 512  # passages
 _NOISE = tf.TensorSpec([2], tf.int32)
 
 
@@ -18,7 +18,7 @@ class HeldOutTexts:
 
     def __init__(self, objective: TextTask, passages: Passages, batch_size: int, seed: int) -> None:
         self.objective = objective
-        self.passages = passages.select(np.arange(min(len(passages), _MOST)))
+        self.passages = passages.select(np.arange(min(len(passages), _MAX_PASSAGES)))
         self.seed = seed
         rows = np.argsort(self.passages.lengths, kind="stable")
         starts = range(0, len(rows), batch_size)
@@ -42,7 +42,7 @@ class HeldOutTexts:
 
     def _total(self, *inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         *arrays, noise = inputs
-        totals, _ = self.objective.totals(*arrays, noise=noise if self.objective.noisy else None)
+        totals, _ = self.objective.totals(*arrays, noise=noise if self.objective.needs_dropout else None)
         return totals[self.objective.name], self.objective.counts(*arrays)[self.objective.name]
 
     def _views(self, texts: TextInputs) -> np.ndarray:

@@ -24,10 +24,10 @@ class InBatchNegatives:
     """
 
     log_share: np.ndarray  # float32 [items], log of the share of the positives; 0 where an item never is one
-    begin = None
+    begin_epoch = None
 
     @classmethod
-    def of(cls, examples: Examples, items: int) -> InBatchNegatives:
+    def from_examples(cls, examples: Examples, items: int) -> InBatchNegatives:
         """The rates of `items` items as positives of all examples that batches are made of."""
         counts = np.bincount(examples.item[examples.label > 0], minlength=items)
         share = np.where(counts > 0, counts / max(counts.sum(), 1), 1.0)
@@ -45,7 +45,7 @@ class InBatchNegatives:
 
 def in_batch_negatives(inputs: NegativeInputs, settings: Section) -> InBatchNegatives:
     """With the rates of the phase's examples."""
-    return InBatchNegatives.of(inputs.examples, len(inputs.popularity))
+    return InBatchNegatives.from_examples(inputs.examples, len(inputs.popularity))
 
 
-IN_BATCH = NegativeSource(in_batch_negatives, "takes other positives of the batch", corrected=True)
+IN_BATCH = NegativeSource(in_batch_negatives, "takes other positives of the batch", subtract_log_rate=True)

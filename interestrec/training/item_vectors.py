@@ -5,12 +5,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from interestrec.encoding.hidden_cache import HiddenStates, Upper
+from interestrec.encoding.hidden_cache import HiddenStates, UpperLayers
 from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder
 from interestrec.model.noise import Noise, branch
 from interestrec.training.finetune_settings import VectorCacheSettings
-from interestrec.training.optimizer import Group
+from interestrec.training.optimizer import WeightGroup
 
 _GROUPS = 3  # of a step's texts by length, each padded to its own longest: near to no padding, few matrix products
 
@@ -27,7 +27,7 @@ class TextVectorSource(Protocol):
     """Text vectors of items, with the weights behind them that learn."""
 
     @property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[WeightGroup]:
         """Weights that the training loop updates, with their peak rates."""
 
     @property
@@ -44,7 +44,7 @@ class TextVectorSource(Protocol):
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """Remember the vectors of the texts that a step encoded; it is over."""
 
-    def table(self, items: np.ndarray) -> np.ndarray:
+    def current_vectors(self, items: np.ndarray) -> np.ndarray:
         """Vectors of the given items with the weights as they are now and without dropout: float32 [items, width]."""
 
     def state(self) -> list[np.ndarray]:
@@ -60,7 +60,7 @@ class FrozenTextVectors:
     def __init__(self, table: np.ndarray) -> None:
         """`table` is float32 [items, width]."""
         self._table = table
-        self.groups: list[Group] = []
+        self.groups: list[WeightGroup] = []
         self.signature = (tf.TensorSpec([None, table.shape[1]], tf.float32),)
 
     def prepare(self, items: np.ndarray, rng: np.random.Generator) -> PreparedTexts:
@@ -74,7 +74,7 @@ class FrozenTextVectors:
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """See Texts."""
 
-    def table(self, items: np.ndarray) -> np.ndarray:
+    def current_vectors(self, items: np.ndarray) -> np.ndarray:
         """See Texts."""
         return self._table[items]
 
@@ -95,7 +95,7 @@ class LearningTextVectors:
         layers: int,
         hidden: HiddenStates,
         text_of_item: np.ndarray,
-        groups: list[Group],
+        groups: list[WeightGroup],
         reuse: VectorCacheSettings,
     ) -> None:
         """`hidden` is the output of the first `layers` layers, `text_of_item` int64 [items] its row of each item."""
@@ -105,7 +105,7 @@ class LearningTextVectors:
         self.text_of_item = text_of_item
         self.groups = groups
         self.reuse = reuse
-        self.upper = Upper(encoder, hidden, layers)
+        self.upper = UpperLayers(encoder, hidden, layers)
         width = encoder.width
         states = [tf.TensorSpec([None, None, width], tf.float32), tf.TensorSpec([None, None], tf.float32)]
         self.signature = (
@@ -114,30 +114,30 @@ class LearningTextVectors:
             tf.TensorSpec([None, 1], tf.int32),  # places of the encoded texts among them
             tf.TensorSpec([None], tf.int32),  # text of each item among them
         )
-        count = len(hidden) if reuse.needed else 0
+        count = len(hidden) if reuse.enabled else 0
         self._vectors = self.upper.vectors(np.arange(count))
-        self._encoded_at = np.zeros(count, np.int64)
+        self._encoded_in_step = np.zeros(count, np.int64)
         self._step = 0
 
     def prepare(self, items: np.ndarray, rng: np.random.Generator) -> PreparedTexts:
         """See Texts."""
         texts, index = np.unique(self.text_of_item[items], return_inverse=True)
-        places = np.flatnonzero(self._to_encode(texts, rng))
+        places = np.flatnonzero(self._select_for_encoding(texts, rng))
         places = places[np.argsort(self.hidden.lengths[texts[places]], kind="stable")]
         arrays: list[np.ndarray] = []
         for part in np.array_split(texts[places], _GROUPS):
             arrays.extend(self.hidden.padded(part, int(self.hidden.lengths[part].max(initial=1))))
         remembered = np.zeros((len(texts), self.encoder.width), np.float32)
-        if self.reuse.needed:
+        if self.reuse.enabled:
             remembered = self._vectors[texts]
         arrays += [remembered, places[:, None].astype(np.int32), index.astype(np.int32)]
         return PreparedTexts(tuple(arrays), texts[places], len(texts))
 
-    def _to_encode(self, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _select_for_encoding(self, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """bool [texts]: which of the texts this step encodes."""
-        if not self.reuse.needed:
+        if not self.reuse.enabled:
             return np.ones(len(texts), bool)
-        old = self._step - self._encoded_at[texts] > self.reuse.max_age
+        old = self._step - self._encoded_in_step[texts] > self.reuse.max_age
         chosen = old | (rng.random(len(texts)) >= self.reuse.probability)
         if self.reuse.max_tokens is not None:
             order = rng.permutation(np.flatnonzero(chosen))
@@ -158,26 +158,26 @@ class LearningTextVectors:
 
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """See Texts."""
-        if self.reuse.needed:
+        if self.reuse.enabled:
             for one, found in zip(prepared, vectors, strict=True):
                 self._vectors[one.encoded] = found
-                self._encoded_at[one.encoded] = self._step  # of the weights before the step
+                self._encoded_in_step[one.encoded] = self._step  # of the weights before the step
         self._step += 1
 
-    def table(self, items: np.ndarray) -> np.ndarray:
+    def current_vectors(self, items: np.ndarray) -> np.ndarray:
         """See Texts."""
         texts, index = np.unique(self.text_of_item[items], return_inverse=True)
         found = self.upper.vectors(texts)
-        if self.reuse.needed:
+        if self.reuse.enabled:
             self._vectors[texts] = found
-            self._encoded_at[texts] = self._step
+            self._encoded_in_step[texts] = self._step
         return found[index]
 
     def state(self) -> list[np.ndarray]:
         """See Texts."""
-        return [np.array(self._step), self._vectors, self._encoded_at]
+        return [np.array(self._step), self._vectors, self._encoded_in_step]
 
     def restore(self, state: Sequence[np.ndarray]) -> None:
         """See Texts."""
         step, vectors, encoded_at = state
-        self._step, self._vectors, self._encoded_at = int(step), np.array(vectors), np.array(encoded_at)
+        self._step, self._vectors, self._encoded_in_step = int(step), np.array(vectors), np.array(encoded_at)

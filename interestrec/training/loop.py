@@ -12,16 +12,16 @@ from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
-from interestrec.training.distribution import peers
-from interestrec.training.engine import Engine, first_few
+from interestrec.training.distribution import raise_peer_loss
+from interestrec.training.engine import Engine, format_rows
 from interestrec.training.epoch_start import EpochStart
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.objective import CandidateLists, arrays
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.phases import Epoch, Phase
-from interestrec.training.schedule import DECAYS, share
+from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
 
@@ -74,7 +74,7 @@ def fit(
         Interrupted: a signal asked for it; a checkpoint is saved.
     """
     run = _Run(model, texts, codes, settings, execution, validate, checkpoints, seed, epochs_by_phase)
-    with peers(), interrupts.deferred():
+    with raise_peer_loss(), interrupts.deferred():
         return run.train(phases)
 
 
@@ -96,7 +96,7 @@ class _Run:
         self.model, self.texts, self.codes, self.settings = model, texts, codes, settings
         self.execution, self.validate = execution, validate
         self.checkpoints, self.seed, self.epochs_by_phase = checkpoints, seed, epochs_by_phase
-        towers = Group([variable.value for variable in model.trainable_variables], settings.learning_rate)
+        towers = WeightGroup([variable.value for variable in model.trainable_variables], settings.learning_rate)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
         self.epoch_start = EpochStart(self.variables, texts)
@@ -128,7 +128,7 @@ class _Run:
             log.info("finetune: start, valid AUC %.4f", self.progress.best)
 
     def _resume(self, checkpoint: TrainingCheckpoint) -> None:
-        self.progress = TrainingProgress.of_document(checkpoint.progress["run"])
+        self.progress = TrainingProgress.from_document(checkpoint.progress["run"])
         self.history = TrainingHistory(**checkpoint.progress["history"])
         self.best_weights = checkpoint.groups["best"]
         self.epoch_start = EpochStart(self.variables, self.texts, checkpoint.groups.get("begun", []))
@@ -158,36 +158,38 @@ class _Run:
         settings, execution = self.settings, self.execution
         chosen = settings.losses.above_zero()
         weights = {name: weight for name, weight in chosen.items() if phase.graded or not LOSSES[name].pointwise}
-        objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, settings.label_smoothing)
+        objective = CandidateLists(
+            self.model, self.texts, tuple(weights), phase.subtract_log_rate, settings.label_smoothing
+        )
         with execution.strategy.scope():
-            optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.scaled)
+            optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.loss_scaling)
         return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
         """The steps of an epoch that are left."""
         progress, name = self.progress, f"{phase.name} epoch {self.progress.epoch_in_phase + 1}"
-        if phase.begin is not None:
-            (self.epoch_start.replay if progress.step_in_epoch else self.epoch_start.run)(phase.begin)
+        if phase.begin_epoch is not None:
+            (self.epoch_start.replay if progress.step_in_epoch else self.epoch_start.run)(phase.begin_epoch)
         epoch = phase.epoch(progress.epoch_in_phase, progress.step_in_epoch)
         started = time.monotonic()
-        for batch in track(epoch.batches, name, len(epoch.begins) - 1 - progress.step_in_epoch, "steps"):
+        for batch in track(epoch.batches, name, len(epoch.offsets) - 1 - progress.step_in_epoch, "steps"):
             measured = self._step(engine, batch, self._rate(phase, epoch))
-            if not engine.finite(measured):
+            if not engine.is_finite(measured):
                 raise self._not_finite(batch, phase)
             self.history.add(progress.step, progress.epoch + 1, measured)
             if self.execution.watch:
                 self.execution.watch(progress.step, measured)
-            if self.checkpoints.due():
+            if self.checkpoints.is_due():
                 self._save(engine)
             interrupts.check()
         self.seconds += time.monotonic() - started
 
     def _rate(self, phase: Phase, epoch: Epoch) -> float:
         """Share of the peak learning rates for the next step, by the examples of the phase before the step's middle."""
-        step, begins = self.progress.step_in_epoch, epoch.begins
-        share_of_epoch = (begins[step] + begins[step + 1]) / 2 / begins[-1]
+        step, offsets = self.progress.step_in_epoch, epoch.offsets
+        share_of_epoch = (offsets[step] + offsets[step + 1]) / 2 / offsets[-1]
         share_of_phase = (self.progress.epoch_in_phase + share_of_epoch) / phase.epochs
-        return share(DECAYS[self.settings.schedule], self.settings.warm_up, share_of_phase)
+        return rate_share(DECAYS[self.settings.schedule], self.settings.warm_up, share_of_phase)
 
     def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
         progress = self.progress
@@ -195,9 +197,9 @@ class _Run:
         slices = batch.split(engine.slices)
         prepared = [
             self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, progress.step, n]))
-            for n in engine.mine
+            for n in engine.local_slices
         ]
-        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.mine, prepared, strict=True)]
+        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.local_slices, prepared, strict=True)]
         measured, vectors = engine.step(inputs, progress.step, progress.step_in_phase, rate)
         self.texts.keep(prepared, vectors)
         progress.texts += sum(one.texts for one in prepared)
@@ -241,6 +243,6 @@ class _Run:
     def _not_finite(self, batch: Batch, phase: Phase) -> NumericError:
         return NumericError(
             f"the loss or its gradient is not finite at step {self.progress.step} (epoch {self.progress.epoch + 1}), "
-            f"of examples in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "
+            f"of examples in rows {format_rows(batch.row)} of {phase.file}; the last checkpoint is kept: "
             "lower finetune.learning_rate and run again"
         )

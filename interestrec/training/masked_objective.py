@@ -38,7 +38,7 @@ class MaskedTokens:
     """Cross-entropy at masked tokens (Devlin et al. 2019); logits are computed for these alone."""
 
     name = "masked"
-    noisy = False
+    needs_dropout = False
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer, settings: MaskedObjectiveSettings) -> None:
         """`ConfigError` where whole words are asked for and the tokenizer does not tell words, or the encoder has no

@@ -20,10 +20,10 @@ class NegativeSampler:
 
     cumulative: np.ndarray  # float64 [items]
     count: int  # negatives per example
-    begin = None
+    begin_epoch = None
 
     @classmethod
-    def of(cls, popularity: np.ndarray, count: int, exponent: float = 1.0) -> NegativeSampler:
+    def from_popularity(cls, popularity: np.ndarray, count: int, exponent: float = 1.0) -> NegativeSampler:
         """A sampler of `count` negatives in proportion to popularity^exponent, float64 [items].
 
         Items without popularity are never drawn: they would only ever be negatives.

@@ -27,7 +27,7 @@ class Negatives(Protocol):
         ...
 
     @property
-    def begin(self) -> Callable[[], None] | None:
+    def begin_epoch(self) -> Callable[[], None] | None:
         """To be called when an epoch begins, with the weights as they are; None where they decide nothing."""
         ...
 
@@ -50,4 +50,4 @@ class NegativeSource(NamedTuple):
     make: Callable[[NegativeInputs, Any], Negatives]  # of the inputs and the source's settings
     summary: str
     settings: type[Section] = Section  # the keys of `finetune.negatives` that only some sources read
-    corrected: bool = False  # whether `log_rate` is taken off; taking off zeros would still move the last bits
+    subtract_log_rate: bool = False  # whether `log_rate` is taken off; taking off zeros would still move the last bits

@@ -21,13 +21,18 @@ class CandidateLists:
     """Losses by name over batches of candidate lists; an Objective."""
 
     def __init__(
-        self, model: TwoTower, texts: TextVectorSource, losses: tuple[str, ...], corrected: bool, smoothing: float
+        self,
+        model: TwoTower,
+        texts: TextVectorSource,
+        losses: tuple[str, ...],
+        subtract_log_rate: bool,
+        smoothing: float,
     ) -> None:
-        """`corrected` tells whether log_rate is taken off; taking off zeros would still move the last bits."""
+        """`subtract_log_rate` tells whether log_rate is taken off; taking off zeros would still move the last bits."""
         self.model = model
         self.texts = texts
         self.losses = losses
-        self.corrected = corrected
+        self.subtract_log_rate = subtract_log_rate
         self.smoothing = smoothing
         self.signature = (*texts.signature, *_BATCH)
 
@@ -41,7 +46,7 @@ class CandidateLists:
         texts, (*towers, labels, present, known, log_rate) = inputs[: -len(_BATCH)], inputs[-len(_BATCH) :]
         vectors, encoded = self.texts.vectors(*texts, noise=branch(noise, 0))
         logits = self.model(vectors, *towers, noise=branch(noise, 1))
-        lists = (labels, present, known, log_rate if self.corrected else None)
+        lists = (labels, present, known, log_rate if self.subtract_log_rate else None)
         return {name: total(LOSSES[name], logits, *lists, self.smoothing) for name in self.losses}, encoded
 
 

@@ -11,7 +11,7 @@ _STEPS_TO_DOUBLE = 2000
 
 
 @dataclass(frozen=True)
-class Group:
+class WeightGroup:
     """Weights that learn at one peak rate."""
 
     variables: Sequence[tf.Variable]
@@ -25,28 +25,34 @@ class AdamW:
     gradient overflows is left out and halves the scale (Micikevicius et al. 2018).
     """
 
-    def __init__(self, groups: Sequence[Group], weight_decay: float, clip: float, scaled: bool = False) -> None:
+    def __init__(
+        self, groups: Sequence[WeightGroup], weight_decay: float, clip: float, loss_scaling: bool = False
+    ) -> None:
         """Made within the scope of the strategy that runs it.
 
         Args:
             clip: largest norm of the gradient.
-            scaled: whether the loss is scaled, for float16.
+            loss_scaling: whether the loss is scaled, for float16.
         """
         self.variables = [variable for group in groups for variable in group.variables]
         self.rates = [group.rate for group in groups for _ in group.variables]
         self.decays = [weight_decay if len(variable.shape) > 1 else 0.0 for variable in self.variables]
         self.clip = clip
-        self.first = [_zeros(variable) for variable in self.variables]
-        self.second = [_zeros(variable) for variable in self.variables]
-        self.scale = tf.Variable(_FIRST_SCALE, trainable=False) if scaled else None
-        self.since = tf.Variable(0.0, trainable=False) if scaled else None
+        self.first_moments = [_zeros(variable) for variable in self.variables]
+        self.second_moments = [_zeros(variable) for variable in self.variables]
+        self.scale = tf.Variable(_FIRST_SCALE, trainable=False) if loss_scaling else None
+        self.steps_since_overflow = tf.Variable(0.0, trainable=False) if loss_scaling else None
 
     @property
     def state(self) -> list[tf.Variable]:
         """All that a checkpoint keeps."""
-        return [*self.first, *self.second, *(v for v in (self.scale, self.since) if v is not None)]
+        return [
+            *self.first_moments,
+            *self.second_moments,
+            *(v for v in (self.scale, self.steps_since_overflow) if v is not None),
+        ]
 
-    def scaled(self, loss: tf.Tensor) -> tf.Tensor:
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """What to differentiate in place of the loss."""
         return loss if self.scale is None else loss * self.scale
 
@@ -78,13 +84,15 @@ class AdamW:
         rate: tf.Tensor,
         corrected: tf.Tensor,
     ) -> None:
-        places = zip(self.variables, self.first, self.second, gradients, self.rates, self.decays, strict=True)
+        places = zip(
+            self.variables, self.first_moments, self.second_moments, gradients, self.rates, self.decays, strict=True
+        )
         for variable, first, second, gradient, peak, decay in places:
             arguments = (first, second, gradient, norm, rate, corrected)
             options = {"peak": peak, "decay": decay, "skipping": self.scale is not None}
             strategy.extended.update(variable, _adam, args=arguments, kwargs=options, group=False)
-        if self.scale is not None and self.since is not None:
-            strategy.extended.update(self.scale, _rescale, args=(self.since, norm), group=False)
+        if self.scale is not None and self.steps_since_overflow is not None:
+            strategy.extended.update(self.scale, _rescale, args=(self.steps_since_overflow, norm), group=False)
 
 
 def _zeros(variable: tf.Variable) -> tf.Variable:
@@ -128,10 +136,10 @@ def _adam(
         step()
 
 
-def _rescale(scale: tf.Variable, since: tf.Variable, norm: tf.Tensor) -> None:
+def _rescale(scale: tf.Variable, steps_since_overflow: tf.Variable, norm: tf.Tensor) -> None:
     """Halve after an overflow; double after so many steps without one."""
     finite = tf.math.is_finite(norm)
-    steps = tf.where(finite, since + 1.0, 0.0)
+    steps = tf.where(finite, steps_since_overflow + 1.0, 0.0)
     double = steps >= _STEPS_TO_DOUBLE
     scale.assign(tf.where(finite, tf.where(double, scale * 2.0, scale), tf.maximum(scale / 2.0, 1.0)))
-    since.assign(tf.where(double, 0.0, steps))
+    steps_since_overflow.assign(tf.where(double, 0.0, steps))

@@ -12,8 +12,8 @@ from interestrec.io.schemas import TRAIN
 from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
-_STEP = 8  # padded lengths are multiples of it
-_WINDOW = 32  # batches whose texts are sorted by length together
+_LENGTH_MULTIPLE = 8  # padded lengths are multiples of it
+_BATCHES_PER_WINDOW = 32  # batches whose texts are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -37,22 +37,22 @@ class Passages:
 
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
         """The given passages as a batch: of every side ids int32 [rows, length] and mask float32 [rows, length]."""
-        lengths = [-(-int(side.lengths[rows].max()) // _STEP) * _STEP for side in self.sides]
+        lengths = [-(-int(side.lengths[rows].max()) // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE for side in self.sides]
         pairs = zip(self.sides, lengths, strict=True)
         return tuple(array for side, length in pairs for array in side.padded(rows, length))
 
 
 def corpus_passages(
-    corpus: Corpus, sides: Sequence[Sequence[tuple[str, int]]], tokenizer: Tokenizer, longest: int
+    corpus: Corpus, sides: Sequence[Sequence[tuple[str, int]]], tokenizer: Tokenizer, max_length: int
 ) -> Passages:
     """Distinct passages of items that train has seen and that have every side; other items stay unread.
 
     Args:
         sides: of each side (`title` or `text`, most tokens taken of it), in order.
-        longest: most tokens of a text, special ones included.
+        max_length: most tokens of a text, special ones included.
     """
     special = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
-    texts = [text_inputs(corpus.text_features, fields, *special, longest) for fields in sides]
+    texts = [text_inputs(corpus.text_features, fields, *special, max_length) for fields in sides]
     items = np.flatnonzero(np.all([_seen_in_train(corpus), *(side.lengths > 2 for side in texts)], axis=0))
     numbers = [side.select(items).distinct()[1] for side in texts]
     _, first = np.unique(np.stack(numbers, axis=1), axis=0, return_index=True)
@@ -69,7 +69,7 @@ def _seen_in_train(corpus: Corpus) -> np.ndarray:
     return seen
 
 
-def batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterator[np.ndarray]:
+def passage_batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterator[np.ndarray]:
     """Rows of one batch after the other, without end: a function of the arguments and a batch's number alone.
 
     Every pass has each row once, in batches of `size` or a little less, so that all are about equal. Rows of similar
@@ -80,15 +80,17 @@ def batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterato
         lengths: tokens of each row.
         done: batches to leave out, those of steps that were taken before.
     """
-    a_pass = -(-len(lengths) // size)
-    for number in count(done // a_pass):
-        yield from _of_pass(lengths, a_pass, np.random.default_rng([seed, 1, number]))[done % a_pass :]
+    batches_per_pass = -(-len(lengths) // size)
+    for number in count(done // batches_per_pass):
+        yield from _one_pass(lengths, batches_per_pass, np.random.default_rng([seed, 1, number]))[
+            done % batches_per_pass :
+        ]
         done = 0
 
 
-def _of_pass(lengths: np.ndarray, batches: int, rng: np.random.Generator) -> list[np.ndarray]:
+def _one_pass(lengths: np.ndarray, batches: int, rng: np.random.Generator) -> list[np.ndarray]:
     bounds = np.arange(batches + 1) * len(lengths) // batches
-    window = ragged.owner(bounds) // _WINDOW
+    window = ragged.owner(bounds) // _BATCHES_PER_WINDOW
     order = rng.permutation(len(lengths))
     order = order[np.lexsort((lengths[order], window))]
     parts = np.split(order, bounds[1:-1])

@@ -12,7 +12,7 @@ from interestrec.training.batches import Batch
 class Epoch(NamedTuple):
     """One pass over the examples of a phase, or the rest of one."""
 
-    begins: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
+    offsets: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
     batches: Iterator[Batch]
 
 
@@ -24,7 +24,7 @@ class Phase:
     epochs: int
     epoch: Callable[[int, int], Epoch]  # number and steps of it that are done -> the rest of it
     graded: bool  # whether its labels differ, so that there is an intensity to learn
-    corrected: bool = False  # whether log_rate is taken off
+    subtract_log_rate: bool = False  # whether log_rate is taken off
     file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
     # called before `epoch` on the model as it is when the epoch begins, also where a run resumes within the epoch
-    begin: Callable[[], None] | None = None
+    begin_epoch: Callable[[], None] | None = None

@@ -17,14 +17,14 @@ from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, sta
 from interestrec.model.user_tower import TextUser
 from interestrec.training import examples as made
 from interestrec.training.batches import Batch
-from interestrec.training.examples import Examples, Parts
+from interestrec.training.examples import Examples, ExampleSets
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
 from interestrec.training.negative_sampler import NegativeSampler
-from interestrec.training.optimizer import Group
-from interestrec.training.user_text_examples import codes_beyond, with_documents
-from interestrec.training.validation import ValidationScores, draw, looked_at
+from interestrec.training.optimizer import WeightGroup
+from interestrec.training.user_text_examples import extend_codes, with_documents
+from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
 from interestrec.workspace.reference_run import ReferenceRun
 
 
@@ -49,7 +49,7 @@ class TrainingInputs:
     user_text: TextUser | None = None  # where users are texts
     caches: Caches | None = None
     start: Path | None = None  # a `model` artifact to start from: its weights, and those of the layers that learned
-    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
+    reference_run: ReferenceRun | None = None  # whose choices stand in for those on valid
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TrainingSetup:
     """A model that is ready to learn, and what it learns from."""
 
     inputs: TrainingInputs
-    examples: Parts
+    examples: ExampleSets
     lengths: np.ndarray  # int64 [texts], tokens of the items' texts, then of documents
     popularity: np.ndarray  # float64 [items]
     model: TwoTower
@@ -70,13 +70,15 @@ class TrainingSetup:
     def batches(self, examples: Examples) -> list[Batch]:
         """Batches for validation, the same ones every time."""
         settings = self.inputs.settings
-        sampler = NegativeSampler.of(self.popularity, settings.negatives.count)
-        return draw(examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed)
+        sampler = NegativeSampler.from_popularity(self.popularity, settings.negatives.count)
+        return validation_batches(
+            examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed
+        )
 
     def item_vectors(self) -> np.ndarray:
         """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
         attributes = self.text_codes.attributes
-        return self.model.item_vectors(self.texts.table(np.arange(len(attributes))), attributes)
+        return self.model.item_vectors(self.texts.current_vectors(np.arange(len(attributes))), attributes)
 
 
 def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSetup:
@@ -87,7 +89,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
         DataError: as `examples.of_corpus`.
     """
     corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
-    examples = made.corpus_examples(corpus, validated=inputs.verified is None)
+    examples = made.corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
     codes = ItemCodes(inputs.attributes.codes, category_codes(corpus.items["category"]))
@@ -104,7 +106,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
         texts = _texts(inputs, all_inputs)
-    text_codes = codes_beyond(codes, len(all_inputs))
+    text_codes = extend_codes(codes, len(all_inputs))
     setup = TrainingSetup(
         inputs=inputs,
         examples=examples,
@@ -116,7 +118,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
         text_codes=text_codes,
         scores=ValidationScores(model, texts, text_codes),
         # Before the start model's weights are read: its encoder's layers may have learned.
-        frozen_vectors=texts.table(np.arange(len(inputs.item_inputs))),
+        frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
     )
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
@@ -125,19 +127,19 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     return setup
 
 
-def _with_documents(inputs: TrainingInputs, examples: Parts, user: TextUser) -> tuple[EncoderInputs, Parts]:
+def _with_documents(inputs: TrainingInputs, examples: ExampleSets, user: TextUser) -> tuple[EncoderInputs, ExampleSets]:
     """The items' texts with the documents of all examples that will be looked at."""
     settings, seed = inputs.settings, inputs.seed
     train, within, select, blend = examples
     parts = [
         (train, np.arange(len(train))),
         (within, np.arange(len(within) if settings.history_epochs else 0)),
-        (select, looked_at(select, seed)),
-        (blend, looked_at(blend, seed)),
+        (select, validation_positions(select, seed)),
+        (blend, validation_positions(blend, seed)),
     ]
     timelines = inputs.corpus.timelines
     texts, read = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
-    return texts, Parts(*read)
+    return texts, ExampleSets(*read)
 
 
 def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
@@ -148,9 +150,9 @@ def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
     distinct, text_of_item = texts.distinct()
     layers = encoder.depth - settings.trainable_layers
     hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
-    learning = encoder.learning(settings.trainable_layers, settings.lora, inputs.seed)
+    learning = encoder.unfreeze(settings.trainable_layers, settings.lora, inputs.seed)
     rates = [settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(learning)))]
-    groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
+    groups = [WeightGroup([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
     return LearningTextVectors(encoder, layers, hidden, text_of_item, groups, settings.vector_cache)
 
 
@@ -161,7 +163,7 @@ def _start_weights(path: Path, setup: TrainingSetup) -> None:
         raise ConfigError(
             f"--from {path}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
         )
-    setup.texts.table(np.arange(len(setup.lengths)))  # is remembered where vectors are used again
+    setup.texts.current_vectors(np.arange(len(setup.lengths)))  # is remembered where vectors are used again
 
 
 def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:

@@ -34,7 +34,7 @@ DECAYS = {
 }
 
 
-def share(decay: Decay, warm_up: float, done: float) -> float:
+def rate_share(decay: Decay, warm_up: float, done: float) -> float:
     """Share of the peak rate: rising in a line over the first `warm_up` of the training, then falling as `decay` says.
 
     Args:

@@ -13,7 +13,7 @@ _SCALAR = tf.compat.v1.SummaryMetadata(
 )
 
 
-def scalars(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
+def scalar_writer(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
     """What writes the figures of a step below `directory / run`; None without a directory.
 
     Raises:

@@ -15,7 +15,7 @@ class TextTask(Objective, Protocol):
 
     name: str  # of the loss
     encoder: Encoder
-    noisy: bool  # the loss says nothing without dropout, on held-out texts neither
+    needs_dropout: bool  # the loss says nothing without dropout, on held-out texts neither
 
     @property
     def head(self) -> MaskedLmHead | None:

@@ -14,11 +14,11 @@ from interestrec.core.errors import ArtifactError, ConfigError, InputMissingErro
 from interestrec.core.progress import log
 from interestrec.io import commit, files
 from interestrec.model.backend import tf
-from interestrec.training.distribution import same_everywhere
+from interestrec.training.distribution import same_on_all_workers
 
 _TENSORS, _PROGRESS = "tensors.safetensors", "progress.json"
 _NAME, _PARTIAL = "step-", ".partial"
-_KEPT = 2  # the newest, and the one before it
+_MAX_CHECKPOINTS = 2  # the newest, and the one before it
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class CheckpointStore:
         self.writes = writes
         self._saved = time.monotonic()
 
-    def due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether the last one is old enough, or a signal asks the run to end."""
         return self.writes and (interrupts.requested() or time.monotonic() - self._saved >= self.seconds)
 
@@ -59,9 +59,9 @@ class CheckpointStore:
             shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed within a save
             partial.mkdir(parents=True)
             files.write_safetensors(partial / _TENSORS, tensors)
-            files.write_json(partial / _PROGRESS, _sealed(progress, files.sha256_of(partial / _TENSORS)))
+            files.write_json(partial / _PROGRESS, _seal(progress, files.sha256_of(partial / _TENSORS)))
             commit.install(partial, final)  # a final one is there at the end of an epoch whose last step was saved
-            for old in self._found()[_KEPT:]:
+            for old in self._paths()[_MAX_CHECKPOINTS:]:
                 shutil.rmtree(old)
         except OSError as error:
             raise from_os_error(error, final) from error
@@ -76,22 +76,22 @@ class CheckpointStore:
             ConfigError: the strategy's workers do not see the same one.
         """
         found, step = None, -1
-        for path in self._found():
+        for path in self._paths():
             try:
                 found, step = _read(path), int(path.name.removeprefix(_NAME))
                 break
             except (ArtifactError, InputMissingError, KeyError, TypeError) as error:
                 log.warning("%s: damaged checkpoint (%s); going back to the one before", path, error)
-        if strategy is not None and not same_everywhere(strategy, step):
+        if strategy is not None and not same_on_all_workers(strategy, step):
             raise ConfigError(f"{self.directory}: workers see different checkpoints; give all of them one workspace")
         return found
 
-    def _found(self) -> list[Path]:
+    def _paths(self) -> list[Path]:
         """Newest first."""
         return sorted(self.directory.glob(f"{_NAME}*"), reverse=True)
 
 
-def _sealed(progress: dict[str, Any], tensors: str) -> dict[str, Any]:
+def _seal(progress: dict[str, Any], tensors: str) -> dict[str, Any]:
     """The document beside the tensors: its seal covers both."""
     content = {"progress": progress, "tensors": tensors}
     return {**content, "seal": files.sha256_of_json(content)}
@@ -99,7 +99,7 @@ def _sealed(progress: dict[str, Any], tensors: str) -> dict[str, Any]:
 
 def _read(path: Path) -> TrainingCheckpoint:
     content = files.read_json(path / _PROGRESS)
-    if content != _sealed(content["progress"], files.sha256_of(path / _TENSORS)):
+    if content != _seal(content["progress"], files.sha256_of(path / _TENSORS)):
         raise ArtifactError(f"{path}: changed since it was written")
     groups: dict[str, list[np.ndarray]] = {}
     for name, value in sorted(files.read_safetensors(path / _TENSORS).items()):

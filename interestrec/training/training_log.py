@@ -55,7 +55,7 @@ class TrainingProgress:
     )  # by phase, how many of its epochs the best weights went through
 
     @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> "TrainingProgress":
+    def from_document(cls, document: Mapping[str, Any]) -> "TrainingProgress":
         """What `document` gave."""
         names = {stored: name for name, stored in _STORED_NAMES.items()}
         return cls(**{names.get(stored, stored): value for stored, value in document.items()})

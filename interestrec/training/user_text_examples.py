@@ -18,7 +18,7 @@ def with_documents(
     parts: Sequence[tuple[Examples, np.ndarray]],
     timelines: Timelines,
     max_history: int,
-    longest: int,
+    max_length: int,
 ) -> tuple[TextInputs, list[Examples]]:
     """Documents of examples.
 
@@ -26,7 +26,7 @@ def with_documents(
         items: encoder input of all items.
         parts: examples, and the positions of those that need a document.
         max_history: most recent events that are read.
-        longest: tokens of a document.
+        max_length: tokens of a document.
 
     Returns:
         The input of the items and after it that of the documents, one a range of events; and the examples with their
@@ -37,7 +37,7 @@ def with_documents(
     start = np.maximum(start, end - max_history)
     ranges, which = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
     read = require_texts(items)
-    made = documents(read, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], longest)
+    made = documents(read, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], max_length)
     some = made.lengths > 0
     row = np.where(some, len(items) + np.cumsum(some) - 1, -1)[which.ravel()]
     given = []
@@ -48,7 +48,7 @@ def with_documents(
     return read.then(made.select(np.flatnonzero(some))), given
 
 
-def codes_beyond(codes: ItemCodes, texts: int) -> ItemCodes:
+def extend_codes(codes: ItemCodes, texts: int) -> ItemCodes:
     """The codes of the items, and of so many texts in all: missing attributes and no category beyond the items."""
     more = texts - len(codes.categories)
     attributes = np.zeros((more, codes.attributes.shape[1]), codes.attributes.dtype)

@@ -8,32 +8,32 @@ from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
 from interestrec.model.backend import tf
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Batch, build
+from interestrec.training.batches import Batch, build_batch
 from interestrec.training.examples import Examples
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.negative_sampler import NegativeSampler
 
 _BATCH = 256
-_MOST = 4096  # examples looked at; the standard error of their AUC is below 0.005
+_MAX_EXAMPLES = 4096  # examples looked at; the standard error of their AUC is below 0.005
 
 
-def draw(
+def validation_batches(
     examples: Examples, timelines: Timelines, sampler: NegativeSampler, max_history: int, seed: int
 ) -> list[Batch]:
     """At most 4096 of the examples as batches, with negatives that stay the same for the whole training."""
     rng = np.random.default_rng([seed, 1])
-    chosen = _looked_at(examples, rng)
+    chosen = _draw_positions(examples, rng)
     starts = range(0, len(chosen), _BATCH)
-    return [build(examples.select(chosen[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
+    return [build_batch(examples.select(chosen[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
 
 
-def looked_at(examples: Examples, seed: int) -> np.ndarray:
-    """Positions of the examples that `draw` takes, int64 [at most 4096]."""
-    return _looked_at(examples, np.random.default_rng([seed, 1]))
+def validation_positions(examples: Examples, seed: int) -> np.ndarray:
+    """Positions of the examples that `validation_batches` takes, int64 [at most 4096]."""
+    return _draw_positions(examples, np.random.default_rng([seed, 1]))
 
 
-def _looked_at(examples: Examples, rng: np.random.Generator) -> np.ndarray:
-    return np.sort(rng.permutation(len(examples))[:_MOST])
+def _draw_positions(examples: Examples, rng: np.random.Generator) -> np.ndarray:
+    return np.sort(rng.permutation(len(examples))[:_MAX_EXAMPLES])
 
 
 class ValidationScores:
@@ -48,7 +48,7 @@ class ValidationScores:
     def logits(self, batches: list[Batch]) -> list[np.ndarray]:
         """float32 [examples, candidates] of each batch."""
         items = np.unique(np.concatenate([batch.distinct for batch in batches]))
-        vectors = self.texts.table(items)
+        vectors = self.texts.current_vectors(items)
         return [
             self._forward(
                 vectors[np.searchsorted(items, batch.distinct)],

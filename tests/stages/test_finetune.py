@@ -135,7 +135,7 @@ def test_the_other_losses_over_the_batch_s_own_positives(
     corrected = []
 
     def spied(*given: Any, **named: Any) -> TrainingOutcome:
-        corrected.extend(phase.corrected for phase in given[3])
+        corrected.extend(phase.subtract_log_rate for phase in given[3])
         return fit(*given, **named)
 
     monkeypatch.setattr(finetuning, "fit", spied)

@@ -11,7 +11,7 @@ from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
-from interestrec.training.adaptation import Adapted, Schedule, adapt
+from interestrec.training.adaptation import AdaptationResult, Schedule, adapt
 from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
 from interestrec.training.passages import Passages
 from interestrec.training.training_checkpoint import CheckpointStore
@@ -29,7 +29,7 @@ def passages(count: int, seed: int) -> Passages:
 
 def run(
     encoder: Path, steps: int = 60, rate: float = 5e-3, checkpoints: CheckpointStore | None = None
-) -> tuple[Adapted, dict[str, np.ndarray]]:
+) -> tuple[AdaptationResult, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
     checkpoints = checkpoints or CheckpointStore(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)

@@ -17,7 +17,7 @@ from interestrec.text.masking import IGNORED
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
-from interestrec.training.adaptation import Adapted, Schedule, adapt
+from interestrec.training.adaptation import AdaptationResult, Schedule, adapt
 from interestrec.training.contrastive_texts import ContrastiveTexts
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.held_out_texts import HeldOutTexts
@@ -53,7 +53,7 @@ def run(
     accumulate: int = 1,
     dropout: float = 0.1,
     checkpoints: CheckpointStore | None = None,
-) -> tuple[Adapted, dict[str, np.ndarray]]:
+) -> tuple[AdaptationResult, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
     bert = load_bert(encoder, dropout)
     kind = OBJECTIVES[name]

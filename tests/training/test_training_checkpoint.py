@@ -48,9 +48,9 @@ def test_one_is_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.Monke
     kept = CheckpointStore(tmp_path, 60.0)
     for moment, due in ((64.9, False), (65.0, True)):
         now[0] = moment
-        assert kept.due() == due
+        assert kept.is_due() == due
     kept.save(1, groups(1), {"step": 1})
-    assert not kept.due()
+    assert not kept.is_due()
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])
@@ -138,10 +138,10 @@ def test_a_crash_before_or_after_any_call_of_a_save_loses_no_more_than_that_save
 
 
 def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not CheckpointStore(tmp_path, 1000.0).due()
+    assert not CheckpointStore(tmp_path, 1000.0).is_due()
     monkeypatch.setattr(interrupts, "_received", signal.SIGTERM)
-    assert CheckpointStore(tmp_path, 1000.0).due()
-    assert not CheckpointStore(tmp_path, 1000.0, writes=False).due()
+    assert CheckpointStore(tmp_path, 1000.0).is_due()
+    assert not CheckpointStore(tmp_path, 1000.0, writes=False).is_due()
 
 
 def train(
