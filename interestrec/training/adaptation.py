@@ -1,4 +1,4 @@
-"""Training of a whole encoder on a corpus's texts alone."""
+"""Adaptation: training of all layers of an encoder on the texts of a corpus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _WARM_UP, _CLIP = 0.1, 1.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast; names and meanings are those of the `pretrain_adapt` settings."""
+    """Length and rates of the training; the fields are as in the `pretrain_adapt` settings."""
 
     steps: int
     batch_size: int
@@ -34,7 +34,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class AdaptationResult:
-    """The figures of HeldOut before and after, and the loss of every step."""
+    """The figures of HeldOutTexts before and after training, and the loss of every step."""
 
     before: dict[str, float]
     after: dict[str, float]
@@ -51,16 +51,16 @@ def adapt(
 ) -> AdaptationResult:
     """Train all layers on `train`; the objective's encoder and head are changed in place.
 
-    The order of texts is a function of the seed and the pass over them, all else that is random of the seed and the
-    step: a run that was cut off goes on from its last checkpoint, and ends with the same bits as one that was not.
+    The order of texts is a function of the seed and the pass; all other randomness is a function of the seed and the
+    step. A run that resumes from a checkpoint therefore ends with the same bits as an uninterrupted one.
 
     Raises:
         NumericError: the loss or its gradient is not finite; the message names the step and the batch's items.
-        PeerLostError: another worker is gone.
-        Interrupted: a signal asked for it; a checkpoint is saved.
+        PeerLostError: another worker is lost.
+        Interrupted: a signal ended the run; a checkpoint is saved.
     """
-    own = objective.head.trainable_variables if objective.head is not None else []
-    variables = [variable.value for variable in (*objective.encoder.trainable_variables, *own)]
+    head_variables = objective.head.trainable_variables if objective.head is not None else []
+    variables = [variable.value for variable in (*objective.encoder.trainable_variables, *head_variables)]
     with execution.strategy.scope():
         optimizer = AdamW(
             [WeightGroup(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.loss_scaling
@@ -70,15 +70,15 @@ def adapt(
     measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
     state = {"weights": variables, "optimizer": optimizer.state}
     with raise_peer_loss():
-        found = checkpoints.latest(execution.strategy)
-    if found is None:
+        checkpoint = checkpoints.latest(execution.strategy)
+    if checkpoint is None:
         before, losses = measure(), []
         log.info("pretrain-adapt: held-out %s before", _format_figures(before))
     else:
-        before, losses = found.progress["before"], found.progress["losses"]
+        before, losses = checkpoint.progress["before"], checkpoint.progress["losses"]
         for name, group in state.items():
-            assign(group, found.groups[name])
-        log.info("pretrain-adapt: going on from step %d", len(losses))
+            assign(group, checkpoint.groups[name])
+        log.info("pretrain-adapt: resuming from step %d", len(losses))
     order = passage_batches(train.lengths, plan.batch_size, plan.seed, len(losses))
     with raise_peer_loss(), interrupts.deferred():
         for step in track(range(len(losses) + 1, plan.steps + 1), f"learning ({objective.name})", unit="steps"):
@@ -86,12 +86,12 @@ def adapt(
             batch = objective.batch(train, rows, [plan.seed, 0, step])
             slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.local_slices]
             rate = rate_share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
-            measured, _ = engine.step(slices, step, step, rate)
-            if not engine.is_finite(measured):
+            figures, _ = engine.step(slices, step, step, rate)
+            if not engine.is_finite(figures):
                 raise _not_finite(step, train.items[rows])
-            losses.append(measured["loss"])
+            losses.append(figures["loss"])
             if execution.watch:
-                execution.watch(step, measured)
+                execution.watch(step, figures)
             if checkpoints.is_due():
                 arrays = {name: values(group) for name, group in state.items()}
                 checkpoints.save(step, arrays, {"before": before, "losses": losses})

@@ -1,4 +1,4 @@
-"""Batches: padded indices of distinct items, so that a step encodes each item once."""
+"""Batches: padded indices into distinct items, so that a step encodes each item once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Indices point into `distinct`; padding points to row 0 and is told by `intensity` and `present`."""
+    """Examples as indices into `distinct`; padding has index 0 and is marked by `intensity` and `present`."""
 
     distinct: np.ndarray  # int32 [items]
     history: np.ndarray  # int32 [examples, length]
@@ -28,14 +28,14 @@ class Batch:
     labels: np.ndarray  # float32 [examples, candidates], 0 at sampled negatives and padding
     present: np.ndarray  # bool [examples, candidates], False at padding
     known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
-    log_rate: np.ndarray  # float32 [examples, candidates], log of how often sampling puts it there; 0 at what was shown
-    row: np.ndarray  # int64 [examples], where the log has the example
+    log_rate: np.ndarray  # float32 [examples, candidates], log sampling rates; 0 if shown
+    row: np.ndarray  # int64 [examples], as in Examples
 
     def __len__(self) -> int:
         return len(self.row)
 
     def split(self, slices: int) -> list[Batch]:
-        """So many batches of consecutive examples, each with the distinct items of its own; some may be empty."""
+        """Divide the batch into `slices` batches of consecutive examples, some of which may be empty."""
         return [self._part(rows) for rows in np.array_split(np.arange(len(self)), slices)] if slices > 1 else [self]
 
     def _part(self, rows: np.ndarray) -> Batch:
@@ -56,7 +56,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """Where one batch ends: after so many examples, or before its distinct items' texts have more tokens."""
+    """Limits of a batch: its number of examples, and of tokens in the texts of its distinct items."""
 
     examples: int
     tokens: int | None = None
@@ -64,30 +64,30 @@ class BatchLimits:
 
 
 def batch_offsets(
-    examples: Examples, timelines: Timelines, order: np.ndarray, size: BatchLimits, max_history: int
+    examples: Examples, timelines: Timelines, order: np.ndarray, limits: BatchLimits, max_history: int
 ) -> np.ndarray:
-    """Where in `order` each batch begins, and its end: int64 [batches + 1].
+    """Return where each batch begins in `order`, and the end of the last: int64 [batches + 1].
 
-    Sampled negatives are not foreseen. An example that is larger than the limit is a batch by itself.
+    Sampled negatives do not count. An example that exceeds the limit is a batch of its own.
     """
-    if size.tokens is None or size.lengths is None:
-        return np.append(np.arange(0, len(order), size.examples), len(order))
-    found, inside, tokens = [0], set[int](), 0
+    if limits.tokens is None or limits.lengths is None:
+        return np.append(np.arange(0, len(order), limits.examples), len(order))
+    begins, included, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
-        read = _history_texts(examples, int(example), timelines, max_history)
+        history = _history_texts(examples, int(example), timelines, max_history)
         shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
-        items = set(read.tolist()) | set(shown.tolist())
-        more = int(size.lengths[list(items - inside)].sum())
-        if place > found[-1] and (place - found[-1] >= size.examples or tokens + more > size.tokens):
-            found.append(place)
-            inside, tokens, more = set(), 0, int(size.lengths[list(items)].sum())
-        inside |= items
+        items = set(history.tolist()) | set(shown.tolist())
+        more = int(limits.lengths[list(items - included)].sum())
+        if place > begins[-1] and (place - begins[-1] >= limits.examples or tokens + more > limits.tokens):
+            begins.append(place)
+            included, tokens, more = set(), 0, int(limits.lengths[list(items)].sum())
+        included |= items
         tokens += more
-    return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
+    return np.append(begins, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
 def _history_texts(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
-    """What stands for the history of one example: items, or one document or none."""
+    """Return the texts of one example's history: its items, or its document if it has one."""
     if examples.document is not None:
         document = examples.document[example : example + 1]
         return document[document >= 0]
@@ -105,27 +105,27 @@ def iterate_batches(
     seed: list[int],
     done: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of the examples in the given order, cut where `batch_offsets` says, without the first `done`.
+    """Yield the batches of examples in `order` after the first `done`; `offsets` are those of `batch_offsets`.
 
-    Negatives are a function of seed and batch number, so that where a run stands is a number. Batches are built ahead.
+    Negatives are a function of seed and batch number, so that a run resumes at a batch number. Batches are
+    prefetched.
     """
 
-    def one(number: int) -> Batch:
-        chosen = order[offsets[number] : offsets[number + 1]]
+    def batch(number: int) -> Batch:
+        rows = order[offsets[number] : offsets[number + 1]]
         rng = np.random.default_rng([*seed, number])
-        return build_batch(examples.select(chosen), timelines, source, max_history, rng)
+        return build_batch(examples.select(rows), timelines, source, max_history, rng)
 
-    return prefetch(range(done, len(offsets) - 1), one)
+    return prefetch(range(done, len(offsets) - 1), batch)
 
 
 def build_batch(
     examples: Examples, timelines: Timelines, source: Negatives, max_history: int, rng: np.random.Generator
 ) -> Batch:
-    """One batch with the `max_history` most recent events of each history.
+    """Build a batch with the `max_history` most recent events of each history.
 
-    Every example has room for the negatives of the source, but only those with `sampled` take them. A negative that is
-    anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
-    hit and is left out.
+    Only examples with `sampled` get negatives; the others are padded. A negative that is a candidate of the example or
+    anywhere in its history, including older events, is an accidental hit and is left out.
     """
     history, intensity = example_histories(examples, timelines, max_history)
     width = int(np.diff(examples.offsets).max())
@@ -158,7 +158,7 @@ def build_batch(
 
 
 def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
-    """bool [examples, count]: the item is in the example's whole history or among its candidates."""
+    """Whether each negative is in the example's whole history or among its candidates: bool [examples, count]."""
     example = np.arange(len(examples))
     offsets, rows = ragged.ranges(examples.start, examples.end)
     items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
@@ -168,7 +168,7 @@ def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timeli
 
 
 def example_histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
-    """`histories` of examples; a document is a history of one item with intensity 1."""
+    """Return the `histories` of examples; a document is a history of one item with intensity 1."""
     if examples.document is None:
         return histories(examples.start, examples.end, timelines, max_history)
     document = examples.document[:, None]
@@ -178,7 +178,7 @@ def example_histories(examples: Examples, timelines: Timelines, max_history: int
 def histories(
     start: np.ndarray, end: np.ndarray, timelines: Timelines, max_history: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The last `max_history` events of each range of timeline rows, oldest first.
+    """Return the last `max_history` events of each range of timeline rows, oldest first.
 
     Returns:
         items int32 and intensities float32, both [ranges, longest]; padding is item 0 with intensity 0.

@@ -25,17 +25,17 @@ class ContrastiveObjectiveSettings(Section):
 
 
 class ContrastiveTexts:
-    """InfoNCE between two vectors of each passage: of its two sides, or of two dropouts of its one side.
+    """InfoNCE between two vectors of each passage: of its two sides, or of its only side under two dropout masks.
 
-    Negatives of a passage are the others of its slice, for gradients are taken slice by slice: more replicas and
-    `accumulate` leave fewer. Batches are of texts of similar length, so that length does not tell negatives. A passage
-    that has a text in common with another is no negative of it.
+    The negatives of a passage are the others of its slice, because gradients are computed per slice: more replicas and
+    more `accumulate` leave fewer. Texts of a batch have similar lengths, so that length does not reveal negatives.
+    Passages that share a text are not negatives of each other.
     """
 
     head = None
 
     def __init__(self, name: str, sides: int, encoder: Encoder, temperature: float) -> None:
-        """`sides` is the number of texts a passage, 1 or 2."""
+        """`sides` is the number of texts per passage, 1 or 2."""
         self.name = name
         self.encoder = encoder
         self.temperature = temperature
@@ -52,7 +52,7 @@ class ContrastiveTexts:
 
     def totals(self, *inputs: tf.Tensor, noise: Noise) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See Objective."""
-        sides = (inputs[:2], inputs[-2:])  # the same one twice where there is but one
+        sides = (inputs[:2], inputs[-2:])  # twice the same if there is only one
         first, second = (
             self.encoder.pool(self.encoder(ids, mask, branch(noise, view)), mask)
             for view, (ids, mask) in enumerate(sides)
@@ -67,5 +67,5 @@ class ContrastiveTexts:
 
 
 def _equal(ids: tf.Tensor) -> tf.Tensor:
-    """Which rows hold the same tokens: bool [rows, rows]."""
+    """Whether two rows hold the same tokens, bool [rows, rows]."""
     return tf.reduce_all(ids[:, None] == ids[None], axis=-1)

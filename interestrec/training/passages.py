@@ -1,4 +1,4 @@
-"""Texts that an encoder learns from by themselves, and in which order."""
+"""The texts of adaptation and the order of their batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ from interestrec.io.schemas import TRAIN
 from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
-_LENGTH_MULTIPLE = 8  # padded lengths are multiples of it
-_BATCHES_PER_WINDOW = 32  # batches whose texts are sorted by length together
+_LENGTH_MULTIPLE = 8  # of padded lengths
+_BATCHES_PER_WINDOW = 32  # texts of a window are sorted by length
 
 
 @dataclass(frozen=True)
 class Passages:
-    """What is learned from: passage n is row n of every side."""
+    """Texts to learn from: passage n is row n of every side."""
 
-    sides: tuple[TextInputs, ...]  # one, or two that belong together
-    items: np.ndarray  # int64 [passages], row of items.parquet of the first item that has it
+    sides: tuple[TextInputs, ...]  # one side, or two to be matched
+    items: np.ndarray  # int64 [passages], row in items.parquet of the first item with the passage
 
     def __len__(self) -> int:
         return len(self.items)
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens over all sides: int64 [passages]."""
+        """Number of tokens over all sides, int64 [passages]."""
         return np.sum([side.lengths for side in self.sides], axis=0)
 
     def select(self, rows: np.ndarray) -> "Passages":
-        """The given passages in the given order."""
+        """Return the passages at `rows`, in this order."""
         return Passages(tuple(side.select(rows) for side in self.sides), self.items[rows])
 
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The given passages as a batch: of every side ids int32 [rows, length] and mask float32 [rows, length]."""
+        """Return passages as a batch: per side ids int32 [rows, length] and mask float32 [rows, length]."""
         lengths = [-(-int(side.lengths[rows].max()) // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE for side in self.sides]
         pairs = zip(self.sides, lengths, strict=True)
         return tuple(array for side, length in pairs for array in side.padded(rows, length))
@@ -45,11 +45,11 @@ class Passages:
 def corpus_passages(
     corpus: Corpus, sides: Sequence[Sequence[tuple[str, int]]], tokenizer: Tokenizer, max_length: int
 ) -> Passages:
-    """Distinct passages of items that train has seen and that have every side; other items stay unread.
+    """Return the distinct passages of items that occur in train and have text on every side.
 
     Args:
-        sides: of each side (`title` or `text`, most tokens taken of it), in order.
-        max_length: most tokens of a text, special ones included.
+        sides: per side pairs of `title` or `text` and its maximum number of tokens, in order.
+        max_length: maximum number of tokens of a side, special tokens included.
     """
     special = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
     texts = [text_inputs(corpus.text_features, fields, *special, max_length) for fields in sides]
@@ -61,7 +61,7 @@ def corpus_passages(
 
 
 def _seen_in_train(corpus: Corpus) -> np.ndarray:
-    """bool [items]: in a train event, history or candidate list."""
+    """Whether items occur in a train event, history or candidate list: bool [items]."""
     seen = np.zeros(corpus.items.num_rows, bool)
     seen[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
     impressions = corpus.impressions
@@ -70,15 +70,15 @@ def _seen_in_train(corpus: Corpus) -> np.ndarray:
 
 
 def passage_batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterator[np.ndarray]:
-    """Rows of one batch after the other, without end: a function of the arguments and a batch's number alone.
+    """Yield the rows of batches without end, as a function of the arguments and the batch's number alone.
 
-    Every pass has each row once, in batches of `size` or a little less, so that all are about equal. Rows of similar
-    length come together, which leaves little padding: the pass is shuffled, rows are sorted by length within windows
-    of 32 batches, and the batches that this makes are shuffled.
+    A pass contains each row once, in batches of nearly equal size, at most `size`. To limit padding, batches consist of
+    rows of similar length: a pass is shuffled, rows are sorted by length within windows of 32 batches, and the
+    resulting batches are shuffled.
 
     Args:
         lengths: tokens of each row.
-        done: batches to leave out, those of steps that were taken before.
+        done: number of completed batches, which are skipped.
     """
     batches_per_pass = -(-len(lengths) // size)
     for number in count(done // batches_per_pass):

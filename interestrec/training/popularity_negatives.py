@@ -14,7 +14,7 @@ class PopularityNegativeSettings(Section):
 
 
 def popularity_negatives(inputs: NegativeInputs, settings: PopularityNegativeSettings) -> NegativeSampler:
-    """Draws in proportion to popularity^exponent."""
+    """Create a sampler in proportion to popularity^exponent."""
     return NegativeSampler.from_popularity(inputs.popularity, inputs.count, settings.exponent)
 
 

@@ -1,4 +1,4 @@
-"""The registry of what an encoder learns from texts alone, by the values of `pretrain_adapt.objective`."""
+"""The registry of objectives of adaptation by the values of `pretrain_adapt.objective`."""
 
 from interestrec.training.masked_objective import MASKED
 from interestrec.training.title_text_objective import TITLE_TEXT

@@ -1,4 +1,4 @@
-"""What an encoder learns from texts alone: a loss, the batches it takes and the figures it reports."""
+"""The interface of adaptation tasks: a loss over texts, its batches and its figures."""
 
 from typing import Protocol
 
@@ -11,18 +11,18 @@ from interestrec.training.passages import Passages
 
 
 class TextTask(Objective, Protocol):
-    """An Objective of one loss, with what it learns and how its batches are made."""
+    """An Objective of one loss with its encoder, head and batches."""
 
     name: str  # of the loss
     encoder: Encoder
-    needs_dropout: bool  # the loss says nothing without dropout, on held-out texts neither
+    needs_dropout: bool  # the loss is meaningless without dropout, also on held-out texts
 
     @property
     def head(self) -> MaskedLmHead | None:
-        """Weights of its own beside the encoder's."""
+        """The task's own weights besides the encoder's, if any."""
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
-        """The given passages as arrays of `signature`, each of as many rows; what is random in them is of the seed."""
+        """Return passages as arrays of `signature` with equal numbers of rows; the seed decides all randomness."""
 
     def figures(self, loss: float) -> dict[str, float]:
-        """What to report of a mean loss."""
+        """Return the figures to report for a mean loss."""

@@ -1,4 +1,4 @@
-"""The objective `title_text`: the title and the text of each item are to find each other in the batch."""
+"""The objective `title_text`: matching the title and the text of each item within the batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def title_text(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
-    """Titles against texts, which are two sides of a passage."""
+    """Create the task: the two sides of a passage are title and text."""
     return ContrastiveTexts("title_text", 2, encoder, settings.temperature)
 
 

@@ -1,4 +1,4 @@
-"""The source `uniform`: negatives alike among the items that are positives in train."""
+"""The source `uniform`: equal rates for all items that are positives in train."""
 
 from interestrec.core.section import Section
 from interestrec.training.negative_sampler import NegativeSampler
@@ -6,7 +6,7 @@ from interestrec.training.negative_source import NegativeInputs, NegativeSource
 
 
 def uniform_negatives(inputs: NegativeInputs, settings: Section) -> NegativeSampler:
-    """Draws all items with a popularity above 0 equally often."""
+    """Create a sampler that draws all items with a popularity above 0 equally often."""
     return NegativeSampler.from_popularity(inputs.popularity, inputs.count, 0.0)
 
 
