@@ -55,19 +55,19 @@ def _block(
     owner = ragged.owner(events)
     event = end[owner] - 1 - ragged.positions(events)
     liked = intensity[event] > 0
-    owner, shown = owner[liked], item[event[liked]]
+    owner, text = owner[liked], item[event[liked]]
     # Of an item's [CLS] tokens [SEP], all but [CLS] enter the text after its own [CLS].
-    sizes = items.lengths[shown] - 1
+    sizes = items.lengths[text] - 1
     before = ragged.from_lengths(sizes)[:-1]
     total = np.bincount(owner, sizes, minlength=len(start)).astype(np.int64)
     first = ragged.from_lengths(total)
-    kept = np.clip(max_length - 1 - (before - first[owner]), 0, sizes)
+    kept_sizes = np.clip(max_length - 1 - (before - first[owner]), 0, sizes)
     lengths = np.where(total > 0, np.minimum(total + 1, max_length), 0)
     tokens = np.zeros(lengths.sum(), np.int32)
     begin = ragged.from_lengths(lengths)[:-1]
-    pieces = ragged.from_lengths(kept)
+    pieces = ragged.from_lengths(kept_sizes)
     piece, place = ragged.owner(pieces), ragged.positions(pieces)
-    source = items.offsets[:-1][shown][piece] + 1 + place
+    source = items.offsets[:-1][text][piece] + 1 + place
     tokens[begin[owner[piece]] + 1 + before[piece] - first[owner[piece]] + place] = items.tokens[source]
     filled = lengths > 0
     if filled.any():

@@ -36,8 +36,8 @@ class EncoderCheckpoint:
     def stored(self, learned: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See StoredEncoder; copies of the word embeddings are omitted if anything was learned."""
         copies = self.config.family.tied_copies if learned else ()
-        kept = {name: value for name, value in self.tensors.items() if name not in copies}
-        return {self.names[name]: value for name, value in {**kept, **learned}.items()}
+        tensors = {name: value for name, value in self.tensors.items() if name not in copies}
+        return {self.names[name]: value for name, value in {**tensors, **learned}.items()}
 
 
 def read_checkpoint(directory: Path) -> EncoderCheckpoint:

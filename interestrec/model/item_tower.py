@@ -46,12 +46,12 @@ class ItemTower(keras.layers.Layer):
         Returns:
             float32 [items, width].
         """
-        kept = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, branch(noise, 0))
-        moved = kept + self.map(kept)
+        text = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, branch(noise, 0))
+        item = text + self.map(text)
         if self.tables:
             known = codes if noise is None else self._drop_attributes(codes, branch(noise, 1))
-            moved += tf.add_n([_rows(table, known[:, column]) for column, table in enumerate(self.tables)])
-        return tf.math.l2_normalize(moved, axis=-1)
+            item += tf.add_n([_rows(table, known[:, column]) for column, table in enumerate(self.tables)])
+        return tf.math.l2_normalize(item, axis=-1)
 
     def _drop_attributes(self, codes: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Set random attributes to code 0, in all their columns."""

@@ -8,12 +8,12 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
+from interestrec.encoding.passages import Passages, passage_batches
 from interestrec.training.distribution import raise_peer_loss
 from interestrec.training.engine import Engine, format_rows
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.optimizer import AdamW, WeightGroup
-from interestrec.training.passages import Passages, passage_batches
 from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore, assign, values

@@ -40,9 +40,9 @@ class Batch:
 
     def _part(self, rows: np.ndarray) -> Batch:
         history, candidates = self.history[rows], self.candidates[rows]
-        used, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
+        items, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
         return Batch(
-            distinct=self.distinct[used],
+            distinct=self.distinct[items],
             history=index[: history.size].reshape(history.shape).astype(np.int32),
             intensity=self.intensity[rows],
             candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
@@ -75,8 +75,8 @@ def batch_offsets(
     begins, included, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
         history = _history_texts(examples, int(example), timelines, max_history)
-        shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
-        items = set(history.tolist()) | set(shown.tolist())
+        candidates = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
+        items = set(history.tolist()) | set(candidates.tolist())
         more = int(limits.lengths[list(items - included)].sum())
         if place > begins[-1] and (place - begins[-1] >= limits.examples or tokens + more > limits.tokens):
             begins.append(place)

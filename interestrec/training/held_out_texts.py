@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from interestrec.encoding.passages import Passages
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf
 from interestrec.text.text_inputs import TextInputs, batches
-from interestrec.training.passages import Passages
 from interestrec.training.text_task import TextTask
 
 _MAX_PASSAGES = 512

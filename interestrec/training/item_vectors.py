@@ -38,8 +38,8 @@ class TextVectorSource(Protocol):
         """Return the inputs of `vectors` in the next step for distinct items, int32 [items]."""
 
     def vectors(self, *inputs: tf.Tensor, noise: Noise) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the vectors of the items, float32 [items, width], differentiable by trainable weights, and the vectors of
-        the encoded texts, float32 [encoded texts, width]."""
+        """Return the items' vectors, float32 [items, width], differentiable by trainable weights, and those of the
+        encoded texts, float32 [encoded texts, width]."""
 
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """End a step: store the vectors of the texts that it encoded."""

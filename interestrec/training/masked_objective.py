@@ -14,10 +14,10 @@ from interestrec.text.masking import IGNORED, mask_tokens
 from interestrec.training.text_objective import TextObjective
 
 if TYPE_CHECKING:
+    from interestrec.encoding.passages import Passages
     from interestrec.model.encoder import Encoder
     from interestrec.text.tokenizer import Tokenizer
     from interestrec.training.engine import Arrays
-    from interestrec.training.passages import Passages
 
 
 class MaskedObjectiveSettings(Section):
@@ -45,7 +45,7 @@ class MaskedTokens:
     needs_dropout = False
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer, settings: MaskedObjectiveSettings) -> None:
-        """Raise a ConfigError if the encoder has no tokens, or the tokenizer does not mark whole words that are needed."""
+        """Raise a ConfigError if the encoder has no tokens, or if `whole_words` needs a tokenizer that marks words."""
         self.encoder = encoder
         ids, mask = (tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32))
         self.signature = (ids, mask, ids)  # tokens, mask of padding, labels

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.core.errors import DataError
+from interestrec.encoding.passages import Passages
 from interestrec.model.encoder_checkpoint import expected_shapes, read_checkpoint
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.stages.check import check
@@ -19,7 +20,6 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import masked_objective
 from interestrec.training.adaptation import Schedule
 from interestrec.training.contrastive_texts import ContrastiveTexts
-from interestrec.training.passages import Passages
 from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 from tests import kin
 from tests.kin import load_bert

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
+from interestrec.encoding.passages import Passages
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.text_inputs import TextInputs
@@ -13,7 +14,6 @@ from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
 from interestrec.training.adaptation import AdaptationResult, Schedule, adapt
 from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
-from interestrec.training.passages import Passages
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.running import execution

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.core.errors import ConfigError, NumericError
+from interestrec.encoding.passages import Passages
 from interestrec.model.bert import Bert
 from interestrec.model.contrastive import info_nce
 from interestrec.model.encoder_checkpoint import export
@@ -22,7 +23,6 @@ from interestrec.training.contrastive_texts import ContrastiveTexts
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
-from interestrec.training.passages import Passages
 from interestrec.training.text_objectives import OBJECTIVES
 from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore

@@ -53,20 +53,20 @@ def corpus_passages(
     """
     special = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
     texts = [text_inputs(corpus.text_features, fields, *special, max_length) for fields in sides]
-    items = np.flatnonzero(np.all([_seen_in_train(corpus), *(side.lengths > 2 for side in texts)], axis=0))
+    items = np.flatnonzero(np.all([_occurs_in_train(corpus), *(side.lengths > 2 for side in texts)], axis=0))
     numbers = [side.select(items).distinct()[1] for side in texts]
     _, first = np.unique(np.stack(numbers, axis=1), axis=0, return_index=True)
     items = items[np.sort(first)]
     return Passages(tuple(side.select(items) for side in texts), items)
 
 
-def _seen_in_train(corpus: Corpus) -> np.ndarray:
+def _occurs_in_train(corpus: Corpus) -> np.ndarray:
     """Whether items occur in a train event, history or candidate list: bool [items]."""
-    seen = np.zeros(corpus.items.num_rows, bool)
-    seen[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
+    occurs = np.zeros(corpus.items.num_rows, bool)
+    occurs[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
     impressions = corpus.impressions
-    seen[impressions.item[ragged.repeat(impressions.offsets, impressions.split == TRAIN)]] = True
-    return seen
+    occurs[impressions.item[ragged.repeat(impressions.offsets, impressions.split == TRAIN)]] = True
+    return occurs
 
 
 def passage_batches(lengths: np.ndarray, size: int, seed: int, done: int = 0) -> Iterator[np.ndarray]:
