@@ -18,7 +18,7 @@ from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_dige
 from interestrec.workspace.artifacts import Recipe
 
 if TYPE_CHECKING:
-    from interestrec.encoding.passages import Passages
+    from interestrec.training.passages import Passages
     from interestrec.model.encoder import StoredEncoder
 
 ADAPTATION = "adaptation.json"
@@ -137,7 +137,7 @@ def _passages(
     corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, longest: int
 ) -> "tuple[Passages, Passages]":
     """What to learn from, and what is held out by a seeded draw."""
-    from interestrec.encoding.passages import corpus_passages
+    from interestrec.training.passages import corpus_passages
 
     budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
     fields = [[(name, budgets.get(name, _TAKEN)) for name in side] for side in sides or [budgets]]

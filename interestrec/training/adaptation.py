@@ -8,7 +8,7 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.encoding.passages import Passages, passage_batches
+from interestrec.training.passages import Passages, passage_batches
 from interestrec.training.distribution import raise_peer_loss
 from interestrec.training.engine import Engine, format_rows
 from interestrec.training.execution import ExecutionSettings

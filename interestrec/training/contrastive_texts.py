@@ -12,7 +12,7 @@ from interestrec.model.contrastive import info_nce
 from interestrec.model.noise import Noise, branch
 
 if TYPE_CHECKING:
-    from interestrec.encoding.passages import Passages
+    from interestrec.training.passages import Passages
     from interestrec.model.encoder import Encoder
     from interestrec.training.engine import Arrays
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from interestrec.encoding.passages import Passages
+from interestrec.training.passages import Passages
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf

@@ -14,7 +14,7 @@ from interestrec.text.masking import IGNORED, mask_tokens
 from interestrec.training.text_objective import TextObjective
 
 if TYPE_CHECKING:
-    from interestrec.encoding.passages import Passages
+    from interestrec.training.passages import Passages
     from interestrec.model.encoder import Encoder
     from interestrec.text.tokenizer import Tokenizer
     from interestrec.training.engine import Arrays

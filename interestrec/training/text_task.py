@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from interestrec.encoding.passages import Passages
+from interestrec.training.passages import Passages
 from interestrec.model.encoder import Encoder
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.training.engine import Arrays, Objective

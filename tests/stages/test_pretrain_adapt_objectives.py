@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.core.errors import DataError
-from interestrec.encoding.passages import Passages
+from interestrec.training.passages import Passages
 from interestrec.model.encoder_checkpoint import expected_shapes, read_checkpoint
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.stages.check import check

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
-from interestrec.encoding.passages import Passages
+from interestrec.training.passages import Passages
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.text.text_inputs import TextInputs

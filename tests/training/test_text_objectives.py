@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.core.errors import ConfigError, NumericError
-from interestrec.encoding.passages import Passages
+from interestrec.training.passages import Passages
 from interestrec.model.bert import Bert
 from interestrec.model.contrastive import info_nce
 from interestrec.model.encoder_checkpoint import export
