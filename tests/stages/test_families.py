@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from interestrec.pretraining import masked_objective
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.text.masking import IGNORED, mask_tokens
-from interestrec.training import masked_objective
 from tests import kin
 from tests.kin import load_bert
 from tests.stages.learning import workspace

@@ -15,7 +15,7 @@ from interestrec.core.section import (
     require_keys_of_choice,
     with_keys_of,
 )
-from interestrec.training.text_objectives import OBJECTIVES
+from interestrec.pretraining.text_objectives import OBJECTIVES
 
 
 class ScratchSettings(Section):

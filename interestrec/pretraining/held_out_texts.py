@@ -5,9 +5,9 @@ import numpy as np
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf
+from interestrec.pretraining.passages import Passages
+from interestrec.pretraining.text_task import TextTask
 from interestrec.text.text_inputs import TextInputs, batches
-from interestrec.training.passages import Passages
-from interestrec.training.text_task import TextTask
 
 _MOST = 512  # passages
 _NOISE = tf.TensorSpec([2], tf.int32)

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from interestrec.corpus.store import Corpus
+from interestrec.pretraining.passages import Passages, batches, corpus_passages
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.training.passages import Passages, batches, corpus_passages
 
 LENGTHS = np.random.default_rng(0).integers(3, 60, 1003)
 

@@ -13,8 +13,8 @@ from interestrec.model.noise import Noise, branch
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.passages import Passages
     from interestrec.training.engine import Arrays
-    from interestrec.training.passages import Passages
 
 
 class ContrastiveObjectiveSettings(Section):

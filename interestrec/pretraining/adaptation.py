@@ -8,14 +8,14 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
+from interestrec.pretraining.held_out_texts import HeldOutTexts
+from interestrec.pretraining.passages import Passages, batches
+from interestrec.pretraining.text_task import TextTask
 from interestrec.training.distribution import peers
 from interestrec.training.engine import Engine, first_few
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.optimizer import AdamW, Group
-from interestrec.training.passages import Passages, batches
 from interestrec.training.schedule import DECAYS, share
-from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore, assign, values
 
 _WARM_UP, _CLIP = 0.1, 1.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from interestrec.model.encoder import Encoder
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.pretraining.passages import Passages
 from interestrec.training.engine import Arrays, Objective
-from interestrec.training.passages import Passages
 
 
 class TextTask(Objective, Protocol):

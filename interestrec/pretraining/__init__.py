@@ -1,0 +1,1 @@
+"""Pre-training: an encoder goes on learning from the texts of a corpus alone."""
