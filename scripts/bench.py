@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Wall time and peak memory of a command, `preprocess` at scale beside pandas, encoding beside sentence-transformers.
+"""Benchmarks: wall time and peak memory of a command, and stages at scale in comparison with other libraries.
 
     scripts/bench.py run -- ./scripts/quickstart.sh
     scripts/bench.py preprocess --to workspace/bench                       # 2,200,000 impressions, 100,000,000 events
@@ -9,14 +9,14 @@
     scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
     scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
 
-Needs psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times a second and summed
-over the processes that the command starts; pages that processes share are counted for each. Every measurement is one
-JSON line on standard output. `run` ends with the command's exit status.
+The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
+second and summed over the processes that the command starts; pages shared by processes count once per process. Every
+measurement is one JSON line on standard output. `run` returns the command's exit status.
 
-Parts of `preprocess`, on logs that scripts/generate.py writes into the directory when they are not there:
-`mind`    news in MIND layout, and twice as much of everything: impressions, items, users
+Parts of `preprocess`, on logs that scripts/generate.py writes into the directory if they do not exist:
+`mind`    news in MIND layout, and the same with twice the impressions, items and users
 `events`  a shop's log in Parquet
-`pandas`  a tenth of `mind`, beside scripts/pandas_preprocess.py; rows of both outputs
+`pandas`  a tenth of `mind`, compared with scripts/pandas_preprocess.py, with the rows of both outputs
 """
 
 import argparse
@@ -80,13 +80,13 @@ encoders:
 
 
 def resident(root: psutil.Process) -> int:
-    """Bytes resident in a process and all below it; a process that ends meanwhile counts as nothing."""
+    """Sum the resident bytes of a process and its descendants; a process that has ended counts as 0."""
     total = 0
     try:
-        family = [root, *root.children(recursive=True)]
+        processes = [root, *root.children(recursive=True)]
     except psutil.NoSuchProcess:
         return 0
-    for process in family:
+    for process in processes:
         try:
             total += process.memory_info().rss
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -95,104 +95,104 @@ def resident(root: psutil.Process) -> int:
 
 
 def measure(command: list[str], **options: Any) -> tuple[int, float, float]:
-    """(exit status, seconds, peak GiB) of a command; options are those of Popen."""
-    started = time.monotonic()
+    """Run a command with options of Popen and return (exit status, seconds, peak GiB)."""
+    start = time.monotonic()
     child = subprocess.Popen(command, **options)
     process, peak = psutil.Process(child.pid), 0
     while child.poll() is None:
         peak = max(peak, resident(process))
         time.sleep(_SECONDS_BETWEEN_SAMPLES)
-    return child.returncode, round(time.monotonic() - started, 1), round(peak / 2**30, 2)
+    return child.returncode, round(time.monotonic() - start, 1), round(peak / 2**30, 2)
 
 
 def run(command: list[str]) -> int:
-    """Run a command to its end, print what it took, and give its exit status."""
+    """Run a command, print its time and memory, and return its exit status."""
     status, seconds, peak = measure(command)
     print(json.dumps({"command": command, "seconds": seconds, "peak_gib": peak}))
     return status
 
 
 class PreprocessBench:
-    """`interestrec preprocess` on generated logs below one directory; measurements are printed and kept."""
+    """Benchmark of `interestrec preprocess` on generated logs in one directory; measurements are printed and stored."""
 
     def __init__(self, to: Path, encoder: Path) -> None:
         self.to, self.encoder = to.resolve(), encoder.resolve()
         self.measurements: list[dict[str, Any]] = []
 
     def mind(self, impressions: int) -> None:
-        """Once, and on twice the input."""
-        once, twice = (self._interestrec_mind(f"mind x{n}", n * impressions) for n in (1, 2))
-        self._ratio("mind, twice the input", twice, once)
+        """Measure on the input, and on twice the input."""
+        single, double = (self._interestrec_mind(f"mind x{n}", n * impressions) for n in (1, 2))
+        self._ratio("mind, twice the input", double, single)
 
     def events(self, events: int) -> None:
-        """Parquet parts of an event log."""
-        root = self._generated("events", events=events, users=max(1, events // 50), items=max(100, events // 200))
+        """Measure on an event log in Parquet parts."""
+        root = self._generate("events", events=events, users=max(1, events // 50), items=max(100, events // 200))
         files = sorted(str(path.relative_to(root)) for path in root.glob("events/*.parquet"))
         self._interestrec("events", root, _EVENTS, {"events": events}, files=json.dumps(files))
 
     def pandas(self, impressions: int) -> None:
-        """A tenth of the impressions with interestrec and with pandas."""
-        ours = self._interestrec_mind("mind / 10", impressions // 10)
-        root, output = self._generated_mind(impressions // 10), self.to / "pandas"
+        """Measure on a tenth of the impressions with interestrec and with pandas."""
+        package = self._interestrec_mind("mind / 10", impressions // 10)
+        root, output = self._generate_mind(impressions // 10), self.to / "pandas"
         shutil.rmtree(output, ignore_errors=True)
         script = [str(_SCRIPTS / "pandas_preprocess.py"), "--data", str(root), "--encoder", str(self.encoder)]
         size = {"impressions": impressions // 10}
-        theirs = self._measured("mind / 10", "pandas", [*script, "--to", str(output)], root, size, output)
-        self._ratio("pandas / interestrec", theirs, ours, equal_rows=theirs["rows"] == ours["rows"])
+        baseline = self._measure("mind / 10", "pandas", [*script, "--to", str(output)], root, size, output)
+        self._ratio("pandas / interestrec", baseline, package, equal_rows=baseline["rows"] == package["rows"])
 
     def table(self) -> str:
-        """All measurements for people."""
+        """Format all measurements as a table."""
         lines = [f"{'what':<24}{'tool':<14}{'seconds':>9}{'peak GiB':>10}  rows of the candidates"]
-        for one in self.measurements:
-            rows = f"{one['rows']['candidates']:,}" if "rows" in one else ""
-            if "equal_rows" in one:
-                rows = "all rows equal" if one["equal_rows"] else "ROWS DIFFER"
-            numbers = f"{one['seconds']:>9.1f}{one['peak_gib']:>10.2f}"
-            if one["tool"] == "ratio":
-                numbers = f"{one['seconds']:>8.2f}x{one['peak_gib']:>9.2f}x"
-            lines.append(f"{one['what']:<24}{one['tool']:<14}{numbers}  {rows}")
+        for record in self.measurements:
+            rows = f"{record['rows']['candidates']:,}" if "rows" in record else ""
+            if "equal_rows" in record:
+                rows = "all rows equal" if record["equal_rows"] else "ROWS DIFFER"
+            numbers = f"{record['seconds']:>9.1f}{record['peak_gib']:>10.2f}"
+            if record["tool"] == "ratio":
+                numbers = f"{record['seconds']:>8.2f}x{record['peak_gib']:>9.2f}x"
+            lines.append(f"{record['what']:<24}{record['tool']:<14}{numbers}  {rows}")
         return "\n".join(lines)
 
-    def _interestrec_mind(self, what: str, impressions: int) -> dict[str, Any]:
-        return self._interestrec(what, self._generated_mind(impressions), _MIND, {"impressions": impressions})
+    def _interestrec_mind(self, title: str, impressions: int) -> dict[str, Any]:
+        return self._interestrec(title, self._generate_mind(impressions), _MIND, {"impressions": impressions})
 
-    def _interestrec(self, what: str, root: Path, config: str, size: dict[str, int], **more: str) -> dict[str, Any]:
-        """Measure our stage in a new workspace."""
+    def _interestrec(self, title: str, root: Path, config: str, size: dict[str, int], **values: str) -> dict[str, Any]:
+        """Measure `interestrec preprocess` in a new workspace."""
         workspace = self.to / f"workspace-{root.name}"
         shutil.rmtree(workspace, ignore_errors=True)
-        places = {"workspace": workspace, "root": root, "encoder": self.encoder}
+        paths = {"workspace": workspace, "root": root, "encoder": self.encoder}
         path = self.to / f"{root.name}.yaml"
-        path.write_text(config.format(**{key: json.dumps(str(value)) for key, value in places.items()}, **more))
+        path.write_text(config.format(**{key: json.dumps(str(value)) for key, value in paths.items()}, **values))
         command = ["-m", "interestrec", "preprocess", "--quiet", "--config", str(path)]
-        return self._measured(what, "interestrec", command, root, size, workspace / "corpus")
+        return self._measure(title, "interestrec", command, root, size, workspace / "corpus")
 
-    def _measured(
-        self, what: str, tool: str, command: list[str], root: Path, size: dict[str, int], output: Path
+    def _measure(
+        self, title: str, tool: str, command: list[str], root: Path, size: dict[str, int], output: Path
     ) -> dict[str, Any]:
-        """Measure a Python process to its end; one that fails ends the bench."""
+        """Measure a Python process; a failure ends the benchmark."""
         status, seconds, peak = measure([sys.executable, *command], stdout=sys.stderr)
         if status:
             sys.exit(f"{tool} on {root} ended with exit status {status} after {seconds} s at {peak} GiB")
-        read = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-        record = {"what": what, "tool": tool, **size, "input_mib": round(read / 2**20), "seconds": seconds}
-        return self._keep({**record, "peak_gib": peak, "rows": _rows(output)})
+        input_bytes = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+        record = {"what": title, "tool": tool, **size, "input_mib": round(input_bytes / 2**20), "seconds": seconds}
+        return self._report({**record, "peak_gib": peak, "rows": _rows(output)})
 
-    def _ratio(self, what: str, above: dict[str, Any], below: dict[str, Any], **more: Any) -> None:
-        ratios = {key: round(above[key] / below[key], 2) for key in ("seconds", "peak_gib")}
-        self._keep({"what": what, "tool": "ratio", **ratios, **more})
+    def _ratio(self, title: str, numerator: dict[str, Any], denominator: dict[str, Any], **fields: Any) -> None:
+        ratios = {key: round(numerator[key] / denominator[key], 2) for key in ("seconds", "peak_gib")}
+        self._report({"what": title, "tool": "ratio", **ratios, **fields})
 
-    def _keep(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _report(self, record: dict[str, Any]) -> dict[str, Any]:
         print(json.dumps(record), flush=True)
         self.measurements.append(record)
         return record
 
-    def _generated_mind(self, impressions: int) -> Path:
-        """MIND-large's proportions."""
+    def _generate_mind(self, impressions: int) -> Path:
+        """Generate a log with the proportions of MIND-large."""
         items, users = max(100, impressions * 160 // 2200), max(1, impressions * 700 // 2200)
-        return self._generated("mind", impressions=impressions, items=items, users=users)
+        return self._generate("mind", impressions=impressions, items=items, users=users)
 
-    def _generated(self, shape: str, **sizes: int) -> Path:
-        """Directory of a generated log, which is written if it is not there; a half written one is written again."""
+    def _generate(self, shape: str, **sizes: int) -> Path:
+        """Return the directory of a generated log, which is staged and renamed if it does not exist."""
         directory = self.to / f"{shape}-{next(iter(sizes.values()))}"
         if not directory.exists():
             partial = directory.with_suffix(".partial")
@@ -206,7 +206,7 @@ class PreprocessBench:
 
 
 def _rows(output: Path) -> dict[str, int]:
-    """Rows of each table of a corpus."""
+    """Count the rows of each table of a corpus."""
     import pyarrow.parquet as pq
 
     return {name: pq.read_metadata(output / f"{name}.parquet").num_rows for name in _TABLES}
@@ -223,10 +223,10 @@ def preprocess(to: Path, encoder: Path, impressions: int, events: int, parts: li
 
 
 def _parts(text: str) -> list[str]:
-    known = ("mind", "events", "pandas")
-    if unknown := set(text.split(",")) - set(known):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
-    return [part for part in known if part in text.split(",")]
+    choices = ("mind", "events", "pandas")
+    if unknown := set(text.split(",")) - set(choices):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(choices)}")
+    return [part for part in choices if part in text.split(",")]
 
 
 def main() -> None:
@@ -234,20 +234,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     benches = parser.add_subparsers(dest="bench", required=True)
     runs = benches.add_parser("run", help="wall time and peak memory of a command")
-    runs.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="what to run")
-    stage = benches.add_parser("preprocess", help="interestrec preprocess at scale, beside pandas")
-    stage.add_argument("--to", type=Path, required=True, metavar="DIR", help="logs and workspaces go here")
-    stage.add_argument("--impressions", type=int, default=2_200_000, help="2,200,000 unless told")
-    stage.add_argument("--events", type=int, default=100_000_000, help="100,000,000 unless told")
-    stage.add_argument("--parts", type=_parts, default="mind,events,pandas", help="mind,events,pandas unless told")
+    runs.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command to run")
+    stage = benches.add_parser("preprocess", help="interestrec preprocess at scale, compared with pandas")
+    stage.add_argument("--to", type=Path, required=True, metavar="DIR", help="directory for logs and workspaces")
+    stage.add_argument("--impressions", type=int, default=2_200_000, help="2,200,000 by default")
+    stage.add_argument("--events", type=int, default=100_000_000, help="100,000,000 by default")
+    stage.add_argument("--parts", type=_parts, default="mind,events,pandas", help="mind,events,pandas by default")
     stage.add_argument("--encoder", type=Path, default=_ENCODER, metavar="DIR", help="data/encoders/minilm-l6")
     bench_encode.add_parser(benches, _ENCODER)
     bench_train.add_parser(benches, _ENCODER)
     bench_rank.add_parser(benches)
     bench_evaluate.add_parser(benches)
     arguments = parser.parse_args()
-    if arguments.bench in (beside := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
-        beside[arguments.bench].run(arguments)
+    if arguments.bench in (modules := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
+        modules[arguments.bench].run(arguments)
         return
     if arguments.bench == "evaluate":
         bench_evaluate.run(arguments, measure)
@@ -258,7 +258,7 @@ def main() -> None:
         return
     command = [part for part in arguments.command if part != "--"]
     if not command:
-        parser.error("give a command after --")
+        parser.error("a command is missing after --")
     sys.exit(run(command))
 
 

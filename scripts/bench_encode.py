@@ -1,7 +1,7 @@
-"""Texts a second of our encoder and of sentence-transformers, tokenization included; for `scripts/bench.py encode`.
+"""Texts per second of interestrec and of sentence-transformers, with tokenization; for `scripts/bench.py encode`.
 
-Each side runs in a process of its own that loads the encoder, warms up and then encodes all texts each time it is told
-to, so that the two take turns on a machine that may get slower or faster meanwhile and never compete for its cores.
+Each side runs in its own process, which loads the encoder, warms up, and encodes all texts per request. The sides take
+turns, so that they see the same variation of the machine's speed and never compete for its cores.
 """
 
 import argparse
@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench_peer import Worker, answer
+from bench_peer import Worker, serve
 
 _BATCH_SIZES = (16, 32, 64, 128, 256)
-_WARM_UP = 256  # texts encoded before anything is timed
-_TRIAL = 1024  # texts on which the other side's batch size is chosen
+_WARM_UP = 256  # texts encoded before the measurement
+_TRIAL = 1024  # texts to choose the peer's batch size on
 
 
-def ours(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
-    """What encodes texts with interestrec: float32 [texts, width]."""
+def interestrec_encoder(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
+    """Return a function that encodes texts with interestrec; float32 [texts, width]."""
     import pyarrow as pa
 
     from interestrec.encoding.text_vectors import encode
@@ -42,8 +42,8 @@ def ours(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int]
     return run
 
 
-def theirs(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
-    """The same with sentence-transformers."""
+def peer_encoder(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
+    """Return a function that encodes texts with sentence-transformers; float32 [texts, width]."""
     import torch
     from sentence_transformers import SentenceTransformer
 
@@ -53,96 +53,99 @@ def theirs(encoder: Path, longest: int, threads: int) -> Callable[[list[str], in
     return lambda texts, batch_size: model.encode(texts, batch_size=batch_size, show_progress_bar=False)
 
 
-SIDES = {"interestrec": ours, "sentence-transformers": theirs}
+SIDES = {"interestrec": interestrec_encoder, "sentence-transformers": peer_encoder}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
-    """Answer requests to encode the first `texts` with wall and processor seconds; vectors go to the file `to`."""
+    """Serve requests to encode the first `texts`: wall and processor seconds; the vectors go to the file `to`."""
     import numpy as np
 
-    every = json.loads(texts.read_text())
+    all_texts = json.loads(texts.read_text())
     run = SIDES[side](encoder, longest, threads)
-    run(every[:_WARM_UP], 32)
+    run(all_texts[:_WARM_UP], 32)
 
     def seconds(texts: int, batch_size: int = 0, to: str | None = None) -> tuple[float, float]:
-        started, busy = time.perf_counter(), time.process_time()
-        vectors = run(every[:texts], batch_size)
-        taken = time.perf_counter() - started, time.process_time() - busy
+        wall_start, processor_start = time.perf_counter(), time.process_time()
+        vectors = run(all_texts[:texts], batch_size)
+        times = time.perf_counter() - wall_start, time.process_time() - processor_start
         if to:
             np.save(to, vectors)
-        return taken
+        return times
 
-    answer(seconds)
+    serve(seconds)
 
 
 def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: int, peer: str) -> None:
-    """Print one JSON line a side with the median, and one with the ratio and the largest difference of the vectors.
+    """Print one JSON line per side with the median, and one with the ratio and the largest difference of the vectors.
 
     Args:
-        longest: positions a text may take, special tokens included.
-        peer: Python interpreter that has sentence-transformers.
+        longest: maximum tokens per text, special tokens included.
+        peer: Python interpreter with sentence-transformers.
     """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        (place / "texts.json").write_text(json.dumps(texts))
-        arguments = (str(place / "texts.json"), str(encoder), str(longest), str(threads))
-        us = Worker(__file__, sys.executable, "interestrec", *arguments)
-        them = Worker(__file__, peer, "sentence-transformers", *arguments)
-        us.ask(texts=min(_WARM_UP, len(texts)))  # both have loaded when the first is timed
+        directory = Path(scratch)
+        (directory / "texts.json").write_text(json.dumps(texts))
+        arguments = (str(directory / "texts.json"), str(encoder), str(longest), str(threads))
+        package_worker = Worker(__file__, sys.executable, "interestrec", *arguments)
+        peer_worker = Worker(__file__, peer, "sentence-transformers", *arguments)
+        package_worker.request(texts=min(_WARM_UP, len(texts)))  # both sides are loaded before the measurement
         trial = min(_TRIAL, len(texts))
-        trials = {size: them.ask(texts=trial, batch_size=size) for size in _BATCH_SIZES}
+        trials = {size: peer_worker.request(texts=trial, batch_size=size) for size in _BATCH_SIZES}
         best = min(trials, key=lambda size: trials[size])
-        taken: dict[str, list[tuple[float, float]]] = {us.side: [], them.side: []}
+        times: dict[str, list[tuple[float, float]]] = {package_worker.side: [], peer_worker.side: []}
+        outputs = {side: str(directory / f"{side}.npy") for side in times}
         for repeat in range(1, repeats + 1):
-            taken[us.side].append(us.ask(texts=len(texts), to=str(place / "ours.npy")))
-            taken[them.side].append(them.ask(texts=len(texts), batch_size=best, to=str(place / "theirs.npy")))
-            last = {side: round(times[-1][0], 3) for side, times in taken.items()}
+            for worker, size in ((package_worker, 0), (peer_worker, best)):
+                response = worker.request(texts=len(texts), batch_size=size, to=outputs[worker.side])
+                times[worker.side].append(response)
+            last = {side: round(pairs[-1][0], 3) for side, pairs in times.items()}
             print(f"repeat {repeat}: seconds {last}", file=sys.stderr, flush=True)
-        us.close()
-        them.close()
-        ours, theirs = (np.load(place / name, allow_pickle=False) for name in ("ours.npy", "theirs.npy"))
-        difference = float(np.abs(ours - theirs).max())
-    rates = {side: len(texts) / statistics.median(wall for wall, _ in times) for side, times in taken.items()}
-    busy = {side: statistics.median(spent for _, spent in times) for side, times in taken.items()}
-    for side, times in taken.items():
-        told: dict[str, Any] = {"what": "encode", "tool": side, "texts": len(texts), "threads": threads}
-        told |= {"seconds": [round(wall, 3) for wall, _ in times], "texts_a_second": round(rates[side], 1)}
-        told |= {"processor_seconds": round(busy[side], 3)} | ({"batch_size": best} if side == them.side else {})
-        print(json.dumps(told))
+        package_worker.close()
+        peer_worker.close()
+        first, second = (np.load(path, allow_pickle=False) for path in outputs.values())
+        difference = float(np.abs(first - second).max())
+    rates = {side: len(texts) / statistics.median(wall for wall, _ in pairs) for side, pairs in times.items()}
+    processor = {side: statistics.median(seconds for _, seconds in pairs) for side, pairs in times.items()}
+    for side, pairs in times.items():
+        record: dict[str, Any] = {"what": "encode", "tool": side, "texts": len(texts), "threads": threads}
+        record |= {"seconds": [round(wall, 3) for wall, _ in pairs], "texts_a_second": round(rates[side], 1)}
+        record |= {"processor_seconds": round(processor[side], 3)}
+        record |= {"batch_size": best} if side == peer_worker.side else {}
+        print(json.dumps(record))
     ratios = {
-        "texts_a_second": round(rates[us.side] / rates[them.side], 3),
-        "processor_seconds": round(busy[us.side] / busy[them.side], 3),
+        "texts_a_second": round(rates[package_worker.side] / rates[peer_worker.side], 3),
+        "processor_seconds": round(processor[package_worker.side] / processor[peer_worker.side], 3),
     }
     print(json.dumps({"what": "encode", "tool": "ratio", **ratios, "largest_difference": difference}))
 
 
 def read_texts(path: Path, column: int, count: int | None) -> list[str]:
-    """A column, counted from 1, of a tab-separated file without a header."""
+    """Read a column, counted from 1, of a tab-separated file without a header."""
     with path.open(encoding="utf-8") as source:
         texts = [line.rstrip("\n").split("\t")[column - 1] for line in source]
     return texts[:count]
 
 
 def add_parser(benches: Any, encoder: Path) -> None:
-    """The command line of `encode`."""
-    parser = benches.add_parser("encode", help="texts a second, beside sentence-transformers on the CPU")
+    """Add the subcommand `encode`."""
+    parser = benches.add_parser("encode", help="texts per second, compared with sentence-transformers on the CPU")
     parser.add_argument("--texts", type=Path, required=True, metavar="FILE", help="tab-separated, without a header")
-    parser.add_argument("--column", type=int, default=4, help="of the texts, from 1; 4 unless told, MIND's titles")
-    parser.add_argument("--count", type=int, help="first texts only")
-    parser.add_argument("--repeats", type=int, default=5, help="5 unless told")
-    parser.add_argument("--longest", type=int, default=256, help="most tokens of a text; 256 unless told")
-    parser.add_argument("--threads", type=int, default=2, help="2 unless told")
-    parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="has sentence-transformers")
+    parser.add_argument("--column", type=int, default=4, help="column of the texts, from 1; default 4, MIND's titles")
+    parser.add_argument("--count", type=int, help="number of texts, from the first; all by default")
+    parser.add_argument("--repeats", type=int, default=5, help="5 by default")
+    parser.add_argument("--longest", type=int, default=256, help="maximum tokens per text; 256 by default")
+    parser.add_argument("--threads", type=int, default=2, help="2 by default")
+    parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="with sentence-transformers")
     parser.add_argument("--encoder", type=Path, default=encoder, metavar="DIR", help="data/encoders/minilm-l6")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Bench what the command line asks for."""
+    """Run the benchmark with the arguments of the command line."""
     texts = read_texts(arguments.texts, arguments.column, arguments.count)
-    how = (arguments.longest, arguments.threads, arguments.repeats, arguments.peer_python)
-    bench(texts, arguments.encoder.resolve(), *how)
+    options = (arguments.longest, arguments.threads, arguments.repeats, arguments.peer_python)
+    bench(texts, arguments.encoder.resolve(), *options)
 
 
 if __name__ == "__main__":

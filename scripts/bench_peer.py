@@ -1,4 +1,4 @@
-"""Two sides of a comparison, each in a process of its own that waits for its turn."""
+"""Worker processes for the two sides of a comparison, which take turns."""
 
 import json
 import subprocess
@@ -8,17 +8,17 @@ from typing import Any
 
 
 class Worker:
-    """A side in its own process: both load and warm up first, then take turns and never compete for the cores."""
+    """One side of a comparison in its own process, so that both sides load once and never compete for the cores."""
 
     def __init__(self, script: str, python: str, side: str, *arguments: str) -> None:
         self.side = side
         command = [python, script, side, *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, **what: Any) -> Any:
-        """What the side answers; a side that ended ends the bench."""
+    def request(self, **arguments: Any) -> Any:
+        """Send a request and return the response; if the worker has ended, the benchmark ends."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.write(json.dumps(arguments) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -30,7 +30,7 @@ class Worker:
         self.process.communicate()
 
 
-def answer(reply: Callable[..., Any]) -> None:
-    """Answer each line of standard input, a JSON object of arguments, with one line of JSON."""
+def serve(handle: Callable[..., Any]) -> None:
+    """Respond to each line of standard input, a JSON object of arguments, with one line of JSON."""
     for line in sys.stdin:
-        print(json.dumps(reply(**json.loads(line))), flush=True)
+        print(json.dumps(handle(**json.loads(line))), flush=True)

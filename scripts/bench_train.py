@@ -1,12 +1,12 @@
-"""Training speed, for `scripts/bench.py train`: a full step beside PyTorch's, and our recipe beside the plain one.
+"""Training speed, for `scripts/bench.py train`: a full step compared with PyTorch, and fine-tuning recipes.
 
-`step`     sequences a second of a full training step of the encoder: all layers, 16 tokens, dropout 0.1 after each part
-           of a layer, AdamW, word embeddings frozen; both sides at their best batch size
-`recipes`  impressions a second of fine-tuning on a corpus: the plain recipe of PLM-NR (every text of every impression
-           encoded by itself, all layers learning, padded to the longest), with each trick alone, and with all of them
+`step`     sequences per second of a full training step of the encoder: all layers, 16 tokens, dropout 0.1 after each
+           part of a layer, AdamW, word embeddings frozen; both sides at their best batch size
+`recipes`  impressions per second of fine-tuning on a corpus: the plain recipe of PLM-NR (every text of every impression
+           encoded separately, all layers trainable, padded to the longest), with each optimisation, and with all
 
-Each side and each recipe runs in a process of its own. The two sides take turns; recipes, whose activations take up to
-12 GiB, come one after the other.
+Each side and each recipe runs in its own process. The two sides take turns; recipes, whose activations take up to
+12 GiB, run one after the other.
 """
 
 import argparse
@@ -19,17 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench_peer import Worker, answer
+from bench_peer import Worker, serve
 
 _LENGTH, _RATE, _DROPOUT = 16, 1e-5, 0.1
 _STEP_SIZES = (32, 64, 128, 256)
 _SIZES = (16, 32, 64)  # impressions
-_SIZES_APART = (2, 4, 8)  # where every text is encoded by itself; 16 take 12 GiB
-_SEQUENCES = 512  # in what is timed once
+_SIZES_SEPARATE = (2, 4, 8)  # impressions, if every text is encoded separately; 16 take 12 GiB
+_SEQUENCES = 512  # per measurement
 
 
-def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
-    """What takes a step on so many sequences."""
+def interestrec_step(encoder: Path, threads: int) -> Callable[[int], Any]:
+    """Return a function that trains interestrec's encoder for one step on a number of sequences."""
     import numpy as np
     import tensorflow as tf
 
@@ -43,7 +43,7 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     learning = [v.value for v in bert.trainable_variables if v is not bert.words]
 
     class Distance:
-        """Mean squared distance of vectors from targets; an Objective."""
+        """Objective: squared distance of vectors to targets."""
 
         signature = (
             tf.TensorSpec([None, None], tf.int32),
@@ -71,8 +71,8 @@ def our_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     return step
 
 
-def their_step(encoder: Path, threads: int) -> Callable[[int], Any]:
-    """The same with transformers and PyTorch. Our network drops no attention weights, so neither does theirs."""
+def peer_step(encoder: Path, threads: int) -> Callable[[int], Any]:
+    """Return the same function with transformers and PyTorch, without dropout of attention weights on both sides."""
     import torch
     from transformers import AutoModel
 
@@ -96,7 +96,7 @@ def their_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     return step
 
 
-# What each recipe does that the plain one does not.
+# Differences of each recipe from the plain one.
 _PLAIN: dict[str, Any] = {"once": False, "groups": 1, "layers": None, "tokens": None}
 RECIPES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -109,13 +109,14 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[int], Any]:
-    """What takes a step of a recipe on so many impressions."""
+    """Return a function that trains with a recipe for one step on a number of impressions."""
     import numpy as np
 
     from interestrec.corpus.categories import LEVELS, category_codes
     from interestrec.corpus.store import Corpus
     from interestrec.encoding.encoder_caches import hidden_cache
     from interestrec.encoding.hidden_cache import encode_lower
+    from interestrec.io.schemas import TRAIN
     from interestrec.model.encoders import load_encoder
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
     from interestrec.training import device, item_vectors
@@ -137,7 +138,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     groups = [Group([v.value for v in weights], 2e-5) for weights in bert.learning(bert.depth - layers)]
 
     class Apart(item_vectors.LearningTextVectors):
-        """Encodes the text of every item it is given, as often as it comes."""
+        """Encodes the text of each occurrence of an item separately."""
 
         def prepare(self, items: Any, rng: Any) -> Any:
             rows = self.text_of_item[items]
@@ -157,66 +158,66 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     losses = {"intensity": 1.0, "softmax": 1.0}
     engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)
     codes = ItemCodes(np.zeros((len(text_of_item), 0), np.int32), category_codes(opened.items["category"]))
-    train = impression_examples(opened.impressions, opened.impressions.split == 0)
+    train = impression_examples(opened.impressions, opened.impressions.split == TRAIN)
     sampler, rng = NegativeSampler.of(popularity(opened), 4), np.random.default_rng(0)  # 4 negatives, as in PLM-NR
 
     def step(count: int) -> None:
         batch = build(train.select(rng.permutation(len(train))[:count]), opened.timelines, sampler, 50, rng)
-        if not chosen["once"]:  # a row of its own for every place in a history or a list
-            places = np.concatenate([batch.history.ravel(), batch.candidates.ravel()])
-            there = np.concatenate([batch.intensity.ravel() > 0, batch.present.ravel()])
-            row = np.maximum(np.cumsum(there) - 1, 0).astype(np.int32)
+        if not chosen["once"]:  # a separate row for every position in a history or a list
+            positions = np.concatenate([batch.history.ravel(), batch.candidates.ravel()])
+            used = np.concatenate([batch.intensity.ravel() > 0, batch.present.ravel()])
+            row = np.maximum(np.cumsum(used) - 1, 0).astype(np.int32)
             history, candidates = row[: batch.history.size], row[batch.history.size :]
             batch = replace(
                 batch,
-                distinct=batch.distinct[places[there]],
+                distinct=batch.distinct[positions[used]],
                 history=history.reshape(batch.history.shape),
                 candidates=candidates.reshape(batch.candidates.shape),
             )
         prepared = source.prepare(batch.distinct, rng)
-        _, seen = engine.step([arrays(batch, prepared, codes)], 1, 1, 1.0)
-        source.keep([prepared], seen)
+        _, vectors = engine.step([arrays(batch, prepared, codes)], 1, 1, 1.0)
+        source.keep([prepared], vectors)
 
     return step
 
 
 def work(side: str, *arguments: str) -> None:
-    """Answer requests to take steps of a size with the seconds of all of them."""
-    step = _made(side, *arguments)
+    """Serve requests to train for a number of steps of a size: the seconds of all steps."""
+    step = _step_function(side, *arguments)
 
     def seconds(size: int, steps: int) -> float:
-        started = time.perf_counter()
+        start = time.perf_counter()
         for _ in range(steps):
             step(size)
-        return time.perf_counter() - started
+        return time.perf_counter() - start
 
-    answer(seconds)
+    serve(seconds)
 
 
-def _made(side: str, *arguments: str) -> Callable[[int], Any]:
+def _step_function(side: str, *arguments: str) -> Callable[[int], Any]:
     if side in RECIPES:
         corpus, encoder, threads = arguments
         return recipe(side, Path(corpus), Path(encoder), int(threads))
     encoder, threads = arguments
-    return {"interestrec": our_step, "pytorch": their_step}[side](Path(encoder), int(threads))
+    return {"interestrec": interestrec_step, "pytorch": peer_step}[side](Path(encoder), int(threads))
 
 
 def _rates(
-    workers: list[Worker], sizes: dict[str, tuple[int, ...]], least: int, repeats: int
+    workers: list[Worker], sizes: dict[str, tuple[int, ...]], min_sequences: int, repeats: int
 ) -> dict[str, dict[str, Any]]:
-    """Median rate of each side at its best size, the sides taking turns."""
+    """Measure the median rate of each side at its best batch size; the sides take turns."""
     best = {}
     for worker in workers:
-        worker.ask(size=sizes[worker.side][0], steps=1)  # compiles
-        rates = {size: size / worker.ask(size=size, steps=1) for size in sizes[worker.side]}
-        best[worker.side] = max(rates, key=lambda size: rates[size])
-    taken: dict[str, list[float]] = {worker.side: [] for worker in workers}
+        worker.request(size=sizes[worker.side][0], steps=1)  # compiles
+        trials = {size: size / worker.request(size=size, steps=1) for size in sizes[worker.side]}
+        best[worker.side] = max(trials, key=lambda size: trials[size])
+    measured: dict[str, list[float]] = {worker.side: [] for worker in workers}
     for repeat in range(1, repeats + 1):
         for worker in workers:
             size = best[worker.side]
-            steps = max(1, least // size)
-            taken[worker.side].append(size * steps / worker.ask(size=size, steps=steps))
-        print(f"repeat {repeat}: { ({k: round(v[-1], 1) for k, v in taken.items()}) }", file=sys.stderr, flush=True)
+            steps = max(1, min_sequences // size)
+            measured[worker.side].append(size * steps / worker.request(size=size, steps=steps))
+        print(f"repeat {repeat}: { ({k: round(v[-1], 1) for k, v in measured.items()}) }", file=sys.stderr, flush=True)
     for worker in workers:
         worker.close()
     return {
@@ -225,49 +226,49 @@ def _rates(
             "rate": round(statistics.median(rates), 2),
             "rates": [round(r, 2) for r in rates],
         }
-        for side, rates in taken.items()
+        for side, rates in measured.items()
     }
 
 
 def step_bench(encoder: Path, threads: int, repeats: int, peer: str) -> None:
-    """One JSON line a side and one with the ratio."""
+    """Print one JSON line per side and one with the ratio."""
     arguments = (str(encoder), str(threads))
     workers = [
         Worker(__file__, sys.executable, "interestrec", *arguments),
         Worker(__file__, peer, "pytorch", *arguments),
     ]
-    found = _rates(workers, {worker.side: _STEP_SIZES for worker in workers}, _SEQUENCES, repeats)
-    for side, values in found.items():
+    rates = _rates(workers, {worker.side: _STEP_SIZES for worker in workers}, _SEQUENCES, repeats)
+    for side, values in rates.items():
         print(json.dumps({"what": "training step", "tool": side, "unit": "sequences/s", **values}))
-    ratio = found["interestrec"]["rate"] / found["pytorch"]["rate"]
+    ratio = rates["interestrec"]["rate"] / rates["pytorch"]["rate"]
     print(json.dumps({"what": "training step", "tool": "ratio", "rate": round(ratio, 3)}))
 
 
 def recipes_bench(corpus: Path, encoder: Path, threads: int, repeats: int) -> None:
-    """One JSON line a recipe, with its rate over the plain one's."""
+    """Print one JSON line per recipe, with the ratio of its rate to that of the plain recipe."""
     arguments = (str(corpus), str(encoder), str(threads))
-    sizes = {name: _SIZES if changed.get("once") else _SIZES_APART for name, changed in RECIPES.items()}
-    found = {}
-    for name in RECIPES:  # one after the other: side by side they would not fit into memory
-        found |= _rates([Worker(__file__, sys.executable, name, *arguments)], sizes, 1, repeats)
-    for name, values in found.items():
-        times = round(values["rate"] / found["plain"]["rate"], 2)
+    sizes = {name: _SIZES if changes.get("once") else _SIZES_SEPARATE for name, changes in RECIPES.items()}
+    rates = {}
+    for name in RECIPES:  # one after the other, because memory is too small for several
+        rates |= _rates([Worker(__file__, sys.executable, name, *arguments)], sizes, 1, repeats)
+    for name, values in rates.items():
+        times = round(values["rate"] / rates["plain"]["rate"], 2)
         print(json.dumps({"what": "fine-tuning", "recipe": name, "unit": "impressions/s", **values, "times": times}))
 
 
 def add_parser(benches: Any, encoder: Path) -> None:
-    """The subcommand `train`."""
-    parser = benches.add_parser("train", help="a training step beside PyTorch, our recipe beside the plain one")
-    parser.add_argument("--parts", default="step,recipes", help="step,recipes unless told")
+    """Add the subcommand `train`."""
+    parser = benches.add_parser("train", help="a training step compared with PyTorch, and fine-tuning recipes")
+    parser.add_argument("--parts", default="step,recipes", help="step,recipes by default")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="for recipes: a corpus with impressions")
-    parser.add_argument("--repeats", type=int, default=5, help="5 unless told")
-    parser.add_argument("--threads", type=int, default=2, help="2 unless told")
-    parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="has torch and transformers")
+    parser.add_argument("--repeats", type=int, default=5, help="5 by default")
+    parser.add_argument("--threads", type=int, default=2, help="2 by default")
+    parser.add_argument("--peer-python", default=sys.executable, metavar="FILE", help="with torch and transformers")
     parser.add_argument("--encoder", type=Path, default=encoder, metavar="DIR", help="data/encoders/minilm-l6")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Bench what the command line asks for."""
+    """Run the parts selected on the command line."""
     encoder = arguments.encoder.resolve()
     for part in arguments.parts.split(","):
         if part == "step":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The reference page of all configuration keys, made from the JSON Schema of the settings.
+"""Generate the reference page of all configuration keys from the JSON Schema of the settings.
 
 scripts/configuration_page.py                                # print it
 scripts/configuration_page.py --to docs/configuration.md     # write it
@@ -36,43 +36,43 @@ Node = dict[str, Any]  # a JSON Schema
 
 @dataclass
 class Chapter:
-    """A section of the configuration: its keys and all places where it may stand."""
+    """A section of the configuration: its keys and all its paths."""
 
     definition: Node
-    variant: str  # `format: mind`, where the section is itself one of several; else empty
-    shared: frozenset[str]  # keys that all variants have, described once before the first of them
+    variant: str  # such as `format: mind`, if the section is one of several variants; else empty
+    shared: frozenset[str]  # keys of all variants, described once before the first variant
     paths: list[str] = field(default_factory=list)
-    within: list[str] = field(default_factory=list)  # variants that the section belongs to
+    parent_variants: list[str] = field(default_factory=list)  # variants that contain the section
 
-    def add(self, path: str, within: str) -> str:
-        """Note a place; the name that it is shown by."""
-        alone = path.removesuffix(".<n>")  # one table or a list of them: the shorter name is enough
-        shown = alone if alone in self.paths else path
-        if shown not in self.paths:
-            self.paths.append(shown)
-        if within and within not in self.within:
-            self.within.append(within)
-        return shown
+    def add(self, path: str, parent_variant: str) -> str:
+        """Add a path of the section and return its display name."""
+        single = path.removesuffix(".<n>")  # the shorter name covers one section and a list of sections
+        name = single if single in self.paths else path
+        if name not in self.paths:
+            self.paths.append(name)
+        if parent_variant and parent_variant not in self.parent_variants:
+            self.parent_variants.append(parent_variant)
+        return name
 
     @property
     def top(self) -> str:
-        """The top-level key that the section stands under, or is."""
+        """The top-level key of the section."""
         return self.paths[0].partition(".")[0]
 
     @property
     def is_top(self) -> bool:
-        """Whether the section is the only one of a top-level key."""
+        """Whether the section is the only one under its top-level key."""
         return not self.variant and self.top == self.paths[0]
 
     def heading(self) -> str:
-        """Markdown of the heading."""
+        """Return the heading in Markdown."""
         names = ", ".join(f"`{path}`" for path in self.paths)
-        variants = ", ".join(f"`{name}`" for name in ([self.variant] if self.variant else self.within))
+        variants = ", ".join(f"`{name}`" for name in ([self.variant] if self.variant else self.parent_variants))
         return f"{'##' if self.is_top else '###'} {names}" + (f" ({variants})" if variants else "")
 
 
 class Page:
-    """Chapters in the order in which the configuration has its sections, each definition once."""
+    """Chapters in the order of the sections in the configuration, one per definition."""
 
     def __init__(self, schema: Node) -> None:
         self.schema = schema
@@ -80,64 +80,64 @@ class Page:
         self._visit(schema, "", "")
 
     def markdown(self) -> str:
-        """The whole page."""
+        """Return the page in Markdown."""
         keys = self.schema["properties"]
         parts = [INTRODUCTION, "## Top level\n", *self._table(self.schema, frozenset(keys))]
-        begun: set[str] = set()
+        started: set[str] = set()
         for chapter in self.chapters.values():
-            definition, own = chapter.definition, frozenset(chapter.definition["properties"]) - chapter.shared
-            if chapter.top not in begun and not chapter.is_top:
+            definition, specific = chapter.definition, frozenset(chapter.definition["properties"]) - chapter.shared
+            if chapter.top not in started and not chapter.is_top:
                 parts += ["", f"## `{chapter.top}`", "", keys[chapter.top]["description"]]
                 parts += ["", *self._table(definition, chapter.shared)] if chapter.shared else []
-            begun.add(chapter.top)
-            parts += ["", chapter.heading(), "", definition["description"], "", *self._table(definition, own)]
+            started.add(chapter.top)
+            parts += ["", chapter.heading(), "", definition["description"], "", *self._table(definition, specific)]
         return "\n".join(parts) + "\n"
 
-    def _visit(self, definition: Node, path: str, within: str) -> None:
+    def _visit(self, definition: Node, path: str, parent: str) -> None:
         for key, node in definition["properties"].items():
-            self._enter(node, f"{path}.{key}" if path else key, within)
+            self._enter(node, f"{path}.{key}" if path else key, parent)
 
-    def _enter(self, node: Node, path: str, within: str) -> None:
-        """Visit the sections that a value may hold."""
+    def _enter(self, node: Node, path: str, parent: str) -> None:
+        """Visit the sections that a value may contain."""
         variants = node.get("discriminator", {}).get("mapping", {})
         shared = self._shared(list(variants.values()))
         for value, reference in variants.items():
-            self._add(reference, path, within, f"{node['discriminator']['propertyName']}: {value}", shared)
+            self._add(reference, path, parent, f"{node['discriminator']['propertyName']}: {value}", shared)
         if "$ref" in node:
-            self._add(node["$ref"], path, within)
+            self._add(node["$ref"], path, parent)
         for option in node.get("anyOf", []):
-            self._enter(option, path, within)
+            self._enter(option, path, parent)
         if isinstance(node.get("items"), dict):
-            self._enter(node["items"], f"{path}.<n>", within)
+            self._enter(node["items"], f"{path}.<n>", parent)
         if isinstance(node.get("additionalProperties"), dict):
-            self._enter(node["additionalProperties"], f"{path}.<name>", within)
+            self._enter(node["additionalProperties"], f"{path}.<name>", parent)
 
     def _add(
-        self, reference: str, path: str, within: str, variant: str = "", shared: frozenset[str] = frozenset()
+        self, reference: str, path: str, parent: str, variant: str = "", shared: frozenset[str] = frozenset()
     ) -> None:
         definition = self._definition(reference)
         chapter = self.chapters.setdefault(reference, Chapter(definition, variant, shared))
-        self._visit(definition, chapter.add(path, within), variant or within)
+        self._visit(definition, chapter.add(path, parent), variant or parent)
 
     def _definition(self, reference: str) -> Node:
         return self.schema["$defs"][reference.rpartition("/")[2]]
 
     def _shared(self, references: list[str]) -> frozenset[str]:
-        """Keys that mean the same in every variant."""
+        """Return the keys that are equal in every variant."""
         first, *others = [self._definition(reference)["properties"] for reference in references] or [{}]
         return frozenset(key for key in first if all(other.get(key) == first[key] for other in others))
 
-    def _table(self, definition: Node, chosen: frozenset[str]) -> Iterator[str]:
-        """Lines of a table of the chosen keys of a section."""
+    def _table(self, definition: Node, selection: frozenset[str]) -> Iterator[str]:
+        """Yield the lines of a table of the selected keys of a section."""
         yield from ("| key | value | default | meaning |", "|---|---|---|---|")
         for key, node in definition["properties"].items():
-            if key in chosen:
+            if key in selection:
                 default = "" if key in definition.get("required", []) else self._default(node)
                 cells = (f"`{key}`", _kind(node), default, node["description"])
                 yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
     def _default(self, node: Node) -> str:
-        """The default of a key; of a section only what differs from the defaults of its own keys."""
+        """Format the default of a key; for a section only the values that differ from the defaults of its keys."""
         value = node["default"]
         if "$ref" in node:
             keys = self._definition(node["$ref"])["properties"]
@@ -147,7 +147,7 @@ class Page:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML in one line."""
+    """Format a value as YAML on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -156,7 +156,7 @@ def _flow(value: Any) -> str:
 
 
 def _kind(node: Node) -> str:
-    """What a value may be, in words."""
+    """Describe the type and bounds of a value in words."""
     if "anyOf" in node:
         return " or ".join(_kind(option) for option in node["anyOf"])
     if "const" in node:
@@ -190,14 +190,14 @@ def _choices(node: Node) -> str:
 
 
 def page() -> str:
-    """The page for the settings as they are."""
+    """Return the page of the current settings."""
     return Page(settings_schema()).markdown()
 
 
 def main() -> None:
     """Print or write the page."""
     parser = argparse.ArgumentParser(description="Reference page of all configuration keys")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="write it there instead of printing it")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="write the page to this file, not to standard output")
     to = parser.parse_args().to
     if to is None:
         print(page(), end="")

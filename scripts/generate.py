@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Generated logs in the shape of real ones, of any size, the same for the same arguments.
+"""Generate logs in the format of real ones, of any size and deterministic in the arguments.
 
     scripts/generate.py mind --to DIR --impressions 2200000 --items 160000 --users 700000
     scripts/generate.py events --to DIR --events 100000000 --users 2000000 --items 500000
     scripts/generate.py social --to DIR --users 500 --posts 2000
 
-`mind` is as large as MIND-large and has its layout, `events` is a shop's log in Parquet, `social` a small product with
-views, likes and dislikes. Item texts tell topics, every user has favourite topics, and what users do follows them.
-Files are written in blocks; memory grows with the number of users of `mind` (their histories) and nothing else much.
+`mind` has the size and layout of MIND-large, `events` is a shop's log in Parquet, `social` a small product with views,
+likes and dislikes. Item texts depend on topics, every user has favourite topics, and events follow these. Files are
+written in blocks; memory grows mainly with the histories of the users of `mind`.
 """
 
 import argparse
@@ -24,37 +24,37 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from generated_texts import FILLER, SPANISH, SPANISH_FILLER, TOPICS, join, texts
 
-BLOCK = 50_000  # users, items or impressions at a time
-ROWS = 1_000_000  # events at a time, which is a row group
-GROUPS = 10  # row groups a file
-NO_ROW = 500  # one of so many news has no row in news.tsv, as in real slices
-FAVOURED = 3.0  # how much a favourite topic adds to the logit of a click
+BLOCK = 50_000  # users, items or impressions per block
+ROWS = 1_000_000  # events per block and row group
+GROUPS = 10  # row groups per file
+MISSING_EVERY = 500  # one in this number of news has no row in news.tsv, as in real samples
+TOPIC_EFFECT = 3.0  # logit of a click added by a favourite topic
 LOG_DAYS = 7
-NEWS_DAYS = 40  # of publication; the last of them are those of the log
+NEWS_DAYS = 40  # days of publication, of which the last are the days of the log
 MIND_START = datetime(2019, 11, 9)
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MICROSECONDS = 1_000_000
 
 
 def blocks(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, length) of consecutive blocks."""
+    """Yield (start, length) of consecutive blocks."""
     return ((start, min(size, total - start)) for start in range(0, total, size))
 
 
 def numbered(prefix: str, numbers: np.ndarray) -> pa.Array:
-    """`N7` of 7."""
+    """Prepend the prefix to numbers, as `N7` for 7."""
     return pc.binary_join_element_wise(prefix, pa.array(numbers).cast(pa.string()), "")
 
 
 def lines(*columns: pa.Array | str) -> memoryview:
-    """Tab-separated lines as bytes."""
+    """Join columns to tab-separated lines as bytes."""
     joined = pc.binary_join_element_wise(*columns, "\t")
     ended = pc.binary_join_element_wise(joined, "", "\n")
     return memoryview(ended.buffers()[2])
 
 
-def once(owner: np.ndarray, item: np.ndarray) -> np.ndarray:
-    """bool: all but the later places of an item within its owner."""
+def first_occurrence(owner: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """Mark the first row of each item within its owner; bool."""
     order = np.argsort(owner * (item.max() + 1) + item, kind="stable")
     kept = np.ones(len(owner), bool)
     kept[order[1:][(np.diff(owner[order]) == 0) & (np.diff(item[order]) == 0)]] = False
@@ -63,34 +63,34 @@ def once(owner: np.ndarray, item: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Press:
-    """A catalogue in order of publication, equally many items a day, the popular ones first; and its readers."""
+    """A catalogue in order of publication, with equally many items per day, popular ones first, and its readers."""
 
     days: int
     per_day: int
     names: pa.Array  # id of each item
-    favourite: np.ndarray  # topic of each user
+    favourite: np.ndarray  # favourite topic of each user
     rng: np.random.Generator
 
     def topic(self, item: np.ndarray) -> np.ndarray:
-        """Position in TOPICS."""
+        """Topic of each item as a position in TOPICS."""
         return (item % self.per_day + item // self.per_day) % len(TOPICS)
 
-    def draw(self, user: np.ndarray, today: np.ndarray, freshness: float, favoured: float) -> np.ndarray:
-        """An item for each user, published up to a day of the log: newer ones more often, Zipf-like within their day.
+    def draw(self, user: np.ndarray, today: np.ndarray, freshness: float, favourite_share: float) -> np.ndarray:
+        """Draw an item published until a day of the log for each user, newer ones more often, Zipf-like within a day.
 
         Args:
-            freshness: share of the items that are of today, of the rest that are of yesterday, and so on.
-            favoured: share of the items that is moved to the user's favourite topic.
+            freshness: share of items from today, share of the remaining items from yesterday, and so on.
+            favourite_share: share of items that are moved to the user's favourite topic.
         """
         day = np.maximum(self.days - LOG_DAYS + today - self.rng.geometric(freshness, len(user)) + 1, 0)
-        place = (self.per_day * self.rng.random(len(user)) ** 2.5).astype(np.int64)
-        moved = place + (self.favourite[user] - place - day) % len(TOPICS)
-        moved -= len(TOPICS) * (moved >= self.per_day)
-        return day * self.per_day + np.where(self.rng.random(len(user)) < favoured, moved, place)
+        position = (self.per_day * self.rng.random(len(user)) ** 2.5).astype(np.int64)
+        on_topic = position + (self.favourite[user] - position - day) % len(TOPICS)
+        on_topic -= len(TOPICS) * (on_topic >= self.per_day)
+        return day * self.per_day + np.where(self.rng.random(len(user)) < favourite_share, on_topic, position)
 
 
 def write_mind(to: Path, impressions: int, items: int, users: int, seed: int) -> None:
-    """`news.tsv` and `behaviors_{train,valid,test}.tsv`; 80, 10 and 10 % of the impressions, split by day."""
+    """Write `news.tsv` and `behaviors_{train,valid,test}.tsv` with 80, 10 and 10 percent of the impressions, by day."""
     if items < 2 * len(TOPICS):
         raise SystemExit(f"--items must be at least {2 * len(TOPICS)}")
     rng = np.random.default_rng(seed)
@@ -111,7 +111,7 @@ def _write_news(path: Path, press: Press) -> None:
     with path.open("wb") as file:
         for start, count in blocks(len(press.names), BLOCK):
             item = np.arange(start, start + count)
-            item = item[item % NO_ROW != NO_ROW // 2]
+            item = item[item % MISSING_EVERY != MISSING_EVERY // 2]
             topic, name = press.topic(item), press.names.take(pa.array(item))
             subtopic = subtopics.take(pa.array(topic * 4 + press.rng.integers(0, 4, len(item))))
             title, abstract = (texts(press.rng, topic, words, TOPICS, FILLER) for words in (10, 30))
@@ -121,49 +121,49 @@ def _write_news(path: Path, press: Press) -> None:
 
 
 def _histories(press: Press) -> pa.Array:
-    """What each user had read before the log: about thirty ids, half of them of the favourite topic; some nothing."""
+    """History of each user before the log: about thirty ids, half of them of the favourite topic, or none."""
     parts, rng = [], press.rng
     for start, count in blocks(len(press.favourite), BLOCK):
         lengths = np.minimum(rng.geometric(1 / 34, count), 250) * (rng.random(count) > 0.03)
         user = np.repeat(np.arange(count), lengths)
         item = press.draw(start + user, np.full(len(user), -1), 0.1, 0.5)
-        kept = once(user, item)
+        kept = first_occurrence(user, item)
         ids = press.names.take(pa.array(item[kept]))
         parts.append(join(ids, np.bincount(user[kept], minlength=count)).cast(pa.large_string()))
     return pa.concat_arrays(parts)
 
 
 def _write_behaviors(path: Path, press: Press, histories: pa.Array, total: int, first: int, end: int) -> None:
-    """`total` impressions from day `first` of the log to the day before `end`."""
+    """Write `total` impressions from day `first` of the log to the day before `end`."""
     dates = pa.array([f"{(MIND_START + timedelta(days=day)):%m/%d/%Y} " for day in range(LOG_DAYS)])
     seconds = (MIND_START + timedelta(seconds=second) for second in range(86_400))
-    clock = pa.array([f"{at.hour % 12 or 12}:{at:%M:%S %p}" for at in seconds])
+    clock = pa.array([f"{time.hour % 12 or 12}:{time:%M:%S %p}" for time in seconds])
     choices = pa.concat_arrays([pc.binary_join_element_wise(press.names, label, "-") for label in "01"])
     rng = press.rng
     with path.open("wb") as file:
         for start, count in blocks(total, BLOCK):
             user = (len(press.favourite) * rng.random(count) ** 1.5).astype(np.int64)
             day, second = rng.integers(first, end, count), rng.integers(0, len(clock), count)
-            row, item = _shown(press, user, day)
-            chosen = item + len(press.names) * _clicked(row, press.topic(item) == press.favourite[user[row]], rng)
-            shown = join(choices.take(pa.array(chosen)), np.bincount(row, minlength=count))
+            row, item = _candidates(press, user, day)
+            choice = item + len(press.names) * _clicks(row, press.topic(item) == press.favourite[user[row]], rng)
+            candidates = join(choices.take(pa.array(choice)), np.bincount(row, minlength=count))
             time = pc.binary_join_element_wise(dates.take(pa.array(day)), clock.take(pa.array(second)), "")
             history = histories.take(pa.array(user)).cast(pa.string())
             number = numbered("", np.arange(start + 1, start + count + 1))
-            file.write(lines(number, numbered("U", user), time, history, shown))
+            file.write(lines(number, numbered("U", user), time, history, candidates))
 
 
-def _shown(press: Press, user: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(row, item) of all candidates: about 37 a row, none twice."""
+def _candidates(press: Press, user: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Draw (row, item) of all candidates: about 37 distinct ones per row."""
     row = np.repeat(np.arange(len(day)), np.minimum(2 + press.rng.geometric(1 / 36, len(day)), 300))
     item = press.draw(user[row], day[row], 0.3, 0.1)
-    kept = once(row, item)
+    kept = first_occurrence(row, item)
     return row[kept], item[kept]
 
 
-def _clicked(row: np.ndarray, liked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """bool: one candidate a row, of every fourth row two; drawn by a softmax (Gumbel's trick)."""
-    score = rng.gumbel(size=len(row)) + FAVOURED * liked
+def _clicks(row: np.ndarray, on_topic: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one click per row, two in every fourth row, by a softmax (Gumbel's trick); bool."""
+    score = rng.gumbel(size=len(row)) + TOPIC_EFFECT * on_topic
     starts = np.flatnonzero(np.diff(row, prepend=-1))
     lengths = np.diff(starts, append=len(row))
     first = score == np.repeat(np.maximum.reduceat(score, starts), lengths)
@@ -173,19 +173,19 @@ def _clicked(row: np.ndarray, liked: np.ndarray, rng: np.random.Generator) -> np
 
 
 def write_events(to: Path, events: int, users: int, items: int, seed: int) -> None:
-    """`events/part-*.parquet` in order of time, and `items.parquet`; half of all events are of a favourite topic."""
+    """Write `events/part-*.parquet` in order of time and `items.parquet`; half of the events have a favourite topic."""
     rng = np.random.default_rng(seed)
-    number = rng.permutation(items)  # of each item by popularity
+    number = rng.permutation(items)  # item numbers by popularity
     _write_items(to / "items.parquet", items, rng)
     (to / "events").mkdir(exist_ok=True)
     kinds, span = pa.array(["view", "cart", "purchase"]), 60 * 86_400 * MICROSECONDS
-    for part, (first, many) in enumerate(blocks(events, ROWS * GROUPS)):
+    for part, (first, total) in enumerate(blocks(events, ROWS * GROUPS)):
         writer: pq.ParquetWriter | None = None
-        for start, count in blocks(many, ROWS):
+        for start, count in blocks(total, ROWS):
             user = (users * rng.random(count) ** 1.5).astype(np.int64)
             popular = number[(items * rng.random(count) ** 3).astype(np.int64)]
-            liked = np.minimum(popular - popular % len(TOPICS) + user * 7919 % len(TOPICS), items - 1)
-            item = np.where(rng.random(count) < 0.5, liked, popular)
+            on_topic = np.minimum(popular - popular % len(TOPICS) + user * 7919 % len(TOPICS), items - 1)
+            item = np.where(rng.random(count) < 0.5, on_topic, popular)
             time = (first + start + np.arange(count) + rng.random(count)) * (span / events)
             stamp = pa.array(time.astype(np.int64) + int(START.timestamp()) * MICROSECONDS).cast(pa.timestamp("us"))
             kind = np.searchsorted([0.90, 0.97], rng.random(count), side="right").astype(np.int8)
@@ -199,7 +199,7 @@ def write_events(to: Path, events: int, users: int, items: int, seed: int) -> No
 
 
 def _write_items(path: Path, items: int, rng: np.random.Generator) -> None:
-    """item, title, category as a path, price that is null once in fifty."""
+    """Write item, title, category as a path, and price, which is null in one of fifty rows."""
     paths = pa.array([f"{name}/{word}" for name, words in TOPICS.items() for word in words.split()])
     item = np.arange(items)
     topic = item % len(TOPICS)
@@ -213,34 +213,35 @@ def _write_items(path: Path, items: int, rng: np.random.Generator) -> None:
 
 
 def write_social(to: Path, users: int, posts: int, seed: int) -> None:
-    """`posts.jsonl` and `events.csv` over thirty days: every user likes two topics and skips or dislikes others."""
+    """Write `posts.jsonl` and `events.csv` of thirty days: every user likes two topics and skips or dislikes others."""
     rng = np.random.default_rng(seed)
     published = np.sort(rng.integers(-5 * 86_400, 30 * 86_400, posts))  # seconds from START
     topic = _write_posts(to / "posts.jsonl", published, users, rng)
     favourites = np.argsort(rng.random((users, len(SPANISH))), axis=1)[:, :2]
     owner = np.repeat(np.arange(users), rng.integers(4, 13, users))  # user of each session
-    begun = rng.integers(0, 30 * 86_400 - 3_600, len(owner))
+    session_start = rng.integers(0, 30 * 86_400 - 3_600, len(owner))
     session = np.repeat(np.arange(len(owner)), rng.integers(6, 19, len(owner)))
-    time = begun[session] + rng.integers(0, 3_600, len(session))
+    time = session_start[session] + rng.integers(0, 3_600, len(session))
     newest = np.searchsorted(published, time, side="right")
     post = np.maximum((newest * (1 - rng.random(len(time)) ** 2 / 2)).astype(np.int64) - 1, 0)
-    liked = (topic[post][:, None] == favourites[owner[session]]).any(axis=1)
-    viewed = rng.random(len(post)) < np.where(liked, 0.92, 0.45)
-    dwell = np.where(viewed, rng.lognormal(np.where(liked, 3.2, 1.5), 0.7).round(1), np.nan)
+    on_topic = (topic[post][:, None] == favourites[owner[session]]).any(axis=1)
+    viewed = rng.random(len(post)) < np.where(on_topic, 0.92, 0.45)
+    dwell = np.where(viewed, rng.lognormal(np.where(on_topic, 3.2, 1.5), 0.7).round(1), np.nan)
     rows = [(np.arange(len(post)), 0, np.where(viewed, "view", "skip"), dwell)]
     reactions = {"like": (0.3, 0.03), "comment": (0.1, 0.01), "follow": (0.06, 0.005), "dislike": (0.005, 0.12)}
-    for later, (name, (own, other)) in enumerate(reactions.items(), 1):
-        chosen = np.flatnonzero(viewed & (rng.random(len(post)) < np.where(liked, own, other)))
-        rows.append((chosen, later, np.full(len(chosen), name), np.full(len(chosen), np.nan)))
+    for delay, (name, (on_topic_rate, off_topic_rate)) in enumerate(reactions.items(), 1):
+        rate = np.where(on_topic, on_topic_rate, off_topic_rate)
+        reacting = np.flatnonzero(viewed & (rng.random(len(post)) < rate))
+        rows.append((reacting, delay, np.full(len(reacting), name), np.full(len(reacting), np.nan)))
     exposure, kind, value = (np.concatenate([row[n] for row in rows]) for n in (0, 2, 3))
-    at = time[exposure] + np.repeat([row[1] for row in rows], [len(row[0]) for row in rows])
-    order = np.lexsort((exposure, at))
-    exposure, at = exposure[order], at[order]
-    stamps = pc.strftime(pa.array(at + int(START.timestamp())).cast(pa.timestamp("s")), format="%Y-%m-%dT%H:%M:%SZ")
+    event_time = time[exposure] + np.repeat([row[1] for row in rows], [len(row[0]) for row in rows])
+    order = np.lexsort((exposure, event_time))
+    exposure, event_time = exposure[order], event_time[order]
+    utc = pa.array(event_time + int(START.timestamp())).cast(pa.timestamp("s"))
     columns = {
         "user": numbered("u", owner[session[exposure]]),
         "item": numbered("p", post[exposure]),
-        "time": stamps,
+        "time": pc.strftime(utc, format="%Y-%m-%dT%H:%M:%SZ"),
         "kind": pa.array(kind[order]),
         "value": pa.array(value[order], from_pandas=True),
         "session": numbered("s", session[exposure]),
@@ -251,11 +252,11 @@ def write_social(to: Path, users: int, posts: int, seed: int) -> None:
 
 
 def _write_posts(path: Path, published: np.ndarray, users: int, rng: np.random.Generator) -> np.ndarray:
-    """One JSON object a line, every sixth in Spanish; the topic of each as a position in SPANISH."""
+    """Write one JSON object per line, every sixth in Spanish; return the topics as positions in SPANISH."""
     english = {name: TOPICS[name] for name in SPANISH}
     topic = rng.integers(0, len(SPANISH), len(published))
-    written = (("en", english, FILLER), ("es", SPANISH, SPANISH_FILLER))
-    versions = {code: texts(rng, topic, 15, words, filler).to_pylist() for code, words, filler in written}
+    vocabularies = (("en", english, FILLER), ("es", SPANISH, SPANISH_FILLER))
+    versions = {code: texts(rng, topic, 15, words, filler).to_pylist() for code, words, filler in vocabularies}
     languages, authors = rng.choice(["en", "es"], len(topic), p=[5 / 6, 1 / 6]), rng.integers(0, users, len(topic))
     with path.open("w", encoding="utf-8") as file:
         for n, language in enumerate(languages.tolist()):
@@ -266,7 +267,7 @@ def _write_posts(path: Path, published: np.ndarray, users: int, rng: np.random.G
     return topic
 
 
-# Subcommand -> what writes it, and its sizes with their defaults.
+# Subcommand -> its function, and its sizes with their defaults.
 SHAPES: dict[str, tuple[Callable[..., None], dict[str, int]]] = {
     "mind": (write_mind, {"impressions": 2_200_000, "items": 160_000, "users": 700_000}),
     "events": (write_events, {"events": 100_000_000, "users": 2_000_000, "items": 500_000}),
@@ -275,15 +276,15 @@ SHAPES: dict[str, tuple[Callable[..., None], dict[str, int]]] = {
 
 
 def main(words: list[str] | None = None) -> None:
-    """Parse the command line and write."""
+    """Parse the command line and write the log."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shapes = parser.add_subparsers(dest="shape", required=True)
     for name, (write, sizes) in SHAPES.items():
         shape = shapes.add_parser(name, help=write.__doc__)
-        shape.add_argument("--to", type=Path, required=True, metavar="DIR", help="made if it is not there")
+        shape.add_argument("--to", type=Path, required=True, metavar="DIR", help="output directory")
         shape.add_argument("--seed", type=int, default=0)
         for size, default in sizes.items():
-            shape.add_argument(f"--{size}", type=int, default=default, help=f"{default:,} unless told")
+            shape.add_argument(f"--{size}", type=int, default=default, help=f"{default:,} by default")
     arguments = vars(parser.parse_args(words))
     arguments["to"].mkdir(parents=True, exist_ok=True)
     SHAPES[arguments.pop("shape")][0](**arguments)

@@ -1,4 +1,4 @@
-"""Texts of generated logs: words of a topic among words of none."""
+"""Texts of generated logs: words of a topic mixed with words of no topic."""
 
 import numpy as np
 import pyarrow as pa
@@ -30,17 +30,17 @@ SPANISH_FILLER = "el la de en y con para una nuevo viejo gran día noche ciudad"
 
 
 def join(values: pa.Array, lengths: np.ndarray) -> pa.Array:
-    """Consecutive runs of strings, each joined by spaces."""
+    """Join consecutive runs of strings by spaces."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), values), " ")
 
 
 def texts(rng: np.random.Generator, topic: np.ndarray, words: int, topics: dict[str, str], filler: str) -> pa.Array:
-    """Texts of about so many words, every third of them on the topic, which is a position in `topics`."""
-    own = [text.split() for text in topics.values()]
-    each, on_topic = len(own[0]), [word for group in own for word in group]
-    known = pa.array(on_topic + filler.split())
+    """Generate texts of about `words` words, a third of them from the topic, which is a position in `topics`."""
+    groups = [text.split() for text in topics.values()]
+    group_size, topic_words = len(groups[0]), [word for group in groups for word in group]
+    vocabulary = pa.array(topic_words + filler.split())
     lengths = rng.integers(words - words // 3, words + words // 3 + 1, len(topic))
-    chosen = np.repeat(topic, lengths) * each + rng.integers(0, each, lengths.sum())
-    other = rng.integers(len(on_topic), len(known), lengths.sum())
-    return join(known.take(pa.array(np.where(rng.random(lengths.sum()) < 1 / 3, chosen, other))), lengths)
+    on_topic = np.repeat(topic, lengths) * group_size + rng.integers(0, group_size, lengths.sum())
+    other = rng.integers(len(topic_words), len(vocabulary), lengths.sum())
+    return join(vocabulary.take(pa.array(np.where(rng.random(lengths.sum()) < 1 / 3, on_topic, other))), lengths)

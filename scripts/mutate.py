@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Mutation score: change one operator, number or condition of a module at a time, and see whether its tests notice.
+"""Mutation score: change one operator, number or condition of a module at a time, and check whether its tests fail.
 
     scripts/mutate.py [--sample N] [--seed N] [MODULE ...]
 
-prints one JSON line a module: mutants, killed, survived, score, and the survivors as file:line and what was changed.
-Without names all modules in TESTS; a sample tries only so many mutants of each, drawn by the seed. Each mutant is tried
-in a process forked from one that has the libraries in memory; nothing is written to the source.
+prints one JSON line per module: mutants, killed, survived, score, and the survivors as file:line and change. Without
+names it tests all modules in TESTS; with --sample only N random mutants of each. Each mutant runs in a process forked
+from one that has imported the libraries; the source files do not change.
 """
 
 import argparse
@@ -29,10 +29,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 _LIBRARIES = ["numpy", "scipy.stats", "scipy.optimize", "sklearn.metrics", "pyarrow.parquet", "hypothesis", "pytest"]
 _LIBRARIES += ["pydantic", "yaml", "transformers", "safetensors.numpy", "pytrec_eval"]
-_FACTOR, _LEAST = 4.0, 20.0  # of the time that the unchanged module's tests take; seconds
+_TIMEOUT_FACTOR = 4.0  # multiple of the time of the tests on the unchanged module
+_MIN_TIMEOUT = 20.0  # seconds
 
 _METRIC = ["tests/metrics/test_properties.py", "tests/metrics/test_relations.py"]
-# module -> its tests, the quick ones first
+# module -> its tests, fast ones first
 TESTS = {
     "interestrec/workspace/artifacts.py": ["tests/workspace/test_artifacts.py"],
     "interestrec/workspace/manifest.py": ["tests/workspace/test_manifest.py", "tests/workspace/test_artifacts.py"],
@@ -62,7 +63,7 @@ _OTHER: dict[type, type] = {
 
 
 def variants(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], ast.AST]]]:
-    """What can be changed of one node: a description, and what makes the changed node of a copy of it."""
+    """Yield the possible changes of a node: a description, and a function that changes a copy of the node."""
     if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _OTHER:
         other = _OTHER[type(node.op)]
         yield f"{type(node.op).__name__} to {other.__name__}", lambda n: _with(n, op=other())
@@ -80,13 +81,13 @@ def variants(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], ast.AST]]]:
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
         yield f"{node.value!r} to another text", lambda n: ast.Constant(f"{n.value}x")
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
-        yield "the condition turned round", lambda n: _with(n, test=ast.UnaryOp(ast.Not(), n.test))
+        yield "condition negated", lambda n: _with(n, test=ast.UnaryOp(ast.Not(), n.test))
     elif isinstance(node, ast.Return) and node.value is not None:
         yield "None returned", lambda n: _with(n, value=ast.Constant(None))
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "the call left out", lambda n: ast.Pass()
+        yield "call removed", lambda n: ast.Pass()
     elif isinstance(node, ast.Raise):
-        yield "the error not raised", lambda n: ast.Pass()
+        yield "raise removed", lambda n: ast.Pass()
 
 
 def _with(node: Any, **changes: Any) -> ast.AST:
@@ -96,53 +97,54 @@ def _with(node: Any, **changes: Any) -> ast.AST:
 
 
 def mutated_nodes(tree: ast.Module) -> list[ast.AST]:
-    """Nodes of code that runs: no docstrings, annotations, or words of messages."""
-    found: list[ast.AST] = []
+    """Return the nodes of executed code, without docstrings, annotations and the text of messages."""
+    nodes: list[ast.AST] = []
 
-    def walk(node: ast.AST, worded: bool) -> None:
-        found.append(node)
+    def walk(node: ast.AST, in_message: bool) -> None:
+        nodes.append(node)
         for name, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else [value]:
                 docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
                 if not isinstance(child, ast.AST) or name in ("annotation", "returns") or docstring:
                     continue
-                within = worded or isinstance(child, ast.JoinedStr) or (isinstance(node, ast.Raise) and name == "exc")
-                if not (within and isinstance(child, ast.Constant)) and not _of_types(child):
-                    walk(child, within)
+                raised = isinstance(node, ast.Raise) and name == "exc"
+                message = in_message or isinstance(child, ast.JoinedStr) or raised
+                if not (message and isinstance(child, ast.Constant)) and not _is_type_checking(child):
+                    walk(child, message)
 
     walk(tree, False)
-    return found
+    return nodes
 
 
-def _of_types(node: ast.AST) -> bool:
+def _is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def mutants(source: str) -> list[tuple[int, str, str]]:
-    """Line, description and changed source of every mutant of a module."""
+    """Return line, description and changed source of every mutant of a module."""
     tree = ast.parse(source)
-    found = []
-    for place, node in enumerate(mutated_nodes(tree)):
-        for number, (what, _) in enumerate(variants(node)):
-            other = copy.deepcopy(tree)
-            target = mutated_nodes(other)[place]
+    result = []
+    for position, node in enumerate(mutated_nodes(tree)):
+        for number, (description, _) in enumerate(variants(node)):
+            mutant = copy.deepcopy(tree)
+            target = mutated_nodes(mutant)[position]
             change = list(variants(target))[number][1]
-            # The copy keeps the node's children, of which the changed node is made.
-            _Replace(target, change(copy.copy(target))).visit(other)
-            found.append((getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(other))))
-    return found
+            # The changed node reuses the children of the node, which the copy keeps.
+            _Replace(target, change(copy.copy(target))).visit(mutant)
+            result.append((getattr(node, "lineno", 0), description, ast.unparse(ast.fix_missing_locations(mutant))))
+    return result
 
 
 class _Replace(ast.NodeTransformer):
-    def __init__(self, target: ast.AST, by: ast.AST) -> None:
-        self.target, self.by = target, by
+    def __init__(self, target: ast.AST, replacement: ast.AST) -> None:
+        self.target, self.replacement = target, replacement
 
     def visit(self, node: ast.AST) -> Any:
-        return self.by if node is self.target else self.generic_visit(node)
+        return self.replacement if node is self.target else self.generic_visit(node)
 
 
-class _Mutated(importlib.abc.MetaPathFinder):
-    """Serves one module from changed source."""
+class _MutantFinder(importlib.abc.MetaPathFinder):
+    """Imports one module from changed source."""
 
     def __init__(self, module: str, path: Path, source: str) -> None:
         self.module, self.path, self.source = module, path, source
@@ -159,20 +161,20 @@ class _Loader(importlib.machinery.SourceFileLoader):
     source = b""
 
     def get_code(self, fullname: str) -> Any:
-        return self.source_to_code(self.source, self.path)  # never the cached bytes of the unchanged module
+        return self.source_to_code(self.source, self.path)  # bypasses the bytecode cache of the unchanged module
 
 
 def passes(path: str, source: str, tests: Sequence[str], seconds: float) -> bool:
-    """Whether the tests pass with the module's source in place of the real one."""
+    """Return whether the tests pass with `source` in place of the module's source."""
     child = os.fork()
     if child == 0:
-        signal.alarm(max(int(seconds), 1))  # its default ends the process, which counts as noticed
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
+        signal.alarm(max(int(seconds), 1))  # the alarm ends the process, which counts as a failure of the tests
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, 1)
+        os.dup2(null_device, 2)
         import pytest
 
-        sys.meta_path.insert(0, _Mutated(path.removesuffix(".py").replace("/", "."), ROOT / path, source))
+        sys.meta_path.insert(0, _MutantFinder(path.removesuffix(".py").replace("/", "."), ROOT / path, source))
         status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests])
         os._exit(min(int(status), 1))
     _, status = os.waitpid(child, 0)
@@ -180,34 +182,35 @@ def passes(path: str, source: str, tests: Sequence[str], seconds: float) -> bool
 
 
 def measure(path: str, sample: int | None, seed: int) -> dict[str, Any]:
-    """Try the mutants of one module."""
+    """Test the mutants of one module."""
     source, tests = (ROOT / path).read_text(), TESTS[path]
-    began = time.monotonic()
+    start = time.monotonic()
     if not passes(path, source, tests, 600):
-        raise SystemExit(f"{path}: its tests fail as it is")
-    limit = max(_FACTOR * (time.monotonic() - began), _LEAST)
-    found = mutants(source)
-    if sample is not None and sample < len(found):
-        found = sorted(random.Random(seed).sample(found, sample))
-    survivors = [f"{path}:{line} {what}" for line, what, changed in found if passes(path, changed, tests, limit)]
-    killed = len(found) - len(survivors)
-    told = {"module": path, "mutants": len(found), "killed": killed, "survived": len(survivors)}
-    return {**told, "score": round(killed / max(len(found), 1), 3), "survivors": survivors}
+        raise SystemExit(f"{path}: the tests of the unchanged module fail")
+    limit = max(_TIMEOUT_FACTOR * (time.monotonic() - start), _MIN_TIMEOUT)
+    trials = mutants(source)
+    if sample is not None and sample < len(trials):
+        trials = sorted(random.Random(seed).sample(trials, sample))
+    survivors = [f"{path}:{line} {change}" for line, change, mutant in trials if passes(path, mutant, tests, limit)]
+    killed = len(trials) - len(survivors)
+    record = {"module": path, "mutants": len(trials), "killed": killed, "survived": len(survivors)}
+    return {**record, "score": round(killed / max(len(trials), 1), 3), "survivors": survivors}
 
 
 def main() -> None:
+    """Parse the command line and test the modules."""
     parser = argparse.ArgumentParser(description="Mutation score of modules by their own tests.")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="paths such as interestrec/config/loading.py")
-    parser.add_argument("--sample", type=int, help="mutants of each module that are tried [all]")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    chosen = parser.parse_args()
+    parser.add_argument("--sample", type=int, help="number of mutants per module [all]")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
+    arguments = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     for name in _LIBRARIES:
         importlib.import_module(name)
-    for path in chosen.modules or [path for path in TESTS if (ROOT / path).exists()]:
-        print(json.dumps(measure(path, chosen.sample, chosen.seed)), flush=True)
+    for path in arguments.modules or [path for path in TESTS if (ROOT / path).exists()]:
+        print(json.dumps(measure(path, arguments.sample, arguments.seed)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What `interestrec preprocess` does to MIND files, as one would write it in pandas: the yardstick of scripts/bench.py.
+"""`interestrec preprocess` of MIND files as a pandas script: the baseline of scripts/bench.py.
 
     scripts/pandas_preprocess.py --data DIR --encoder DIR --to DIR
 
-The tables have the rows, numbers and columns of a corpus; what a toolkit adds (malformed rows, manifest, digests,
-atomic writing) is left out. Takes for granted, as `scripts/generate.py mind` writes it, that no user states two
+The tables have the rows, numbers and columns of a corpus. The script omits what a toolkit adds: malformed rows,
+manifest, digests, atomic writing. It assumes, as in the output of `scripts/generate.py mind`, that no user has two
 histories that differ only in unknown ids.
 """
 
@@ -20,7 +20,7 @@ SPLITS = ["train", "valid", "test"]
 
 
 def read_news(path: Path) -> pd.DataFrame:
-    """item_id, title, text, category; one row an item."""
+    """Read item_id, title, text, category; one row per item."""
     names = ["item_id", "category", "subcategory", "title", "text", "url", "title_entities", "text_entities"]
     news = pd.read_csv(path, sep="\t", names=names, dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False)
     news["category"] = news["category"] + "/" + news["subcategory"]
@@ -31,7 +31,7 @@ def read_news(path: Path) -> pd.DataFrame:
 
 
 def read_behaviors(data: Path) -> pd.DataFrame:
-    """All impressions in the order of the files; `rank` is the position of the split, `ord` of the row."""
+    """Read all impressions in the order of the files; `rank` is the position of the split, `ord` of the row."""
     names = ["impression_id", "user_id", "time", "history", "shown"]
     parts = []
     for rank, split in enumerate(SPLITS):
@@ -43,8 +43,8 @@ def read_behaviors(data: Path) -> pd.DataFrame:
     return behaviors.assign(ord=range(len(behaviors)))
 
 
-def candidates_of(behaviors: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
-    """One row a candidate that has a row in the news: the impression's columns, item_id, label, place."""
+def read_candidates(behaviors: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    """One row per candidate that has a row in the news: the impression's columns, item_id, label, place."""
     shown = behaviors.drop(columns="history").assign(shown=behaviors["shown"].str.split(" ")).explode("shown")
     shown["place"] = shown.groupby("ord").cumcount()
     shown["label"] = shown["shown"].str[-1].astype("float32")
@@ -52,23 +52,23 @@ def candidates_of(behaviors: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     return shown[shown["item_id"].isin(known)].drop(columns="shown")
 
 
-def histories_of(behaviors: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
-    """One row an entry of each distinct history of a user; `segment` is the first impression that states it."""
-    stated = behaviors[behaviors["history"] != ""]
-    stated = stated.groupby(["user_id", "history"], as_index=False).agg(segment=("ord", "min"), rank=("rank", "min"))
-    entries = stated.assign(item_id=stated["history"].str.split(" ")).explode("item_id")
+def read_histories(behaviors: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+    """One row per entry of each distinct history of a user; `segment` is the first impression with the history."""
+    logged = behaviors[behaviors["history"] != ""]
+    logged = logged.groupby(["user_id", "history"], as_index=False).agg(segment=("ord", "min"), rank=("rank", "min"))
+    entries = logged.assign(item_id=logged["history"].str.split(" ")).explode("item_id")
     entries["place"] = entries.groupby("segment").cumcount()
     return entries[entries["item_id"].isin(known)]
 
 
 def numbers(ids: pd.Series, known_before_test: pd.Series) -> pd.Series:
-    """id -> number; ids known before the test split come first."""
+    """Map ids to numbers; ids known before the test split come first."""
     frame = pd.DataFrame({"id": ids, "late": ~ids.isin(known_before_test)}).sort_values(["late", "id"])
     return pd.Series(range(len(frame)), index=frame["id"], dtype="int32")
 
 
-def timelines_of(shown: pd.DataFrame, entries: pd.DataFrame, user: pd.Series, item: pd.Series) -> pd.DataFrame:
-    """Stated histories and then clicks of each user, with the position of each."""
+def make_timelines(shown: pd.DataFrame, entries: pd.DataFrame, user: pd.Series, item: pd.Series) -> pd.DataFrame:
+    """Logged histories followed by the clicks of each user, with their positions."""
     clicks = shown[shown["label"] > 0].drop_duplicates(["user_id", "item_id", "time", "rank"])
     clicks = clicks.assign(event="click", stated=False, segment=0)
     rows = pd.concat([entries.assign(event="history", stated=True, ord=0), clicks], ignore_index=True)
@@ -79,45 +79,46 @@ def timelines_of(shown: pd.DataFrame, entries: pd.DataFrame, user: pd.Series, it
     return rows.assign(value=float("nan"), intensity=1.0, split=rows["rank"].map(dict(enumerate(SPLITS))))
 
 
-def impressions_of(behaviors: pd.DataFrame, timelines: pd.DataFrame, user: pd.Series) -> pd.DataFrame:
+def make_impressions(behaviors: pd.DataFrame, timelines: pd.DataFrame, user: pd.Series) -> pd.DataFrame:
     """Impressions by split, user and row, each with the range of its history in the user's timeline."""
-    stated = timelines[timelines["stated"]].groupby(["user_id", "history"], as_index=False)
-    bounds = stated.agg(history_start=("position", "min"), history_end=("position", "max"))
+    histories = timelines[timelines["stated"]].groupby(["user_id", "history"], as_index=False)
+    bounds = histories.agg(history_start=("position", "min"), history_end=("position", "max"))
     bounds["history_end"] += 1
-    found = behaviors.merge(bounds, on=["user_id", "history"], how="left")
+    rows = behaviors.merge(bounds, on=["user_id", "history"], how="left")
     for column in ("history_start", "history_end"):
-        found[column] = found[column].fillna(0).astype("int32")
-    found["user"] = found["user_id"].map(user)
-    same = found.groupby(["rank", "impression_id"]).cumcount() + 1
-    found["impression_id"] = found["impression_id"].where(same == 1, found["impression_id"] + "#" + same.astype(str))
-    found = found.sort_values(["rank", "user", "ord"], ignore_index=True)
-    return found.assign(impression=found.index, split=found["rank"].map(dict(enumerate(SPLITS))))
+        rows[column] = rows[column].fillna(0).astype("int32")
+    rows["user"] = rows["user_id"].map(user)
+    occurrence = rows.groupby(["rank", "impression_id"]).cumcount() + 1
+    numbered = rows["impression_id"] + "#" + occurrence.astype(str)
+    rows["impression_id"] = rows["impression_id"].where(occurrence == 1, numbered)
+    rows = rows.sort_values(["rank", "user", "ord"], ignore_index=True)
+    return rows.assign(impression=rows.index, split=rows["rank"].map(dict(enumerate(SPLITS))))
 
 
-def tokens_of(items: pd.DataFrame, encoder: Path) -> pd.DataFrame:
-    """item, title_tokens, text_tokens."""
+def tokenize(items: pd.DataFrame, encoder: Path) -> pd.DataFrame:
+    """Tokenize texts: item, title_tokens, text_tokens."""
     tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokens = items[["item"]].copy()
     for column in ("title", "text"):
         encoded = tokenizer.encode_batch(items[column].tolist(), add_special_tokens=False)
-        tokens[f"{column}_tokens"] = [one.ids for one in encoded]
+        tokens[f"{column}_tokens"] = [encoding.ids for encoding in encoded]
     return tokens
 
 
 def preprocess(data: Path, encoder: Path, to: Path) -> None:
-    """Read, clean, number, sort and write."""
+    """Read MIND files, make the tables and write them."""
     news, behaviors = read_news(data / "news.tsv"), read_behaviors(data)
-    shown = candidates_of(behaviors, news["item_id"])
+    shown = read_candidates(behaviors, news["item_id"])
     behaviors = behaviors[behaviors["ord"].isin(shown["ord"])]
-    entries = histories_of(behaviors, news["item_id"])
+    entries = read_histories(behaviors, news["item_id"])
     early = pd.concat([frame.loc[frame["rank"] < 2, "item_id"] for frame in (shown, entries)]).drop_duplicates()
     item = numbers(news["item_id"], early)
     users = behaviors["user_id"].drop_duplicates()
     user = numbers(users, behaviors.loc[behaviors["rank"] < 2, "user_id"])
-    timelines = timelines_of(shown, entries, user, item)
-    impressions = impressions_of(behaviors, timelines, user)
+    timelines = make_timelines(shown, entries, user, item)
+    impressions = make_impressions(behaviors, timelines, user)
     shown = shown.merge(impressions[["ord", "impression"]], on="ord").sort_values(["impression", "place"])
     shown["item"] = shown["item_id"].map(item)
     items = news.assign(item=news["item_id"].map(item), has_text=(news["title"] != "") | (news["text"] != ""))
@@ -134,7 +135,7 @@ def preprocess(data: Path, encoder: Path, to: Path) -> None:
         "timelines": timelines[columns],
         "impressions": impressions[order],
         "candidates": shown[["impression", "item", "label"]],
-        "tokens": tokens_of(items, encoder),
+        "tokens": tokenize(items, encoder),
     }.items():
         table.to_parquet(to / f"{name}.parquet", index=False)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a trained and evaluated recommender on MovieLens-100K: environment, downloads, five stages.
-# Run it again at any time: what is there already is left as it is.
+# Set up the environment, download the data, and train and evaluate a recommender on MovieLens-100K in five stages.
+# Repeated runs reuse existing results.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,10 +8,10 @@ PYTHON="${PYTHON:-python3}"
 "$PYTHON" - <<'CHECK'
 import sys
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    sys.exit(f"quickstart: Python 3.11 to 3.13 is needed, this is {sys.version.split()[0]}; set PYTHON=python3.12 or so")
+    sys.exit(f"quickstart: Python {sys.version.split()[0]} is not supported; set PYTHON to a Python 3.11 to 3.13")
 CHECK
 
-# The stamp names what was installed, so that an unchanged checkout does not ask pip again.
+# The stamp identifies the installed requirements, so that an unchanged checkout does not run pip again.
 stamp=".venv/.installed-$(sha256sum pyproject.toml | cut -c1-16)"
 if [ ! -e "$stamp" ]; then
     echo "quickstart: installing into .venv (once, about two minutes)" >&2

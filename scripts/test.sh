@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Lint, type checks and tests, in .venv, which scripts/setup.sh makes.
+# Run lint, type checks and tests in .venv, which scripts/setup.sh creates.
 #
-#     scripts/test.sh                what must hold before anything is merged
-#     scripts/test.sh --fast         the same without the tests marked slow: before each commit
-#     scripts/test.sh --coverage     everything, and how much of the package it runs
+#     scripts/test.sh                all checks, required before a merge
+#     scripts/test.sh --fast         without the tests marked slow, before each commit
+#     scripts/test.sh --coverage     all checks, with test coverage of the package
 #
-# Further arguments go to pytest.
+# Further arguments are passed to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What passes here has to pass for a stranger: no settings of Python's or of ours come from the environment.
+# Clear the environment variables of Python and interestrec, so that results do not depend on the caller's settings.
 for name in $(compgen -e); do
     case "$name" in PYTHON?* | INTERESTREC*) unset "$name" ;; esac
 done
@@ -24,5 +24,5 @@ scripts/setup.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-# Files of tests are shared out over the cores; those of one file stay together, as their fixtures are.
+# Distribute test files over the cores; the tests of one file run together, because they share fixtures.
 exec .venv/bin/python -m pytest --numprocesses auto --dist loadfile "${selection[@]}" "$@"

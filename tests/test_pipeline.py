@@ -19,7 +19,7 @@ from interestrec.cli.status import as_text, status
 from interestrec.config.loading import load_settings
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
-from interestrec.io.locks import locked
+from interestrec.io.locks import hold_lock
 from interestrec.pipeline import STAGES, plans, run_all, run_stage
 from interestrec.scoring.rank_settings import SystemName
 from interestrec.stages.run import RunContext
@@ -163,7 +163,7 @@ def test_a_changed_byte_of_the_input_builds_all_and_a_comment_nothing(news: Path
 def test_a_dry_run_writes_nothing(news: Path, tmp_path: Path) -> None:
     chosen = replace(context(news / "news.yaml", tmp_path / "workspace"), dry_run=True)
     assert [plan.reasons for plan in plans(list(STAGES), chosen)] == [
-        ("there is none yet",),
+        ("no version exists yet",),
         *[("preprocess would build before it",)] * 4,
     ]
     assert list(tmp_path.iterdir()) == []
@@ -175,8 +175,8 @@ def test_status_tells_what_is_fresh_stale_running_and_broken(news: Path, tmp_pat
     changed = context(news / "news.yaml", news / "first", "finetune.dropout=0.2")
     assert [one.state for one in status(changed)] == ["fresh", "fresh", "stale", "stale", "stale"]
     assert status(changed)[2].about == ("finetune.dropout changed from 0.1 to 0.2",)
-    with locked(news / "first" / "locks" / "model", "model") as lock:
-        lock.tell("epoch 2: 3 of 9 steps")
+    with hold_lock(news / "first" / "locks" / "model", "model") as lock:
+        lock.record_progress("epoch 2: 3 of 9 steps")
         running = status(changed)[2]
     assert (running.state, running.running[0].pid, running.running[0].doing) == (
         "running",

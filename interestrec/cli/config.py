@@ -11,8 +11,8 @@ from interestrec.cli.options import Config, Json, Log, Overrides, Workspace
 
 
 def init(
-    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all: see configs/)")],
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it")] = Path("interestrec.yaml"),
+    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all templates: see configs/)")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="File to write")] = Path("interestrec.yaml"),
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
@@ -31,7 +31,10 @@ def show(
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
-    """Print every key with the value in force and where that is from, as YAML that can be used again."""
+    """Print every key with its value and origin, as YAML.
+
+    The output is itself a configuration.
+    """
     with session("config show", as_json, quiet=False, log=log) as output:
         from interestrec.config.loading import dump_effective, find_config, load_effective, origins_of, settings_hash
 
@@ -42,7 +45,7 @@ def show(
 
 
 def schema(as_json: Json = False, log: Log = "text") -> None:
-    """Print the JSON Schema of the configuration, for editors and other tools."""
+    """Print the JSON Schema of the configuration."""
     with session("config schema", as_json, quiet=False, log=log) as output:
         from interestrec.config.loading import settings_schema
 

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,9 +14,11 @@ from interestrec.core.errors import GateError, InterestrecError, ReaderGoneError
 from interestrec.core.interrupts import Interrupted
 from interestrec.core.logs import Form, logging_to_stderr, print_bug, print_error
 from interestrec.core.printable import printable
+from interestrec.io import artifact_files
 
 if TYPE_CHECKING:
-    from interestrec.stages.run import RunContext, StageResult
+    from interestrec.stages.run import StageResult
+    from interestrec.workspace.plan import BuildPlan
 
 
 class Output:
@@ -28,7 +30,7 @@ class Output:
 
     def __init__(self, command: str, as_json: bool, quiet: bool, verbose: bool = False) -> None:
         if quiet and verbose:
-            raise UsageError("give --quiet or --verbose: nothing is printed, or more")
+            raise UsageError("--quiet and --verbose exclude each other")
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
@@ -60,15 +62,6 @@ class Output:
         if errors:
             raise errors[0]
 
-    def stage(self, context: "RunContext") -> None:
-        """Run the stage that the command is named after."""
-        from interestrec.pipeline import run_stage
-
-        if context.dry_run:
-            self._plans([self.command], context)
-        else:
-            self.result(run_stage(self.command, context))
-
     def result(self, result: "StageResult") -> None:
         """Print what a stage did.
 
@@ -81,21 +74,16 @@ class Output:
         if result.failures:
             raise GateError(result.failures, values)
 
-    def all_stages(self, context: "RunContext") -> None:
-        """Run all stages; text appears as each is done, JSON when all are.
+    def results(self, stages: "Iterable[StageResult]") -> None:
+        """Print what stages did; text appears as each is done, JSON when all are.
 
         Raises:
             GateError: as `result`.
         """
-        from interestrec.pipeline import STAGES, run_all
-
-        if context.dry_run:
-            self._plans(list(STAGES), context)
-            return
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
         warnings: list[str] = []
-        for result in run_all(context):
+        for result in stages:
             results.append(_as_values(result))
             failures += result.failures
             warnings += [
@@ -110,11 +98,9 @@ class Output:
         if self.as_json:
             self.show({"stages": results}, "")
 
-    def _plans(self, names: list[str], context: "RunContext") -> None:
+    def plans(self, stages: "Iterable[BuildPlan]") -> None:
         """Print what stages would do."""
-        from interestrec.pipeline import plans
-
-        found = list(plans(names, context))
+        found = list(stages)
         self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
 
 
@@ -143,26 +129,24 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
     ]
     line = f"{artifact.stage}: {'built' if result.built else 'up to date'}"
     full_line = f"{line}  {'  '.join(figures)}".rstrip()
-    if artifact.kind != "report":
+    if result.metrics is None:
         return "\n".join([full_line, *(finding["sentence"] for finding in result.summary.get("findings", []))])
-    from interestrec.io import files, schemas
     from interestrec.report.conclusion import WIDEST, conclusion
     from interestrec.report.metrics_table import metrics_table
 
-    metrics = files.read_parquet(artifact.path / "metrics.parquet", schemas.METRICS)
     width, color = _terminal_width(), _colour()
     end = conclusion(
-        metrics.to_pylist(),
+        result.metrics.to_pylist(),
         result.summary["verdicts"],
         result.notes,
         [*(f"the leak audit found {check}; see the report" for check in result.summary["leaks"]), *warnings],
-        str(artifact.path / "report.html"),
+        str(artifact.path / artifact_files.REPORT_PAGE),
         width,
         color,
     )
     if not verbose:
         return f"{line}\n\n{end}"
-    return "\n\n".join([full_line, metrics_table(metrics, width or WIDEST, color), end])
+    return "\n\n".join([full_line, metrics_table(result.metrics, width or WIDEST, color), end])
 
 
 def _terminal_width() -> int | None:
@@ -263,7 +247,7 @@ def lost_output(error: OSError) -> InterestrecError:
     _close_off(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError("the reader of standard output has gone")
-    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check where they should go")
+    return StorageError(f"standard output: {error.strerror}; results cannot be printed, check its destination")
 
 
 def drain(stream: TextIO) -> None:

@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any, NoReturn
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
 
 import typer
 
@@ -33,38 +34,50 @@ def open_standard_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
-def run_app(app: typer.Typer) -> NoReturn:
-    """Run the command that the arguments name, and end the process with its status."""
+@dataclass
+class CommandProcess:
+    """The process of one command."""
+
+    status: int = 0  # that it ends with
+
+
+@contextmanager
+def command_process() -> Iterator[CommandProcess]:
+    """Run a command within the context, then end the process with the command's status, or that of what it raised.
+
+    A context rather than a function around the command: a traceback of ours begins where the command does.
+    """
+    arguments = sys.argv[1:]
+    as_json = "--json" in arguments
+    # What cannot be encoded is no reason to lose the rest; JSON is UTF-8 wherever it goes.
+    sys.stdout.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")  # type: ignore[union-attr]
+    process = CommandProcess()
     try:
-        sys.exit(_status(app))
+        try:
+            yield process
+            interrupts.check()  # before a session begins, Typer catches what a signal raises
+            sys.stdout.flush()
+        except SystemExit as ended:  # Typer ends so when the reader of its help has gone
+            if not isinstance(ended.__context__, BrokenPipeError):
+                raise
+            process.status = end(lost_output(ended.__context__), "", as_json)
+        except Exception as error:
+            process.status = _status(error, as_json, _log_form(arguments))
+        except interrupts.Interrupted as interrupted:
+            process.status = interrupted.exit_status
+        sys.exit(process.status)
     finally:
         for stream in (sys.stdout, sys.stderr):
             drain(stream)
 
 
-def _status(app: typer.Typer) -> int:
-    """The exit status of the command that the arguments name."""
-    arguments = sys.argv[1:]
-    as_json = "--json" in arguments
-    # What cannot be encoded is no reason to lose the rest; JSON is UTF-8 wherever it goes.
-    sys.stdout.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")  # type: ignore[union-attr]
-    try:
-        status = app(standalone_mode=False)
-        interrupts.check()  # before a session begins, Typer catches what a signal raises
-        sys.stdout.flush()
-        return status
-    except interrupts.Interrupted as interrupted:
-        return interrupted.exit_status
-    except typer.TyperException as error:
-        return _usage(error, as_json, _log_form(arguments))
-    except OSError as error:  # of help or version: a session knows what to do with its own
+def _status(error: Exception, as_json: bool, form: Form) -> int:
+    """Say what went wrong outside of a session; the exit status."""
+    if isinstance(error, typer.TyperException):
+        return _usage(error, as_json, form)
+    if isinstance(error, OSError):  # of help or version: a session knows what to do with its own
         return end(lost_output(error), "", as_json)
-    except SystemExit as ended:  # Typer ends so when the reader of its help has gone
-        if isinstance(ended.__context__, BrokenPipeError):
-            return end(lost_output(ended.__context__), "", as_json)
-        raise
-    except Exception as error:  # outside of a session
-        return end_of_bug(error, "", as_json)
+    return end_of_bug(error, "", as_json)
 
 
 def _log_form(arguments: Sequence[str]) -> Form:

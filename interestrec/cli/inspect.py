@@ -1,4 +1,4 @@
-"""Commands that only look: at raw files, at a corpus as a whole, and at one user, item or impression of it."""
+"""Commands that only read: raw files, a corpus as a whole, one user, item or impression of it."""
 
 from typing import Annotated
 
@@ -8,11 +8,15 @@ from interestrec.cli.console import session
 from interestrec.cli.options import Config, Corpus, Json, Log, Overrides, Quiet, Workspace, context, open_corpus
 from interestrec.core.errors import UsageError
 
-User = Annotated[str | None, typer.Option("--user", metavar="ID", help="A user: latest events, impressions")]
-Item = Annotated[str | None, typer.Option("--item", metavar="ID", help="An item: attributes, who likes it most")]
-Impression = Annotated[str | None, typer.Option("--impression", metavar="ID", help="An impression: what was shown")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Most rows of each list")]
-Rows = Annotated[int, typer.Option("--rows", min=1, metavar="N", help="First rows looked at of every file")]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Show a user: latest events and impressions")]
+Item = Annotated[
+    str | None, typer.Option("--item", metavar="ID", help="Show an item: attributes, most interested users")
+]
+Impression = Annotated[
+    str | None, typer.Option("--impression", metavar="ID", help="Show an impression: history, candidates")
+]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Maximum number of rows per list")]
+Rows = Annotated[int, typer.Option("--rows", min=1, metavar="N", help="Number of rows to read from each file")]
 
 
 def check(
@@ -24,7 +28,10 @@ def check(
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Would preprocess run? The first rows of every file."""
+    """Check the configuration and the first rows of files.
+
+    Reads no more than that and writes nothing; finds most reasons for which `preprocess` would fail.
+    """
     with session("check", as_json, quiet, log) as output:
         from interestrec.stages.check import check as findings
 
@@ -40,14 +47,14 @@ def describe(
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
-    """A page on the corpus: sizes, intensities, drops."""
+    """Summarize a corpus: sizes, intensities, dropped rows."""
     with session("describe", as_json, quiet=False, log=log) as output:
         from interestrec.corpus.disclosure import withhold
         from interestrec.corpus.figures import describe as figures
         from interestrec.report.describe_page import page
 
-        opened = open_corpus(config, overrides, workspace, corpus)
-        found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
+        with open_corpus(config, overrides, workspace, corpus) as opened:
+            found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
         output.show(found, page(found))
 
 
@@ -63,19 +70,19 @@ def inspect(
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
-    """One user, item or impression of the corpus."""
+    """Show one user, item or impression of the corpus."""
     with session("inspect", as_json, quiet=False, log=log) as output:
         kind, wanted = _only_one({"user": user, "item": item, "impression": impression})
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.inspect_page import PAGES
 
-        opened = open_corpus(config, overrides, workspace, corpus)
-        found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
+        with open_corpus(config, overrides, workspace, corpus) as opened:
+            found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
         output.show({kind: found}, PAGES[kind](found))
 
 
 def _only_one(given: dict[str, str | None]) -> tuple[str, str]:
-    """The one option that was given.
+    """The one option with a value.
 
     Raises:
         UsageError: none was given, or several.

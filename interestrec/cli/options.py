@@ -1,12 +1,13 @@
 """What the commands share: their options, and the settings and corpus that these name."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
@@ -17,46 +18,52 @@ def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
     return typer.Option(name, metavar="DIR", help=meaning)
 
 
-_SET_HELP = "Override one key, such as finetune.epochs=3; repeatable"
+_CONFIG_HELP = "Configuration: a path, or a name in ./ or ./configs/ [default: ./interestrec.yaml]"
+_SET_HELP = "Override a configuration key, e.g. finetune.epochs=3; repeatable"
 Config = Annotated[
     str | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Path, or a name in ./ or ./configs/"),
+    typer.Option("--config", "-c", metavar="FILE", help=_CONFIG_HELP),
 ]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=_SET_HELP)]
-Workspace = Annotated[Path | None, path_option("--workspace", "In place of the config's workspace")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, also on failure")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless it fails")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print the tables of all metrics too")]
+Workspace = Annotated[Path | None, path_option("--workspace", "Workspace to use instead of the configured one")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, also on failure")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing unless the command fails")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also print the tables of all metrics")]
 Log = Annotated[
     Literal["text", "json"],
-    typer.Option("--log", envvar="INTERESTREC_LOG", help="Log lines on standard error: text, or JSON objects"),
+    typer.Option("--log", envvar="INTERESTREC_LOG", help="Format of log lines on standard error"),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Build even what is up to date")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why")]
-Start = Annotated[Path | None, path_option("--from", "A model to start from, such as yesterday's")]
-Folds = Annotated[int | None, typer.Option("--folds", help="Cross-validate in so many parts of train, no model")]
-By = Annotated[str, typer.Option("--by", metavar="users|time", help="What a fold holds out")]
-Corpus = Annotated[Path | None, path_option("--corpus", "In place of the workspace's corpus")]
-Encoder = Annotated[Path | None, path_option("--encoder", "In place of the workspace's encoder")]
-Model = Annotated[Path | None, path_option("--model", "In place of the workspace's model")]
-Rankings = Annotated[Path | None, path_option("--rankings", "In place of the workspace's rankings")]
+Force = Annotated[bool, typer.Option("--force", help="Build even if up to date")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing")]
+Start = Annotated[Path | None, path_option("--from", "Model to start from, e.g. yesterday's")]
+Folds = Annotated[
+    int | None,
+    typer.Option("--folds", metavar="N", help="Cross-validate on N folds of train; keeps no model"),
+]
+By = Annotated[str, typer.Option("--by", metavar="users|time", help="What each fold holds out")]
+Corpus = Annotated[Path | None, path_option("--corpus", "Corpus to use instead of the workspace's")]
+Encoder = Annotated[Path | None, path_option("--encoder", "Encoder to use instead of the workspace's")]
+Model = Annotated[Path | None, path_option("--model", "Model to use instead of the workspace's")]
+Rankings = Annotated[Path | None, path_option("--rankings", "Rankings to use instead of the workspace's")]
 
-_AS_OF_HELP = "Lists for this moment (ISO 8601, or now), not for the test split"
+_USERS_HELP = "User IDs to rank for: a file with one ID per line; needs --as-of [default: all]"
+_AS_OF_HELP = "Make lists for this time (ISO 8601, or now) instead of ranking the test split"
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="TIME", help=_AS_OF_HELP)]
-Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help="Whose: file of ids, one a line [all]")]
-Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts")]
+Users = Annotated[str | None, typer.Option("--users", metavar="all|FILE", help=_USERS_HELP)]
+Shard = Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Rank only part I of N, e.g. 3/16")]
 
 _REQUIRE_HELP = (
-    "What interestrec must reach, or status 1: [protocol:][slice/]metric, one of >= > <= <, a number; without a "
-    "protocol, impressions before catalogue; repeatable"
+    "Requirement on interestrec, [protocol:][slice/]metric followed by >=, >, <= or < and a number; exit status 1 if "
+    "it does not hold; without a protocol, the metric over impressions, else over the catalogue; repeatable"
 )
 Require = Annotated[list[str] | None, typer.Option("--require", metavar="BOUND", help=_REQUIRE_HELP)]
 NotWorseThan = Annotated[
-    Path | None, path_option("--not-worse-than", "Earlier report, or its workspace; status 1 on a fall beyond noise")
+    Path | None,
+    path_option("--not-worse-than", "Earlier report, or its workspace; status 1 if quality fell beyond noise"),
 ]
 Seeds = Annotated[
     list[Path] | None,
-    path_option("--seeds", "Rankings of one seed, or their workspace; twice or more: the mean over seeds"),
+    path_option("--seeds", "Rankings of one seed, or their workspace; repeat it to report the mean over seeds"),
 ]
 
 
@@ -85,9 +92,9 @@ def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path
     from interestrec.core.errors import UsageError
 
     if seeds and rankings is not None:
-        raise UsageError("give --rankings or --seeds: what is evaluated is one of them")
+        raise UsageError("--rankings and --seeds exclude each other: one of them says what is evaluated")
     if seeds and len(seeds) < 2:
-        raise UsageError(f"--seeds {seeds[0]}: give it at least twice, once for the rankings of each seed")
+        raise UsageError(f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for each")
     return tuple(seeds or ())
 
 
@@ -107,19 +114,19 @@ def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "Ra
         try:
             read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
         except ValueError:
-            raise UsageError(f"--as-of {as_of}: write now, or a time such as 2026-11-24T03:00:00+00:00") from None
+            raise UsageError(f"--as-of {as_of}: expected now, or a time such as 2026-11-24T03:00:00+00:00") from None
         read = read if read.tzinfo else read.replace(tzinfo=UTC)
         moment = round(read.timestamp() * 1_000_000)
     if users is not None and moment is None:
-        raise UsageError("--users needs --as-of: without it, the users of the test split are ranked for")
+        raise UsageError("--users needs --as-of: without it, rank makes lists for the users of the test split")
     part, parts = 1, 1
     if shard is not None:
         numbers = shard.split("/")
         if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
-            raise UsageError(f"--shard {shard}: write the part and how many there are, such as 3/16")
+            raise UsageError(f"--shard {shard}: expected the part and the number of parts, such as 3/16")
         part, parts = map(int, numbers)
         if not 1 <= part <= parts:
-            raise UsageError(f"--shard {shard}: parts are counted from 1 to {parts}")
+            raise UsageError(f"--shard {shard}: the part must be between 1 and {parts}")
     return RankRequest(moment, None if users in (None, "all") else Path(users), (part, parts))
 
 
@@ -136,10 +143,10 @@ def context(
     **paths: Path | None,
 ) -> "RunContext":
     """The settings in force and where the input artifacts are."""
-    from interestrec.config.loading import find_config, load_settings
+    from interestrec.config.loading import load_config
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
-    settings = load_settings(find_config(config), overrides or [], workspace)
+    settings = load_config(config, overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}
     return RunContext(settings, force, start, asking or RankRequest(), gate or GateRequest(), seeds, given, dry_run)
 
@@ -152,22 +159,24 @@ class OpenedCorpus(NamedTuple):
     min_users: int  # behind a figure that may be told
 
 
+@contextmanager
 def open_corpus(
     config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
-) -> OpenedCorpus:
+) -> "Iterator[OpenedCorpus]":
     """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
     ids are taken as it has them."""
-    from interestrec.corpus.identities import naming
+    from interestrec.corpus.identities import user_id_mapper
     from interestrec.corpus.store import Corpus as CorpusArtifact
+    from interestrec.io.encryption import key_in_force
     from interestrec.io.keys import read_key
-    from interestrec.workspace.artifacts import open_artifact
 
     if corpus is not None and not (config or overrides or workspace):
-        artifact = open_artifact(corpus, "corpus")
-        relevant_at = artifact.manifest["config"].get("data", {}).get("relevant_at")
-        return OpenedCorpus(CorpusArtifact(artifact.path, relevant_at), str, 1)
+        yield OpenedCorpus(CorpusArtifact.open(corpus), str, 1)
+        return
     chosen = context(config, overrides, workspace, force=False, corpus=corpus)
     settings, artifact = chosen.settings, chosen.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
-    named = naming(key, artifact.manifest["config"])
-    return OpenedCorpus(CorpusArtifact(artifact.path, settings.data.relevant_at), named, settings.evaluate.min_users)
+    named = user_id_mapper(key, artifact.manifest["config"])
+    opened = CorpusArtifact(artifact.path, settings.data.relevant_at)
+    with key_in_force(settings.runtime.encryption_key):
+        yield OpenedCorpus(opened, named, settings.evaluate.min_users)

@@ -1,4 +1,4 @@
-"""`status`: what a workspace holds, what of it is fresh, and who is at work on it."""
+"""`status`: the states of a workspace's artifacts, and the jobs that are running."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ class ArtifactStatus:
 
     stage: str
     state: str  # fresh, stale, missing, broken or running
-    about: tuple[str, ...]  # why it is stale or broken, and who is at work
+    about: tuple[str, ...]  # why it is stale or broken, and which jobs are running
     built: str | None  # ISO 8601, UTC
     seconds: float | None
     bytes: int
@@ -41,7 +41,7 @@ def status(context: RunContext) -> list[ArtifactStatus]:
         for stage in list(STAGES)[len(found) :]:
             plan = BuildPlan(stage, KINDS[stage], True, about, plan_of_current(workspace, KINDS[stage]))
             found.append(_of_plan(workspace, plan, broken=True))
-            about = (f"{plan.stage} is not in order",) if about == (str(error),) else about
+            about = (f"depends on {plan.stage}, which is broken",) if about == (str(error),) else about
     return found
 
 
@@ -53,7 +53,7 @@ def _of_plan(workspace: Path, plan: BuildPlan, broken: bool = False) -> Artifact
     return ArtifactStatus(
         stage=plan.stage,
         state="running" if running else state,
-        about=(*(f"{holder}: {holder.doing or 'at work'}" for holder in running), *plan.reasons),
+        about=(*(f"{holder}: {holder.doing or 'running'}" for holder in running), *plan.reasons),
         built=version.ended if version else None,
         seconds=version.seconds if version else None,
         bytes=version.bytes if version else 0,
@@ -79,7 +79,7 @@ def as_values(workspace: Path, found: list[ArtifactStatus]) -> dict[str, Any]:
 
 
 def as_text(found: list[ArtifactStatus]) -> str:
-    """A line a stage, and indented below it what is to be said of it."""
+    """One line per stage, with remarks indented below it."""
     lines = []
     for one in found:
         took = f"{one.seconds:,.0f} s" if one.seconds is not None else ""
@@ -87,6 +87,8 @@ def as_text(found: list[ArtifactStatus]) -> str:
         lines.append(f"{one.stage:14} {one.state:8} {one.built or '-':25} {took:>9} {size:>12}".rstrip())
         lines += [f"    {reason}" for reason in one.about]
         if one.unfinished is not None:
-            told = "with its settings and inputs the next goes on there"
-            lines.append(f"    a run was cut off after step {one.unfinished}; {told}")
+            lines.append(
+                f"    an interrupted run has a checkpoint of step {one.unfinished}; a run with the same settings and "
+                "inputs resumes there"
+            )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Commands that look after a workspace: what it holds, what may go, whom to forget, and its names for users."""
+"""Commands about a workspace: states of artifacts, removal of old versions, forgotten users, pseudonyms."""
 
 import sys
 from dataclasses import asdict
@@ -11,10 +11,12 @@ from interestrec.cli.console import session, write
 from interestrec.cli.options import Config, DryRun, Json, Log, Overrides, Quiet, Workspace, context
 from interestrec.core.errors import ConfigError, UsageError
 
-_RETENTION_HELP = "Remove versions and checkpoints older than this, current or not"
+_RETENTION_HELP = "Also remove versions and checkpoints older than N days, even current ones"
 RetentionDays = Annotated[float | None, typer.Option("--retention-days", metavar="N", min=0, help=_RETENTION_HELP)]
-Forgettable = Annotated[str | None, typer.Option("--user", metavar="ID", help="A user, as the raw log has it")]
-Listed = Annotated[str | None, typer.Option("--users", metavar="FILE", help="Users, one id a line; - = standard input")]
+Forgettable = Annotated[str | None, typer.Option("--user", metavar="ID", help="User ID as in the raw log")]
+Listed = Annotated[
+    str | None, typer.Option("--users", metavar="FILE", help="File of user IDs, one per line; - = stdin")
+]
 
 
 def status(
@@ -24,7 +26,10 @@ def status(
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
-    """What is there, fresh, stale, running, by whom."""
+    """Show artifact states and running jobs.
+
+    An artifact is fresh, stale (with the reasons), missing, broken or running.
+    """
     with session("status", as_json, quiet=False, log=log) as output:
         from interestrec.cli.status import as_text, as_values
         from interestrec.cli.status import status as look
@@ -44,7 +49,7 @@ def prune(
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Remove versions that nothing refers to."""
+    """Remove artifact versions that nothing refers to."""
     with session("prune", as_json, quiet, log) as output:
         from interestrec.workspace.prune import prune as remove
 
@@ -54,7 +59,7 @@ def prune(
         lines = [f"{verb} {one.path}: {one.reason}, {one.bytes / 1e6:,.1f} MB" for one in removed]
         values = {"removed": [{**asdict(one), "path": str(one.path)} for one in removed], "bytes": size}
         output.show(
-            {**values, "dry_run": dry_run}, "\n".join([*lines, f"{verb} {len(removed)}, {size / 1e6:,.1f} MB in all"])
+            {**values, "dry_run": dry_run}, "\n".join([*lines, f"{verb} {len(removed)}, {size / 1e6:,.1f} MB in total"])
         )
 
 
@@ -67,23 +72,27 @@ def forget(
     as_json: Json = False,
     log: Log = "text",
 ) -> None:
-    """Leave users out of every later corpus."""
+    """Exclude users from every corpus built from now on.
+
+    Afterwards run `interestrec run` and `interestrec prune`, so that no artifact contains these users any more.
+    """
     with session("forget", as_json, quiet=False, log=log) as output:
         if (user is None) == (users is None):
-            raise UsageError("give --user ID or --users FILE")
+            raise UsageError("give either --user ID or --users FILE")
         settings = context(config, overrides, workspace, force=False).settings
         from interestrec.workspace.forgotten import FORGOTTEN, add_forgotten
 
         named = [user] if user is not None else _lines(str(users))
         ids = [name.strip() for name in named if name is not None and name.strip()]
         if not ids:
-            raise UsageError("no id is given: there is nobody to forget")
+            raise UsageError("the list of user IDs is empty; nobody was added")
         new, listed = add_forgotten(settings.workspace, ids)
         file = settings.workspace / FORGOTTEN
         output.show(
             {"file": str(file), "added": new, "users": listed},
-            f"{file}: {new:,} added, {listed:,} in all. They are still in what was built before: run `interestrec "
-            "run`, then `interestrec prune`; the raw logs and copies of artifacts elsewhere are yours to clean",
+            f"{file}: {new:,} users added, {listed:,} in total. Existing artifacts still contain them: run "
+            "`interestrec run`, then `interestrec prune`. Raw logs and copies of artifacts elsewhere stay as they are: "
+            "delete them there yourself",
         )
 
 
@@ -94,7 +103,10 @@ def pseudonym(
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Ids on standard input, one a line, to pseudonyms."""
+    """Convert user IDs to pseudonyms.
+
+    Reads one ID per line from standard input and prints one pseudonym per line.
+    """
     with session("pseudonym", False, quiet, log):
         chosen = context(config, overrides, workspace, force=False).settings.preprocess.pseudonym_key
         from interestrec.io.keys import read_key
@@ -102,7 +114,7 @@ def pseudonym(
 
         key = read_key(chosen, "preprocess.pseudonym_key")
         if key is None:
-            raise ConfigError("no preprocess.pseudonym_key is configured: ids are written as they are")
+            raise ConfigError("preprocess.pseudonym_key is not configured, so there are no pseudonyms; set it")
         for line in sys.stdin:
             name = line.rstrip("\r\n")
             write(pseudonym_of(key, name) if name else "")

@@ -51,6 +51,29 @@ def find_config(name: str | None) -> Path:
     raise InputMissingError(f"{name}: no such configuration here or in ./configs; get one with `interestrec init news`")
 
 
+def load_config(
+    name: str | Path | None = None, overrides: Sequence[str] = (), workspace: str | Path | None = None
+) -> Settings:
+    """Read a configuration, as `--config`, `--set` and `--workspace` of the command line do.
+
+    Args:
+        name: a path, or a name in `./` or `./configs/`; None = `./interestrec.yaml`.
+        overrides: `dotted.key=value` texts, the value in YAML; they win over the file.
+        workspace: wins over the file's `workspace`.
+
+    Raises:
+        InputMissingError: there is no such file; the message says how to get one.
+        ConfigError: all problems at once, each with file:line:column or the override it came from.
+
+    Example:
+        >>> settings = interestrec.load_config("news", ["finetune.epochs=3", "seed=7"])
+        >>> settings.finetune.epochs
+        3
+    """
+    path = find_config(None if name is None else str(name))
+    return load_settings(path, overrides, None if workspace is None else Path(workspace))
+
+
 def load_settings(path: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Settings:
     """The settings of `load_effective`, which tells of the arguments and errors."""
     return load_effective(path, overrides, workspace).settings

@@ -11,7 +11,7 @@ from interestrec.config.settings import Settings
 from interestrec.config.yaml_positions import Location, dotted
 from interestrec.core.choices import suggestion
 from interestrec.corpus.item_settings import FIELD_KINDS
-from interestrec.formats.data_settings import DATA_FORMATS
+from interestrec.formats.readers import READERS
 
 _COMMAND = {  # the first subcommand that reads a section
     "data": "preprocess",
@@ -51,8 +51,8 @@ def _sentence(problem: ErrorDetails, values: Any, origins: Mapping[Location, str
     if kind == "missing":
         return f"{origin}: '{key}' is missing; add it"
     if kind.startswith("union_tag"):
-        near = suggestion(str(given.get("format")), DATA_FORMATS) if isinstance(given, dict) else ""
-        return f"{origin}: '{key}' must be one of {', '.join(DATA_FORMATS)}{near}"
+        near = suggestion(str(given.get("format")), READERS) if isinstance(given, dict) else ""
+        return f"{origin}: '{key}' must be one of {', '.join(READERS)}{near}"
     near = suggestion(given, _expected(problem)) if isinstance(given, str) else ""
     return f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}{near}"
 
@@ -122,8 +122,8 @@ def _places(section: type[BaseModel], where: Location) -> Iterator[Location]:
 def _tagged(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
     """pydantic puts the chosen format after `data` and the chosen kind after an item's field; the file does not have
     it there. Where it is, and the section that it chose."""
-    if len(where) > 1 and where[0] == "data" and where[1] in DATA_FORMATS:
-        return 1, DATA_FORMATS[str(where[1])]
+    if len(where) > 1 and where[0] == "data" and where[1] in READERS:
+        return 1, READERS[str(where[1])].section
     if len(where) > 3 and where[:2] == ("items", "fields") and where[3] in FIELD_KINDS:
         return 3, FIELD_KINDS[str(where[3])]
     return None

@@ -1,1 +1,1 @@
-"""The ground floor: errors, schemas, artifacts, files, configuration, catalogue look-up, progress."""
+"""The lowest layer: errors, logging, progress, interrupts, look-up by name, prefetching, worker addresses."""

@@ -1,4 +1,4 @@
-"""Look-up of a choice by name: losses, formats, baselines, metrics, scorers."""
+"""Look-up by name in a registry: losses, formats, metrics, scorers."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,19 @@ from interestrec.core.errors import ConfigError
 T = TypeVar("T")
 
 
-def pick(catalogue: Mapping[str, T], name: str, kind: str) -> T:
-    """The entry `name` of a literal dict of choices.
+def pick(registry: Mapping[str, T], name: str, kind: str) -> T:
+    """Return the entry `name` of a registry.
 
     Raises:
-        ConfigError: the name is not in the catalogue; the message names all choices.
+        ConfigError: the registry has no such entry; the message lists all names.
     """
-    if name in catalogue:
-        return catalogue[name]
-    choices = ", ".join(sorted(catalogue))
-    raise ConfigError(f"unknown {kind} '{name}'{suggestion(name, catalogue)}; choose from: {choices}")
+    if name in registry:
+        return registry[name]
+    choices = ", ".join(sorted(registry))
+    raise ConfigError(f"unknown {kind} '{name}'{suggestion(name, registry)}; choose from: {choices}")
 
 
 def suggestion(name: str, choices: Iterable[str]) -> str:
-    """`" (did you mean 'x'?)"` for the nearest choice, or an empty string."""
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    """Return `" (did you mean 'x'?)"` for the most similar choice, or an empty string if none is similar."""
+    matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f" (did you mean '{matches[0]}'?)" if matches else ""

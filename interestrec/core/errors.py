@@ -1,22 +1,53 @@
 """Errors a user can act on, each with its process exit status.
 
-A message is one sentence: what is wrong, where, and what to do. Anything that is not an
-`InterestrecError` is our own bug and keeps its traceback.
+A message is one sentence: what is wrong, where, and what to do. Any other exception is a bug of the package and keeps
+its traceback.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+VALUE = "{value}"  # its place in a reason
+_WITHHELD = "…"
+
+
+def with_value(reason: str, value: str | None) -> str:
+    """The sentence that a reason and a value of the raw data make.
+
+    Args:
+        value: stands where the reason has `{value}`, else behind it. None = it is withheld.
+    """
+    if VALUE in reason:
+        return reason.replace(VALUE, _WITHHELD if value is None else value)
+    return reason + (value or "")
+
 
 class InterestrecError(Exception):
-    """Base of every error with a message meant for the user."""
+    """Base of every error with a message meant for the user.
+
+    Args:
+        reason: the sentence, without anything that stands in the raw data.
+        value: what stands in the raw data, as of `with_value`. It is apart from the reason because it may be an id that
+            nobody may see; who shows the error decides.
+    """
 
     exit_status = 70
-    document: Mapping[str, Any] = {}  # what a JSON document tells beside the message
+    document: Mapping[str, Any] = {}  # fields that JSON output adds to the message
+
+    def __init__(self, reason: str = "", value: str | None = None) -> None:
+        super().__init__(reason, value)
+        self.reason, self.value = reason, value
+
+    def __str__(self) -> str:
+        return with_value(self.reason, self.value)
+
+    def without_value(self) -> "InterestrecError":
+        """The same error, its value withheld."""
+        return type(self)(self.reason)
 
 
 class GateError(InterestrecError):
-    """All is built and written, but not as good as it was required to be."""
+    """The stage succeeded, but its results miss a required bound."""
 
     exit_status = 1
 
@@ -32,18 +63,9 @@ class UsageError(InterestrecError):
 
 
 class DataError(InterestrecError):
-    """Input data is malformed, contradicts the configuration, or leaves nothing to work with.
-
-    Args:
-        message: the whole of it, or its beginning.
-        quoting: how the message goes on with what stands in a file, which must not be told where ids are secret.
-    """
+    """Input data is malformed, contradicts the configuration, or leaves nothing to work with."""
 
     exit_status = 65
-
-    def __init__(self, message: str, quoting: str = "") -> None:
-        super().__init__(message + quoting)
-        self.unquoted = message
 
 
 class ArtifactError(InterestrecError):
@@ -53,13 +75,13 @@ class ArtifactError(InterestrecError):
 
 
 class InputMissingError(InterestrecError):
-    """A file, directory or artifact that the stage needs is not there."""
+    """A file, directory or artifact that the stage needs does not exist."""
 
     exit_status = 66
 
 
 class DeviceError(InterestrecError):
-    """The configured device is not there; there is never a silent fallback to another one."""
+    """The configured device is not available; a run never falls back to another device."""
 
     exit_status = 69
 
@@ -77,19 +99,19 @@ class CannotCreateError(InterestrecError):
 
 
 class StorageError(InterestrecError):
-    """Reading or writing failed: disk full, I/O error, or a download that did not arrive whole."""
+    """Reading or writing failed: disk full, I/O error, or an incomplete download."""
 
     exit_status = 74
 
 
 class PeerLostError(InterestrecError):
-    """Another process of a distributed run is gone; the same command goes on where it stopped."""
+    """Another worker of a distributed run was lost; the same command resumes the run."""
 
     exit_status = 75
 
 
 class LockedError(InterestrecError):
-    """Another process is at work on the same output."""
+    """Another process holds the lock of the same output."""
 
     exit_status = 75
 
@@ -101,19 +123,19 @@ class AccessError(InterestrecError):
 
 
 class ReaderGoneError(InterestrecError):
-    """The reader of standard output has gone, as `head` does; nobody is to be told."""
+    """The reader closed standard output, as `head` does; the command ends without a message."""
 
     exit_status = 141
 
 
 class ConfigError(InterestrecError):
-    """The configuration is wrong; the message names file, line and column where they are known."""
+    """The configuration is invalid; the message names file, line and column where they are known."""
 
     exit_status = 78
 
 
 def from_os_error(error: OSError, path: object) -> InterestrecError:
-    """The user-facing error for an `OSError` met at `path`, with the exit status of its kind."""
+    """Translate an `OSError` raised for `path` into the user-facing error with the matching exit status."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputMissingError(f"{path}: no such file or directory; check the path")
     if isinstance(error, PermissionError):

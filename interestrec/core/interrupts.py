@@ -1,6 +1,6 @@
-"""SIGTERM and SIGINT: work stops at a safe point; a second signal, or a point that does not come, ends the process.
+"""SIGTERM and SIGINT: work stops at the next safe point; a second signal, or the grace period, ends the process.
 
-What ends at once leaves no more behind than `kill -9` does, and the next run deals with that.
+A process that ends at once leaves the same state as after `kill -9`, from which the next run recovers.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_GRACE = 8.0  # seconds from the first signal to the end, whatever the process is in the middle of
+_GRACE_SECONDS = 8.0  # from the first signal to the forced end
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -24,18 +24,18 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_status(self) -> int:
-        """128 and the signal's number."""
+        """128 plus the signal number."""
         return 128 + self.number
 
 
-_deferring = 0  # how many blocks are open that stop at points of their own
+_deferred_blocks = 0  # number of `deferred` blocks that are open
 _received: int | None = None
 
 
 def install() -> None:
-    """From now on both signals raise `Interrupted` in the main thread, or wait for `check` inside `deferred`.
+    """Install handlers by which both signals raise `Interrupted` in the main thread, or wait for `check` in `deferred`.
 
-    A SIGINT that the process was started to ignore, as shells do for jobs in the background, stays ignored.
+    If the parent process ignores SIGINT, as shells do for background jobs, it stays ignored.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -48,26 +48,26 @@ def install() -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within the block signals wait until `check` is called, at the latest when it ends."""
-    global _deferring
-    _deferring += 1
+    """Defer signals within the block to the next call of `check`, at the latest to the end of the block."""
+    global _deferred_blocks
+    _deferred_blocks += 1
     try:
         yield
     finally:
-        _deferring -= 1
+        _deferred_blocks -= 1
     check()
 
 
 def requested() -> bool:
-    """Whether a signal waits for `check`."""
+    """Return whether a signal is pending."""
     return _received is not None
 
 
 def check() -> None:
-    """End here if a signal asked for it.
+    """Raise the pending signal.
 
     Raises:
-        Interrupted: one did.
+        Interrupted: a signal is pending.
     """
     if _received is not None:
         raise Interrupted(_received)
@@ -76,19 +76,19 @@ def check() -> None:
 def _handle(number: int, _: FrameType | None) -> None:
     global _received
     _received = number
-    if not _deferring:
+    if not _deferred_blocks:
         raise Interrupted(number)
 
 
 def _watch(reader: int) -> None:
-    """End the process where the main thread cannot: it may be in a library's call for minutes."""
-    number = _next_signal(reader, None)
-    again = _next_signal(reader, _GRACE)
-    os._exit(128 + (again or number or signal.SIGTERM))
+    """End the process in place of the main thread, which may be inside a library call for minutes."""
+    first = _next_signal(reader, None)
+    second = _next_signal(reader, _GRACE_SECONDS)
+    os._exit(128 + (second or first or signal.SIGTERM))
 
 
 def _next_signal(reader: int, seconds: float | None) -> int | None:
-    """The number of the next of our signals, None when none comes in time. Others wake the reader, too."""
+    """Return the number of the next handled signal, None at the timeout; other signals also wake the reader."""
     while select.select([reader], [], [], seconds)[0]:
         if (number := os.read(reader, 1)[0]) in _SIGNALS:
             return number

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 
 def key_descriptions(section: type[BaseModel]) -> dict[str, str]:
-    """Descriptions by key, in one line each, those of the base classes included.
+    """Return the description of each key, on one line, including the keys of the base classes.
 
     Keys that are made of a registry bring theirs along.
 
@@ -28,19 +28,20 @@ def key_descriptions(section: type[BaseModel]) -> dict[str, str]:
 
 @cache
 def _literals(module: str) -> dict[str, dict[str, str]]:
-    """The string literals behind annotated names, by class and name; none where the module has no source text."""
+    """String literals after annotated names, by class and name; empty if the module has no source text."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except (OSError, TypeError):  # compiled without its source: the schema goes without descriptions
+    except (OSError, TypeError):  # a compiled module without source: the schema has no descriptions
         return {}
-    return {node.name: _described(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {node.name: _field_literals(node) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
-def _described(node: ast.ClassDef) -> dict[str, str]:
-    found = {}
-    for field, below in zip(node.body, node.body[1:], strict=False):
+def _field_literals(node: ast.ClassDef) -> dict[str, str]:
+    literals = {}
+    for field, following in zip(node.body, node.body[1:], strict=False):
         if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
             continue
-        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
-            found[field.target.id] = " ".join(below.value.value.split())
-    return found
+        constant = following.value if isinstance(following, ast.Expr) else None
+        if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+            literals[field.target.id] = " ".join(constant.value.split())
+    return literals

@@ -1,4 +1,4 @@
-"""Log lines on standard error: plain on a terminal, with time, level and stage elsewhere, or one JSON object each."""
+"""Logging to standard error: plain lines on a terminal, else lines with time, level and stage, or JSON lines."""
 
 import json
 import logging
@@ -19,14 +19,14 @@ _stage = "interestrec"
 
 @contextmanager
 def logging_to_stderr(command: str, form: Form, quiet: bool) -> Iterator[None]:
-    """Within the block what is logged, and what libraries warn of, goes to standard error; only errors when quiet."""
+    """Write log records and library warnings to standard error within the block; errors only if `quiet`."""
     global _form
-    before, _form = _form, form
+    previous_form, _form = _form, form
     handler = _Lines()
-    root, ours = logging.getLogger(), logging.getLogger("interestrec")
-    levels = root.level, ours.level
+    root, package = logging.getLogger(), logging.getLogger("interestrec")
+    levels = root.level, package.level
     root.setLevel(logging.ERROR if quiet else logging.WARNING)
-    ours.setLevel(logging.ERROR if quiet else logging.INFO)
+    package.setLevel(logging.ERROR if quiet else logging.INFO)
     root.addHandler(handler)
     logging.captureWarnings(True)
     try:
@@ -36,28 +36,28 @@ def logging_to_stderr(command: str, form: Form, quiet: bool) -> Iterator[None]:
         logging.captureWarnings(False)
         root.removeHandler(handler)
         root.setLevel(levels[0])
-        ours.setLevel(levels[1])
-        _form = before
+        package.setLevel(levels[1])
+        _form = previous_form
 
 
 @contextmanager
 def log_stage(stage: str) -> Iterator[None]:
-    """Within the block log lines tell of this stage."""
+    """Name this stage in log lines within the block."""
     global _stage
-    before, _stage = _stage, stage
+    previous_stage, _stage = _stage, stage
     try:
         yield
     finally:
-        _stage = before
+        _stage = previous_stage
 
 
 def on_terminal() -> bool:
-    """Whether a person looks on, to whom a moving bar says more than lines."""
+    """Return whether standard error is a terminal that can show a progress bar."""
     return _form == "text" and sys.stderr.isatty()
 
 
 def print_error(command: str, message: str, form: Form | None = None) -> None:
-    """Say on standard error why a command ends: `interestrec COMMAND: message`, or as a JSON object."""
+    """Print to standard error why a command failed: `interestrec COMMAND: message`, or a JSON object."""
     if (form or _form) == "json":
         _write(_as_json(datetime.now(UTC), "ERROR", command or "interestrec", message))
     else:
@@ -65,33 +65,33 @@ def print_error(command: str, message: str, form: Form | None = None) -> None:
 
 
 def print_bug(command: str) -> None:
-    """Say on standard error that the exception at hand is our bug, with its traceback."""
-    told = "internal error; please report it with the lines above"
+    """Print the current exception to standard error as an internal error, with its traceback."""
+    message = "internal error; please report it with the lines above"
     if _form == "json":
-        told = f"internal error; please report it\n{traceback.format_exc()}"
+        message = f"internal error; please report it\n{traceback.format_exc()}"
     else:
         _write(traceback.format_exc().rstrip())
-    print_error(command, told)
+    print_error(command, message)
 
 
 class _Lines(logging.Handler):
-    """One line a record."""
+    """Writes one line per record."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
             if record.exc_info:
                 message = f"{message}\n{''.join(traceback.format_exception(*record.exc_info))}"
-            # Some name their stage for those who read them elsewhere; it is not said twice.
-            told = message.removeprefix(f"{_stage}: ")
+            # Some messages start with the stage for readers of other logs; lines that name the stage drop it.
+            body = message.removeprefix(f"{_stage}: ")
             time = datetime.fromtimestamp(record.created, UTC)
             if _form == "json":
-                line = _as_json(time, record.levelname, _stage, told)
+                line = _as_json(time, record.levelname, _stage, body)
             elif on_terminal():
                 line = message
             else:
-                one = " ".join(part.strip() for part in told.splitlines())
-                line = f"{_stamp(time)} {record.levelname} {_stage}: {one}"
+                joined = " ".join(part.strip() for part in body.splitlines())
+                line = f"{_stamp(time)} {record.levelname} {_stage}: {joined}"
             _write(line)
         except Exception:
             self.handleError(record)
@@ -107,7 +107,7 @@ def _stamp(time: datetime) -> str:
 
 
 def _write(text: str) -> None:
-    """A line on standard error, in which nothing steers a terminal. Where it cannot be written, nobody is told."""
+    """Write a line to standard error without control characters; a failure to write is ignored."""
     try:
         print(printable(text), file=sys.stderr, flush=True)
     except (OSError, ValueError):

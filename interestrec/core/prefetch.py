@@ -1,4 +1,4 @@
-"""Work done before it is asked for."""
+"""Prefetching with threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,16 +8,16 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 2
+_THREADS = 2
 
 
 def prefetch(blocks: Iterable[T], work: Callable[[T], R]) -> Iterator[R]:
-    """`work` of each block, in order; two threads are ahead of whoever takes the results."""
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(_AHEAD) as pool:
+    """Yield `work(block)` for each block in order, while two threads compute the next results."""
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
         for block in blocks:
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            pending.append(pool.submit(work, block))
+            if len(pending) > _THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

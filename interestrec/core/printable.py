@@ -1,9 +1,9 @@
-"""Text that is shown to people: what a log says steers no terminal."""
+"""Sanitising of text for terminals."""
 
 
 def printable(text: str) -> str:
-    """The text with a space for each character that is not printable, ends of line excepted.
+    """Replace each character that is not printable, except line ends, by a space.
 
-    Escape sequences, changes of writing direction and lone surrogates are no longer what they were.
+    This disables escape sequences and bidirectional controls, and removes lone surrogates, which cannot be encoded.
     """
     return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)

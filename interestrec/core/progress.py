@@ -1,6 +1,6 @@
-"""Progress for people: a bar on a terminal, plain log lines elsewhere, nothing when quiet.
+"""Progress reports: a bar on a terminal, log lines elsewhere, nothing with `--quiet`.
 
-All of it goes to standard error; standard output belongs to results.
+They go to standard error; standard output is for results.
 """
 
 import logging
@@ -22,7 +22,7 @@ _listeners: list[Callable[[str], None]] = []
 
 @contextmanager
 def reporting_to(listener: Callable[[str], None]) -> Iterator[None]:
-    """Within the block `listener`, too, is told about once a second how far what is tracked is."""
+    """Call `listener` about once per second with the progress of `track` within the block."""
     _listeners.append(listener)
     try:
         yield
@@ -31,13 +31,13 @@ def reporting_to(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Yield from `iterable`, showing how far it is.
+    """Yield from `iterable` and report the progress.
 
-    Off a terminal a line is logged at most every 15 seconds, so that a cron log stays short.
+    Without a terminal at most one line per 15 seconds is logged, so that a cron log stays short.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
-    iterable = _told(iterable, description, total, unit)
+    iterable = _with_listeners(iterable, description, total, unit)
     if not log.isEnabledFor(logging.INFO):
         yield from iterable
     elif on_terminal():
@@ -45,29 +45,29 @@ def track(iterable: Iterable[T], description: str, total: int | None = None, uni
 
         yield from tqdm(iterable, desc=description, total=total, unit=unit, leave=False, dynamic_ncols=True)
     else:
-        yield from _logged(iterable, description, total, unit)
+        yield from _with_log_lines(iterable, description, total, unit)
 
 
-def _logged(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
+def _with_log_lines(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
     last = time.monotonic()
     for count, element in enumerate(iterable, start=1):
         yield element
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            log.info("%s", _how_far(description, count, total, unit))
+            log.info("%s", _progress_text(description, count, total, unit))
 
 
-def _told(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
+def _with_listeners(iterable: Iterable[T], description: str, total: int | None, unit: str) -> Iterator[T]:
     last = -_SECONDS_BETWEEN_NOTES
     for count, element in enumerate(iterable):
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_NOTES:
             last = now
             for listener in _listeners:
-                listener(_how_far(description, count, total, unit))
+                listener(_progress_text(description, count, total, unit))
         yield element
 
 
-def _how_far(description: str, count: int, total: int | None, unit: str) -> str:
+def _progress_text(description: str, count: int, total: int | None, unit: str) -> str:
     return f"{description}: {count}{f' of {total}' if total else ''} {unit}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -1,4 +1,4 @@
-"""What every section of the settings is made of: strict keys and ranges of numbers."""
+"""The base class of settings sections and the types of bounded numbers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,13 +39,13 @@ class Choice:
 
 
 class Section(BaseModel):
-    """Unknown keys are errors; settings never change after loading."""
+    """A frozen section of the settings; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The section's JSON Schema with the description of every key."""
+        """Return the section's JSON Schema with the description of every key."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         for key, text in key_descriptions(cls).items():
             choices = [mark for mark in cls.model_fields[key].metadata if isinstance(mark, Choice)]

@@ -1,4 +1,4 @@
-"""Which process of a distributed run this is: what TF_CONFIG says, read without TensorFlow."""
+"""Workers and task index of a distributed run, read from TF_CONFIG without importing TensorFlow."""
 
 import json
 import os
@@ -10,32 +10,34 @@ _TF_CONFIG = "TF_CONFIG"
 
 
 def workers(distribution: str) -> list[str]:
-    """Addresses of the workers of a run, the chief first; none where it is the run of one process.
+    """Return the addresses of the workers, the chief first; empty for a run of one process.
 
     Args:
-        distribution: of `runtime`; only `auto` and `multi_worker` look at TF_CONFIG.
+        distribution: the key of `runtime`; only `auto` and `multi_worker` read TF_CONFIG.
 
     Raises:
-        ConfigError: TF_CONFIG is missing though `multi_worker` asks for it, is no JSON, or names what is not run.
+        ConfigError: `multi_worker` is set without TF_CONFIG, or TF_CONFIG is not JSON or names parameter servers.
     """
     if distribution not in ("auto", "multi_worker"):
         return []
     cluster = _configuration().get("cluster", {})
     if "ps" in cluster:
         raise ConfigError(
-            f"{_TF_CONFIG} names parameter servers, which this release does not train with; name workers only"
+            f"{_TF_CONFIG} names parameter servers, which this release does not support; name workers only"
         )
-    found = [*cluster.get("chief", []), *cluster.get("worker", [])]
-    if distribution == "multi_worker" and not found:
-        raise ConfigError(f"runtime.distribution is multi_worker, but {_TF_CONFIG} names no workers; set it on each")
-    return found if len(found) > 1 or distribution == "multi_worker" else []
+    addresses = [*cluster.get("chief", []), *cluster.get("worker", [])]
+    if distribution == "multi_worker" and not addresses:
+        raise ConfigError(
+            f"runtime.distribution is multi_worker, but {_TF_CONFIG} names no workers; set it on each worker"
+        )
+    return addresses if len(addresses) > 1 or distribution == "multi_worker" else []
 
 
 def worker_number(distribution: str) -> int:
-    """Which of `workers` this process is; 0, the chief, is the one that writes.
+    """Return the position of this process in `workers`; 0 is the chief, which writes the artifacts.
 
     Raises:
-        ConfigError: as `workers`, or TF_CONFIG does not say which.
+        ConfigError: as for `workers`, or TF_CONFIG has no valid task.
     """
     if not workers(distribution):
         return 0
@@ -47,9 +49,9 @@ def worker_number(distribution: str) -> int:
 
 def _configuration() -> dict[str, Any]:
     try:
-        found = json.loads(os.environ.get(_TF_CONFIG) or "{}")
+        configuration = json.loads(os.environ.get(_TF_CONFIG) or "{}")
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{_TF_CONFIG} is no JSON ({error}); see the documentation of tf.distribute") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{_TF_CONFIG} is no JSON object; see the documentation of tf.distribute")
-    return found
+        raise ConfigError(f"{_TF_CONFIG} is not JSON ({error}); see the documentation of tf.distribute") from error
+    if not isinstance(configuration, dict):
+        raise ConfigError(f"{_TF_CONFIG} is not a JSON object; see the documentation of tf.distribute")
+    return configuration

@@ -19,63 +19,115 @@ _ROWS = 1 << 18  # of a streamed table
 
 
 def number(log: RawLog) -> None:
-    """Tables `item_numbers` and `user_numbers`: those known before the test split first, then by id.
+    """Tables `item_numbers` and `user_numbers` (code, id, number): known before the test split first, then by id.
 
-    So deleting or adding test events changes no number of an item or user seen in train or valid. Of an item
-    that is described by event rows, each attribute is the most frequent value of the earliest split
-    that has one, ties to the smallest; rows of test describe only items that are in no other split.
+    So deleting or adding test events changes no number of an item or user seen in train or valid. Four events:
+
+        user  item  split          item   number      user  number
+        u     b     train          b      0           u     0
+        u     c     valid          c      1           w     1
+        v     a     test           a      2           v     2
+        w     b     train
+
+    c and b are known, and b < c; a comes after them, although a < b, for only test has it.
     """
-    known_impressions = "(SELECT * FROM impressions WHERE split <> 'test')"
     for table, splits in {"train_items": "split = 'train'", "known_items": "split <> 'test'"}.items():
-        requests = f"(SELECT * FROM impressions WHERE {splits})"
         log.db.execute(
-            f"CREATE TEMP TABLE {table} AS SELECT DISTINCT item FROM (SELECT item FROM events WHERE {splits} UNION ALL "
-            f"SELECT unnest(items) FROM segments SEMI JOIN (SELECT * FROM stated SEMI JOIN {requests} USING (ord)) "
-            "USING (segment) UNION ALL "
-            f"SELECT unnest(shown) FROM {requests})"
+            f"""
+            CREATE TEMP TABLE {table} AS
+            WITH
+                requests AS (SELECT * FROM impressions WHERE {splits}),
+                histories AS (SELECT DISTINCT segment FROM stated SEMI JOIN requests USING (ord)),
+                occurrences AS (
+                    SELECT item FROM events WHERE {splits}
+                    UNION ALL SELECT unnest(items) FROM segments SEMI JOIN histories USING (segment)
+                    UNION ALL SELECT unnest(shown) FROM requests
+                )
+            SELECT DISTINCT item FROM occurrences
+            """
         )
+    _describe(log)
     log.db.execute(
-        'CREATE TEMP TABLE known_users AS SELECT DISTINCT "user" FROM ('
-        "SELECT \"user\" FROM events WHERE split <> 'test' UNION ALL "
-        f'SELECT "user" FROM {known_impressions} JOIN user_codes USING (user_id))'
-    )
-    _one_description_each(log)
-    log.db.execute(
-        "CREATE TEMP TABLE item_numbers AS SELECT code, item_id, CAST(row_number() OVER (ORDER BY "
-        "code NOT IN (FROM known_items), item_id) - 1 AS INTEGER) AS item FROM described;"
-        "CREATE TEMP TABLE user_numbers AS SELECT code, user_id, CAST(row_number() OVER (ORDER BY "
-        'code NOT IN (FROM known_users), user_id) - 1 AS INTEGER) AS "user" FROM ('
-        'SELECT "user" AS code, user_id FROM user_codes WHERE "user" IN (SELECT "user" FROM events) '
-        "OR user_id IN (SELECT user_id FROM impressions))"
+        """
+        CREATE TEMP TABLE item_numbers AS
+        SELECT
+            code,
+            item_id,
+            CAST(row_number() OVER (ORDER BY code NOT IN (FROM known_items), item_id) - 1 AS INTEGER) AS item
+        FROM described;
+
+        CREATE TEMP TABLE user_numbers AS
+        WITH
+            known AS (
+                SELECT "user" FROM events WHERE split <> 'test'
+                UNION SELECT "user" FROM impressions JOIN user_codes USING (user_id) WHERE split <> 'test'
+            ),
+            present AS (
+                SELECT "user" AS code, user_id FROM user_codes
+                WHERE "user" IN (SELECT "user" FROM events) OR user_id IN (SELECT user_id FROM impressions)
+            )
+        SELECT
+            code,
+            user_id,
+            CAST(row_number() OVER (ORDER BY code NOT IN (FROM known), user_id) - 1 AS INTEGER) AS "user"
+        FROM present
+        """
     )
 
 
-def _one_description_each(log: RawLog) -> None:
-    """Table `described`: one row an item code."""
-    rows = (
-        "SELECT c.item AS code, i.*, 0 AS rank FROM items i JOIN item_codes c USING (item_id) "
-        "WHERE i.event_ord IS NULL UNION ALL "
-        "SELECT c.item, i.*, enum_code(e.split) FROM items i JOIN item_codes c USING (item_id) "
-        "JOIN events e ON i.event_ord = e.ord"
-    )
+def _describe(log: RawLog) -> None:
+    """Table `described`: one row per item code with its attributes.
+
+    Of an item that is described by event rows, each attribute is the most frequent value of the earliest split that has
+    one, ties to the smallest; rows of test describe only items that are in no other split. Four rows of one item:
+
+        split   title   price
+        train   old
+        train   old
+        train   new     9
+        valid   newest  7        gives: old (twice in train), 9 (train has a price, so that of valid does not count)
+    """
     log.db.execute(
-        f"CREATE TEMP TABLE sourced AS SELECT *, min(rank) OVER (PARTITION BY code) AS earliest FROM ({rows})"
+        """
+        CREATE TEMP TABLE sourced AS
+        WITH
+            from_items AS (
+                SELECT c.item AS code, i.*, 0 AS rank FROM items i JOIN item_codes c USING (item_id)
+                WHERE i.event_ord IS NULL
+            ),
+            from_events AS (
+                SELECT c.item AS code, i.*, enum_code(e.split) AS rank FROM items i JOIN item_codes c USING (item_id)
+                JOIN events e ON i.event_ord = e.ord
+            ),
+            both_sources AS (FROM from_items UNION ALL FROM from_events)
+        SELECT *, min(rank) OVER (PARTITION BY code) AS earliest FROM both_sources
+        """
     )
-    columns = []
-    for name in _ATTRIBUTES:
-        empty = f"{name} IS NULL" + (f" OR {name} = ''" if name in ("title", "text") else "")
-        log.db.execute(
-            f"CREATE TEMP TABLE best_{name} AS SELECT DISTINCT ON (code) code, {name} FROM ("
-            f"SELECT code, {name}, rank, count(*) AS n, min(ord) AS ord FROM sourced WHERE NOT ({empty}) "
-            "AND (rank < 2 OR earliest = 2) GROUP BY ALL) "
-            f"ORDER BY code, rank, n DESC, {name}"
-        )
-        columns.append(f"best_{name}.{name}")
+    steps = ", ".join(_best(name) for name in _ATTRIBUTES)
     joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in _ATTRIBUTES)
     log.db.execute(
-        f"CREATE TEMP TABLE described AS SELECT code, item_id, {', '.join(columns)} FROM "
-        f"(SELECT code, arg_min(item_id, ord) AS item_id FROM sourced GROUP BY code) {joins}"
+        f"""
+        CREATE TEMP TABLE described AS
+        WITH
+            ids AS (SELECT code, arg_min(item_id, ord) AS item_id FROM sourced GROUP BY code),
+            {steps}
+        SELECT code, item_id, {", ".join(_ATTRIBUTES)} FROM ids {joins}
+        """
     )
+
+
+def _best(name: str) -> str:
+    """SQL of the steps `counted_<name>` and `best_<name>` (code, value): the value that describes an item best."""
+    filled = f"{name} <> ''" if name in ("title", "text") else f"{name} IS NOT NULL"
+    return f"""
+        counted_{name} AS (
+            SELECT code, {name}, rank, count(*) AS n FROM sourced
+            WHERE {filled} AND (rank < 2 OR earliest = 2)
+            GROUP BY code, {name}, rank
+        ),
+        best_{name} AS (
+            SELECT DISTINCT ON (code) code, {name} FROM counted_{name} ORDER BY code, rank, n DESC, {name}
+        )"""
 
 
 def item_table(log: RawLog) -> pa.Table:
@@ -117,11 +169,21 @@ def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
     """Tables of schemas.TIMELINES, whole users each; on the way `segment_rows` is laid for `impressions`.
 
     A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
-    earliest impression that states it. Events follow by split, time and row; without times by split and row.
+    earliest impression that states it. Events follow by split, time and row; without times by split and row. One user
+    with four rows, of two lists that impressions state and two clicks:
+
+        kind   split   what           gives positions
+        list   train   a b            0 a, 1 b
+        list   valid   a              2 a
+        click  valid   c at 10:00     4 c
+        click  train   d at 11:00     3 d
     """
-    source = _ordered_segments_and_events(log, click_weight) if log.rows("segments") else _ordered_events(log)
+    if log.rows("segments"):
+        rows = _rebatched(_stream(log, _ordered_segments_and_events(log, click_weight)), _ROWS)
+    else:
+        rows = _stream(log, _ordered_events())
     item_of = _item_of_code(log)
-    for table in user_order(_stream(log, source)):
+    for table in user_order(rows):
         columns = {
             "item": item_of[table["code"].to_numpy()],
             "position": event_positions(table["user"].to_numpy()),
@@ -130,78 +192,102 @@ def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
         yield pa.table(columns).select(schemas.TIMELINES.names).cast(schemas.TIMELINES)
 
 
-def _ordered_events(log: RawLog) -> str:
-    return (
-        "SELECT n.\"user\", item AS code, timezone('UTC', time) AS time, event, value, intensity, split "
-        'FROM events e JOIN user_numbers n ON e."user" = n.code ORDER BY n."user", split, time, ord, place'
-    )
+def _ordered_events() -> str:
+    return """
+        SELECT n."user", item AS code, timezone('UTC', time) AS time, event, value, intensity, split
+        FROM events e JOIN user_numbers n ON e."user" = n.code
+        ORDER BY n."user", split, time, ord, place
+        """
 
 
 def _ordered_segments_and_events(log: RawLog, click_weight: float) -> str:
-    """Lists are ordered whole and unrolled afterwards: far fewer rows to sort than there are entries.
-
-    Nothing but projections may follow the ordering: a join would be free to lose it.
-    """
     log.db.execute(
-        "CREATE TEMP TABLE first_stated AS SELECT segment, min(i.split) AS split, min(ord) AS first "
-        "FROM impressions i JOIN stated USING (ord) GROUP BY segment;"
-        'CREATE TEMP TABLE segment_rows AS SELECT n."user", segment, split, first, items, times, amounts, grades, '
-        'CAST(sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER) AS start '
-        "FROM segments JOIN first_stated USING (segment) JOIN user_numbers n USING (user_id) "
-        "LEFT JOIN history_grades USING (segment)"
+        """
+        CREATE TEMP TABLE segment_rows AS
+        WITH first_stated AS (
+            SELECT segment, min(i.split) AS split, min(ord) AS first FROM impressions i JOIN stated USING (ord)
+            GROUP BY segment
+        )
+        SELECT
+            n."user", segment, split, first, items, times, amounts, grades,
+            CAST(
+                sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER
+            ) AS start
+        FROM segments
+        JOIN first_stated USING (segment)
+        JOIN user_numbers n USING (user_id)
+        LEFT JOIN history_grades USING (segment)
+        """
     )
-    lists = (
-        'SELECT "user", 0 AS kind, split, first AS nth, 0 AS place, items, times, amounts, grades, '
-        f"CAST('{schemas.HISTORY_EVENT}' AS VARCHAR) AS event FROM segment_rows UNION ALL "
-        'SELECT n."user", 1, split, row_number() OVER (ORDER BY time, ord, place), place, [item], [time], [value], '
-        '[intensity], CAST(event AS VARCHAR) FROM events e JOIN user_numbers n ON e."user" = n.code'
-    )
-    entries = ", ".join(
-        f"unnest(coalesce({column}, [NULL])) AS {name}"
-        for column, name in {"times": "time", "amounts": "value", "grades": "grade"}.items()
-    )
-    return (
-        "SELECT \"user\", code, timezone('UTC', time) AS time, event, value, split, "
-        f"CAST(coalesce(grade, {click_weight!r}) AS FLOAT) AS intensity "
-        f'FROM (SELECT "user", split, event, unnest(items) AS code, {entries} '
-        f'FROM (FROM ({lists}) ORDER BY "user", kind, split, nth, place))'
-    )
+    return f"""
+        WITH
+            entries AS (
+                SELECT
+                    "user", 0 AS kind, split, first AS nth, generate_subscripts(items, 1) AS place,
+                    unnest(items) AS code,
+                    unnest(coalesce(times, [NULL])) AS time,
+                    '{schemas.HISTORY_EVENT}' AS event,
+                    unnest(coalesce(amounts, [NULL])) AS value,
+                    unnest(coalesce(grades, [NULL])) AS intensity
+                FROM segment_rows
+            ),
+            weighted AS (SELECT * REPLACE (coalesce(intensity, {click_weight!r}) AS intensity) FROM entries),
+            single_events AS (
+                SELECT
+                    n."user", 1 AS kind, split, row_number() OVER (ORDER BY time, ord, place) AS nth, place,
+                    item AS code, time, CAST(event AS VARCHAR) AS event, value, intensity
+                FROM events e JOIN user_numbers n ON e."user" = n.code
+            ),
+            lines AS (FROM weighted UNION ALL FROM single_events)
+        SELECT
+            "user", code, timezone('UTC', time) AS time, event, value, split, CAST(intensity AS FLOAT) AS intensity
+        FROM lines
+        ORDER BY "user", kind, split, nth, place
+        """
 
 
 def impressions(log: RawLog, click_weight: float) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES of a log that records what was shown.
 
     Ordered by split, user and source row. The history of each is its segment of the user's timeline, as stated. A
-    label is the intensity of the click. Ids that files of one split share are told apart by a suffix.
+    label is the intensity of the click. Ids that files of one split share are told apart by a suffix: of rows 1 to 4
+    with the ids x, y, x, x in train the third becomes `x#2`, the fourth `x#3`.
     """
     if not log.rows("segments"):
         log.db.execute("CREATE TEMP TABLE segment_rows (segment BIGINT, start INTEGER, items INTEGER[])")
-    log.db.execute(
-        "CREATE TEMP TABLE graded_clicks AS SELECT ord, list(place ORDER BY place) AS places, "
-        "list(intensity ORDER BY place) AS grades FROM events GROUP BY ord"
-    )
-    same = (
-        "SELECT ord, impression_id || '#' || n AS again FROM (SELECT ord, impression_id, row_number() OVER ("
-        "PARTITION BY split, impression_id ORDER BY ord) AS n FROM impressions) WHERE n > 1"
-    )
-    query = (
-        "SELECT coalesce(again, impression_id) AS impression_id, n.\"user\", timezone('UTC', time) AS time, i.split, "
-        "coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end, shown, labels, "
-        "places, c.grades FROM impressions i JOIN user_numbers n USING (user_id) "
-        "LEFT JOIN stated USING (ord) LEFT JOIN segment_rows s USING (segment) LEFT JOIN graded_clicks c USING (ord) "
-        f'LEFT JOIN ({same}) a USING (ord) ORDER BY i.split, n."user", i.ord'
-    )
+    query = """
+        WITH
+            clicks AS (
+                SELECT ord, list(place ORDER BY place) AS places, list(intensity ORDER BY place) AS grades
+                FROM events GROUP BY ord
+            ),
+            counted AS (
+                SELECT *, row_number() OVER (PARTITION BY split, impression_id ORDER BY ord) AS n FROM impressions
+            ),
+            named AS (
+                SELECT
+                    * EXCLUDE (impression_id, n),
+                    CASE WHEN n > 1 THEN impression_id || '#' || n ELSE impression_id END AS impression_id
+                FROM counted
+            )
+        SELECT
+            impression_id, n."user", timezone('UTC', time) AS time, i.split,
+            coalesce(start, 0) AS history_start, coalesce(start + len(items), 0) AS history_end,
+            shown, labels, places, c.grades
+        FROM named i
+        JOIN user_numbers n USING (user_id)
+        LEFT JOIN stated USING (ord)
+        LEFT JOIN segment_rows s USING (segment)
+        LEFT JOIN clicks c USING (ord)
+        ORDER BY i.split, n."user", i.ord
+        """
     item_of = _item_of_code(log)
     first = 0
     for table in _stream(log, query, _ROWS // 16):
         numbers = np.arange(first, first + table.num_rows)
         first += table.num_rows
-        yield (
-            table.append_column("impression", pa.array(numbers))
-            .select(schemas.IMPRESSIONS.names)
-            .cast(schemas.IMPRESSIONS),
-            _candidates(table, numbers, item_of, click_weight),
-        )
+        requests = table.append_column("impression", pa.array(numbers)).select(schemas.IMPRESSIONS.names)
+        yield requests.cast(schemas.IMPRESSIONS), _candidates(table, numbers, item_of, click_weight)
 
 
 def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click_weight: float) -> pa.Table:
@@ -231,3 +317,16 @@ def _item_of_code(log: RawLog) -> np.ndarray:
 def _stream(log: RawLog, query: str, rows: int = _ROWS) -> Iterator[pa.Table]:
     for batch in log.db.sql(query).to_arrow_reader(rows):
         yield pa.Table.from_batches([batch])
+
+
+def _rebatched(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of `rows` each, the last with the rest; a row group of a file is within one table."""
+    rest: list[pa.Table] = []
+    for table in tables:
+        whole = pa.concat_tables([*rest, table]).combine_chunks()
+        while whole.num_rows >= rows:
+            yield whole.slice(0, rows)
+            whole = whole.slice(rows)
+        rest = [whole]
+    if rest and rest[0].num_rows:
+        yield rest[0]

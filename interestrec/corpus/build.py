@@ -11,35 +11,16 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
 from interestrec.core.progress import log as logger
-from interestrec.corpus import assemble, cleaning, grading, store
-from interestrec.corpus.cleaning import RobotRule
+from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
-from interestrec.corpus.grading import Grading
-from interestrec.corpus.split import split
+from interestrec.corpus.preprocess_settings import PreprocessSettings
+from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.corpus.user_attributes import with_attributes
+from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
-
-
-@dataclass(frozen=True)
-class CorpusPlan:
-    """How to build; the names and meanings are those of the `data` and `preprocess` settings."""
-
-    relevant_at: float | None
-    max_bad_rows: int
-    drop_duplicates: bool
-    merge_items: bool
-    bursts: float | None
-    robots: RobotRule | None
-    core: tuple[int, int] | None  # least train events of a user and of an item
-    grading: Grading
-    method: str
-    valid: float
-    test: float
-    valid_from: str | None
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -51,26 +32,26 @@ class BuiltCorpus:
     value_maps: dict[str, Any]
 
 
-def build(log: RawLog, plan: CorpusPlan, directory: Path) -> BuiltCorpus:
+def build(log: RawLog, data: DataSettings, chosen: PreprocessSettings, seed: int, directory: Path) -> BuiltCorpus:
     """Write users, timelines, impressions and candidates into a directory; cleaning is counted in `log.quality`.
 
     Raises:
         ConfigError, DataError: as the steps say, or when no train event is positive.
     """
-    code_events(log, plan.merge_items)
-    if plan.drop_duplicates:
+    code_events(log)
+    if chosen.duplicates == "drop":
         cleaning.drop_repeated_events(log)
-    if plan.bursts is not None:
-        cleaning.drop_bursts(log, plan.bursts)
+    if chosen.burst_seconds is not None:
+        cleaning.drop_bursts(log, chosen.burst_seconds)
     if not log.rows("events"):
         raise DataError("no event is left after cleaning; check the files, filters and ids (see the counts above)")
-    split(log, plan.method, plan.valid, plan.test, plan.valid_from, plan.seed)
-    if plan.robots is not None:
-        cleaning.drop_robots(log, plan.robots)
-    if plan.core is not None:
-        cleaning.keep_core(log, *plan.core)
-    value_maps = grading.grade(log, plan.grading, plan.max_bad_rows)
-    least = "intensity > 0" if plan.relevant_at is None else f"intensity >= CAST({plan.relevant_at!r} AS FLOAT)"
+    split(log, chosen.split, seed)
+    if chosen.robots is not None:
+        cleaning.drop_robots(log, chosen.robots)
+    if chosen.k_core is not None:
+        cleaning.keep_core(log, chosen.k_core)
+    value_maps = grading.grade(log, chosen.intensity, data.max_bad_rows)
+    least = "intensity > 0" if data.relevant_at is None else f"intensity >= CAST({data.relevant_at!r} AS FLOAT)"
     if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {least}"):
         raise DataError(
             "no train event is positive: none has an intensity of data.relevant_at or more; "
@@ -78,8 +59,8 @@ def build(log: RawLog, plan: CorpusPlan, directory: Path) -> BuiltCorpus:
         )
     assemble.number(log)
     items = assemble.item_table(log)
-    click_weight = grading.click_weight(plan.grading)
-    counts = _write(log, directory, click_weight, by_time=plan.method != "user_random")
+    click_weight = grading.click_weight(chosen.intensity)
+    counts = _write(log, directory, click_weight, SPLIT_METHODS[chosen.split.method].by_time)
     return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
 
 
@@ -87,9 +68,9 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
     """Write all tables but the items; how many rows each has, by split where it has one."""
     users = with_attributes(log, assemble.user_table(log))
     kinds = {name: users.schema.field(name).type for name in log.user_attributes}
-    files.write_parquet(directory / store.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
+    files.write_parquet(directory / artifact_files.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     events, requests = Counter[str](), Counter[str]()
-    timelines = directory / store.TIMELINES
+    timelines = directory / artifact_files.TIMELINES
     files.write_parquet_batches(timelines, _counted(assemble.timelines(log, click_weight), events), schemas.TIMELINES)
     if log.rows("impressions"):
         pairs = assemble.impressions(log, click_weight)
@@ -98,8 +79,8 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
         pairs = assemble.event_requests(lambda: files.stream_parquet(timelines, _REQUESTED), by_time)
     candidates = 0
     with (
-        files.parquet_writer(directory / store.IMPRESSIONS, schemas.IMPRESSIONS) as write_requests,
-        files.parquet_writer(directory / store.CANDIDATES, schemas.CANDIDATES) as write_candidates,
+        files.parquet_writer(directory / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS) as write_requests,
+        files.parquet_writer(directory / artifact_files.CANDIDATES, schemas.CANDIDATES) as write_candidates,
     ):
         for request, candidate in pairs:
             write_requests(next(_counted(iter([request]), requests)))

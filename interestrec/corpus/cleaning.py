@@ -3,26 +3,15 @@
 Every rule is counted in `quality.json`.
 """
 
-from dataclasses import dataclass
-
 from interestrec.core.errors import ConfigError
-from interestrec.formats.raw_log import EXAMPLES, RawLog
+from interestrec.corpus.preprocess_settings import KCoreSettings, RobotSettings
+from interestrec.formats.quality_log import EXAMPLES
+from interestrec.formats.raw_log import RawLog
 
 _SHOWN = (
     '(SELECT user_id FROM user_codes u WHERE u."user" = events."user") || \' \' || '
     "(SELECT min(item_id) FROM item_codes i WHERE i.item = events.item) || coalesce(' ' || CAST(time AS VARCHAR), '')"
 )
-
-
-@dataclass(frozen=True)
-class RobotRule:
-    """Users that no person is: by rate (events within one minute) or by volume among the users of train.
-
-    Volume is an outlier above Q3 + `spread` × (Q3 - Q1) of log(1 + events), Tukey's fence.
-    """
-
-    a_minute: int | None
-    spread: float | None
 
 
 def drop_repeated_events(log: RawLog) -> None:
@@ -58,8 +47,12 @@ def drop_bursts(log: RawLog, seconds: float) -> None:
     log.db.execute("DROP TABLE bursts")
 
 
-def drop_robots(log: RawLog, robots: RobotRule) -> None:
-    """Drop all that robots did, in every split; who is one, train alone tells."""
+def drop_robots(log: RawLog, robots: RobotSettings) -> None:
+    """Drop all that robots did, in every split; who is one, train alone tells.
+
+    A robot is a user whom no person is, by rate (events within one minute) or by volume among the users of train: an
+    outlier above Q3 + `spread` × (Q3 - Q1) of log(1 + events), Tukey's fence.
+    """
     log.db.execute(
         'CREATE TEMP TABLE busy AS SELECT "user", count(*) AS n, '
         'max(n_minute) AS a_minute FROM (SELECT "user", count(time) OVER (PARTITION BY "user", '
@@ -81,7 +74,7 @@ def drop_robots(log: RawLog, robots: RobotRule) -> None:
     log.db.execute("DROP TABLE busy; DROP TABLE robots")
 
 
-def keep_core(log: RawLog, least_of_user: int, least_of_item: int) -> None:
+def keep_core(log: RawLog, least: KCoreSettings) -> None:
     """The k-core of train: drop users and items with too few train events until none is left that has too few.
 
     Users and items without any train event are new, not thin: their later events stay.
@@ -98,14 +91,14 @@ def keep_core(log: RawLog, least_of_user: int, least_of_item: int) -> None:
     )
     while True:
         before = log.rows("core")
-        for column, least in (('"user"', least_of_user), ("item", least_of_item)):
+        for column, events in (('"user"', least.users), ("item", least.items)):
             log.db.execute(
                 f"DELETE FROM core WHERE {column} IN (SELECT {column} FROM core GROUP BY {column} "
-                f"HAVING count(*) < {least})"
+                f"HAVING count(*) < {events})"
             )
         if log.rows("core") == before:
             break
-    reason = f"fewer than {least_of_user} train events of the user or {least_of_item} of the item, to the fixed point"
+    reason = f"fewer than {least.users} train events of the user or {least.items} of the item, to the fixed point"
     log.drop(
         "k-core",
         "events",

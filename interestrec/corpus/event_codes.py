@@ -6,13 +6,13 @@ from interestrec.formats.raw_log import RawLog, quoted
 CLICK = "click"  # type of the events that impressions record
 
 
-def code_events(log: RawLog, merge_items: bool) -> None:
+def code_events(log: RawLog) -> None:
     """Replace `events` by a table of codes, with the clicks of impressions; make `user_codes` and `item_codes`.
 
     Columns: user, item INTEGER; time TIMESTAMP; event, an enumeration; value DOUBLE; ord BIGINT; place INTEGER among
     the candidates shown, 0 of a plain event; split, given for clicks. Events of items without a row are left out.
     """
-    code_items(log, merge_items)
+    code_items(log)
     log.db.execute(
         'CREATE TABLE user_codes AS SELECT user_id, CAST(row_number() OVER () - 1 AS INTEGER) AS "user" FROM ('
         "SELECT user_id FROM events UNION SELECT user_id FROM impressions)"

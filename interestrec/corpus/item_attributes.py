@@ -15,11 +15,11 @@ import pyarrow as pa
 from interestrec.core.errors import DataError
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.io.schemas import TRAIN
 
 _FEWEST_PRICES = 20  # of a category; with fewer the whole log's mean and deviation are used
 _FEWEST_ITEMS = 2  # of a category: what is learned of a single item would not be about the category
 _MICROSECONDS_A_DAY = 86_400_000_000
-_TRAIN = 0
 _Fitted: TypeAlias = tuple[
     np.ndarray, tuple[int, ...], dict[str, Any]
 ]  # codes, sizes of their columns, what was fitted
@@ -181,7 +181,7 @@ def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
 
 def _facts(corpus: Corpus) -> ItemFeatures:
     items, timelines = corpus.items, corpus.timelines
-    train = timelines.split == _TRAIN
+    train = timelines.split == TRAIN
     positive = timelines.item[train & (timelines.intensity > 0)]
     return ItemFeatures(
         category=np.array(items["category"].to_pylist(), object),

@@ -1,18 +1,28 @@
 """The `preprocess` section: cleaning, split and intensity."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
 from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
+from interestrec.corpus.combine import COMBINATIONS
+from interestrec.corpus.split import SPLIT_METHODS
+from interestrec.corpus.value_maps import MAPS
 from interestrec.io.keys import KeySource
+
+if TYPE_CHECKING:
+    SplitName = str
+    MapName = str
+    CombinationName = str
+else:
+    SplitName, MapName, CombinationName = Literal[*SPLIT_METHODS], Literal[*MAPS], Literal["none", *COMBINATIONS]
 
 
 class SplitSettings(Section):
     """How events are divided into train, valid and test, before anything is fitted."""
 
-    method: Literal["given", "global_time", "user_time", "user_random", "none"] = "global_time"
+    method: SplitName = "global_time"
     """How the split is made: `given` by the files of `data`; `global_time` the last events of all; `user_time` the last
     of each user; `user_random` random ones of each user; `none` all is train, for production, with the choices of
     `verified`."""
@@ -47,7 +57,7 @@ class ValueMapSettings(Section):
     share of `thresholds` that the value reaches.
     """
 
-    map: Literal["linear", "log", "quantile", "threshold"]
+    map: MapName
     """Kind of map: `linear` from `low` to `high`; `log` damps large values; `quantile` is the share of train values
     below; `threshold` is the share of `thresholds` that the value reaches."""
     low: float | None = None
@@ -91,7 +101,7 @@ class IntensitySettings(Section):
     negative: dict[str, Literal["zero", "withdraw"]] = {}
     """Event types that say no: `zero` gives intensity 0 (not interested), `withdraw` takes back the latest earlier
     event of the user and item (a cancellation)."""
-    combine: Literal["none", "max", "sum", "last", "noisy_or"] = "none"
+    combine: CombinationName = "none"
     """How events of one user and item in one split become one: `none` keeps them apart, `max` strongest, `sum` up to 1,
     `last` latest, `noisy_or` 1 - (1 - a)(1 - b) and so on: repetition counts, less each time."""
     half_life_days: Positive | None = None

@@ -1,4 +1,4 @@
-"""The `corpus` artifact as columnar arrays: what every later stage reads."""
+"""The `corpus` artifact as columnar arrays, which all later stages read."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,41 +10,34 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
+from interestrec.workspace.artifacts import open_within
 
-ITEMS = "items.parquet"
-USERS = "users.parquet"
-TIMELINES = "timelines.parquet"
-IMPRESSIONS = "impressions.parquet"
-CANDIDATES = "candidates.parquet"
-QUALITY = "quality.json"
-FEATURES = "features"
-
-NO_TIME = np.iinfo(np.int64).min  # stands for a null time in integer microseconds
+NO_TIME = np.iinfo(np.int64).min  # a null time in epoch microseconds
 
 
 @dataclass(frozen=True)
 class Timelines:
-    """Events of all users, sorted by user and position. `offsets[u]:offsets[u + 1]` are user u's rows."""
+    """Events of all users, sorted by user and position; the rows of user u are `offsets[u]:offsets[u + 1]`."""
 
     offsets: np.ndarray  # int64 [users + 1]
     user: np.ndarray  # int32 [events]
     item: np.ndarray  # int32 [events]
-    time: np.ndarray  # int64 [events], microseconds since 1970 UTC, NO_TIME where null
+    time: np.ndarray  # int64 [events], epoch microseconds, NO_TIME where null
     intensity: np.ndarray  # float32 [events]
     split: np.ndarray  # int8 [events], index into schemas.SPLITS
 
 
 @dataclass(frozen=True)
 class Impressions:
-    """Requests with their candidates. `offsets[i]:offsets[i + 1]` are impression i's rows of `item`, `label`."""
+    """Requests with their candidates; impression i has the rows `offsets[i]:offsets[i + 1]` of `item` and `label`."""
 
     impression_id: pa.ChunkedArray  # string [impressions]
     user: np.ndarray  # int32 [impressions]
-    time: np.ndarray  # int64 [impressions], microseconds, NO_TIME where null
+    time: np.ndarray  # int64 [impressions], epoch microseconds, NO_TIME where null
     split: np.ndarray  # int8 [impressions], index into schemas.SPLITS
-    history_start: np.ndarray  # int64 [impressions], rows of Timelines
-    history_end: np.ndarray  # int64 [impressions], rows of Timelines, exclusive
+    history_start: np.ndarray  # int64 [impressions], row of Timelines
+    history_end: np.ndarray  # int64 [impressions], row of Timelines, exclusive
     offsets: np.ndarray  # int64 [impressions + 1]
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], NaN where unknown
@@ -52,20 +45,38 @@ class Impressions:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus opened for reading; tables are loaded when first used."""
+    """A corpus opened for reading; tables are loaded at first use."""
 
     path: Path
-    relevant_at: float | None  # None: relevant = intensity > 0
+    relevant_at: float | None  # least relevant intensity; None = every intensity > 0 is relevant
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Corpus":
+        """Open a corpus by its directory, or by the workspace that it is in; every file of it is checked.
+
+        What counts as relevant is read from the configuration that the corpus was built with.
+
+        Raises:
+            InputMissingError: there is none.
+            ArtifactError: it is damaged, or not a corpus.
+
+        Example:
+            >>> corpus = interestrec.Corpus.open("workspace")
+            >>> corpus.items.to_pandas().groupby("category").size()
+            >>> corpus.events.to_pandas().groupby("user_id").intensity.mean()
+        """
+        artifact = open_within(Path(path), "corpus")
+        return cls(artifact.path, artifact.manifest["config"].get("data", {}).get("relevant_at"))
 
     @cached_property
     def items(self) -> pa.Table:
         """Table of schemas.ITEMS; row number = item."""
-        return files.read_parquet(self.path / ITEMS, schemas.ITEMS)
+        return files.read_parquet(self.path / artifact_files.ITEMS, schemas.ITEMS)
 
     @cached_property
     def users(self) -> pa.Table:
-        """Table of schemas.USERS and, after its columns, the users' attributes; row number = user."""
-        return files.read_parquet(self.path / USERS, schemas.USERS)
+        """Table of schemas.USERS followed by the users' attributes; row number = user."""
+        return files.read_parquet(self.path / artifact_files.USERS, schemas.USERS)
 
     @property
     def user_attributes(self) -> list[str]:
@@ -74,27 +85,37 @@ class Corpus:
 
     @cached_property
     def in_valid_select(self) -> np.ndarray:
-        """bool [users]: the half of valid for choices; the other half is valid_blend."""
+        """bool [users]: True in the half of valid for model selection; the other half is valid_blend."""
         part = self.users["valid_part"].cast(pa.string())
         return pc.equal(part, "valid_select").to_numpy()
 
     @property
     def text_features_path(self) -> Path:
-        """The one file of tokens."""
-        found = sorted((self.path / FEATURES).glob("text-*.parquet"))
-        if len(found) != 1:
-            raise ArtifactError(f"{self.path / FEATURES}: expected one text feature file, found {len(found)}")
-        return found[0]
+        """Path of the file of tokens."""
+        directory = self.path / artifact_files.FEATURES
+        paths = sorted(directory.glob("text-*.parquet"))
+        if len(paths) != 1:
+            raise ArtifactError(
+                f"{directory}: expected one text feature file, found {len(paths)}; run `interestrec preprocess --force`"
+            )
+        return paths[0]
 
     @cached_property
     def text_features(self) -> pa.Table:
         """Table of schemas.TEXT_FEATURES; row number = item."""
         return files.read_parquet(self.text_features_path, schemas.TEXT_FEATURES)
 
+    @property
+    def events(self) -> pa.Table:
+        """Table of schemas.TIMELINES with the columns `user_id` and `item_id` in place of the numbers."""
+        table = files.read_parquet(self.path / artifact_files.TIMELINES, schemas.TIMELINES)
+        user_id, item_id = self.users["user_id"].take(table["user"]), self.items["item_id"].take(table["item"])
+        return table.set_column(0, "user_id", user_id).set_column(1, "item_id", item_id)
+
     @cached_property
     def timelines(self) -> Timelines:
         """All events as arrays."""
-        table = files.read_parquet(self.path / TIMELINES, schemas.TIMELINES)
+        table = files.read_parquet(self.path / artifact_files.TIMELINES, schemas.TIMELINES)
         user = table["user"].to_numpy()
         return Timelines(
             offsets=ragged.from_owner(user, self.users.num_rows),
@@ -108,8 +129,8 @@ class Corpus:
     @cached_property
     def impressions(self) -> Impressions:
         """All impressions and their candidates as arrays."""
-        table = files.read_parquet(self.path / IMPRESSIONS, schemas.IMPRESSIONS)
-        candidates = files.read_parquet(self.path / CANDIDATES, schemas.CANDIDATES)
+        table = files.read_parquet(self.path / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS)
+        candidates = files.read_parquet(self.path / artifact_files.CANDIDATES, schemas.CANDIDATES)
         user = table["user"].to_numpy()
         first_row = self.timelines.offsets[user]
         return Impressions(
@@ -125,28 +146,31 @@ class Corpus:
         )
 
     def with_splits(self, events: np.ndarray, impressions: np.ndarray) -> "Corpus":
-        """The same corpus with other splits, int8 [events] and [impressions]; -1 is of none."""
-        other = Corpus(self.path, self.relevant_at)
-        # What is set here is what the cached properties would else read.
-        other.__dict__.update(
+        """Return the corpus with other split codes, int8 [events] and [impressions]; -1 belongs to no split."""
+        corpus = Corpus(self.path, self.relevant_at)
+        # Setting the cached properties prevents them from reading files.
+        corpus.__dict__.update(
             {name: getattr(self, name) for name in ("items", "users", "text_features")},
             timelines=replace(self.timelines, split=events),
             impressions=replace(self.impressions, split=impressions),
         )
-        return other
+        return corpus
 
     def cold_items(self, before: int) -> np.ndarray:
-        """bool [items]: no positive event, and no place in the history of an impression, in splits before `before`.
+        """Find items without a positive event, and outside impression histories, in splits before `before`.
 
         Args:
             before: index into schemas.SPLITS.
+
+        Returns:
+            bool [items].
         """
-        events, shown = self.timelines, self.impressions
-        early = shown.split < before
+        events, impressions = self.timelines, self.impressions
+        early = impressions.split < before
         n = len(events.item)
-        begun = np.bincount(shown.history_start[early], minlength=n + 1)
-        ended = np.bincount(shown.history_end[early], minlength=n + 1)
-        in_history = np.cumsum(begun - ended)[:n] > 0
+        starts = np.bincount(impressions.history_start[early], minlength=n + 1)
+        ends = np.bincount(impressions.history_end[early], minlength=n + 1)
+        in_history = np.cumsum(starts - ends)[:n] > 0
         known = in_history | ((events.split < before) & self.relevant(events.intensity))
         cold = np.ones(self.items.num_rows, dtype=bool)
         cold[events.item[known]] = False
@@ -154,11 +178,11 @@ class Corpus:
 
     @property
     def relevant_from(self) -> float:
-        """The least relevant label."""
+        """The smallest label that counts as relevant."""
         return float(np.finfo(np.float32).tiny) if self.relevant_at is None else float(np.float32(self.relevant_at))
 
     def relevant(self, label: np.ndarray) -> np.ndarray:
-        """bool: which labels count as relevant; an unknown label (NaN) never does."""
+        """Mark the relevant labels; bool in the shape of `label`. An unknown label, NaN, is not relevant."""
         return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)
 
 

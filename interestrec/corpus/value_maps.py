@@ -1,31 +1,34 @@
 """Maps from a measured value (stars, seconds, hours) to [0, 1], fitted on train."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from interestrec.core.deferred_import import np
+
+if TYPE_CHECKING:
+    from interestrec.corpus.preprocess_settings import ValueMapSettings
 
 _KNOTS = 1000
+INFINITE = float("inf")
 _LOG_TOP = 0.99  # quantile of train that the logarithm maps to 1 where no `high` is given
 
 
 @dataclass(frozen=True)
 class ValueMap:
-    """A map as configured; the names and meanings are those of the settings."""
+    """An entry of the registry of maps.
 
-    map: str
-    low: float | None = None
-    high: float | None = None
-    thresholds: tuple[float, ...] = ()
-    per_words: bool = False
-    missing: float | None = None
+    Args:
+        fit: parameters, as keyword arguments of `apply`, from the settings and the train values float64 [n].
+        apply: values float64 [n] to float64 [n].
+        limits: values outside of which a row is malformed.
+    """
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Values outside of which a row is malformed."""
-        if self.map == "linear" and self.low is not None and self.high is not None:
-            return self.low, self.high
-        return (0.0, np.inf) if self.map == "log" else (-np.inf, np.inf)
+    fit: Callable[[ValueMapSettings, np.ndarray], dict[str, Any]]
+    apply: Callable[..., np.ndarray]
+    limits: Callable[[ValueMapSettings], tuple[float, float]]
 
 
 def linear(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -48,16 +51,16 @@ def threshold(values: np.ndarray, steps: Sequence[float]) -> np.ndarray:
     return np.searchsorted(steps, values, side="right") / len(steps)
 
 
-def _fit_linear(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
+def _fit_linear(chosen: ValueMapSettings, train: np.ndarray) -> dict[str, Any]:
     return {"low": chosen.low, "high": chosen.high}
 
 
-def _fit_log(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
+def _fit_log(chosen: ValueMapSettings, train: np.ndarray) -> dict[str, Any]:
     top = float(np.quantile(train, _LOG_TOP)) if chosen.high is None and len(train) else chosen.high
     return {"high": top if top else 1.0}
 
 
-def _fit_quantile(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
+def _fit_quantile(chosen: ValueMapSettings, train: np.ndarray) -> dict[str, Any]:
     """Knots are all train values where these are few, else a thousand of their quantiles; without any, all is 1/2."""
     if not len(train):
         return {"knots": [0.0], "shares": [0.5]}
@@ -70,14 +73,26 @@ def _fit_quantile(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
     return {"knots": knots.tolist(), "shares": shares.tolist()}
 
 
-def _fit_threshold(chosen: ValueMap, train: np.ndarray) -> dict[str, object]:
+def _fit_threshold(chosen: ValueMapSettings, train: np.ndarray) -> dict[str, Any]:
     return {"steps": list(chosen.thresholds)}
 
 
-# Name of a map -> how its parameters are found from the settings and the train values, and the map itself.
-MAPS: Mapping[str, tuple[Callable[[ValueMap, np.ndarray], dict], Callable[..., np.ndarray]]] = {
-    "linear": (_fit_linear, linear),
-    "log": (_fit_log, logarithmic),
-    "quantile": (_fit_quantile, quantile),
-    "threshold": (_fit_threshold, threshold),
+def _configured(chosen: ValueMapSettings) -> tuple[float, float]:
+    return (-INFINITE, INFINITE) if chosen.low is None or chosen.high is None else (chosen.low, chosen.high)
+
+
+def _not_negative(chosen: ValueMapSettings) -> tuple[float, float]:
+    return 0.0, INFINITE
+
+
+def _any(chosen: ValueMapSettings) -> tuple[float, float]:
+    return -INFINITE, INFINITE
+
+
+# Maps by the name that `map` of `preprocess.intensity.values` takes.
+MAPS: Mapping[str, ValueMap] = {
+    "linear": ValueMap(_fit_linear, linear, _configured),
+    "log": ValueMap(_fit_log, logarithmic, _not_negative),
+    "quantile": ValueMap(_fit_quantile, quantile, _any),
+    "threshold": ValueMap(_fit_threshold, threshold, _any),
 }

@@ -76,11 +76,11 @@ class HiddenCache:
         """Store the states of texts, float16 [tokens, hidden], laid end to end, and give them mapped into memory."""
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
         array = self.directory / f"{name}{_STATES}"
-        with commit.replacing(array) as partial:
+        with commit.staged_file(array) as partial:
             files.write_array(partial, states)
         digest, schema = pa.array([files.sha256_of(array)] * len(keys)), schemas.HIDDEN_KEYS
         columns = [keys, pa.array(ragged.from_lengths(lengths)[:-1]), pa.array(lengths), digest]
-        with commit.replacing(array.with_suffix(_KEYS)) as partial:
+        with commit.staged_file(array.with_suffix(_KEYS)) as partial:
             files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
         return files.map_array(array)
 

@@ -97,5 +97,5 @@ class VectorCache:
         """
         schema = schemas.vector_cache(vectors.shape[1])
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
-        with commit.replacing(self.directory / f"{name}{_SUFFIX}") as partial:
+        with commit.staged_file(self.directory / f"{name}{_SUFFIX}") as partial:
             files.write_parquet(partial, pa.table([keys, schemas.vector_column(vectors)], names=schema.names), schema)

@@ -8,10 +8,8 @@ from interestrec.evaluation import bounds
 from interestrec.evaluation import regression as since
 from interestrec.evaluation.bounds import BoundFinding, Rows
 from interestrec.evaluation.requirements import MetricBound
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.workspace.artifacts import Artifact
-
-METRICS, SLICES, PER_USER = "metrics.parquet", "slices.json", "per_user.parquet"
 
 # what of a report's configuration gives its metrics their meaning
 _MEANING: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -51,8 +49,10 @@ def gate_findings(
     """
     if not wanted and earlier is None:
         return []
-    metrics = files.read_parquet(report.path / METRICS, schemas.METRICS).to_pylist()
-    found = bounds.bound_findings(wanted, metrics, files.read_json(report.path / SLICES)["left_out"], system)
+    metrics = files.read_parquet(report.path / artifact_files.METRICS, schemas.METRICS).to_pylist()
+    found = bounds.bound_findings(
+        wanted, metrics, files.read_json(report.path / artifact_files.SLICES)["left_out"], system
+    )
     if earlier is not None:
         found += _since(report, earlier, _named(wanted, metrics, system), system, resamples, seed)
     return found
@@ -70,7 +70,7 @@ def _since(
         return [BoundFinding(True, f"not compared with an earlier report: {earlier.path} is this one")]
     # A corpus decides who is tested on what, so users of two are different draws even under the same names.
     paired = report.manifest["inputs"]["corpus"] == earlier.manifest["inputs"].get("corpus")
-    new, old = (since.read_report_values(one.path / PER_USER, system) for one in (report, earlier))
+    new, old = (since.read_report_values(one.path / artifact_files.PER_USER, system) for one in (report, earlier))
     able, unable = since.compare_reports(new, old, named, paired)
     if not able:
         raise ArtifactError(f"{earlier.path}: has no values of users of {system} to compare; give another report")

@@ -48,7 +48,7 @@ class IntensityRows:
         self._counts += np.bincount(user, minlength=self.n_users)
         for name, total in self._sums.items():
             metric = intensity_errors.INTENSITY_ERRORS[name]
-            loss = metric.loss(label if metric.against == "label" else relevant, predicted)
+            loss = metric.loss(label if metric.target == "label" else relevant, predicted)
             total += np.bincount(user, loss, minlength=self.n_users)
         if ECE in self.names or SPEARMAN in self.names:
             self._label.append(label)

@@ -136,7 +136,7 @@ def intensity_cells(
             transform = (
                 intensity_errors.INTENSITY_ERRORS[name].transform
                 if name in intensity_errors.INTENSITY_ERRORS
-                else intensity_errors.summed_size
+                else intensity_errors.absolute_sum
             )
             sums = np.stack([system.sums[name][user] for system in systems], axis=1)[:, :, None]
             dropped = undefined[user].sum(axis=0)

@@ -87,7 +87,7 @@ def _whole_lists(path: Path, columns: list[str], words: list[str], system: str |
     """Tables that end where a list ends; the last list of one row group may go on in the next."""
     list_id, only = words[:-1], None if system is None else ("system", system)
     gathered: list[pa.Table] = []
-    for part in files.stream_parquet(path, columns, words, together="system", only=only):
+    for part in files.stream_parquet(path, columns, words, group_by="system", containing=only):
         gathered.append(part)
         if sum(table.num_rows for table in gathered) < _ROWS:
             continue

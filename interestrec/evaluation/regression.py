@@ -165,7 +165,7 @@ def _cell(key: Key, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricS
         if metric in intensity_errors.INTENSITY_ERRORS
         else intensity_errors.identity
     )
-    power = 2 if transform is intensity_errors.rooted else 1
+    power = 2 if transform is intensity_errors.square_root else 1
     counts = np.stack([n for _, n in columns], axis=1)
     sums = np.stack([value**power * n for value, n in columns], axis=1)[..., None, None]
     none = np.zeros(len(columns), dtype=np.int64)

@@ -10,8 +10,7 @@ import numpy as np
 from interestrec.core.errors import ArtifactError
 from interestrec.evaluation.metric_sums import MetricSums, WholeCell
 from interestrec.evaluation.protocols import ProtocolResult
-from interestrec.io import files
-from interestrec.io.ranking_files import SYSTEMS
+from interestrec.io import artifact_files, files
 from interestrec.metrics import intensity_errors
 from interestrec.workspace.artifacts import Artifact
 
@@ -31,7 +30,7 @@ def require_alike(rankings: Sequence[Artifact]) -> None:
         both = f"{one.path} and {other.path}"
         if one.manifest["seed"] == other.manifest["seed"]:
             raise ArtifactError(f"{both} are both of seed {one.manifest['seed']}; give rankings of different seeds")
-        systems = [set(files.read_json(each.path / SYSTEMS)["systems"]) for each in (one, other)]
+        systems = [set(files.read_json(each.path / artifact_files.SYSTEMS)["systems"]) for each in (one, other)]
         if alone := sorted(systems[0] ^ systems[1]):
             raise ArtifactError(f"{both} differ in their systems, only one has {', '.join(alone)}; rank the same ones")
         first, second = ({**config.pop("rank", {}), **config} for config in map(_config, (one, other)))

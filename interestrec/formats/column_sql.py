@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from interestrec.formats.raw_tables import moment, name_of
+from interestrec.formats.raw_tables import name_of
 
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 
@@ -36,3 +36,13 @@ def time_of(types: Mapping[str, str], column: str | None, unit: str) -> str:
 def _within(stamp: str) -> str:
     """A timestamp, null outside the years 1 to 9999, as `infinity` is."""
     return f"CASE WHEN {stamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59' THEN {stamp} END"
+
+
+def moment(number: str, microseconds: int) -> str:
+    """SQL of a number of units of so many microseconds since 1970 as a timestamp; null outside 1900 to 2200.
+
+    A year beyond is a unit mistaken for another.
+    """
+    first, last = -2_208_988_800 * 1_000_000 // microseconds, 7_258_118_400 * 1_000_000 // microseconds
+    stamp = f"make_timestamp(CAST({number} * {microseconds} AS BIGINT))"
+    return f"CASE WHEN {number} BETWEEN {first} AND {last} THEN {stamp} END"

@@ -1,14 +1,14 @@
 """Recording what was shown: lists of ids become lists of item codes, and what is unknown is counted."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass, field
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from interestrec.core import ragged
-from interestrec.formats.raw_log import EXAMPLES, RawLog
+from interestrec.core.deferred_import import np, pa, pc
+from interestrec.formats.quality_log import EXAMPLES
+from interestrec.formats.raw_log import RawLog
 
 _UNRESOLVED = "the item has no row in the table of items"
 
@@ -103,7 +103,7 @@ def add_impressions(
         coder.count(history, "history entries")
         table = table.append_column("history", history.lists())
     left_out = order[counts == 0]
-    log.quality.count(
+    log.leave_out(
         "impressions without candidates",
         len(counts),
         len(counts) - len(left_out),
@@ -111,6 +111,7 @@ def add_impressions(
         places=log.places(left_out[:EXAMPLES].tolist()),
     )
     table = table.filter(pa.array(counts > 0))
+    log.rows_kept += table.num_rows
     log.insert("impressions", table, f"impression_id, user_id, time, '{split}', shown, labels, ord")
     if history is not None:
         log.insert("staged_history", table, "ord, user_id, history")

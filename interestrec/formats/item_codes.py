@@ -3,11 +3,11 @@
 from interestrec.formats.raw_log import RawLog
 
 
-def code_items(log: RawLog, merge: bool) -> None:
+def code_items(log: RawLog) -> None:
     """Table `item_codes` (item_id, item INTEGER) from the table `items`, codes in the order of first rows.
 
-    Of a table of items a second row of an id is left out. With `merge`, an item whose title and text have the same
-    letters and digits as an earlier one's takes that one's code. Does nothing when the codes are there.
+    Of a table of items a second row of an id is left out. Where the log merges items, one whose title and text have
+    the same letters and digits as an earlier one's takes that one's code. Does nothing when the codes are there.
     """
     if log.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'item_codes'"):
         return
@@ -22,7 +22,7 @@ def code_items(log: RawLog, merge: bool) -> None:
         "CREATE TABLE item_codes AS SELECT item_id, CAST(row_number() OVER (ORDER BY min(ord)) - 1 AS INTEGER) AS item "
         "FROM items GROUP BY item_id ORDER BY item"
     )
-    if merge:
+    if log.merge_items:
         _merge_near_duplicates(log)
 
 

@@ -4,16 +4,20 @@ Tab-separated, without quoting. News: id, category, subcategory, title, abstract
 entities. Behaviours: impression id, user, time, clicked history, shown candidates as `N1-0 N2-1`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from pydantic import Field
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np, pa, pc
+from interestrec.core.errors import VALUE
 from interestrec.core.prefetch import prefetch
+from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.impression_lists import (
     CodedLists,
     ItemCoder,
@@ -23,40 +27,55 @@ from interestrec.formats.impression_lists import (
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_log import COUNT, RawLog, quoted
+from interestrec.formats.raw_tables import scan_fields
+from interestrec.formats.row_filters import RowCheck, leave_out
 from interestrec.formats.text_lines import filled_lines
 
-_NEWS_COLUMNS = 8
+_NEWS = ["id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
 _BEHAVIOR_COLUMNS = 5
 _TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
 _MARKS = (b"-0", b"-1")  # an array of them, made here, would load pandas with every preprocess
 
 
-def read(
-    log: RawLog,
-    root: Path,
-    max_bad_rows: int,
-    merge_items: bool,
-    news: list[str],
-    train: list[str],
-    valid: list[str],
-    test: list[str],
-) -> None:
+class MindData(DataSettings):
+    """Data in the layout of MIND: `news.tsv` files, and `behaviors.tsv` files per split."""
+
+    format: Literal["mind"]
+    """Layout of the raw files: `mind`, tab-separated news and behaviours."""
+    news: list[str] = Field(min_length=1)
+    """Names of the `news.tsv` files with id, category, subcategory, title and abstract of each news item."""
+    train: list[str] = Field(min_length=1)
+    """Names of the `behaviors.tsv` files of the train split: one line per impression, with history and candidates."""
+    valid: list[str] = []
+    """Names of the `behaviors.tsv` files of the valid split. Without any, `preprocess.split` takes valid from train: by
+    `valid_from`, else a share."""
+    test: list[str] = []
+    """Names of the `behaviors.tsv` files of the test split. Without any the model can be trained, but nothing can be
+    evaluated."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names and patterns of all raw files, relative to `root`."""
+        return [*self.news, *self.train, *self.valid, *self.test]
+
+
+def read(log: RawLog, data: MindData) -> None:
     """Fill `items`, `segments`, `impressions` and `clicks`.
 
     Raises:
         InputMissingError: a file is missing.
         DataError: more malformed rows than tolerated.
     """
-    for name in news:
-        _read_news(log, root / name)
-    code_items(log, merge_items)
+    for name in data.news:
+        _read_news(log, data.root / name)
+    code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
-    for split, names in {"train": train, "valid": valid, "test": test}.items():
+    for split, names in {"train": data.train, "valid": data.valid, "test": data.test}.items():
         for name in names:
-            _read_behaviors(coder, root / name, split)
-    log.settle_bad_rows(max_bad_rows)
+            _read_behaviors(coder, data.root / name, split)
+    log.settle_bad_rows(data.max_bad_rows)
     coder.report()
     _drop_repeated(log)
     settle_histories(log)
@@ -64,17 +83,16 @@ def read(
 
 
 def _read_news(log: RawLog, path: Path) -> None:
-    base = log.begin(path)
-    for lines in filled_lines(log, path):
-        log.load("lines", lines)
-        log.db.execute(
-            "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, string_split(line, chr(9)) AS f FROM lines;"
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {_NEWS_COLUMNS} tab-separated columns "
-            f"beginning with a news id, found ' || len(f) FROM fields WHERE len(f) <> {_NEWS_COLUMNS} OR f[1] = '';"
-            "INSERT INTO items SELECT f[1], f[4], f[5], concat_ws('/', nullif(f[2], ''), nullif(f[3], '')), NULL, "
-            f"NULL, row + {base}, NULL FROM fields WHERE len(f) = {_NEWS_COLUMNS} AND f[1] <> ''"
+    fields = "tab-separated columns beginning with a news id"
+    check = RowCheck("", "id = ''", f"expected {len(_NEWS)} {fields}, found {len(_NEWS)}")
+    for _ in scan_fields(log, path, "\t", fields, _NEWS):
+        log.add_items(
+            leave_out(log, [check]),
+            item_id="id",
+            title="title",
+            text="abstract",
+            category="concat_ws('/', nullif(category, ''), nullif(subcategory, ''))",
         )
-        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
 
 
 @dataclass(frozen=True)
@@ -101,18 +119,18 @@ def _read_behaviors(coder: ItemCoder, path: Path, split: str) -> None:
     base = log.begin(path)
     for found in prefetch(filled_lines(log, path), partial(_parse, coder)):
         if len(found.short_rows):
-            expected = f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found "
-            reasons = pc.binary_join_element_wise(expected, found.short_counts.cast(pa.string()), "")
-            _refuse(log, path, found.short_rows, reasons)
-        times, reasons = _faults(log, found)
+            log.load("short", pa.table({"_row": found.short_rows, "fields": found.short_counts}))
+            log.refuse("short", f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found {COUNT}", counts=["fields"])
+        times, reasons, values = _faults(log, found)
         if reasons.null_count < len(reasons):
             wrong = pc.is_valid(reasons)
-            _refuse(log, path, found.row.filter(wrong), reasons.filter(wrong))
+            faults = pa.table({"row": found.row, "reason": reasons, "value": values}).filter(wrong)
+            log.insert("bad_rows", faults, f"{quoted(str(path))}, row, reason, value")
             right = pc.invert(wrong)
             found, times = _parse(coder, found.lines.filter(right)), times.filter(right)
         table = {"impression_id": found.name, "user_id": found.user, "time": times, "ord": pc.add(found.row, base)}
         add_impressions(coder, pa.table(table), found.shown, found.clicked, None, found.history, split)
-        log.reached(base + found.last)
+        log.reached(found.last)
 
 
 def _parse(coder: ItemCoder, lines: pa.Table) -> Behaviors:
@@ -162,8 +180,8 @@ def _words(texts: pa.Array) -> pa.LargeListArray:
     return pa.LargeListArray.from_arrays(pa.array(ragged.from_lengths(lengths)), filled.flatten())
 
 
-def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array]:
-    """Times, and what is wrong with each row: string, null where nothing is."""
+def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Times, what is wrong with each row (null: nothing), and the value at fault (null: none), both string."""
     log.load("moments", pa.table({"written": found.when}))
     times = log.table(f"SELECT try_strptime(written, {_TIMES}) AS time FROM moments")["time"].combine_chunks()
     tokens, offsets = found.entries.flatten(), found.entries.offsets.to_numpy()
@@ -174,20 +192,18 @@ def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array]:
     for entry in np.flatnonzero(~found.fine):
         odd.setdefault(int(np.searchsorted(offsets, entry, side="right")) - 1, tokens[int(entry)].as_py())
     reasons: list[str | None] = [None] * len(times)
+    values: list[str | None] = [None] * len(times)
     for row in sorted({*np.flatnonzero(nobody | timeless | nothing).tolist(), *odd}):
         if nobody[row]:
             reasons[row] = "the user is empty"
         elif timeless[row]:
-            reasons[row] = f"the time '{found.when[row]}' is not like 11/12/2019 2:14:46 PM"
+            reasons[row] = f"the time '{VALUE}' is not like 11/12/2019 2:14:46 PM"
+            values[row] = found.when[row].as_py()
         elif nothing[row]:
             reasons[row] = "no candidates"
         else:
-            reasons[row] = f"the candidate '{odd[row]}' is not an item id with -0 or -1"
-    return times, pa.array(reasons, pa.string())
-
-
-def _refuse(log: RawLog, path: Path, rows: pa.Array, reasons: pa.Array) -> None:
-    log.insert("bad_rows", pa.table({"row": rows, "reason": reasons}), f"{quoted(str(path))}, row, reason")
+            reasons[row], values[row] = f"the candidate '{VALUE}' is not an item id with -0 or -1", odd[row]
+    return times, pa.array(reasons, pa.string()), pa.array(values, pa.string())
 
 
 def _drop_repeated(log: RawLog) -> None:

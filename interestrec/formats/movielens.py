@@ -3,14 +3,20 @@
 Ratings, films, and where there are, links to other catalogues and a table of plots (Harper and Konstan 2015).
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from interestrec.core.errors import DataError
-from interestrec.formats.raw_log import RawLog, quoted
-from interestrec.formats.raw_tables import moment, name_of, require, scan
-from interestrec.formats.text_lines import filled_lines
-from interestrec.formats.user_tables import add_users
+from interestrec.core.section import Section
+from interestrec.formats.column_sql import moment
+from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.raw_log import RawLog
+from interestrec.formats.raw_tables import name_of, require, scan, scan_fields
+from interestrec.formats.row_filters import RowCheck, leave_out
+from interestrec.formats.table_settings import SomeAttributes
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]
 _MOVIES = ["movieId", "title", "genres"]
@@ -18,18 +24,52 @@ _USERS = ["userId", "gender", "age", "occupation", "zip_code"]
 _NO_GENRES = "(no genres listed)"
 
 
-def read(
-    log: RawLog,
-    root: Path,
-    max_bad_rows: int,
-    merge_items: bool,
-    ratings: str,
-    movies: str,
-    links: str | None,
-    plots: dict[str, str] | None,
-    users: dict[str, Any] | None = None,
-) -> None:
-    """Fill `items`, `events` and `users`; `.csv` files have a header, all others are parted by `::` and may be Latin-1.
+class PlotTable(Section):
+    """A table of plots or overviews that is joined to the films as their text."""
+
+    file: str
+    """Name of the table, such as `movies_with_overview.csv`."""
+    key: str = "movieId"
+    """Column of the table that identifies the film: `movieId`, or a column of the links file such as `tmdbId`."""
+    column: str = "overview"
+    """Column of the table with the text."""
+
+
+class MovielensUsers(Section):
+    """User attributes: `users.dat`, or a table with a header and a column `userId`."""
+
+    file: str = "users.dat"
+    """Name of the file. One that does not end in `.csv` has gender, age, occupation and zip_code, separated by `::`."""
+    attributes: SomeAttributes
+    """Columns that a report may slice by, such as `gender` and `age`."""
+
+
+class MovielensData(DataSettings):
+    """MovieLens: `.csv` files with headers, or files separated by `::`. Events are of type `rating`."""
+
+    format: Literal["movielens"]
+    """Layout of the raw files: `movielens`. The first genre becomes the category, the year in the title the date."""
+    ratings: str = "ratings.csv"
+    """Name of the file of ratings."""
+    movies: str = "movies.csv"
+    """Name of the file of films with title and genres."""
+    links: str | None = None
+    """Name of the file that joins `movieId` to other catalogues; needed where `plots.key` is not `movieId`."""
+    plots: PlotTable | None = None
+    """A table of plots to join to the films; `null` = a film's text is its genres."""
+    users: MovielensUsers | None = None
+    """User attributes that a report may slice by; `null` = there are none."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names and patterns of all raw files, relative to `root`."""
+        joined = [table.file for table in (self.plots, self.users) if table]
+        return [self.ratings, self.movies, *filter(None, [self.links]), *joined]
+
+
+def read(log: RawLog, data: MovielensData) -> None:
+    """Fill `items`, `events` and `users`; `.csv` files have a header, all others are separated by `::` and may be
+    Latin-1.
 
     The category is the first genre, the year in a title the date of publication, plots follow the genres in the text.
 
@@ -37,70 +77,62 @@ def read(
         InputMissingError: a file is missing.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    _read_movies(log, root / movies)
-    if plots is not None:
-        _join_plots(log, root, links, plots)
-    _read_ratings(log, root / ratings)
-    if users is not None:
-        _read_users(log, root / users["file"], users["attributes"])
-    log.settle_bad_rows(max_bad_rows)
+    _read_movies(log, data.root / data.movies)
+    if data.plots is not None:
+        _join_plots(log, data.root, data.links, data.plots)
+    _read_ratings(log, data.root / data.ratings)
+    if data.users is not None:
+        _read_users(log, data.root / data.users.file, data.users.attributes)
+    log.settle_bad_rows(data.max_bad_rows)
 
 
-def _blocks(log: RawLog, path: Path, names: list[str]):  # type: ignore[no-untyped-def]
-    """Relation `raw` of a file's columns, block after block, whichever generation; yields the base."""
-    base = log.begin(path)
-    if path.name.removesuffix(".gz").endswith(".csv"):
-        for types in scan(log, path, names, None):
+def _is_csv(path: Path) -> bool:
+    return path.name.removesuffix(".gz").endswith(".csv")
+
+
+def _scan(log: RawLog, path: Path, names: list[str]) -> Iterator[None]:
+    """Relation `raw` with these columns, block after block, whichever generation."""
+    if _is_csv(path):
+        for types in scan(log, path, names):
             for name in names:
                 require(list(types), name, path, "MovieLens has it")
-            yield base
-            log.reached(base + log.number("SELECT coalesce(max(_row), 0) FROM raw"))
+            yield
         return
-    columns = ", ".join(f"f[{n}] AS {name_of(name)}" for n, name in enumerate(names, 1))
-    for lines in filled_lines(log, path, encoding="latin-1"):
-        log.load("lines", lines)
-        log.db.execute(
-            "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, string_split(line, '::') AS f FROM lines;"
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(names)} fields parted by ::, "
-            f"found ' || len(f) FROM fields WHERE len(f) <> {len(names)};"
-            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {columns}, row AS _row FROM fields WHERE len(f) = {len(names)}"
-        )
-        yield base
-        log.reached(base + log.number("SELECT coalesce(max(_row), 0) FROM raw"))
+    for _ in scan_fields(log, path, "::", "fields parted by ::", names, encoding="latin-1"):
+        yield
 
 
 def _read_movies(log: RawLog, path: Path) -> None:
-    for base in _blocks(log, path, _MOVIES):
-        year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
-        genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
-        missing = "coalesce(trim(movieId), '') = ''"
-        log.count_without_id("item", path, "raw", missing)
-        log.db.execute(
-            f"INSERT INTO items SELECT trim(movieId), coalesce(title, ''), coalesce(replace({genres}, '|', ', '), ''), "
-            f"string_split({genres}, '|')[1], NULL, try_cast({year} || '-01-01' AS TIMESTAMP), _row + {base}, NULL "
-            f"FROM raw WHERE NOT ({missing})"
+    year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
+    genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
+    missing = "coalesce(trim(movieId), '') = ''"
+    for _ in _scan(log, path, _MOVIES):
+        log.count_without_id("item", "raw", missing)
+        log.add_items(
+            f"(FROM raw WHERE NOT ({missing}))",
+            item_id="trim(movieId)",
+            title="coalesce(title, '')",
+            text=f"coalesce(replace({genres}, '|', ', '), '')",
+            category=f"string_split({genres}, '|')[1]",
+            published=f"try_cast({year} || '-01-01' AS TIMESTAMP)",
         )
 
 
-def _join_plots(log: RawLog, root: Path, links: str | None, plots: dict[str, str]) -> None:
+def _join_plots(log: RawLog, root: Path, links: str | None, plots: PlotTable) -> None:
     """Add plots to texts; their key is `movieId`, or a column of the links such as `tmdbId`."""
-    key, column = plots["key"], plots["column"]
     log.db.execute("CREATE TEMP TABLE plots (key VARCHAR, plot VARCHAR)")
-    path = root / plots["file"]
-    log.begin(path)
-    for types in scan(log, path, [key, column], None):
-        names = [
-            require(list(types), name, path, f"data.plots.{role}") for role, name in (("key", key), ("column", column))
-        ]
-        log.db.execute(f"INSERT INTO plots SELECT trim({names[0]}), {names[1]} FROM raw WHERE {names[1]} IS NOT NULL")
+    path = root / plots.file
+    for types in scan(log, path, [plots.key, plots.column], joined=True):
+        key = require(list(types), plots.key, path, "data.plots.key")
+        text = require(list(types), plots.column, path, "data.plots.column")
+        log.db.execute(f"INSERT INTO plots SELECT trim({key}), {text} FROM raw WHERE {text} IS NOT NULL")
     source = "(SELECT key AS movie, any_value(plot) AS plot FROM plots GROUP BY key)"
-    if key != "movieId":
+    if plots.key != "movieId":
         if links is None:
-            raise DataError(f"{path}: its key is {key}, so data.links must name the file that joins {key} to movieId")
-        log.db.execute("CREATE TEMP TABLE links (movie VARCHAR, key VARCHAR)")
-        for types in scan(log, root / links, ["movieId", key], None):
-            name = require(list(types), key, root / links, "data.plots.key")
-            log.db.execute(f"INSERT INTO links SELECT trim(movieId), trim({name}) FROM raw")
+            raise DataError(
+                f"{path}: its key is {plots.key}, so data.links must name the file that joins {plots.key} to movieId"
+            )
+        _read_links(log, root / links, plots.key)
         # 862.0 and 0862 are 862
         number = "coalesce(CAST(try_cast({} AS BIGINT) AS VARCHAR), {})".format
         source = (
@@ -113,28 +145,32 @@ def _join_plots(log: RawLog, root: Path, links: str | None, plots: dict[str, str
     )
 
 
+def _read_links(log: RawLog, path: Path, key: str) -> None:
+    log.db.execute("CREATE TEMP TABLE links (movie VARCHAR, key VARCHAR)")
+    for types in scan(log, path, ["movieId", key], joined=True):
+        movie = require(list(types), "movieId", path, "MovieLens has it")
+        name = require(list(types), key, path, "data.plots.key")
+        log.db.execute(f"INSERT INTO links SELECT trim({movie}), trim({name}) FROM raw")
+
+
 def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
-    headed = path.name.removesuffix(".gz").endswith(".csv")
-    for name in attributes if not headed else []:
+    for name in attributes if not _is_csv(path) else []:
         require(_USERS, name, path, "data.users.attributes")
-    log.user_attributes = attributes
-    for base in _blocks(log, path, ["userId", *attributes] if headed else _USERS):
-        values = [f"nullif(trim({name_of(name)}), '')" for name in attributes]
-        add_users(log, path, "raw", "nullif(trim(userId), '')", values, base)
+    for _ in _scan(log, path, ["userId", *attributes] if _is_csv(path) else _USERS):
+        values = {name: f"nullif(trim({name_of(name)}), '')" for name in attributes}
+        log.add_users("raw", user="nullif(trim(userId), '')", attributes=values)
 
 
 def _read_ratings(log: RawLog, path: Path) -> None:
-    source = quoted(str(path))
-    for base in _blocks(log, path, _RATINGS):
-        when = moment("try_cast(timestamp AS DOUBLE)", 1_000_000)
-        log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE checked AS SELECT *, {when} AS time, CASE "
-            "WHEN trim(userId) = '' OR userId IS NULL OR trim(movieId) = '' OR movieId IS NULL "
-            "THEN 'user or film is empty' "
-            f"WHEN {when} IS NULL THEN 'the time ''' || coalesce(timestamp, '') || ''' is no number of seconds' "
-            "WHEN NOT coalesce(isfinite(try_cast(rating AS DOUBLE)), false) "
-            "THEN 'the rating ''' || coalesce(rating, '') || ''' is not a number' END AS reason FROM raw;"
-            f"INSERT INTO bad_rows SELECT {source}, _row, reason FROM checked WHERE reason IS NOT NULL;"
-            "INSERT INTO events SELECT trim(userId), trim(movieId), time, 'rating', CAST(rating AS DOUBLE), "
-            f"_row + {base} FROM checked WHERE reason IS NULL"
-        )
+    time = moment("try_cast(timestamp AS DOUBLE)", 1_000_000)
+    stars = "try_cast(rating AS DOUBLE)"
+    empty = "trim(userId) = '' OR userId IS NULL OR trim(movieId) = '' OR movieId IS NULL"
+    seconds, number = "the time '{value}' is no number of seconds", "the rating '{value}' is not a number"
+    checks = [
+        RowCheck("", empty, "user or film is empty"),
+        RowCheck("", f"({time}) IS NULL", seconds, "coalesce(timestamp, '')"),
+        RowCheck("", f"NOT coalesce(isfinite({stars}), false)", number, "coalesce(rating, '')"),
+    ]
+    for _ in _scan(log, path, _RATINGS):
+        rows = leave_out(log, checks)
+        log.add_events(rows, user="trim(userId)", item="trim(movieId)", time=time, event="'rating'", value=stars)

@@ -13,25 +13,24 @@ A reader fills these tables and counts what it leaves out; the corpus is built f
                labels UTINYINT[]; ord BIGINT. Only logs that record what was shown have it.
 `stated`       ord BIGINT of an impression, segment BIGINT: the history that it states, where it states one
 `clicks`       ord BIGINT of the impression; item INTEGER; place INTEGER among the shown; amount DOUBLE
-`bad_rows`     source VARCHAR, row BIGINT, reason VARCHAR
+`bad_rows`     source VARCHAR, row BIGINT; reason VARCHAR, in which `{value}` stands for value VARCHAR, which is what
+               the file says
 
 `ord` numbers the rows of all files in their order: `place` turns it into file and row. Items in lists are codes of
 `item_codes`, so that a list of a hundred ids takes four hundred bytes and resolving it is one hash look-up each.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
-
+from interestrec.core.deferred_import import duckdb, pa, pc
 from interestrec.core.errors import DataError
-from interestrec.io.pseudonyms import redact_quotations
+from interestrec.formats.quality_log import EXAMPLES, QualityLog, one_line
 
-EXAMPLES = 3  # shown of the rows that a rule leaves out
-_LONGEST = 300  # characters of a reason that are shown
+COUNT = "{count}"  # its place in the reason of a malformed row
 # Times are read and kept in UTC whatever zone the machine is in.
 _SETTINGS = (
     "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
@@ -49,55 +48,14 @@ CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP
     shown INTEGER[], labels UTINYINT[], ord BIGINT);
 CREATE TABLE stated (ord BIGINT, segment BIGINT);
 CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
-CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR);
+CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR, value VARCHAR);
 CREATE TABLE sources (source VARCHAR, base BIGINT);
 """
-
-
-def _one_line(reason: str) -> str:
-    """A reason as part of a message: what it quotes of a file may be long and have ends of line."""
-    text = " ".join(reason.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 def quoted(text: str) -> str:
     """A string literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-@dataclass
-class QualityLog:
-    """Every cleaning rule with its counts: the content of `quality.json`."""
-
-    root: Path = Path()  # left out of the examples: where the data is says nothing about what it is
-    quotes: bool = True  # whether examples may show what stands in the files, and not only where
-    rules: list[dict[str, Any]] = field(default_factory=list)
-
-    def count(
-        self,
-        rule: str,
-        rows_in: int,
-        rows_out: int,
-        reason: str,
-        examples: Sequence[str] = (),
-        places: Sequence[str] = (),
-    ) -> None:
-        """Record a rule; rules that changed nothing are recorded too.
-
-        Counts of one rule and reason add up, as when a file is read in blocks.
-
-        Args:
-            examples: what was left out.
-            places: `file:row` of what was left out, instead.
-        """
-        shown = [place.removeprefix(f"{self.root}/") for place in [*(examples if self.quotes else ()), *places]]
-        entry = next((e for e in self.rules if (e["rule"], e["reason"]) == (rule, reason)), None)
-        if entry is None:
-            entry = {"rule": rule, "rows_in": 0, "rows_out": 0, "reason": reason, "examples": []}
-            self.rules.append(entry)
-        entry["rows_in"] += rows_in
-        entry["rows_out"] += rows_out
-        entry["examples"] = [*entry["examples"], *shown][:EXAMPLES]
 
 
 class RawLog:
@@ -110,6 +68,7 @@ class RawLog:
         threads: None = all cores.
         sample: rows taken of each file; None = all.
         quotes: whether messages and examples may quote what stands in the files.
+        merge_items: whether items with the same words become one, as of `code_items`.
     """
 
     def __init__(
@@ -120,6 +79,7 @@ class RawLog:
         threads: int | None = None,
         sample: int | None = None,
         quotes: bool = True,
+        merge_items: bool = False,
     ) -> None:
         config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
         if memory is not None:
@@ -131,8 +91,13 @@ class RawLog:
         self.db.execute(_SETTINGS + TABLES)
         self.quality = QualityLog(root, quotes)
         self.sample = sample
+        self.merge_items = merge_items
         self.user_attributes: list[str] = []  # names of the attributes in `users`
         self.rows_read = 0  # records met in the raw files, malformed ones included
+        self.rows_kept = 0  # of these handed over, or joined to what is
+        self.rows_left_out = 0  # of these counted under a rule, without the malformed ones
+        self.source = str(root)  # the file begun last
+        self._base = 0  # what is added to its row numbers to get `ord`
         self._end = 0  # the greatest `ord` given out
 
     def close(self) -> None:
@@ -174,17 +139,86 @@ class RawLog:
 
     def begin(self, path: Path) -> int:
         """Start a file: its row r has the `ord` base + r; returns the base."""
-        self.db.execute("INSERT INTO sources VALUES (?, ?)", [str(path), self._end])
-        return self._end
+        self.source, self._base = str(path), self._end
+        self.db.execute("INSERT INTO sources VALUES (?, ?)", [self.source, self._base])
+        return self._base
 
-    def reached(self, order: int) -> None:
-        """Tell the greatest `ord` used, so that the next file's begin after it."""
-        self._end = max(self._end, order)
+    def reached(self, row: int) -> None:
+        """Tell a row's number within the file, so that the `ord` of the next file's rows begin after it."""
+        self._end = max(self._end, self._base + row)
 
-    def latest(self) -> str:
-        """The file begun last."""
-        found = self.sql("SELECT source FROM sources ORDER BY rowid DESC LIMIT 1")
-        return str(found[0][0] if found else self.quality.root)
+    def orders(self, rows: pa.Array) -> pa.Array:
+        """`ord` of rows of the file begun last, by their numbers in it: int64."""
+        return pc.add(rows, self._base)
+
+    def add_items(
+        self,
+        relation: str,
+        *,
+        item_id: str,
+        title: str = "''",
+        text: str = "''",
+        category: str = "NULL",
+        price: str = "NULL",
+        published: str = "NULL",
+        from_events: bool = False,
+    ) -> None:
+        """Append items, one per row of a relation with `_row`; all arguments but the last are SQL over its columns.
+
+        Args:
+            item_id: VARCHAR, neither null nor empty.
+            title, text: VARCHAR, empty where there is none.
+            category: VARCHAR, levels separated by `/`; price: DOUBLE; published: TIMESTAMP; null where unknown.
+            from_events: the rows are events that were handed over, too.
+        """
+        order = f"_row + {self._base}"
+        columns = {"item_id": item_id, "title": title, "text": text, "category": category, "price": price}
+        columns |= {"published": published, "ord": order, "event_ord": order if from_events else "NULL"}
+        rows = self._append("items", relation, columns)
+        self.rows_kept += 0 if from_events else rows
+
+    def add_events(self, relation: str, *, user: str, item: str, time: str, event: str, value: str = "NULL") -> None:
+        """Append events, one per row of a relation with `_row`; the arguments are SQL over its columns.
+
+        Args:
+            user, item: VARCHAR, neither null nor empty.
+            time: TIMESTAMP in UTC, null where unknown.
+            event: VARCHAR, the type; value: DOUBLE, finite, null where nothing was measured.
+        """
+        columns = {"user_id": user, "item_id": item, "time": time, "event": event, "value": value}
+        self.rows_kept += self._append("events", relation, {**columns, "ord": f"_row + {self._base}"})
+
+    def add_users(self, relation: str, *, user: str, attributes: Mapping[str, str]) -> None:
+        """Append users, one per row of a relation with `_row`; rows without an id are left out and counted.
+
+        Args:
+            user: SQL of the id, null where it is empty.
+            attributes: SQL of each attribute as text by name, null where it is unknown.
+        """
+        self.user_attributes = list(attributes)
+        self.count_without_id("user", relation, f"{user} IS NULL")
+        values = f"CAST([{', '.join(attributes.values())}] AS VARCHAR[])"
+        columns = {"user_id": user, "attributes": values, "ord": f"_row + {self._base}"}
+        self.rows_kept += self._append("users", f"{relation} WHERE {user} IS NOT NULL", columns)
+
+    def _append(self, table: str, relation: str, columns: Mapping[str, str]) -> int:
+        into, values = ", ".join(columns), ", ".join(columns.values())
+        return self.number(f"INSERT INTO {table} ({into}) SELECT {values} FROM {relation}")
+
+    def refuse(self, relation: str, reason: str, value: str = "NULL", counts: Sequence[str] = ()) -> None:
+        """The rows of a relation with `_row` are malformed.
+
+        Args:
+            reason: a plain sentence, never made of what stands in the file.
+            value: SQL of what stands in the file, for `{value}` in the reason.
+            counts: SQL of whole numbers, one for each `{count}` in the reason.
+        """
+        first, *rest = (quoted(part) for part in reason.split(COUNT))
+        sentence = first + "".join(
+            f" || CAST(CAST({count} AS BIGINT) AS VARCHAR) || {part}" for count, part in zip(counts, rest, strict=True)
+        )
+        columns = {"source": quoted(self.source), "row": "_row", "reason": sentence, "value": value}
+        self._append("bad_rows", relation, columns)
 
     def place(self, order: int) -> str:
         """`file:row` of an `ord`."""
@@ -215,17 +249,28 @@ class RawLog:
             self.quality.count(rule, before, after, reason, places=self.places([row[0] for row in shown]))
         return before - after
 
-    def count_without_id(self, kind: str, path: Path, table: str, missing: str) -> None:
-        """Count the rows of a table (with `_row`) for which the SQL `missing` holds: they describe no item or user."""
-        rows = self.rows(table)
-        lacking = self.sql(f"SELECT count(*), min(_row, {EXAMPLES}) FROM {table} WHERE {missing}")[0]
-        places = [f"{path}:{row}" for row in lacking[1] or []]
-        reason = f"the {kind}'s id is empty"
-        self.quality.count(f"{kind}s without an id", rows, rows - lacking[0], reason, places=places)
+    def leave_out(
+        self,
+        rule: str,
+        rows_in: int,
+        rows_out: int,
+        reason: str,
+        examples: Sequence[str] = (),
+        places: Sequence[str] = (),
+    ) -> None:
+        """Count rows of a raw file that are not handed over; the arguments are those of `QualityLog.count`."""
+        self.rows_left_out += rows_in - rows_out
+        self.quality.count(rule, rows_in, rows_out, reason, examples, places)
 
-    def _told(self, reason: str) -> str:
-        """Why a row is malformed, as part of a message."""
-        return _one_line(reason if self.quality.quotes else redact_quotations(reason))
+    def count_without_id(self, kind: str, relation: str, missing: str) -> None:
+        """Count the rows of a relation with `_row` for which the SQL `missing` holds: they describe no item or user."""
+        rows, lacking, first = self.sql(
+            f"SELECT count(*), count(*) FILTER (WHERE {missing}), min(_row, {EXAMPLES}) FILTER (WHERE {missing}) "
+            f"FROM {relation}"
+        )[0]
+        places = [f"{self.source}:{row}" for row in first or []]
+        reason = f"the {kind}'s id is empty"
+        self.leave_out(f"{kind}s without an id", rows, rows - lacking, reason, places=places)
 
     def settle_bad_rows(self, tolerated: int) -> None:
         """Count the rows found malformed so far.
@@ -234,12 +279,10 @@ class RawLog:
             DataError: there are more than are tolerated; the message names the first.
         """
         count = self.rows("bad_rows")
-        bad = self.sql(f"SELECT source, row, reason FROM bad_rows ORDER BY source, row, reason LIMIT {EXAMPLES}")
+        bad = self.sql(f"SELECT * FROM bad_rows ORDER BY source, row, reason, value LIMIT {EXAMPLES}")
         if count > tolerated:
-            source, row, reason = bad[0]
-            raise DataError(
-                f"{source}:{row}: {self._told(reason)}; {count} such row(s), data.max_bad_rows allows {tolerated}: "
-                "correct the file or raise the limit"
-            )
-        places = [f"{source}:{row}: {self._told(reason)}" for source, row, reason in bad]
+            source, row, reason, value = bad[0]
+            limit = f"{count} such row(s), data.max_bad_rows allows {tolerated}: correct the file or raise the limit"
+            raise DataError(f"{source}:{row}: {reason}; {limit}", value and one_line(value))
+        places = [f"{source}:{row}: {self.quality.sentence(reason, value)}" for source, row, reason, value in bad]
         self.quality.count("bad rows", self.rows_read, self.rows_read - count, "malformed rows", places=places)

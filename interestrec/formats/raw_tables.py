@@ -1,22 +1,21 @@
 """Opening raw files as relations of columns with the number of each row in its file, block by block."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from interestrec.core.choices import suggestion
+from interestrec.core.deferred_import import duckdb, pa
 from interestrec.core.errors import DataError, InputMissingError, from_os_error
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.quoted_records import split_fields, whole_records
+from interestrec.formats.raw_log import COUNT, RawLog, quoted
 from interestrec.formats.text_lines import filled_lines, read_lines
 from interestrec.io.parquet_limits import MAX_COLUMNS, limit_violation
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _NAMED = 50  # columns that a message lists
-_MOST_LINES = 10_000  # of one record of CSV; a quote that is open for longer was never meant to be one
 
 
 def name_of(column: str) -> str:
@@ -24,7 +23,9 @@ def name_of(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def scan(log: RawLog, path: Path, wanted: Sequence[str], delimiter: str | None) -> Iterator[dict[str, str]]:
+def scan(
+    log: RawLog, path: Path, wanted: Sequence[str], delimiter: str | None = None, joined: bool = False
+) -> Iterator[dict[str, str]]:
     """Relation `raw` with a file's columns plus `_row`, block after block; yields the columns' types by name.
 
     Columns of CSV, TSV and JSON lines are text, null where empty, `_row` is the line a record begins in; malformed
@@ -32,25 +33,67 @@ def scan(log: RawLog, path: Path, wanted: Sequence[str], delimiter: str | None) 
     read while it is used. `.gz` may follow the suffix of text. Of JSON lines only `wanted` is there, where `a.b` is
     the value b within a. Directories such as `day=2026-03-01` above the file are columns of text, too.
 
+    Args:
+        wanted: the columns that must be used of JSON lines.
+        delimiter: of a text file, where the suffix does not tell it.
+        joined: the rows only complete rows of other files: they count as kept and take no `ord`.
+
     Raises:
         InputMissingError, DataError: the file is missing, of no known kind, or not readable as what it is.
     """
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
     kind = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
+    if kind == ".parquet":
+        blocks = _parquet(log, path)
+    elif kind in (".jsonl", ".ndjson", ".json"):
+        blocks = _json_lines(log, path, wanted)
+    elif delimiter or kind in _DELIMITERS:
+        blocks = _delimited(log, path, delimiter or _DELIMITERS[kind])
+    else:
+        raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl, .parquet, or give `delimiter`")
+    yield from _blocks(log, path, blocks, joined)
+
+
+def scan_fields(
+    log: RawLog,
+    path: Path,
+    separator: str,
+    fields: str,
+    names: Sequence[str] = (),
+    header: Callable[[str], str] = str,
+    encoding: str = "utf-8",
+) -> Iterator[dict[str, str]]:
+    """As `scan`, of lines whose fields are separated by a text and never quoted; an empty field is empty text.
+
+    Args:
+        fields: what a message calls them, such as `tab-separated fields`.
+        names: of the columns. Without any the first line is a header, and `header` gives a name of each of its fields.
+        encoding: of blocks of lines that are not UTF-8.
+
+    Raises:
+        InputMissingError, DataError: the file is missing, not text, or should have a header and is empty.
+    """
+    yield from _blocks(log, path, _separated(log, path, separator, fields, list(names), header, encoding))
+
+
+def scan_objects(log: RawLog, path: Path) -> Iterator[dict[str, str]]:
+    """As `scan`, of JSON lines, each whole as text in the column `record`."""
+    yield from _blocks(log, path, ("SELECT row AS _row, line AS record FROM lines" for _ in _object_lines(log, path)))
+
+
+def _blocks(log: RawLog, path: Path, relations: Iterator[str], joined: bool = False) -> Iterator[dict[str, str]]:
+    """Each relation as `raw`; yields the types of its columns."""
+    log.begin(path)
+    keys = _partitions(path, log.quality.root)
     try:
-        if kind == ".parquet":
-            blocks = _parquet(log, path)
-        elif kind in (".jsonl", ".ndjson", ".json"):
-            blocks = _json_lines(log, path, wanted)
-        elif delimiter or kind in _DELIMITERS:
-            blocks = _delimited(log, path, delimiter or _DELIMITERS[kind])
-        else:
-            raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl, .parquet, or give `delimiter`")
-        for relation in blocks:
-            keys = _partitions(path, log.quality.root)
+        for relation in relations:
             log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *{keys} FROM ({relation})")
             types = {name: kind for name, kind, *_ in log.sql("DESCRIBE raw")}
+            if joined:
+                log.rows_kept += log.rows("raw")
+            else:
+                log.reached(log.number("SELECT max(_row) FROM raw"))
             yield {name: kind for name, kind in types.items() if name != "_row"}
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
@@ -88,15 +131,9 @@ def _require_plausible(path: Path) -> None:
 
 def _json_lines(log: RawLog, path: Path, wanted: Sequence[str]) -> Iterator[str]:
     """One JSON object a line; a whole number keeps no fraction, so that an id 13085.0 is 13085."""
-    fine = "coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false)"
     keys: set[str] = set()
     found: set[str] = set()
-    for lines in filled_lines(log, path):
-        log.load("lines", lines)
-        log.db.execute(
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'not a JSON object' FROM lines "
-            f"WHERE NOT {fine}; DELETE FROM lines WHERE NOT {fine}"
-        )
+    for _ in _object_lines(log, path):
         if not keys:
             keys = {row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) FROM (FROM lines LIMIT 1000)")}
         columns = ", ".join([*(f"{_json_value(name)} AS {name_of(name)}" for name in wanted), "row AS _row"])
@@ -108,6 +145,16 @@ def _json_lines(log: RawLog, path: Path, wanted: Sequence[str]) -> Iterator[str]
     absent = [name for name in wanted if name not in found and ("." in name or name not in keys)]
     if absent and keys:
         require(sorted(keys), absent[0], path, "no record has it")
+
+
+def _object_lines(log: RawLog, path: Path) -> Iterator[None]:
+    """Table `lines` (row, line) of a file's JSON objects, block after block."""
+    fine = "coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false)"
+    for lines in filled_lines(log, path):
+        log.load("lines", lines)
+        log.refuse(f"(SELECT row AS _row FROM lines WHERE NOT {fine})", "not a JSON object")
+        log.db.execute(f"DELETE FROM lines WHERE NOT {fine}")
+        yield
 
 
 def _json_value(name: str) -> str:
@@ -122,10 +169,10 @@ def _json_value(name: str) -> str:
 
 
 def _delimited(log: RawLog, path: Path, delimiter: str) -> Iterator[str]:
-    """CSV and its kin (RFC 4180): a header, fields that may be quoted, quoted fields that may span lines."""
+    """CSV and its relatives: a header, then records."""
     names: list[str] = []
-    for lines in _whole_records(read_lines(log, path), delimiter):
-        _split_fields(log, lines, delimiter)
+    for lines in whole_records(log, read_lines(log, path), delimiter):
+        split_fields(log, lines, delimiter)
         if not names:
             first = log.sql("SELECT f, row FROM fields ORDER BY row LIMIT 1")
             if not first:
@@ -136,11 +183,10 @@ def _delimited(log: RawLog, path: Path, delimiter: str) -> Iterator[str]:
             names = distinct(header, path)
             log.rows_read -= 1
             log.db.execute("DELETE FROM fields WHERE row = ?", [row])
-        log.db.execute(
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, CASE WHEN f IS NULL THEN 'a quote is not closed, "
-            f"or followed by more than the delimiter' ELSE 'expected {len(names)} columns, found ' || len(f) END "
-            f"FROM fields WHERE f IS NULL OR len(f) <> {len(names)}"
-        )
+        records = "(SELECT row AS _row, f FROM fields)"
+        unclosed = "a quote is not closed, or followed by more than the delimiter"
+        log.refuse(f"{records} WHERE f IS NULL", unclosed)
+        _refuse_length(log, records, len(names), "columns")
         columns = ", ".join(f"nullif(f[{n}], '') AS {name_of(name)}" for n, name in enumerate(names, 1))
         log.db.execute(
             f"CREATE OR REPLACE TEMP TABLE records AS SELECT {columns}, row AS _row FROM fields "
@@ -151,76 +197,38 @@ def _delimited(log: RawLog, path: Path, delimiter: str) -> Iterator[str]:
         raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
 
 
-def _split_fields(log: RawLog, lines: pa.Table, delimiter: str) -> None:
-    """Table `fields` (row, f VARCHAR[]): the fields without their quotes, null where the quotes are wrong."""
-    field, record = _patterns(delimiter)
-    # Every match begins with a delimiter, so that no match is empty.
-    fields = f"regexp_extract_all({quoted(delimiter)} || line, {quoted(f'(?s){re.escape(delimiter)}({field})')}, 1)"
-    bare = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
-    log.load("lines", lines)
-    log.db.execute(
-        "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, CASE "
-        f"WHEN NOT contains(line, '\"') THEN string_split(line, {quoted(delimiter)}) "
-        f"WHEN regexp_full_match(line, {quoted(record)}) THEN list_transform({fields}, {bare}) END AS f "
-        "FROM lines WHERE line <> ''"
-    )
+def _separated(
+    log: RawLog,
+    path: Path,
+    separator: str,
+    fields: str,
+    names: list[str],
+    header: Callable[[str], str],
+    encoding: str,
+) -> Iterator[str]:
+    for lines in filled_lines(log, path, encoding):
+        if not names:
+            if not lines.num_rows:
+                continue
+            names = distinct([header(field) for field in lines["line"][0].as_py().split(separator)], path)
+            log.rows_read -= 1
+            lines = lines.slice(1)
+        log.load("lines", lines)
+        log.db.execute(
+            "CREATE OR REPLACE TEMP TABLE fields AS "
+            f"SELECT row AS _row, string_split(line, {quoted(separator)}) AS f FROM lines"
+        )
+        _refuse_length(log, "fields", len(names), fields)
+        columns = ", ".join(f"f[{n}] AS {name_of(name)}" for n, name in enumerate(names, 1))
+        yield f"SELECT {columns}, _row FROM fields WHERE len(f) = {len(names)}"
+    if not names:
+        raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
 
 
-def _patterns(delimiter: str) -> tuple[str, str]:
-    """Regular expressions of a field and of a whole record."""
-    d = re.escape(delimiter)
-    field = f'(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)'
-    return field, f"(?s){field}(?:{d}{field})*"
-
-
-def _whole_records(blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
-    """Tables (row, line) in which a record whose quoted fields span lines is one line, whatever block it began in.
-
-    A line that is a record by itself stays one: a lone quote within an unquoted field is harmless.
-    """
-    record = re.compile(_patterns(delimiter)[1])
-    pending: list[tuple[int, str]] = []
-    for block in blocks:
-        quotes = block["line"].filter(pc.match_substring(block["line"], '"'))
-        if not pending and all(record.fullmatch(text) for text in quotes.to_pylist()):
-            yield block
-            continue
-        lines = [*pending, *zip(block["row"].to_pylist(), block["line"].to_pylist(), strict=True)]
-        joined, pending = _join(lines, record)
-        yield _lines(joined)
-    if pending:
-        yield _lines(pending)
-
-
-def _join(lines: list[tuple[int, str]], record: re.Pattern[str]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Records of (row, text) from lines, and the lines of one that is still open at the end.
-
-    A line that is no record by itself, for it opens a quote, goes on to the line with the quote that closes it.
-    """
-    joined: list[tuple[int, str]] = []
-    pending: list[tuple[int, str]] = []
-    for row, text in lines:
-        odd = text.count('"') % 2 == 1
-        if not pending and (not odd or record.fullmatch(text)):
-            joined.append((row, text))
-            continue
-        pending.append((row, text))
-        if odd and len(pending) > 1:
-            joined.append((pending[0][0], "\n".join(part for _, part in pending)))
-            pending = []
-        elif len(pending) > _MOST_LINES:
-            joined.extend(pending)
-            pending = []
-    return joined, pending
-
-
-def _lines(rows: list[tuple[int, str]]) -> pa.Table:
-    return pa.table(
-        {
-            "row": pa.array([row for row, _ in rows], pa.int64()),
-            "line": pa.array([t for _, t in rows], pa.large_string()),
-        }
-    )
+def _refuse_length(log: RawLog, records: str, expected: int, fields: str) -> None:
+    """Records (_row, f VARCHAR[]) of another number of fields are malformed."""
+    reason = f"expected {expected} {fields}, found {COUNT}"
+    log.refuse(f"{records} WHERE len(f) <> {expected}", reason, counts=["len(f)"])
 
 
 def distinct(names: list[str], path: Path) -> list[str]:
@@ -240,16 +248,6 @@ def distinct(names: list[str], path: Path) -> list[str]:
             raise DataError(f"{path}: two columns have one name; rename one", f": '{name}'")
         seen.add(name.lower())
     return names
-
-
-def moment(number: str, microseconds: int) -> str:
-    """SQL of a number of units of so many microseconds since 1970 as a timestamp; null outside 1900 to 2200.
-
-    A year beyond is a unit mistaken for another.
-    """
-    first, last = -2_208_988_800 * 1_000_000 // microseconds, 7_258_118_400 * 1_000_000 // microseconds
-    stamp = f"make_timestamp(CAST({number} * {microseconds} AS BIGINT))"
-    return f"CASE WHEN {number} BETWEEN {first} AND {last} THEN {stamp} END"
 
 
 def require(columns: Sequence[str], wanted: str, path: Path, key: str) -> str:

@@ -1,14 +1,46 @@
 """Raw formats by the name that `data.format` takes."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Union
+
+from interestrec.core.choices import pick
+from interestrec.core.deferred_import import duckdb
+from interestrec.core.errors import DataError
 from interestrec.formats import amazon, events, impressions, mind, movielens, recbole
+from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.database_faults import is_fault_of_file
+from interestrec.formats.raw_log import RawLog
+from interestrec.formats.reader_contract import Reader
 
-READERS: dict[str, Callable[..., None]] = {
-    "mind": mind.read,
-    "impressions": impressions.read,
-    "events": events.read,
-    "movielens": movielens.read,
-    "amazon": amazon.read,
-    "recbole": recbole.read,
+READERS: dict[str, Reader] = {
+    "mind": Reader(mind.MindData, mind.read),
+    "impressions": Reader(impressions.ImpressionsData, impressions.read),
+    "events": Reader(events.EventsData, events.read),
+    "movielens": Reader(movielens.MovielensData, movielens.read),
+    "amazon": Reader(amazon.AmazonData, amazon.read),
+    "recbole": Reader(recbole.RecboleData, recbole.read),
 }
+
+if TYPE_CHECKING:
+    AnyData = DataSettings
+else:
+    AnyData = Union[tuple(reader.section for reader in READERS.values())]  # noqa: UP007
+
+
+def read_raw(log: RawLog, data: DataSettings) -> None:
+    """Fill a log from the raw files of a section.
+
+    Raises:
+        InputMissingError, DataError, ConfigError: as the reader of the format says.
+    """
+    try:
+        pick(READERS, data.format, "format").read(log, data)
+    except duckdb.Error as error:
+        # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
+        if not is_fault_of_file(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"{log.source}: cannot be read; check the file and its columns' types", f" ({reason})"
+        ) from error

@@ -1,115 +1,120 @@
 """RecBole atomic files: `.inter`, `.item`, `.user`, tab-separated with a header of `name:type` (Zhao et al. 2021)."""
 
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-import pyarrow.compute as pc
+from pydantic import Field, model_validator
 
-from interestrec.core.errors import DataError
+from interestrec.formats.column_sql import moment
+from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog, quoted
-from interestrec.formats.raw_tables import distinct, moment, name_of, require
-from interestrec.formats.text_lines import filled_lines
-from interestrec.formats.user_tables import add_users
+from interestrec.formats.raw_tables import name_of, require, scan_fields
+from interestrec.formats.row_filters import RowCheck, leave_out
+from interestrec.formats.table_settings import Attributes
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
 
 
-def read(
-    log: RawLog,
-    root: Path,
-    max_bad_rows: int,
-    merge_items: bool,
-    inter: str,
-    item: str,
-    value: str | None,
-    event: str,
-    title: list[str],
-    text: list[str],
-    category: str | None,
-    user: str | None = None,
-    attributes: Sequence[str] = (),
-) -> None:
+class RecboleData(DataSettings):
+    """RecBole atomic files: `.inter`, `.item` and, where there is one, `.user`."""
+
+    format: Literal["recbole"]
+    """Layout of the raw files: `recbole`, tab-separated with a header of `name:type`."""
+    inter: str
+    """Name of the `.inter` file with the fields `user_id`, `item_id` and, where known, `timestamp` in seconds."""
+    item: str
+    """Name of the `.item` file with the field `item_id`."""
+    value: str | None = None
+    """Field of the `.inter` file with the measured value, such as `rating`; `null` = events have no value."""
+    event: str = "event"
+    """Name for the type of all events, to which `preprocess.intensity` refers."""
+    title: list[str] = Field(min_length=1)
+    """Fields of the `.item` file that make an item's title, joined by a space."""
+    text: list[str] = []
+    """Fields of the `.item` file that make an item's longer text, joined by a space."""
+    category: str | None = None
+    """Field of the `.item` file with an item's category; `null` = items have none."""
+    user: str | None = None
+    """Name of the `.user` file with the field `user_id`; needed with `attributes`."""
+    attributes: Attributes = []
+    """Fields of the `.user` file that a report may slice by, such as `gender`."""
+
+    @model_validator(mode="after")
+    def _of_users(self) -> RecboleData:
+        if (self.user is None) != (not self.attributes):
+            raise ValueError("user, the file, and attributes, its fields, belong together; give both or none")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """Names and patterns of all raw files, relative to `root`."""
+        return [self.inter, self.item, *([self.user] if self.user else [])]
+
+
+def read(log: RawLog, data: RecboleData) -> None:
     """Fill `items`, `events` and, where a file of users is named, `users`.
 
     Raises:
         InputMissingError: a file is missing.
         DataError: a field is missing, or more malformed rows than tolerated.
     """
-    _read_items(log, root / item, title, text, category)
-    _read_events(log, root / inter, value, event)
-    if user is not None:
-        _read_users(log, root / user, list(attributes))
-    log.settle_bad_rows(max_bad_rows)
+    _read_items(log, data.root / data.item, data)
+    _read_events(log, data.root / data.inter, data)
+    if data.user is not None:
+        _read_users(log, data.root / data.user, data)
+    log.settle_bad_rows(data.max_bad_rows)
 
 
-def _blocks(log: RawLog, path: Path) -> Iterator[tuple[list[str], int]]:
-    """Table `fields` of the well-formed rows of a block (`_row` and the fields by name); the names and the base."""
-    base = log.begin(path)
-    fields: list[str] = []
-    for lines in filled_lines(log, path):
-        if not fields:
-            if not lines.num_rows:
-                continue
-            header = lines["line"][0].as_py().split("\t")
-            fields = distinct([name.partition(":")[0] for name in header], path)
-            log.rows_read -= 1
-            lines = lines.slice(1)
-        log.load("lines", lines)
-        columns = ", ".join(f"f[{n + 1}] AS {name_of(name)}" for n, name in enumerate(fields))
-        log.db.execute(
-            "CREATE OR REPLACE TEMP TABLE atomic AS SELECT row, string_split(line, chr(9)) AS f FROM lines;"
-            f"INSERT INTO bad_rows SELECT {quoted(str(path))}, row, 'expected {len(fields)} tab-separated fields, "
-            f"found ' || len(f) FROM atomic WHERE len(f) <> {len(fields)};"
-            f"CREATE OR REPLACE TEMP TABLE fields AS SELECT row AS _row, {columns} FROM atomic "
-            f"WHERE len(f) = {len(fields)}"
-        )
-        yield fields, base
-        log.reached(base + (pc.max(lines["row"]).as_py() or 0))
-    if not fields:
-        raise DataError(f"{path}: the file is empty; expected a header such as user_id:token")
+def _fields(log: RawLog, path: Path) -> Iterator[list[str]]:
+    """Relation `raw` block after block; yields the names of the fields, which lose their types."""
+    for columns in scan_fields(log, path, "\t", "tab-separated fields", header=lambda name: name.partition(":")[0]):
+        yield list(columns)
 
 
-def _read_items(log: RawLog, path: Path, title: list[str], text: list[str], category: str | None) -> None:
-    for fields, base in _blocks(log, path):
+def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
+    for fields in _fields(log, path):
         key = require(fields, _ITEM, path, "RecBole's item id")
-        joined = {
-            name: ", ".join(f"nullif(trim({require(fields, column, path, f'data.{name}')}), '')" for column in columns)
-            for name, columns in {"title": title, "text": text}.items()
-        }
-        kind = f"nullif(trim({require(fields, category, path, 'data.category')}), '')" if category else "NULL"
-        body = f"concat_ws(' ', {joined['text']})" if joined["text"] else "''"
-        log.count_without_id("item", path, "fields", f"{key} = ''")
-        log.db.execute(
-            f"INSERT INTO items SELECT {key}, concat_ws(' ', {joined['title']}), {body}, {kind}, NULL, NULL, "
-            f"_row + {base}, NULL FROM fields WHERE {key} <> ''"
+        title = [_filled(require(fields, name, path, "data.title")) for name in data.title]
+        text = [_filled(require(fields, name, path, "data.text")) for name in data.text]
+        category = _filled(require(fields, data.category, path, "data.category")) if data.category else "NULL"
+        log.count_without_id("item", "raw", f"{key} = ''")
+        log.add_items(
+            f"(FROM raw WHERE {key} <> '')",
+            item_id=key,
+            title=f"concat_ws(' ', {', '.join(title)})",
+            text=f"concat_ws(' ', {', '.join(text)})" if text else "''",
+            category=category,
         )
 
 
-def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
-    log.user_attributes = attributes
-    for fields, base in _blocks(log, path):
+def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
+    for fields in _fields(log, path):
         key = require(fields, _USER, path, "RecBole's user id")
-        values = [f"nullif(trim({require(fields, name, path, 'data.attributes')}), '')" for name in attributes]
-        add_users(log, path, "fields", f"nullif(trim({key}), '')", values, base)
+        values = {name: _filled(require(fields, name, path, "data.attributes")) for name in data.attributes}
+        log.add_users("raw", user=_filled(key), attributes=values)
 
 
-def _read_events(log: RawLog, path: Path, value: str | None, event: str) -> None:
-    source = quoted(str(path))
-    for fields, base in _blocks(log, path):
+def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
+    for fields in _fields(log, path):
         user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
-        time = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
-        when = moment(f"try_cast({time} AS DOUBLE)", 1_000_000)
-        measured = f"nullif({require(fields, value, path, 'data.value')}, '')" if value else "CAST(NULL AS VARCHAR)"
-        wrong = (
-            f"CASE WHEN {user} = '' OR {item} = '' THEN 'user or item is empty' "
-            f"WHEN {time} IS NOT NULL AND {when} IS NULL THEN 'the time ''' || {time} || "
-            f"''' is no number of seconds between 1900 and 2200' "
-            f"WHEN {measured} IS NOT NULL AND NOT coalesce(isfinite(try_cast({measured} AS DOUBLE)), false) "
-            f"THEN 'the value ''' || {measured} || ''' is not a number' END"
-        )
-        log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE checked AS SELECT *, {wrong} AS reason FROM fields;"
-            f"INSERT INTO bad_rows SELECT {source}, _row, reason FROM checked WHERE reason IS NOT NULL;"
-            f"INSERT INTO events SELECT {user}, {item}, {when}, {quoted(event)}, CAST({measured} AS DOUBLE), "
-            f"_row + {base} FROM checked WHERE reason IS NULL"
-        )
+        stamp = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
+        time = moment(f"try_cast({stamp} AS DOUBLE)", 1_000_000)
+        value = f"nullif({require(fields, data.value, path, 'data.value')}, '')" if data.value else "NULL::VARCHAR"
+        number = f"try_cast({value} AS DOUBLE)"
+        seconds = "the time '{value}' is no number of seconds between 1900 and 2200"
+        unread = f"{value} IS NOT NULL AND NOT coalesce(isfinite({number}), false)"
+        checks = [
+            RowCheck("", f"{user} = '' OR {item} = ''", "user or item is empty"),
+            RowCheck("", f"{stamp} IS NOT NULL AND ({time}) IS NULL", seconds, stamp),
+            RowCheck("", unread, "the value '{value}' is not a number", value),
+        ]
+        rows = leave_out(log, checks)
+        log.add_events(rows, user=user, item=item, time=time, event=quoted(data.event), value=number)
+
+
+def _filled(column: str) -> str:
+    """SQL of a field's trimmed text, null where it is empty."""
+    return f"nullif(trim({column}), '')"

@@ -1,14 +1,13 @@
 """Lines of a raw text file in blocks, each with its number; a line that is no text is a bad row, not the end."""
 
+from __future__ import annotations
+
 import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import DataError, from_os_error
 from interestrec.formats.raw_log import RawLog, quoted
 
@@ -38,7 +37,9 @@ def read_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.
         row += len(lines)
         wrong = _not_text(lines, block)
         if wrong is not None:
-            log.insert("bad_rows", pa.table({"row": rows.filter(wrong)}), f"{quoted(str(path))}, row, 'not UTF-8'")
+            log.insert(
+                "bad_rows", pa.table({"row": rows.filter(wrong)}), f"{quoted(str(path))}, row, 'not UTF-8', NULL"
+            )
             log.rows_read += pc.sum(wrong).as_py() or 0
             right = pc.invert(wrong)
             lines, rows = lines.filter(right), rows.filter(right)

@@ -1,1 +1,1 @@
-"""Files: schemas, checked reading and writing, commits, locks, keys, encryption, downloads."""
+"""Files: schemas, validated reading and writing, atomic commits, locks, keys, encryption, downloads."""

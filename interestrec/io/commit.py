@@ -1,4 +1,4 @@
-"""Giving files and directories their names: flushed to disk before, in one step, and flushed after."""
+"""Atomic commits: files and directories are staged, fsynced, atomically renamed, and their directory is fsynced."""
 
 import ctypes
 import errno
@@ -11,8 +11,8 @@ from pathlib import Path
 from interestrec.core.errors import CannotCreateError, StorageError, from_os_error
 from interestrec.io.locks import try_lock
 
-PARTIAL = ".partial-"  # and whose it is, in names of what is being written
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
+PARTIAL = ".partial-"  # precedes the process id in the name of a staged file
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # constants of renameat2(2)
 
 
 def sync(path: Path) -> None:
@@ -25,11 +25,11 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A sibling to write to, which takes the place of `path` when the block ends well: there whole or not at all.
+def staged_file(path: Path) -> Iterator[Path]:
+    """Yield a sibling path to write to; it atomically replaces `path` if the block succeeds, else it is removed.
 
-    The sibling is locked while it is written, so that the next to write beside it can tell, and take away, what a
-    killed process left.
+    The staged file is locked while it is written, so that a later writer can recognise and remove the staged files of
+    killed processes.
 
     Raises:
         CannotCreateError: the directory cannot be created.
@@ -56,7 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def dead_partials(directory: Path) -> Iterator[Path]:
-    """Files that processes which are no more left half written in a directory; each is locked while it is at hand."""
+    """Yield the staged files in a directory whose writers are dead; each is locked until the next one is yielded."""
     for partial in directory.glob(f"*{PARTIAL}*"):
         if partial.is_file() and (descriptor := try_lock(partial)) is not None:
             try:
@@ -66,39 +66,41 @@ def dead_partials(directory: Path) -> Iterator[Path]:
 
 
 def drop_partials(directory: Path) -> None:
-    """Take those files away."""
+    """Remove the staged files in a directory whose writers are dead."""
     for partial in dead_partials(directory):
         partial.unlink(missing_ok=True)
 
 
-def install(built: Path, final: Path) -> None:
-    """Give a directory its final name, flushed to disk, in one step: whoever looks sees the old one or the new one.
+def install(staged: Path, final: Path) -> None:
+    """Fsync a staged directory and give it its final name atomically: readers see the old version or the new one.
 
     Raises:
         StorageError: the disk is full or fails, or `final` exists and the file system cannot exchange two names.
     """
     try:
-        for path in sorted(built.rglob("*"), reverse=True):
+        for path in sorted(staged.rglob("*"), reverse=True):
             sync(path)
-        sync(built)
+        sync(staged)
         if final.exists():
-            _exchange(built, final)
+            _exchange(staged, final)
             sync(final.parent)
-            shutil.rmtree(built)
+            shutil.rmtree(staged)
         else:
-            built.rename(final)
-            for directory in final.parent, final.parent.parent:  # the first may be new as well
+            staged.rename(final)
+            for directory in final.parent, final.parent.parent:  # the parent may be new, too
                 sync(directory)
     except OSError as error:
         raise from_os_error(error, final) from error
 
 
 def _exchange(one: Path, other: Path) -> None:
-    """Swap two names of one file system in one step, which Python has no call for: `rename` takes no full directory."""
+    """Atomically exchange two names by renameat2(2), because `os.rename` cannot replace a directory with content."""
     libc = ctypes.CDLL(None, use_errno=True)
     names = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
     if libc.renameat2(*names, _RENAME_EXCHANGE):
         number = ctypes.get_errno()
         if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise StorageError(f"{other}: its file system cannot exchange two names; delete it and run without --force")
+            raise StorageError(
+                f"{other}: the file system cannot exchange two names; delete the directory and run without --force"
+            )
         raise OSError(number, os.strerror(number), str(other))

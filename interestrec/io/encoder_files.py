@@ -1,4 +1,4 @@
-"""The files of an encoder that somebody else made: in its own directory, and of a size that can be."""
+"""Checks of third-party encoder files: each is inside the encoder's directory and has a plausible size."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from interestrec.core.errors import ArtifactError, InputMissingError
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-_LARGEST = 100 << 20  # bytes of any file but the weights; the largest tokenizers have a fifth of it
+_MAX_BYTES = 100 << 20  # bytes of any file but the weights; the largest tokenizers have a fifth of it
 
 
 def require_encoder(directory: Path) -> None:
@@ -27,12 +27,12 @@ def require_encoder(directory: Path) -> None:
 
 
 def require_own(directory: Path, names: Iterable[str], bounded: bool = True) -> None:
-    """Refuse files that are links out of the directory: what they lead to would be read, and copied into artifacts.
+    """Refuse symlinks out of the encoder's directory, because their targets would be read and copied into artifacts.
 
-    Links of the cache of Hugging Face, from `snapshots/<revision>` to the `blobs` beside it, are its way to keep files.
+    Links within the cache of Hugging Face, from `snapshots/<revision>` to `blobs`, are accepted.
 
     Args:
-        bounded: whether to refuse files larger than a tokenizer's or a configuration's, too.
+        bounded: whether to refuse also files that exceed the size limit for tokenizers and configurations.
 
     Raises:
         ArtifactError: the message names the file.
@@ -44,6 +44,6 @@ def require_own(directory: Path, names: Iterable[str], bounded: bool = True) -> 
         if not path.is_file():
             continue
         if path.resolve().parent not in (home, blobs):
-            raise ArtifactError(f"{path}: a link out of the encoder's directory; copy the file into it")
-        if bounded and path.stat().st_size > _LARGEST:
-            raise ArtifactError(f"{path}: larger than {_LARGEST >> 20} MiB, as none of an encoder is; fetch it again")
+            raise ArtifactError(f"{path}: a link out of the encoder's directory; copy the file into the directory")
+        if bounded and path.stat().st_size > _MAX_BYTES:
+            raise ArtifactError(f"{path}: exceeds the {_MAX_BYTES >> 20} MiB limit; fetch the encoder again")

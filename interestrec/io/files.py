@@ -1,6 +1,6 @@
-"""All reading and writing of artifact files, checked on the way in.
+"""Reading and writing of artifact files, with validation on reading.
 
-What is written here lies in a directory or a file that has no name yet: `commit` flushes it and names it in one step.
+Files are written to a staging path; `commit` fsyncs it and renames it atomically.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interestrec.core.errors import ArtifactError, DataError, InterestrecError, StorageError, from_os_error
 from interestrec.io import encryption
 from interestrec.io.parquet_limits import limit_violation
-from interestrec.io.tensors import describe_tensors
+from interestrec.io.tensors import translate_tensor_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BLOCK = 1 << 20
-_AGAIN = "run the stage that wrote it again"
-_LARGEST_JSON = 1 << 26  # bytes; parsed, a document takes up to twenty times its size
+_REBUILD = "run the stage that wrote it again"
+_MAX_JSON_BYTES = 1 << 26  # a parsed document takes up to twenty times its size
 _ROW_GROUP = 1 << 18
 
 
@@ -56,21 +56,21 @@ def write_array(path: Path, array: "np.ndarray") -> None:
 
 
 def map_array(path: Path) -> "np.ndarray":
-    """An array of `write_array`, mapped into memory and not to be written to.
+    """Map an array written by `write_array` into memory, read-only.
 
     Raises:
-        ArtifactError: it is no such file.
+        ArtifactError: the file is not an array.
     """
     import numpy as np
 
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise _unreadable(error, path, f"not an array ({error}); delete it and run again") from error
+        raise _read_error(error, path, f"not an array ({error}); delete it and run again") from error
 
 
-def _unreadable(error: Exception, path: Path, damage: str) -> InterestrecError:
-    """What it means that a file cannot be read: the system failed, whose errors have a number, or it is damaged."""
+def _read_error(error: Exception, path: Path, damage: str) -> InterestrecError:
+    """Distinguish a failure of the operating system, which has an errno, from a damaged file."""
     if isinstance(error, OSError) and error.errno is not None:
         return from_os_error(error, path)
     return ArtifactError(f"{path}: {damage}")
@@ -86,12 +86,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON document with sorted keys, so that equal content is equal bytes. NaN is refused."""
+    """Write a JSON document with sorted keys, so that equal content gives equal bytes; NaN is refused."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append one JSON line; for logs outside an artifact's digests, such as `timing.jsonl`."""
+    """Append one JSON line to a log that is not part of an artifact's digest, such as `timing.jsonl`."""
     try:
         with path.open("a", encoding="utf-8") as target:
             target.write(json.dumps(value, sort_keys=True, ensure_ascii=False) + "\n")
@@ -102,8 +102,10 @@ def append_json_line(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> Any:
     """Parse a JSON document written by an earlier stage or another tool."""
     try:
-        if path.stat().st_size > _LARGEST_JSON or not path.is_file():
-            raise ArtifactError(f"{path}: no file of JSON of at most {_LARGEST_JSON >> 20} MiB; rebuild or replace it")
+        if path.stat().st_size > _MAX_JSON_BYTES or not path.is_file():
+            raise ArtifactError(
+                f"{path}: not a JSON file of at most {_MAX_JSON_BYTES >> 20} MiB; rebuild or replace it"
+            )
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise from_os_error(error, path) from error
@@ -112,7 +114,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_json_lines(path: Path) -> list[Any]:
-    """The JSON lines of a log that `append_json_line` wrote; none when there is no such file.
+    """Read the JSON lines of a log written by `append_json_line`; empty if the file does not exist.
 
     Raises:
         ArtifactError: a line is not JSON.
@@ -128,10 +130,10 @@ def read_json_lines(path: Path) -> list[Any]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text that a person or another program wrote, without their ends.
+    """Read the lines of a UTF-8 text file without line ends.
 
     Raises:
-        DataError: it is not UTF-8.
+        DataError: the file is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
@@ -139,7 +141,7 @@ def read_lines(path: Path) -> list[str]:
         raise from_os_error(error, path) from error
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); one id a line is wanted"
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); write one id per line"
         ) from error
 
 
@@ -157,11 +159,11 @@ def write_parquet_batches(path: Path, tables: "Iterable[pa.Table]", schema: "pa.
 
 @contextmanager
 def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Table], None]]":
-    """A function that appends a table of the schema to a Parquet file."""
+    """Yield a function that appends a table with the schema to a Parquet file."""
     import pyarrow.parquet as pq
 
     try:
-        options = {"compression": "zstd", "write_page_checksum": True, **encryption.writing()}
+        options = {"compression": "zstd", "write_page_checksum": True, **encryption.writer_options()}
         with pq.ParquetWriter(path, schema, **options) as writer:
             yield lambda table: writer.write_table(table, row_group_size=_ROW_GROUP)
     except OSError as error:
@@ -171,86 +173,89 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
 def stream_parquet(
     path: Path,
     columns: list[str],
-    words: Sequence[str] = (),
-    together: str | None = None,
-    only: tuple[str, str] | None = None,
+    dictionary_columns: Sequence[str] = (),
+    group_by: str | None = None,
+    containing: tuple[str, str] | None = None,
 ) -> "Iterator[pa.Table]":
-    """Some columns of a Parquet file in tables of at most a row group, verifying page checksums.
+    """Read columns of a Parquet file in tables of at most one row group and verify page checksums.
 
     Args:
-        words: columns of strings to give as dictionaries, which a row group has one of.
-        together: a column of strings; row groups that hold one value of it come next to the others of that value.
-        only: a column of strings and a value of it; row groups that cannot hold it are passed over.
+        dictionary_columns: string columns to return dictionary-encoded, one dictionary per row group.
+        group_by: string column; row groups with a single value of it are read next to those with the same value.
+        containing: string column and value; row groups whose statistics exclude the value are skipped.
 
     Raises:
-        ArtifactError: the file is no Parquet, is damaged, or lacks a column.
-        AccessError: it is encrypted with a key that is not there.
+        ArtifactError: the file is not Parquet, is damaged, or lacks a column.
+        AccessError: the file is encrypted with a key that is not configured.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        options = {"page_checksum_verification": True, **encryption.reading(path)}
-        with pq.ParquetFile(path, read_dictionary=list(words), **options) as source:
-            _require_plausible(source.metadata, path)
-            lacking = [name for name in columns if name not in source.schema_arrow.names]
-            if lacking:
-                raise ArtifactError(f"{path}: lacks column(s) {', '.join(lacking)}; run the stage that wrote it again")
-            order = _row_groups(source, together, only)
+        options = {"page_checksum_verification": True, **encryption.reader_options(path)}
+        with pq.ParquetFile(path, read_dictionary=list(dictionary_columns), **options) as source:
+            _require_plausible_size(source.metadata, path)
+            _require_columns(path, columns, source.schema_arrow.names)
+            order = _row_groups(source, group_by, containing)
             for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns, row_groups=order):
                 yield pa.Table.from_batches([batch])
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(error, path, f"not readable as Parquet ({error}); {_AGAIN}") from error
+        raise _read_error(error, path, f"not readable as Parquet ({error}); {_REBUILD}") from error
 
 
-def _require_plausible(metadata: "pq.FileMetaData", path: Path) -> None:
-    """Refuse a file that says it is far larger than its bytes can hold, before anything is allocated for it."""
-    if fault := limit_violation(metadata, path.stat().st_size):
-        raise ArtifactError(f"{path}: not written by interestrec, {fault}; do not use it")
+def _require_plausible_size(metadata: "pq.FileMetaData", path: Path) -> None:
+    """Refuse a file that claims to be far larger than its bytes allow, before memory is allocated for it."""
+    if violation := limit_violation(metadata, path.stat().st_size):
+        raise ArtifactError(f"{path}: not written by interestrec, {violation}; do not use it")
 
 
-def _row_groups(source: "pq.ParquetFile", together: str | None, only: tuple[str, str] | None) -> list[int]:
-    """The row groups to read, those of equal values of the column next to each other, values as they first appear."""
+def _require_columns(path: Path, columns: Sequence[str], available: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in available]
+    if missing:
+        raise ArtifactError(f"{path}: lacks column(s) {', '.join(missing)}; {_REBUILD}")
+
+
+def _row_groups(source: "pq.ParquetFile", group_by: str | None, containing: tuple[str, str] | None) -> list[int]:
+    """Return the row groups to read; with `group_by`, equal values are adjacent, in order of first appearance."""
     numbers = list(range(source.metadata.num_row_groups))
-    if only is not None:
-        column, value = only
-        numbers = [n for n in numbers if (ends := _ends(source, n, column)) is None or ends[0] <= value <= ends[1]]
-    if together is None:
+    if containing is not None:
+        column, value = containing
+        bounds = {number: _value_range(source, number, column) for number in numbers}
+        numbers = [n for n in numbers if (limits := bounds[n]) is None or limits[0] <= value <= limits[1]]
+    if group_by is None:
         return numbers
     first: dict[str, int] = {}
     value_of: dict[int, str] = {}
     for number in numbers:
-        ends = _ends(source, number, together)
-        if ends is None or ends[0] != ends[1]:
+        limits = _value_range(source, number, group_by)
+        if limits is None or limits[0] != limits[1]:
             return numbers
-        value_of[number] = ends[0]
-        first.setdefault(ends[0], number)
+        value_of[number] = limits[0]
+        first.setdefault(limits[0], number)
     return sorted(numbers, key=lambda number: (first[value_of[number]], number))
 
 
-def _ends(source: "pq.ParquetFile", row_group: int, column: str) -> tuple[str, str] | None:
-    """Least and largest value of a column of strings in a row group, where the file says."""
-    place = source.schema_arrow.names.index(column)
-    found = source.metadata.row_group(row_group).column(place).statistics
-    return None if found is None else (found.min, found.max)
+def _value_range(source: "pq.ParquetFile", row_group: int, column: str) -> tuple[str, str] | None:
+    """Return minimum and maximum of a string column in a row group; None if the file has no statistics."""
+    position = source.schema_arrow.names.index(column)
+    statistics = source.metadata.row_group(row_group).column(position).statistics
+    return None if statistics is None else (statistics.min, statistics.max)
 
 
 def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":
-    """Read a Parquet artifact, verifying page checksums and, when given, that it has the schema's columns."""
+    """Read a Parquet artifact and verify page checksums and, unless `columns` are selected, the schema's columns."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        options = {"page_checksum_verification": True, **encryption.reading(path)}
+        options = {"page_checksum_verification": True, **encryption.reader_options(path)}
         with pq.ParquetFile(path, **options) as source:
-            _require_plausible(source.metadata, path)
+            _require_plausible_size(source.metadata, path)
             table = source.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(error, path, f"not readable as Parquet ({error}); {_AGAIN}") from error
+        raise _read_error(error, path, f"not readable as Parquet ({error}); {_REBUILD}") from error
     if schema is not None and columns is None:
-        missing = [name for name in schema.names if name not in table.column_names]
-        if missing:
-            raise ArtifactError(f"{path}: lacks column(s) {', '.join(missing)}; run the stage that wrote it again")
+        _require_columns(path, schema.names, table.column_names)
     return table
 
 
@@ -259,7 +264,7 @@ def write_safetensors(
 ) -> None:
     """Write named arrays in the safetensors layout.
 
-    `metadata` is for other tools' sake: `{"format": "pt"}` is what transformers expects of a checkpoint.
+    `metadata` is for other tools: transformers expects `{"format": "pt"}` in a checkpoint.
     """
     from safetensors.numpy import save_file
 
@@ -267,18 +272,18 @@ def write_safetensors(
         save_file(dict(sorted(tensors.items())), path, metadata=dict(metadata) if metadata else None)
     except OSError as error:
         raise from_os_error(error, path) from error
-    except Exception as error:  # safetensors wraps I/O errors in a type of its own
-        raise StorageError(f"{path}: could not be written ({error}); free space or check the disk") from error
+    except Exception as error:  # safetensors wraps I/O errors in its own exception type
+        raise StorageError(f"{path}: cannot be written ({error}); free space or check the disk") from error
 
 
 def read_safetensors(path: Path) -> "dict[str, np.ndarray]":
     """Read named arrays.
 
     Raises:
-        InputMissingError: there is no such file.
+        InputMissingError: the file does not exist.
         ArtifactError: the file is not in the safetensors layout.
     """
     from safetensors.numpy import load_file
 
-    with describe_tensors(path):
+    with translate_tensor_errors(path):
         return load_file(path)

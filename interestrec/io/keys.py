@@ -1,5 +1,7 @@
-"""Secret keys, from files or inherited descriptors: never values of the command line, the configuration or the
-environment, which others can read."""
+"""Secret keys, read from files or inherited file descriptors.
+
+They are never values of the command line, the configuration or the environment, which other accounts can read.
+"""
 
 import os
 import stat
@@ -11,15 +13,15 @@ from pydantic import AfterValidator
 from interestrec.core.errors import AccessError
 
 MIN_KEY_BYTES = 32
-_MOST_BYTES = 4096
+_MAX_KEY_BYTES = 4096
 _DESCRIPTOR = "fd:"
 
 
 def key_source(source: str) -> str:
-    """A path or `fd:N`, as settings take it.
+    """Validate a setting that names a key: a path or `fd:N`.
 
     Raises:
-        ValueError: neither.
+        ValueError: the text is neither.
     """
     number = source.removeprefix(_DESCRIPTOR)
     if not source or (number != source and not number.isdecimal()):
@@ -31,56 +33,56 @@ KeySource = Annotated[str, AfterValidator(key_source)]
 
 
 def read_key(source: str | None, setting: str) -> bytes | None:
-    """The key in a file or descriptor, without one ending newline; None where none is configured.
+    """Read the key from a file or descriptor, without one final newline; None if no key is configured.
 
-    What is given is shown in no message: it could be the key itself, put where its path belongs.
+    No message shows `source`, because a user may have entered the key itself in place of its path.
 
     Args:
-        setting: the key of the configuration that names it.
+        setting: the configuration key that names the source, for messages.
 
     Raises:
-        AccessError: it cannot be read, is open to other accounts, or is too short to be a key.
+        AccessError: the key cannot be read, is accessible to other accounts, or has an invalid length.
     """
     if source is None:
         return None
     number = source.removeprefix(_DESCRIPTOR)
     if number != source:
-        return _inherited(int(number), setting)
+        return _read_inherited_descriptor(int(number), setting)
     try:
-        with open(source, "rb") as file:  # noqa: PTH123 - as given; a link is judged by what it leads to
-            return _checked(file.fileno(), setting)
+        with open(source, "rb") as file:  # noqa: PTH123 - the permissions of a link's target are checked
+            return _read_valid_key(file.fileno(), setting)
     except (OSError, ValueError) as error:
         raise AccessError(
             f"{setting}: the key file cannot be read ({getattr(error, 'strerror', None) or 'no path'}); "
-            "give the path of a file that is yours, not the key itself"
+            "set the path of a file that you own, not the key itself"
         ) from None
 
 
 @cache
-def _inherited(descriptor: int, setting: str) -> bytes:
-    """Read once: the stages of one process share it, and a pipe gives it only once."""
+def _read_inherited_descriptor(descriptor: int, setting: str) -> bytes:
+    """Read the key once, because the stages of a process share it and a pipe can be read only once."""
     try:
-        return _checked(descriptor, setting)
+        return _read_valid_key(descriptor, setting)
     except OSError as error:
         raise AccessError(
-            f"{setting}: descriptor {descriptor} cannot be read ({error.strerror}); open it, as in {descriptor}< FILE"
+            f"{setting}: descriptor {descriptor} cannot be read ({error.strerror}); open it by {descriptor}< FILE"
         ) from None
 
 
-def _checked(descriptor: int, setting: str) -> bytes:
+def _read_valid_key(descriptor: int, setting: str) -> bytes:
     mode = os.fstat(descriptor).st_mode
     if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
         raise AccessError(
-            f"{setting}: the key file has mode {stat.S_IMODE(mode):04o}, which lets other accounts at it; "
-            "run chmod 600 on it, and make a new key if others may have read it"
+            f"{setting}: the key file has mode {stat.S_IMODE(mode):04o}, which grants access to other accounts; "
+            "run chmod 600 on it, and create a new key if others may have read it"
         )
     content = b""
-    while len(content) <= _MOST_BYTES and (part := os.read(descriptor, _MOST_BYTES + 1 - len(content))):
+    while len(content) <= _MAX_KEY_BYTES and (part := os.read(descriptor, _MAX_KEY_BYTES + 1 - len(content))):
         content += part
     key = content.removesuffix(b"\n")
-    if not MIN_KEY_BYTES <= len(key) <= _MOST_BYTES:
+    if not MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
         raise AccessError(
-            f"{setting}: the key has {'more than 4,096' if len(key) > _MOST_BYTES else len(key)} bytes, "
-            f"{MIN_KEY_BYTES} to {_MOST_BYTES} are wanted; make one with: openssl rand -hex 32 > FILE"
+            f"{setting}: the key has {'more than 4,096' if len(key) > _MAX_KEY_BYTES else len(key)} bytes, "
+            f"not {MIN_KEY_BYTES} to {_MAX_KEY_BYTES}; create one with: openssl rand -hex 32 > FILE"
         )
     return key

@@ -1,7 +1,7 @@
-"""One writer for an output: a lock of the kernel, which ends with its holder, and a note of who that is.
+"""One writer per output: `flock` with owner metadata.
 
-The lock is `flock` on a file, and what the file says is for people and for `interestrec status` alone. A process that
-is killed leaves the file but holds nothing any more, so there is never a lock to clear by hand.
+The kernel releases the lock when its holder ends, so a killed process leaves a file but no lock, and no lock is ever
+cleared by hand. The file's content, the owner metadata, is only for messages and `interestrec status`.
 """
 
 import fcntl
@@ -19,45 +19,45 @@ from pathlib import Path
 
 from interestrec.core.errors import CannotCreateError, LockedError, from_os_error
 
-_LONGEST_NOTE = 4096  # bytes; a note is written and read in one call
-_TRIES, _BETWEEN_TRIES = 3, 0.02  # seconds
-_WAIT_FOR_NOTE = 0.3  # seconds: a holder writes its note just after it has the lock
+_METADATA_BYTES = 4096  # written and read in one call
+_ATTEMPTS, _RETRY_SECONDS = 3, 0.02
+_METADATA_TIMEOUT = 0.3  # seconds; a holder writes its metadata just after it gets the lock
 
 
 @dataclass(frozen=True)
 class LockHolder:
-    """Who holds a lock."""
+    """Owner metadata of a lock."""
 
     pid: int
     host: str
     command: str
     since: str  # ISO 8601, UTC
-    doing: str = ""  # how far it is, such as `epoch 2: 130 of 400 steps`
+    doing: str = ""  # progress, such as `epoch 2: 130 of 400 steps`
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} (`{self.command}`, since {self.since})"
 
 
 class FileLock:
-    """A lock that is held."""
+    """A lock held by this process."""
 
     def __init__(self, descriptor: int, holder: LockHolder) -> None:
         self._descriptor, self._holder = descriptor, holder
         self._write()
 
-    def tell(self, doing: str) -> None:
-        """Say how far the work is."""
-        self._holder = replace(self._holder, doing=doing)
+    def record_progress(self, progress: str) -> None:
+        """Write the progress of the work into the owner metadata."""
+        self._holder = replace(self._holder, doing=progress)
         self._write()
 
     def _write(self) -> None:
-        note = json.dumps(asdict(self._holder)).encode()
-        if len(note) <= _LONGEST_NOTE:
-            os.pwrite(self._descriptor, note.ljust(_LONGEST_NOTE), 0)
+        metadata = json.dumps(asdict(self._holder)).encode()
+        if len(metadata) <= _METADATA_BYTES:
+            os.pwrite(self._descriptor, metadata.ljust(_METADATA_BYTES), 0)
 
 
 def try_lock(path: Path) -> int | None:
-    """A descriptor of the file at `path`, made where there is none, that holds its lock; None when another has it."""
+    """Lock the file at `path`, which is created if necessary, and return its descriptor; None if the lock is taken."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -70,15 +70,18 @@ def try_lock(path: Path) -> int | None:
             raise
         if os.fstat(descriptor).st_nlink:
             return descriptor
-        os.close(descriptor)  # whoever held it before took the file away
+        os.close(descriptor)  # the previous holder deleted the file
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[FileLock]:
-    """Hold the lock at `path`; `what` it stands for is named to those who come too late.
+def hold_lock(path: Path, output: str) -> Iterator[FileLock]:
+    """Hold the lock at `path` within the block.
+
+    Args:
+        output: name of the locked output, for messages.
 
     Raises:
-        LockedError: another process holds it; the message names that process.
+        LockedError: another process holds the lock; the message names that process.
         CannotCreateError: the lock's directory cannot be created.
     """
     try:
@@ -86,10 +89,10 @@ def locked(path: Path, what: str) -> Iterator[FileLock]:
     except OSError as error:
         reason = f"cannot create the directory ({error.strerror}); check `workspace`"
         raise CannotCreateError(f"{path.parent}: {reason}") from error
-    descriptor = _claimed(path)
+    descriptor = _lock_with_retries(path)
     if descriptor is None:
-        at_work = _awaited(path) or "another process"
-        raise LockedError(f"{what}: {at_work} is at work on it; wait for it to end, then run again")
+        holder = _read_holder(path) or "another process"
+        raise LockedError(f"{output}: {holder} is writing it; wait until that process ends, then run again")
     try:
         since = datetime.now(UTC).isoformat(timespec="seconds")
         try:
@@ -99,28 +102,28 @@ def locked(path: Path, what: str) -> Iterator[FileLock]:
         yield lock
     finally:
         try:
-            path.unlink(missing_ok=True)  # nobody else does while it is held
+            path.unlink(missing_ok=True)  # only the holder deletes the file
         except OSError:
-            pass  # it is free all the same
+            pass  # closing the descriptor releases the lock in any case
         finally:
             os.close(descriptor)
 
 
-def _claimed(path: Path) -> int | None:
-    """As `claim`, tried a few times: who only asks who the holder is, has the lock for an instant."""
-    for _ in range(_TRIES):
+def _lock_with_retries(path: Path) -> int | None:
+    """Call `try_lock` a few times, because `lock_holder` takes the lock for an instant."""
+    for _ in range(_ATTEMPTS):
         try:
             descriptor = try_lock(path)
         except OSError as error:
             raise from_os_error(error, path) from error
         if descriptor is not None:
             return descriptor
-        time.sleep(_BETWEEN_TRIES)
+        time.sleep(_RETRY_SECONDS)
     return None
 
 
 def lock_holder(path: Path) -> LockHolder | None:
-    """Who holds the lock at `path`, None when nobody does; takes nothing and makes nothing."""
+    """Return the holder of the lock at `path`, None if it is free; creates no file and keeps no lock."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -128,19 +131,19 @@ def lock_holder(path: Path) -> LockHolder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _awaited(path) or LockHolder(0, "unknown", "unknown", "unknown")
+        return _read_holder(path) or LockHolder(0, "unknown", "unknown", "unknown")
     finally:
         os.close(descriptor)
     return None
 
 
-def _awaited(path: Path) -> LockHolder | None:
-    """What the note says, as soon as it says something."""
-    until = time.monotonic() + _WAIT_FOR_NOTE
+def _read_holder(path: Path) -> LockHolder | None:
+    """Wait for the owner metadata and return it; None at the timeout."""
+    deadline = time.monotonic() + _METADATA_TIMEOUT
     while True:
         with suppress(OSError, ValueError, TypeError):
             return LockHolder(**json.loads(path.read_bytes()))
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             return None
         time.sleep(0.02)
 

@@ -1,17 +1,13 @@
-"""The schema of every table that passes between stages; other programs read these files too.
+"""The schema of every table that stages exchange; other programs read these files too.
 
-A change after which older files are read no more, such as another name, type or meaning of a column, raises the first
-number of `SCHEMA_VERSION`; what leaves them readable, such as a new file or column, the second. `tests/golden/` has
+A change that makes older files unreadable, such as another name, type or meaning of a column, raises the major number
+of `SCHEMA_VERSION`; a compatible change, such as a new file or column, raises the minor number. `tests/golden/` has
 artifacts of each version that is still read.
 """
 
 from typing import TYPE_CHECKING
 
-from interestrec.core.library_versions import require_safe
-
-require_safe("pyarrow")  # every command comes through here before it reads a table
-
-import pyarrow as pa  # noqa: E402 - after the look at its version
+import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +17,15 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "1.0"
 
 SPLITS = ("train", "valid", "test")
-TRAIN, VALID, TEST = range(len(SPLITS))  # as numbers, in arrays
+TRAIN, VALID, TEST = range(len(SPLITS))  # codes in arrays: positions in SPLITS
 VALID_PARTS = ("valid_select", "valid_blend")
 
-# Names of systems in the ranking tables that are no scorers: ours; one of its components alone, and all but one; and
-# its lists before the rules rearranged them.
+# Names of systems in the ranking tables that are not scorers: the ensemble; prefixes of the ensemble with one component
+# only and without one component; and the ensemble's lists before the rules are applied.
 OURS = "interestrec"
 ONLY, WITHOUT, BEFORE_RULES = "only:", "without:", "before_rules"
 
-HISTORY_EVENT = "history"  # event of timeline rows that a log states as history, without a time of their own
+HISTORY_EVENT = "history"  # event of timeline rows from a logged history, which have no time
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
@@ -52,7 +48,7 @@ ITEMS = pa.schema(
     ]
 )
 
-# One row an item; tokens of the two text columns, without special tokens and without a length limit.
+# One row per item: tokens of the two text columns, without special tokens and without a length limit.
 TEXT_FEATURES = pa.schema(
     [
         _required("item", pa.int32()),
@@ -61,8 +57,8 @@ TEXT_FEATURES = pa.schema(
     ]
 )
 
-# `valid_part`: the half of the validation split that the user's hash falls into.
-# Attributes of users follow, see `with_attributes`.
+# `valid_part` is the half of the validation split that the user's hash selects. Attributes of users follow, see
+# `with_attributes`.
 USERS = pa.schema([_required("user", pa.int32()), _required("user_id", pa.string()), _required("valid_part", _WORD)])
 
 # Sorted by user and position; `position` counts from 0 within the user.
@@ -101,7 +97,7 @@ FOLDS = pa.schema(
         _required("fold", pa.int32()),
         _required("metric", pa.string()),
         _required("value", pa.float64()),
-        _required("n", pa.int64()),  # examples that were held out
+        _required("n", pa.int64()),  # held-out examples
     ]
 )
 TRAINING_LOG = pa.schema(
@@ -113,8 +109,8 @@ TRAINING_LOG = pa.schema(
     ]
 )
 
-# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables carry, after these columns,
-# one float32 column a component of the decision; it is null for every system but `interestrec`.
+# `predicted` is the system's prediction of the intensity, in [0, 1]. Both ranking tables have, after these columns, one
+# float32 column per component of the ensemble, null for every system except `interestrec`.
 RANKED_IMPRESSIONS = pa.schema(
     [
         _required("system", _WORD),
@@ -160,7 +156,7 @@ METRICS = pa.schema(
         pa.field("ci_high", pa.float64()),
         _required("n", pa.int64()),
         _required("dropped", pa.int64()),
-        pa.field("seed_sd", pa.float64()),  # standard deviation between seeds; null in a report on one seed
+        pa.field("seed_sd", pa.float64()),  # standard deviation between seeds; null for one seed
     ]
 )
 
@@ -179,14 +175,14 @@ COMPARISONS = pa.schema(
     ]
 )
 
-# How far apart the best and the worst served users of a system are; a family is `activity` or a user's attribute.
+# Difference between the best and the worst slice of users per system; a family is `activity` or a user attribute.
 GAPS = pa.schema(
     [
         _required("system", pa.string()),
         _required("protocol", pa.string()),
         _required("family", pa.string()),
         _required("metric", pa.string()),
-        _required("best", pa.string()),  # slice
+        _required("best", pa.string()),  # name of the slice
         _required("worst", pa.string()),
         _required("best_value", pa.float64()),
         _required("worst_value", pa.float64()),
@@ -196,14 +192,14 @@ GAPS = pa.schema(
     ]
 )
 
-# Shares between 0 and 1 of each first part of a category path; null: items without a category.
+# Shares between 0 and 1 per top-level category; the category is null for items without one.
 EXPOSURE = pa.schema(
     [
         _required("system", pa.string()),
         pa.field("category", pa.string()),
-        _required("exposure", pa.float64()),  # of the places in all lists
-        _required("catalogue", pa.float64()),  # of the items
-        _required("train_events", pa.float64()),  # of the positive ones
+        _required("exposure", pa.float64()),  # share of the positions in all lists
+        _required("catalogue", pa.float64()),  # share of the items
+        _required("train_events", pa.float64()),  # share of the positive train events
     ]
 )
 
@@ -222,54 +218,54 @@ VECTOR_KEY = pa.binary(16)  # identifies a text by its tokens
 HIDDEN_KEYS = pa.schema(
     [
         _required("key", VECTOR_KEY),
-        _required("start", pa.int64()),  # of the text's rows in the array beside
+        _required("start", pa.int64()),  # first row of the text in the accompanying array
         _required("length", pa.int64()),
-        _required("sha256", pa.string()),  # of the array's file
+        _required("sha256", pa.string()),  # digest of the array's file
     ]
 )
 
 
 def vector(width: int) -> pa.DataType:
-    """Type of a column of vectors."""
+    """Return the type of a column of vectors."""
     return pa.list_(pa.field("element", pa.float32(), nullable=False), width)
 
 
 def vector_column(vectors: "np.ndarray") -> pa.FixedSizeListArray:
-    """Vectors float32 [rows, width] as a column of type `vector`."""
+    """Convert vectors, float32 [rows, width], to a column of type `vector`."""
     values = pa.array(vectors.reshape(-1), pa.float32())
     return pa.FixedSizeListArray.from_arrays(values, type=vector(vectors.shape[1]))
 
 
 def vector_matrix(column: pa.ChunkedArray) -> "np.ndarray":
-    """The inverse of `vector_column`: float32 [rows, width]."""
+    """Invert `vector_column`: float32 [rows, width]."""
     joined = column.combine_chunks()
     return joined.flatten().to_numpy().reshape(len(joined), column.type.list_size)
 
 
 def vector_cache(width: int) -> pa.Schema:
-    """A shard of the cache of text vectors."""
+    """Return the schema of a shard of the text vector cache."""
     return pa.schema([_required("key", VECTOR_KEY), _required("vector", vector(width))])
 
 
 def item_vectors(width: int) -> pa.Schema:
-    """The vectors that `encode` exports, one row an item of the corpus."""
+    """Return the schema of the vectors exported by `encode`, one row per item of the corpus."""
     return pa.schema([_required("item_id", pa.string()), _required("vector", vector(width))])
 
 
 def is_part(system: str) -> bool:
-    """Whether a system is made of ours to look into it, and no rival."""
+    """Return whether a system is a variant of the ensemble made for analysis, not a rival."""
     return system.startswith((ONLY, WITHOUT)) or system == BEFORE_RULES
 
 
 def with_attributes(schema: pa.Schema, attributes: "Mapping[str, pa.DataType]") -> pa.Schema:
-    """The schema of users with one nullable column an attribute appended: string, or float64 where all are numbers."""
+    """Append one nullable column per attribute to the schema of users: string, or float64 if all values are numbers."""
     for name, kind in attributes.items():
         schema = schema.append(pa.field(name, kind))
     return schema
 
 
 def with_components(schema: pa.Schema, components: list[str]) -> pa.Schema:
-    """A ranking schema with one nullable float32 column a component appended."""
+    """Append one nullable float32 column per component to a ranking schema."""
     for name in components:
         schema = schema.append(pa.field(name, pa.float32()))
     return schema

@@ -1,4 +1,4 @@
-"""What a safetensors file says of its tensors, read before any of them is."""
+"""Headers of safetensors files, read without reading tensors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 class TensorHeader(NamedTuple):
     """Type and shape of a tensor."""
 
-    type: str  # of the layout: F32, I64, …
+    type: str  # F32, I64, …
     shape: tuple[int, ...]
 
     @property
     def bytes(self) -> int:
-        """Of its values; a type that is unknown here counts as the widest."""
+        """Size of the values; an unknown type counts as the widest."""
         cells = 1
         for size in self.shape:
             cells *= size
@@ -27,24 +27,24 @@ class TensorHeader(NamedTuple):
 
 
 def read_tensor_headers(path: Path) -> Mapping[str, TensorHeader]:
-    """The tensors of a file by name; only its header is read.
+    """Read the header of each tensor of a file, by name.
 
     Raises:
-        InputMissingError, ArtifactError: as `told_of`.
+        InputMissingError, ArtifactError: as for `translate_tensor_errors`.
     """
     from safetensors import safe_open
 
-    with describe_tensors(path), safe_open(path, "np") as source:
-        slices = {name: source.get_slice(name) for name in source.keys()}  # noqa: SIM118 - it is no mapping
+    with translate_tensor_errors(path), safe_open(path, "np") as source:
+        slices = {name: source.get_slice(name) for name in source.keys()}  # noqa: SIM118 - not a mapping
         return {name: TensorHeader(part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
 
 
 @contextmanager
-def describe_tensors(path: Path) -> Iterator[None]:
-    """What goes wrong in reading a file of tensors, as an error with a message for people.
+def translate_tensor_errors(path: Path) -> Iterator[None]:
+    """Translate errors in reading a safetensors file within the block into user-facing errors.
 
     Raises:
-        InputMissingError: there is no such file.
+        InputMissingError: the file does not exist.
         ArtifactError: the file is not in the safetensors layout.
     """
     from safetensors import SafetensorError

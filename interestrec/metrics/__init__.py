@@ -1,1 +1,1 @@
-"""Pure NumPy: ranking metrics, intensity metrics, the bootstrap, top-k."""
+"""Metrics and statistics in NumPy: ranking and intensity metrics, calibration, bootstrap, top-k."""

@@ -1,10 +1,10 @@
 """Uncertainty over users: percentile bootstrap, paired randomisation test, Holm's correction.
 
-The user, not the impression, is resampled: impressions of one user are not independent. What is resampled are sums of
-columns over users; a metric is f(Σ sums / Σ counts), so users weigh as much as they have impressions.
+The unit of resampling is the user, because impressions of one user are not independent. The functions resample sums of
+columns over users; a metric is f(Σ sums / Σ counts), so the weight of a user is their number of impressions.
 
-All tables of a call see the same draws of all users, of which a table may hold a part. So differences between its
-columns and between tables are paired, and the size of a part varies as it would in another sample of users.
+All tables of a call share the same draws of all users; a table may contain a part of the users. Differences between
+columns and between tables are therefore paired, and the size of a part varies as in another sample of users.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,50 +13,50 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-_BLOCK = 512  # users; their draws stay in the processor's cache
+_BLOCK = 512  # users per block, so that their draws fit into the processor's cache
 
 
 @dataclass(frozen=True)
 class UserValues:
-    """Columns to sum over users."""
+    """Values per user, to be summed over users."""
 
     user: np.ndarray  # int64 [rows], distinct and ascending
     columns: np.ndarray  # float64 [rows, columns]
 
 
 def resample(tables: Sequence[UserValues], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """Sums of all columns over `resamples` draws of `n_users` users with replacement, float64 [resamples, columns].
+    """Sum all columns over `resamples` draws of `n_users` users with replacement; float64 [resamples, columns].
 
-    Equal seeds and numbers of users draw the same users in every call.
+    Calls with equal seed and number of users draw the same users.
     """
-    return _weighted(tables, _times_drawn(n_users, resamples, seed), resamples)
+    return _weighted_sums(tables, _draw_counts(n_users, resamples, seed), resamples)
 
 
 def swap_signs(tables: Sequence[UserValues], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """Sums of all columns with the sign of each user turned at random, float64 [resamples, columns].
+    """Sum all columns with a random sign per user; float64 [resamples, columns].
 
-    For the randomisation test of Fisher and Pitman: with half the difference of two systems as a column, a turned sign
-    swaps what the systems got from that user.
+    For the randomisation test of Fisher and Pitman: if a column is half the difference of two systems, a negative sign
+    exchanges the two systems for that user.
     """
-    return _weighted(tables, _signs(n_users, resamples, seed), resamples)
+    return _weighted_sums(tables, _random_signs(n_users, resamples, seed), resamples)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of resampled values; two float64 [columns], NaN where every draw was."""
+    """Percentile interval of resampled values; two float64 [columns], NaN where every draw is NaN."""
     tail = (1 - level) / 2
     defined = ~np.isnan(values).all(axis=0)
-    ends = np.full((2, values.shape[1]), np.nan)
+    limits = np.full((2, values.shape[1]), np.nan)
     if defined.any():
-        ends[:, defined] = np.nanquantile(values[:, defined], [tail, 1 - tail], axis=0)
-    return ends[0], ends[1]
+        limits[:, defined] = np.nanquantile(values[:, defined], [tail, 1 - tail], axis=0)
+    return limits[0], limits[1]
 
 
 def p_value(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
     """Two-sided p of a difference: (1 + draws at least as extreme) / (1 + draws), never 0; float64 [columns].
 
     Args:
-        observed: float64 [columns], the difference found.
-        by_chance: float64 [resamples, columns], differences where the systems are swapped user by user.
+        observed: float64 [columns], the observed difference.
+        by_chance: float64 [resamples, columns], differences with random signs per user, see `swap_signs`.
     """
     return (1 + _as_extreme(observed, by_chance).sum(axis=0)) / (1 + len(by_chance))
 
@@ -102,42 +102,42 @@ def _as_extreme(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
 def holm(p: np.ndarray) -> np.ndarray:
     """Holm's step-down adjustment of a family of p values; float64 [tests]."""
     order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    ordered = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1.0)
+    adjusted[order] = np.minimum(ordered, 1.0)
     return adjusted
 
 
-def _weighted(tables: Sequence[UserValues], weights: Iterator[np.ndarray], resamples: int) -> list[np.ndarray]:
-    """Σ weight × column, the weights float64 [block of users, resamples]."""
+def _weighted_sums(tables: Sequence[UserValues], weights: Iterator[np.ndarray], resamples: int) -> list[np.ndarray]:
+    """Σ weight × column over users; `weights` yields float64 [users of a block, resamples]."""
     sums = [np.zeros((resamples, table.columns.shape[1])) for table in tables]
     start = 0
-    # How a threaded product adds up depends on the number of threads.
+    # The summation order of a threaded product depends on the number of threads.
     with threadpool_limits(1, user_api="blas"):
         for weight in weights:
             for table, total in zip(tables, sums, strict=True):
                 first, last = np.searchsorted(table.user, [start, start + len(weight)])
                 if first == last:
                     continue
-                here = weight if last - first == len(weight) else weight[table.user[first:last] - start]
-                total += here.T @ table.columns[first:last]
+                selected = weight if last - first == len(weight) else weight[table.user[first:last] - start]
+                total += selected.T @ table.columns[first:last]
             start += len(weight)
     return sums
 
 
-def _times_drawn(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each user is drawn: first how many draws fall into each block, then on whom in it."""
+def _draw_counts(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each user is drawn, block by block: draws per block are multinomial, then uniform within it."""
     generator = np.random.default_rng(seed)
     sizes = np.diff(np.append(np.arange(0, n_users, _BLOCK), n_users))
     draws = generator.multinomial(n_users, sizes / n_users, size=resamples) if n_users else np.zeros((resamples, 0))
     for size, times in zip(sizes.tolist(), draws.T, strict=True):
-        drawn = generator.integers(size, size=int(times.sum()), dtype=np.uint16).astype(np.int64)
-        drawn *= resamples
-        drawn += np.repeat(np.arange(resamples), times)
-        yield np.bincount(drawn, minlength=size * resamples).reshape(size, resamples).astype(np.float64)
+        cell = generator.integers(size, size=int(times.sum()), dtype=np.uint16).astype(np.int64)
+        cell *= resamples
+        cell += np.repeat(np.arange(resamples), times)
+        yield np.bincount(cell, minlength=size * resamples).reshape(size, resamples).astype(np.float64)
 
 
-def _signs(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _random_signs(n_users: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(seed)
     for start in range(0, n_users, _BLOCK):
         shape = (min(_BLOCK, n_users - start), resamples)

@@ -1,4 +1,4 @@
-"""From scores to intensities in [0, 1] that mean what they say."""
+"""Calibration: maps from scores to intensities in [0, 1]."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,46 +11,49 @@ _KEPT = 1e-3  # share of the sigmoid in an isotonic map of logits
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A non-decreasing piecewise linear map, constant outside the scores it was fitted on."""
+    """A non-decreasing piecewise linear map, constant outside the range of the fitted scores."""
 
     score: np.ndarray  # float64 [knots], ascending
     intensity: np.ndarray  # float64 [knots], non-decreasing, within [0, 1]
 
     def __call__(self, score: np.ndarray) -> np.ndarray:
-        """float32, the shape of `score`."""
+        """Map scores to intensities; float32 in the shape of `score`."""
         return np.interp(score, self.score, self.intensity).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class LogitCalibration:
-    """σ(scale · z + shift); with knots, 0.999 of what they map z to and 0.001 of that: larger logits stay larger."""
+    """s(z) = σ(scale · z + shift); with knots 0.999 · knots(z) + 0.001 · s(z), which is strictly increasing."""
 
     scale: float = 1.0  # > 0
     shift: float = 0.0
     knots: Isotonic | None = None
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """float32, the shape of `logits`; without further copies, as there are many of a whole catalogue."""
-        found = logits * -np.float32(self.scale)
-        found -= np.float32(self.shift)
-        with np.errstate(over="ignore"):  # infinity is a sure no
-            np.exp(found, out=found)
-        found += 1.0
-        np.reciprocal(found, out=found)
+        """Map logits to intensities; float32 in the shape of `logits`.
+
+        The computation is in place, because the logits of a whole catalogue take much memory.
+        """
+        intensity = logits * -np.float32(self.scale)
+        intensity -= np.float32(self.shift)
+        with np.errstate(over="ignore"):  # exp overflows to infinity, which gives intensity 0
+            np.exp(intensity, out=intensity)
+        intensity += 1.0
+        np.reciprocal(intensity, out=intensity)
         if self.knots is None:
-            return found
-        return np.float32(1 - _KEPT) * self.knots(logits) + np.float32(_KEPT) * found
+            return intensity
+        return np.float32(1 - _KEPT) * self.knots(logits) + np.float32(_KEPT) * intensity
 
     def values(self) -> dict[str, Any]:
-        """For a JSON file."""
-        plain = {"scale": self.scale, "shift": self.shift}
+        """Return the parameters as JSON values."""
+        parameters = {"scale": self.scale, "shift": self.shift}
         if self.knots is None:
-            return plain
-        return {**plain, "logits": self.knots.score.tolist(), "intensities": self.knots.intensity.tolist()}
+            return parameters
+        return {**parameters, "logits": self.knots.score.tolist(), "intensities": self.knots.intensity.tolist()}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "LogitCalibration":
-        """From the JSON values of a `model` artifact."""
+        """Create the map from the JSON values of a `model` artifact."""
         knots = None
         if "logits" in values:
             knots = Isotonic(np.array(values["logits"], float), np.array(values["intensities"], float))
@@ -58,12 +61,12 @@ class LogitCalibration:
 
 
 def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isotonic:
-    """Isotonic regression of labels on scores; equal scores share one value.
+    """Fit the isotonic regression of labels on scores; equal scores share one value.
 
     Args:
         score: float [rows].
         label: float [rows] in [0, 1], NaN where unknown.
-        otherwise: the constant to predict when no label is known.
+        otherwise: the constant prediction if no label is known.
     """
     from scipy.optimize import isotonic_regression  # here, as the configuration imports the calibrations' names
 
@@ -77,23 +80,23 @@ def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isot
 
 
 def sigmoid(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
-    """Scale and shift of the logit that minimise the cross-entropy against graded labels (Platt 1999)."""
+    """Fit scale and shift of the logit by the cross-entropy against graded labels (Platt 1999)."""
     return _fitted(logits, labels, shifted=True)
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
-    """The same by the scale alone (Guo et al. 2017, "On calibration of modern neural networks")."""
+    """Fit only the scale of the logit (Guo et al. 2017, "On calibration of modern neural networks")."""
     return _fitted(logits, labels, shifted=False)
 
 
 def isotonic(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
-    """Any non-decreasing map (Zadrozny and Elkan 2002), over the sigmoid."""
+    """Fit a non-decreasing map (Zadrozny and Elkan 2002) on top of the sigmoid."""
     base = sigmoid(logits, labels)
     return LogitCalibration(base.scale, base.shift, fit_isotonic(logits, labels, otherwise=0.0))
 
 
 def none(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
-    """σ of the logit as it is."""
+    """σ of the logit without calibration."""
     return LogitCalibration()
 
 

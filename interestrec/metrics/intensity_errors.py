@@ -1,8 +1,8 @@
-"""How near predicted intensities come to the labels.
+"""Errors of predicted intensities against the labels.
 
-A metric of `INTENSITY_ERRORS` is a loss of each row, summed by user, and a transform of the mean: users can be
-resampled and swapped without looking at rows again. `ece` sums the same way, with one column per bin. `spearman` is one
-figure of all rows and has no interval: its ranks would have to be taken again in every resample.
+A metric of `INTENSITY_ERRORS` is a loss per row, summed per user, and a transform of the mean; so users can be
+resampled and swapped without the rows. `ece` sums the same way, with one column per bin. `spearman` is one figure of
+all rows without an interval, because each resample would need new ranks.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
-EPSILON = 1e-7  # a prediction of exactly 0 or 1 would make one wrong row cost infinitely much
-BINS = 15  # of ece
+EPSILON = 1e-7  # bounds predictions away from 0 and 1, where the cross-entropy of a wrong row is infinite
+BINS = 15  # bins of ece
 
 Loss = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Transform = Callable[[np.ndarray], np.ndarray]
@@ -22,7 +22,7 @@ def squared_error(target: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """(predicted − target)², float64 [rows].
 
     The root of its mean against the label is `rmse`; its mean against the relevance, 0 or 1, is `brier` (Brier 1950):
-    rmse asks for the graded intensity itself, brier for the probability of being relevant.
+    rmse measures the graded intensity, brier the probability of relevance.
     """
     return (predicted.astype(np.float64) - target.astype(np.float64)) ** 2
 
@@ -40,42 +40,44 @@ def cross_entropy(target: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def identity(mean: np.ndarray) -> np.ndarray:
-    """The metric is the mean itself: float64 [..., 1] to [...]."""
+    """Mean; float64 [..., 1] to [...]."""
     return mean[..., 0]
 
 
-def rooted(mean: np.ndarray) -> np.ndarray:
-    """The metric is the root of the mean: float64 [..., 1] to [...]; rounding below 0 is 0."""
+def square_root(mean: np.ndarray) -> np.ndarray:
+    """Root of the mean; float64 [..., 1] to [...], rounding errors below 0 count as 0."""
     return np.sqrt(np.maximum(mean[..., 0], 0.0))
 
 
-def summed_size(mean: np.ndarray) -> np.ndarray:
-    """The metric is the sum of the parts' sizes: float64 [..., parts] to [...]."""
+def absolute_sum(mean: np.ndarray) -> np.ndarray:
+    """Sum of the absolute values of the parts; float64 [..., parts] to [...]."""
     return np.abs(mean).sum(axis=-1)
 
 
 @dataclass(frozen=True)
 class IntensityMetric:
-    """A metric that is a transform of the mean over rows."""
+    """A metric that is a transform of the mean loss over rows."""
 
     loss: Loss
-    against: Literal["label", "relevance"] = "label"
+    target: Literal["label", "relevance"] = "label"
     transform: Transform = identity
 
 
 INTENSITY_ERRORS = {
-    "rmse": IntensityMetric(squared_error, transform=rooted),
+    "rmse": IntensityMetric(squared_error, transform=square_root),
     "logloss": IntensityMetric(cross_entropy),
     "mae": IntensityMetric(absolute_error),
-    "brier": IntensityMetric(squared_error, against="relevance"),
+    "brier": IntensityMetric(squared_error, target="relevance"),
 }
-ECE, SPEARMAN = "ece", "spearman"  # not means over rows: see calibration_sums and spearman
+ECE, SPEARMAN = "ece", "spearman"  # not means over rows, see calibration_sums and spearman
 INTENSITY_METRICS = (*INTENSITY_ERRORS, ECE, SPEARMAN)
 
 
 def equal_mass_bins(predicted: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """The bin of each prediction, int8 [rows]: between quantiles of the predictions, as near to equal in size as ties,
-    which stay together, allow."""
+    """Bin of each prediction between quantiles of the predictions; int8 [rows].
+
+    Equal predictions share a bin, so bins are equal in size only as far as ties allow.
+    """
     if not len(predicted):
         return np.zeros(0, np.int8)
     ordered = np.sort(predicted)
@@ -86,12 +88,12 @@ def equal_mass_bins(predicted: np.ndarray, bins: int = BINS) -> np.ndarray:
 def calibration_sums(
     label: np.ndarray, predicted: np.ndarray, user: np.ndarray, n_users: int, bins: int = BINS
 ) -> np.ndarray:
-    """Σ (predicted − label) a user and bin, float64 [users, bins].
+    """Σ (predicted − label) per user and bin; float64 [users, bins].
 
-    Expected calibration error (Naeini et al., AAAI 2015; equal-mass bins as in Nguyen and O'Connor, EMNLP 2015) is
-    Σ_b |Σ_u sums[u, b]| / rows: the gap between mean prediction and mean label of each bin, weighed by its size. It is
-    taken against the label, since that is what the intensity predicts; where labels are 0 and 1 they are the relevance.
-    The bins are those of all rows also where users are resampled.
+    The expected calibration error (Naeini et al., AAAI 2015; equal-mass bins as in Nguyen and O'Connor, EMNLP 2015) is
+    Σ_b |Σ_u sums[u, b]| / rows: the gap between mean prediction and mean label per bin, weighted by the bin's size. The
+    target is the label, which the intensity predicts; labels of 0 and 1 are the relevance. The bins are those of all
+    rows, also if users are resampled.
 
     Args:
         label, predicted: float [rows], without NaN.
@@ -103,13 +105,13 @@ def calibration_sums(
 
 
 def spearman(label: np.ndarray, predicted: np.ndarray) -> float:
-    """Spearman's rank correlation over all rows, tied values sharing the mean of their ranks.
+    """Spearman's rank correlation over all rows; tied values share the mean of their ranks.
 
     Args:
         label, predicted: float [rows], without NaN.
 
     Returns:
-        In [−1, 1]; NaN where either has no two different values.
+        A value in [−1, 1]; NaN if all labels or all predictions are equal.
     """
     x, y = _midranks(predicted), _midranks(label)
     x -= (len(x) + 1) / 2
@@ -119,7 +121,7 @@ def spearman(label: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def _midranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, the mean rank where values are equal; float64 [rows]."""
+    """Ranks from 1, with the mean rank for equal values; float64 [rows]."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])

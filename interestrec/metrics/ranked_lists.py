@@ -1,4 +1,4 @@
-"""Ranked lists of many requests as flat arrays, cut into blocks of tied scores."""
+"""Ranked lists of many requests as flat arrays, divided into blocks of tied scores."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from interestrec.core import ragged
 
 @dataclass(frozen=True)
 class RankedLists:
-    """Lists ordered best first, with what each metric needs of their tied blocks.
+    """Lists in descending order of score, as the statistics of their tied blocks that the metrics need.
 
-    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it. Only blocks
-    with something relevant or with a gain are kept: no metric asks for others, and in most logs they are nearly all.
-    Totals also count relevant items that a shortened list does not hold.
+    A block is a maximal run of equal scores within a list; `before` counts the list's rows above it. Only blocks with a
+    relevant row or a gain are stored, because no metric needs the others, which are the vast majority in most logs.
+    Totals also count relevant items that a truncated list does not contain.
     """
 
     n_lists: int
-    block_list: np.ndarray  # int64 [blocks], the list a block belongs to
+    block_list: np.ndarray  # int64 [blocks], the list of the block
     before: np.ndarray  # int64 [blocks], rows of the list above the block
     size: np.ndarray  # int64 [blocks]
     relevant: np.ndarray  # int64 [blocks], relevant rows in the block
@@ -27,22 +27,22 @@ class RankedLists:
     length: np.ndarray  # int64 [lists]
     total_relevant: np.ndarray  # int64 [lists]
     ideal_offsets: np.ndarray  # int64 [lists + 1]
-    ideal_gain: np.ndarray  # float64, each list's attainable gains above 0, largest first
+    ideal_gain: np.ndarray  # float64, the positive gains of each list in descending order
 
     def sum_by_list(self, per_block: np.ndarray) -> np.ndarray:
-        """Sums of [blocks] values over the blocks of each list, float64 [lists]."""
+        """Sum values [blocks] over the blocks of each list; float64 [lists]."""
         return np.bincount(self.block_list, per_block, minlength=self.n_lists)
 
     def rows_within(self, k: int) -> np.ndarray:
-        """How many of a block's rows stand among the first k of its list, int64 [blocks]."""
+        """Number of rows of each block that can rank among the first k of the list; int64 [blocks]."""
         return np.clip(k - self.before, 0, self.size)
 
     def mean_over_ranks(self, weights: Callable[[np.ndarray], np.ndarray], k: int | None = None) -> np.ndarray:
-        """Mean weight of the ranks that a block covers, which each of its tied rows expects; float64 [blocks].
+        """Mean weight of the ranks that a block covers, the expectation of each of its tied rows; float64 [blocks].
 
         Args:
-            weights: of ranks from 1, float64 [ranks] to float64 [ranks].
-            k: ranks beyond it weigh nothing; None = all ranks of the list count.
+            weights: weight per rank from 1, float64 [ranks] to float64 [ranks].
+            k: ranks beyond it have weight 0; None = all ranks of the list count.
         """
         longest = int(self.length.max(initial=0))
         ranks = np.arange(1, longest + 1, dtype=np.float64)
@@ -53,13 +53,13 @@ class RankedLists:
 
 
 def rank_lists(offsets: np.ndarray, score: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> RankedLists:
-    """Lists that hold all their candidates.
+    """Rank lists that contain all their candidates.
 
     Args:
         offsets: int64 [lists + 1]; list i is rows `offsets[i]:offsets[i + 1]` of the other arrays.
         score: float64 [rows], higher is better.
         relevant: bool [rows].
-        gain: float64 [rows], ≥ 0; for ndcg.
+        gain: float64 [rows], ≥ 0, for ndcg.
     """
     return rank_with_truth(offsets, score, relevant, gain, ragged.owner(offsets), relevant, gain)
 
@@ -73,13 +73,13 @@ def rank_with_truth(
     truth_relevant: np.ndarray,
     truth_gain: np.ndarray,
 ) -> RankedLists:
-    """Lists cut at some length: relevant items beyond the cut count as missed.
+    """Rank truncated lists; relevant items beyond the cutoff count as missed.
 
     Args:
-        truth_list: int64 [truths], sorted; the list each true item belongs to, whether the list holds it or not.
+        truth_list: int64 [truths], ascending; the list of each true item, whether the list contains the item or not.
         truth_relevant: bool [truths].
         truth_gain: float64 [truths].
-        Others as for `ranked`.
+        offsets, score, relevant, gain: as for `rank_lists`.
     """
     n_lists = len(offsets) - 1
     owner = ragged.owner(offsets)
@@ -111,25 +111,25 @@ def rank_with_truth(
 
 
 def _best_first(score: np.ndarray, owner: np.ndarray, n_lists: int) -> np.ndarray:
-    """Rows by list, then by falling score; stable, so that no order depends on the processor."""
+    """Order rows by list, then by descending score; stable, so that the order does not depend on the processor."""
     order = np.argsort(-score, kind="stable")
     # The narrowest type: NumPy sorts 16-bit numbers by radix.
     return order[np.argsort(owner.astype(np.min_scalar_type(n_lists))[order], kind="stable")]
 
 
 def _ideal(truth_list: np.ndarray, truth_gain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The list and the gain of everything worth something, list by list, largest first."""
-    worth = np.flatnonzero(truth_gain > 0)
-    owner, gain = truth_list[worth], truth_gain[worth].astype(np.float64)
+    """Return list and gain of all true items with a positive gain, by list and descending gain."""
+    positive = np.flatnonzero(truth_gain > 0)
+    owner, gain = truth_list[positive], truth_gain[positive].astype(np.float64)
     order = np.lexsort((-gain, owner))
     return owner[order], gain[order]
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray, defined: np.ndarray | None = None) -> np.ndarray:
-    """numerator / denominator, NaN where the denominator is 0 or the metric is not defined; float64 [lists].
+    """Divide, with NaN where the denominator is 0 or the metric is undefined; float64 [lists].
 
     Args:
-        defined: bool [lists]; None = wherever the denominator is above 0.
+        defined: bool [lists]; None = defined wherever the denominator is above 0.
     """
     where = (denominator > 0) if defined is None else defined & (denominator > 0)
     return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=where)

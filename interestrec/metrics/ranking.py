@@ -1,8 +1,8 @@
-"""Ranking metrics a list, with ties taken by expectation over all orders of the tied rows.
+"""Ranking metrics per list; ties count by expectation over all orders of the tied rows.
 
-A scorer that gives every candidate the same score gets exactly what a random order gets on average
-(McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence
-of tied scores", ECIR 2008). Every metric maps lists to float64 [lists], NaN where it is undefined.
+A scorer that gives every candidate the same score gets exactly the mean value of a random order (McSherry and Najork,
+"Computing information retrieval performance measures efficiently in the presence of tied scores", ECIR 2008). Every
+metric maps lists to float64 [lists], NaN where it is undefined.
 """
 
 import re
@@ -19,7 +19,7 @@ Metric = Callable[[RankedLists], np.ndarray]
 
 
 def auc(lists: RankedLists) -> np.ndarray:
-    """Share of (relevant, other) pairs in the right order, a tie counting half; undefined with one class."""
+    """Share of (relevant, other) pairs in the right order, a tie counts half; undefined with one class."""
     others = lists.length - lists.total_relevant
     below_or_tied = others[lists.block_list] - (lists.before - lists.relevant_before)
     tied = lists.size - lists.relevant
@@ -35,8 +35,8 @@ def mrr(lists: RankedLists) -> np.ndarray:
 def rr(lists: RankedLists) -> np.ndarray:
     """1/rank of the first relevant item.
 
-    Within the first block that holds a relevant row, the first of r relevant among n tied rows is the j-th
-    with probability C(n - j, r - 1) / C(n, r).
+    Within the first block with a relevant row, the first of r relevant among n tied rows is the j-th with probability
+    C(n - j, r - 1) / C(n, r).
     """
     chosen = np.flatnonzero((lists.relevant > 0) & (lists.relevant_before == 0))
     n, r = lists.size[chosen], lists.relevant[chosen]
@@ -51,15 +51,15 @@ def rr(lists: RankedLists) -> np.ndarray:
 
 
 def ndcg(lists: RankedLists, k: int) -> np.ndarray:
-    """Discounted gain of the first k, 1/log2(rank + 1), over that of the best possible order."""
-    reached = lists.sum_by_list(lists.gain * lists.mean_over_ranks(discount, k))
+    """Gain of the first k, discounted by 1/log2(rank + 1), over the value of the best possible order."""
+    actual = lists.sum_by_list(lists.gain * lists.mean_over_ranks(discount, k))
     owner, rank = ragged.owner(lists.ideal_offsets), ragged.positions(lists.ideal_offsets)
     attainable = np.where(rank < k, lists.ideal_gain / np.log2(rank + 2), 0.0)
-    return ratio(reached, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
+    return ratio(actual, np.bincount(owner, attainable, minlength=lists.n_lists), lists.total_relevant > 0)
 
 
 def hit(lists: RankedLists, k: int) -> np.ndarray:
-    """1 when one of the first k is relevant; where a block crosses k, the probability that it is."""
+    """1 if one of the first k is relevant; if a block crosses k, the probability that one is."""
     slots = lists.rows_within(k)
     n, r = lists.size, lists.relevant
     log_none = np.where(lists.before >= k, 0.0, -np.inf)
@@ -70,15 +70,15 @@ def hit(lists: RankedLists, k: int) -> np.ndarray:
 
 def recall(lists: RankedLists, k: int) -> np.ndarray:
     """Relevant items among the first k over min(k, relevant)."""
-    found = lists.sum_by_list(lists.relevant * lists.rows_within(k) / lists.size)
-    return ratio(found, np.minimum(k, lists.total_relevant))
+    hits = lists.sum_by_list(lists.relevant * lists.rows_within(k) / lists.size)
+    return ratio(hits, np.minimum(k, lists.total_relevant))
 
 
 def average_precision(lists: RankedLists, k: int) -> np.ndarray:
-    """Mean over the lists' relevant items of the precision at their ranks up to k; divided by min(k, relevant).
+    """Sum of the precision at the ranks of relevant items up to k, divided by min(k, relevant).
 
-    Of n tied rows, r of them relevant, with b rows and s relevant ones above, the j-th is relevant with probability
-    r / n, and then expects s + 1 + (j − 1)(r − 1)/(n − 1) relevant ones down to it, over b + j rows.
+    For n tied rows with r relevant ones, below b rows with s relevant ones, the j-th row is relevant with probability
+    r / n; the expected precision is then (s + 1 + (j − 1)(r − 1)/(n − 1)) / (b + j).
     """
     n, r, above = lists.size, lists.relevant, lists.relevant_before
     reciprocals = n * lists.mean_over_ranks(reciprocal, k)  # Σ 1/(b + j) over the block's ranks up to k
@@ -86,7 +86,7 @@ def average_precision(lists: RankedLists, k: int) -> np.ndarray:
     return ratio(lists.sum_by_list(r / n * ((above + 1) * reciprocals + others)), np.minimum(k, lists.total_relevant))
 
 
-# A metric of the first k ranks is called with k and asked for with a number, as in `ndcg@10`.
+# A metric of the first k ranks takes k as its argument; users write a number for it, as in `ndcg@10`.
 RANKING_METRICS: dict[str, Callable[..., np.ndarray]] = {
     "auc": auc,
     "mrr": mrr,
@@ -99,24 +99,24 @@ RANKING_METRICS: dict[str, Callable[..., np.ndarray]] = {
 
 
 def cutoff(name: str) -> int | None:
-    """The k of `ndcg@k`; None for a metric of the whole list."""
+    """Return the k of a name such as `ndcg@10`; None for a metric of the whole list."""
     match = re.fullmatch(r"\w+@([1-9]\d*)", name)
     return int(match[1]) if match else None
 
 
 def metric(name: str) -> Metric:
-    """The metric of RANKING_METRICS with this name, k a positive number.
+    """Return the metric of RANKING_METRICS by name, with a positive number for k.
 
     Raises:
-        ConfigError: there is no such metric.
+        ConfigError: the name is unknown or lacks a number for k.
     """
     k = cutoff(name)
     if k is None:
         if name == "" or name.endswith("@k"):
             raise ConfigError(f"metric '{name}': write a number for k, as in ndcg@10")
         return pick(RANKING_METRICS, name, "metric")
-    chosen = pick(RANKING_METRICS, name.partition("@")[0] + "@k", "metric")
-    return lambda lists: chosen(lists, k)
+    metric_at_k = pick(RANKING_METRICS, name.partition("@")[0] + "@k", "metric")
+    return lambda lists: metric_at_k(lists, k)
 
 
 def reciprocal(rank: np.ndarray) -> np.ndarray:
@@ -130,6 +130,6 @@ def discount(rank: np.ndarray) -> np.ndarray:
 
 
 def _log_choose(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    from scipy.special import gammaln  # scipy.special takes longer to import than everything else a configuration needs
+    from scipy.special import gammaln  # a slow import, which would delay every reading of a configuration
 
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)

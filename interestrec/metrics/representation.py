@@ -1,23 +1,23 @@
-"""How vectors lie on the unit sphere: near where they should be, and spread over it elsewhere.
+"""Alignment and uniformity of vectors on the unit sphere; lower is better for both.
 
 Wang and Isola 2020, "Understanding contrastive representation learning through alignment and uniformity on the
-hypersphere", sections 4.1.1 and 4.1.2, with their α = t = 2. Of both, less is better.
+hypersphere", sections 4.1.1 and 4.1.2, with α = t = 2.
 """
 
 import numpy as np
 
-_BLOCK = 1024  # rows; two blocks' distances are in memory at once
+_BLOCK = 1024  # rows per block; memory holds the distances between two blocks
 
 
 def alignment(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean of ‖x - y‖² over the rows, both scaled to length 1: 0 where all pairs coincide, at most 4.
+    """Mean of ‖x - y‖² over pairs of vectors scaled to length 1: 0 if all pairs coincide, at most 4.
 
     Args:
         first: float [pairs, width].
-        second: float [pairs, width], row by row what should lie where `first` does.
+        second: float [pairs, width], the positive partner of each row of `first`.
 
     Returns:
-        NaN without a pair, or where a vector is zero and has no direction.
+        The mean; NaN without a pair, or if a vector is zero.
     """
     if len(first) == 0:
         return float("nan")
@@ -26,35 +26,34 @@ def alignment(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def uniformity(vectors: np.ndarray) -> float:
-    """log of the mean of exp(-2 ‖x - y‖²) over all pairs of two rows, scaled to length 1; from -8 up to 0.
+    """Logarithm of the mean of exp(-2 ‖x - y‖²) over all pairs of rows scaled to length 1; from -8 to 0.
 
-    0 where all vectors coincide. Time grows with the square of the rows, memory does not: vectors of many items are to
-    be sampled.
+    The value is 0 if all vectors coincide. Time is quadratic in the rows, memory is not; sample large inputs.
 
     Args:
         vectors: float [rows, width].
 
     Returns:
-        NaN with fewer than two rows, or where a vector is zero and has no direction.
+        The value; NaN with fewer than two rows, or if a vector is zero.
     """
     rows = len(vectors)
     if rows < 2:
         return float("nan")
     blocks = [_directions(vectors[start : start + _BLOCK]) for start in range(0, rows, _BLOCK)]
     total = sum(
-        float(np.sum(_nearness(one, blocks[n]))) if n > m else float(np.sum(np.triu(_nearness(one, one), 1)))
-        for m, one in enumerate(blocks)
+        float(np.sum(_kernel(block, blocks[n]))) if n > m else float(np.sum(np.triu(_kernel(block, block), 1)))
+        for m, block in enumerate(blocks)
         for n in range(m, len(blocks))
     )
     return float(np.log(total / (rows * (rows - 1) / 2)))
 
 
-def _nearness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """exp(-2 ‖x - y‖²) = exp(4 cos - 4) of unit vectors; float64 [rows of one, rows of other]."""
-    return np.exp(4 * (one @ other.T) - 4)
+def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """exp(-2 ‖x - y‖²) = exp(4 cos - 4) of unit vectors; float64 [rows of first, rows of second]."""
+    return np.exp(4 * (first @ second.T) - 4)
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1, float64; NaN where one is zero."""
+    """Scale rows to length 1; float64, NaN for zero rows."""
     length = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.full(vectors.shape, np.nan), where=length > 0)

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interestrec.core.deferred_import import DeferredModule
 
 
 @contextmanager
@@ -39,17 +41,15 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(name)
 
 
-class _LazyModule(ModuleType):
-    """A module that is imported when one of its attributes is first asked for."""
+class _QuietModule(DeferredModule):
+    """A module that is imported at its first use, TensorFlow's notices aside."""
 
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(_load(self.__name__), name)
-        setattr(self, name, value)
-        return value
+    def _imported(self) -> ModuleType:
+        return _load(self.__name__)
 
 
 if TYPE_CHECKING:
     import keras as keras
     import tensorflow as tf
 else:
-    tf, keras = _LazyModule("tensorflow"), _LazyModule("keras")
+    tf, keras = _QuietModule("tensorflow"), _QuietModule("keras")

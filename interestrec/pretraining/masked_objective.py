@@ -49,7 +49,7 @@ class MaskedTokens:
         self.head = encoder.masked_lm_head()
         self.tokenizer = tokenizer
         self.probability = settings.mask_probability
-        self.whole_words = tokenizer.continuing() if settings.whole_words else None
+        self.whole_words = tokenizer.continuation_mask() if settings.whole_words else None
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
         """See TextTask."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
+from interestrec.io.schemas import TRAIN
 from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
@@ -62,9 +63,9 @@ def corpus_passages(
 def _seen_in_train(corpus: Corpus) -> np.ndarray:
     """bool [items]: in a train event, history or candidate list."""
     seen = np.zeros(corpus.items.num_rows, bool)
-    seen[corpus.timelines.item[corpus.timelines.split == 0]] = True
+    seen[corpus.timelines.item[corpus.timelines.split == TRAIN]] = True
     impressions = corpus.impressions
-    seen[impressions.item[ragged.repeat(impressions.offsets, impressions.split == 0)]] = True
+    seen[impressions.item[ragged.repeat(impressions.offsets, impressions.split == TRAIN)]] = True
     return seen
 
 

@@ -18,8 +18,7 @@ from interestrec.evaluation.metric_sums import CATALOGUE
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.ranking_blocks import IdNumbers
 from interestrec.evaluation.verdicts import strongest_rival
-from interestrec.io import files, schemas
-from interestrec.io import ranking_files as files_of
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics import ranking
 from interestrec.metrics.intensity_errors import equal_mass_bins
@@ -73,15 +72,15 @@ def gather_page_data(
     checks = [check.told(min_users) for check in leak_audit.audit_leaks(corpus)]
     if OURS not in described["systems"]:
         return PageData(checks)
-    impressions, catalogue = rankings_path / files_of.IMPRESSIONS, rankings_path / files_of.CATALOGUE
+    impressions, catalogue = rankings_path / artifact_files.IMPRESSIONS, rankings_path / artifact_files.CATALOGUE
     if len(ids.user) < min_users:
         return PageData(checks)
     if (check := leak_audit.permute_labels(permuted_auc(impressions, ids, seed))) is not None:
         checks = [*checks, check]
     rival = strongest_rival(metrics, CATALOGUE, OURS)
     shown = list(dict.fromkeys(s for s in (OURS, rival, "popularity") if s is not None and s in described["systems"]))
-    truth = files.read_parquet(rankings_path / files_of.TRUTH, schemas.TRUTH)
-    log = rankings_path / files_of.TRAINING_LOG
+    truth = files.read_parquet(rankings_path / artifact_files.TRUTH, schemas.TRUTH)
+    log = rankings_path / artifact_files.TRAINING_LOG
     components = list(described["systems"][OURS].get("components", {}))
     return PageData(
         checks=checks,
@@ -220,7 +219,7 @@ def _told(corpus: Corpus, item: int) -> dict[str, Any]:
 
 def _of_system(path: Path, columns: Sequence[str], system: str) -> Sequence[pa.Table]:
     """A system's rows, row group by row group; other systems' are not read."""
-    found = files.stream_parquet(path, ["system", *columns], ["system"], only=("system", system))
+    found = files.stream_parquet(path, ["system", *columns], ["system"], containing=("system", system))
     return [table.filter(pc.equal(table["system"].cast(pa.string()), system)).select(list(columns)) for table in found]
 
 

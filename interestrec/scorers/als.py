@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import event_matrix, history_matrix, item_dots, one_blas_thread

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
 from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.requests import Labels, Requests

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
 from interestrec.scorers.requests import Scorer
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np, sparse
 from interestrec.core.errors import NumericError
-from interestrec.core.numeric import np, sparse
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import (

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np
 from interestrec.core.errors import ArtifactError
-from interestrec.core.numeric import np
 from interestrec.scorers.definition import MODEL, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
@@ -101,12 +101,12 @@ def load_intensity(model_path: Path, inputs: ScorerInputs | None = None, retriev
     Raises:
         InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
     """
-    from interestrec.io import files
+    from interestrec.io import artifact_files, files
     from interestrec.model.two_tower import load_two_tower
     from interestrec.scorers.user_inputs import user_inputs
 
-    arrays = files.read_safetensors(model_path / "item_vectors.safetensors")
-    calibration = _calibration(model_path / "calibration.json")
+    arrays = files.read_safetensors(model_path / artifact_files.ITEM_VECTORS)
+    calibration = _calibration(model_path / artifact_files.CALIBRATION)
     model = load_two_tower(model_path)
     _require_fitting(arrays, model, model_path)
     histories = user_inputs(model, arrays["item"], arrays["category"], inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 from interestrec.scorers import recency
 from interestrec.scorers.requests import Events, Requests
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Section
 from interestrec.scorers.content import unit_rows
 from interestrec.scorers.definition import ScorerDefinition

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from interestrec.core import ragged
 from interestrec.core.choices import pick
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, NotNegative, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots

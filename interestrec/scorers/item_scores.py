@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.scorers.requests import Requests
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Count, Positive
 from interestrec.scorers import bias
 from interestrec.scorers.bias import Biases, BiasSettings, clip_intensity

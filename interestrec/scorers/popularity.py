@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import ragged
-from interestrec.corpus.store import TIMELINES, Corpus
-from interestrec.io import files, schemas
+from interestrec.corpus.store import Corpus
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import TEST, VALID
 from interestrec.scorers.requests import Events, Labels, Requests
 
@@ -62,7 +62,7 @@ def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarra
 
 def has_logged_histories(corpus: Corpus) -> bool:
     """Whether the log holds a history with each impression, as MIND does."""
-    event = files.read_parquet(corpus.path / TIMELINES, columns=["event"])["event"]
+    event = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"]
     return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 

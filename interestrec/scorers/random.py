@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.scorers.requests import Events, Requests
 
 HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]  # days, that a search of settings draws from

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 
 _CELLS = 1 << 22  # requests × items of one dense block
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.core.choices import suggestion
+from interestrec.core.deferred_import import np
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.core.numeric import np
 from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class ScorerInputs:
         Raises:
             ArtifactError: the model has none for this corpus.
         """
-        from interestrec.io import files
+        from interestrec.io import artifact_files, files
 
-        vectors = files.read_safetensors(self.model / "item_vectors.safetensors").get("frozen")
+        vectors = files.read_safetensors(self.model / artifact_files.ITEM_VECTORS).get("frozen")
         if vectors is None or len(vectors) != self.corpus.items.num_rows:
             raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
         return vectors

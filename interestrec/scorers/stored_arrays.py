@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 
 
 def pack_matrix(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core import ragged
-from interestrec.core.numeric import np, sparse
+from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Section
 from interestrec.scorers.definition import NOTHING, ScorerDefinition
 from interestrec.scorers.interactions import sparse_dots

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interestrec.core.numeric import np
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
 from interestrec.scorers import recency
 from interestrec.scorers.definition import EVENTS, ScorerDefinition

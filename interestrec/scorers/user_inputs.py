@@ -112,5 +112,5 @@ def user_inputs(
     cache = vector_cache(encoder, inputs.encoder, inputs.workspace) if forward is None else None
     text_users = TextUserInputs(model, require_texts(items), partial(encode, encoder, cache=cache, forward=forward))
     for requests in inputs.requests:
-        text_users.read(requests)
+        text_users.rows(requests)
     return text_users

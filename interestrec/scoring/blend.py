@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.optimize import minimize
 
 from interestrec.core import ragged
 
@@ -57,6 +56,8 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
         relevant: bool [rows].
         free: how many of the last columns may have a negative weight.
     """
+    from scipy.optimize import minimize  # here, as it is slow to import and an unchanged run needs none
+
     bounded = features.shape[1] - free
     equal = np.append(np.full(bounded, 1.0 / bounded), np.zeros(free))
     is_informative = has_both_classes(offsets, relevant)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 _LEAST = 50  # known labels below which the first estimator stands alone
 CONSTANT = "constant"
@@ -33,6 +32,8 @@ def fit(parts: Mapping[str, np.ndarray], label: np.ndarray) -> IntensityEstimate
             too few labels.
         label: float [rows] in [0, 1], NaN where unknown.
     """
+    from scipy.optimize import nnls  # here, as it is slow to import and an unchanged run needs none
+
     known = ~np.isnan(label)
     names = list(parts)
     if known.sum() < _LEAST:

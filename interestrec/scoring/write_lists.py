@@ -10,7 +10,7 @@ from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
-from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, TRUTH
+from interestrec.io.artifact_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, TRUTH
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries

@@ -8,9 +8,11 @@ from pathlib import Path
 from interestrec.config.settings import Settings
 from interestrec.core.errors import CannotCreateError, DataError, InputMissingError, InterestrecError
 from interestrec.corpus.grading import require_weights
+from interestrec.corpus.split import SPLIT_METHODS
 from interestrec.formats.file_patterns import expand_patterns
+from interestrec.formats.quality_log import QualityLog
 from interestrec.formats.raw_log import RawLog
-from interestrec.stages.preprocess import discreet, plan, read
+from interestrec.stages.preprocess import open_log, read
 from interestrec.text.tokenizer import tokenizer_digest
 from interestrec.workspace.artifacts import open_artifact
 
@@ -26,7 +28,7 @@ class CheckFinding:
 
 def check(settings: Settings, rows: int) -> list[CheckFinding]:
     """Look at the workspace, the encoder, and the first `rows` of every raw file."""
-    log = RawLog(settings.data.root, memory=settings.runtime.memory, sample=rows, quotes=not discreet(settings))
+    log = open_log(settings, sample=rows)
     looks: list[tuple[str, Callable[[], str]]] = [
         ("workspace", lambda: _workspace(settings.workspace)),
         ("encoder", lambda: _encoder(settings)),
@@ -38,17 +40,19 @@ def check(settings: Settings, rows: int) -> list[CheckFinding]:
     verified = settings.preprocess.split.verified
     if verified is not None:
         looks.append(("verified run", lambda: _verified(verified)))
-    return list(_findings(looks))
+    return list(_findings(looks, log.quality))
 
 
-def _findings(looks: list[tuple[str, Callable[[], str]]]) -> Iterator[CheckFinding]:
+def _findings(looks: list[tuple[str, Callable[[], str]]], quality: QualityLog) -> Iterator[CheckFinding]:
     """What each look tells; where files are missing or unreadable, the looks into them say nothing more."""
     unreadable = False
     for about, look in looks:
         if unreadable and about in ("rows", "event types", "times"):
             continue
         try:
-            yield CheckFinding(about, look())
+            with quality.withheld_values():
+                found = look()
+            yield CheckFinding(about, found)
         except InterestrecError as error:
             unreadable |= about in ("files", "rows")
             yield CheckFinding(about, str(error), error)
@@ -95,9 +99,9 @@ def _rows(log: RawLog, settings: Settings) -> str:
 
 
 def _event_types(log: RawLog, settings: Settings) -> str:
-    require_weights(log, plan(settings.data, settings.preprocess, settings.seed).grading)
+    require_weights(log, settings.preprocess.intensity)
     found = log.sql("SELECT event, count(*) FROM events GROUP BY event ORDER BY 2 DESC, 1")
-    if discreet(settings) and found:
+    if found and not log.quality.quotes:
         return f"{len(found)}"
     return ", ".join(f"{kind} ({count:,})" for kind, count in found) or "none: the log records what was shown"
 
@@ -106,6 +110,6 @@ def _times(log: RawLog, settings: Settings) -> str:
     table = "impressions" if log.rows("impressions") else "events"
     first, last, without = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
     method = settings.preprocess.split.method
-    if without and method.endswith("_time"):
+    if without and SPLIT_METHODS[method].needs_times:
         raise DataError(f"{without:,} rows have no time, but preprocess.split.method is {method}; use user_random")
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first else "none"

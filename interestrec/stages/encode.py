@@ -9,7 +9,7 @@ from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError
 from interestrec.core.progress import log
 from interestrec.corpus.store import Corpus
-from interestrec.io import commit, files, schemas
+from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Artifact
 
@@ -37,7 +37,7 @@ def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
     to = to or settings.workspace / ("item_vectors.parquet" if of_model else "text_vectors.parquet")
     schema = schemas.item_vectors(vectors.shape[1])
     columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
-    with commit.replacing(to) as partial:
+    with commit.staged_file(to) as partial:
         files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
     log.info("encode: wrote %d vectors", len(vectors))
     return {
@@ -51,7 +51,7 @@ def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
 
 def _of_model(model: Artifact, corpus: Corpus) -> "np.ndarray":
     """x_i of all items, float32 [items, width]."""
-    vectors = files.read_safetensors(model.path / "item_vectors.safetensors").get("item")
+    vectors = files.read_safetensors(model.path / artifact_files.ITEM_VECTORS).get("item")
     if vectors is None or len(vectors) != corpus.items.num_rows:
         raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
     return vectors

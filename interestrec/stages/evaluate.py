@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from interestrec.core.errors import ConfigError, InputMissingError
 from interestrec.core.progress import log
-from interestrec.corpus.store import QUALITY, Corpus
+from interestrec.corpus.store import Corpus
 from interestrec.evaluation import (
     beyond_accuracy,
     bounds,
@@ -24,7 +24,6 @@ from interestrec.evaluation import (
     verdicts,
 )
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
-from interestrec.evaluation.gate import METRICS, PER_USER, SLICES
 from interestrec.evaluation.metric_rows import by_system
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
@@ -32,17 +31,13 @@ from interestrec.evaluation.ranking_blocks import IdNumbers
 from interestrec.evaluation.requirements import MetricBound, parse_bound
 from interestrec.evaluation.slices import ALL, all_slices
 from interestrec.evaluation.suppression import without_small_groups
-from interestrec.io import files, schemas
-from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS, SYSTEMS, TRUTH
+from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
 from interestrec.scorers import queries
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_within
-
-AUDIT = "audit.json"
-VERDICTS = "verdicts.json"
 
 
 def run(context: RunContext) -> StageResult:
@@ -61,7 +56,7 @@ def run(context: RunContext) -> StageResult:
     earlier = _earlier(context)  # before the workspace's report is another one
     corpus_artifact = context.open("corpus")
     rankings = _rankings(context, corpus_artifact)
-    if (wanted or earlier) and OURS not in files.read_json(rankings[0].path / SYSTEMS)["systems"]:
+    if (wanted or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
         raise ConfigError(f"the gate is about {OURS}, which is not among the ranked systems; add it to rank.systems")
     settings = context.settings
     numbers = [""] if len(rankings) == 1 else [f"_{number}" for number in range(1, len(rankings) + 1)]
@@ -95,6 +90,7 @@ def run(context: RunContext) -> StageResult:
         result,
         notes=tuple(finding.sentence for finding in found if finding.good),
         failures=tuple(finding.sentence for finding in found if not finding.good),
+        metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, schemas.METRICS),
     )
 
 
@@ -125,7 +121,7 @@ def check_gate(context: RunContext) -> list[MetricBound]:
             f"evaluate.min_users is {settings.min_users}, so reports keep no values of users, which not_worse_than "
             "compares; require bounds instead, or set it to 1"
         )
-    if earlier is not None and not (earlier.path / PER_USER).exists():
+    if earlier is not None and not (earlier.path / artifact_files.PER_USER).exists():
         raise ConfigError(f"{earlier.path}: keeps no values of users (its evaluate.min_users); give another report")
     return wanted
 
@@ -162,7 +158,7 @@ def _build(
     recipe: Recipe,
     with_examples: bool,
 ) -> None:
-    described = files.read_json(rankings[0].path / SYSTEMS)
+    described = files.read_json(rankings[0].path / artifact_files.SYSTEMS)
     systems = sorted(described["systems"], key=lambda name: (name != OURS, name))
     of_lists, _ = metric_sums.split_names(settings.metrics)
     top_k = described["settings"]["top_k"]
@@ -179,9 +175,9 @@ def _build(
     exposure = beyond_accuracy.exposure_rows(
         beyond_accuracy.concatenate([shown for _, shown in several]), by.facts.categories, least
     )
-    _write_rows(directory / "exposure.parquet", exposure, schemas.EXPOSURE)
+    _write_rows(directory / artifact_files.EXPOSURE, exposure, schemas.EXPOSURE)
     said = verdicts.all_verdicts(metrics, comparisons, alone, statistics.users_behind(measured.cells))
-    files.write_json(directory / VERDICTS, said)
+    files.write_json(directory / artifact_files.VERDICTS, said)
     shown_beside = page_data.gather_page_data(
         corpus,
         rankings[0].path,
@@ -193,7 +189,7 @@ def _build(
         min_users=least,
         with_examples=with_examples,
     )
-    files.write_json(directory / AUDIT, [check.values for check in shown_beside.checks])
+    files.write_json(directory / artifact_files.AUDIT, [check.values for check in shown_beside.checks])
     page = html.page(
         metrics=metrics,
         comparisons=comparisons,
@@ -201,13 +197,13 @@ def _build(
         exposure=exposure,
         verdicts=said,
         evidence=shown_beside,
-        quality=files.read_json(corpus.path / QUALITY),
+        quality=files.read_json(corpus.path / artifact_files.QUALITY),
         systems=described,
         lineage={"config": dict(recipe.config), "inputs": dict(recipe.inputs), "seed": recipe.seed},
         min_users=least,
         suppressed=measured.suppressed,
     )
-    files.write_text(directory / "report.html", page)
+    files.write_text(directory / artifact_files.REPORT_PAGE, page)
 
 
 def _measured(
@@ -216,10 +212,10 @@ def _measured(
     """The metrics of one seed's rankings, and what they show."""
     of_lists, of_rows = metric_sums.split_names(metrics)
     measured = ProtocolResult()
-    protocols.impressions(measured, rankings / IMPRESSIONS, systems, of_lists, of_rows, by)
-    shown = protocols.catalogue(measured, rankings / CATALOGUE, systems, of_lists, items, by)
-    if (rankings / COLD_CATALOGUE).exists():
-        protocols.cold_catalogue(measured, rankings / COLD_CATALOGUE, systems, of_lists, by)
+    protocols.impressions(measured, rankings / artifact_files.IMPRESSIONS, systems, of_lists, of_rows, by)
+    shown = protocols.catalogue(measured, rankings / artifact_files.CATALOGUE, systems, of_lists, items, by)
+    if (rankings / artifact_files.COLD_CATALOGUE).exists():
+        protocols.cold_catalogue(measured, rankings / artifact_files.COLD_CATALOGUE, systems, of_lists, by)
     return measured, shown
 
 
@@ -230,7 +226,7 @@ def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> E
         user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
         item=corpus.items["item_id"].combine_chunks(),
     )
-    truth = protocols.truth_of(files.read_parquet(rankings.path / TRUTH, schemas.TRUTH), ids)
+    truth = protocols.truth_of(files.read_parquet(rankings.path / artifact_files.TRUTH, schemas.TRUTH), ids)
     known = population.population_of(
         corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
     )
@@ -253,16 +249,18 @@ def _write_figures(
     found, resamples = measured.cells, settings.bootstrap
     drawn = resampling.resampled_values(found, by.n_users, resamples, seed)
     metrics = statistics.metrics_rows(found, drawn, measured.singles, systems)
-    _write_rows(directory / METRICS, metrics, schemas.METRICS)
-    files.write_json(directory / "metrics.json", metrics)
+    _write_rows(directory / artifact_files.METRICS, metrics, schemas.METRICS)
+    files.write_json(directory / artifact_files.METRICS_JSON, metrics)
     comparisons = statistics.comparison_rows(found, systems, OURS, by.n_users, resamples, seed)
-    _write_rows(directory / "comparisons.parquet", comparisons, schemas.COMPARISONS)
+    _write_rows(directory / artifact_files.COMPARISONS, comparisons, schemas.COMPARISONS)
     gaps = statistics.gap_rows(found, drawn, metric_sums.cells_by_family(by.slices), systems, OURS)
-    _write_rows(directory / "gaps.parquet", gaps, schemas.GAPS)
-    files.write_json(directory / SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed})
+    _write_rows(directory / artifact_files.GAPS, gaps, schemas.GAPS)
+    files.write_json(
+        directory / artifact_files.SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed}
+    )
     if settings.min_users == 1:
         per_user = statistics.per_user_table(found, systems, by.ids.user)
-        files.write_parquet(directory / PER_USER, per_user, schemas.PER_USER)
+        files.write_parquet(directory / artifact_files.PER_USER, per_user, schemas.PER_USER)
     return metrics, comparisons, gaps
 
 
@@ -271,15 +269,19 @@ def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
 
 
 def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
-    rows = files.read_parquet(path / METRICS, schemas.METRICS).to_pylist()
-    slices = files.read_json(path / SLICES)
+    rows = files.read_parquet(path / artifact_files.METRICS, schemas.METRICS).to_pylist()
+    slices = files.read_json(path / artifact_files.SLICES)
     summary: dict[str, Any] = {
-        "report": str(path / "report.html"),
+        "report": str(path / artifact_files.REPORT_PAGE),
         "seeds": n_seeds,
         "slices_left_out": sum(len(names) for names in slices["left_out"].values()),
         "rows_suppressed": slices["rows_suppressed"],
-        "leaks": [check["check"] for check in files.read_json(path / AUDIT) if check["verdict"] == leak_audit.LOOK],
-        "verdicts": files.read_json(path / VERDICTS),
+        "leaks": [
+            check["check"]
+            for check in files.read_json(path / artifact_files.AUDIT)
+            if check["verdict"] == leak_audit.LOOK
+        ],
+        "verdicts": files.read_json(path / artifact_files.VERDICTS),
     }
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         summary[protocol] = by_system([row for row in rows if row["protocol"] == protocol and row["slice"] == ALL])

@@ -13,11 +13,11 @@ from interestrec.core.progress import log
 from interestrec.core.workers import worker_number, workers
 from interestrec.corpus.item_attributes import attributes
 from interestrec.corpus.store import Corpus
-from interestrec.io import commit, files, schemas
+from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
-from interestrec.workspace.reference_run import CALIBRATION, INPUT, OUTCOME, ReferenceRun, open_reference_run
+from interestrec.workspace.reference_run import INPUT, ReferenceRun, open_reference_run
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
@@ -26,11 +26,7 @@ if TYPE_CHECKING:
     from interestrec.training.finetuning import Trained
     from interestrec.training.preparation import TrainingInputs
 
-VECTORS = "item_vectors.safetensors"
-LOG = "training_log.parquet"
 WEIGHTS = "model.safetensors"  # of the encoder
-FOLDS_TABLE = "folds.parquet"
-ATTRIBUTES = "attributes.json"
 
 
 def run(context: RunContext) -> StageResult:
@@ -89,11 +85,11 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
                 log.info("finetune: fold %d of %d", fold + 1, folds)
                 found = measure(*training.train(part, work / f"fold-{fold}"))
                 if training.chief:
-                    with commit.replacing(paths[fold]) as partial:
+                    with commit.staged_file(paths[fold]) as partial:
                         files.write_json(partial, found)
             rows += [(fold, name, value, int(found["n"])) for name, value in found.items() if name != "n"]
         table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)
-        files.write_parquet(target / FOLDS_TABLE, table, schemas.FOLDS)
+        files.write_parquet(target / artifact_files.FOLDS, table, schemas.FOLDS)
 
     return produce(context, recipe, build, _summarise_folds, together=True)
 
@@ -204,14 +200,14 @@ class _Training:
 
     def _known_attributes(self) -> dict[str, Any] | None:
         """What the start model's codes of attributes were fitted as, if there is a model and it has any."""
-        if self.start is None or not (self.start / ATTRIBUTES).is_file():
+        if self.start is None or not (self.start / artifact_files.ATTRIBUTES).is_file():
             return None
-        return dict(files.read_json(self.start / ATTRIBUTES))
+        return dict(files.read_json(self.start / artifact_files.ATTRIBUTES))
 
     def _checked_start(self) -> Path | None:
         """The start model, whose encoder must have been this one: layers that learned stand on those that did not."""
         if self.start is not None:
-            theirs = files.read_json(self.start / OUTCOME).get("encoder_sha256")
+            theirs = files.read_json(self.start / artifact_files.OUTCOME).get("encoder_sha256")
             if theirs != files.sha256_of(self.encoder / WEIGHTS):
                 raise ArtifactError(
                     f"--from {self.start}: it was trained on another encoder than {self.encoder}; train without --from"
@@ -229,18 +225,18 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
         "category": trained.codes.categories,
     }
-    files.write_safetensors(directory / VECTORS, vectors)
+    files.write_safetensors(directory / artifact_files.ITEM_VECTORS, vectors)
     if inputs.attributes.fitted:
-        files.write_json(directory / ATTRIBUTES, inputs.attributes.fitted)
+        files.write_json(directory / artifact_files.ATTRIBUTES, inputs.attributes.fitted)
     outcome = trained.outcome
     table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
-    files.write_parquet(directory / LOG, table, schemas.TRAINING_LOG)
-    files.write_json(directory / CALIBRATION, trained.calibration.values())
+    files.write_parquet(directory / artifact_files.TRAINING_LOG, table, schemas.TRAINING_LOG)
+    files.write_json(directory / artifact_files.CALIBRATION, trained.calibration.values())
     told: dict[str, Any] = {"epochs": outcome.epochs, "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS)}
     if outcome.best is not None:
         told |= {"valid_auc_start": outcome.history.value[0], "valid_auc": outcome.best}
         told["best_epoch"] = outcome.best_epoch
-    files.write_json(directory / OUTCOME, told)
+    files.write_json(directory / artifact_files.OUTCOME, told)
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 
 
@@ -257,12 +253,16 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSett
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    return {name: value for name, value in files.read_json(directory / OUTCOME).items() if name != "encoder_sha256"}
+    return {
+        name: value
+        for name, value in files.read_json(directory / artifact_files.OUTCOME).items()
+        if name != "encoder_sha256"
+    }
 
 
 def _summarise_folds(directory: Path) -> dict[str, Any]:
     """Of every metric the mean, and the standard deviation between folds."""
-    table = files.read_parquet(directory / FOLDS_TABLE, schemas.FOLDS).to_pandas()
+    table = files.read_parquet(directory / artifact_files.FOLDS, schemas.FOLDS).to_pandas()
     found = table.groupby("metric", sort=False)["value"].agg(["mean", "std"])
     summary: dict[str, Any] = {"folds": int(table["fold"].nunique())}
     for metric, row in found.iterrows():

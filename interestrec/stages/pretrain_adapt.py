@@ -11,7 +11,7 @@ from interestrec.core.errors import ArtifactError, DataError, InputMissingError
 from interestrec.core.workers import worker_number
 from interestrec.corpus.item_settings import TextField
 from interestrec.corpus.store import Corpus
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.io.encoder_files import CONFIG, WEIGHTS, require_own
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
@@ -85,7 +85,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
     files.write_safetensors(directory / WEIGHTS, tensors, {"format": "pt"})
     for path in tokenizer_files(source):
         shutil.copyfile(path, directory / path.name)
-    files.write_json(directory / ADAPTATION, report)
+    files.write_json(directory / artifact_files.ADAPTATION, report)
 
 
 def _adapt(
@@ -159,5 +159,5 @@ def _passages(
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    report = files.read_json(directory / ADAPTATION)
+    report = files.read_json(directory / artifact_files.ADAPTATION)
     return {name: value for name, value in report.items() if name != "losses"}

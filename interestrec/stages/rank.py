@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from interestrec.corpus.identities import naming
+from interestrec.corpus.identities import user_id_mapper
 from interestrec.corpus.store import Corpus
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
+from interestrec.io.artifact_files import SYSTEMS, TRAINING_LOG
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import pseudonym
-from interestrec.io.ranking_files import SYSTEMS, TRAINING_LOG
 from interestrec.scorers import queries
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.fit_systems import fit_systems, reference_systems, train_data
@@ -68,7 +68,7 @@ def run(context: RunContext) -> StageResult:
         seed=settings.seed,
         request=request,
         reference=reference,
-        to_corpus_id=naming(key, corpus_artifact.manifest["config"]) if key and request.users else None,
+        to_corpus_id=user_id_mapper(key, corpus_artifact.manifest["config"]) if key and request.users else None,
     )
     return produce(context, recipe, stage.build, _summarise)
 
@@ -126,5 +126,5 @@ class _RankStage:
 
 
 def _summarise(path: Path) -> dict[str, Any]:
-    described = files.read_json(path / SYSTEMS)
+    described = files.read_json(path / artifact_files.SYSTEMS)
     return {"systems": sorted(described["systems"]), **described["counts"]}

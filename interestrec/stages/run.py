@@ -3,19 +3,19 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interestrec.config.settings import Settings
 from interestrec.core.errors import LockedError, PeerLostError
 from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
-from interestrec.io import encryption, files
+from interestrec.io import artifact_files, files
 from interestrec.workspace.artifacts import (
     Artifact,
     Recipe,
@@ -26,8 +26,10 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.manifest import TIMING
 from interestrec.workspace.plan import BuildPlan, plan_of_recipe, reasons
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
 _REASONS = 3  # that a stage begins with; `--dry-run` tells all
@@ -81,10 +83,6 @@ class RunContext:
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
     dry_run: bool = False  # only say what would be built: `Planned` is raised in place of building
 
-    def __post_init__(self) -> None:
-        """From here on the artifacts of the process are written and read with the run's key."""
-        encryption.use(self.settings.runtime.encryption_key)
-
     def open(self, kind: str) -> Artifact:
         """The input artifact of this kind: the one given, else the workspace's current one."""
         return open_artifact(self.paths.get(kind, self.settings.workspace / kind), kind)
@@ -103,6 +101,7 @@ class StageResult:
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()  # sentences: what the gate found in order
     failures: tuple[str, ...] = ()  # sentences: what it did not
+    metrics: "pa.Table | None" = None  # of a report, with the schema METRICS
 
 
 class DryRun(Exception):
@@ -149,18 +148,20 @@ def produce(
                 build(Path(scratch))
         artifact = _awaited(workspace, recipe)
         return StageResult(artifact, False, summarise(artifact.path))
-    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.tell):
+    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
         built = context.force or not recipe.version_path(workspace).exists()
         if built:
-            _build(context, recipe, build)
+            with _new_version(context, recipe) as (directory, figures):
+                figures |= build(directory) or {}
         else:
             link(workspace, recipe)
         artifact = open_artifact(workspace / recipe.kind, recipe.kind)
     return StageResult(artifact, built, summarise(artifact.path))
 
 
-def _build(context: RunContext, recipe: Recipe, build: Callable[[Path], dict[str, float] | None]) -> None:
-    """Build, commit, and take the checkpoints away."""
+@contextmanager
+def _new_version(context: RunContext, recipe: Recipe) -> Iterator[tuple[Path, dict[str, float]]]:
+    """The directory of a version to build, and figures of its speed to fill in; then commit, and remove checkpoints."""
     workspace, work = context.settings.workspace, context.work(recipe)
     if context.force:
         shutil.rmtree(work, ignore_errors=True)
@@ -168,12 +169,13 @@ def _build(context: RunContext, recipe: Recipe, build: Callable[[Path], dict[str
     more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
     log.info("%s: building, because %s%s", recipe.stage, "; ".join(why[:_REASONS]), more)
     started = time.monotonic()
+    figures: dict[str, float] = {}
     with staged_version(workspace, recipe) as partial:
-        told = build(partial) or {}
-        timing = {"seconds": time.monotonic() - started, **told}
+        yield partial, figures
+        timing = {"seconds": time.monotonic() - started, **figures}
         line = {name: round(value, 3) for name, value in timing.items()}
         ended = datetime.now(UTC).isoformat(timespec="seconds")
-        files.append_json_line(partial / TIMING, {"stage": recipe.stage, "ended": ended, **line})
+        files.append_json_line(partial / artifact_files.TIMING, {"stage": recipe.stage, "ended": ended, **line})
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -1,1 +1,1 @@
-"""Text to tokens: normalisation, the tokenizer, masking."""
+"""From texts to tokens: normalisation, boilerplate removal, tokenization, masking."""

@@ -1,29 +1,29 @@
-"""Sentences that a publisher puts under everything: they tell nothing about an item."""
+"""Boilerplate: sentences that a publisher adds to all texts and that carry no information about an item."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
 
-_FEWEST = 10  # texts that must share a sentence
-_WORDS = 4  # a shorter one is an abbreviation ("Rep.") or a phrase of the language
-_END = re.compile(r"(?<=[.!?])\s+")
+_MIN_TEXTS = 10  # that share a boilerplate sentence
+_MIN_WORDS = 4  # shorter sentences are abbreviations ("Rep.") or common phrases
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def shared_sentences(texts: Sequence[str], share: float) -> dict[str, int]:
-    """Sentences of four words or more in over `share` of the texts that are not empty, and in at least ten of them.
+    """Find sentences of at least four words in more than `share` of the texts that are not empty, and in at least ten.
 
     Returns:
-        Counts by sentence, greatest first.
+        Number of texts by sentence, in descending order.
     """
-    sentences = (sentence for text in texts for sentence in set(_END.split(text)))
-    counts = Counter(sentence for sentence in sentences if sentence.count(" ") >= _WORDS - 1)
+    sentences = (sentence for text in texts for sentence in set(_SENTENCE_END.split(text)))
+    counts = Counter(sentence for sentence in sentences if sentence.count(" ") >= _MIN_WORDS - 1)
     limit = share * sum(bool(text) for text in texts)
-    shared = [(sentence, count) for sentence, count in counts.items() if count > limit and count >= _FEWEST]
+    shared = [(sentence, count) for sentence, count in counts.items() if count > limit and count >= _MIN_TEXTS]
     return dict(sorted(shared, key=lambda pair: (-pair[1], pair[0])))
 
 
-def without(texts: Sequence[str], sentences: dict[str, int]) -> list[str]:
-    """The texts without these sentences."""
+def remove_sentences(texts: Sequence[str], sentences: dict[str, int]) -> list[str]:
+    """Return the texts without the sentences."""
     if not sentences:
         return list(texts)
-    return [" ".join(s for s in _END.split(text) if s not in sentences) for text in texts]
+    return [" ".join(s for s in _SENTENCE_END.split(text) if s not in sentences) for text in texts]

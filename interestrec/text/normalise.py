@@ -1,4 +1,4 @@
-"""Text as people meant it: no markup, one Unicode form, single spaces."""
+"""Text normalisation: markup removed, Unicode NFC, single spaces."""
 
 import html
 
@@ -6,14 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _ENTITY = r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);"
-# A tag begins with a letter, so that "I <3 you" and "a < b" stay.
+# A tag starts with a letter, so that "I <3 you" and "a < b" stay unchanged.
 _TAG = r"(?s)<!--.*?-->|</?[A-Za-z][^<>]*>"
 _INVISIBLE = "[\u00ad\u200b\ufeff]"  # soft hyphen, zero-width space, byte order mark
 _CONTROL = r"[\p{Cc}\x{FFFD}]"
 
 
 def normalise(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Normalised texts: HTML entities decoded, tags removed, NFC, control characters and runs of space one space.
+    """Decode HTML entities, remove tags, apply NFC, and replace control characters and runs of spaces by one space.
 
     Args:
         texts: string [n]; null counts as empty.
@@ -34,7 +34,7 @@ def normalise(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _decode_entities(texts: pa.Array) -> pa.Array:
-    """Decode HTML entities where there are any; few distinct texts have them."""
-    found = pc.match_substring_regex(texts, _ENTITY)
-    decoded = pa.array([html.unescape(text) for text in texts.filter(found).to_pylist()], pa.string())
-    return pc.replace_with_mask(texts, found, decoded)
+    """Decode HTML entities only in texts that contain some, which are few."""
+    has_entity = pc.match_substring_regex(texts, _ENTITY)
+    decoded = pa.array([html.unescape(text) for text in texts.filter(has_entity).to_pylist()], pa.string())
+    return pc.replace_with_mask(texts, has_entity, decoded)

@@ -12,9 +12,7 @@ import numpy as np
 from interestrec.core import ragged
 from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus, Impressions, Timelines
-from interestrec.io.schemas import SPLITS
-
-TRAIN, VALID, _ = range(len(SPLITS))
+from interestrec.io.schemas import TRAIN, VALID
 
 
 @dataclass(frozen=True)
@@ -163,6 +161,6 @@ def popularity(corpus: Corpus) -> np.ndarray:
     time of the request is for the decision to add.
     """
     timelines = corpus.timelines
-    train = (timelines.split == 0) & (timelines.intensity > 0)
+    train = (timelines.split == TRAIN) & (timelines.intensity > 0)
     counts = np.bincount(timelines.item[train], minlength=corpus.items.num_rows).astype(np.float64)
     return counts / max(counts.sum(), 1.0)

@@ -6,7 +6,7 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.encoding.hidden_cache import as_trained
 from interestrec.encoding.text_vectors import encode
-from interestrec.io.schemas import SPLITS
+from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 from interestrec.training import examples as made
 from interestrec.training.examples import Examples, usable
@@ -17,7 +17,7 @@ from interestrec.training.preparation import TrainingInputs
 from interestrec.training.user_text_examples import codes_beyond, with_documents
 from interestrec.training.validation import ValidationScores, draw
 
-TRAIN, VALID, HELD_OUT = range(len(SPLITS))
+HELD_OUT = TEST
 _UNSEEN = -1  # of no split: nothing looks at it
 
 

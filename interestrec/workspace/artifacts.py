@@ -1,8 +1,9 @@
 """Immutable artifact versions: built aside by one process at a time, named whole, linked, checked when opened.
 
 `workspace/versions/<stage>/<digest>/` holds a version; `workspace/<kind>` is a symbolic link to the
-current one. The digest covers input digests, the configuration that affects the result, and the seed,
-so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for each output.
+current one. The digest covers input digests, the configuration that affects the result, the seed, and in a source
+checkout the code, so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for
+each output.
 """
 
 import os
@@ -15,10 +16,11 @@ from typing import Any
 
 from interestrec import __version__
 from interestrec.core.errors import ArtifactError, CannotCreateError, InputMissingError, InterestrecError, from_os_error
-from interestrec.io import commit, files
-from interestrec.io.locks import FileLock, locked
+from interestrec.io import artifact_files, commit, files
+from interestrec.io.locks import FileLock, hold_lock
 from interestrec.io.schemas import SCHEMA_VERSION
-from interestrec.workspace.manifest import MANIFEST, file_entries, read, verify
+from interestrec.workspace.manifest import file_entries, read, verify
+from interestrec.workspace.source_code import source_digests
 
 LOCKS = "locks"
 
@@ -70,9 +72,11 @@ class Recipe:
     inputs: Mapping[str, str]  # name -> SHA-256, taken before the run
     config: Mapping[str, Any]
     seed: int
+    code: Mapping[str, str] = field(init=False)  # source file -> digest; empty in an installed release
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "code", source_digests(self.stage.replace("-", "_")))
         content = {
             "kind": self.kind,
             "schema": SCHEMA_VERSION,
@@ -80,6 +84,7 @@ class Recipe:
             "inputs": dict(self.inputs),
             "config": self.config,
             "seed": self.seed,
+            **({"code": self.code} if self.code else {}),
         }
         object.__setattr__(self, "digest", files.sha256_of_json(content)[:24])
 
@@ -123,7 +128,8 @@ def open_within(path: Path, kind: str) -> Artifact:
     Raises:
         InputMissingError, ArtifactError: as `open_artifact`.
     """
-    return open_artifact(path / kind if (path / kind).exists() else path, kind)
+    is_workspace = (path / kind).exists() or (path / "versions").is_dir()
+    return open_artifact(path / kind if is_workspace else path, kind)
 
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
@@ -166,7 +172,7 @@ def _read(path: Path, real: Path, kind: str, contents: bool) -> Artifact:
     if manifest["kind"] != kind:
         raise ArtifactError(f"{path}: expected a {kind}, found '{manifest['kind']}'; give a {kind} directory")
     verify(real, manifest, stage, contents)
-    return Artifact(kind, real, files.sha256_of(real / MANIFEST), manifest)
+    return Artifact(kind, real, files.sha256_of(real / artifact_files.MANIFEST), manifest)
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
@@ -191,7 +197,7 @@ def exclusive_writer(workspace: Path, recipe: Recipe) -> Iterator[FileLock]:
         LockedError: another process is at work on it.
         CannotCreateError: the workspace cannot be created.
     """
-    with locked(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
+    with hold_lock(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
         for path in leftovers(workspace, recipe):
             shutil.rmtree(path)
         yield lock
@@ -223,7 +229,7 @@ def staged_version(workspace: Path, recipe: Recipe) -> Iterator[Path]:
         raise CannotCreateError(f"{partial}: {reason}") from error
     try:
         yield partial
-        files.write_json(partial / MANIFEST, _manifest(recipe, partial))
+        files.write_json(partial / artifact_files.MANIFEST, _manifest(recipe, partial))
         commit.install(partial, recipe.version_path(workspace))
     except OSError as error:  # which no writer of `files` has met
         raise from_os_error(error, error.filename or partial) from error
@@ -240,6 +246,7 @@ def _manifest(recipe: Recipe, directory: Path) -> dict[str, Any]:
         "inputs": dict(recipe.inputs),
         "config": recipe.config,
         "seed": recipe.seed,
+        "code": recipe.code,
         "files": file_entries(directory),
     }
 

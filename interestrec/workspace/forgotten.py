@@ -8,7 +8,7 @@ from pathlib import Path
 
 from interestrec.core.errors import ArtifactError
 from interestrec.io import commit, files
-from interestrec.io.locks import locked
+from interestrec.io.locks import hold_lock
 from interestrec.workspace.artifacts import LOCKS
 
 FORGOTTEN = "forgotten.json"
@@ -57,11 +57,11 @@ def add_forgotten(workspace: Path, user_ids: Iterable[str]) -> tuple[int, int]:
         LockedError: another process adds to it.
     """
     path = workspace / FORGOTTEN
-    with locked(workspace / LOCKS / FORGOTTEN, str(path)):
+    with hold_lock(workspace / LOCKS / FORGOTTEN, str(path)):
         found = read_forgotten(workspace) or ForgottenUsers(secrets.token_bytes(32), frozenset())
         users = found.users | {found.mark(user_id) for user_id in user_ids}
         new = len(users) - len(found.users)
         if new:
-            with commit.replacing(path) as partial:
+            with commit.staged_file(path) as partial:
                 files.write_json(partial, {"salt": found.salt.hex(), "users": sorted(users)})
     return new, len(users)

@@ -8,11 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from interestrec.core.errors import ArtifactError
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.io.schemas import SCHEMA_VERSION
-
-MANIFEST = "manifest.json"
-TIMING = "timing.jsonl"  # differs from run to run, so it is not listed
 
 _LARGEST = 16 << 20  # bytes; ours have a few KiB
 
@@ -33,6 +30,7 @@ class _Manifest(_Strict):
     inputs: dict[str, str]
     config: dict[str, Any]
     seed: int
+    code: dict[str, str] = {}
     files: dict[str, _File]
 
 
@@ -42,7 +40,7 @@ def file_entries(directory: Path) -> dict[str, dict[str, Any]]:
     return {
         name: {"sha256": files.sha256_of(path), "bytes": path.stat().st_size}
         for name, path in sorted(found.items())
-        if name not in (MANIFEST, TIMING)
+        if name not in (artifact_files.MANIFEST, artifact_files.TIMING)
     }
 
 
@@ -55,11 +53,11 @@ def read(directory: Path, stage: str) -> dict[str, Any]:
     Raises:
         ArtifactError: there is none, it is not one, or its schema's major version is another than ours.
     """
-    path = directory / MANIFEST
+    path = directory / artifact_files.MANIFEST
     if path.is_symlink() or not path.is_file():
         raise ArtifactError(
-            f"{directory}: not an artifact of interestrec ({MANIFEST} is missing); give the directory of one, or run "
-            f"`interestrec {stage} --force`"
+            f"{directory}: not an artifact of interestrec ({artifact_files.MANIFEST} is missing); "
+            f"give the directory of one, or run `interestrec {stage} --force`"
         )
     if path.stat().st_size > _LARGEST:
         raise ArtifactError(f"{path}: larger than any manifest; run `interestrec {stage} --force`")
@@ -93,11 +91,13 @@ def verify(directory: Path, manifest: dict[str, Any], stage: str, contents: bool
         name = str(path.relative_to(directory))
         if path.is_symlink() or not path.is_file():
             raise ArtifactError(f"{path}: not a regular file, as all of an artifact are; take it away")
-        if name in (MANIFEST, TIMING):
+        if name in (artifact_files.MANIFEST, artifact_files.TIMING):
             continue
         entry = lacking.pop(name, None)
         if entry is None:
-            raise ArtifactError(f"{path}: no file of this artifact, its {MANIFEST} does not list it; take it away")
+            raise ArtifactError(
+                f"{path}: no file of this artifact, its {artifact_files.MANIFEST} does not list it; take it away"
+            )
         if path.stat().st_size != entry["bytes"] or (contents and files.sha256_of(path) != entry["sha256"]):
             raise ArtifactError(f"{path}: changed since it was written; run `interestrec {stage} --force`")
     if lacking:

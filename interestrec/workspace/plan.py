@@ -8,12 +8,12 @@ from typing import Any
 
 from interestrec import __version__
 from interestrec.core.errors import InterestrecError
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.workspace.artifacts import Recipe
-from interestrec.workspace.manifest import MANIFEST, TIMING
 
 _LONGEST = 60  # characters of a value that are shown
+_NAMED = 2  # source files that changed; the others are counted
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class BuildPlan:
         found = [f"{self.stage}: {state}", *(f"    {reason}" for reason in self.reasons)]
         if self.version is not None:
             took = f", took {self.version.seconds:,.0f} s" if self.version.seconds is not None else ""
-            found.append(f"    the current one: {self.version.bytes / 1e6:,.1f} MB{took}")
+            found.append(f"    current version: {self.version.bytes / 1e6:,.1f} MB{took}")
         return "\n".join(found)
 
 
@@ -69,7 +69,7 @@ def plan_of_current(workspace: Path, kind: str) -> VersionState | None:
         return None
     directory = link.resolve()
     size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    timing = files.read_json_lines(directory / TIMING)
+    timing = files.read_json_lines(directory / artifact_files.TIMING)
     last = timing[-1] if timing else {}
     return VersionState(directory, size, last.get("ended"), last.get("seconds"))
 
@@ -78,15 +78,16 @@ def reasons(workspace: Path, recipe: Recipe) -> tuple[str, ...]:
     """What differs between a recipe and the version that is current, a phrase each."""
     before: Any = None
     with suppress(InterestrecError):
-        before = files.read_json(workspace / recipe.kind / MANIFEST)
+        before = files.read_json(workspace / recipe.kind / artifact_files.MANIFEST)
     if not isinstance(before, dict):
-        return ("there is none yet",)
+        return ("no version exists yet",)
     found = [
         *_differences("input", before.get("inputs", {}), dict(recipe.inputs), values=False),
         *_differences("", _flat(before.get("config", {})), _flat(recipe.config), values=True),
     ]
     other = {"seed": recipe.seed, "schema_version": SCHEMA_VERSION, "package_version": __version__}
     found += _differences("", {name: before.get(name) for name in other}, other, values=True)
+    found += _code_differences(before.get("code", {}), recipe.code)
     return tuple(found) or ("--force",)
 
 
@@ -100,6 +101,20 @@ def _differences(what: str, before: Mapping[str, Any], now: Mapping[str, Any], v
             yield f"{called} is gone"
         elif before[name] != now[name]:
             yield f"{called} changed" + (f" from {_short(before[name])} to {_short(now[name])}" if values else "")
+
+
+def _code_differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """One phrase for all source files that were edited, added or removed."""
+    if bool(before) != bool(now):  # one of the two versions is of an installed release
+        yield "the code is now that of " + ("a source checkout" if now else "an installed release")
+        return
+    changed = [path for path in sorted(before.keys() | now.keys()) if before.get(path) != now.get(path)]
+    if not changed:
+        return
+    more = len(changed) - _NAMED
+    counted = f" and {more} more source file{'s' if more > 1 else ''}" if more > 0 else ""
+    separator = ", " if counted else " and "
+    yield f"the code of {separator.join(changed[:_NAMED])}{counted} changed since"
 
 
 def _flat(values: Any, prefix: str = "") -> dict[str, Any]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import ArtifactError, InputMissingError, from_os_error
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.io.commit import PARTIAL, dead_partials, drop_partials
-from interestrec.io.locks import locked
+from interestrec.io.locks import hold_lock
 from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
-from interestrec.workspace.manifest import MANIFEST, read
+from interestrec.workspace.manifest import read
 
 _DAY = 86_400.0
 _SHARD = "shard"  # many of one run are current at a time, and its link leads to one of them
@@ -55,7 +55,7 @@ def prune(workspace: Path, retention_days: float | None = None, dry_run: bool = 
     oldest = None if retention_days is None else time.time() - retention_days * _DAY
     with ExitStack() as stack:
         for output in _outputs(workspace):
-            stack.enter_context(locked(workspace / LOCKS / output, str(workspace / output)))
+            stack.enter_context(hold_lock(workspace / LOCKS / output, str(workspace / output)))
         found = list(_unneeded(workspace, oldest))
         if not dry_run:
             for removed in found:
@@ -98,7 +98,7 @@ def _unneeded(workspace: Path, oldest: float | None) -> Iterator[RemovedPath]:
 def _versions(paths: Iterator[Path]) -> Iterator[_Version]:
     """Versions on disk; of one that this release cannot read nothing is known but its digest and age."""
     for path in paths:
-        manifest = path / MANIFEST
+        manifest = path / artifact_files.MANIFEST
         content: dict[str, Any] = {"kind": "", "inputs": {}}
         with suppress(ArtifactError):
             content = read(path, path.parent.name)

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.io import files
-from interestrec.io.ranking_files import SYSTEMS
+from interestrec.io import artifact_files, files
 from interestrec.io.schemas import OURS
 from interestrec.workspace.artifacts import open_artifact
 
-CALIBRATION = "calibration.json"
-OUTCOME = "outcome.json"
 INPUT = "open_reference_run"  # of the recipe of a model that leans on another
 _DECIDED = ("components", "estimators", "blend")  # of the rank settings
 _SAME = ("finetune", "items", "encoders", "relevant_at")  # of a model's configuration, what its choices hold for
@@ -46,12 +43,12 @@ def open_reference_run(workspace: Path, config: Mapping[str, Any]) -> ReferenceR
     differ = [name for part in _SAME for name in _differing(config.get(part), theirs.get(part), part)]
     if differ:
         raise ConfigError(f"{key} was configured otherwise in {', '.join(differ)}; use its settings, or verify these")
-    epochs = files.read_json(model.path / OUTCOME).get("epochs")
+    epochs = files.read_json(model.path / artifact_files.OUTCOME).get("epochs")
     if epochs is None:
         raise ArtifactError(
-            f"{model.path / OUTCOME}: does not tell the epochs; run `interestrec finetune --force` there"
+            f"{model.path / artifact_files.OUTCOME}: does not tell the epochs; run `interestrec finetune --force` there"
         )
-    return ReferenceRun(model.digest, epochs, files.read_json(model.path / CALIBRATION))
+    return ReferenceRun(model.digest, epochs, files.read_json(model.path / artifact_files.CALIBRATION))
 
 
 def reference_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -75,7 +72,7 @@ def reference_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str,
         raise ConfigError(f"{key} were configured otherwise in {', '.join(differ)}; use its settings, or verify these")
     if not theirs["estimators"]:
         raise ConfigError(f"{key} predict no intensity that could be taken over; set rank.estimators in both runs")
-    return rankings.digest, files.read_json(rankings.path / SYSTEMS)
+    return rankings.digest, files.read_json(rankings.path / artifact_files.SYSTEMS)
 
 
 def _differing(ours: Any, theirs: Any, key: str) -> Iterator[str]:

@@ -176,7 +176,7 @@ def test_inspect_takes_exactly_one_id(tmp_path: Path, corpus: Path, asked: tuple
 def test_inspect_of_an_unknown_id_names_near_ones(tmp_path: Path, corpus: Path) -> None:
     outcome = interestrec("inspect", "--user", "u9", "--corpus", str(corpus), "--json", cwd=tmp_path)
     assert outcome.returncode == 65
-    assert "there is no user 'u9'; near it: u0, u1, u2" in outcome.stderr
+    assert "there is no user 'u9'; similar ids: u0, u1, u2" in outcome.stderr
     assert one_document(outcome.stdout)["exit_status"] == 65
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.cli.app import app
-from interestrec.cli.entry import run_app
+from interestrec.cli.entry import command_process
 from tests.cli.test_app import CONFIG
 from tests.corpus.looked_at import write_looked_at
 from tests.documents import one_document
@@ -71,7 +71,7 @@ def test_errors_never_take_the_place_of_results(directory: Path) -> None:
 def test_a_closed_standard_input_is_an_empty_one(directory: Path) -> None:
     outcome = shell("I forget --users - <&-", directory)
     assert outcome.returncode == 2
-    assert outcome.stderr == "interestrec forget: no id is given: there is nobody to forget\n"
+    assert outcome.stderr == "interestrec forget: the list of user IDs is empty; nobody was added\n"
 
 
 def test_a_filter_ends_when_its_reader_goes_away(directory: Path) -> None:
@@ -174,8 +174,8 @@ def test_off_a_terminal_nothing_steers_one(tmp_path: Path, forced: dict[str, str
 def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
     """The status that a command line ends with, in this process."""
     monkeypatch.setattr(sys, "argv", ["interestrec", *arguments])
-    with pytest.raises(SystemExit) as end:
-        run_app(app)
+    with pytest.raises(SystemExit) as end, command_process() as process:
+        process.status = app(standalone_mode=False)
     return end.value.code
 
 

@@ -81,22 +81,18 @@ def test_on_a_terminal_nothing_is_cut_or_wider_than_it(directory: Path, width: i
 def test_quiet_and_verbose_exclude_each_other(directory: Path) -> None:
     told = evaluated("--quiet", "--verbose", "--json", cwd=directory)
     assert told.returncode == 2
-    assert one_document(told.stdout)["error"].startswith("give --quiet or --verbose")
+    assert one_document(told.stdout)["error"].startswith("--quiet and --verbose exclude each other")
     assert not (directory / "space" / "report").exists()
 
 
-def test_run_ends_with_what_adaptation_made_worse(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_ends_with_what_adaptation_made_worse(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     context = by_hand(directory / "space")
     worse = {"figure": "uniformity", "sentence": "Uniformity rose.", "better": False}
     better = {"figure": "loss", "sentence": "The loss fell.", "better": True}
     encoder = Artifact("encoder", directory, "0", {})
     adapted = StageResult(encoder, built=True, summary={"steps": 3, "findings": [better, worse]})
-    stages = {"pretrain-adapt": lambda _: adapted, "evaluate": evaluate.run}
-    monkeypatch.setattr(pipeline, "STAGES", stages)
     with console.session("run", as_json=False, quiet=False) as output:
-        output.all_stages(context)
+        output.results([adapted, pipeline.run_stage("evaluate", context)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["pretrain-adapt: built  steps 3", "The loss fell.", "Uniformity rose."]
     assert lines.index("Warning: pretrain-adapt: Uniformity rose.") < len(lines) - 5
@@ -152,8 +148,8 @@ def test_not_worse_than(directory: Path) -> None:
         (["--require", "acu>0.6"], 78, "unknown metric 'acu' (did you mean 'auc'?); choose from: auc, "),
         (["--set", "evaluate.require=[auc]"], 78, "evaluate.require.0: 'auc' cannot be read"),
         (["--not-worse-than", "space/report"], 66, "space/report: no report here to compare with"),
-        (["--seeds", "space"], 2, "give it at least twice"),
-        (["--seeds", "space", "--seeds", "b", "--rankings", "c"], 2, "give --rankings or --seeds"),
+        (["--seeds", "space"], 2, "a mean needs at least two seeds"),
+        (["--seeds", "space", "--seeds", "b", "--rankings", "c"], 2, "--rankings and --seeds exclude each other"),
         (["--seeds", "space", "--seeds", "space/rankings"], 65, "are both of seed 1"),
     ],
 )
@@ -176,15 +172,12 @@ def test_seeds(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_run_is_gated_too(
-    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], as_json: bool
-) -> None:
+def test_run_is_gated_too(directory: Path, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
     context = by_hand(directory / "space")
     required = {"evaluate": context.settings.evaluate.model_copy(update={"require": ["coverage>0.9"]})}
     gated = dataclasses.replace(context, settings=context.settings.model_copy(update=required))
-    monkeypatch.setattr(pipeline, "STAGES", {"evaluate": evaluate.run})
     with pytest.raises(SystemExit) as ended, console.session("run", as_json, quiet=False) as output:
-        output.all_stages(gated)
+        output.results(pipeline.run_all(gated, ["evaluate"]))
     assert ended.value.code == 1
     told = capsys.readouterr()
     assert "interestrec run: coverage (beyond) is 0.7500" in told.err

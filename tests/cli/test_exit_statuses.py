@@ -96,8 +96,9 @@ def test_a_full_device_changes_no_status_but_that_of_success(
 
 
 _ENDING = """
-import logging, os, signal, sys, warnings
-from interestrec import cli, pipeline
+import logging, os, signal, sys, types, warnings
+from interestrec import pipeline
+from interestrec.cli import app as cli
 from interestrec.core import errors
 
 def stage(context):
@@ -106,7 +107,8 @@ def stage(context):
     print("half a line", end="", file=sys.stderr)
     {end}
 
-pipeline.STAGES["preprocess"] = stage
+sys.modules["stand_in"] = types.SimpleNamespace(run=stage)
+pipeline.STAGES["preprocess"] = "stand_in"
 sys.argv = ["interestrec", "preprocess", "--json"]
 cli.main()
 """
@@ -136,7 +138,7 @@ def test_a_full_device_changes_no_status_of_a_stage(status: int, end: str, strea
 
 _BEFORE = """
 import sys
-from interestrec import cli
+from interestrec.cli import app as cli
 
 def session(*_, **__):
     raise RuntimeError("odd")
@@ -220,7 +222,7 @@ def test_a_bug_of_ours_is_70_and_keeps_its_traceback(log: str, capsys: pytest.Ca
 
 
 _AT_WORK = """
-import sys, time
+import sys, time, types
 from interestrec import pipeline
 from interestrec.cli import app
 
@@ -228,7 +230,8 @@ def stage(context):
     print("at work", flush=True)
     time.sleep(60)
 
-pipeline.STAGES["preprocess"] = stage
+sys.modules["stand_in"] = types.SimpleNamespace(run=stage)
+pipeline.STAGES["preprocess"] = "stand_in"
 sys.argv = ["interestrec", "preprocess"]
 app.main()
 """

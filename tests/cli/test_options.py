@@ -21,12 +21,12 @@ def test_moments_users_and_shards_are_read() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("yesterday", None, None), "--as-of yesterday: write now"),
+        (("yesterday", None, None), "--as-of yesterday: expected now"),
         ((None, "some.txt", None), "--users needs --as-of"),
-        ((None, None, "3"), "--shard 3: write the part"),
+        ((None, None, "3"), "--shard 3: expected the part"),
         ((None, None, "a/b"), "--shard a/b"),
-        ((None, None, "0/4"), "counted from 1 to 4"),
-        ((None, None, "5/4"), "counted from 1 to 4"),
+        ((None, None, "0/4"), "must be between 1 and 4"),
+        ((None, None, "5/4"), "must be between 1 and 4"),
     ],
 )
 def test_what_cannot_be_read_is_refused(given: tuple[str | None, ...], message: str) -> None:

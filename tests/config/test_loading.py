@@ -16,7 +16,7 @@ from interestrec.config.loading import (
 )
 from interestrec.config.yaml_positions import MAX_BYTES, dump_yaml
 from interestrec.core.errors import ConfigError, InputMissingError, StorageError
-from interestrec.formats.data_settings import MindData
+from interestrec.formats.mind import MindData
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 GOOD = """

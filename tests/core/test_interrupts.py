@@ -15,7 +15,7 @@ import sys, time
 from pathlib import Path
 from interestrec.cli.console import session
 from interestrec.core import interrupts
-from interestrec.workspace.artifacts import Recipe, staged_version, exclusive_writer
+from interestrec.workspace.artifacts import Recipe, exclusive_writer, staged_version
 
 interrupts.install()
 recipe = Recipe("corpus", {{}}, {{}}, 1)
@@ -49,7 +49,7 @@ _DEAF = f"""
 def started(tmp_path: Path, work: str, grace: float = _LONG) -> subprocess.Popen[str]:
     """A process at that work, which is ended so many seconds after the first signal."""
     script = _BUILDING.format(work=work).replace(
-        "interrupts.install", f"interrupts._GRACE = {grace}; interrupts.install"
+        "interrupts.install", f"interrupts._GRACE_SECONDS = {grace}; interrupts.install"
     )
     return begun(script, tmp_path)
 
@@ -59,9 +59,9 @@ def test_a_signal_leaves_no_half_version(tmp_path: Path, sent: signal.Signals, s
     process = started(tmp_path, _SLEEPING)
     assert list(tmp_path.rglob("half"))
     process.send_signal(sent)
-    _, told = process.communicate(timeout=PATIENCE)
+    _, messages = process.communicate(timeout=PATIENCE)
     assert process.returncode == status
-    assert f"interrupted by {sent.name}" in told and "Traceback" not in told
+    assert f"interrupted by {sent.name}" in messages and "Traceback" not in messages
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -92,7 +92,7 @@ def test_a_point_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 143
     assert list(tmp_path.rglob("half"))
-    assert interrupts._GRACE < 10  # seconds, as docs/operations.md says
+    assert interrupts._GRACE_SECONDS < 10  # seconds, as docs/operations.md says
 
 
 _EARLY = """

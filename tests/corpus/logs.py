@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.corpus import store
-from interestrec.corpus.build import CorpusPlan, build
+from interestrec.corpus.build import build
 from interestrec.corpus.event_codes import code_events
-from interestrec.corpus.grading import Grading
-from interestrec.corpus.value_maps import ValueMap
+from interestrec.corpus.preprocess_settings import (
+    IntensitySettings,
+    PreprocessSettings,
+    SplitSettings,
+    ValueMapSettings,
+)
+from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.impression_lists import (
     ItemCoder,
     add_impressions,
@@ -24,7 +28,7 @@ from interestrec.formats.impression_lists import (
 )
 from interestrec.formats.item_codes import code_items
 from interestrec.formats.raw_log import RawLog
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 _SPLIT = {"T": "train", "V": "valid", "E": "test"}
 
@@ -64,7 +68,7 @@ def impression_log(impressions: Sequence[tuple], items: str) -> RawLog:
     """Impressions (id, user, seconds or None, split, history, shown), the last two like "a b" and "a-1 b-0"."""
     log = RawLog()
     add_items(log, items)
-    code_items(log, merge=False)
+    code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
     base = log.begin(Path("b.tsv"))
@@ -99,7 +103,8 @@ def add_items(log: RawLog, items: Sequence[str] | Mapping[str, str]) -> None:
 
 def coded(log: RawLog, splits: str | None = None, merge: bool = False) -> RawLog:
     """The log with codes for ids; `splits` gives the events theirs by letters such as "TTVE", in the order of rows."""
-    code_events(log, merge)
+    log.merge_items = merge
+    code_events(log)
     for order, letter in zip(log.sql("SELECT ord FROM events ORDER BY ord"), splits or "", strict=splits is not None):
         log.db.execute("UPDATE events SET split = ? WHERE ord = ?", [_SPLIT[letter], order[0]])
     return log
@@ -120,45 +125,50 @@ def listed(log: RawLog, codes: Sequence[int]) -> str:
     return "".join(names[code] for code in codes)
 
 
-def grading(**changes: Any) -> Grading:
-    usual: dict[str, Any] = {"weights": {}, "values": {}, "negative": {}, "combine": "none", "half_life_days": None}
-    return Grading(**{**usual, **changes})
+def grading(**changes: Any) -> IntensitySettings:
+    return IntensitySettings(**changes)
 
 
-def stars(missing: float | None = None) -> ValueMap:
+def value_map(name: str, **parameters: Any) -> ValueMapSettings:
+    return ValueMapSettings(map=name, **parameters)
+
+
+def stars(missing: float | None = None) -> ValueMapSettings:
     """One to five become 0 to 1."""
-    return ValueMap("linear", 1.0, 5.0, missing=missing)
+    return value_map("linear", low=1.0, high=5.0, missing=missing)
 
 
-def plan(**changes: Any) -> CorpusPlan:
-    usual: dict[str, Any] = {
-        "relevant_at": None,
-        "max_bad_rows": 0,
-        "drop_duplicates": True,
-        "merge_items": False,
-        "bursts": None,
-        "robots": None,
-        "core": None,
-        "grading": grading(),
-        "method": "global_time",
-        "valid": 0.2,
-        "test": 0.2,
-        "valid_from": None,
-        "seed": 1,
-    }
-    return CorpusPlan(**{**usual, **changes})
+@dataclass(frozen=True)
+class Plan:
+    """The settings that `build` takes."""
+
+    data: DataSettings
+    preprocess: PreprocessSettings
 
 
-def built(log: RawLog, chosen: CorpusPlan) -> Tables:
+def plan(**changes: Any) -> Plan:
+    """Settings with short names for those of the split, of `data` and of sections."""
+    usual: dict[str, Any] = {"method": "global_time", "valid": 0.2, "test": 0.2}
+    split = {key: changes.pop(key, usual.get(key)) for key in ("method", "valid", "test", "valid_from")}
+    if split["method"] == "none":
+        split["verified"] = "elsewhere"
+    data = DataSettings(relevant_at=changes.pop("relevant_at", None))
+    if "grading" in changes:
+        changes["intensity"] = changes.pop("grading")
+    return Plan(data, PreprocessSettings(split=SplitSettings(**split), **changes))
+
+
+def built(log: RawLog, chosen: Plan) -> Tables:
     """What `build` writes."""
     with TemporaryDirectory() as name:
         directory = Path(name)
-        made = build(log, chosen, directory)
+        log.merge_items = chosen.preprocess.near_duplicate_items == "merge"
+        made = build(log, chosen.data, chosen.preprocess, 1, directory)
         tables = {
-            "users": files.read_parquet(directory / store.USERS, schemas.USERS),
-            "timelines": files.read_parquet(directory / store.TIMELINES, schemas.TIMELINES),
-            "impressions": files.read_parquet(directory / store.IMPRESSIONS, schemas.IMPRESSIONS),
-            "candidates": files.read_parquet(directory / store.CANDIDATES, schemas.CANDIDATES),
+            "users": files.read_parquet(directory / artifact_files.USERS, schemas.USERS),
+            "timelines": files.read_parquet(directory / artifact_files.TIMELINES, schemas.TIMELINES),
+            "impressions": files.read_parquet(directory / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS),
+            "candidates": files.read_parquet(directory / artifact_files.CANDIDATES, schemas.CANDIDATES),
         }
         tables = {key: pa.table(table.to_pydict(), table.schema) for key, table in tables.items()}
     return Tables(items=made.items, **tables, counts=made.counts, value_maps=made.value_maps)

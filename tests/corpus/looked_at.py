@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from interestrec.corpus import store
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from tests.scoring.corpora import Event, Impression, write_corpus
 
 EVENTS = [
@@ -36,16 +35,16 @@ RULES = [
 def write_looked_at(path: Path) -> Path:
     """The corpus, its last impression under the id of its first, one item with every attribute, one with none."""
     write_corpus(path, 3, 4, EVENTS, IMPRESSIONS)
-    shown = files.read_parquet(path / store.IMPRESSIONS, schemas.IMPRESSIONS)
+    shown = files.read_parquet(path / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS)
     ids = pa.array(["m0", "m1", "m2", "m3", "m4", "m0"])
     shown = shown.set_column(shown.column_names.index("impression_id"), "impression_id", ids)
-    files.write_parquet(path / store.IMPRESSIONS, shown, schemas.IMPRESSIONS)
-    users = files.read_parquet(path / store.USERS, schemas.USERS)
+    files.write_parquet(path / artifact_files.IMPRESSIONS, shown, schemas.IMPRESSIONS)
+    users = files.read_parquet(path / artifact_files.USERS, schemas.USERS)
     users = users.append_column("gender", pa.array(["F", "M\x1b[31m", "F"])).append_column(
         "age", pa.array([31, None, 7.5])
     )
     kinds = {"gender": pa.string(), "age": pa.float64()}
-    files.write_parquet(path / store.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
+    files.write_parquet(path / artifact_files.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     items = {
         "item": pa.array(range(4), pa.int32()),
         "item_id": ["i0", "i1", "i2", "i3"],
@@ -56,14 +55,14 @@ def write_looked_at(path: Path) -> Path:
         "published": pa.array([86_400_000_000, None, None, None], pa.timestamp("us", tz="UTC")),
         "has_text": [True, True, True, False],
     }
-    files.write_parquet(path / store.ITEMS, pa.table(items), schemas.ITEMS)
+    files.write_parquet(path / artifact_files.ITEMS, pa.table(items), schemas.ITEMS)
     tokens = {
         "item": pa.array(range(4), pa.int32()),
         "title_tokens": [[7, 8], [7, 8], [7], []],
         "text_tokens": [[7, 8, 9], [], [], []],
     }
-    (path / store.FEATURES).mkdir()
-    files.write_parquet(path / store.FEATURES / "text-0.parquet", pa.table(tokens), schemas.TEXT_FEATURES)
+    (path / artifact_files.FEATURES).mkdir()
+    files.write_parquet(path / artifact_files.FEATURES / "text-0.parquet", pa.table(tokens), schemas.TEXT_FEATURES)
     maps = {"read": {"map": "quantile", "knots": [float(n) for n in range(9)], "shares": [0.5], "missing": None}}
-    files.write_json(path / store.QUALITY, {"rules": RULES, "value_maps": maps})
+    files.write_json(path / artifact_files.QUALITY, {"rules": RULES, "value_maps": maps})
     return path

@@ -44,7 +44,7 @@ def test_tables_are_equal_whatever_the_threads() -> None:
 
 
 def test_duplicates_may_be_kept() -> None:
-    assert built(event_log([*EVENTS, EVENTS[0]]), plan(drop_duplicates=False)).timelines.num_rows == 31
+    assert built(event_log([*EVENTS, EVENTS[0]]), plan(duplicates="keep")).timelines.num_rows == 31
 
 
 @settings(max_examples=20, deadline=None)

@@ -4,7 +4,7 @@ import pytest
 
 from interestrec.core.errors import ConfigError
 from interestrec.corpus import cleaning
-from interestrec.corpus.cleaning import RobotRule
+from interestrec.corpus.preprocess_settings import KCoreSettings, RobotSettings
 from tests.corpus.logs import built, by_name, coded, column, event_log, impression_log, listed, plan, rows_of, rule
 
 
@@ -103,7 +103,7 @@ def test_robots_by_the_minute() -> None:
     events = [*busy({"u": 4, "v": 3, "w": 5}, 10), ("u", "i9", 300), ("x", "i1", None), *busy({"x": 5}, 60)]
     events += [("y", f"i{n}", None) for n in range(9)]  # no time tells nothing
     log = coded(event_log(events), "TTTT" + "TTT" + "TTTEE" + "E" + "TTTTTT" + "T" * 9)
-    cleaning.drop_robots(log, RobotRule(a_minute=3, spread=None))
+    cleaning.drop_robots(log, RobotSettings(a_minute=3, spread=None))
     assert left(log) == [row for row in range(5, 29) if row != 13]  # all of u goes, in test, too
     counted = rule(log, "robots")
     assert (counted["rows_in"], counted["rows_out"], len(counted["examples"])) == (28, 23, 3)
@@ -117,7 +117,7 @@ def test_robots_by_volume_are_told_by_train() -> None:
     late = [("b", f"i{n}", 99_000 + n) for n in range(50)]  # many of test say nothing
     for spread, users in ((0.9, "abcd"), (1.1, "abcde")):
         log = coded(event_log([*rows, *late]), "T" * 15 + "E" * 50)
-        cleaning.drop_robots(log, RobotRule(a_minute=None, spread=spread))
+        cleaning.drop_robots(log, RobotSettings(a_minute=None, spread=spread))
         assert {user for (user,) in rows_of(log, "user_id")} == set(users)
         assert log.number("SELECT count(*) FROM events WHERE split = 'test'") == 50
 
@@ -125,7 +125,7 @@ def test_robots_by_volume_are_told_by_train() -> None:
 def test_robots_take_their_impressions_along() -> None:
     shown = [(str(n), "u" if n < 3 else "v", 60 * (n // 3), "train", "", "a-1 b-0") for n in range(4)]
     log = coded(impression_log([*shown, ("9", "u", 900, "test", "", "a-1 b-0")], "ab"))
-    cleaning.drop_robots(log, RobotRule(a_minute=2, spread=None))
+    cleaning.drop_robots(log, RobotSettings(a_minute=2, spread=None))
     assert log.sql("SELECT impression_id FROM impressions") == [("3",)]
     assert rows_of(log, "user_id") == [("v",)]
     assert rule(log, "impressions of robots")["rows_out"] == 1
@@ -138,7 +138,7 @@ CHAIN = [("1", "a"), ("1", "b"), ("2", "b"), ("2", "c"), ("3", "c"), ("3", "d"),
 def test_k_core_goes_on_to_the_fixed_point() -> None:
     """Rounds: a goes; then 1, left with b, and b, left with 2; then 2, left with c, and c, left with 3."""
     log = event_log([(user, item, n) for n, (user, item) in enumerate(CHAIN)])
-    cleaning.keep_core(coded(log, "T" * 7), 2, 2)
+    cleaning.keep_core(coded(log, "T" * 7), KCoreSettings(users=2, items=2))
     assert left(log) == [6, 7]
     assert (rule(log, "k-core")["rows_in"], rule(log, "k-core")["rows_out"]) == (7, 2)
 
@@ -147,21 +147,21 @@ def test_k_core_counts_train_alone_and_leaves_what_is_new() -> None:
     train = [("u", "a"), ("u", "a"), ("v", "a"), ("u", "b")]
     late = [("v", "a"), ("u", "b"), ("new", "a"), ("u", "fresh"), ("new", "fresh"), ("new", "b")]
     log = event_log([(user, item, n) for n, (user, item) in enumerate([*train, *late])])
-    cleaning.keep_core(coded(log, "TTTTVEVEEE"), 2, 2)
+    cleaning.keep_core(coded(log, "TTTTVEVEEE"), KCoreSettings(users=2, items=2))
     # v and b have one event of train each, whatever comes later; a keeps two of u
     assert rows_of(log, "user_id, item_id") == [("u", "a")] * 2 + [("new", "a"), ("u", "fresh"), ("new", "fresh")]
 
 
 def test_k_core_of_users_alone() -> None:
     log = event_log([(user, item, n) for n, (user, item) in enumerate(CHAIN)])
-    cleaning.keep_core(coded(log, "T" * 7), 3, 1)
+    cleaning.keep_core(coded(log, "T" * 7), KCoreSettings(users=3, items=1))
     assert left(log) == [5, 6, 7]
 
 
 def test_k_core_needs_an_event_log() -> None:
     log = coded(impression_log([("1", "u", 1, "train", "", "a-1 b-0")], "ab"))
     with pytest.raises(ConfigError, match=r"k_core needs an event log"):
-        cleaning.keep_core(log, 2, 2)
+        cleaning.keep_core(log, KCoreSettings(users=2, items=2))
 
 
 def test_near_duplicate_items_are_one() -> None:
@@ -187,7 +187,7 @@ def test_near_duplicate_items_are_one() -> None:
 def test_events_of_merged_items_go_to_the_first_and_repeats_are_found() -> None:
     events = [("u", "a", 1), ("u", "c", 1), ("v", "c", 2), ("v", "b", 3), ("u", "b", 4)]
     log = event_log(events, {"a": "cat", "b": "dog", "c": "Cat"})
-    tables = built(log, plan(merge_items=True, valid=0.25, test=0.25))
+    tables = built(log, plan(near_duplicate_items="merge", valid=0.25, test=0.25))
     assert column(tables.items, "item_id") == ["a", "b"]
     assert [(user, item) for user, item, *_ in by_name(tables)["timeline"]] == [
         ("u", "a"),

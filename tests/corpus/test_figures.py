@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from interestrec.corpus import store
 from interestrec.corpus.figures import attribute, describe, histogram, largest_drops, spread, time_span
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.report.describe_page import bar, page
 from tests.corpus.looked_at import write_looked_at
 from tests.scoring.corpora import Event, write_event_log
@@ -116,7 +115,7 @@ def test_ten_drops_at_most() -> None:
 
 def test_a_corpus_of_one_event(tmp_path: Path) -> None:
     write_event_log(tmp_path, 1, 1, [Event(0, 0, 1)])
-    files.write_json(tmp_path / store.QUALITY, {})
+    files.write_json(tmp_path / artifact_files.QUALITY, {})
     found = describe(Corpus(tmp_path, None))
     assert found["cold"]["test"] == {"users": None, "items": None}
     assert (found["drops"], found["value_maps"]) == ([], None)

@@ -6,10 +6,22 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.corpus.grading import Grading, grade
-from interestrec.corpus.value_maps import ValueMap
+from interestrec.corpus.grading import grade
+from interestrec.corpus.preprocess_settings import IntensitySettings, ValueMapSettings
 from interestrec.formats.raw_log import RawLog
-from tests.corpus.logs import built, by_name, coded, event_log, grading, impression_log, plan, rows_of, rule, stars
+from tests.corpus.logs import (
+    built,
+    by_name,
+    coded,
+    event_log,
+    grading,
+    impression_log,
+    plan,
+    rows_of,
+    rule,
+    stars,
+    value_map,
+)
 
 DAY = 86400
 
@@ -19,7 +31,11 @@ def intensities(log: RawLog) -> list[float]:
 
 
 def graded(
-    events: list[tuple], chosen: Grading, splits: str | None = None, tolerated: int = 0, items: dict | None = None
+    events: list[tuple],
+    chosen: IntensitySettings,
+    splits: str | None = None,
+    tolerated: int = 0,
+    items: dict | None = None,
 ) -> RawLog:
     log = coded(event_log(events, items), splits or "T" * len(events))
     grade(log, chosen, tolerated)
@@ -30,7 +46,7 @@ def test_intensity_is_weight_times_mapped_value() -> None:
     events = [("u", "a", 1, "rate", 1.0), ("u", "b", 1, "rate", 4.0), ("u", "c", 1, "watch", 5.0)]
     chosen = grading(weights={"rate": 1.0, "watch": 0.5}, values={"rate": stars()})
     assert intensities(graded(events, chosen)) == [0.0, 0.75, 0.5]  # a value without a map does not count
-    both = grading(weights={"rate": 1.0, "watch": 0.5}, values={"rate": stars(), "watch": ValueMap("log", high=35.0)})
+    both = grading(weights={"rate": 1.0, "watch": 0.5}, values={"rate": stars(), "watch": value_map("log", high=35.0)})
     assert intensities(graded(events, both)) == [0.0, 0.75, 0.25]  # log 6 / log 36 = 1/2
 
 
@@ -40,7 +56,7 @@ def test_without_weights_and_values_all_are_one() -> None:
 
 def test_an_event_type_without_weight_is_an_error() -> None:
     events = [("u", "a", 1, "view"), ("u", "b", 1, "like")]
-    with pytest.raises(ConfigError, match=r"event type 'like' of the log has no weight.*given for: view, liked"):
+    with pytest.raises(ConfigError, match=r"no weight.*given for: view, liked; the type is 'like' \(did"):
         graded(events, grading(weights={"view": 0.1, "liked": 1.0}))
     graded(events, grading(weights={"view": 0.1}, negative={"like": "zero"}))  # a negative one needs none
 
@@ -70,9 +86,9 @@ def test_values_out_of_range_are_bad_rows(value: float | None, shown: str) -> No
 
 def test_what_other_maps_expect() -> None:
     with pytest.raises(DataError, match=r"the value is -1\.0, .* expects 0 or more"):
-        graded([("u", "a", 1, "stay", -1.0)], grading(values={"stay": ValueMap("log")}))
+        graded([("u", "a", 1, "stay", -1.0)], grading(values={"stay": value_map("log")}))
     with pytest.raises(DataError, match=r"the value is nothing, .* expects a number"):
-        graded([("u", "a", 1, "stay", None)], grading(values={"stay": ValueMap("quantile")}))
+        graded([("u", "a", 1, "stay", None)], grading(values={"stay": value_map("quantile")}))
 
 
 def test_a_missing_value_may_be_given() -> None:
@@ -92,7 +108,7 @@ def test_seconds_by_hundred_words() -> None:
     # 200 words: 30 s are 15 a hundred; 50 words: 60; 100: 30; no words: the median of train: 100
     items = {"a": "word " * 200, "b": "x " * 50, "c": "y  \n" * 100, "d": "", "e": "new in test " * 100}
     events = [("u", item, 1, "read", 30.0) for item in "abcde"]
-    chosen = grading(values={"read": ValueMap("threshold", thresholds=(12.0, 20.0, 25.0, 50.0), per_words=True)})
+    chosen = grading(values={"read": value_map("threshold", thresholds=[12.0, 20.0, 25.0, 50.0], per_words=True)})
     assert intensities(graded(events, chosen, "TTTTE", items=items)) == [0.25, 1.0, 0.75, 0.75, 0.0]
 
 
@@ -101,7 +117,7 @@ def test_words_of_test_rows_do_not_count() -> None:
     for row, (item, count) in enumerate([("a", 100), ("a", 300), ("b", 300)], 1):
         values = [item, "", "x " * count, None, None, None, row, row]
         log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-    chosen = ValueMap("threshold", thresholds=(5.0, 10.0, 20.0, 30.0), per_words=True)
+    chosen = value_map("threshold", thresholds=[5.0, 10.0, 20.0, 30.0], per_words=True)
     grade(coded(log, "TEE"), grading(values={"read": chosen}), 0)
     assert intensities(log) == [1.0, 1.0, 0.5]  # a has 100 words, b 300
 
@@ -110,7 +126,7 @@ def test_quantile_by_hundred_words_is_fitted_on_the_quotients() -> None:
     items = {"a": "x " * 100, "b": "x " * 400}
     events = [("u", "a", 1, "read", 30.0), ("u", "b", 1, "read", 40.0), ("u", "b", 1, "read", 160.0)]
     log = coded(event_log(events, items), "TTT")
-    fitted = grade(log, grading(values={"read": ValueMap("quantile", per_words=True)}), 0)["read"]
+    fitted = grade(log, grading(values={"read": value_map("quantile", per_words=True)}), 0)["read"]
     assert fitted["knots"] == [10.0, 30.0, 40.0]
     assert fitted["per"] == "100 words"
     assert intensities(log) == [0.5, 0.166667, 0.833333]
@@ -231,8 +247,11 @@ def test_fading_needs_the_times_of_train() -> None:
     assert intensities(graded([("u", "a", 1), ("u", "b", None)], grading(half_life_days=7.0), "TE")) == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("chosen", [ValueMap("log"), ValueMap("quantile"), ValueMap("quantile", per_words=True)])
-def test_test_values_decide_nothing_about_train(chosen: ValueMap) -> None:
+@pytest.mark.parametrize(
+    "chosen",
+    [value_map("log"), value_map("quantile"), value_map("quantile", per_words=True)],
+)
+def test_test_values_decide_nothing_about_train(chosen: ValueMapSettings) -> None:
     rng = np.random.default_rng(0)
     items = {"a": "one two three", "b": "four", "c": "", "d": "five six"}
     events = [("u", "abcd"[n % 4], n, "stay", float(rng.integers(0, 100))) for n in range(40)]
@@ -248,11 +267,11 @@ def test_test_values_decide_nothing_about_train(chosen: ValueMap) -> None:
 
 def test_a_type_without_a_train_value_has_a_map_all_the_same() -> None:
     events = [("u", "a", 1, "view"), ("u", "b", 2, "stay", 7.0)]
-    assert intensities(graded(events, grading(values={"stay": ValueMap("quantile")}), "TE")) == [1.0, 0.5]
+    assert intensities(graded(events, grading(values={"stay": value_map("quantile")}), "TE")) == [1.0, 0.5]
 
 
 def test_a_map_of_clicks_may_be_asked_of_a_log_without() -> None:
-    assert intensities(graded([("u", "a", 1)], grading(values={"click": ValueMap("log")}))) == [1.0]
+    assert intensities(graded([("u", "a", 1)], grading(values={"click": value_map("log")}))) == [1.0]
 
 
 def test_entries_of_stated_histories_are_graded_by_what_was_measured() -> None:
@@ -266,7 +285,7 @@ def test_entries_of_stated_histories_are_graded_by_what_was_measured() -> None:
         "abcd",
     )
     log.db.execute("UPDATE segments SET amounts = [3.0, NULL] WHERE len(items) = 2")
-    clicks = {"click": ValueMap("log", high=7, missing=0.25)}
+    clicks = {"click": value_map("log", high=7, missing=0.25)}
     found = by_name(built(log, plan(method="given", grading=grading(weights={"click": 0.8}, values=clicks))))
     history = [
         (user, item, intensity) for user, item, _, event, intensity, _ in found["timeline"] if event == "history"
@@ -281,7 +300,7 @@ def test_history_entries_that_no_map_takes_weigh_what_a_click_does() -> None:
     log = impression_log([(str(n), "u", n, split, "a b c", "c-1 d-0") for n, split in enumerate(splits)], "abcd")
     log.db.execute("UPDATE segments SET amounts = [7.0, -5.0, NULL]")
     log.db.execute("UPDATE clicks SET amount = 1.0")
-    clicks = {"click": ValueMap("log", high=63)}
+    clicks = {"click": value_map("log", high=63)}
     found = by_name(built(log, plan(method="given", grading=grading(weights={"click": 0.5}, values=clicks))))
     stated = [(item, intensity) for _, item, _, event, intensity, _ in found["timeline"] if event == "history"]
     assert stated == [("a", 0.25), ("b", 0.5), ("c", 0.5)]  # log 8 / log 64 = 1/2
@@ -291,14 +310,14 @@ def test_history_entries_that_no_map_takes_weigh_what_a_click_does() -> None:
 def test_a_type_may_have_an_apostrophe() -> None:
     kinds = ["it's", "no'"] * 3
     log = event_log([("u", "abcdef"[n], n, kind, 1.0) for n, kind in enumerate(kinds)])
-    how = grading(weights={"it's": 0.25}, values={"it's": ValueMap("linear", low=0, high=2)}, negative={"no'": "zero"})
+    how = grading(weights={"it's": 0.25}, values={"it's": value_map("linear", low=0, high=2)}, negative={"no'": "zero"})
     found = by_name(built(log, plan(grading=how)))
     assert [row[4] for row in found["timeline"]] == [0.125, 0.0] * 3
 
 
 def test_the_fitted_parameters_are_told() -> None:
     events = [("u", "abcde"[n % 5], n, "rate", 1.0 + n % 5) for n in range(20)]
-    tables = built(event_log(events), plan(grading=grading(values={"rate": ValueMap("log")}), relevant_at=0.5))
+    tables = built(event_log(events), plan(grading=grading(values={"rate": value_map("log")}), relevant_at=0.5))
     assert tables.value_maps == {"rate": {"map": "log", "high": pytest.approx(5.0)}}
     intensity = {item: value for _, item, _, _, value, _ in by_name(tables)["timeline"]}
     assert intensity["b"] == pytest.approx(math.log(3) / math.log(6), abs=1e-6)

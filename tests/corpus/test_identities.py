@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import ArtifactError
-from interestrec.corpus.identities import PSEUDONYMS, forget, naming, pseudonymise
+from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise, user_id_mapper
 from interestrec.formats.raw_log import RawLog
 from interestrec.io.pseudonyms import fingerprint, pseudonym
 from interestrec.workspace.forgotten import add_forgotten, read_forgotten
@@ -44,6 +44,16 @@ def test_a_log_without_a_user_is_what_is_left_when_the_user_is_forgotten(tmp_pat
         assert by_name(whole) == by_name(alone)
 
 
+def test_ids_of_impressions_that_repeat_stay_one_impression_each() -> None:
+    rows = [
+        (str(n % 2), f"u{n % 3}", n, split, "", "a-1 b-0") for n, split in enumerate(["train", "valid", "test"] * 2)
+    ]
+    log = log_of(rows)
+    pseudonymise(log, KEY)
+    found = log.sql("SELECT impression_id, user_id FROM impressions ORDER BY ord")
+    assert found == [(pseudonym(KEY, name), pseudonym(KEY, user)) for name, user, *_ in rows]
+
+
 def test_nobody_is_forgotten_by_another_list(tmp_path: Path) -> None:
     left = forgotten(tmp_path, "u7")
     assert by_name(built(left, plan(method="given"))) == by_name(built(log_of(SHOWN), plan(method="given")))
@@ -69,8 +79,8 @@ def test_histories_and_impressions_follow_their_users_to_pseudonyms() -> None:
 
 
 def test_ids_given_by_people_meet_the_corpus_only_under_its_key() -> None:
-    assert naming(None, {})("u1") == "u1"
-    assert naming(KEY, {PSEUDONYMS: fingerprint(KEY)})("u1") == pseudonym(KEY, "u1")
+    assert user_id_mapper(None, {})("u1") == "u1"
+    assert user_id_mapper(KEY, {PSEUDONYMS: fingerprint(KEY)})("u1") == pseudonym(KEY, "u1")
     for config in ({}, {PSEUDONYMS: fingerprint(b"l" * 32)}):
         with pytest.raises(ArtifactError, match=r"preprocess\.pseudonym_key"):
-            naming(KEY, config)
+            user_id_mapper(KEY, config)

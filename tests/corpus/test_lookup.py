@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.corpus import lookup, store
-from interestrec.corpus.lookup import LOOKUPS, find_impression, find_item, find_user, near_ids
+from interestrec.corpus import lookup
+from interestrec.corpus.lookup import LOOKUPS, find_impression, find_item, find_user, similar_ids
 from interestrec.corpus.store import Corpus
+from interestrec.io import artifact_files
 from interestrec.report.inspect_page import PAGES
 from tests.corpus.looked_at import write_looked_at
 
@@ -94,32 +95,32 @@ def test_a_history_is_the_users_own(corpus: Corpus) -> None:
     assert (one["user_id"], ids(one["history"])) == ("u1", ["i1"])
 
 
-def test_an_unknown_id_names_near_ones(corpus: Corpus) -> None:
-    with pytest.raises(DataError, match=r"there is no user 'u77'; near it: u0, u1, u2$") as caught:
+def test_an_unknown_id_names_similar_ones(corpus: Corpus) -> None:
+    with pytest.raises(DataError, match=r"there is no user 'u77'; similar ids: u0, u1, u2$") as caught:
         find_user(corpus, "u77", 20)
     assert caught.value.exit_status == 65
-    with pytest.raises(DataError, match="there is no item 'x'; no id begins like it"):
+    with pytest.raises(DataError, match="there is no item 'x'; no id has a similar prefix"):
         find_item(corpus, "x", 20)
-    with pytest.raises(DataError, match=r"there is no impression 'm'; near it: m0, m1, m2, m3, m4$"):
+    with pytest.raises(DataError, match=r"there is no impression 'm'; similar ids: m0, m1, m2, m3, m4$"):
         find_impression(corpus, "m", 20)
 
 
 def test_the_longest_common_beginning_is_nearest() -> None:
     known = pa.chunked_array([["sku-4", "sku-41", "SKU-42", "u1"]])
-    assert near_ids(known, "sku-429") == ["SKU-42"]
-    assert near_ids(known, "sku-9") == ["sku-4", "sku-41", "SKU-42"]
-    assert near_ids(known, "") == []
+    assert similar_ids(known, "sku-429") == ["SKU-42"]
+    assert similar_ids(known, "sku-9") == ["sku-4", "sku-41", "SKU-42"]
+    assert similar_ids(known, "") == []
 
 
-def test_only_so_many_ids_are_looked_at(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "LOOKED_AT", 1)
-    with pytest.raises(DataError, match=r"near it: u0$"):
+def test_the_search_for_similar_ids_is_bounded(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "MAX_IDS_SEARCHED", 1)
+    with pytest.raises(DataError, match=r"similar ids: u0$"):
         find_user(corpus, "u77", 20)
 
 
 def test_a_missing_table_is_named(corpus: Corpus) -> None:
-    (corpus.path / store.USERS).unlink()
-    with pytest.raises(InputMissingError, match=store.USERS):
+    (corpus.path / artifact_files.USERS).unlink()
+    with pytest.raises(InputMissingError, match=artifact_files.USERS):
         find_user(corpus, "u0", 20)
 
 

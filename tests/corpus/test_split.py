@@ -1,12 +1,16 @@
 """Splits by hand, and what must hold for any log."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.corpus.split import split
+from interestrec.corpus.preprocess_settings import SplitSettings
+from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.formats.raw_log import RawLog
 from tests.corpus.logs import coded, event_log, impression_log
 
@@ -20,7 +24,9 @@ def splits(log: RawLog, table: str = "events") -> str:
 def run(
     log: RawLog, method: str, valid: float = 0.1, test: float = 0.2, since: str | None = None, seed: int = 1
 ) -> str:
-    split(coded(log), method, valid, test, since, seed)
+    verified = Path("elsewhere") if method == "none" else None
+    chosen = SplitSettings(method=method, valid=valid, test=test, valid_from=since, verified=verified)
+    split(coded(log), chosen, seed)
     return splits(log)
 
 
@@ -130,3 +136,29 @@ def test_faults() -> None:
         run(impression_log(IMPRESSIONS, "ab"), "given", since="later")
     with pytest.raises(DataError, match="the valid split is empty"):
         run(impression_log(IMPRESSIONS, "ab"), "given", since="2026-01-01")
+
+
+@pytest.mark.parametrize("method", SPLIT_METHODS)
+def test_every_method_is_a_choice_and_documented(method: str) -> None:
+    verified = Path("elsewhere") if method == "none" else None
+    assert SplitSettings(method=method, verified=verified).method == method
+    table = (Path(__file__).parents[2] / "docs" / "your-data.md").read_text()
+    assert f"| `{method}` " in table, f"describe {method} in the table of splits of docs/your-data.md"
+
+
+def test_a_method_that_is_not_registered_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValidationError, match="'given', 'global_time', 'user_time', 'user_random' or 'none'"):
+        SplitSettings(method="by_time")
+
+
+@pytest.mark.parametrize("method", SPLIT_METHODS)
+def test_every_row_gets_one_split(method: str) -> None:
+    log = impression_log(
+        [(*row[:3], ("train", "valid", "test")[n % 3], *row[4:]) for n, row in enumerate(IMPRESSIONS)], "ab"
+    )
+    if not SPLIT_METHODS[method].by_files:
+        log = event_log([("uv"[n % 2], f"i{n}", 100 + n) for n in range(20)])
+    before = coded(log).rows("events")
+    chosen = SplitSettings(method=method, verified=Path("elsewhere") if method == "none" else None)
+    split(log, chosen, seed=1)
+    assert log.number("SELECT count(split) FROM events") == log.rows("events") == before

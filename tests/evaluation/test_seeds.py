@@ -44,8 +44,8 @@ def test_the_value_is_the_mean_of_the_metric_also_where_it_is_no_mean_over_lists
     counts = rng.integers(1, 4, (30, 1)).repeat(2, axis=1)
     for transform, parts in (
         (intensity_errors.identity, 1),
-        (intensity_errors.rooted, 1),
-        (intensity_errors.summed_size, 5),
+        (intensity_errors.square_root, 1),
+        (intensity_errors.absolute_sum, 5),
     ):
         several = [
             cell(rng.random((30, 2, parts)) - 0.4 * (parts > 1), counts, list(range(30)), transform) for _ in "abc"

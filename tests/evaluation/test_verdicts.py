@@ -70,7 +70,7 @@ def test_claim_and_interval_never_contradict_each_other(n_users: int, others: in
     rng = np.random.default_rng(seed)
     values = rng.integers(0, 5, (n_users, others + 1)) / 4 + rng.choice([0.0, 0.25, 1.0]) * (np.arange(others + 1) == 0)
     counts = np.repeat(rng.integers(1, 4, (n_users, 1)), others + 1, axis=1).astype(float)
-    transform = intensity_errors.rooted if name == "rmse" else intensity_errors.identity
+    transform = intensity_errors.square_root if name == "rmse" else intensity_errors.identity
     none = np.zeros(others + 1, dtype=np.int64)
     sums = (values * counts)[..., None, None]
     cell = MetricSums("intensity", "all", name, np.arange(n_users), sums, counts, none, transform)

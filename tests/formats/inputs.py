@@ -218,7 +218,8 @@ def _with_users(
     return with_users
 
 
-# Name of a kind of input -> function (directory of raw files, generator) -> the `data` section.
+# Name of a kind of input, which begins with the format -> function (directory of raw files, generator) -> the `data`
+# section.
 KINDS: dict[str, Callable[[Path, np.random.Generator], Section]] = {
     "mind": _mind,
     "events-csv": _events("csv"),
@@ -237,3 +238,10 @@ KINDS: dict[str, Callable[[Path, np.random.Generator], Section]] = {
     "events-users": _with_users(_events("csv")),
     "recbole-users": _with_users(_recbole),
 }
+
+
+def kinds_of(name: str) -> list[str]:
+    """The kinds of input of a format; every format must have one."""
+    kinds = [kind for kind in KINDS if kind.partition("-")[0] == name]
+    assert kinds, f"write an example input of the format {name} into KINDS of tests/formats/inputs.py"
+    return kinds

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats.amazon import read
+from interestrec.formats.amazon import AmazonData, read
 from interestrec.formats.raw_log import RawLog
 
 OLD_REVIEW = {"reviewerID": "A1", "asin": "B1", "overall": 5.0, "unixReviewTime": 1_500_000_000}
@@ -35,12 +35,17 @@ NEW_ITEM = {
 }
 
 
+def section(directory: Path, **changes: Any) -> AmazonData:
+    usual = {"format": "amazon", "root": directory, "reviews": ["reviews.jsonl"], "metadata": ["meta.jsonl"]}
+    return AmazonData(**{**usual, **changes})
+
+
 def run(directory: Path, reviews: list[Any], items: list[Any], tolerated: int = 0) -> RawLog:
     for name, rows in {"reviews.jsonl": reviews, "meta.jsonl": items}.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (directory / name).write_text("".join(f"{line}\n" for line in lines))
     log = RawLog(directory)
-    read(log, directory, tolerated, False, ["reviews.jsonl"], ["meta.jsonl"])
+    read(log, section(directory, max_bad_rows=tolerated))
     return log
 
 
@@ -137,4 +142,4 @@ def test_metadata_without_an_id_is_a_bad_row(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"meta\.jsonl:2: neither parent_asin nor asin"):
         run(tmp_path, [NEW_REVIEW], [NEW_ITEM, {"title": "x"}, {"asin": "", "title": "x"}])
     with pytest.raises(InputMissingError):
-        read(RawLog(), tmp_path, 0, False, ["absent.jsonl"], ["meta.jsonl"])
+        read(RawLog(), section(tmp_path, reviews=["absent.jsonl"]))

@@ -1,9 +1,7 @@
 """Broken raw files end in an error that says so in one line, or in a corpus in which every row is accounted for.
 
-What is checked of a corpus, with the counts of `quality.json`:
-rows read - bad rows = rows of items, events and impressions + what the rules before the build left out
-(+ rows of tables that are only joined); and of the build, events or impressions of the corpus = those read - what the
-rules left out.
+What is checked of a corpus, with the counts of `quality.json`: rows read = rows kept + rows left out + bad rows; and of
+the build, events or impressions of the corpus = those read - what the rules left out.
 """
 
 import json
@@ -18,16 +16,13 @@ from interestrec.config.settings import Settings
 from interestrec.core.errors import InterestrecError
 from interestrec.corpus.build import build
 from interestrec.formats.raw_log import RawLog
-from interestrec.stages.preprocess import plan, read, run
+from interestrec.stages.preprocess import read, run
 from interestrec.stages.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 
 STATUSES = {65, 66, 74, 78}
 TOLERANT = 1_000_000
-READING = ["filter", "events of nobody", "unlisted event types", "items without an id", "repeated items"]
-READING += ["users without an id"]
-READING += ["impressions without candidates", "repeated impressions"]
 CLEANING = ["unresolved events", "repeated events", "values out of range"]
 CASES = [(kind, damage) for kind in KINDS for damage in DAMAGES]
 CASES = [case for n, case in enumerate(CASES) if n % 5 != 4]  # 231 of 288
@@ -61,32 +56,16 @@ def left_out(rules: list[dict[str, Any]], names: list[str]) -> int:
     return sum(rule["rows_in"] - rule["rows_out"] for rule in rules if rule["rule"] in names)
 
 
-def joined_rows(settings: Settings) -> int | None:
-    """Rows of tables that are only joined; None where they cannot be told."""
-    data = settings.data
-    if data.format == "movielens":
-        return None if data.plots else 0
-    if data.format == "impressions" and data.history:
-        path = data.root / "history.parquet"
-        return 3 * pq.read_metadata(path).num_rows  # each split names the file
-    return 0
-
-
 def read_all(settings: Settings, directory: Path | None) -> int | None:
     """Read, and build where there is a directory, checking the counts; the bad rows, None where it was refused."""
     log = RawLog(settings.data.root, threads=1)
     try:
         read(log, settings)
-        rules = list(log.quality.rules)
-        bad = left_out(rules, ["bad rows"])
-        kept = {name: log.rows(name) for name in ("items", "events", "impressions", "users")}
-        joined = joined_rows(settings)
-        if joined is not None:
-            met = 0 if getattr(settings.data, "items", True) is None else kept["items"]
-            events = kept["events"] + kept["impressions"]
-            assert log.rows_read == bad + met + events + kept["users"] + left_out(rules, READING) + joined
+        bad = left_out(log.quality.rules, ["bad rows"])
+        assert log.rows_read == log.rows_kept + log.rows_left_out + bad
+        kept = {name: log.rows(name) for name in ("events", "impressions")}
         if directory is not None:
-            built = build(log, plan(settings.data, settings.preprocess, settings.seed), directory)
+            built = build(log, settings.data, settings.preprocess, settings.seed, directory)
             require_accounted(log.quality.rules, built.counts, kept)
         return bad
     except InterestrecError as error:

@@ -10,7 +10,7 @@ import pytest
 
 from interestrec.core.errors import ConfigError, DataError, InputMissingError
 from interestrec.formats import text_lines
-from interestrec.formats.events import read
+from interestrec.formats.events import EventsData, read
 from interestrec.formats.raw_log import RawLog
 
 EVENTS = "(SELECT *, ord - base AS row FROM events ASOF JOIN sources ON ord > base)"
@@ -18,17 +18,18 @@ HEADER = "user,item,time,kind,stars,invoice\n"
 
 
 def mapping(**changes: Any) -> dict[str, Any]:
-    columns = {"user": "user", "session": None, "item": "item", "time": "time", "event": None, "value": None}
-    columns.update(changes.pop("columns", {}))
-    whole = {"files": ["e.csv"], "event": "view", "event_types": None, "delimiter": None, "where": [], "time_unit": "s"}
-    return {**whole, **changes, "columns": columns}
+    columns = {"user": "user", "item": "item", "time": "time", **changes.pop("columns", {})}
+    return {"files": ["e.csv"], "event": "view", **changes, "columns": columns}
 
 
 def items(**changes: Any) -> dict[str, Any]:
-    columns = {"item": "id", "title": ["name"], "text": [], "category": None, "category_separator": None}
-    columns.update({"price": None, "published": None})
-    columns.update(changes.pop("columns", {}))
-    return {"files": ["i.csv"], "delimiter": None, "where": [], **changes, "columns": columns}
+    columns = {"item": "id", "title": ["name"], **changes.pop("columns", {})}
+    return {"files": ["i.csv"], **changes, "columns": columns}
+
+
+def read_events(log: RawLog, directory: Path, **changes: Any) -> None:
+    usual = {"format": "events", "root": directory, "events": mapping(), "items": items()}
+    read(log, EventsData(**{**usual, **changes}))
 
 
 def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, about: dict | None = None) -> RawLog:
@@ -36,7 +37,7 @@ def run(directory: Path, text: str | None, events: dict, tolerated: int = 0, abo
         (directory / events["files"][0]).write_text(HEADER + text)
     (directory / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\nb,,blue,x\n")
     log = RawLog(directory)
-    read(log, directory, tolerated, False, [events], about or items())
+    read_events(log, directory, max_bad_rows=tolerated, events=events, items=about or items())
     return log
 
 
@@ -118,7 +119,7 @@ def test_examples_are_places_where_nothing_may_be_quoted(tmp_path: Path) -> None
     (tmp_path / "i.csv").write_text("id,name,extra,cost\na,Apple,red,1.5\n")
     log = RawLog(tmp_path, quotes=False)
     types = mapping(columns={"event": "kind"}, event_types={"v": "view"})
-    read(log, tmp_path, 0, False, [types], items())
+    read_events(log, tmp_path, events=types)
     assert rule(log, "unlisted event types")["examples"] == ["e.csv:3", "e.csv:4"]
 
 

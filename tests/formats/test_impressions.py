@@ -11,21 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats.impressions import read
+from interestrec.formats.impressions import ImpressionsData, read
 from interestrec.formats.raw_log import RawLog
 
-COLUMNS = dict.fromkeys(["impression", "time", "clicked", "labels", "history", "value"])
 ITEMS = {
     "files": ["articles.parquet"],
-    "delimiter": None,
-    "where": [],
-    "columns": {
-        **{"item": "article_id", "title": ["title"], "text": ["body"], "category": None},
-        **{"category_separator": None, "price": None, "published": "published_time"},
-    },
+    "columns": {"item": "article_id", "title": ["title"], "text": ["body"], "published": "published_time"},
 }
 EBNERD = {
-    **COLUMNS,
     **{"user": "user_id", "shown": "article_ids_inview", "impression": "impression_id", "time": "impression_time"},
     **{"clicked": "article_ids_clicked", "value": "next_read_time"},
 }
@@ -69,18 +62,22 @@ def write_ebnerd(directory: Path, past: list[dict[str, Any]] | None = None) -> N
     pq.write_table(pa.table(articles), directory / "articles.parquet")
 
 
+def section(directory: Path, train: str, **changes: Any) -> ImpressionsData:
+    return ImpressionsData(format="impressions", root=directory, train=[train], **changes)
+
+
 def ebnerd(directory: Path, tolerated: int = 0, **changes: Any) -> RawLog:
     log = RawLog(directory)
     usual: dict[str, Any] = {"columns": EBNERD, "history": HISTORY, "items": ITEMS}
-    read(log, directory, tolerated, False, ["behaviors.parquet"], [], [], time_unit="s", **{**usual, **changes})
+    read(log, section(directory, "behaviors.parquet", max_bad_rows=tolerated, **{**usual, **changes}))
     return log
 
 
 def json_lines(directory: Path, rows: list[dict], tolerated: int = 0, **columns: str) -> RawLog:
     (directory / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     log = RawLog(directory)
-    mapping = {**COLUMNS, "user": "user", "shown": "shown", **columns}
-    read(log, directory, tolerated, False, ["a.jsonl"], [], [], mapping, "s", None, None)
+    mapping = {"user": "user", "shown": "shown", **columns}
+    read(log, section(directory, "a.jsonl", max_bad_rows=tolerated, columns=mapping))
     return log
 
 
@@ -165,8 +162,7 @@ def test_whole_lists_of_floats_are_the_same_ids(tmp_path: Path) -> None:
     rows = [{"user": 1.0, "shown": [13085.0, 7.0], "clicked": [7.0]}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     log = RawLog(tmp_path)
-    columns = {**COLUMNS, "user": "user", "shown": "shown", "clicked": "clicked"}
-    read(log, tmp_path, 0, False, ["a.parquet"], [], [], columns, "s", None, None)
+    read(log, section(tmp_path, "a.parquet", columns={"user": "user", "shown": "shown", "clicked": "clicked"}))
     assert names(log, "shown", "impressions", "ord") == [["13085", "7"]]
     assert log.sql("SELECT user_id, labels FROM impressions") == [("1", [0, 1])]
 

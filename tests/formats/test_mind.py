@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.corpus.event_codes import code_events
 from interestrec.formats import text_lines
-from interestrec.formats.mind import read
+from interestrec.formats.mind import MindData, read
 from interestrec.formats.raw_log import RawLog
 from tests.corpus.logs import listed, rows_of
 
@@ -16,12 +17,17 @@ NEWS = 'N1\tsports\tgolf\tA "title\tAbstract\tu\t[]\t[]\nN2\tnews\t\tTwo\t\t\t\t
 TRAIN = "1\tU1\t11/12/2019 2:14:46 PM\tN1 N2\tN1-0 N2-1\n2\tU2\t\t\tN9-1 N1-1\n"
 
 
+def section(directory: Path, **changes: Any) -> MindData:
+    usual = {"format": "mind", "root": directory, "news": ["news.tsv"], "train": ["train.tsv"]}
+    return MindData(**{**usual, **changes})
+
+
 def run(directory: Path, train: str = TRAIN, news: str = NEWS, tolerated: int = 0) -> RawLog:
     (directory / "news.tsv").write_text(news)
     (directory / "train.tsv").write_text(train)
     (directory / "test.tsv").write_text("1\tU1\t\tN1\tN2-1\n")
     log = RawLog(directory)
-    read(log, directory, tolerated, False, ["news.tsv"], ["train.tsv"], [], ["test.tsv"])
+    read(log, section(directory, max_bad_rows=tolerated, test=["test.tsv"]))
     return log
 
 
@@ -49,7 +55,7 @@ def test_unknown_candidates_are_counted_while_reading(tmp_path: Path) -> None:
 
 def test_clicks_are_events_and_ignored_candidates_are_not(tmp_path: Path) -> None:
     log = run(tmp_path, news=NEWS + "N9\tnews\t\tNine\t\t\t\t\n")
-    code_events(log, merge_items=False)
+    code_events(log)
     assert rows_of(log, "user_id, item_id, event, split, row, place") == [
         ("U1", "N2", "click", "train", 1, 1),
         ("U2", "N9", "click", "train", 2, 0),
@@ -61,8 +67,8 @@ def test_clicks_are_events_and_ignored_candidates_are_not(tmp_path: Path) -> Non
 def test_merged_news_share_a_code(tmp_path: Path) -> None:
     (tmp_path / "news.tsv").write_text(NEWS + "N3\tnews\t\ttwo!\t\t\t\t\n")
     (tmp_path / "train.tsv").write_text("1\tU1\t\tN3 N2\tN1-0 N3-1\n")
-    log = RawLog(tmp_path)
-    read(log, tmp_path, 0, True, ["news.tsv"], ["train.tsv"], [], [])
+    log = RawLog(tmp_path, merge_items=True)
+    read(log, section(tmp_path))
     assert [
         (listed(log, items), listed(log, shown))
         for items, shown in log.sql(
@@ -120,4 +126,4 @@ def test_malformed_news(tmp_path: Path) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError):
-        read(RawLog(), tmp_path, 0, False, ["news.tsv"], [], [], [])
+        read(RawLog(), section(tmp_path))

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats.movielens import read
+from interestrec.formats.movielens import MovielensData, read
 from interestrec.formats.raw_log import RawLog
 
 RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n2,3,0.5,964982704\n"
@@ -18,9 +19,9 @@ MOVIES = (
 )
 
 
-def run(directory: Path, tolerated: int = 0, links: str | None = None, plots: dict[str, str] | None = None) -> RawLog:
+def run(directory: Path, tolerated: int = 0, **changes: Any) -> RawLog:
     log = RawLog(directory)
-    read(log, directory, tolerated, False, "ratings.csv", "movies.csv", links, plots)
+    read(log, MovielensData(format="movielens", root=directory, max_bad_rows=tolerated, **changes))
     return log
 
 
@@ -52,8 +53,7 @@ def test_csv(latest: Path) -> None:
 def test_parted_by_colons_in_latin_1(tmp_path: Path) -> None:
     (tmp_path / "ratings.dat").write_text("1::2::5::978300760\n")
     (tmp_path / "movies.dat").write_bytes('2::Les Misérables "I" (1995)::Drama|Musical\n'.encode("latin-1"))
-    log = RawLog(tmp_path)
-    read(log, tmp_path, 0, False, "ratings.dat", "movies.dat", None, None)
+    log = run(tmp_path, ratings="ratings.dat", movies="movies.dat")
     assert log.sql("SELECT item_id, title, text, category FROM items") == [
         ("2", 'Les Misérables "I" (1995)', "Drama, Musical", "Drama")
     ]
@@ -65,8 +65,7 @@ def test_parted_by_colons_in_latin_1(tmp_path: Path) -> None:
 def test_parted_by_colons_in_utf_8(tmp_path: Path) -> None:
     (tmp_path / "ratings.dat").write_text("1::2::5::978300760\n")
     (tmp_path / "movies.dat").write_text("2::Amélie (2001)::Comedy\n", encoding="utf-8")
-    log = RawLog(tmp_path)
-    read(log, tmp_path, 0, False, "ratings.dat", "movies.dat", None, None)
+    log = run(tmp_path, ratings="ratings.dat", movies="movies.dat")
     assert log.sql("SELECT title FROM items") == [("Amélie (2001)",)]
 
 
@@ -79,23 +78,11 @@ def test_parted_by_colons_in_utf_8(tmp_path: Path) -> None:
 )
 def test_users(latest: Path, file: str, text: str) -> None:
     (latest / file).write_text(text)
-    log = RawLog(latest)
-    users = {"file": file, "attributes": ["gender", "zip_code"]}
-    read(log, latest, 0, False, "ratings.csv", "movies.csv", None, None, users)
+    log = run(latest, users={"file": file, "attributes": ["gender", "zip_code"]})
     assert log.user_attributes == ["gender", "zip_code"]
     assert log.sql("SELECT user_id, attributes FROM users ORDER BY ord") == [("1", ["F", "48067"]), ("2", ["M", None])]
     with pytest.raises(DataError, match="has no column 'sex'"):
-        read(
-            RawLog(latest),
-            latest,
-            0,
-            False,
-            "ratings.csv",
-            "movies.csv",
-            None,
-            None,
-            {"file": file, "attributes": ["sex"]},
-        )
+        run(latest, users={"file": file, "attributes": ["sex"]})
 
 
 def test_plots_by_movie_id(latest: Path) -> None:

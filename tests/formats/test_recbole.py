@@ -2,16 +2,22 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats import text_lines
 from interestrec.formats.raw_log import RawLog
-from interestrec.formats.recbole import read
+from interestrec.formats.recbole import RecboleData, read
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t4.5\t881250949.0\n7\t2\t3\t\n"
 ITEM = 'item_id:token\tname:token_seq\tyear:token\tclass:token_seq\n1\tToy "Story\t1995\tAnimation Comedy\n2\tX\t\t\n'
+
+
+def section(directory: Path, **changes: Any) -> RecboleData:
+    usual = {"format": "recbole", "root": directory, "inter": "a.inter", "item": "a.item", "title": ["name"]}
+    return RecboleData(**{**usual, **changes})
 
 
 def run(
@@ -20,7 +26,8 @@ def run(
     (directory / "a.inter").write_text(inter)
     (directory / "a.item").write_text(item)
     log = RawLog(directory)
-    read(log, directory, tolerated, False, "a.inter", "a.item", value, "rating", ["name", "year"], ["class"], "class")
+    texts = {"title": ["name", "year"], "text": ["class"], "category": "class"}
+    read(log, section(directory, max_bad_rows=tolerated, value=value, event="rating", **texts))
     return log
 
 
@@ -77,14 +84,13 @@ USER = "user_id:token\tage:token\tgender:token\n7\t24\tM\n8\t\tF\n\t9\tF\n"
 def test_fields_of_users(tmp_path: Path) -> None:
     for name, text in {"a.inter": INTER, "a.item": ITEM, "a.user": USER}.items():
         (tmp_path / name).write_text(text)
-    given = ["a.inter", "a.item", None, "rating", ["name"], [], None, "a.user"]
     log = RawLog(tmp_path)
-    read(log, tmp_path, 0, False, *given, ["gender", "age"])
+    read(log, section(tmp_path, user="a.user", attributes=["gender", "age"]))
     assert log.user_attributes == ["gender", "age"]
     assert log.sql("SELECT user_id, attributes FROM users ORDER BY ord") == [("7", ["M", "24"]), ("8", ["F", None])]
     assert next(rule for rule in log.quality.rules if rule["rule"] == "users without an id")["rows_out"] == 2
     with pytest.raises(DataError, match=r"a\.user: has no column 'sex' \(data\.attributes\)"):
-        read(RawLog(tmp_path), tmp_path, 0, False, *given, ["sex"])
+        read(RawLog(tmp_path), section(tmp_path, user="a.user", attributes=["sex"]))
 
 
 def test_faults(tmp_path: Path) -> None:
@@ -93,4 +99,4 @@ def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the file is empty"):
         run(tmp_path, inter="")
     with pytest.raises(InputMissingError):
-        read(RawLog(), tmp_path, 0, False, "absent.inter", "a.item", None, "x", ["name"], [], None)
+        read(RawLog(), section(tmp_path, inter="absent.inter"))

@@ -14,7 +14,7 @@ from interestrec.formats.text_lines import filled_lines, read_lines
 def read(path: Path, content: bytes) -> tuple[RawLog, list[tuple]]:
     path.write_bytes(content)
     log = RawLog()
-    return log, [tuple(row.values()) for lines in filled_lines(log, path) for row in text_lines.to_pylist()]
+    return log, [tuple(row.values()) for lines in filled_lines(log, path) for row in lines.to_pylist()]
 
 
 def test_empty_lines_count_in_the_numbers_only(tmp_path: Path) -> None:

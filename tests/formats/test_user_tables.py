@@ -11,6 +11,7 @@ import pytest
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats import text_lines
 from interestrec.formats.raw_log import RawLog
+from interestrec.formats.table_settings import UserTable
 from interestrec.formats.user_tables import read_users
 from tests.formats import test_events
 
@@ -32,7 +33,7 @@ def run(directory: Path, name: str = "u.csv", text: str | None = CSV, **changes:
     if text is not None:
         (directory / name).write_text(text)
     log = RawLog(directory)
-    read_users(log, directory / name, mapping(**changes))
+    read_users(log, directory / name, UserTable(**mapping(**changes)))
     return log
 
 
@@ -87,6 +88,6 @@ def test_a_log_of_events_has_them_beside_its_items(tmp_path: Path) -> None:
     (tmp_path / "i.csv").write_text("id,name\na,Apple\n")
     log = RawLog(tmp_path)
     users = mapping(files=["u.csv", "more.csv"])
-    test_events.read(log, tmp_path, 0, False, [test_events.mapping()], test_events.items(), users)
+    test_events.read_events(log, tmp_path, users=users)
     assert [row[0] for row in found(log)] == ["u", "v", "u", "w"]
     assert log.place(found(log)[-1][2]) == f"{tmp_path}/more.csv:2"

@@ -49,7 +49,7 @@ def _no_descriptor_stays_open() -> Iterator[None]:
 
 
 def write(path: Path, text: str = "new") -> None:
-    with commit.replacing(path) as partial:
+    with commit.staged_file(path) as partial:
         partial.write_text(text)
 
 
@@ -92,7 +92,7 @@ def test_what_a_dead_process_left_goes_and_what_one_is_at_work_on_stays(tmp_path
     assert descriptor is not None
     write(tmp_path / "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["directory.partial-3", "file", "two.partial-2"]
-    with commit.replacing(tmp_path / "file") as partial:
+    with commit.staged_file(tmp_path / "file") as partial:
         partial.write_text("newer")
         write(tmp_path / "other")  # another writer beside it
         assert partial.exists()
@@ -113,7 +113,7 @@ def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
             write(path)
         with pytest.raises(StorageError, match="final: Input/output error"):
             commit.install(built(tmp_path / "built", "new"), tmp_path / "final")
-    with pytest.raises(RuntimeError), commit.replacing(path) as partial:
+    with pytest.raises(RuntimeError), commit.staged_file(path) as partial:
         partial.write_text("half")
         raise RuntimeError
     assert path.read_text() == "old"

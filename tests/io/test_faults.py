@@ -108,7 +108,7 @@ def cached(tmp_path: Path) -> Iterator[Path]:
 
 
 def write_shard(path: Path, text: str) -> None:
-    with commit.replacing(path) as partial:
+    with commit.staged_file(path) as partial:
         files.write_text(partial, text)
 
 

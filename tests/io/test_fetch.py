@@ -30,7 +30,7 @@ def test_unpack_refuses_what_it_cannot_place(tmp_path: Path) -> None:
     twice = archive(tmp_path / "twice.whl", {"a/config.json": "{}", "b/config.json": "{}"})
     with pytest.raises(DataError, match="several directories"):
         unpack(twice, ("/config.json",), tmp_path)
-    with pytest.raises(DataError, match="holds none of"):
+    with pytest.raises(DataError, match="contains none of"):
         unpack(twice, ("/model.safetensors",), tmp_path)
     (tmp_path / "cut.whl").write_bytes(twice.read_bytes()[:40])
     with pytest.raises(StorageError, match="damaged"):
@@ -38,17 +38,17 @@ def test_unpack_refuses_what_it_cannot_place(tmp_path: Path) -> None:
 
 
 def test_unpack_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_BYTES", 10)
-    with pytest.raises(DataError, match="refused"):
+    monkeypatch.setattr(module, "_MAX_UNPACKED_BYTES", 10)
+    with pytest.raises(DataError, match="decompression bomb"):
         unpack(archive(tmp_path / "big.whl", {"a/config.json": "x" * 11}), ("/config.json",), tmp_path)
 
 
-def test_a_bomb_is_told_by_how_well_it_is_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FEW_BYTES", 10_000)
+def test_a_decompression_bomb_is_refused_by_its_ratio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MIN_SUSPECT_BYTES", 10_000)
     bomb = tmp_path / "bomb.whl"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
         target.writestr("a/config.json", "0" * 1_000_000)
-    with pytest.raises(DataError, match=r"unpacks from [\d,]+ to 1,000,000 bytes; refused"):
+    with pytest.raises(DataError, match=r"would unpack from [\d,]+ to 1,000,000 bytes"):
         unpack(bomb, ("/config.json",), tmp_path)
     assert list(tmp_path.iterdir()) == [bomb]
 
@@ -123,7 +123,7 @@ def test_fetch_from_an_index_is_checked_and_not_repeated(tmp_path: Path, offline
     assert fetch("demo==1.0", None, None, target, force=False).built
     assert (target / "config.json").read_text() == "{}"
     assert not fetch("demo==1.0", None, None, target, force=False).built
-    with pytest.raises(CannotCreateError, match="holds something else"):
+    with pytest.raises(CannotCreateError, match="exists with other content"):
         fetch("demo==1.0", None, "0" * 64, target, force=False)
 
 

@@ -81,17 +81,17 @@ def test_a_full_disk_is_a_storage_error() -> None:
 
 def test_a_replaced_file_is_the_old_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "file"
-    with commit.replacing(path) as partial:
+    with commit.staged_file(path) as partial:
         partial.write_text("old")
-    with pytest.raises(KeyboardInterrupt), commit.replacing(path) as partial:
+    with pytest.raises(KeyboardInterrupt), commit.staged_file(path) as partial:
         partial.write_text("half")
         raise KeyboardInterrupt
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "old")]
-    with commit.replacing(path) as partial:
+    with commit.staged_file(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("file", "new")]
-    with pytest.raises(CannotCreateError), commit.replacing(path / "below") as partial:
+    with pytest.raises(CannotCreateError), commit.staged_file(path / "below") as partial:
         pass
 
 
@@ -101,7 +101,7 @@ def test_row_groups_of_one_word_come_together_as_they_first_appear(tmp_path: Pat
     with files.parquet_writer(path, schema) as write:
         for n, word in enumerate(["b", "a", "b", "c", "a"]):
             write(pa.table({"word": [word, word], "n": [n, n]}).cast(schema))
-    read = pa.concat_tables(files.stream_parquet(path, ["word", "n"], ["word"], together="word"))
+    read = pa.concat_tables(files.stream_parquet(path, ["word", "n"], ["word"], group_by="word"))
     assert read["word"].to_pylist() == list("bbbbaaaacc")
     assert read["n"].to_pylist() == [0, 0, 2, 2, 1, 1, 4, 4, 3, 3]
     assert pa.concat_tables(files.stream_parquet(path, ["n"]))["n"].to_pylist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]

@@ -16,15 +16,15 @@ import pytest
 
 from interestrec.core.errors import CannotCreateError, LockedError, StorageError
 from interestrec.io import locks
-from interestrec.io.locks import LockHolder, lock_holder, locked, try_lock
+from interestrec.io.locks import LockHolder, hold_lock, lock_holder, try_lock
 from tests.processes import begun
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from interestrec.io.locks import locked
-with locked(Path("locks/model"), "model") as lock:
-    lock.tell("epoch 2: 3 of 9 steps")
+from interestrec.io.locks import hold_lock
+with hold_lock(Path("locks/model"), "model") as lock:
+    lock.record_progress("epoch 2: 3 of 9 steps")
     print("begun", flush=True)
     time.sleep(60)
 """
@@ -60,8 +60,8 @@ def started(directory: Path) -> subprocess.Popen[str]:
 
 def test_the_second_is_refused_at_once_and_told_who_is_first(tmp_path: Path, clock: Clock) -> None:
     process = started(tmp_path)
-    told = f"workspace/model: process {process.pid} on .*is at work on it"
-    with pytest.raises(LockedError, match=told), locked(tmp_path / "locks" / "model", "workspace/model"):
+    told = f"workspace/model: process {process.pid} on .*is writing it"
+    with pytest.raises(LockedError, match=told), hold_lock(tmp_path / "locks" / "model", "workspace/model"):
         pass
     assert len(clock.waits) == 3  # for those who only look who the holder is
     assert sum(clock.waits) < 0.1
@@ -78,27 +78,27 @@ def test_within_one_process_too_and_the_note_tells_who_since_when_and_how_far(
     monkeypatch.setattr(sys, "argv", ["/somewhere/__main__.py", "run", "--config", "my news.yaml"])
     path, before = tmp_path / "a" / "b" / "lock", datetime.now(UTC).replace(microsecond=0)
     for _ in range(2):
-        with locked(path, "model") as lock:
+        with hold_lock(path, "model") as lock:
             found = lock_holder(path)
             assert found == LockHolder(
                 os.getpid(), socket.gethostname(), "interestrec run --config 'my news.yaml'", found.since
             )
             assert before <= datetime.fromisoformat(found.since) <= datetime.now(UTC)
-            lock.tell("half way")
+            lock.record_progress("half way")
             assert lock_holder(path) == replace(found, doing="half way")
-            lock.tell("x" * 5000)  # longer than a note can be
+            lock.record_progress("x" * 5000)  # longer than a note can be
             assert lock_holder(path) == replace(found, doing="half way")
             assert path.stat().st_size == 4096
         assert lock_holder(path) is None
     monkeypatch.setattr(sys, "argv", ["/bin/interestrec"])
-    with locked(path, "model"):
+    with hold_lock(path, "model"):
         assert lock_holder(path).command == "interestrec"  # type: ignore[union-attr]
 
 
 def test_a_lock_is_its_owner_s_alone_to_read(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with locked(tmp_path / "lock", "model"):
+        with hold_lock(tmp_path / "lock", "model"):
             assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
@@ -114,23 +114,23 @@ def no_leak() -> Iterator[None]:
 @pytest.mark.usefixtures("no_leak")
 def test_whatever_fails_no_descriptor_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "lock"
-    with locked(path, "model"), pytest.raises(LockedError, match="model: process"), locked(path, "model"):
+    with hold_lock(path, "model"), pytest.raises(LockedError, match="model: process"), hold_lock(path, "model"):
         pass
     for owner, name in ((fcntl, "flock"), (os, "pwrite")):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, failing)
-            with pytest.raises(StorageError, match="lock: Input/output error"), locked(path, "model"):
+            with pytest.raises(StorageError, match="lock: Input/output error"), hold_lock(path, "model"):
                 pass
-        with locked(path, "model"):
+        with hold_lock(path, "model"):
             pass
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", failing)
-        with locked(path, "model"):
+        with hold_lock(path, "model"):
             pass
     assert lock_holder(path) is None
-    with pytest.raises(RuntimeError), locked(path, "model"):
+    with pytest.raises(RuntimeError), hold_lock(path, "model"):
         raise RuntimeError
-    with pytest.raises(OSError, match="of the work"), locked(path, "model"):
+    with pytest.raises(OSError, match="of the work"), hold_lock(path, "model"):
         raise OSError("of the work")
 
 
@@ -145,7 +145,7 @@ def test_a_look_at_the_holder_does_not_keep_others_out(tmp_path: Path, clock: Cl
     looking = os.open(path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
     clock.events[waits] = lambda: os.close(looking)
-    with locked(path, "model"):
+    with hold_lock(path, "model"):
         pass
     assert len(clock.waits) == waits
 
@@ -169,7 +169,7 @@ def test_nobody_holds_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_other_outputs_are_free(tmp_path: Path) -> None:
-    with locked(tmp_path / "model", "model"), locked(tmp_path / "corpus", "corpus"):
+    with hold_lock(tmp_path / "model", "model"), hold_lock(tmp_path / "corpus", "corpus"):
         assert (tmp_path / "model").exists()
     assert list(tmp_path.iterdir()) == []
 
@@ -181,7 +181,7 @@ def test_no_lock_outlives_a_kill(tmp_path: Path) -> None:
         process.wait()
         assert (tmp_path / "locks" / "model").exists()
         assert lock_holder(tmp_path / "locks" / "model") is None
-        with locked(tmp_path / "locks" / "model", "model"):
+        with hold_lock(tmp_path / "locks" / "model", "model"):
             note = json.loads((tmp_path / "locks" / "model").read_bytes())
             assert note["pid"] == os.getpid()
         assert list((tmp_path / "locks").iterdir()) == []
@@ -207,7 +207,7 @@ def test_a_file_taken_away_between_opening_and_locking_is_not_the_lock(tmp_path:
 def test_a_note_that_does_not_come_is_waited_for_shortly(tmp_path: Path, clock: Clock) -> None:
     descriptor = try_lock(tmp_path / "lock")
     assert descriptor is not None
-    with pytest.raises(LockedError, match="another process is at work"), locked(tmp_path / "lock", "model"):
+    with pytest.raises(LockedError, match="another process is writing"), hold_lock(tmp_path / "lock", "model"):
         pass
     assert 0.3 < sum(clock.waits) < 0.5
     os.close(descriptor)
@@ -215,5 +215,8 @@ def test_a_note_that_does_not_come_is_waited_for_shortly(tmp_path: Path, clock: 
 
 def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CannotCreateError, match="cannot create the directory"), locked(tmp_path / "file" / "lock", "x"):
+    with (
+        pytest.raises(CannotCreateError, match="cannot create the directory"),
+        hold_lock(tmp_path / "file" / "lock", "x"),
+    ):
         pass

@@ -9,10 +9,10 @@ from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error
 
 from interestrec.metrics.intensity_errors import (
     INTENSITY_ERRORS,
+    absolute_sum,
     calibration_sums,
     equal_mass_bins,
     spearman,
-    summed_size,
 )
 
 
@@ -23,7 +23,7 @@ def mean(name: str, label: np.ndarray, predicted: np.ndarray) -> float:
 
 def ece(label: np.ndarray, predicted: np.ndarray, bins: int) -> float:
     sums = calibration_sums(label, predicted, np.arange(len(label)) % 3, 3, bins)
-    return float(summed_size(sums.sum(axis=0) / len(label)))
+    return float(absolute_sum(sums.sum(axis=0) / len(label)))
 
 
 def test_binary_labels_give_what_scikit_learn_gives() -> None:
@@ -50,7 +50,7 @@ def test_rmse_by_hand() -> None:
 
 
 def test_brier_is_asked_of_the_relevance_and_the_others_of_the_label() -> None:
-    assert {name for name, metric in INTENSITY_ERRORS.items() if metric.against == "relevance"} == {"brier"}
+    assert {name for name, metric in INTENSITY_ERRORS.items() if metric.target == "relevance"} == {"brier"}
 
 
 def test_ece_by_hand() -> None:

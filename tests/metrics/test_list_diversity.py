@@ -86,7 +86,7 @@ def test_diversity_is_the_mean_over_all_pairs_whatever_the_blocks(seed: int, blo
     lists = [rng.permutation(9)[: rng.integers(0, 6)] for _ in range(6)]
     offsets = np.concatenate([[0], np.cumsum([len(one) for one in lists])])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(list_diversity, "_PAIRS", block)
+        patch.setattr(list_diversity, "_PAIR_BLOCK", block)
         found = list_diversity.diversity(offsets, np.concatenate(lists).astype(int), sparse.csr_array(known))
     for value, items in zip(found, lists, strict=True):
         pairs = [

@@ -187,7 +187,7 @@ def masked(encoder: Path, bert: Bert, whole_words: bool) -> tuple[np.ndarray, np
     objective = MaskedTokens(bert, tokenizer, MaskedObjectiveSettings(mask_probability=0.3, whole_words=whole_words))
     _, _, labels = objective.batch(texts, np.arange(60), [1])
     ids, _ = texts.padded(np.arange(60))
-    return ids, labels != IGNORED, tokenizer.continuing()[ids]
+    return ids, labels != IGNORED, tokenizer.continuation_mask()[ids]
 
 
 def test_tokens_of_a_word_are_masked_together_where_asked(tiny_encoder: Path) -> None:

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from interestrec.corpus import store
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 
 DAY = 86_400_000_000
 
@@ -37,9 +36,9 @@ def write_corpus(path: Path, n_users: int, n_items: int, events: list[Event], im
     user_id = [f"u{n}" for n in range(n_users)]
     half = ["valid_select" if hashlib.md5(n.encode()).hexdigest()[0] < "8" else "valid_blend" for n in user_id]
     item_id = [f"i{n}" for n in range(n_items)]
-    _write(path / store.USERS, schemas.USERS, user=range(n_users), user_id=user_id, valid_part=half)
+    _write(path / artifact_files.USERS, schemas.USERS, user=range(n_users), user_id=user_id, valid_part=half)
     _write(
-        path / store.ITEMS,
+        path / artifact_files.ITEMS,
         schemas.ITEMS,
         item=range(n_items),
         item_id=item_id,
@@ -52,7 +51,7 @@ def write_corpus(path: Path, n_users: int, n_items: int, events: list[Event], im
     )
     user = np.array([e.user for e in events], dtype=np.int32)
     _write(
-        path / store.TIMELINES,
+        path / artifact_files.TIMELINES,
         schemas.TIMELINES,
         user=user,
         item=[e.item for e in events],
@@ -64,7 +63,7 @@ def write_corpus(path: Path, n_users: int, n_items: int, events: list[Event], im
         position=np.arange(len(events)) - np.searchsorted(user, user),
     )
     _write(
-        path / store.IMPRESSIONS,
+        path / artifact_files.IMPRESSIONS,
         schemas.IMPRESSIONS,
         impression=range(len(impressions)),
         impression_id=[f"m{n}" for n in range(len(impressions))],
@@ -77,8 +76,8 @@ def write_corpus(path: Path, n_users: int, n_items: int, events: list[Event], im
     shown = [(n, item, label) for n, m in enumerate(impressions) for item, label in m.candidates]
     columns = [list(column) for column in zip(*shown, strict=True)]
     names = ("impression", "item", "label")
-    _write(path / store.CANDIDATES, schemas.CANDIDATES, **dict(zip(names, columns, strict=True)))
-    files.write_json(path / store.QUALITY, {"rules": [{"rule": "duplicates", "rows_in": 9, "rows_out": 8}]})
+    _write(path / artifact_files.CANDIDATES, schemas.CANDIDATES, **dict(zip(names, columns, strict=True)))
+    files.write_json(path / artifact_files.QUALITY, {"rules": [{"rule": "duplicates", "rows_in": 9, "rows_out": 8}]})
     return path
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from interestrec.core.errors import NumericError
 from interestrec.corpus.store import Corpus
-from interestrec.io.ranking_files import CATALOGUE, COLD_CATALOGUE
+from interestrec.io.artifact_files import CATALOGUE, COLD_CATALOGUE
 from interestrec.metrics.calibration import Isotonic
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scoring.ensemble import Ensemble

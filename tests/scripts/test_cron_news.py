@@ -1,4 +1,4 @@
-"""The night's script: tries again what passes by itself, and makes no lists of what is not good enough."""
+"""The nightly job: it retries temporary failures, and makes no lists if the gate fails."""
 
 import os
 import subprocess

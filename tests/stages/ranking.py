@@ -8,8 +8,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.config.settings import Settings
-from interestrec.corpus import store
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.scorers import content, intensity
 from interestrec.scorers.requests import Requests
 from interestrec.stages.run import RunContext
@@ -81,8 +80,8 @@ def write_features(path: Path, n_items: int) -> None:
     """Titles of three tokens, of which two neighbours share two."""
     titles = [[n, n + 1, n + 2] for n in range(n_items)]
     table = pa.table({"item": range(n_items), "title_tokens": titles, "text_tokens": [[]] * n_items})
-    (path / store.FEATURES).mkdir()
-    files.write_parquet(path / store.FEATURES / "text-0.parquet", table, schemas.TEXT_FEATURES)
+    (path / artifact_files.FEATURES).mkdir()
+    files.write_parquet(path / artifact_files.FEATURES / "text-0.parquet", table, schemas.TEXT_FEATURES)
 
 
 def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS, **rank: Any) -> RunContext:

@@ -56,7 +56,12 @@ def test_the_verified_run_must_be_there(shop: Path) -> None:
     [
         ("data.events.files=[absent.csv]", "files", 66, "no such file"),
         ("data.events.columns.user=usr", "rows", 65, "has no column 'usr'"),
-        ("preprocess.intensity.weights={view: 0.2}", "event types", 78, "'purchase' of the log has no weight"),
+        (
+            "preprocess.intensity.weights={view: 0.2}",
+            "event types",
+            78,
+            "the type is 'purchase'",
+        ),
         ("data.events.columns.time=null", "times", 65, "have no time"),
         ("encoders.text.source=nowhere", "encoder", 66, "no tokenizer here"),
         ("data.events.where=[{column: kind, equals: sale}]", "rows", None, "60 items; 0 malformed"),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.stages import encode, finetune, pretrain_adapt
 from interestrec.stages.run import RunContext
 from tests.stages.learning import workspace
@@ -30,7 +30,7 @@ def test_finetune_and_encode_share_vectors(context: RunContext, caplog: pytest.L
         model = finetune.run(context).artifact
     texts = hits(caplog)[0].split()[3]
     assert hits(caplog) == [f"encoding: {known} of {texts} texts are in the vector cache" for known in (0, texts)]
-    stored = files.read_safetensors(model.path / finetune.VECTORS)
+    stored = files.read_safetensors(model.path / artifact_files.ITEM_VECTORS)
     for name, kind, made in (
         ("text_vectors.parquet", "frozen", done),
         ("item_vectors.parquet", "item", encode.run(context, None, of_model=True)),

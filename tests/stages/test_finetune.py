@@ -12,7 +12,7 @@ import pytest
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
 from interestrec.corpus.item_attributes import known_category_codes
 from interestrec.corpus.store import Corpus
-from interestrec.io import files
+from interestrec.io import artifact_files, files
 from interestrec.model.two_tower import load_two_tower
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
@@ -30,18 +30,18 @@ def trained(root: Path, encoder: Path, **chosen: object) -> tuple[RunContext, St
 def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> None:
     context, result = trained(tmp_path, tiny_encoder, epochs=2, history_epochs=1)
     path = result.artifact.path
-    vectors = files.read_safetensors(path / finetune.VECTORS)
+    vectors = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
     items = pq.read_table(context.settings.workspace / "corpus" / "items.parquet").num_rows
     assert vectors["item"].shape == vectors["frozen"].shape == (items, 16)
     np.testing.assert_allclose(np.linalg.norm(vectors["item"], axis=1), 1, rtol=1e-5)
     again = load_two_tower(path).item_vectors(vectors["frozen"], np.zeros((items, 0), np.int32))
     np.testing.assert_allclose(again, vectors["item"], atol=1e-6)
-    assert not (path / finetune.ATTRIBUTES).exists()
-    log = pq.read_table(path / finetune.LOG).to_pandas()
+    assert not (path / artifact_files.ATTRIBUTES).exists()
+    log = pq.read_table(path / artifact_files.TRAINING_LOG).to_pandas()
     valid = log[log["name"] == "valid_auc"]
     assert valid["epoch"].tolist() == [0, 1, 2, 3]
     assert result.summary["valid_auc"] == valid["value"].max()
-    assert set(files.read_json(path / finetune.CALIBRATION)) == {"scale", "shift"}
+    assert set(files.read_json(path / artifact_files.CALIBRATION)) == {"scale", "shift"}
     assert not finetune.run(context).built
 
 
@@ -61,12 +61,12 @@ def test_attributes_are_fitted_stored_and_in_the_vectors(tmp_path: Path, tiny_en
     assert encoder.artifact.digest == plain[0].artifact.digest  # the encoder reads texts only
     assert result.artifact.digest != plain[1].artifact.digest
     path = result.artifact.path
-    fitted = files.read_json(path / finetune.ATTRIBUTES)
+    fitted = files.read_json(path / artifact_files.ATTRIBUTES)
     names = ["finance", "food", "sports", "weather"]
     assert fitted["category"] == {"levels": [names, [f"{name}/{name}" for name in names]]}
     corpus = Corpus(tmp_path / "work" / "corpus", None)
     codes = known_category_codes(np.array(corpus.items["category"].to_pylist(), object), fitted["category"])
-    model, vectors = load_two_tower(path), files.read_safetensors(path / finetune.VECTORS)
+    model, vectors = load_two_tower(path), files.read_safetensors(path / artifact_files.ITEM_VECTORS)
     assert model.config.attributes == (("category", (5, 5)),)
     np.testing.assert_allclose(model.item_vectors(vectors["frozen"], codes), vectors["item"], atol=1e-6)
     assert np.abs(model.item_vectors(vectors["frozen"], 0 * codes) - vectors["item"]).max() > 1e-3
@@ -106,7 +106,7 @@ def test_adapters_remembered_vectors_and_slices_together(
     encoder = pretrain_adapt.run(context).artifact
     with caplog.at_level(logging.INFO, "interestrec"):
         model = finetune.run(context).artifact
-    log = pq.read_table(model.path / finetune.LOG).to_pandas()
+    log = pq.read_table(model.path / artifact_files.TRAINING_LOG).to_pandas()
     share = log.loc[log["name"] == "encoded_share", "value"]
     assert len(share) == 2
     assert share.between(0.2, 0.7).all()
@@ -143,7 +143,7 @@ def test_the_other_losses_over_the_batch_s_own_positives(
     chosen = {"losses": losses, "negatives": {"source": "in_batch", "count": 2}}
     _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=1, **chosen)
     log = (
-        pq.read_table(result.artifact.path / finetune.LOG)
+        pq.read_table(result.artifact.path / artifact_files.TRAINING_LOG)
         .to_pandas()
         .pivot(index="step", columns="name", values="value")
     )

@@ -251,7 +251,7 @@ def test_changed_data_is_another_version_and_the_first_stays(shop: Path) -> None
         ("u1,i1,1\n", [], DataError, 65, r"events\.csv:44: expected 4 columns, found 3"),
         ("u1,i1,then,view\n", [], DataError, 65, r"events\.csv:44: the time 'then'"),
         ("u1,i1,,view\n", [], DataError, 65, r"events\.csv:44: no time.*use user_random"),
-        ("u1,i1,2000,like\n", [], ConfigError, 78, "event type 'like' of the log has no weight"),
+        ("u1,i1,2000,like\n", [], ConfigError, 78, "no weight.*the type is 'like'"),
         (None, ["data.relevant_at=1", "preprocess.intensity.weights={view: 0.2, buy: 0.9}"], DataError, 65, "positive"),
         (None, ["preprocess.split={method: user_time, valid: 0.01}"], DataError, 65, "the valid split is empty"),
         (None, ["encoders.text.source=interestrec"], InputMissingError, 66, "no tokenizer here"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from interestrec.corpus.build import build
 from interestrec.formats.raw_log import RawLog
-from interestrec.stages.preprocess import plan, read
+from interestrec.stages.preprocess import read
 from tests.formats.inputs import settings_of
 
 USERS, ITEMS = 4, 5
@@ -103,7 +103,7 @@ def corpus(write: Any, preprocess: dict[str, Any]) -> dict[str, Counter]:
         chosen = settings_of(directory, write(directory / "raw"), directory, preprocess)
         log = RawLog(chosen.data.root, threads=1)
         read(log, chosen)
-        built = build(log, plan(chosen.data, chosen.preprocess, chosen.seed), directory / "built")
+        built = build(log, chosen.data, chosen.preprocess, chosen.seed, directory / "built")
         log.close()
         item = built.items["item_id"].to_pylist()
         tables = ("users", "timelines", "impressions", "candidates")

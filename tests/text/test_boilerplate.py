@@ -3,7 +3,7 @@
 import pytest
 
 from interestrec.text import boilerplate
-from interestrec.text.boilerplate import shared_sentences, without
+from interestrec.text.boilerplate import remove_sentences, shared_sentences
 
 FOOT = "All rights are reserved."
 
@@ -20,13 +20,13 @@ def test_fewer_than_ten_texts_share_nothing(count: int, shared: dict) -> None:
 
 
 def test_a_sentence_counts_once_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boilerplate, "_FEWEST", 2)
+    monkeypatch.setattr(boilerplate, "_MIN_TEXTS", 2)
     no, yes = "No one ever knows.", "Yes we all know!"
     assert shared_sentences([f"{no} {no} {no}", f"{yes} {yes}", f"{no} Yes?"], 0.5) == {no: 2}
 
 
 def test_the_most_frequent_come_first_ties_by_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boilerplate, "_FEWEST", 2)
+    monkeypatch.setattr(boilerplate, "_MIN_TEXTS", 2)
     letters = "qwertyuiopasdfghjklmnbvcx"
     many = " ".join(f"{letter} is what we say." for letter in letters)
     last = "z is what we say."
@@ -41,8 +41,8 @@ def test_abbreviations_are_no_sentences() -> None:
 def test_what_is_shared_is_taken_out_wherever_it_is() -> None:
     shared = {FOOT: 99, "Read more!": 50}
     texts = [f"One. Read more! Two?  {FOOT}", f"{FOOT} {FOOT}", "One", "", f"Say: {FOOT}", f"{FOOT[:-1]}"]
-    assert without(texts, shared) == ["One. Two?", "", "One", "", f"Say: {FOOT}", "All rights are reserved"]
+    assert remove_sentences(texts, shared) == ["One. Two?", "", "One", "", f"Say: {FOOT}", "All rights are reserved"]
 
 
 def test_without_shared_sentences_texts_stay_as_they_are() -> None:
-    assert without(["a.  b", ""], {}) == ["a.  b", ""]
+    assert remove_sentences(["a.  b", ""], {}) == ["a.  b", ""]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.text.boilerplate import shared_sentences, without
+from interestrec.text.boilerplate import remove_sentences, shared_sentences
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer
 from tests.examples import examples
@@ -65,7 +65,7 @@ def test_odd_texts(name: str, tokenizer: Tokenizer) -> None:
 )
 def test_any_text(text: str, tokenizer: Tokenizer) -> None:
     check(tokenizer, text)
-    left = without([text], shared_sentences([text] * 10, 0.5))
+    left = remove_sentences([text], shared_sentences([text] * 10, 0.5))
     assert len(left[0]) <= len(text)
 
 

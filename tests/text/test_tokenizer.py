@@ -107,13 +107,13 @@ def made(model: Any, pre_tokenizer: Any = None, special: tuple[str, ...] = ("<s>
 
 
 def continuing(tokenizer: Tokenizer) -> set[str]:
-    return {tokenizer.backend.id_to_token(int(number)) for number in np.flatnonzero(tokenizer.continuing())}
+    return {tokenizer.backend.id_to_token(int(number)) for number in np.flatnonzero(tokenizer.continuation_mask())}
 
 
 def test_tokens_of_wordpiece_that_continue_a_word(tiny_encoder: Path) -> None:
     tokenizer = load_tokenizer(tiny_encoder)
     assert continuing(tokenizer) == {f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"}
-    assert tokenizer.continuing().shape == (tokenizer.vocabulary_size,)
+    assert tokenizer.continuation_mask().shape == (tokenizer.vocabulary_size,)
     other = models.WordPiece({"a": 0, "@a": 1, "##a": 2, "<s>": 3}, unk_token="a", continuing_subword_prefix="@")
     assert continuing(made(other)) == {"@a"}
 
@@ -136,10 +136,10 @@ def test_tokens_of_sentencepiece_that_continue_a_word() -> None:
 def test_special_and_added_tokens_continue_nothing() -> None:
     tokenizer = made(models.BPE({"a": 0, "Ġa": 1, "<pad>": 2}, []), pre_tokenizers.ByteLevel(), ("<pad>", "<mask>"))
     tokenizer.backend.add_tokens(["whole"])
-    assert tokenizer.continuing().tolist() == [True, False, False, False, False]
+    assert tokenizer.continuation_mask().tolist() == [True, False, False, False, False]
     # Files may name a special token that the backend takes for one of many.
     named = Tokenizer(tokenizer.backend, 5, 0, 0, 0, 0, (0, 2, 3), "")
-    assert not named.continuing().any()
+    assert not named.continuation_mask().any()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_special_and_added_tokens_continue_nothing() -> None:
 )
 def test_tokenizers_that_do_not_tell_where_words_start(model: Any, before: Any) -> None:
     with pytest.raises(ConfigError, match="whole_words is not possible with this tokenizer") as error:
-        made(model, before).continuing()
+        made(model, before).continuation_mask()
     assert error.value.exit_status == 78
 
 
@@ -172,7 +172,7 @@ def test_words_are_those_between_the_spaces(kind: str) -> None:
     options = {"unk_token": "<unk>"} if kind == "Unigram" else {}
     learning = trainer(vocab_size=45, special_tokens=["<s>", "<unk>"], show_progress=False, **options)
     tokenizer.backend.train_from_iterator(SENTENCES, learning)
-    continues, splits = tokenizer.continuing(), 0
+    continues, splits = tokenizer.continuation_mask(), 0
     for sentence in ("the storm games stormy", "cakes on a gamer"):
         encoding = tokenizer.backend.encode(sentence, add_special_tokens=False)
         assert encoding.word_ids[-1] == sentence.count(" ")

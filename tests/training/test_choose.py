@@ -78,8 +78,8 @@ def test_multi_worker_without_workers(monkeypatch: pytest.MonkeyPatch, content: 
     ("content", "reason"),
     [
         ({"cluster": {**WORKERS, "ps": ["c:1"]}}, "names parameter servers"),
-        ('{"cluster": ', "TF_CONFIG is no JSON"),
-        ('["worker"]', "TF_CONFIG is no JSON object"),
+        ('{"cluster": ', "TF_CONFIG is not JSON"),
+        ('["worker"]', "TF_CONFIG is not a JSON object"),
     ],
 )
 def test_what_cannot_be_run(

@@ -8,7 +8,8 @@ import pytest
 
 from interestrec.core.errors import DataError
 from interestrec.corpus.store import NO_TIME, Corpus, Impressions, Timelines
-from interestrec.training.folds import HELD_OUT, TRAIN, VALID, by_time, by_users
+from interestrec.io.schemas import TRAIN, VALID
+from interestrec.training.folds import HELD_OUT, by_time, by_users
 
 USERS, EACH = 7, 6
 

@@ -7,7 +7,7 @@ from tests.workspace.test_artifacts import build, recipe
 
 
 def test_what_differs_is_named(tmp_path: Path) -> None:
-    assert reasons(tmp_path, recipe()) == ("there is none yet",)
+    assert reasons(tmp_path, recipe()) == ("no version exists yet",)
     build(tmp_path)
     assert reasons(tmp_path, recipe()) == ("--force",)
     assert reasons(tmp_path, recipe(inputs={"a.csv": "01"})) == ("input a.csv changed",)
@@ -23,11 +23,11 @@ def test_a_plan_tells_of_the_current_version(tmp_path: Path) -> None:
     plan = plan_of_recipe(tmp_path, recipe(), builds=False)
     assert plan.reasons == ()
     assert plan.version is not None and plan.version.bytes > 1
-    assert str(plan).startswith("preprocess: up to date\n    the current one: 0.0 MB")
+    assert str(plan).startswith("preprocess: up to date\n    current version: 0.0 MB")
     assert plan_of_recipe(tmp_path / "other", recipe(), builds=True).values == {
         "stage": "preprocess",
         "kind": "corpus",
         "builds": True,
-        "reasons": ("there is none yet",),
+        "reasons": ("no version exists yet",),
         "version": None,
     }

@@ -1,0 +1,33 @@
+"""Libraries that are imported when they are first used, not when a module that names them is.
+
+`from interestrec.core.deferred_import import np` takes the place of `import numpy as np` in modules that the
+configuration imports for their settings, such as readers and scorers: a configuration is then checked without the half
+second that the libraries take.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+
+class DeferredModule(ModuleType):
+    """A module that is imported when one of its attributes is first read."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._imported(), name)
+        setattr(self, name, value)
+        return value
+
+    def _imported(self) -> ModuleType:
+        return importlib.import_module(self.__name__)
+
+
+if TYPE_CHECKING:
+    import duckdb as duckdb
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from scipy import sparse as sparse
+else:
+    duckdb, np, sparse = DeferredModule("duckdb"), DeferredModule("numpy"), DeferredModule("scipy.sparse")
+    pa, pc = DeferredModule("pyarrow"), DeferredModule("pyarrow.compute")
