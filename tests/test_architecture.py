@@ -129,6 +129,7 @@ def test_only_known_packages_import_tensorflow() -> None:
                 assert room(path) in allowed, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["encoding.encoder_caches", "training.device", "scorers.user_inputs", "model.bert"])
 def test_tensorflow_says_nothing_when_it_starts(name: str) -> None:
     code = f"import interestrec.{name}; import tensorflow as tf; tf.constant(1) + 1"

@@ -18,6 +18,8 @@ from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.running import execution
 
+pytestmark = pytest.mark.slow
+
 
 def passages(count: int, seed: int) -> Passages:
     """Sentences that repeat one of four words: a masked one can be told from the others."""

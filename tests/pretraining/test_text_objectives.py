@@ -29,6 +29,8 @@ from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.cut_off import CutOff, PowerCut, fresh
 
+pytestmark = pytest.mark.slow
+
 CONTRASTS = ["views", "title_text"]
 
 

@@ -14,6 +14,8 @@ from tests import kin
 from tests.kin import load_bert
 from tests.stages.learning import workspace
 
+pytestmark = pytest.mark.slow
+
 WORDS = "embeddings.word_embeddings.weight"
 CHOSEN = {"epochs": 1, "history_epochs": 0, "hidden": [8], "negatives": {"count": 2}, "trainable_layers": 1}
 

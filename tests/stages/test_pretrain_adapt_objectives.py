@@ -25,6 +25,8 @@ from tests import kin
 from tests.kin import load_bert
 from tests.stages.learning import shop, workspace
 
+pytestmark = pytest.mark.slow
+
 BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
 SMALL = {"layers": 1, "hidden": 12, "heads": 3, "intermediate": 20}
 

@@ -25,6 +25,8 @@ from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
 
+pytestmark = pytest.mark.slow
+
 
 def groups(value: float) -> dict[str, list[np.ndarray]]:
     return {"weights": [np.full(n, value, np.float32) for n in (3, 1, 2)], "seeds": [np.array([7, 8], np.uint32)]}
