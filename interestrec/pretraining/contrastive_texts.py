@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
 from interestrec.model.backend import tf
 from interestrec.model.contrastive import info_nce

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import OpenFraction, Section
 from interestrec.model.backend import tf
 from interestrec.model.noise import Noise
