@@ -17,9 +17,9 @@ from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.encoding.encoder_settings import EncoderSettings
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.training.finetune_settings import FinetuneSettings
-from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 
 
 class Settings(Section):

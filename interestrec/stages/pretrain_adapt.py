@@ -18,8 +18,8 @@ from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_dige
 from interestrec.workspace.artifacts import Recipe
 
 if TYPE_CHECKING:
-    from interestrec.training.passages import Passages
     from interestrec.model.encoder import StoredEncoder
+    from interestrec.pretraining.passages import Passages
 
 ADAPTATION = "adaptation.json"
 _TAKEN: int = TextField.model_fields["max_tokens"].default  # tokens of a field that an objective alone reads
@@ -93,12 +93,12 @@ def _adapt(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors after training, by their names in the file, and what to report of it."""
     from interestrec.model.pooling import POOLINGS
+    from interestrec.pretraining.adaptation import Schedule, adapt
+    from interestrec.pretraining.adaptation_findings import adaptation_findings
+    from interestrec.pretraining.text_objectives import OBJECTIVES
     from interestrec.training import device
-    from interestrec.training.adaptation import Schedule, adapt
-    from interestrec.training.adaptation_findings import adaptation_findings
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalar_writer
-    from interestrec.training.text_objectives import OBJECTIVES
     from interestrec.training.training_checkpoint import CheckpointStore
 
     chosen, runtime = settings.pretrain_adapt, settings.runtime
@@ -137,7 +137,7 @@ def _passages(
     corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, longest: int
 ) -> "tuple[Passages, Passages]":
     """What to learn from, and what is held out by a seeded draw."""
-    from interestrec.training.passages import corpus_passages
+    from interestrec.pretraining.passages import corpus_passages
 
     budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
     fields = [[(name, budgets.get(name, _TAKEN)) for name in side] for side in sides or [budgets]]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np
 from interestrec.core.prefetch import prefetch
 
 if TYPE_CHECKING:

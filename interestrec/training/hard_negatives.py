@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Count
 from interestrec.training.batches import accidental_hits, example_histories
 from interestrec.training.negative_sampler import NegativeSampler

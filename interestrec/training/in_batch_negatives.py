@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
 from interestrec.training.negative_source import NegativeInputs, NegativeSource
 

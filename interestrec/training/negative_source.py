@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
 
 if TYPE_CHECKING:

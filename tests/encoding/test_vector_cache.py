@@ -153,6 +153,7 @@ for first in range(0, 200, 10):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _WRITER, str(tmp_path / "cache")]
     writers = [subprocess.Popen(command) for _ in range(2)]

@@ -20,6 +20,8 @@ from interestrec.training import finetuning
 from interestrec.training.loop import TrainingOutcome, fit
 from tests.stages.learning import workspace
 
+pytestmark = pytest.mark.slow
+
 
 def trained(root: Path, encoder: Path, **chosen: object) -> tuple[RunContext, StageResult]:
     context = workspace(root, encoder, finetune={"hidden": [8], "negatives": {"count": 2}, **chosen})

@@ -18,6 +18,8 @@ from interestrec.training import training_checkpoint
 from tests.stages.learning import workspace
 from tests.training.cut_off import CutOff, PowerCut
 
+pytestmark = pytest.mark.slow
+
 FINETUNE = {
     "epochs": 3,
     "history_epochs": 1,

@@ -14,6 +14,8 @@ import pytest
 from tests.generated import write_mind
 from tests.processes import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 NEWS = """
 version: 1

@@ -16,6 +16,8 @@ from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, WeightGroup
 from tests.training.test_loop import CODES, planted, tower, vectors, weights
 
+pytestmark = pytest.mark.slow
+
 LOSS_WEIGHTS = {"intensity": 1.0, "softmax": 0.5}
 
 

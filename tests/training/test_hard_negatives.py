@@ -152,6 +152,7 @@ REUSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reuse", REUSES)
 def test_training_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, reuse: str) -> None:
     whole, weights, chosen = train(tiny_encoder, CheckpointStore(tmp_path / "whole", float("inf")), REUSES[reuse])

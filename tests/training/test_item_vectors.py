@@ -14,6 +14,8 @@ from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVec
 from interestrec.training.optimizer import WeightGroup
 from tests.kin import load_bert
 
+pytestmark = pytest.mark.slow
+
 ITEMS = 30
 NONE, ALL = VectorCacheSettings(), VectorCacheSettings(probability=1.0)
 

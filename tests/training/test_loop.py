@@ -33,6 +33,8 @@ from tests.kin import load_bert
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
+pytestmark = pytest.mark.slow
+
 WIDTH = 16
 
 NO_REUSE = VectorCacheSettings()

@@ -134,6 +134,7 @@ def test_softmax_over_the_batch_is_that_of_yi() -> None:
     assert float(softmax_of(batch, tf.constant(scores), corrected=True)) == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_correction_keeps_popularity_in_the_score_and_without_it_none_is_left() -> None:
     rng = np.random.default_rng(0)
     popularity = np.linspace(1, 10, 60) / np.linspace(1, 10, 60).sum()

@@ -33,6 +33,7 @@ def step(optimizer: AdamW, gradients: list[np.ndarray], number: int, rate: float
     return float(update())
 
 
+@pytest.mark.slow
 def test_twenty_steps_are_those_of_keras() -> None:
     ours = variables()
     optimizer = AdamW([WeightGroup(ours, 0.02)], weight_decay=0.1, clip=1.0)

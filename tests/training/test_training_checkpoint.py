@@ -20,9 +20,12 @@ from interestrec.training.training_checkpoint import CheckpointStore, TrainingCh
 from tests.faults import PowerCut as PowerLoss
 from tests.faults import faults
 from tests.kin import load_bert
-from tests.training import test_adaptation, test_loop
+from tests.pretraining import test_adaptation
+from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
+
+pytestmark = pytest.mark.slow
 
 
 def groups(value: float) -> dict[str, list[np.ndarray]]:

@@ -4,9 +4,9 @@ from typing import Protocol
 
 import numpy as np
 
-from interestrec.training.passages import Passages
 from interestrec.model.encoder import Encoder
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.pretraining.passages import Passages
 from interestrec.training.engine import Arrays, Objective
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from interestrec.training.passages import Passages
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf
+from interestrec.pretraining.passages import Passages
+from interestrec.pretraining.text_task import TextTask
 from interestrec.text.text_inputs import TextInputs, batches
-from interestrec.training.text_task import TextTask
 
 _MAX_PASSAGES = 512
 _NOISE_SPEC = tf.TensorSpec([2], tf.int32)

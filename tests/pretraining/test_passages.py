@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.corpus.store import Corpus
-from interestrec.training.passages import Passages, corpus_passages, passage_batches
+from interestrec.pretraining.passages import Passages, corpus_passages, passage_batches
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 

@@ -9,8 +9,8 @@ from interestrec.core.section import Section
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.text_task import TextTask
     from interestrec.text.tokenizer import Tokenizer
-    from interestrec.training.text_task import TextTask
 
 
 class TextObjective(NamedTuple):

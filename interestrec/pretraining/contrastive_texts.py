@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
 from interestrec.model.backend import tf
 from interestrec.model.contrastive import info_nce
 from interestrec.model.noise import Noise, branch
 
 if TYPE_CHECKING:
-    from interestrec.training.passages import Passages
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.passages import Passages
     from interestrec.training.engine import Arrays
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interestrec.training.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
-from interestrec.training.text_objective import TextObjective
+from interestrec.pretraining.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
+from interestrec.pretraining.text_objective import TextObjective
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import OpenFraction, Section
 from interestrec.model.backend import tf
 from interestrec.model.noise import Noise
+from interestrec.pretraining.text_objective import TextObjective
 from interestrec.text.masking import IGNORED, mask_tokens
-from interestrec.training.text_objective import TextObjective
 
 if TYPE_CHECKING:
-    from interestrec.training.passages import Passages
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.passages import Passages
     from interestrec.text.tokenizer import Tokenizer
     from interestrec.training.engine import Arrays
 

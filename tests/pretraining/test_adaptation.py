@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
-from interestrec.training.passages import Passages
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.pretraining.adaptation import AdaptationResult, Schedule, adapt
+from interestrec.pretraining.masked_objective import MaskedObjectiveSettings, MaskedTokens
+from interestrec.pretraining.passages import Passages
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
-from interestrec.training.adaptation import AdaptationResult, Schedule, adapt
-from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.running import execution
+
+pytestmark = pytest.mark.slow
 
 
 def passages(count: int, seed: int) -> Passages:

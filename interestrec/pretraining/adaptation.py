@@ -8,14 +8,14 @@ import numpy as np
 from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
-from interestrec.training.passages import Passages, passage_batches
+from interestrec.pretraining.held_out_texts import HeldOutTexts
+from interestrec.pretraining.passages import Passages, passage_batches
+from interestrec.pretraining.text_task import TextTask
 from interestrec.training.distribution import raise_peer_loss
 from interestrec.training.engine import Engine, format_rows
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.held_out_texts import HeldOutTexts
 from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.schedule import DECAYS, rate_share
-from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore, assign, values
 
 _WARM_UP, _CLIP = 0.1, 1.0
