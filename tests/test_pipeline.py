@@ -26,6 +26,8 @@ from interestrec.stages.run import RunContext
 from tests.generated import write_mind, write_shop
 from tests.offline import offline
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 MIND = """
 version: 1

@@ -17,37 +17,37 @@ from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.encoding.encoder_settings import EncoderSettings
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.training.finetune_settings import FinetuneSettings
-from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 
 
 class Settings(Section):
     """One configuration serves all stages; every section but `data` and `encoders` may be left out."""
 
     version: Literal[1] = 1
-    """Version of the configuration's format; there is only 1."""
+    """Version of the configuration format; always 1."""
     workspace: Path = Path("workspace")
     """Directory for artifacts, caches and locks, relative to the working directory; one per data set and purpose."""
     seed: CountOrZero = 42
-    """Seed of everything random. Equal inputs, settings and seed give equal artifacts; other seeds show how much is
-    chance."""
+    """Seed of all random numbers. Equal inputs, settings and seed give equal artifacts; several seeds show the
+    variation by chance."""
     data: Annotated[AnyData, Field(discriminator="format")]
-    """Where the raw files are and what their columns mean."""
+    """Location of the raw files and meaning of their columns."""
     items: ItemsSettings = ItemsSettings()
-    """What the model sees of an item."""
+    """Texts and attributes of an item that the model uses."""
     preprocess: PreprocessSettings = PreprocessSettings()
     """Cleaning, split and intensity."""
     encoders: dict[str, EncoderSettings] = Field(min_length=1, max_length=1)
     """The text encoder under a name, usually `text`, to which `items.fields` refers; exactly one."""
     pretrain_adapt: PretrainAdaptSettings = PretrainAdaptSettings()
-    """How the encoder goes on learning from the corpus's texts."""
+    """Continued pretraining of the encoder on the texts of the corpus."""
     finetune: FinetuneSettings = FinetuneSettings()
-    """How the intensity model is trained."""
+    """Training of the intensity model."""
     rank: RankSettings = RankSettings()
-    """Which systems are fitted, and how lists are made."""
+    """Systems to fit, and how lists are made."""
     evaluate: EvaluateSettings = EvaluateSettings()
-    """What is measured, and the quality gate."""
+    """Metrics and the quality gate."""
     runtime: RuntimeSettings = RuntimeSettings()
     """Devices, memory and keys."""
 

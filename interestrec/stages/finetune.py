@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
     from interestrec.model.user_tower import TextUser
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.finetuning import Trained
+    from interestrec.training.finetuning import TrainedModel
     from interestrec.training.preparation import TrainingInputs
 
 WEIGHTS = "model.safetensors"  # the encoder's file of weights
@@ -145,12 +145,12 @@ class _Training:
             raise ConfigError(
                 "finetune.vector_cache keeps the vectors of one process; leave it out if several workers train"
             )
-        self.encoder, self.settings, self.start, self.verified = encoder, settings, start, reference
+        self.encoder, self.settings, self.start, self.reference = encoder, settings, start, reference
         self.chief = worker_number(runtime.distribution) == 0
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
 
-    def train(self, corpus: Corpus, work: Path) -> "tuple[Trained, TrainingInputs]":
+    def train(self, corpus: Corpus, work: Path) -> "tuple[TrainedModel, TrainingInputs]":
         """Train on a corpus, resuming from the checkpoints in `work`; return the result and its inputs."""
         import keras
 
@@ -191,7 +191,7 @@ class _Training:
                 hidden_cache(encoder, self.encoder, settings.workspace, frozen),
             ),
             start=self._start_path(),
-            verified=self.verified,
+            reference_run=self.reference,
         )
 
     def _user_text(self, encoder: "Encoder", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
@@ -201,7 +201,7 @@ class _Training:
         section = self.settings.finetune
         if not USER_TOWERS[section.user_tower].reads_text:
             return None
-        return TextUser(min(section.user_tokens, encoder.longest), fields, encoder.pooling, encoder.precision)
+        return TextUser(min(section.user_tokens, encoder.max_length), fields, encoder.pooling, encoder.precision)
 
     def _start_attributes(self) -> dict[str, Any] | None:
         """Return the start model's fitted attribute codes, if there is a start model with attributes."""
@@ -229,7 +229,7 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     from interestrec.model.two_tower import save_two_tower
 
     trained, inputs = training.train(corpus, work)
-    save_two_tower(trained.model, directory, inputs.encoder.learned(inputs.settings.trainable_layers))
+    save_two_tower(trained.model, directory, inputs.encoder.export_learned(inputs.settings.trainable_layers))
     vectors = {
         "frozen": trained.frozen_vectors,
         "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
@@ -252,13 +252,13 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
 
 def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSettings":
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalars
+    from interestrec.training.tensorboard import scalar_writer
 
     return ExecutionSettings(
         strategy,
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
-        scalars(settings.runtime.tensorboard if chief else None, "finetune"),
+        scalar_writer(settings.runtime.tensorboard if chief else None, "finetune"),
     )
 
 

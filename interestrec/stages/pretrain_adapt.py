@@ -19,7 +19,7 @@ from interestrec.workspace.artifacts import Recipe
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import StoredEncoder
-    from interestrec.training.passages import Passages
+    from interestrec.pretraining.passages import Passages
 
 ADAPTATION = "adaptation.json"
 # The number of tokens of a field that only the objective reads.
@@ -98,19 +98,19 @@ def _adapt(
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Train the encoder; return its tensors by their names in the file, and the figures to report."""
     from interestrec.model.pooling import POOLINGS
+    from interestrec.pretraining.adaptation import Schedule, adapt
+    from interestrec.pretraining.adaptation_findings import adaptation_findings
+    from interestrec.pretraining.text_objectives import OBJECTIVES
     from interestrec.training import device
-    from interestrec.training.adaptation import Schedule, adapt
-    from interestrec.training.adaptation_findings import adaptation_findings
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalars
-    from interestrec.training.text_objectives import OBJECTIVES
+    from interestrec.training.tensorboard import scalar_writer
     from interestrec.training.training_checkpoint import CheckpointStore
 
     section, runtime = settings.pretrain_adapt, settings.runtime
     strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
     chief = worker_number(runtime.distribution) == 0
-    scalar_writer = scalars(runtime.tensorboard if chief else None, "pretrain-adapt")
-    execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", scalar_writer)
+    writer = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
+    execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", writer)
     kind = OBJECTIVES[section.objective]
     # A learned pooling starts as the mean and is trained in finetune only.
     pooling = "mean" if POOLINGS[settings.encoder.pooling].learns_query else settings.encoder.pooling
@@ -119,12 +119,12 @@ def _adapt(
         objective = kind.make(encoder, tokenizer, section)
     head = objective.head
     head_from_checkpoint = head is not None and head.assign(checkpoint.tensors)
-    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.longest)
+    train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.max_length)
     plan = Schedule(section.steps, section.batch_size, section.learning_rate, section.weight_decay, settings.seed)
     checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
     tensors = checkpoint.stored(
-        {**encoder.exported(), **(head.export() if head is not None and head_from_checkpoint else {})}
+        {**encoder.export_weights(), **(head.export() if head is not None and head_from_checkpoint else {})}
     )
     figures_by_moment = {"before": adapted.before, "after": adapted.after}
     return tensors, {
@@ -148,7 +148,7 @@ def _passages(
     corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, max_length: int
 ) -> "tuple[Passages, Passages]":
     """Return the passages to train on, and those that a seeded draw holds out."""
-    from interestrec.training.passages import corpus_passages
+    from interestrec.pretraining.passages import corpus_passages
 
     budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
     fields = [[(name, budgets.get(name, _DEFAULT_MAX_TOKENS)) for name in side] for side in sides or [budgets]]

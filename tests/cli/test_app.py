@@ -9,6 +9,8 @@ import pytest
 
 from tests.documents import one_document
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 version: 1
 workspace: workspace

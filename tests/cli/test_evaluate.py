@@ -21,6 +21,8 @@ from tests.documents import one_document
 from tests.stages.reports import by_hand
 from tests.stages.test_evaluate_gate import ranked_anew
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

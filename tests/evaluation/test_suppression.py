@@ -57,6 +57,7 @@ def of(lists: set[tuple[int, int]]) -> int:
     return len({user for user, _ in lists})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_a_thousand_frames_tell_of_no_group_that_is_too_small(seed: int) -> None:
     rng = np.random.default_rng(seed)

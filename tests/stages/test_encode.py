@@ -12,6 +12,8 @@ from interestrec.stages import encode, finetune, pretrain_adapt
 from interestrec.stages.run import RunContext
 from tests.stages.learning import workspace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def context(tmp_path: Path, tiny_encoder: Path) -> RunContext:

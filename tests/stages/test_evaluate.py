@@ -30,6 +30,8 @@ from tests.stages.ranking import (
 )
 from tests.stages.reports import by_hand, value
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def intensity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from interestrec.workspace.artifacts import Recipe, open_artifact, staged_versio
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, without_timing, workspace
 from tests.stages.reports import by_hand, value
 
+pytestmark = pytest.mark.slow
+
 TIED = (1 + 1 / math.log2(3)) / 2  # ndcg of u1, whose item is in a tie of two places
 
 

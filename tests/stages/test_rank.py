@@ -111,6 +111,7 @@ def test_two_runs_are_byte_equal_and_the_second_is_up_to_date(tmp_path: Path) ->
     assert without_timing(again.artifact.path) == before
 
 
+@pytest.mark.slow
 def test_the_test_split_moves_neither_fits_nor_weights(tmp_path: Path) -> None:
     log = log_of_events()
     rng = np.random.default_rng(9)
@@ -280,6 +281,7 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
         rank.run(dataclasses.replace(context, rank_request=rank_request))
 
 
+@pytest.mark.slow
 def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
@@ -385,6 +387,7 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     assert decision.catalogue_blend.known.warm.tolist() == [weights[name] for name in decision.components]
 
 
+@pytest.mark.slow
 def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_path: Path) -> None:
     log = log_of_events()
     corpus = Corpus(rank.run(workspace(tmp_path / "a", log, trials=4)).artifact.path.parents[2] / "corpus", 0.5)
