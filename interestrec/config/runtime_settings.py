@@ -13,7 +13,7 @@ class RuntimeSettings(Section):
     """Devices, memory and keys. Only `precision` enters the digests of artifacts."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Device for training and scoring: `auto` uses a GPU if there is one; `gpu` fails if there is none."""
+    """Device for training and scoring: `auto` = a GPU if there is one, else `cpu`; `gpu` fails if there is none."""
     distribution: Literal["auto", "single", "mirrored", "multi_worker"] = "auto"
     """Devices that train together: `single` = one device, `mirrored` = all devices of this machine, `multi_worker` =
     the machines in `TF_CONFIG`; `auto` decides by `TF_CONFIG` and the number of GPUs."""
