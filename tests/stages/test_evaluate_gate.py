@@ -137,7 +137,7 @@ def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: 
 
 
 def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepted: RunContext) -> None:
-    with pytest.raises(ArtifactError, match="gain is binary there and graded here"):
+    with pytest.raises(ArtifactError, match=r"has evaluate\.gain binary, but this one has graded"):
         evaluate.run(asked(configured(accepted, gain="graded"), not_worse_than=tmp_path / "accepted"))
     assert (tmp_path / "space" / "report").resolve() == (tmp_path / "accepted").resolve()
 
