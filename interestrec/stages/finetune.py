@@ -11,7 +11,7 @@ from interestrec.core.choices import pick
 from interestrec.core.errors import ArtifactError, ConfigError, UsageError
 from interestrec.core.progress import log
 from interestrec.core.workers import worker_number, workers
-from interestrec.corpus.item_attributes import attributes
+from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.stages.run import RunContext, StageResult, produce
@@ -184,7 +184,7 @@ class _Training:
             corpus=corpus,
             encoder=encoder,
             item_inputs=encoder.item_inputs(self.encoder, corpus.text_features, fields),
-            attributes=attributes(corpus, settings.items.attributes, self._start_attributes()),
+            attributes=fit_attributes(corpus, settings.items.attributes, self._start_attributes()),
             user_text=self._user_text(encoder, fields),
             caches=Caches(
                 vector_cache(encoder, self.encoder, settings.workspace),
