@@ -36,7 +36,7 @@ def interestrec_step(encoder: Path, threads: int) -> Callable[[int], Any]:
     from interestrec.model.encoders import load_encoder
     from interestrec.training import device
     from interestrec.training.engine import Engine
-    from interestrec.training.optimizer import AdamW, Group
+    from interestrec.training.optimizer import AdamW, WeightGroup
 
     strategy = device.prepare("cpu", threads, seed=0)
     bert = load_encoder(encoder, _DROPOUT)
@@ -60,7 +60,7 @@ def interestrec_step(encoder: Path, threads: int) -> Callable[[int], Any]:
             vectors = bert.pool(bert(ids, mask, noise), mask)
             return {"distance": tf.reduce_sum((vectors - target) ** 2)}, tf.zeros([0])
 
-    engine = Engine(strategy, Distance(), {"distance": 1.0}, AdamW([Group(learning, _RATE)], 0.01, 1.0), 1, 0)
+    engine = Engine(strategy, Distance(), {"distance": 1.0}, AdamW([WeightGroup(learning, _RATE)], 0.01, 1.0), 1, 0)
     rng = np.random.default_rng(0)
 
     def step(count: int) -> None:
@@ -120,13 +120,13 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.model.encoders import load_encoder
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
     from interestrec.training import device, item_vectors
-    from interestrec.training.batches import build
+    from interestrec.training.batches import build_batch
     from interestrec.training.engine import Engine
     from interestrec.training.examples import impression_examples, popularity
     from interestrec.training.finetune_settings import VectorCacheSettings
     from interestrec.training.negative_sampler import NegativeSampler
     from interestrec.training.objective import CandidateLists, arrays
-    from interestrec.training.optimizer import AdamW, Group
+    from interestrec.training.optimizer import AdamW, WeightGroup
 
     chosen = {**_PLAIN, **RECIPES[name]}
     item_vectors._GROUPS = chosen["groups"]
@@ -135,7 +135,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     layers = bert.depth - (chosen["layers"] or bert.depth)
     distinct, text_of_item = bert.item_inputs(encoder, opened.text_features, [("title", 30)]).distinct()
     hidden = encode_lower(bert, distinct, layers, hidden_cache(bert, encoder, corpus.parent, layers))
-    groups = [Group([v.value for v in weights], 2e-5) for weights in bert.learning(bert.depth - layers)]
+    groups = [WeightGroup([v.value for v in weights], 2e-5) for weights in bert.unfreeze(bert.depth - layers)]
 
     class Apart(item_vectors.LearningTextVectors):
         """Encodes the text of each occurrence of an item separately."""
@@ -154,15 +154,16 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     reuse = VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
     source = kind(bert, layers, hidden, text_of_item, groups, reuse)
     model = TwoTower(TwoTowerConfig(bert.width, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
-    optimizer = AdamW([Group([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
+    optimizer = AdamW([WeightGroup([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}
     engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)
     codes = ItemCodes(np.zeros((len(text_of_item), 0), np.int32), category_codes(opened.items["category"]))
     train = impression_examples(opened.impressions, opened.impressions.split == TRAIN)
-    sampler, rng = NegativeSampler.of(popularity(opened), 4), np.random.default_rng(0)  # 4 negatives, as in PLM-NR
+    sampler = NegativeSampler.from_popularity(popularity(opened), 4)  # 4 negatives, as in PLM-NR
+    rng = np.random.default_rng(0)
 
     def step(count: int) -> None:
-        batch = build(train.select(rng.permutation(len(train))[:count]), opened.timelines, sampler, 50, rng)
+        batch = build_batch(train.select(rng.permutation(len(train))[:count]), opened.timelines, sampler, 50, rng)
         if not chosen["once"]:  # a separate row for every position in a history or a list
             positions = np.concatenate([batch.history.ravel(), batch.candidates.ravel()])
             used = np.concatenate([batch.intensity.ravel() > 0, batch.present.ravel()])

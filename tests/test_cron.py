@@ -12,6 +12,8 @@ import pytest
 from tests.documents import one_document
 from tests.generated import write_mind
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 NEWS = """
 version: 1

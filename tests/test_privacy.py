@@ -254,6 +254,7 @@ runtime: {{encryption_key: {root}/at-rest}}
 """
 
 
+@pytest.mark.slow
 def test_five_stages_write_no_raw_id_and_with_encryption_no_id_or_title_at_all(
     tmp_path: Path, tiny_encoder: Path
 ) -> None:

@@ -11,16 +11,16 @@ import pytest
 
 from interestrec.model.candidate_loss import CandidateLoss
 from interestrec.model.losses import LOSSES
+from interestrec.pretraining.text_objective import TextObjective
+from interestrec.pretraining.text_objectives import OBJECTIVES
 from interestrec.training.negative_source import NegativeSource
 from interestrec.training.negatives import NEGATIVE_SOURCES
-from interestrec.training.text_objective import TextObjective
-from interestrec.training.text_objectives import OBJECTIVES
 
 PACKAGE = Path(__file__).parent.parent / "interestrec"
 # Of each registry: where it stands, the files that it registers, and the type of its entries.
 REGISTRIES: list[tuple[str, Mapping[str, Any], str, type]] = [
     ("LOSSES in model/losses.py", LOSSES, "model/*_loss.py", CandidateLoss),
-    ("OBJECTIVES in training/text_objectives.py", OBJECTIVES, "training/*_objective.py", TextObjective),
+    ("OBJECTIVES in pretraining/text_objectives.py", OBJECTIVES, "pretraining/*_objective.py", TextObjective),
     ("NEGATIVE_SOURCES in training/negatives.py", NEGATIVE_SOURCES, "training/*_negatives.py", NegativeSource),
 ]
 FILES = [

@@ -1,1 +1,1 @@
-"""Texts to vectors: each distinct text once, in batches of a few fixed shapes."""
+"""Encoding of texts into vectors: each distinct text once, in batches of a few fixed shapes."""

@@ -1,4 +1,4 @@
-"""The caches of what an encoder gives for texts."""
+"""The caches of an encoder's outputs."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from interestrec.model.encoder import Encoder
 
 
 def vector_cache(encoder: Encoder, directory: Path, workspace: Path) -> VectorCache:
-    """Where vectors of texts by the encoder that was loaded from `directory` are found and kept."""
-    found = cache_path(workspace, "vectors", directory, encoder.pooling, encoder.longest, encoder.precision)
-    return VectorCache(found)
+    """Return the cache of text vectors of the encoder that was loaded from `directory`."""
+    path = cache_path(workspace, "vectors", directory, encoder.pooling, encoder.max_length, encoder.precision)
+    return VectorCache(path)
 
 
 def hidden_cache(encoder: Encoder, directory: Path, workspace: Path, layers: int) -> HiddenCache:
-    """Where the output of the encoder's first `layers` layers is found and kept."""
-    found = cache_path(workspace, "hidden", directory, f"{layers} layers", encoder.longest, encoder.precision)
-    return HiddenCache(found)
+    """Return the cache of the output of the encoder's first `layers` layers."""
+    path = cache_path(workspace, "hidden", directory, f"{layers} layers", encoder.max_length, encoder.precision)
+    return HiddenCache(path)

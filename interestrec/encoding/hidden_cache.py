@@ -1,7 +1,7 @@
-"""The output of the encoder's frozen lower layers: computed once a text, kept on disk in float16, read where needed.
+"""The output of the encoder's frozen lower layers: computed once per text and stored on disk in float16.
 
-A shard is an array of states beside the keys of its texts. The keys are written last, so that a shard is there whole
-or not at all. Arrays are mapped into memory: what a step does not need takes none.
+A shard is an array of states and a table with the keys of its texts. The table is written last, so that no incomplete
+shard is ever read. Arrays are memory-mapped: only the states that a step needs are read.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.text.text_inputs import batches
 
-_TOKENS_A_SHARD = 1 << 17
+_TOKENS_PER_SHARD = 1 << 17
 _STATES, _KEYS = ".npy", ".parquet"
 
 
@@ -39,13 +39,13 @@ class HiddenStates:
         return len(self.lengths)
 
     def padded(self, rows: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Hidden states float32 [rows, length, hidden] and mask float32 [rows, length] of the given texts."""
+        """Return hidden states float32 [rows, length, hidden] and mask float32 [rows, length] of texts."""
         source, inside = ragged.padded(self.start[rows], self.start[rows] + self.lengths[rows], length)
         shard = np.broadcast_to(self.shard[rows][:, None], inside.shape)
         states = np.zeros((*inside.shape, self.shards[0].shape[1]), np.float32)
         for number in np.unique(self.shard[rows]):
-            here = inside & (shard == number)
-            states[here] = self.shards[number][source[here]]
+            selected = inside & (shard == number)
+            states[selected] = self.shards[number][source[selected]]
         return states, inside.astype(np.float32)
 
 
@@ -55,8 +55,8 @@ class HiddenCache:
 
     directory: Path
 
-    def known(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
-        """Of every whole shard the table of keys, starts and lengths, and the states; a damaged one is taken away."""
+    def shards(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Yield each shard's table of keys, starts and lengths and its states; delete damaged shards."""
         for path in sorted(self.directory.glob(f"*{_KEYS}")):
             try:
                 yield self._open(path)
@@ -69,11 +69,11 @@ class HiddenCache:
         table = files.read_parquet(path, schemas.HIDDEN_KEYS)
         states = path.with_suffix(_STATES)
         if not states.is_file() or files.sha256_of(states) != table["sha256"][0].as_py():
-            raise ArtifactError(f"{states}: not what was written")
+            raise ArtifactError(f"{states}: differs from what was written")
         return table, files.map_array(states)
 
     def add(self, keys: pa.Array, lengths: np.ndarray, states: np.ndarray) -> np.ndarray:
-        """Store the states of texts, float16 [tokens, hidden], laid end to end, and give them mapped into memory."""
+        """Store the concatenated states of texts, float16 [tokens, hidden], and return them memory-mapped."""
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
         array = self.directory / f"{name}{_STATES}"
         with commit.staged_file(array) as partial:
@@ -86,50 +86,51 @@ class HiddenCache:
 
 
 def encode_lower(encoder: Encoder, texts: EncoderInputs, layers: int, cache: HiddenCache | None = None) -> HiddenStates:
-    """Output of the first `layers` layers for all tokens of the given distinct texts.
+    """Return the output of the first `layers` layers for all tokens of distinct texts.
 
-    With a cache only texts that it does not know are encoded, and memory is bounded by a shard.
+    With a cache, only texts that it lacks are encoded, and memory is bounded by one shard.
     """
-    found = HiddenStates(texts.lengths, np.full(len(texts), -1, np.int32), np.zeros(len(texts), np.int64), [])
+    hidden = HiddenStates(texts.lengths, np.full(len(texts), -1, np.int32), np.zeros(len(texts), np.int64), [])
     keys = keys_of(texts)
-    for table, states in cache.known() if cache else ():
+    for table, states in cache.shards() if cache else ():
         place = pc.index_in(keys, table["key"].combine_chunks()).fill_null(-1).to_numpy()
-        here = (place >= 0) & (found.shard < 0)
-        found.shard[here] = len(found.shards)
-        found.start[here] = table["start"].to_numpy()[place[here]]
-        found.shards.append(states)
-    missing = np.flatnonzero(found.shard < 0)
+        cached = (place >= 0) & (hidden.shard < 0)
+        hidden.shard[cached] = len(hidden.shards)
+        hidden.start[cached] = table["start"].to_numpy()[place[cached]]
+        hidden.shards.append(states)
+    missing = np.flatnonzero(hidden.shard < 0)
     if cache:
         log.info("encoding frozen layers: %d of %d texts are in the cache", len(texts) - len(missing), len(texts))
     for rows, states in _shards(encoder, texts.select(missing), layers):
         lengths = texts.lengths[missing[rows]]
-        found.shard[missing[rows]] = len(found.shards)
-        found.start[missing[rows]] = ragged.from_lengths(lengths)[:-1]
-        found.shards.append(cache.add(keys.take(pa.array(missing[rows])), lengths, states) if cache else states)
-    return found
+        hidden.shard[missing[rows]] = len(hidden.shards)
+        hidden.start[missing[rows]] = ragged.from_lengths(lengths)[:-1]
+        hidden.shards.append(cache.add(keys.take(pa.array(missing[rows])), lengths, states) if cache else states)
+    return hidden
 
 
 def _shards(encoder: Encoder, texts: EncoderInputs, layers: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows int64 [some texts], and their states float16 [tokens, hidden] laid end to end, until every text is there."""
+    """Encode all texts; yield per shard the rows, int64, and their concatenated states, float16 [tokens, hidden]."""
     rows: list[np.ndarray] = []
     states: list[np.ndarray] = []
     forward = tf.function(lambda ids, mask: encoder.lower(ids, mask, layers), input_signature=encoder.signature)
     for batch, length in track(list(batches(texts.lengths)), "encoding frozen layers", unit="batches"):
         ids, mask = texts.padded(batch, length)
-        own = len(np.unique(batch))  # the last batch of a length repeats its first row
-        hidden = forward(ids, mask).numpy()[:own]
-        rows.append(batch[:own])
-        states.append(hidden[mask[:own] > 0].astype(np.float16))
-        if sum(map(len, states)) >= _TOKENS_A_SHARD:
+        count = len(np.unique(batch))  # the last batch of a length repeats its first row
+        hidden = forward(ids, mask).numpy()[:count]
+        rows.append(batch[:count])
+        states.append(hidden[mask[:count] > 0].astype(np.float16))
+        if sum(map(len, states)) >= _TOKENS_PER_SHARD:
             yield np.concatenate(rows), np.concatenate(states)
             rows, states = [], []
     if rows:
         yield np.concatenate(rows), np.concatenate(states)
 
 
-def as_trained(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
-    """From ids and mask to the vectors that training saw of texts, where the top `learned` layers or the pooling
-    learned: the output of the layers below is rounded to float16 on the way. None where nothing learned."""
+def training_forward(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor] | None:
+    """Return a function from ids and mask to text vectors as in training, with the lower layers' output in float16.
+
+    `learned` is the number of top layers that were trained. None if neither they nor the pooling were trained."""
     if not learned and not encoder.learns_pooling:
         return None
     layers = encoder.depth - learned
@@ -141,8 +142,8 @@ def as_trained(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np.ndarr
     return tf.function(forward, input_signature=encoder.signature)
 
 
-class Upper:
-    """The layers above the frozen ones with their weights as they are now, without dropout."""
+class UpperLayers:
+    """The layers above the frozen ones with their current weights, without dropout."""
 
     def __init__(self, encoder: Encoder, hidden: HiddenStates, layers: int) -> None:
         """`hidden` is the output of the first `layers` layers."""
@@ -154,10 +155,10 @@ class Upper:
         )
 
     def vectors(self, texts: np.ndarray) -> np.ndarray:
-        """Vectors of the given texts, float32 [texts, width]."""
+        """Return vectors of texts, float32 [texts, width]."""
         vectors = np.zeros((len(texts), self.width), np.float32)
-        # The length is the bucket's, not the longest text's: a text added at the end must not move a bit of those
-        # before.
+        # The padded length is that of the bucket rather than of its longest text, so that additional texts do not
+        # change a bit of the other vectors.
         for rows, length in batches(self.hidden.lengths[texts]):
             vectors[rows] = self._forward(*self.hidden.padded(texts[rows], length)).numpy()
         return vectors

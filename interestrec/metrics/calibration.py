@@ -1,10 +1,12 @@
 """Calibration: maps from scores to intensities in [0, 1]."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from interestrec.core.deferred_import import np
 
 _KEPT = 1e-3  # share of the sigmoid in an isotonic map of logits
 
@@ -52,7 +54,7 @@ class LogitCalibration:
         return {**parameters, "logits": self.knots.score.tolist(), "intensities": self.knots.intensity.tolist()}
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "LogitCalibration":
+    def of(cls, values: Mapping[str, Any]) -> LogitCalibration:
         """Create the map from the JSON values of a `model` artifact."""
         knots = None
         if "logits" in values:

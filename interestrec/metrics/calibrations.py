@@ -1,10 +1,11 @@
 """The registry of calibrations: maps of logits to intensities, by the values of `finetune.calibration`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.metrics.calibration import LogitCalibration, isotonic, none, sigmoid, temperature
 
 _FEWEST = 50  # labels below which nothing is fitted to logits

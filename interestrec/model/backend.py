@@ -1,8 +1,8 @@
-"""TensorFlow and Keras, loaded at their first use and without the notices that they print at start.
+"""TensorFlow and Keras, loaded at first use and without their start-up notices.
 
-`from interestrec.model.backend import tf` takes the place of `import tensorflow as tf` everywhere: modules that name
-losses, negatives or objectives can then be imported, and a configuration be checked against them, without the three
-seconds that TensorFlow takes.
+Every module writes `from interestrec.model.backend import tf` in place of `import tensorflow as tf`. Modules that
+name losses, negatives or objectives can then be imported, and a configuration can be checked against them, without
+the three seconds that TensorFlow takes to load.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from interestrec.core.deferred_import import DeferredModule
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Standard error to nowhere, for C++ code that logs before it reads any setting."""
+    """Discard standard error, because C++ code logs there before it reads any setting."""
     saved = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -32,9 +32,9 @@ def _silent() -> Iterator[None]:
 
 @cache
 def _load(name: str) -> ModuleType:
-    """The module, after TensorFlow's first import and first look for devices, whose notices no log level turns off.
+    """Import a module after TensorFlow's import and device discovery, whose notices no log level suppresses.
 
-    An ImportError still comes through: it is raised, not printed.
+    An ImportError is still raised.
     """
     with _silent():
         importlib.import_module("tensorflow").config.list_physical_devices()
@@ -42,7 +42,7 @@ def _load(name: str) -> ModuleType:
 
 
 class _QuietModule(DeferredModule):
-    """A module that is imported at its first use, TensorFlow's notices aside."""
+    """A module that is imported at its first use, without TensorFlow's notices."""
 
     def _imported(self) -> ModuleType:
         return _load(self.__name__)

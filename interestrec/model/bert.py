@@ -1,8 +1,8 @@
-"""BERT and its kin for checkpoints in Hugging Face layout, written for speed on [tokens, hidden] matrices.
+"""BERT-family encoders (Devlin et al. 2019) for checkpoints in Hugging Face layout, written for speed.
 
-Devlin et al. 2019. Query, key and value are one matrix product; nothing is an einsum; activations stay
-two-dimensional but for the attention scores. The layers can be run in two parts, so that the output of a
-frozen prefix is computed once.
+Activations are [tokens, hidden] matrices except for the attention scores; query, key and value are one matrix
+product; there is no einsum. The layers can be run in two parts, so that the output of a frozen prefix is computed
+once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,15 +26,15 @@ from interestrec.text.tokenizer import load_tokenizer
 if TYPE_CHECKING:
     from interestrec.model.masked_lm import MaskedLmHead
 
-MATRICES = ("qkv", "output", "up", "down")  # of a block
-PRECISIONS = ("float32", "bfloat16", "float16")  # that matrices are multiplied in; weights and sums stay float32
-_MASKED = -1e9  # added to attention scores of padding
+MATRICES = ("qkv", "output", "up", "down")  # weight matrices of a block
+PRECISIONS = ("float32", "bfloat16", "float16")  # of matrix products; weights and sums stay float32
+_MASKED = -1e9  # added to the attention scores of padding
 _SIGNATURE = (tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32))  # ids, mask
 
 
 @dataclass(frozen=True)
 class BertConfig:
-    """The sizes that decide the shapes of a checkpoint."""
+    """The sizes that determine the tensor shapes of a checkpoint."""
 
     vocab_size: int
     hidden_size: int
@@ -42,7 +42,7 @@ class BertConfig:
     num_attention_heads: int
     intermediate_size: int
     max_position_embeddings: int
-    type_vocab_size: int  # 0 where the family knows no segments
+    type_vocab_size: int  # 0 if the family has no segment embeddings
     layer_norm_eps: float
     initializer_range: float
     model_type: str = "bert"
@@ -54,13 +54,13 @@ class BertConfig:
         return self.hidden_size // self.num_attention_heads
 
     @property
-    def longest(self) -> int:
-        """Most tokens of a text, special ones included."""
+    def max_length(self) -> int:
+        """Maximum number of tokens of a text, special tokens included."""
         return self.max_position_embeddings - self.first_position
 
     @property
     def family(self) -> EncoderFamily:
-        """What checkpoints of this kind call things."""
+        """Tensor and key names of this model type."""
         return FAMILIES[self.model_type]
 
 
@@ -69,7 +69,7 @@ def read_config(directory: Path) -> BertConfig:
 
     Raises:
         InputMissingError: the directory or file is missing.
-        ArtifactError: it does not describe an encoder that this release can run.
+        ArtifactError: the file does not describe an encoder that this release can run.
     """
     require_encoder(directory)
     path = directory / CONFIG
@@ -80,9 +80,9 @@ class BertLayer(keras.layers.Layer):
     """One transformer block: self-attention and a feed-forward part, each with a residual and LayerNorm."""
 
     def __init__(self, config: BertConfig, rate: float, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # Keras would make float32 of what comes in, whatever the precision
+        super().__init__(autocast=False, **kwargs)  # autocast would convert inputs to float32
         self.config = config
-        self.rate = rate  # of dropout
+        self.rate = rate  # dropout rate
         self.lora: LoraAdapter | None = None
 
     def build(self, input_shape: Any) -> None:
@@ -103,10 +103,10 @@ class BertLayer(keras.layers.Layer):
         return dict(zip(MATRICES, shapes, strict=True))
 
     def adapt(self, lora: LoraAdapter, seed: int) -> list[keras.Variable]:
-        """Create adapters that start without effect (B = 0), and give their weights: all that is to learn here."""
+        """Create adapters without initial effect (B = 0) and return their weights."""
         self.lora = lora
         weights = []
-        self._tracker.unlock()  # Keras lets a built layer have no more weights; its own layers do this for adapters
+        self._tracker.unlock()  # a built layer accepts no new weights otherwise; Keras' own layers do the same for LoRA
         for number, name in enumerate(lora.targets):
             inputs, outputs = self._shapes()[name]
             normal = keras.initializers.RandomNormal(stddev=inputs**-0.5, seed=seed + number)
@@ -118,8 +118,8 @@ class BertLayer(keras.layers.Layer):
         self._tracker.lock()
         return weights
 
-    def merged(self, name: str) -> np.ndarray:
-        """A kernel with its adapter added to it."""
+    def merged_kernel(self, name: str) -> np.ndarray:
+        """Return a kernel with its adapter added, float32 [inputs, outputs]."""
         kernel = getattr(self, f"{name}_kernel").numpy()
         if self.lora is None or name not in self.lora.targets:
             return kernel
@@ -127,14 +127,14 @@ class BertLayer(keras.layers.Layer):
         return kernel + np.float32(self.lora.alpha / self.lora.rank) * (first @ second)
 
     def call(self, x: tf.Tensor, bias: tf.Tensor, noise: Noise = None) -> tf.Tensor:
-        """One block.
+        """Apply the block.
 
         Args:
-            x: [texts × length, hidden], float32 or the type that matrices are multiplied in.
+            x: [texts × length, hidden], in the precision of the matrix products.
             bias: float32 [texts, 1, 1, length], 0 at tokens and a large negative number at padding.
 
         Returns:
-            As x.
+            The block's output; shape and type as x.
         """
         attended = dropout(self._dense(self._attention(x, bias), "output"), self.rate, branch(noise, 0))
         x = self._norm(x + attended, "attention")
@@ -172,7 +172,7 @@ def layer_norm(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) 
 
 
 class Bert(keras.layers.Layer):
-    """Embeddings and blocks; `lower` runs up to a layer, `upper` from there on. It is an Encoder."""
+    """An Encoder of embeddings and blocks."""
 
     signature = _SIGNATURE
 
@@ -184,7 +184,7 @@ class Bert(keras.layers.Layer):
         precision: str = "float32",
         **kwargs: Any,
     ) -> None:
-        """`rate` is dropout's, `pooling` of POOLINGS, `precision` of PRECISIONS."""
+        """`rate` is the dropout rate; `pooling` is a key of POOLINGS, `precision` one of PRECISIONS."""
         super().__init__(**kwargs)
         self.config = config
         self.rate = rate
@@ -224,9 +224,9 @@ class Bert(keras.layers.Layer):
         return self.config.num_hidden_layers
 
     @property
-    def longest(self) -> int:
+    def max_length(self) -> int:
         """See Encoder."""
-        return self.config.longest
+        return self.config.max_length
 
     @property
     def learns_pooling(self) -> bool:
@@ -236,21 +236,16 @@ class Bert(keras.layers.Layer):
     def item_inputs(self, directory: Path, features: pa.Table, fields: Sequence[tuple[str, int]]) -> TextInputs:
         """See Encoder."""
         tokenizer = load_tokenizer(directory)
-        return text_inputs(features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, self.longest)
+        return text_inputs(features, fields, tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id, self.max_length)
 
     def masked_lm_head(self) -> "MaskedLmHead":
         """See Encoder."""
-        from interestrec.model.masked_lm import MaskedLmHead  # which is made of this module's LayerNorm
+        from interestrec.model.masked_lm import MaskedLmHead  # it imports this module
 
         return MaskedLmHead(self)
 
-    def learning(self, layers: int, lora: LoraAdapter | None = None, seed: int = 0) -> list[list[keras.Variable]]:
-        """What learns when the top `layers` blocks do, from the lowest block to the pooling; without `layers` the
-        pooling alone.
-
-        Args:
-            lora: learn adapters of the blocks rather than their weights.
-        """
+    def unfreeze(self, layers: int, lora: LoraAdapter | None = None, seed: int = 0) -> list[list[keras.Variable]]:
+        """See Encoder."""
         blocks = self.blocks[len(self.blocks) - layers :]
         count = len(lora.targets) if lora else 0
         weights = [
@@ -259,15 +254,15 @@ class Bert(keras.layers.Layer):
         ]
         return weights if self.query is None else [*weights, [self.query]]
 
-    def exported(self) -> dict[str, np.ndarray]:
+    def export_weights(self) -> dict[str, np.ndarray]:
         """See Encoder."""
         from interestrec.model.encoder_checkpoint import export
 
         return export(self)
 
-    def learned(self, layers: int) -> dict[str, np.ndarray]:
-        """See Encoder; by Hugging Face names."""
-        from interestrec.model.encoder_checkpoint import export_learned  # which knows the names of tensors
+    def export_learned(self, layers: int) -> dict[str, np.ndarray]:
+        """See Encoder; tensors have Hugging Face names."""
+        from interestrec.model.encoder_checkpoint import export_learned
 
         return export_learned(self, layers)
 
@@ -278,20 +273,20 @@ class Bert(keras.layers.Layer):
         return assign_learned(self, tensors)
 
     def call(self, ids: tf.Tensor, mask: tf.Tensor, noise: Noise = None) -> tf.Tensor:
-        """All layers: hidden states, float32 [texts, length, hidden], of int32 ids and a float32 mask."""
+        """Run all layers: hidden states, float32 [texts, length, hidden]; arguments as in `lower`."""
         return self.lower(ids, mask, self.config.num_hidden_layers, noise)
 
     def pool(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Vectors of texts, float32 [texts, hidden], from what `call` gives."""
+        """Return vectors of texts, float32 [texts, hidden], from the output of `call`."""
         return POOLINGS[self.pooling].vectors(hidden, mask, self.query)
 
     @tf.function(input_signature=_SIGNATURE)
     def pooled(self, ids: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Vectors of texts, float32 [texts, hidden], of what `call` takes; one graph for all shapes."""
+        """Return vectors of texts, float32 [texts, hidden], from the inputs of `call`; one graph serves all shapes."""
         return self.pool(self.call(ids, mask), mask)
 
     def lower(self, ids: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
-        """Embeddings and the first `layers` blocks.
+        """Run the embeddings and the first `layers` blocks.
 
         Args:
             ids: int32 [texts, length].
@@ -300,21 +295,21 @@ class Bert(keras.layers.Layer):
         Returns:
             float32 [texts, length, hidden].
         """
-        x = tf.gather(self.words, ids) + self._places(tf.shape(ids)[1])
+        x = tf.gather(self.words, ids) + self._position_embeddings(tf.shape(ids)[1])
         if self.config.type_vocab_size:
             x += self.segments[0]
         x = layer_norm(tf.reshape(x, [-1, self.config.hidden_size]), self.gamma, self.beta, self.config.layer_norm_eps)
         x = dropout(x, self.rate, branch(noise, len(self.blocks)))
         return self._run(range(layers), x, mask, noise)
 
-    def _places(self, length: tf.Tensor) -> tf.Tensor:
-        """Position embeddings float32 [1, length, hidden]; zeros where batches are padded beyond the longest text."""
+    def _position_embeddings(self, length: tf.Tensor) -> tf.Tensor:
+        """Position embeddings float32 [1, length, hidden]; zeros at positions that only padding reaches."""
         first = self.config.first_position
         known = self.positions[first : first + length]
         return tf.pad(known, [[0, length - tf.shape(known)[0]], [0, 0]])[None]
 
     def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
-        """The blocks above the first `layers`, on their output; shapes as in `lower`."""
+        """Run the blocks above the first `layers` on their output; shapes as in `lower`."""
         x = tf.reshape(hidden, [-1, self.config.hidden_size])
         return self._run(range(layers, len(self.blocks)), x, mask, noise)
 

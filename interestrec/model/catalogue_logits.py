@@ -1,4 +1,4 @@
-"""Logits of users for a whole catalogue: what belongs to items alone is computed once, what belongs to pairs fast."""
+"""Logits of users for the whole catalogue; terms of items alone are computed once."""
 
 import os
 from collections.abc import Callable
@@ -10,29 +10,29 @@ from interestrec.model.backend import tf
 from interestrec.model.head import MATCH_SMOOTHING, InterestHead
 from interestrec.model.two_tower import TowerSide, TwoTower
 
-_CELLS = 1 << 22  # pairs × values a pair that are in memory at one time
+_CELLS = 1 << 22  # pairs × values per pair that are in memory at one time
 _TILE_USERS, _TILE_ITEMS = 16, 16384  # a tile of pairs fits a core's cache
 
 
 class CatalogueLogits:
-    """The head over all items, split into a part of the user, a part of the item, and sums of both."""
+    """The head over all items, split into user terms, item terms and terms of pairs."""
 
     def __init__(self, model: TwoTower, vectors: np.ndarray, categories: np.ndarray) -> None:
-        """All items: float32 [items, width] from the item tower, and int32 [items, levels]."""
+        """`vectors` are those of all items, float32 [items, width]; `categories` are int32 [items, levels]."""
         self.model = model
         self.vectors = vectors
         self.categories = categories
-        self._weigh = tf.function(model.user_tower.weigh, reduce_retracing=True)
+        self._attention_logits = tf.function(model.user_tower.attention_logits, reduce_retracing=True)
         self._user = tf.function(model.user_tower.call, reduce_retracing=True)
-        self._attended = tf.function(model.head.attended, reduce_retracing=True)
-        self._deep = tf.function(model.head.mlp, reduce_retracing=True)
-        self._mlp = self._layered if model.head.middle else _folded(model.head, vectors)
+        self._attention_similarity = tf.function(model.head.attention_similarity, reduce_retracing=True)
+        self._mlp_of_pairs = tf.function(model.head.mlp, reduce_retracing=True)
+        self._mlp = self._deep_mlp if model.head.middle else _shallow_mlp(model.head, vectors)
 
     def __call__(self, history: TowerSide, intensity: np.ndarray) -> np.ndarray:
-        """Logits, equal to TwoTower.score over all items but for rounding.
+        """Return the logits of TwoTower.score for all items, up to rounding.
 
         Args:
-            history: of [users, length] items.
+            history: vectors and categories of [users, length] items.
             intensity: float32 [users, length], 0 at padding.
 
         Returns:
@@ -40,15 +40,15 @@ class CatalogueLogits:
         """
         vectors, weights = tf.constant(history.vectors), tf.constant(intensity)
         user = self._user(vectors, weights).numpy()
-        logits = self._similarities(vectors, self._weigh(vectors, weights), user)
+        logits = self._similarities(vectors, self._attention_logits(vectors, weights), user)
         logits *= self.model.head.scale.numpy()
         logits += self.model.head.bias.numpy()
         self._add_matches(logits, np.asarray(history.categories), intensity > 0)
         logits += self._mlp(user)
         return logits
 
-    def nearness(self, history: TowerSide, intensity: np.ndarray) -> np.ndarray:
-        """x_u · x_i of all items, float32 [users, items]; arguments as in a call."""
+    def dot_products(self, history: TowerSide, intensity: np.ndarray) -> np.ndarray:
+        """Return x_u · x_i of all items, float32 [users, items]; arguments as in `__call__`."""
         user = self._user(tf.constant(history.vectors), tf.constant(intensity)).numpy()
         return user @ self.vectors.T
 
@@ -59,53 +59,53 @@ class CatalogueLogits:
         step = max(_CELLS // (len(user) * history.shape[1]), 1)
         for start in range(0, len(self.vectors), step):
             items = tf.constant(self.vectors[None, start : start + step])
-            out[:, start : start + step] = self._attended(history, weights, items).numpy()
+            out[:, start : start + step] = self._attention_similarity(history, weights, items).numpy()
         return out
 
     def _add_matches(self, logits: np.ndarray, history: np.ndarray, present: np.ndarray) -> None:
-        """Add Σ_l w_l match_l: one value a user and category, then looked up by the items' categories."""
+        """Add Σ_l w_l match_l: one value per user and category, looked up by the items' categories."""
         total = present.sum(axis=1, keepdims=True) + MATCH_SMOOTHING
         for level, weight in enumerate(self.model.head.match.numpy()):
             codes = int(self.categories[:, level].max(initial=-1)) + 1
             if not codes or not weight:
                 continue
-            counts = np.zeros((len(logits), codes + 1), np.float32)  # the last column is no category
-            theirs = history[:, :, level]
-            user, event = np.nonzero(present & (theirs >= 0) & (theirs < codes))
-            np.add.at(counts, (user, theirs[user, event]), 1.0)
+            counts = np.zeros((len(logits), codes + 1), np.float32)  # the last column stands for no category
+            history_codes = history[:, :, level]
+            user, event = np.nonzero(present & (history_codes >= 0) & (history_codes < codes))
+            np.add.at(counts, (user, history_codes[user, event]), 1.0)
             logits += np.take(weight * np.sqrt(counts / total), self.categories[:, level], axis=1, mode="wrap")
 
-    def _layered(self, user: np.ndarray) -> np.ndarray:
-        """The MLP with more than one hidden layer."""
+    def _deep_mlp(self, user: np.ndarray) -> np.ndarray:
+        """MLP([x_u, x_i]) with several hidden layers: float32 [users, items]."""
         out = np.empty((len(user), len(self.vectors)), np.float32)
         step = max(_CELLS // (len(user) * self.model.head.first_user.units), 1)
         for start in range(0, len(self.vectors), step):
             items = tf.constant(self.vectors[None, start : start + step])
-            out[:, start : start + step] = self._deep(tf.constant(user), items).numpy()
+            out[:, start : start + step] = self._mlp_of_pairs(tf.constant(user), items).numpy()
         return out
 
 
-def _folded(head: InterestHead, vectors: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """MLP([x_u, x_i]) with one hidden layer, as a function from user vectors [users, width] to [users, items].
+def _shallow_mlp(head: InterestHead, vectors: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return MLP([x_u, x_i]) with one hidden layer as a function from user vectors [users, width] to [users, items].
 
     Σ_h w_h relu(a_uh + b_ih) = ½ Σ_h w_h a_uh + ½ Σ_h w_h b_ih + ½ Σ_h sign(w_h) | |w_h| a_uh + |w_h| b_ih |: only the
-    last sum is one of pairs, and each of its terms takes three passes over a tile that stays in the core's cache.
+    last sum is over pairs, and each of its terms takes three passes over a tile that stays in the core's cache.
     """
     last = head.last.kernel.numpy()[:, 0]
     user_kernel, user_bias = (weight.numpy() for weight in head.first_user.weights)
     items = vectors @ head.first_item.kernel.numpy()
     linear = 0.5 * (items @ last)
-    used = np.flatnonzero(last)
-    sign, half = np.sign(last[used]), 0.5 * np.abs(last[used])
-    scaled_items = np.ascontiguousarray((items[:, used] * half).T)
+    active = np.flatnonzero(last)
+    sign, half = np.sign(last[active]), 0.5 * np.abs(last[active])
+    scaled_items = np.ascontiguousarray((items[:, active] * half).T)
 
     def mlp(user: np.ndarray) -> np.ndarray:
         hidden = user @ user_kernel + user_bias
         out = (0.5 * (hidden @ last))[:, None] + linear
-        scaled = hidden[:, used] * half
+        scaled = hidden[:, active] * half
         rows = np.array_split(
             np.arange(len(user)), max(len(user) // _TILE_USERS, 1)
-        )  # no tile of a single left-over row
+        )  # no tile of a single remaining row
         tiles = [
             (slice(part[0], part[-1] + 1), slice(start, start + _TILE_ITEMS))
             for start in range(0, len(vectors), _TILE_ITEMS)
@@ -117,7 +117,7 @@ def _folded(head: InterestHead, vectors: np.ndarray) -> Callable[[np.ndarray], n
             users, columns = tile
             _add_absolute_sums(out[users, columns], scaled[users], scaled_items[:, columns], sign)
 
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:  # NumPy lets go of the lock
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:  # NumPy releases the GIL
             list(threads.map(add, tiles))
         return out
 

@@ -1,4 +1,4 @@
-"""The registry of encoders, by the `model_type` of their `config.json`."""
+"""The registry of encoders by the `model_type` of their `config.json`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,25 +16,25 @@ from interestrec.model.families import FAMILIES
 class EncoderKind(NamedTuple):
     """An entry of ENCODERS."""
 
-    read: Callable[[Path], StoredEncoder]  # from the encoder's directory
+    read: Callable[[Path], StoredEncoder]  # reads the encoder's directory
 
 
-# The families of BERT are one network under other names; FAMILIES has what differs.
+# The BERT family is one network under several names; FAMILIES holds the differences.
 ENCODERS: dict[str, EncoderKind] = {**dict.fromkeys(FAMILIES, EncoderKind(read_checkpoint))}
 
 
 def read_encoder(directory: Path) -> StoredEncoder:
-    """The encoder of a directory in Hugging Face layout.
+    """Read the encoder of a directory in Hugging Face layout.
 
     Raises:
         InputMissingError: the directory or a file is missing.
-        ArtifactError: the encoder is of a kind that this release cannot run, or its files do not fit each other.
+        ArtifactError: this release does not support the encoder, or its files do not fit each other.
     """
     require_encoder(directory)
     path = directory / CONFIG
     values = files.read_json(path)
     if not isinstance(values, dict):
-        raise ArtifactError(f"{path}: not the configuration of an encoder; choose another encoder")
+        raise ArtifactError(f"{path}: is not the configuration of an encoder; choose another encoder")
     try:
         kind = pick(ENCODERS, str(values.get("model_type")), "model_type")
     except ConfigError as error:
@@ -43,6 +43,6 @@ def read_encoder(directory: Path) -> StoredEncoder:
 
 
 def load_encoder(directory: Path, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Encoder:
-    """The network of an encoder's directory with its weights; errors as `read_encoder`, arguments as
+    """Read an encoder's directory and build its network; errors as in `read_encoder`, arguments as in
     `StoredEncoder.build`."""
     return read_encoder(directory).build(rate, pooling, precision)

@@ -1,4 +1,4 @@
-"""Families of encoders that are one network under other names: what their checkpoints call things.
+"""Encoder families that share one network: the names that their checkpoints use.
 
 BERT: Devlin et al. 2019; RoBERTa: Liu et al. 2019; XLM-R: Conneau et al. 2020; DistilBERT: Sanh et al. 2019.
 """
@@ -14,21 +14,21 @@ from interestrec.core.errors import ArtifactError, ConfigError
 
 @dataclass(frozen=True)
 class EncoderFamily:
-    """Names of one family in Hugging Face layout; modules have a `.weight` and a `.bias`."""
+    """Names of one family in Hugging Face layout; every module has a `.weight` and a `.bias`."""
 
-    prefix: str  # of the encoder's tensors in checkpoints that have a head
+    prefix: str  # of the encoder's tensors in checkpoints with a head
     sizes: Mapping[str, str]  # field of BertConfig -> key of config.json
-    defaults: Mapping[str, Any]  # by field: what config.json may leave out, or never says
-    only: Mapping[str, Any]  # key of config.json -> its one supported value, also taken where the key is absent
-    after_padding: bool  # positions are counted from pad_token_id + 1, the row of padding, on
+    defaults: Mapping[str, Any]  # field -> value if config.json lacks it
+    supported_values: Mapping[str, Any]  # key of config.json -> its only supported value, the default
+    positions_after_padding: bool  # positions count from pad_token_id + 1
     embeddings: Mapping[str, str]  # weight of Bert -> tensor
     layer: str  # module of all blocks
-    dense: Mapping[str, tuple[str, ...]]  # of a block -> modules whose outputs are concatenated
-    norm: Mapping[str, str]  # of a block -> module
+    dense: Mapping[str, tuple[str, ...]]  # matrix of a block -> modules whose outputs are concatenated
+    norm: Mapping[str, str]  # LayerNorm of a block -> module
     head: Mapping[str, str]  # weight of MaskedLmHead -> tensor
-    # Some checkpoints store the tied decoder once more. Training changes the word embeddings, not these copies: they
-    # are never written back, and whoever loads the encoder ties the decoder anew.
-    copies: tuple[str, ...]
+    # Copies of the tied decoder that some checkpoints store. Training changes the word embeddings but not these copies,
+    # so they are never written; loaders tie the decoder again.
+    tied_copies: tuple[str, ...]
 
 
 _SIZES = (
@@ -41,7 +41,7 @@ _SIZES = (
     "type_vocab_size",
 )
 _REALS = ("layer_norm_eps", "initializer_range")
-_LARGEST, _DEEPEST = 10**8, 1000  # of a size, and of the number of layers, that anyone trained
+_MAX_SIZE, _MAX_LAYERS = 10**8, 1000  # beyond any trained encoder
 _EMBEDDINGS = {
     "words": "embeddings.word_embeddings.weight",
     "positions": "embeddings.position_embeddings.weight",
@@ -53,8 +53,8 @@ _BERT = EncoderFamily(
     prefix="bert.",
     sizes={name: name for name in (*_SIZES, *_REALS)},
     defaults={"layer_norm_eps": 1e-12, "initializer_range": 0.02, "type_vocab_size": 2},
-    only={"hidden_act": "gelu", "position_embedding_type": "absolute"},
-    after_padding=False,
+    supported_values={"hidden_act": "gelu", "position_embedding_type": "absolute"},
+    positions_after_padding=False,
     embeddings={**_EMBEDDINGS, "segments": "embeddings.token_type_embeddings.weight"},
     layer="encoder.layer",
     dense={
@@ -71,12 +71,12 @@ _BERT = EncoderFamily(
         "beta": "cls.predictions.transform.LayerNorm.bias",
         "bias": "cls.predictions.bias",
     },
-    copies=("cls.predictions.decoder.weight", "cls.predictions.decoder.bias"),
+    tied_copies=("cls.predictions.decoder.weight", "cls.predictions.decoder.bias"),
 )
 _ROBERTA = replace(
     _BERT,
     prefix="roberta.",
-    after_padding=True,
+    positions_after_padding=True,
     head={
         "kernel": "lm_head.dense.weight",
         "kernel_bias": "lm_head.dense.bias",
@@ -84,7 +84,7 @@ _ROBERTA = replace(
         "beta": "lm_head.layer_norm.bias",
         "bias": "lm_head.bias",
     },
-    copies=("lm_head.decoder.weight", "lm_head.decoder.bias"),
+    tied_copies=("lm_head.decoder.weight", "lm_head.decoder.bias"),
 )
 _DISTILBERT = EncoderFamily(
     prefix="distilbert.",
@@ -98,8 +98,8 @@ _DISTILBERT = EncoderFamily(
         "initializer_range": "initializer_range",
     },
     defaults={"layer_norm_eps": 1e-12, "initializer_range": 0.02, "type_vocab_size": 0},
-    only={"activation": "gelu", "position_embedding_type": "absolute"},
-    after_padding=False,
+    supported_values={"activation": "gelu", "position_embedding_type": "absolute"},
+    positions_after_padding=False,
     embeddings=_EMBEDDINGS,
     layer="transformer.layer",
     dense={
@@ -116,7 +116,7 @@ _DISTILBERT = EncoderFamily(
         "beta": "vocab_layer_norm.bias",
         "bias": "vocab_projector.bias",
     },
-    copies=("vocab_projector.weight",),
+    tied_copies=("vocab_projector.weight",),
 )
 FAMILIES: dict[str, EncoderFamily] = {
     "bert": _BERT,
@@ -127,29 +127,29 @@ FAMILIES: dict[str, EncoderFamily] = {
 
 
 def read_sizes(values: Any, path: Path) -> dict[str, Any]:
-    """The fields of BertConfig from the content of `config.json`.
+    """Return the fields of BertConfig from the content of `config.json`.
 
     Raises:
-        ArtifactError: it is of no family here, needs what this release does not run, or lacks or garbles a size.
+        ArtifactError: the family or an option is not supported, or a size is missing or invalid.
     """
     if not isinstance(values, dict):
-        raise ArtifactError(f"{path}: not the configuration of an encoder; choose another encoder")
+        raise ArtifactError(f"{path}: is not the configuration of an encoder; choose another encoder")
     name = str(values.get("model_type"))
     try:
         family = pick(FAMILIES, name, "model_type")
     except ConfigError as error:
         raise ArtifactError(f"{path}: {error}") from error
-    for key, wanted in family.only.items():
-        if values.get(key, wanted) != wanted:
+    for key, supported in family.supported_values.items():
+        if values.get(key, supported) != supported:
             raise ArtifactError(
-                f"{path}: {key} is '{values[key]}', only '{wanted}' is supported; choose another encoder"
+                f"{path}: {key} is '{values[key]}', but only '{supported}' is supported; choose another encoder"
             )
-    found = {field: values[key] for field, key in family.sizes.items() if key in values}
-    sizes = {**family.defaults, **found, "model_type": name}
-    lacking = [key for field, key in family.sizes.items() if field not in sizes]
-    if lacking:
-        raise ArtifactError(f"{path}: lacks {', '.join(lacking)}; fetch the encoder again")
-    sizes["first_position"] = _padding(values, path) + 1 if family.after_padding else 0
+    stored = {field: values[key] for field, key in family.sizes.items() if key in values}
+    sizes = {**family.defaults, **stored, "model_type": name}
+    missing = [key for field, key in family.sizes.items() if field not in sizes]
+    if missing:
+        raise ArtifactError(f"{path}: lacks {', '.join(missing)}; fetch the encoder again")
+    sizes["first_position"] = _padding(values, path) + 1 if family.positions_after_padding else 0
     _check(sizes, family, path)
     return sizes
 
@@ -157,21 +157,23 @@ def read_sizes(values: Any, path: Path) -> dict[str, Any]:
 def _padding(values: dict[str, Any], path: Path) -> int:
     padding = values.get("pad_token_id", 1)
     if not isinstance(padding, int) or padding < 0:
-        raise ArtifactError(f"{path}: pad_token_id is {padding}, but positions are counted from it; fetch it again")
+        raise ArtifactError(
+            f"{path}: pad_token_id is {padding} instead of a whole number >= 0; fetch the encoder again"
+        )
     return padding
 
 
 def _check(sizes: dict[str, Any], family: EncoderFamily, path: Path) -> None:
     counts = [sizes[field] for field in family.sizes if field not in _REALS]
-    whole = all(isinstance(count, int) and 0 < count <= _LARGEST for count in counts)
-    if not whole or sizes["hidden_size"] % sizes["num_attention_heads"]:
+    valid = all(isinstance(count, int) and 0 < count <= _MAX_SIZE for count in counts)
+    if not valid or sizes["hidden_size"] % sizes["num_attention_heads"]:
         raise ArtifactError(
-            f"{path}: sizes must be positive, at most {_LARGEST:.0e}, and hidden_size divisible by the heads; "
+            f"{path}: sizes must be from 1 to {_MAX_SIZE:.0e}, and hidden_size a multiple of the number of heads; "
             "fetch it again"
         )
-    if sizes["num_hidden_layers"] > _DEEPEST or not all(_is_small(sizes[field]) for field in _REALS):
+    if sizes["num_hidden_layers"] > _MAX_LAYERS or not all(_is_small(sizes[field]) for field in _REALS):
         raise ArtifactError(
-            f"{path}: has more layers than any encoder, or {' or '.join(_REALS)} is no number from 0 to 1"
+            f"{path}: has more than {_MAX_LAYERS} layers, or {' or '.join(_REALS)} is not from 0 to 1; fetch it again"
         )
     if sizes["max_position_embeddings"] <= sizes["first_position"]:
         raise ArtifactError(f"{path}: max_position_embeddings leaves no position for a token; fetch it again")

@@ -1,4 +1,4 @@
-"""The item tower: the encoder's pooled vector, moved by what behaviour teaches."""
+"""The item tower: the encoder's pooled vector, adapted to the behaviour of users."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,17 +8,17 @@ from interestrec.model.noise import Noise, branch, dropout, uniform
 
 
 class ItemTower(keras.layers.Layer):
-    """x_i = normalise(v̂ + W v̂ + Σ_f E_f[code_f]), v̂ the normalised vector of the item's text with dropout.
+    """x_i = normalise(v̂ + W v̂ + Σ_f E_f[code_f]), where v̂ is the normalised text vector after dropout.
 
-    W starts at zero, so training starts from the encoder's own geometry and learns which of its directions matter
-    for interest; a hidden layer in its place was no better on MIND's validation split. Dropout on v̂ itself makes
-    the similarity lean on many directions at once. E_f, one table a column of the attributes' codes, starts at zero
-    too. In training every attribute of every item is taken for missing, code 0 in all its columns, with the same
-    probability: the tower learns to do without, and code 0 comes to mean what is known of an item without it.
+    W starts at zero, so training starts from the encoder's geometry and learns which directions matter for interest;
+    a hidden layer was no better on MIND's validation split. Dropout on v̂ spreads the similarity over many
+    directions. E_f, one table per column of attribute codes, starts at zero too. In training each attribute of each
+    item is missing (code 0 in all its columns) with the dropout probability: the tower learns to work without
+    attributes, and what code 0 says about an item.
     """
 
     def __init__(self, width: int, rate: float, attributes: Sequence[tuple[str, Sequence[int]]], **kwargs: Any) -> None:
-        """`attributes`: of each its name and the number of codes of each of its columns, in the columns' order."""
+        """`attributes` are pairs of a name and the number of codes per column, in the order of the columns."""
         super().__init__(**kwargs)
         self.width = width
         self.rate = rate
@@ -37,33 +37,32 @@ class ItemTower(keras.layers.Layer):
         self.built = True
 
     def call(self, vectors: tf.Tensor, codes: tf.Tensor, noise: Noise = None) -> tf.Tensor:
-        """Item vectors of length 1.
+        """Return item vectors of norm 1.
 
         Args:
-            vectors: float32 [items, width], of the items' texts.
-            codes: int32 [items, columns], of the items' attributes.
+            vectors: float32 [items, width], vectors of the items' texts.
+            codes: int32 [items, columns], codes of the items' attributes.
 
         Returns:
             float32 [items, width].
         """
-        kept = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, branch(noise, 0))
-        moved = kept + self.map(kept)
+        text = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, branch(noise, 0))
+        item = text + self.map(text)
         if self.tables:
-            known = codes if noise is None else self._left_out(codes, branch(noise, 1))
-            moved += tf.add_n([_rows(table, known[:, column]) for column, table in enumerate(self.tables)])
-        return tf.math.l2_normalize(moved, axis=-1)
+            known = codes if noise is None else self._drop_attributes(codes, branch(noise, 1))
+            item += tf.add_n([_rows(table, known[:, column]) for column, table in enumerate(self.tables)])
+        return tf.math.l2_normalize(item, axis=-1)
 
-    def _left_out(self, codes: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """The codes with attributes at random set to 0, all columns of one together."""
+    def _drop_attributes(self, codes: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Set random attributes to code 0, in all their columns."""
         draws = uniform((tf.shape(codes)[0], len(self.attributes)), noise)
         return codes * tf.cast(tf.gather(draws, self.attribute_of_column, axis=1) >= self.rate, codes.dtype)
 
 
 def _rows(table: tf.Variable, codes: tf.Tensor) -> tf.Tensor:
-    """float32 [items, width]: the codes' rows.
+    """Look up the rows of codes, float32 [items, width].
 
-    The product makes the gradient one dense tensor. Straight from the variable it is a list of rows in which a code
-    of several items comes several times, and Keras squares these one by one: for the gradient's norm and for Adam's
-    second moment they must be summed first.
+    The product makes the gradient a dense tensor. The gradient of a plain lookup lists a row once per item, and Keras
+    squares these rows separately, although the norm and Adam's second moment need their sum.
     """
     return tf.gather(1.0 * table, codes)

@@ -14,13 +14,13 @@ from interestrec.model.bert import Bert, layer_norm
 class MaskedLmHead(keras.layers.Layer):
     """Transform, LayerNorm and tied decoder (Devlin et al. 2019).
 
-    Checkpoints of sentence encoders come without these weights; then the transform starts as the identity.
+    Checkpoints of sentence encoders lack these weights; the transform then starts as the identity.
     """
 
     def __init__(self, bert: Bert, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         config = bert.config
-        self.names = config.family.head  # ours -> Hugging Face; the kernel is transposed there
+        self.names = config.family.head  # attribute -> Hugging Face name; the kernel is transposed there
         self.epsilon = config.layer_norm_eps
         width = (config.hidden_size,)
         self.kernel = self.add_weight(name="kernel", shape=width * 2, initializer=keras.initializers.Identity())
@@ -31,10 +31,10 @@ class MaskedLmHead(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
-        """Logits over the vocabulary.
+        """Return logits over the vocabulary.
 
         Args:
-            hidden: float32 [positions, hidden], the masked positions only.
+            hidden: float32 [positions, hidden], of masked positions only.
             words: float32 [vocabulary, hidden], the encoder's word embeddings.
 
         Returns:
@@ -45,25 +45,25 @@ class MaskedLmHead(keras.layers.Layer):
         return tf.matmul(x, words, transpose_b=True) + self.bias
 
     def assign(self, tensors: Mapping[str, np.ndarray]) -> bool:
-        """Take the head's weights from a checkpoint that has all of them; tell whether it had.
+        """Set the head's weights if a checkpoint has all of them, and return whether it has.
 
         Raises:
-            ArtifactError: a tensor of the head has another shape than the encoder asks for.
+            ArtifactError: a tensor of the head does not have the shape that the encoder implies.
         """
         if not all(name in tensors for name in self.names.values()):
             return False
-        for ours, name in self.names.items():
-            weight = getattr(self, ours)
+        for attribute, name in self.names.items():
+            weight = getattr(self, attribute)
             if tensors[name].shape != tuple(weight.shape):
                 raise ArtifactError(
-                    f"{WEIGHTS}: tensor '{name}' has shape {tensors[name].shape}, config.json says "
-                    f"{tuple(weight.shape)}; fetch the encoder again"
+                    f"{WEIGHTS}: tensor '{name}' has shape {tensors[name].shape}, not "
+                    f"{tuple(weight.shape)} as in config.json; fetch the encoder again"
                 )
-            weight.assign(tensors[name].T if ours == "kernel" else tensors[name])
+            weight.assign(tensors[name].T if attribute == "kernel" else tensors[name])
         return True
 
     def export(self) -> dict[str, np.ndarray]:
-        """The head's weights by their Hugging Face names."""
-        values = {name: getattr(self, ours).numpy() for ours, name in self.names.items()}
+        """Return the head's weights by their Hugging Face names."""
+        values = {name: getattr(self, attribute).numpy() for attribute, name in self.names.items()}
         values[self.names["kernel"]] = np.ascontiguousarray(values[self.names["kernel"]].T)
         return values

@@ -1,4 +1,4 @@
-"""The logistic loss of every two candidates of a list whose labels differ."""
+"""The logistic loss of pairs of candidates with different labels."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from interestrec.model.candidate_loss import CandidateLoss, with_order
 
 
 def pairwise_logistic(logits: tf.Tensor, labels: tf.Tensor, present: tf.Tensor, smoothing: float = 0.0) -> tf.Tensor:
-    """Weighted mean over the pairs with y_i > y_j of an impression: log(1 + exp(-(s_i - s_j))), weights y_i - y_j.
+    """Mean of log(1 + exp(-(s_i - s_j))) over an impression's pairs with y_i > y_j, weighted by y_i - y_j.
 
-    RankNet (Burges et al. 2005); for an event against sampled negatives BPR (Rendle et al. 2009). Every impression
-    with a pair counts alike, as in the mean AUC that this is a smooth bound of. float32 [impressions].
+    RankNet (Burges et al. 2005); for an event and sampled negatives it is BPR (Rendle et al. 2009). All impressions
+    with a pair have equal weight, as in the mean AUC, of which this is a smooth bound. float32 [impressions].
 
     Args:
         logits: float32 [impressions, candidates], s.
         labels: float32 [impressions, candidates], y; 0 for shown-and-ignored and for sampled negatives.
         present: bool [impressions, candidates], False at padding.
-        smoothing: ε, the share of pairs taken to be the other way round (Burges et al. 2005, section 3).
+        smoothing: ε, the share of pairs whose order is taken to be reversed (Burges et al. 2005, section 3).
     """
     both = present[:, :, None] & present[:, None, :]
     above = tf.where(both, tf.nn.relu(labels[:, :, None] - labels[:, None, :]), 0.0)  # [impressions, i, j]

@@ -1,4 +1,4 @@
-"""From the hidden states of a text's tokens to the vector of the text."""
+"""Pooling of the hidden states of tokens into the vector of a text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ABSENT = -1e9
 
 
 def mean_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None) -> tf.Tensor:
-    """Mean over the tokens (Reimers and Gurevych 2019).
+    """Return the mean over the tokens (Reimers and Gurevych 2019).
 
     Args:
         hidden: float32 [texts, length, width].
@@ -25,21 +25,21 @@ def mean_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None
 
 
 def cls_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None) -> tf.Tensor:
-    """The state of the first token (Devlin et al. 2019); arguments as `mean_pool`."""
+    """Return the state of the first token (Devlin et al. 2019); arguments as in `mean_pool`."""
     return hidden[:, 0]
 
 
 def attention_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
-    """Σ_t softmax_t(q·h_t) h_t (additive attention's query, as in NRMS, Wu et al. 2019, without its projection).
+    """Return Σ_t softmax_t(q·h_t) h_t, the additive attention of NRMS (Wu et al. 2019) without its projection.
 
-    With q = 0 it is the mean, which is where training starts. Arguments as `mean_pool`; query is float32 [width].
+    Training starts from q = 0, the mean. Arguments as in `mean_pool`; query q is float32 [width].
     """
     logits = tf.linalg.matvec(hidden, query) + (1.0 - mask) * _ABSENT
     return tf.squeeze(tf.matmul(tf.nn.softmax(logits)[:, None, :], hidden), axis=1)
 
 
 class Pooling(NamedTuple):
-    """A pooling and whether it takes a query, which it learns."""
+    """An entry of POOLINGS."""
 
     vectors: Callable[..., tf.Tensor]  # of hidden states, mask and query
     summary: str

@@ -19,16 +19,16 @@ def impression_softmax(logits: tf.Tensor, labels: tf.Tensor, present: tf.Tensor,
         labels: float32 [impressions, candidates]; intensity of positives, 0 for shown-and-ignored and for
             sampled negatives.
         present: bool [impressions, candidates], False at padding.
-        smoothing: ε of the target (1 - ε) y_c / Σ y + ε / n over the n candidates that are there.
+        smoothing: ε of the target (1 - ε) y_c / Σ y + ε / n over the n candidates of the impression.
     """
     log_probability = tf.nn.log_softmax(tf.where(present, logits, _ABSENT), axis=-1)
     gains = tf.where(present, labels, 0.0)
-    wanted = gains / tf.maximum(tf.reduce_sum(gains, axis=-1, keepdims=True), 1e-9)
+    target = gains / tf.maximum(tf.reduce_sum(gains, axis=-1, keepdims=True), 1e-9)
     if smoothing:
-        there = tf.cast(present, tf.float32)
-        alike = there / tf.maximum(tf.reduce_sum(there, axis=-1, keepdims=True), 1.0)
-        wanted = (1.0 - smoothing) * wanted + smoothing * alike
-    return -tf.reduce_sum(tf.where(present, wanted * log_probability, 0.0), axis=-1)
+        ones = tf.cast(present, tf.float32)
+        uniform = ones / tf.maximum(tf.reduce_sum(ones, axis=-1, keepdims=True), 1.0)
+        target = (1.0 - smoothing) * target + smoothing * uniform
+    return -tf.reduce_sum(tf.where(present, target * log_probability, 0.0), axis=-1)
 
 
 SOFTMAX = CandidateLoss(

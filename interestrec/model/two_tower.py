@@ -19,30 +19,30 @@ from interestrec.model.user_tower import ItemsUserTower, TextUser
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
-_LEARNED = "encoder."  # before the names of the encoder's tensors
-# of the configuration: what decides the shapes of weights and what they mean
-_BUILT = ("width", "hidden", "levels", "attributes", "similarity", "user_text")
+_ENCODER_PREFIX = "encoder."  # of the names of the encoder's tensors
+# Keys of the configuration that determine the shapes and the meaning of weights.
+_STRUCTURE_KEYS = ("width", "hidden", "levels", "attributes", "similarity", "user_text")
 
 
 @dataclass(frozen=True)
 class TwoTowerConfig:
-    """All that is needed to build the model before its weights are loaded."""
+    """Everything needed to build the model before its weights are loaded."""
 
     width: int  # of the encoder's vectors
     hidden: tuple[int, ...]  # of the MLP
     levels: int  # of the category path
     max_history: int
     dropout: float
-    attributes: tuple[tuple[str, tuple[int, ...]], ...]  # of items: name, number of codes of each of its columns
-    similarity: Similarity = "history"  # what the head compares a candidate with
-    user_text: TextUser | None = None  # how users become texts; None = they are their histories' items
+    attributes: tuple[tuple[str, tuple[int, ...]], ...]  # name and number of codes per column
+    similarity: Similarity = "history"  # the head compares a candidate with it
+    user_text: TextUser | None = None  # how a history becomes a text; None = users are the items of their histories
 
 
 class ItemCodes(NamedTuple):
-    """What is known of all items beside their texts."""
+    """Codes of all items."""
 
     attributes: np.ndarray  # int32 [items, columns], rows of the item tower's tables
-    categories: np.ndarray  # int32 [items, levels], -1 where an item has none; equal codes match in the head
+    categories: np.ndarray  # int32 [items, levels], -1 if an item has none; the head matches equal codes
 
 
 class TowerSide(NamedTuple):
@@ -55,7 +55,7 @@ class TowerSide(NamedTuple):
 class TwoTower(keras.layers.Layer):
     """Item tower, user tower and head over vectors of item texts.
 
-    A user who is a text has a history of one item: the text, with intensity 1, no attributes and no category.
+    A user represented by a text has a history of one item: the text, with intensity 1 and no attributes or category.
     """
 
     def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
@@ -80,12 +80,12 @@ class TwoTower(keras.layers.Layer):
         candidates: tf.Tensor,
         noise: Noise = None,
     ) -> tf.Tensor:
-        """Logits of a batch whose distinct items are encoded once.
+        """Return the logits of a batch, whose distinct items are encoded once.
 
         Args:
             vectors: float32 [items, width], text vectors of the batch's distinct items.
-            attributes: int32 [items, columns], codes of the items' attributes; no columns where there are none.
-            categories: int32 [items, levels], -1 where an item has none.
+            attributes: int32 [items, columns], codes of the items' attributes; no columns if there are none.
+            categories: int32 [items, levels], -1 if an item has none.
             history: int32 [impressions, length], rows of `vectors`.
             intensity: float32 [impressions, length], 0 at padding.
             candidates: int32 [impressions, candidates], rows of `vectors`.
@@ -102,11 +102,11 @@ class TwoTower(keras.layers.Layer):
         )
 
     def item_vectors(self, vectors: np.ndarray, attributes: np.ndarray) -> np.ndarray:
-        """x_i of all items: float32 [items, width], from text vectors of that shape and int32 [items, columns]."""
+        """Return x_i of all items, float32 [items, width], from text vectors and int32 [items, columns]."""
         return self.item_tower(tf.constant(vectors), tf.constant(attributes)).numpy()
 
     def scorer(self) -> Callable[..., np.ndarray]:
-        """`score` compiled, without dropout, from arrays to an array: (history, intensity, candidates)."""
+        """Return `score` compiled, without dropout, as a function of arrays (history, intensity, candidates)."""
         compiled = tf.function(self.score, reduce_retracing=True)
 
         def scores(history: TowerSide, intensity: np.ndarray, candidates: TowerSide) -> np.ndarray:
@@ -115,17 +115,17 @@ class TwoTower(keras.layers.Layer):
         return scores
 
     def score(self, history: TowerSide, intensity: tf.Tensor, candidates: TowerSide, noise: Noise = None) -> tf.Tensor:
-        """Logits from item vectors.
+        """Return logits from item vectors.
 
         Args:
-            history: of [users, length] items.
+            history: side of [users, length] items.
             intensity: float32 [users, length], 0 at padding.
-            candidates: of [users, candidates] items, or [1, candidates] shared by all users.
+            candidates: side of [users, candidates] items, or of [1, candidates] items that all users share.
 
         Returns:
             float32 [users, candidates].
         """
-        weights = self.user_tower.weigh(history.vectors, intensity)
+        weights = self.user_tower.attention_logits(history.vectors, intensity)
         user = self.user_tower(history.vectors, intensity)
         return self.head(
             user,
@@ -143,19 +143,21 @@ def _tensors(side: TowerSide) -> TowerSide:
 
 
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
-    """Write configuration and weights; `extra` are tuned encoder tensors by their Hugging Face names."""
+    """Write configuration and weights; `extra` are trained encoder tensors by their Hugging Face names."""
     config = asdict(model.config)
     if model.config.user_text is None:
         del config["user_text"]
     files.write_json(directory / CONFIG, config)
     tensors = {weight.path: np.asarray(weight.numpy()) for weight in model.weights}
-    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"{_LEARNED}{k}": v for k, v in extra.items()}})
+    files.write_safetensors(directory / WEIGHTS, {**tensors, **{f"{_ENCODER_PREFIX}{k}": v for k, v in extra.items()}})
 
 
 def read_learned(directory: Path) -> dict[str, np.ndarray]:
-    """What the encoder learned, by Hugging Face names, of a `model` artifact."""
+    """Read the trained encoder tensors of a `model` artifact by their Hugging Face names."""
     tensors = files.read_safetensors(directory / WEIGHTS)
-    return {name.removeprefix(_LEARNED): value for name, value in tensors.items() if name.startswith(_LEARNED)}
+    return {
+        name.removeprefix(_ENCODER_PREFIX): value for name, value in tensors.items() if name.startswith(_ENCODER_PREFIX)
+    }
 
 
 def load_two_tower(directory: Path) -> TwoTower:
@@ -170,36 +172,36 @@ def load_two_tower(directory: Path) -> TwoTower:
 
 
 def _read_config(directory: Path) -> TwoTowerConfig:
-    """Checked against the size of the weights, since the model is built before they are read."""
+    """Read the configuration and check it against the size of the weights, before the model is built."""
     values = files.read_json(directory / CONFIG)
     try:
         tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
         if "user_text" in values:
-            values["user_text"] = TextUser.of(values["user_text"])
+            values["user_text"] = TextUser.from_json(values["user_text"])
         config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
         steps = [2 * config.width, *config.hidden]
         cells = sum(a * b for a, b in pairwise(steps)) + config.width**2 + config.levels
         cells += config.width * sum(size for _, sizes in tables for size in sizes)
-        least = min(len(config.hidden), *steps, config.levels + 1, config.max_history)
+        smallest = min(len(config.hidden), *steps, config.levels + 1, config.max_history)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{directory / CONFIG}: not the configuration of a model; finetune again") from error
-    if least < 1 or 4 * cells > (directory / WEIGHTS).stat().st_size:
-        raise ArtifactError(f"{directory / CONFIG}: describes another model than {WEIGHTS} holds; finetune again")
+        raise ArtifactError(f"{directory / CONFIG}: is not the configuration of a model; finetune again") from error
+    if smallest < 1 or 4 * cells > (directory / WEIGHTS).stat().st_size:
+        raise ArtifactError(f"{directory / CONFIG}: describes a model other than the one in {WEIGHTS}; finetune again")
     return config
 
 
 def start_from(model: TwoTower, directory: Path) -> dict[str, np.ndarray]:
-    """Give a new model the weights of a `model` artifact; what it stores of the encoder, by Hugging Face names.
+    """Set the weights of a model from a `model` artifact and return the artifact's trained encoder tensors.
 
     Raises:
-        ConfigError: the models are built differently.
+        ConfigError: the two models have different structures.
         ArtifactError: a weight is missing or has another shape.
     """
-    theirs = files.read_json(directory / CONFIG)
-    ours = json.loads(json.dumps(asdict(model.config)))  # lists for tuples, as in the file
-    if differing := [key for key in ours if key in _BUILT and ours[key] != theirs.get(key)]:
-        told = ", ".join(f"{key} is {ours[key]} here and {theirs.get(key)} there" for key in differing)
-        raise ConfigError(f"--from {directory}: another kind of model: {told}; train without --from")
+    stored = files.read_json(directory / CONFIG)
+    current = json.loads(json.dumps(asdict(model.config)))  # lists for tuples, as in the file
+    if differing := [key for key in current if key in _STRUCTURE_KEYS and current[key] != stored.get(key)]:
+        differences = ", ".join(f"{key} is {current[key]} here and {stored.get(key)} there" for key in differing)
+        raise ConfigError(f"--from {directory}: the model has another structure: {differences}; train without --from")
     _assign(model, files.read_safetensors(directory / WEIGHTS), directory)
     return read_learned(directory)
 

@@ -1,4 +1,4 @@
-"""The user towers: a user is what they showed interest in, item by item or as one text."""
+"""The user towers: a user is represented by the items of the history, or by one text made of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,28 +11,28 @@ _ABSENT = -1e9
 
 @dataclass(frozen=True)
 class TextUser:
-    """The `text` user tower: the encoder reads the texts of a history's items as one, the latest first.
+    """The `text` user tower: the encoder reads the texts of a history's items as one text, latest first.
 
-    All that is needed to do so again with the encoder that the model was trained on.
+    These settings reproduce the text for the encoder that the model was trained with.
     """
 
-    tokens: int  # most of a text, special ones included
-    fields: tuple[tuple[str, int], ...]  # of an item's text: name and most tokens
+    tokens: int  # maximum of a text, special tokens included
+    fields: tuple[tuple[str, int], ...]  # of an item's text: name and maximum number of tokens
     pooling: str
     precision: str
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> "TextUser":
-        """From the JSON values of a model's configuration."""
+    def from_json(cls, values: Mapping[str, Any]) -> "TextUser":
+        """Read the JSON values of a model's configuration."""
         return cls(**{**values, "fields": tuple((name, tokens) for name, tokens in values["fields"])})
 
 
 class ItemsUserTower(keras.layers.Layer):
     """x_u = Σ_j α_j x_j over the history, α = softmax(a·x_j + log intensity_j - r log(1 + age_j)).
 
-    Attention of NRMS's additive kind (Wu et al. 2019) with a power law of forgetting; age_j is how many events of
-    the history came after j. `a` and `r` start at zero: a new tower is the mean of the history weighted by
-    intensity. An empty history gives the zero vector.
+    Additive attention as in NRMS (Wu et al. 2019) with power-law forgetting; age_j is the number of later events in
+    the history. `a` and `r` start at zero: an untrained tower is the mean of the history weighted by intensity. The
+    vector of an empty history is zero.
     """
 
     def __init__(self, width: int, **kwargs: Any) -> None:
@@ -41,8 +41,8 @@ class ItemsUserTower(keras.layers.Layer):
         self.forgetting = self.add_weight(name="forgetting", shape=(), initializer="zeros")
         self.built = True
 
-    def weigh(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
-        """Attention logits of the history, candidate-independent.
+    def attention_logits(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
+        """Return the attention logits of the history, which do not depend on the candidate.
 
         Args:
             history: float32 [users, length, width], item vectors, oldest first.
@@ -58,7 +58,7 @@ class ItemsUserTower(keras.layers.Layer):
         return tf.where(present, logits, _ABSENT)
 
     def call(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
-        """User vectors: float32 [users, width]; arguments as in `weigh`."""
-        logits = self.weigh(history, intensity)
+        """Return user vectors, float32 [users, width]; arguments as in `attention_logits`."""
+        logits = self.attention_logits(history, intensity)
         share = tf.nn.softmax(logits, axis=-1) * tf.cast(intensity > 0, tf.float32)
         return tf.squeeze(tf.matmul(share[:, None, :], history), axis=1)

@@ -1,12 +1,12 @@
-"""The registry of user towers, by the values of `finetune.user_tower`."""
+"""The registry of user towers by the values of `finetune.user_tower`."""
 
 from typing import NamedTuple
 
 
 class UserTower(NamedTuple):
-    """What a user is to the model: the items of the history, or a text that the encoder reads."""
+    """How the model represents a user: by the items of the history, or by a text that the encoder reads."""
 
-    reads_text: bool  # a history becomes one text, see TextUser, and that text the one item of the history
+    reads_text: bool  # the history becomes one text (see TextUser), which is its only item
     summary: str
 
 

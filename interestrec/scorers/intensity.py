@@ -59,7 +59,7 @@ class Intensity:
 
     def _in_two_steps(self, history: TowerSide, intensity: np.ndarray, retrieve: int) -> np.ndarray:
         """Logits [requests, items]: in full for the nearest, and below the least of these for the others."""
-        nearness = self._catalogue.nearness(history, intensity)
+        nearness = self._catalogue.dot_products(history, intensity)
         first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
         logits = self._scores(history, intensity, self._side(first))
         nearness -= np.take_along_axis(nearness, first, axis=1).min(axis=1, keepdims=True)

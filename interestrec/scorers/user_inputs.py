@@ -9,7 +9,7 @@ import numpy as np
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.encoding.encoder_caches import vector_cache
-from interestrec.encoding.hidden_cache import as_trained
+from interestrec.encoding.hidden_cache import training_forward
 from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.user_texts import documents, require_texts
 from interestrec.encoding.vector_cache import keys_of
@@ -108,7 +108,7 @@ def user_inputs(
     encoder = load_encoder(inputs.encoder, pooling=user.pooling, precision=user.precision)
     learned = encoder.assign_learned(read_learned(inputs.model))
     items = encoder.item_inputs(inputs.encoder, inputs.corpus.text_features, user.fields)
-    forward = as_trained(encoder, learned)
+    forward = training_forward(encoder, learned)
     cache = vector_cache(encoder, inputs.encoder, inputs.workspace) if forward is None else None
     text_users = TextUserInputs(model, require_texts(items), partial(encode, encoder, cache=cache, forward=forward))
     for requests in inputs.requests:

@@ -1,6 +1,8 @@
 """Masking of tokens for masked language modelling."""
 
-import numpy as np
+from __future__ import annotations
+
+from interestrec.core.deferred_import import np
 
 IGNORED = -1  # label of a position that is not predicted
 

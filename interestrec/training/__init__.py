@@ -1,1 +1,1 @@
-"""Training: batches, the loop, the device."""
+"""Fine-tuning of the two-tower model: examples, batches, the training loop and its devices."""

@@ -1,4 +1,4 @@
-"""Batches: padded indices of distinct items, so that a step encodes each item once."""
+"""Batches: padded indices into distinct items, so that a step encodes each item once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np
 from interestrec.core.prefetch import prefetch
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Indices point into `distinct`; padding points to row 0 and is told by `intensity` and `present`."""
+    """Examples as indices into `distinct`; padding has index 0 and is marked by `intensity` and `present`."""
 
     distinct: np.ndarray  # int32 [items]
     history: np.ndarray  # int32 [examples, length]
@@ -28,21 +27,21 @@ class Batch:
     labels: np.ndarray  # float32 [examples, candidates], 0 at sampled negatives and padding
     present: np.ndarray  # bool [examples, candidates], False at padding
     known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
-    log_rate: np.ndarray  # float32 [examples, candidates], log of how often sampling puts it there; 0 at what was shown
-    row: np.ndarray  # int64 [examples], where the log has the example
+    log_rate: np.ndarray  # float32 [examples, candidates], log sampling rates; 0 if shown
+    row: np.ndarray  # int64 [examples], as in Examples
 
     def __len__(self) -> int:
         return len(self.row)
 
     def split(self, slices: int) -> list[Batch]:
-        """So many batches of consecutive examples, each with the distinct items of its own; some may be empty."""
+        """Divide the batch into `slices` batches of consecutive examples, some of which may be empty."""
         return [self._part(rows) for rows in np.array_split(np.arange(len(self)), slices)] if slices > 1 else [self]
 
     def _part(self, rows: np.ndarray) -> Batch:
         history, candidates = self.history[rows], self.candidates[rows]
-        used, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
+        items, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
         return Batch(
-            distinct=self.distinct[used],
+            distinct=self.distinct[items],
             history=index[: history.size].reshape(history.shape).astype(np.int32),
             intensity=self.intensity[rows],
             candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
@@ -55,37 +54,39 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Size:
-    """Where one batch ends: after so many examples, or before its distinct items' texts have more tokens."""
+class BatchLimits:
+    """Limits of a batch: its number of examples, and of tokens in the texts of its distinct items."""
 
     examples: int
     tokens: int | None = None
     lengths: np.ndarray | None = None  # int64 [texts], tokens of each item's text, then of documents; with `tokens`
 
 
-def starts(examples: Examples, timelines: Timelines, order: np.ndarray, size: Size, max_history: int) -> np.ndarray:
-    """Where in `order` each batch begins, and its end: int64 [batches + 1].
+def batch_offsets(
+    examples: Examples, timelines: Timelines, order: np.ndarray, limits: BatchLimits, max_history: int
+) -> np.ndarray:
+    """Return where each batch begins in `order`, and the end of the last: int64 [batches + 1].
 
-    Sampled negatives are not foreseen. An example that is larger than the limit is a batch by itself.
+    Sampled negatives do not count. An example that exceeds the limit is a batch of its own.
     """
-    if size.tokens is None or size.lengths is None:
-        return np.append(np.arange(0, len(order), size.examples), len(order))
-    found, inside, tokens = [0], set[int](), 0
+    if limits.tokens is None or limits.lengths is None:
+        return np.append(np.arange(0, len(order), limits.examples), len(order))
+    begins, included, tokens = [0], set[int](), 0
     for place, example in enumerate(order):
-        read = _reads(examples, int(example), timelines, max_history)
-        shown = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
-        items = set(read.tolist()) | set(shown.tolist())
-        more = int(size.lengths[list(items - inside)].sum())
-        if place > found[-1] and (place - found[-1] >= size.examples or tokens + more > size.tokens):
-            found.append(place)
-            inside, tokens, more = set(), 0, int(size.lengths[list(items)].sum())
-        inside |= items
+        history = _history_texts(examples, int(example), timelines, max_history)
+        candidates = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
+        items = set(history.tolist()) | set(candidates.tolist())
+        more = int(limits.lengths[list(items - included)].sum())
+        if place > begins[-1] and (place - begins[-1] >= limits.examples or tokens + more > limits.tokens):
+            begins.append(place)
+            included, tokens, more = set(), 0, int(limits.lengths[list(items)].sum())
+        included |= items
         tokens += more
-    return np.append(found, len(order)) if len(order) else np.zeros(1, np.int64)
+    return np.append(begins, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
-def _reads(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
-    """What stands for the history of one example: items, or one document or none."""
+def _history_texts(examples: Examples, example: int, timelines: Timelines, max_history: int) -> np.ndarray:
+    """Return the texts of one example's history: its items, or its document if it has one."""
     if examples.document is not None:
         document = examples.document[example : example + 1]
         return document[document >= 0]
@@ -93,39 +94,39 @@ def _reads(examples: Examples, example: int, timelines: Timelines, max_history: 
     return timelines.item[max(examples.start[example], end - max_history) : end]
 
 
-def in_batches(
+def iterate_batches(
     examples: Examples,
     timelines: Timelines,
     source: Negatives,
     order: np.ndarray,
-    begins: np.ndarray,
+    offsets: np.ndarray,
     max_history: int,
     seed: list[int],
     done: int = 0,
 ) -> Iterator[Batch]:
-    """Batches of the examples in the given order, cut where `starts` says, without the first `done`.
+    """Yield the batches of examples in `order` after the first `done`; `offsets` are those of `batch_offsets`.
 
-    Negatives are a function of seed and batch number, so that where a run stands is a number. Batches are built ahead.
+    Negatives are a function of seed and batch number, so that a run resumes at a batch number. Batches are
+    prefetched.
     """
 
-    def one(number: int) -> Batch:
-        chosen = order[begins[number] : begins[number + 1]]
+    def batch(number: int) -> Batch:
+        rows = order[offsets[number] : offsets[number + 1]]
         rng = np.random.default_rng([*seed, number])
-        return build(examples.select(chosen), timelines, source, max_history, rng)
+        return build_batch(examples.select(rows), timelines, source, max_history, rng)
 
-    return prefetch(range(done, len(begins) - 1), one)
+    return prefetch(range(done, len(offsets) - 1), batch)
 
 
-def build(
+def build_batch(
     examples: Examples, timelines: Timelines, source: Negatives, max_history: int, rng: np.random.Generator
 ) -> Batch:
-    """One batch with the `max_history` most recent events of each history.
+    """Build a batch with the `max_history` most recent events of each history.
 
-    Every example has room for the negatives of the source, but only those with `sampled` take them. A negative that is
-    anywhere in the example's history, also before those most recent events, or is its own candidate is an accidental
-    hit and is left out.
+    Only examples with `sampled` get negatives; the others are padded. A negative that is a candidate of the example or
+    anywhere in its history, including older events, is an accidental hit and is left out.
     """
-    history, intensity = history_of(examples, timelines, max_history)
+    history, intensity = example_histories(examples, timelines, max_history)
     width = int(np.diff(examples.offsets).max())
     row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
     candidates = np.where(inside, examples.item[row], 0)
@@ -134,7 +135,7 @@ def build(
     log_rate = np.zeros(inside.shape, np.float32)
     if examples.sampled.any():
         negatives = source.draw(examples, rng)
-        hit = taken(negatives, examples, timelines)
+        hit = accidental_hits(negatives, examples, timelines)
         candidates = np.concatenate([candidates, negatives], axis=1)
         labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
         present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
@@ -155,8 +156,8 @@ def build(
     )
 
 
-def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
-    """bool [examples, count]: the item is in the example's whole history or among its candidates."""
+def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
+    """Whether each negative is in the example's whole history or among its candidates: bool [examples, count]."""
     example = np.arange(len(examples))
     offsets, rows = ragged.ranges(examples.start, examples.end)
     items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
@@ -165,8 +166,8 @@ def taken(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np
     return np.isin(example[:, None] * span + negatives, owner * span + items)
 
 
-def history_of(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
-    """`histories` of examples; a document is a history of one item with intensity 1."""
+def example_histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `histories` of examples; a document is a history of one item with intensity 1."""
     if examples.document is None:
         return histories(examples.start, examples.end, timelines, max_history)
     document = examples.document[:, None]
@@ -176,7 +177,7 @@ def history_of(examples: Examples, timelines: Timelines, max_history: int) -> tu
 def histories(
     start: np.ndarray, end: np.ndarray, timelines: Timelines, max_history: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The last `max_history` events of each range of timeline rows, oldest first.
+    """Return the last `max_history` events of each range of timeline rows, oldest first.
 
     Returns:
         items int32 and intensities float32, both [ranges, longest]; padding is item 0 with intensity 0.

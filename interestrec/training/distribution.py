@@ -1,4 +1,4 @@
-"""Which devices of which machines train together."""
+"""Distribution of training over devices and machines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from interestrec.model.backend import tf
 _LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError, tf.errors.CancelledError)
 
 
-def choose(distribution: str) -> tf.distribute.Strategy:
-    """The strategy of a run; for `multi_worker` it must come before TensorFlow computes anything.
+def choose_strategy(distribution: str) -> tf.distribute.Strategy:
+    """Return the strategy of a run; for `multi_worker`, this must be called before TensorFlow computes anything.
 
     Args:
         distribution: `single` (one device), `mirrored` (all devices of this machine), `multi_worker` (those of the
-            machines in TF_CONFIG), or `auto`: the last where TF_CONFIG names several workers, else `mirrored` where
-            there are several GPUs, else `single`.
+            machines in TF_CONFIG), or `auto`: `multi_worker` if TF_CONFIG names several workers, else `mirrored`
+            if there are several GPUs, else `single`.
 
     Raises:
-        ConfigError: TF_CONFIG is missing, no JSON, or names what this loop does not run.
+        ConfigError: TF_CONFIG is missing, is not JSON, or names task types that are not supported.
     """
     if workers(distribution):
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -32,39 +32,39 @@ def choose(distribution: str) -> tf.distribute.Strategy:
 
 
 def local_replicas(strategy: tf.distribute.Strategy) -> range:
-    """Numbers of this process's replicas among those of all workers."""
+    """Return the numbers of this process's replicas among those of all workers."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return range(strategy.num_replicas_in_sync)
-    here, worker = len(strategy.extended.worker_devices), worker_number("multi_worker")
-    return range(worker * here, (worker + 1) * here)
+    replicas, worker = len(strategy.extended.worker_devices), worker_number("multi_worker")
+    return range(worker * replicas, (worker + 1) * replicas)
 
 
-def same_everywhere(strategy: tf.distribute.Strategy, value: int) -> bool:
-    """Whether all processes have the same number."""
+def same_on_all_workers(strategy: tf.distribute.Strategy, value: int) -> bool:
+    """Whether all processes pass the same value."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return True
 
     @tf.function(autograph=False)
-    def gathered() -> Any:
+    def gather() -> Any:
         def replica() -> tf.Tensor:
             return tf.distribute.get_replica_context().all_gather(tf.constant([value], tf.int64), axis=0)
 
         return strategy.run(replica)
 
-    found = strategy.experimental_local_results(gathered())[0].numpy()
-    return bool((found == value).all())
+    values = strategy.experimental_local_results(gather())[0].numpy()
+    return bool((values == value).all())
 
 
 @contextmanager
-def peers() -> Iterator[None]:
-    """Tell the loss of another worker from other failures.
+def raise_peer_loss() -> Iterator[None]:
+    """Convert errors that mean the loss of another worker.
 
     Raises:
-        PeerLostError: one ended or cannot be reached.
+        PeerLostError: a worker ended or cannot be reached.
     """
     try:
         yield
     except _LOST as error:
         raise PeerLostError(
-            f"another worker is gone ({type(error).__name__}); run the same command on all workers again to go on"
+            f"another worker is gone ({type(error).__name__}); run the same command on all workers again to resume"
         ) from error

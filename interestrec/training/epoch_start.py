@@ -1,4 +1,4 @@
-"""The weights at the start of an epoch, for a phase whose batches depend on them, as hard negatives do."""
+"""The weights at the start of an epoch, for phases whose batches depend on them, such as those with hard negatives."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,27 +10,27 @@ from interestrec.training.training_checkpoint import assign, values
 
 
 class EpochStart:
-    """Runs a function on the model as it is when an epoch begins, and again when a run resumes within that epoch.
+    """Runs a function on the model at the start of an epoch, and again if a run resumes within the epoch.
 
     Attributes:
-        weights: at the start of the latest epoch, for a checkpoint; none before the first one.
+        weights: at the start of the latest epoch, for checkpoints; empty before the first.
     """
 
     def __init__(
         self, variables: Sequence[tf.Variable], texts: TextVectorSource, weights: Sequence[np.ndarray] = ()
     ) -> None:
-        """`weights` are those of a checkpoint."""
+        """`weights` are those of a checkpoint, if the run resumes."""
         self.weights = list(weights)
         self._variables = variables
         self._texts = texts
 
     def run(self, function: Callable[[], None]) -> None:
-        """The epoch begins now."""
+        """Store the weights of a new epoch and run the function."""
         self.weights = values(self._variables)
         function()
 
     def replay(self, function: Callable[[], None]) -> None:
-        """The epoch began earlier: its first weights stand in while the function runs, and nothing else changes."""
+        """Run the function with the epoch's initial weights, then restore the current weights and state."""
         weights, state = values(self._variables), [np.array(array) for array in self._texts.state()]
         assign(self._variables, self.weights)
         function()

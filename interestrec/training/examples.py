@@ -1,7 +1,7 @@
-"""What the model learns from: requests with a history, candidates and graded labels.
+"""Training examples: requests with a history, candidates and graded labels.
 
-Two kinds, one shape. An impression's candidates are what was shown. An event has one candidate, the item itself,
-and is told apart from sampled negatives.
+The candidates of an impression are the items shown. An event has one candidate, its item, which is distinguished from
+sampled negatives.
 """
 
 from dataclasses import dataclass
@@ -24,90 +24,93 @@ class Examples:
     offsets: np.ndarray  # int64 [examples + 1]
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], intensity
-    sampled: np.ndarray  # bool [examples]: needs sampled negatives, because nothing shown was ignored
-    row: np.ndarray  # int64 [examples], where the log has it: an impression's number, or a row of Timelines
-    # int64 [examples], one text in place of the history, -1 for none; without it the history's items are read
+    sampled: np.ndarray  # bool [examples]: needs sampled negatives, because no item shown was ignored
+    row: np.ndarray  # int64 [examples], number of the impression or row of Timelines
+    # int64 [examples], one text in place of the history, -1 for none; None: the history's items are read
     document: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def select(self, chosen: np.ndarray) -> "Examples":
-        """The examples at the given positions."""
-        offsets, rows = ragged.take(self.offsets, chosen)
+    def select(self, rows: np.ndarray) -> "Examples":
+        """Return the examples at `rows`, in this order."""
+        offsets, candidates = ragged.take(self.offsets, rows)
         return Examples(
-            self.start[chosen],
-            self.end[chosen],
+            self.start[rows],
+            self.end[rows],
             offsets,
-            self.item[rows],
-            self.label[rows],
-            self.sampled[chosen],
-            self.row[chosen],
-            None if self.document is None else self.document[chosen],
+            self.item[candidates],
+            self.label[candidates],
+            self.sampled[rows],
+            self.row[rows],
+            None if self.document is None else self.document[rows],
         )
 
 
-class Parts(NamedTuple):
-    """All that training looks at."""
+class ExampleSets(NamedTuple):
+    """The examples of a corpus by their use."""
 
     train: Examples
-    within: Examples  # next events within the histories of train
-    select: Examples
-    blend: Examples
+    histories: Examples  # next events within the histories of train
+    select: Examples  # of valid_select
+    blend: Examples  # of valid_blend
 
 
-def corpus_examples(corpus: Corpus, validated: bool = True) -> Parts:
-    """The examples of a corpus.
+def corpus_examples(corpus: Corpus, require_valid: bool = True) -> ExampleSets:
+    """Return the examples of a corpus.
 
     Args:
-        validated: whether there must be something to validate on.
+        require_valid: whether valid_select must have a positive label.
 
     Raises:
-        DataError: no example with a positive label in train, or none in valid_select where there must be one.
+        DataError: train, or valid_select if required, has no example with a positive label.
     """
     impressions = corpus.impressions
-    train = impression_examples(impressions, usable(corpus, TRAIN))
-    select = impression_examples(impressions, usable(corpus, VALID, select=True))
-    for name, examples in {"train": train, **({"valid": select} if validated else {})}.items():
+    train = impression_examples(impressions, usable_impressions(corpus, TRAIN))
+    select = impression_examples(impressions, usable_impressions(corpus, VALID, select=True))
+    for name, examples in {"train": train, **({"valid": select} if require_valid else {})}.items():
         if not (examples.label > 0).any():
-            raise DataError(f"{corpus.path}: no event with an intensity above 0 in {name}; check weights and the split")
-    return Parts(
+            raise DataError(
+                f"{corpus.path}: no event with an intensity above 0 in {name}; "
+                "check preprocess.intensity and preprocess.split"
+            )
+    return ExampleSets(
         train,
         history_examples(impressions, corpus.timelines, impressions.split == TRAIN),
-        contrasted(select),
-        impression_examples(impressions, usable(corpus, VALID, select=False)),
+        select_contrasting(select),
+        impression_examples(impressions, usable_impressions(corpus, VALID, select=False)),
     )
 
 
-def usable(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
-    """bool [impressions]: of a split (and of one half of valid's users) and with something to tell apart.
+def usable_impressions(corpus: Corpus, split: int, select: bool | None = None) -> np.ndarray:
+    """Mask of the impressions to learn from, bool [impressions]: those of a split, and of one half of valid's users.
 
-    An impression that shows several candidates of one class teaches no order and is left out; a single candidate is
-    an event, told apart from sampled negatives when it is positive, and graded in any case.
+    Impressions with several candidates of one class teach no order and are left out. A single candidate is an event:
+    it teaches an intensity, and it is distinguished from sampled negatives if it is positive.
     """
     impressions = corpus.impressions
-    chosen = impressions.split == split
+    mask = impressions.split == split
     if select is not None:
-        chosen &= corpus.in_valid_select[impressions.user] == select
+        mask &= corpus.in_valid_select[impressions.user] == select
     counts = np.diff(impressions.offsets)
     owner = ragged.owner(impressions.offsets)
     positives = np.bincount(owner, impressions.label > 0, minlength=len(counts))
-    return chosen & (((positives > 0) & (positives < counts)) | (counts == 1))
+    return mask & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
-def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Examples:
-    """Impressions by a mask, bool [impressions], as examples; candidates without a label are left out."""
-    rows = np.flatnonzero(chosen)
+def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
+    """Return the impressions of a mask, bool [impressions], as examples without their unlabelled candidates."""
+    rows = np.flatnonzero(mask)
     counts = np.diff(impressions.offsets)
     owner = ragged.owner(impressions.offsets)
-    known = ~np.isnan(impressions.label) & chosen[owner]
-    kept = np.bincount(owner[known], minlength=len(counts))[rows]
+    known = ~np.isnan(impressions.label) & mask[owner]
+    lengths = np.bincount(owner[known], minlength=len(counts))[rows]
     label = impressions.label[known]
     ignored = np.bincount(owner[known], label <= 0, minlength=len(counts))[rows] > 0
     return Examples(
         start=impressions.history_start[rows],
         end=impressions.history_end[rows],
-        offsets=ragged.from_lengths(kept),
+        offsets=ragged.from_lengths(lengths),
         item=impressions.item[known],
         label=label,
         sampled=~ignored,
@@ -115,11 +118,11 @@ def impression_examples(impressions: Impressions, chosen: np.ndarray) -> Example
     )
 
 
-def contrasted(examples: Examples) -> Examples:
-    """The examples that show both classes, where there are any; else all.
+def select_contrasting(examples: Examples) -> Examples:
+    """Return the examples that show both classes, or all examples if none does.
 
-    A mean AUC over what was shown and ignored and over events against sampled negatives would be a mean of two
-    tasks, and the second, far easier, would choose the weights.
+    A mean AUC over both impressions and events with sampled negatives would mix two tasks, and the second, much easier
+    one would decide early stopping.
     """
     owner = ragged.owner(examples.offsets)
     positives = np.bincount(owner, examples.label > 0, minlength=len(examples))
@@ -127,13 +130,16 @@ def contrasted(examples: Examples) -> Examples:
     return examples.select(np.flatnonzero(both)) if both.any() else examples
 
 
-def history_examples(impressions: Impressions, timelines: Timelines, chosen: np.ndarray) -> Examples:
-    """Next-event examples within the histories of the chosen impressions: every event after the first of each
-    history is a candidate whose history is what came before it.
+def history_examples(impressions: Impressions, timelines: Timelines, mask: np.ndarray) -> Examples:
+    """Return next-event examples from the histories of impressions: the candidate is an event after the first, and its
+    history is the events before it.
 
-    Of histories that begin at one row only the longest is used, so that no event is seen twice.
+    Among histories that begin at one row only the longest is used, so that no event occurs twice.
+
+    Args:
+        mask: bool [impressions], whose histories are used.
     """
-    start, end = impressions.history_start[chosen], impressions.history_end[chosen]
+    start, end = impressions.history_start[mask], impressions.history_end[mask]
     order = np.lexsort((end, start))
     start, end = start[order], end[order]
     last = np.append(start[1:] != start[:-1], True) if len(start) else np.zeros(0, bool)
@@ -154,11 +160,10 @@ def history_examples(impressions: Impressions, timelines: Timelines, chosen: np.
 
 
 def popularity(corpus: Corpus) -> np.ndarray:
-    """Share of each item in the positive train events: float64 [items]; the distribution of sampled negatives.
+    """Return the share of each item in the positive train events, float64 [items]: the distribution of negatives.
 
-    Drawing negatives as often as they occur as positives takes popularity out of the score: what is learned is
-    the pointwise mutual information of user and item (Levy and Goldberg 2014). How popular an item is at the
-    time of the request is for the decision to add.
+    Negatives drawn as often as they occur as positives remove popularity from the score: the model learns the
+    pointwise mutual information of user and item (Levy and Goldberg 2014). The blend adds popularity at request time.
     """
     timelines = corpus.timelines
     train = (timelines.split == TRAIN) & (timelines.intensity > 0)

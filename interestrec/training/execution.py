@@ -1,4 +1,4 @@
-"""On what a run of training is computed."""
+"""The devices and batching of a training run."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from interestrec.model.backend import tf
 
 @dataclass(frozen=True)
 class ExecutionSettings:
-    """On what a run is computed, and how much at once."""
+    """How a training run is executed."""
 
     strategy: tf.distribute.Strategy
-    accumulate: int = 1  # slices of a batch on each replica, one after the other
-    scaled: bool = False  # loss scaling, for float16
-    watch: Callable[[int, Mapping[str, float]], None] | None = None  # is shown the figures of each step
+    accumulate: int = 1  # slices per batch and replica, processed one after another
+    loss_scaling: bool = False  # loss scaling, for float16
+    watch: Callable[[int, Mapping[str, float]], None] | None = None  # called with step and figures

@@ -25,7 +25,7 @@ from interestrec.training.schedule import DECAYS
 
 
 class LossWeights(Section):
-    """Weights of the losses that are added up; where the section is given, losses that it does not name weigh 0."""
+    """Weights of the losses that are added up; if the section is present, losses that it does not name weigh 0."""
 
     @model_validator(mode="after")
     def _something(self) -> "LossWeights":
@@ -53,7 +53,7 @@ else:  # a key for every entry of the registry
 
 
 class NegativeSourceSettings(Section):
-    """What a positive event is distinguished from, where an impression has no other candidates."""
+    """Negatives that positive events are distinguished from if an impression has no other candidates."""
 
     source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "popularity"
     """Where negatives come from."""
@@ -108,8 +108,8 @@ class VectorCacheSettings(Section):
     no limit."""
 
     @property
-    def needed(self) -> bool:
-        """Whether vectors have to be remembered at all."""
+    def enabled(self) -> bool:
+        """Whether vectors are stored at all."""
         return self.probability > 0 or self.max_tokens is not None
 
 

@@ -10,7 +10,7 @@ from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Size, in_batches, starts
+from interestrec.training.batches import BatchLimits, batch_offsets, iterate_batches
 from interestrec.training.examples import Examples
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.loop import TrainingOutcome, fit
@@ -22,37 +22,38 @@ from interestrec.training.training_checkpoint import CheckpointStore
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
-    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
-    text_vectors: np.ndarray  # float32 [items, width], of the encoder as it is now
+    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder before training
+    text_vectors: np.ndarray  # float32 [items, width], of the encoder after training
     codes: ItemCodes
     calibration: LogitCalibration
     outcome: TrainingOutcome
 
 
-def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: CheckpointStore) -> Trained:
-    """Train the two-tower model on the train split, stopping on valid_select, calibrated on valid_blend; with a
-    verified run as long as that one and calibrated as that one, without a look at valid. The layers of the encoder that
-    learn are changed in place.
+def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: CheckpointStore) -> TrainedModel:
+    """Train the two-tower model on train, with early stopping on valid_select and calibration on valid_blend.
+
+    With a reference run, its numbers of epochs and its calibration are used instead and valid is not read. The
+    trainable layers of the encoder change in place.
 
     Raises:
         ArtifactError: the start model does not fit.
-        ConfigError: all labels of a phase are equal, and no loss compares candidates; the start model is built
-            differently, or more layers of its encoder learned than may learn now.
-        DataError: as `examples.of_corpus`.
+        ConfigError: all labels of a phase are equal and no loss compares candidates; the start model has another
+            structure, or more trained encoder layers than `trainable_layers`.
+        DataError: as in `examples.corpus_examples`.
         NumericError: a loss became NaN.
-        PeerLostError: another worker is gone.
+        PeerLostError: another worker is lost.
     """
     setup = prepare(inputs, execution)
     outcome = _fit(setup, execution, checkpoints)
     calibration = _calibrate(setup)
-    return Trained(
+    return TrainedModel(
         model=setup.model,
         frozen_vectors=setup.frozen_vectors,
-        text_vectors=setup.texts.table(np.arange(len(inputs.item_inputs))),
+        text_vectors=setup.texts.current_vectors(np.arange(len(inputs.item_inputs))),
         codes=setup.codes,
         calibration=calibration,
         outcome=outcome,
@@ -60,7 +61,7 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
 
 
 def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: CheckpointStore) -> TrainingOutcome:
-    """Train through all phases; the weights end as the best on valid_select, or as long as the verified run took."""
+    """Train all phases; the final weights are the best on valid_select, or those after the reference run's epochs."""
     inputs, scores, relevant_from = setup.inputs, setup.scores, setup.inputs.corpus.relevant_from
     held_out = setup.batches(setup.examples.select)
     outcome = fit(
@@ -73,7 +74,7 @@ def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: Checkp
         validate=lambda: scores.mean_auc(held_out, relevant_from),
         checkpoints=checkpoints,
         seed=inputs.seed,
-        epochs_by_phase=None if inputs.verified is None else inputs.verified.epochs,
+        epochs_by_phase=None if inputs.reference_run is None else inputs.reference_run.epochs,
     )
     if outcome.best is not None:
         log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
@@ -81,51 +82,51 @@ def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: Checkp
 
 
 def _calibrate(setup: TrainingSetup) -> LogitCalibration:
-    """The calibration on valid_blend, or that of the verified run."""
+    """Return the calibration on valid_blend, or that of the reference run."""
     inputs = setup.inputs
-    if inputs.verified is not None:
-        return LogitCalibration.of(inputs.verified.calibration)
-    return calibrate(inputs.settings.calibration, *setup.scores.known(setup.batches(setup.examples.blend)))
+    if inputs.reference_run is not None:
+        return LogitCalibration.of(inputs.reference_run.calibration)
+    return calibrate(inputs.settings.calibration, *setup.scores.labelled(setup.batches(setup.examples.blend)))
 
 
 def _phases(setup: TrainingSetup) -> list[Phase]:
-    """Next events within histories first, then impressions: there is far more of the former."""
+    """Return the phases: next events within histories first, because there are many more, then impressions."""
     settings, examples = setup.inputs.settings, setup.examples
-    possible = [
-        ("histories", examples.within, settings.history_epochs, "timelines.parquet"),
+    phases = [
+        ("histories", examples.histories, settings.history_epochs, "timelines.parquet"),
         ("impressions", examples.train, settings.epochs, "impressions.parquet"),
     ]
     return [
-        _phase(setup, stream, name, learned, epochs, file)
-        for stream, (name, learned, epochs, file) in enumerate(possible)
-        if epochs and len(learned)
+        _phase(setup, stream, name, phase_examples, epochs, file)
+        for stream, (name, phase_examples, epochs, file) in enumerate(phases)
+        if epochs and len(phase_examples)
     ]
 
 
 def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epochs: int, file: str) -> Phase:
-    """Epochs over some examples, each in an order of its own.
+    """Return a phase over examples, each epoch in a new order.
 
     Args:
-        stream: of random numbers.
-        file: of the corpus, where the examples' rows are.
+        stream: number of the stream of random numbers.
+        file: of the corpus, to which the rows of the examples refer.
     """
     settings, timelines = setup.inputs.settings, setup.inputs.corpus.timelines
-    negatives, most = settings.negatives, settings.max_history
+    negatives, max_history = settings.negatives, settings.max_history
     kind = NEGATIVE_SOURCES[negatives.source]
-    inputs = NegativeInputs(negatives.count, setup.popularity, examples, timelines, most, setup.item_vectors)
+    inputs = NegativeInputs(negatives.count, setup.popularity, examples, timelines, max_history, setup.item_vectors)
     source = kind.make(inputs, negatives)
-    size = Size(settings.batch_size, settings.batch_tokens, setup.lengths)
+    limits = BatchLimits(settings.batch_size, settings.batch_tokens, setup.lengths)
 
     def epoch(number: int, done: int) -> Epoch:
         seed = [setup.inputs.seed, stream, number]
         order = np.random.default_rng(seed).permutation(len(examples))
-        begins = starts(examples, timelines, order, size, most)
-        return Epoch(begins, in_batches(examples, timelines, source, order, begins, most, seed, done))
+        offsets = batch_offsets(examples, timelines, order, limits, max_history)
+        return Epoch(offsets, iterate_batches(examples, timelines, source, order, offsets, max_history, seed, done))
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = float(np.ptp(examples.label)) > 0
     if not graded and all(LOSSES[loss].pointwise for loss in settings.losses.above_zero()):
         raise ConfigError(
-            f"finetune.losses: nothing to learn, as all labels of {name} are equal; add a loss of lists such as softmax"
+            f"finetune.losses: all labels of {name} are equal, so there is no intensity to learn; add softmax"
         )
-    return Phase(name, epochs, epoch, graded, kind.corrected, file, source.begin)
+    return Phase(name, epochs, epoch, graded, kind.subtract_log_rate, file, source.begin_epoch)

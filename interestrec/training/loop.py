@@ -1,4 +1,4 @@
-"""The training loop of the two-tower model: phases, early stopping, best weights kept."""
+"""The training loop of the two-tower model: phases, early stopping and best weights."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,33 +12,33 @@ from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
 from interestrec.training.batches import Batch
-from interestrec.training.distribution import peers
-from interestrec.training.engine import Engine, first_few
+from interestrec.training.distribution import raise_peer_loss
+from interestrec.training.engine import Engine, format_rows
 from interestrec.training.epoch_start import EpochStart
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.objective import CandidateLists, arrays
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.phases import Epoch, Phase
-from interestrec.training.schedule import DECAYS, share
+from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
 
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """The best value of the validation metric, the epoch it was reached after (0 = the start), and the log.
+    """The best validation score, its epoch (0 = before training), and the training log.
 
-    Without validation there is no best value, and the last epoch counts as the best.
+    Without validation there is no best score, and the last epoch counts as the best.
     """
 
     best: float | None
     best_epoch: int
-    epochs: Mapping[str, int]  # by phase, how many of its epochs the weights went through; without those of none
+    epochs: Mapping[str, int]  # phase -> epochs behind the final weights, if any
     history: TrainingHistory
-    seconds: float = field(compare=False)  # spent on steps by this process, without validation
-    examples: int = field(compare=False)  # that this process trained on in these seconds
+    seconds: float = field(compare=False)  # in training steps of this process, without validation
+    examples: int = field(compare=False)  # trained on by this process in these seconds
 
 
 def fit(
@@ -53,28 +53,27 @@ def fit(
     seed: int,
     epochs_by_phase: Mapping[str, int] | None = None,
 ) -> TrainingOutcome:
-    """Train until the phases are done or `validate` has not gained for `settings.patience` epochs of a
-    phase.
+    """Train all phases; each ends early after `settings.patience` epochs without a gain of `validate`.
 
-    The weights end as they were at the best validation, the start included: training never leaves a model that is
-    worse on validation than the frozen encoder's similarity. A run that was cut off goes on from its last checkpoint,
-    and ends with the same bits as one that was not.
+    The final weights are those of the best validation score, including the score before training: the model is never
+    worse on validation than the frozen encoder's similarity. An interrupted run resumes from its last checkpoint and
+    ends with the same bits as an uninterrupted one.
 
-    With `epochs_by_phase` nothing is validated: each phase runs so many of its epochs, none where it is not named, at
-    the learning rates that these epochs have among all of the phase, and the weights end as they are after the last.
+    With `epochs_by_phase` nothing is validated: each phase runs its number of epochs there (0 if absent) at the
+    learning rates of these epochs in the complete schedule, and the final weights are those after the last epoch.
 
     Args:
-        codes: of all items.
-        validate: the metric on valid_select with the weights as they are, higher is better.
-        epochs_by_phase: such as `Outcome.epochs` of an earlier run.
+        codes: of all texts.
+        validate: returns the score on valid_select with the current weights; higher is better.
+        epochs_by_phase: `TrainingOutcome.epochs` of an earlier run.
 
     Raises:
         NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
-        PeerLostError: another worker is gone.
-        Interrupted: a signal asked for it; a checkpoint is saved.
+        PeerLostError: another worker is lost.
+        Interrupted: a signal ended the run; a checkpoint is saved.
     """
     run = _Run(model, texts, codes, settings, execution, validate, checkpoints, seed, epochs_by_phase)
-    with peers(), interrupts.deferred():
+    with raise_peer_loss(), interrupts.deferred():
         return run.train(phases)
 
 
@@ -96,14 +95,14 @@ class _Run:
         self.model, self.texts, self.codes, self.settings = model, texts, codes, settings
         self.execution, self.validate = execution, validate
         self.checkpoints, self.seed, self.epochs_by_phase = checkpoints, seed, epochs_by_phase
-        towers = Group([variable.value for variable in model.trainable_variables], settings.learning_rate)
+        towers = WeightGroup([variable.value for variable in model.trainable_variables], settings.learning_rate)
         self.groups = [towers, *texts.groups]
         self.variables = [variable for group in self.groups for variable in group.variables]
         self.epoch_start = EpochStart(self.variables, texts)
         self.seconds, self.examples = 0.0, 0
 
     def train(self, phases: Sequence[Phase]) -> TrainingOutcome:
-        """All phases, or those that are left."""
+        """Train all phases, or those that remain after a checkpoint."""
         checkpoint = self.checkpoints.latest(self.execution.strategy)
         if checkpoint is None:
             self._start()
@@ -112,7 +111,7 @@ class _Run:
         while self.progress.phase < len(phases):
             self._phase(phases[self.progress.phase], checkpoint)
             self.progress.end_phase()
-            checkpoint = None  # its optimizer was that of the phase which is over
+            checkpoint = None  # its optimizer state belongs to the completed phase
         assign(self.variables, self.best_weights)
         progress = self.progress
         return TrainingOutcome(
@@ -128,17 +127,17 @@ class _Run:
             log.info("finetune: start, valid AUC %.4f", self.progress.best)
 
     def _resume(self, checkpoint: TrainingCheckpoint) -> None:
-        self.progress = TrainingProgress.of_document(checkpoint.progress["run"])
+        self.progress = TrainingProgress.from_document(checkpoint.progress["run"])
         self.history = TrainingHistory(**checkpoint.progress["history"])
         self.best_weights = checkpoint.groups["best"]
         self.epoch_start = EpochStart(self.variables, self.texts, checkpoint.groups.get("begun", []))
         assign(self.variables, checkpoint.groups["weights"])
         if "texts" in checkpoint.groups:
             self.texts.restore(checkpoint.groups["texts"])
-        log.info("finetune: going on from step %d", self.progress.step)
+        log.info("finetune: resuming from step %d", self.progress.step)
 
     def _phase(self, phase: Phase, checkpoint: TrainingCheckpoint | None) -> None:
-        """A phase from the best weights so far, or the rest of the one that the checkpoint was saved in."""
+        """Train a phase from the best weights so far, or the rest of the phase of the checkpoint."""
         progress = self.progress
         if not progress.step_in_phase:
             assign(self.variables, self.best_weights)
@@ -154,40 +153,42 @@ class _Run:
             interrupts.check()
 
     def _engine(self, phase: Phase) -> Engine:
-        """An engine with an optimizer of its own and the losses that the phase has labels for."""
+        """Create an engine with a new optimizer and the losses that the phase has labels for."""
         settings, execution = self.settings, self.execution
-        chosen = settings.losses.above_zero()
-        weights = {name: weight for name, weight in chosen.items() if phase.graded or not LOSSES[name].pointwise}
-        objective = CandidateLists(self.model, self.texts, tuple(weights), phase.corrected, settings.label_smoothing)
+        losses = settings.losses.above_zero()
+        weights = {name: weight for name, weight in losses.items() if phase.graded or not LOSSES[name].pointwise}
+        objective = CandidateLists(
+            self.model, self.texts, tuple(weights), phase.subtract_log_rate, settings.label_smoothing
+        )
         with execution.strategy.scope():
-            optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.scaled)
+            optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.loss_scaling)
         return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
 
     def _epoch(self, phase: Phase, engine: Engine) -> None:
-        """The steps of an epoch that are left."""
+        """Train the remaining steps of an epoch."""
         progress, name = self.progress, f"{phase.name} epoch {self.progress.epoch_in_phase + 1}"
-        if phase.begin is not None:
-            (self.epoch_start.replay if progress.step_in_epoch else self.epoch_start.run)(phase.begin)
+        if phase.begin_epoch is not None:
+            (self.epoch_start.replay if progress.step_in_epoch else self.epoch_start.run)(phase.begin_epoch)
         epoch = phase.epoch(progress.epoch_in_phase, progress.step_in_epoch)
         started = time.monotonic()
-        for batch in track(epoch.batches, name, len(epoch.begins) - 1 - progress.step_in_epoch, "steps"):
-            measured = self._step(engine, batch, self._rate(phase, epoch))
-            if not engine.finite(measured):
+        for batch in track(epoch.batches, name, len(epoch.offsets) - 1 - progress.step_in_epoch, "steps"):
+            figures = self._step(engine, batch, self._rate(phase, epoch))
+            if not engine.is_finite(figures):
                 raise self._not_finite(batch, phase)
-            self.history.add(progress.step, progress.epoch + 1, measured)
+            self.history.add(progress.step, progress.epoch + 1, figures)
             if self.execution.watch:
-                self.execution.watch(progress.step, measured)
-            if self.checkpoints.due():
+                self.execution.watch(progress.step, figures)
+            if self.checkpoints.is_due():
                 self._save(engine)
             interrupts.check()
         self.seconds += time.monotonic() - started
 
     def _rate(self, phase: Phase, epoch: Epoch) -> float:
-        """Share of the peak learning rates for the next step, by the examples of the phase before the step's middle."""
-        step, begins = self.progress.step_in_epoch, epoch.begins
-        share_of_epoch = (begins[step] + begins[step + 1]) / 2 / begins[-1]
+        """Return the share of the peak learning rates for the next step, by the share of examples before its middle."""
+        step, offsets = self.progress.step_in_epoch, epoch.offsets
+        share_of_epoch = (offsets[step] + offsets[step + 1]) / 2 / offsets[-1]
         share_of_phase = (self.progress.epoch_in_phase + share_of_epoch) / phase.epochs
-        return share(DECAYS[self.settings.schedule], self.settings.warm_up, share_of_phase)
+        return rate_share(DECAYS[self.settings.schedule], self.settings.warm_up, share_of_phase)
 
     def _step(self, engine: Engine, batch: Batch, rate: float) -> dict[str, float]:
         progress = self.progress
@@ -195,18 +196,18 @@ class _Run:
         slices = batch.split(engine.slices)
         prepared = [
             self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, progress.step, n]))
-            for n in engine.mine
+            for n in engine.local_slices
         ]
-        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.mine, prepared, strict=True)]
-        measured, vectors = engine.step(inputs, progress.step, progress.step_in_phase, rate)
+        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.local_slices, prepared, strict=True)]
+        figures, vectors = engine.step(inputs, progress.step, progress.step_in_phase, rate)
         self.texts.keep(prepared, vectors)
-        progress.texts += sum(one.texts for one in prepared)
-        progress.encoded += sum(len(one.encoded) for one in prepared)
+        progress.texts += sum(texts.texts for texts in prepared)
+        progress.encoded += sum(len(texts.encoded) for texts in prepared)
         self.examples += len(batch)
-        return measured
+        return figures
 
     def _end_epoch(self, phase: Phase, speed: float) -> None:
-        """Validate, and keep the weights where they gained, or in any case without validation."""
+        """Validate, and keep the weights if the score improved or there is no validation."""
         progress, figures = self.progress, dict[str, float]()
         if self.epochs_by_phase is None:
             figures["valid_auc"] = self.validate()
@@ -241,6 +242,6 @@ class _Run:
     def _not_finite(self, batch: Batch, phase: Phase) -> NumericError:
         return NumericError(
             f"the loss or its gradient is not finite at step {self.progress.step} (epoch {self.progress.epoch + 1}), "
-            f"of examples in rows {first_few(batch.row)} of {phase.file}; the last checkpoint is kept: "
+            f"of examples in rows {format_rows(batch.row)} of {phase.file}; the last checkpoint is kept: "
             "lower finetune.learning_rate and run again"
         )

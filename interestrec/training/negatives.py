@@ -1,4 +1,4 @@
-"""The registry of sources of negatives, by the values of `finetune.negatives.source`."""
+"""The registry of sources of negatives by the values of `finetune.negatives.source`."""
 
 from interestrec.training.hard_negatives import HARD
 from interestrec.training.in_batch_negatives import IN_BATCH

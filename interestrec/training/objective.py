@@ -1,4 +1,4 @@
-"""What finetune minimises: the losses of candidate lists, scored by the two towers."""
+"""The objective of finetune: losses over candidate lists that the two-tower model scores."""
 
 import numpy as np
 
@@ -18,16 +18,21 @@ _BATCH = tuple(
 
 
 class CandidateLists:
-    """Losses by name over batches of candidate lists; an Objective."""
+    """An Objective of losses, by name, over batches of candidate lists."""
 
     def __init__(
-        self, model: TwoTower, texts: TextVectorSource, losses: tuple[str, ...], corrected: bool, smoothing: float
+        self,
+        model: TwoTower,
+        texts: TextVectorSource,
+        losses: tuple[str, ...],
+        subtract_log_rate: bool,
+        smoothing: float,
     ) -> None:
-        """`corrected` tells whether log_rate is taken off; taking off zeros would still move the last bits."""
+        """`subtract_log_rate` is as in NegativeSource."""
         self.model = model
         self.texts = texts
         self.losses = losses
-        self.corrected = corrected
+        self.subtract_log_rate = subtract_log_rate
         self.smoothing = smoothing
         self.signature = (*texts.signature, *_BATCH)
 
@@ -37,16 +42,16 @@ class CandidateLists:
         return {name: count(LOSSES[name], labels, present, known) for name in self.losses}
 
     def totals(self, *inputs: tf.Tensor, noise: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """See Objective; what is seen are the vectors of the encoded texts."""
+        """See Objective; the extra tensor holds the vectors of the encoded texts."""
         texts, (*towers, labels, present, known, log_rate) = inputs[: -len(_BATCH)], inputs[-len(_BATCH) :]
         vectors, encoded = self.texts.vectors(*texts, noise=branch(noise, 0))
         logits = self.model(vectors, *towers, noise=branch(noise, 1))
-        lists = (labels, present, known, log_rate if self.corrected else None)
+        lists = (labels, present, known, log_rate if self.subtract_log_rate else None)
         return {name: total(LOSSES[name], logits, *lists, self.smoothing) for name in self.losses}, encoded
 
 
 def arrays(batch: Batch, prepared: PreparedTexts, codes: ItemCodes) -> tuple[np.ndarray, ...]:
-    """A batch as an Objective of candidate lists takes it."""
+    """Return the arrays of CandidateLists' signature for a batch."""
     return (
         *prepared.arrays,
         codes.attributes[batch.distinct],

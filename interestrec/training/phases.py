@@ -1,4 +1,4 @@
-"""What the training loop runs: phases of epochs."""
+"""Phases of training and their epochs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from interestrec.training.batches import Batch
 
 
 class Epoch(NamedTuple):
-    """One pass over the examples of a phase, or the rest of one."""
+    """One pass over the examples of a phase, or the rest of a pass."""
 
-    begins: np.ndarray  # int64 [steps + 1], how many examples are done before each step of the whole epoch
+    offsets: np.ndarray  # int64 [steps + 1], examples before each step of the complete epoch
     batches: Iterator[Batch]
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some epochs over one kind of examples."""
+    """Epochs over one kind of examples."""
 
     name: str
     epochs: int
-    epoch: Callable[[int, int], Epoch]  # number and steps of it that are done -> the rest of it
-    graded: bool  # whether its labels differ, so that there is an intensity to learn
-    corrected: bool = False  # whether log_rate is taken off
-    file: str = "impressions.parquet"  # of the corpus, where the batches' rows are
-    # called before `epoch` on the model as it is when the epoch begins, also where a run resumes within the epoch
-    begin: Callable[[], None] | None = None
+    epoch: Callable[[int, int], Epoch]  # number and completed steps -> rest of the epoch
+    graded: bool  # whether labels differ, so that there is an intensity to learn
+    subtract_log_rate: bool = False  # as in NegativeSource
+    file: str = "impressions.parquet"  # of the corpus, to which the rows of batches refer
+    # called before `epoch` with the weights at the start of the epoch, also if a run resumes within it
+    begin_epoch: Callable[[], None] | None = None

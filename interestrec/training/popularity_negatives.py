@@ -14,8 +14,8 @@ class PopularityNegativeSettings(Section):
 
 
 def popularity_negatives(inputs: NegativeInputs, settings: PopularityNegativeSettings) -> NegativeSampler:
-    """Draws in proportion to popularity^exponent."""
-    return NegativeSampler.of(inputs.popularity, inputs.count, settings.exponent)
+    """Create a sampler in proportion to popularity^exponent."""
+    return NegativeSampler.from_popularity(inputs.popularity, inputs.count, settings.exponent)
 
 
 POPULARITY = NegativeSource(popularity_negatives, "draws by popularity^exponent", PopularityNegativeSettings)

@@ -1,4 +1,4 @@
-"""What fine-tuning starts from: the inputs, and of them a model that is ready to learn from examples."""
+"""Preparation of fine-tuning: from its inputs to a model with initial weights and examples."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +15,21 @@ from interestrec.encoding.vector_cache import VectorCache
 from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
-from interestrec.training import examples as made
 from interestrec.training.batches import Batch
-from interestrec.training.examples import Examples, Parts
+from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
 from interestrec.training.negative_sampler import NegativeSampler
-from interestrec.training.optimizer import Group
-from interestrec.training.user_text_examples import codes_beyond, with_documents
-from interestrec.training.validation import ValidationScores, draw, looked_at
+from interestrec.training.optimizer import WeightGroup
+from interestrec.training.user_text_examples import extend_codes, with_documents
+from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
 from interestrec.workspace.reference_run import ReferenceRun
 
 
 @dataclass(frozen=True)
 class Caches:
-    """Where what frozen parts of the encoder gave is found and kept; no result depends on it."""
+    """Caches of the outputs of frozen parts of the encoder; results do not depend on them."""
 
     vectors: VectorCache
     hidden: HiddenCache
@@ -38,56 +37,58 @@ class Caches:
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What training reads."""
+    """The inputs of fine-tuning."""
 
     settings: FinetuneSettings
     seed: int
     corpus: Corpus
-    encoder: Encoder  # built within the scope of the execution's strategy
+    encoder: Encoder  # built in the scope of the execution's strategy
     item_inputs: EncoderInputs
     attributes: ItemAttributes  # of the items
-    user_text: TextUser | None = None  # where users are texts
+    user_text: TextUser | None = None  # if users are represented by texts
     caches: Caches | None = None
-    start: Path | None = None  # a `model` artifact to start from: its weights, and those of the layers that learned
-    verified: ReferenceRun | None = None  # whose choices stand in for those on valid
+    start: Path | None = None  # a `model` artifact with the initial weights
+    reference_run: ReferenceRun | None = None  # its epochs and calibration replace choices on valid
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """A model that is ready to learn, and what it learns from."""
+    """A model with initial weights, and its examples."""
 
     inputs: TrainingInputs
-    examples: Parts
+    examples: ExampleSets
     lengths: np.ndarray  # int64 [texts], tokens of the items' texts, then of documents
     popularity: np.ndarray  # float64 [items]
     model: TwoTower
     texts: TextVectorSource
     codes: ItemCodes  # of the items
     text_codes: ItemCodes  # of all texts, documents included
-    scores: ValidationScores  # of the model as it is
-    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder as it came
+    scores: ValidationScores  # by the current weights
+    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder before training
 
     def batches(self, examples: Examples) -> list[Batch]:
-        """Batches for validation, the same ones every time."""
+        """Return the validation batches of examples, equal in every call."""
         settings = self.inputs.settings
-        sampler = NegativeSampler.of(self.popularity, settings.negatives.count)
-        return draw(examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed)
+        sampler = NegativeSampler.from_popularity(self.popularity, settings.negatives.count)
+        return validation_batches(
+            examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed
+        )
 
     def item_vectors(self) -> np.ndarray:
-        """Item vectors of all texts with the weights as they are, float32 [texts, width]."""
+        """Return item vectors of all texts with the current weights, float32 [texts, width]."""
         attributes = self.text_codes.attributes
-        return self.model.item_vectors(self.texts.table(np.arange(len(attributes))), attributes)
+        return self.model.item_vectors(self.texts.current_vectors(np.arange(len(attributes))), attributes)
 
 
 def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSetup:
-    """Build the examples, the texts and the model, with the weights that training starts from.
+    """Build the examples, the texts and the model with its initial weights.
 
     Raises:
         ArtifactError, ConfigError: the start model does not fit.
-        DataError: as `examples.of_corpus`.
+        DataError: as in `examples.corpus_examples`.
     """
     corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
-    examples = made.corpus_examples(corpus, validated=inputs.verified is None)
+    examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
     codes = ItemCodes(inputs.attributes.codes, category_codes(corpus.items["category"]))
@@ -104,19 +105,19 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
         texts = _texts(inputs, all_inputs)
-    text_codes = codes_beyond(codes, len(all_inputs))
+    text_codes = extend_codes(codes, len(all_inputs))
     setup = TrainingSetup(
         inputs=inputs,
         examples=examples,
         lengths=all_inputs.lengths,
-        popularity=made.popularity(corpus),
+        popularity=popularity(corpus),
         model=model,
         texts=texts,
         codes=codes,
         text_codes=text_codes,
         scores=ValidationScores(model, texts, text_codes),
-        # Before the start model's weights are read: its encoder's layers may have learned.
-        frozen_vectors=texts.table(np.arange(len(inputs.item_inputs))),
+        # Before the start model's weights are read, which may include trained encoder layers.
+        frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
     )
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
@@ -125,47 +126,49 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     return setup
 
 
-def _with_documents(inputs: TrainingInputs, examples: Parts, user: TextUser) -> tuple[EncoderInputs, Parts]:
-    """The items' texts with the documents of all examples that will be looked at."""
+def _with_documents(inputs: TrainingInputs, examples: ExampleSets, user: TextUser) -> tuple[EncoderInputs, ExampleSets]:
+    """Append the documents of all examples in use to the items' texts."""
     settings, seed = inputs.settings, inputs.seed
-    train, within, select, blend = examples
+    train, histories, select, blend = examples
     parts = [
         (train, np.arange(len(train))),
-        (within, np.arange(len(within) if settings.history_epochs else 0)),
-        (select, looked_at(select, seed)),
-        (blend, looked_at(blend, seed)),
+        (histories, np.arange(len(histories) if settings.history_epochs else 0)),
+        (select, validation_positions(select, seed)),
+        (blend, validation_positions(blend, seed)),
     ]
     timelines = inputs.corpus.timelines
-    texts, read = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
-    return texts, Parts(*read)
+    texts, with_texts = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
+    return texts, ExampleSets(*with_texts)
 
 
 def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
-    """Where vectors of the items' texts and of documents come from."""
+    """Create the source of the vectors of the items' texts and of documents."""
     settings, encoder, caches = inputs.settings, inputs.encoder, inputs.caches
     if not settings.trainable_layers and not encoder.learns_pooling:
         return FrozenTextVectors(encode(encoder, texts, caches.vectors if caches else None))
     distinct, text_of_item = texts.distinct()
     layers = encoder.depth - settings.trainable_layers
     hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
-    learning = encoder.learning(settings.trainable_layers, settings.lora, inputs.seed)
-    rates = [settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(learning)))]
-    groups = [Group([v.value for v in weights], rate) for weights, rate in zip(learning, rates, strict=True)]
+    layer_weights = encoder.unfreeze(settings.trainable_layers, settings.lora, inputs.seed)
+    rates = [
+        settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(layer_weights)))
+    ]
+    groups = [WeightGroup([v.value for v in weights], rate) for weights, rate in zip(layer_weights, rates, strict=True)]
     return LearningTextVectors(encoder, layers, hidden, text_of_item, groups, settings.vector_cache)
 
 
 def _start_weights(path: Path, setup: TrainingSetup) -> None:
-    """Take the weights of a `model` artifact, those of the encoder's layers that learned among them."""
+    """Set the weights from a `model` artifact, including its trained encoder layers."""
     learned = setup.inputs.encoder.assign_learned(start_from(setup.model, path))
     if learned > setup.inputs.settings.trainable_layers:
         raise ConfigError(
-            f"--from {path}: {learned} layers of its encoder learned; set finetune.trainable_layers to as many"
+            f"--from {path}: has {learned} trained encoder layers; set finetune.trainable_layers to at least {learned}"
         )
-    setup.texts.table(np.arange(len(setup.lengths)))  # is remembered where vectors are used again
+    setup.texts.current_vectors(np.arange(len(setup.lengths)))  # updates stored vectors
 
 
 def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:
-    """Let the first predictions be right on average; the order of candidates does not depend on it."""
-    logits, labels = scores.known(batches)
+    """Set the bias so that initial predictions are correct on average; it does not affect the order of candidates."""
+    logits, labels = scores.labelled(batches)
     mean = float(np.clip(labels.mean(), 0.01, 0.99))
     model.head.bias.assign(np.log(mean / (1 - mean)) - float(logits.mean()))

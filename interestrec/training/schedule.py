@@ -1,4 +1,4 @@
-"""How the learning rate goes: shares of the peak as functions of how much of the training is done."""
+"""Learning rate schedules: the share of the peak rate as a function of the completed share of the training."""
 
 import math
 from collections.abc import Callable
@@ -6,24 +6,24 @@ from typing import NamedTuple
 
 
 def linear(done: float) -> float:
-    """From 1 to 0 in a line (Devlin et al. 2019, appendix A)."""
+    """Fall from 1 to 0 linearly (Devlin et al. 2019, appendix A)."""
     return 1.0 - done
 
 
 def cosine(done: float) -> float:
-    """From 1 to 0 in half a cosine (Loshchilov and Hutter 2017)."""
+    """Fall from 1 to 0 in half a cosine (Loshchilov and Hutter 2017)."""
     return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 def constant(done: float) -> float:
-    """1."""
+    """Stay at 1."""
     return 1.0
 
 
 class Decay(NamedTuple):
-    """How the learning rate falls after the warm-up."""
+    """An entry of DECAYS: the fall of the learning rate after the warm-up."""
 
-    share: Callable[[float], float]  # of the peak, from the share of the steps after the warm-up that are done
+    share: Callable[[float], float]  # of the peak, by the completed share after the warm-up
     summary: str
 
 
@@ -34,13 +34,13 @@ DECAYS = {
 }
 
 
-def share(decay: Decay, warm_up: float, done: float) -> float:
-    """Share of the peak rate: rising in a line over the first `warm_up` of the training, then falling as `decay` says.
+def rate_share(decay: Decay, warm_up: float, done: float) -> float:
+    """Return the share of the peak rate: it rises linearly during the warm-up, then falls by `decay`.
 
     Args:
-        decay: of DECAYS.
+        decay: an entry of DECAYS.
         warm_up: share of the training, in [0, 1).
-        done: share of the training at the middle of the step, in (0, 1).
+        done: completed share of the training at the middle of the step, in (0, 1).
     """
     if done <= warm_up:
         return done / warm_up

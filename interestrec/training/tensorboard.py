@@ -1,4 +1,4 @@
-"""Figures of training for TensorBoard."""
+"""Training figures for TensorBoard."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from interestrec.core.errors import CannotCreateError
 from interestrec.model.backend import tf
 
-# What tf.summary.scalar writes. That one needs the package tensorboard, which only who looks at the figures needs.
+# As tf.summary.scalar writes it, but without the package tensorboard, which only viewing requires.
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
     data_class=1,  # DATA_CLASS_SCALAR
 )
 
 
-def scalars(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
-    """What writes the figures of a step below `directory / run`; None without a directory.
+def scalar_writer(directory: Path | None, run: str) -> Callable[[int, Mapping[str, float]], None] | None:
+    """Return a function that writes the figures of a step below `directory / run`; None without a directory.
 
     Raises:
         CannotCreateError: the directory cannot be created.

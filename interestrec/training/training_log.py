@@ -1,10 +1,10 @@
-"""What a training run notes down: everything measured, and where it stands."""
+"""The training log and the progress of a training run."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# Checkpoints of a run that was cut off by an older version are read too: there a few counters have shorter names.
+# Checkpoints of older versions are read too; they store a few counters under shorter names.
 _STORED_NAMES = {
     "epoch_in_phase": "within",
     "step_in_epoch": "done",
@@ -15,7 +15,7 @@ _STORED_NAMES = {
 
 @dataclass
 class TrainingHistory:
-    """Everything measured while training: columns of the training log."""
+    """All figures of a run, as the columns of the training log."""
 
     step: list[int] = field(default_factory=list)
     epoch: list[int] = field(default_factory=list)
@@ -23,7 +23,7 @@ class TrainingHistory:
     value: list[float] = field(default_factory=list)
 
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Append one row a value."""
+        """Append one row per value."""
         for name, value in values.items():
             self.step.append(step)
             self.epoch.append(epoch)
@@ -31,13 +31,13 @@ class TrainingHistory:
             self.value.append(value)
 
     def last(self, name: str) -> float:
-        """The latest value of a name."""
-        return next(value for found, value in zip(self.name[::-1], self.value[::-1], strict=True) if found == name)
+        """Return the latest value of a figure."""
+        return next(value for other, value in zip(self.name[::-1], self.value[::-1], strict=True) if other == name)
 
 
 @dataclass
 class TrainingProgress:
-    """Where a run stands: everything but weights, optimizers and remembered vectors that the rest of it depends on."""
+    """The progress of a run: all of its state besides weights, optimizers and stored vectors."""
 
     phase: int = 0  # number of the current phase
     epoch_in_phase: int = 0  # completed epochs of the phase
@@ -47,21 +47,19 @@ class TrainingProgress:
     epoch: int = 0  # completed epochs of the run
     epochs_without_gain: int = 0
     texts: int = 0  # distinct texts in the steps of the epoch
-    encoded: int = 0  # of these, encoded with a gradient
-    best: float | None = None  # of the validation; None where there is none
+    encoded: int = 0  # texts among them that were encoded with a gradient
+    best: float | None = None  # validation score; None without validation
     best_epoch: int = 0
-    epochs: dict[str, int] = field(
-        default_factory=dict
-    )  # by phase, how many of its epochs the best weights went through
+    epochs: dict[str, int] = field(default_factory=dict)  # phase -> epochs behind the best weights
 
     @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> "TrainingProgress":
-        """What `document` gave."""
+    def from_document(cls, document: Mapping[str, Any]) -> "TrainingProgress":
+        """Read the output of `document`."""
         names = {stored: name for name, stored in _STORED_NAMES.items()}
         return cls(**{names.get(stored, stored): value for stored, value in document.items()})
 
     def document(self) -> dict[str, Any]:
-        """JSON values for a checkpoint."""
+        """Return JSON values for a checkpoint."""
         return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     def end_step(self) -> None:

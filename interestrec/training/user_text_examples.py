@@ -1,4 +1,4 @@
-"""Examples of users who are texts: each gets the document of its history, a text beyond those of the items."""
+"""Examples of users represented by texts: each gets a document made from its history, beside the items' texts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,39 +18,39 @@ def with_documents(
     parts: Sequence[tuple[Examples, np.ndarray]],
     timelines: Timelines,
     max_history: int,
-    longest: int,
+    max_length: int,
 ) -> tuple[TextInputs, list[Examples]]:
-    """Documents of examples.
+    """Create the documents of examples.
 
     Args:
         items: encoder input of all items.
         parts: examples, and the positions of those that need a document.
-        max_history: most recent events that are read.
-        longest: tokens of a document.
+        max_history: maximum number of recent events that are read.
+        max_length: maximum number of tokens of a document.
 
     Returns:
-        The input of the items and after it that of the documents, one a range of events; and the examples with their
-        documents as rows of it, -1 where there is nothing to read and where none is needed.
+        The input of the items followed by that of the documents, one per range of events; and the examples with their
+        documents as rows of it, -1 if the history is empty or no document is needed.
     """
-    end = np.concatenate([examples.end[chosen] for examples, chosen in parts])
-    start = np.concatenate([examples.start[chosen] for examples, chosen in parts])
+    end = np.concatenate([examples.end[rows] for examples, rows in parts])
+    start = np.concatenate([examples.start[rows] for examples, rows in parts])
     start = np.maximum(start, end - max_history)
-    ranges, which = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
-    read = require_texts(items)
-    made = documents(read, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], longest)
-    some = made.lengths > 0
-    row = np.where(some, len(items) + np.cumsum(some) - 1, -1)[which.ravel()]
-    given = []
-    for examples, chosen in parts:
+    ranges, range_of_row = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
+    item_texts = require_texts(items)
+    user_texts = documents(item_texts, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], max_length)
+    filled = user_texts.lengths > 0
+    row = np.where(filled, len(items) + np.cumsum(filled) - 1, -1)[range_of_row.ravel()]
+    with_texts = []
+    for examples, rows in parts:
         document = np.full(len(examples), -1, np.int64)
-        document[chosen], row = row[: len(chosen)], row[len(chosen) :]
-        given.append(replace(examples, document=document))
-    return read.then(made.select(np.flatnonzero(some))), given
+        document[rows], row = row[: len(rows)], row[len(rows) :]
+        with_texts.append(replace(examples, document=document))
+    return item_texts.then(user_texts.select(np.flatnonzero(filled))), with_texts
 
 
-def codes_beyond(codes: ItemCodes, texts: int) -> ItemCodes:
-    """The codes of the items, and of so many texts in all: missing attributes and no category beyond the items."""
-    more = texts - len(codes.categories)
-    attributes = np.zeros((more, codes.attributes.shape[1]), codes.attributes.dtype)
-    categories = np.full((more, codes.categories.shape[1]), -1, codes.categories.dtype)
+def extend_codes(codes: ItemCodes, texts: int) -> ItemCodes:
+    """Extend the codes of the items to `texts` texts; documents have missing attributes and no category."""
+    documents_count = texts - len(codes.categories)
+    attributes = np.zeros((documents_count, codes.attributes.shape[1]), codes.attributes.dtype)
+    categories = np.full((documents_count, codes.categories.shape[1]), -1, codes.categories.dtype)
     return ItemCodes(np.concatenate([codes.attributes, attributes]), np.concatenate([codes.categories, categories]))

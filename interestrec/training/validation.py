@@ -1,4 +1,4 @@
-"""Validation during training: AUC on valid_select with candidates drawn once."""
+"""Validation during training: AUC on valid_select with negatives drawn once."""
 
 import numpy as np
 
@@ -8,36 +8,36 @@ from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
 from interestrec.model.backend import tf
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Batch, build
+from interestrec.training.batches import Batch, build_batch
 from interestrec.training.examples import Examples
 from interestrec.training.item_vectors import TextVectorSource
 from interestrec.training.negative_sampler import NegativeSampler
 
 _BATCH = 256
-_MOST = 4096  # examples looked at; the standard error of their AUC is below 0.005
+_MAX_EXAMPLES = 4096  # the standard error of their AUC is below 0.005
 
 
-def draw(
+def validation_batches(
     examples: Examples, timelines: Timelines, sampler: NegativeSampler, max_history: int, seed: int
 ) -> list[Batch]:
-    """At most 4096 of the examples as batches, with negatives that stay the same for the whole training."""
+    """Return at most 4096 of the examples as batches, with negatives fixed by the seed."""
     rng = np.random.default_rng([seed, 1])
-    chosen = _looked_at(examples, rng)
-    starts = range(0, len(chosen), _BATCH)
-    return [build(examples.select(chosen[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
+    rows = _draw_positions(examples, rng)
+    starts = range(0, len(rows), _BATCH)
+    return [build_batch(examples.select(rows[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
 
 
-def looked_at(examples: Examples, seed: int) -> np.ndarray:
-    """Positions of the examples that `draw` takes, int64 [at most 4096]."""
-    return _looked_at(examples, np.random.default_rng([seed, 1]))
+def validation_positions(examples: Examples, seed: int) -> np.ndarray:
+    """Return the positions of the examples in `validation_batches`, int64 [at most 4096]."""
+    return _draw_positions(examples, np.random.default_rng([seed, 1]))
 
 
-def _looked_at(examples: Examples, rng: np.random.Generator) -> np.ndarray:
-    return np.sort(rng.permutation(len(examples))[:_MOST])
+def _draw_positions(examples: Examples, rng: np.random.Generator) -> np.ndarray:
+    return np.sort(rng.permutation(len(examples))[:_MAX_EXAMPLES])
 
 
 class ValidationScores:
-    """Logits of fixed batches with the model's weights as they are now."""
+    """Scores of fixed batches by the model's current weights."""
 
     def __init__(self, model: TwoTower, texts: TextVectorSource, codes: ItemCodes) -> None:
         self.model = model
@@ -46,9 +46,9 @@ class ValidationScores:
         self._forward = tf.function(model, reduce_retracing=True)
 
     def logits(self, batches: list[Batch]) -> list[np.ndarray]:
-        """float32 [examples, candidates] of each batch."""
+        """Return the logits of each batch, float32 [examples, candidates]."""
         items = np.unique(np.concatenate([batch.distinct for batch in batches]))
-        vectors = self.texts.table(items)
+        vectors = self.texts.current_vectors(items)
         return [
             self._forward(
                 vectors[np.searchsorted(items, batch.distinct)],
@@ -62,9 +62,9 @@ class ValidationScores:
         ]
 
     def mean_auc(self, batches: list[Batch], relevant_from: float) -> float:
-        """Mean AUC of the examples with both classes; relevant are labels from `relevant_from`.
+        """Return the mean AUC of examples with both classes, where labels of at least `relevant_from` are relevant.
 
-        Returns 0.5, chance, where no example has both classes.
+        It is 0.5, chance, if no example has both classes.
         """
         values = []
         for batch, logits in zip(batches, self.logits(batches), strict=True):
@@ -73,11 +73,11 @@ class ValidationScores:
             values.append(
                 auc(rank_lists(offsets, logits[batch.present].astype(np.float64), hits, hits.astype(np.float64)))
             )
-        found = np.concatenate(values) if values else np.zeros(0)
-        return float(np.nanmean(found)) if np.isfinite(found).any() else 0.5
+        aucs = np.concatenate(values) if values else np.zeros(0)
+        return float(np.nanmean(aucs)) if np.isfinite(aucs).any() else 0.5
 
-    def known(self, batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
-        """Logits and labels of all candidates with a known label, both float32 [n]."""
+    def labelled(self, batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
+        """Return logits and labels of all candidates with a known label, both float32 [n]."""
         if not batches:
             return np.zeros(0, np.float32), np.zeros(0, np.float32)
         logits = [scores[batch.known] for batch, scores in zip(batches, self.logits(batches), strict=True)]

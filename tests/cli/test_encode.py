@@ -12,6 +12,8 @@ from tests.cli.test_app import CONFIG, interestrec
 from tests.corpus.looked_at import write_looked_at
 from tests.documents import one_document
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:

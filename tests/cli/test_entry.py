@@ -17,6 +17,8 @@ from tests.cli.test_app import CONFIG
 from tests.corpus.looked_at import write_looked_at
 from tests.documents import one_document
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:

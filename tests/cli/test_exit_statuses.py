@@ -18,6 +18,8 @@ from tests.cli.test_app import CONFIG, interestrec
 from tests.documents import one_document
 from tests.processes import PATIENCE, begun
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -10,7 +10,7 @@ from interestrec.config.loading import (
     find_config,
     load_effective,
     load_settings,
-    origins_of,
+    setting_origins,
     settings_hash,
     settings_schema,
 )
@@ -304,7 +304,7 @@ def test_find_config_by_path_and_name(tmp_path: Path, monkeypatch: pytest.Monkey
         find_config(None)
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "news.yaml").touch()
-    with pytest.raises(InputMissingError, match="newz: no such configuration here"):
+    with pytest.raises(InputMissingError, match="newz: no such configuration"):
         find_config("newz")
     assert find_config("news") == find_config("news.yaml") == Path("configs/news.yaml")
     (tmp_path / "interestrec.yaml").touch()
@@ -331,7 +331,7 @@ def test_what_is_shown_with_origins_has_the_same_settings_and_hash(template: Pat
 def test_each_origin_is_where_the_value_was_given(config: Path) -> None:
     config.write_text(GOOD + "  losses:\n    softmax: 2\n    huber: 1\n")
     overrides = ["data.train.0=b.tsv", "finetune.losses={listnet: 0.5}", "rank.als={}"]
-    origins = origins_of(load_effective(config, overrides, Path("w")))
+    origins = setting_origins(load_effective(config, overrides, Path("w")))
     assert origins["data"]["news"] == [f"{config}:4:10"]
     assert origins["data"]["train"] == ["--set data.train.0=b.tsv"]
     assert origins["data"]["test"] == origins["seed"] == origins["rank"]["als"]["factors"] == "default"
@@ -345,17 +345,14 @@ def test_each_origin_is_where_the_value_was_given(config: Path) -> None:
 
 def test_a_table_that_stands_alone_has_its_own_origins(config: Path) -> None:
     config.write_text(EVENTS)
-    origins = origins_of(load_effective(config))
+    origins = setting_origins(load_effective(config))
     assert origins["data"]["events"][0]["columns"]["user"] == f"{config}:5:47"
     assert origins["data"]["items"]["files"] == [f"{config}:6:19"]
 
 
 def test_keys_of_overrides_are_not_endless(config: Path) -> None:
     for parts in (51, 60_000):
-        assert (
-            problems(config, GOOD, ".".join("a" * parts) + "=1")
-            == "--set a.a…: more than 50 sections within each other"
-        )
+        assert problems(config, GOOD, ".".join("a" * parts) + "=1") == "--set a.a…: more than 50 nested sections"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import pytest
 from interestrec.core import interrupts
 from tests.processes import PATIENCE, begun
 
+pytestmark = pytest.mark.slow
+
 _BUILDING = """
 import sys, time
 from pathlib import Path

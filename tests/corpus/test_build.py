@@ -34,6 +34,7 @@ def test_counts() -> None:
     assert [(c["rows_in"], c["rows_out"]) for c in counted.values()] == [(32, 31), (31, 30)]
 
 
+@pytest.mark.slow
 def test_tables_are_equal_whatever_the_threads() -> None:
     rows = [(f"u{n % 50}", f"i{n % 37}", n % 97) for n in range(2000)]
     first, log = built(event_log(rows), plan()), event_log(rows)
@@ -47,6 +48,7 @@ def test_duplicates_may_be_kept() -> None:
     assert built(event_log([*EVENTS, EVENTS[0]]), plan(duplicates="keep")).timelines.num_rows == 31
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(EVENTS))
 def test_the_order_of_rows_changes_nothing(events: list[tuple]) -> None:
@@ -56,6 +58,7 @@ def test_the_order_of_rows_changes_nothing(events: list[tuple]) -> None:
     assert sorted(by_name(one)["impressions"]) == sorted(by_name(other)["impressions"])
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations("uvw"))
 def test_names_of_users_change_nothing_but_the_names(names: list[str]) -> None:
@@ -67,6 +70,7 @@ def test_names_of_users_change_nothing_but_the_names(names: list[str]) -> None:
         assert sorted(((back[u], *rest) for u, *rest in rows), key=str) == sorted(whole[name], key=str)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(24, 30)))
 def test_test_events_decide_nothing_about_train_and_valid(order: list[int]) -> None:

@@ -57,6 +57,7 @@ def test_user_random_needs_no_times_and_heeds_the_seed() -> None:
         assert (found.count("T"), found.count("V"), found.count("E")) == (14, 2, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.permutations(range(20)), st.sampled_from(["global_time", "user_time", "user_random"]))
 def test_the_order_of_rows_decides_nothing(order: list[int], method: str) -> None:
@@ -65,6 +66,7 @@ def test_the_order_of_rows_decides_nothing(order: list[int], method: str) -> Non
     assert "".join(found[order.index(n)] for n in range(20)) == run(event_log(events), method)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=12, max_size=40))
 def test_no_train_event_is_as_late_as_a_test_event(times: list[int]) -> None:

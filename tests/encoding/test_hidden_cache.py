@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.encoding import hidden_cache as module
-from interestrec.encoding.hidden_cache import HiddenCache, HiddenStates, Upper, encode_lower
+from interestrec.encoding.hidden_cache import HiddenCache, HiddenStates, UpperLayers, encode_lower
 from interestrec.io import files
 from interestrec.model.bert import Bert
 from interestrec.text.text_inputs import TextInputs
@@ -39,7 +39,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TOKENS_A_SHARD", 1500)
+    monkeypatch.setattr(module, "_TOKENS_PER_SHARD", 1500)
 
 
 def states(found: HiddenStates) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_a_second_run_encodes_nothing_and_changes_no_bit(tmp_path: Path, bert: B
     assert_same(again, plain)
     assert encoded == [50, 50, 0]
     assert all(isinstance(shard, np.memmap) for shard in again.shards)
-    vectors = [Upper(bert, found, 1).vectors(np.arange(50)) for found in (again, plain)]
+    vectors = [UpperLayers(bert, found, 1).vectors(np.arange(50)) for found in (again, plain)]
     np.testing.assert_array_equal(*vectors)
 
 
@@ -165,10 +165,10 @@ def test_killed_before_the_keys_are_written_nothing_is_there(
         with pytest.raises(KeyboardInterrupt):
             encode_lower(bert, texts, 1, cache)
     assert names(tmp_path) == ([".npy"] if at == "write_parquet" else [])
-    assert list(cache.known()) == []
+    assert list(cache.shards()) == []
     assert_same(encode_lower(bert, texts, 1, cache), encode_lower(bert, texts, 1))
     assert encoded == [50, 50, 50]
-    assert len(list(cache.known())) == 1
+    assert len(list(cache.shards())) == 1
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -185,7 +185,7 @@ def test_a_killed_run_goes_on(tmp_path: Path, bert: Bert, encoded: list[int], mo
         patch.setattr(HiddenCache, "add", second_is_the_last)
         with pytest.raises(KeyboardInterrupt):
             encode_lower(bert, texts, 1, cache)
-    kept = sum(len(table) for table, _ in cache.known())
+    kept = sum(len(table) for table, _ in cache.shards())
     assert kept > 100
     assert_same(encode_lower(bert, texts, 1, cache), encode_lower(bert, texts, 1))
     assert encoded == [500, 500 - kept, 500]

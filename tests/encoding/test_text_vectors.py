@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from interestrec.encoding.hidden_cache import Upper, encode_lower
+from interestrec.encoding.hidden_cache import UpperLayers, encode_lower
 from interestrec.encoding.text_vectors import encode
 from interestrec.model.bert import Bert
 from interestrec.text.text_inputs import TextInputs
@@ -51,7 +51,7 @@ def test_a_vector_does_not_depend_on_place_and_company(tiny_encoder: Path) -> No
 def upper_vectors(bert: Bert, texts: TextInputs, layers: int) -> np.ndarray:
     """Vectors of all texts in two parts."""
     hidden = encode_lower(bert, texts, layers)
-    return Upper(bert, hidden, layers).vectors(np.arange(len(texts)))
+    return UpperLayers(bert, hidden, layers).vectors(np.arange(len(texts)))
 
 
 def test_lower_and_upper_layers_make_the_whole(tiny_encoder: Path) -> None:

@@ -52,5 +52,5 @@ def test_what_shows_no_interest_is_not_read(items: TextInputs) -> None:
 def test_blocks_change_nothing(items: TextInputs, monkeypatch: pytest.MonkeyPatch) -> None:
     ranges = [(0, 3), (4, 5), (1, 4), (2, 2), (0, 5)]
     whole = made(items, ranges, 6)
-    monkeypatch.setattr(module, "_RANGES_A_BLOCK", 2)
+    monkeypatch.setattr(module, "_RANGES_PER_BLOCK", 2)
     assert made(items, ranges, 6) == whole

@@ -34,13 +34,13 @@ def bert(tiny_encoder: Path) -> Bert:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Numbers of texts handed to the encoder so far."""
     counts: list[int] = []
-    original = encoding._encoded
+    original = encoding._encode_batches
 
     def counting(bert, texts):  # type: ignore[no-untyped-def]
         counts.append(len(texts))
         return original(bert, texts)
 
-    monkeypatch.setattr(encoding, "_encoded", counting)
+    monkeypatch.setattr(encoding, "_encode_batches", counting)
     return counts
 
 
@@ -67,7 +67,7 @@ def test_only_texts_not_known_are_encoded_in_any_order_and_company(
 def test_a_killed_run_goes_on(tmp_path: Path, bert: Bert, encoded: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     texts = inputs(distinct_texts(2000))
     cache = VectorCache(tmp_path)
-    monkeypatch.setattr(encoding, "_TEXTS_A_SHARD", 400)
+    monkeypatch.setattr(encoding, "_TEXTS_PER_SHARD", 400)
     original = VectorCache.add
 
     def second_is_the_last(self: VectorCache, keys: pa.Array, vectors: np.ndarray) -> None:
@@ -153,6 +153,7 @@ for first in range(0, 200, 10):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _WRITER, str(tmp_path / "cache")]
     writers = [subprocess.Popen(command) for _ in range(2)]

@@ -21,6 +21,8 @@ from interestrec.stages.run import RunContext
 from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, settings_of
 
+pytestmark = pytest.mark.slow
+
 STATUSES = {65, 66, 74, 78}
 TOLERANT = 1_000_000
 CLEANING = ["unresolved events", "repeated events", "values out of range"]

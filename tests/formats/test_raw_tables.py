@@ -160,6 +160,7 @@ def test_delimiter_and_gzip(tmp_path: Path) -> None:
     assert rows == [("1", "2", 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delimiter", [",", "\t", "|", ";", "^", "]"])
 @settings(max_examples=25, deadline=None)
 @given(

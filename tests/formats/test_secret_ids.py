@@ -18,6 +18,8 @@ from tests.formats.damage import DAMAGES
 from tests.formats.inputs import KINDS, kinds_of, settings_of
 from tests.formats.test_corruptions import named
 
+pytestmark = pytest.mark.slow
+
 TOKEN = re.compile(r"RAWUSER-\d")
 # Damage after which a message would like to quote, of all that there is.
 CASES = [(kind, damage) for kind in KINDS for damage in ("no-column", "doubled", "swapped", "delimiter", "absurd")]

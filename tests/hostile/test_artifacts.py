@@ -18,6 +18,8 @@ from interestrec.io import files
 from tests.generated import write_mind
 from tests.hostile.client import Canary, Commands, expect, serving
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 version: 1
 seed: 5

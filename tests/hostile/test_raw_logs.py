@@ -13,6 +13,8 @@ import pytest
 
 from tests.hostile.client import Canary, Commands, expect, serving
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 version: 1
 workspace: {directory}/work

@@ -174,6 +174,7 @@ def test_other_outputs_are_free(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_no_lock_outlives_a_kill(tmp_path: Path) -> None:
     for _ in range(20):
         process = started(tmp_path)

@@ -142,6 +142,7 @@ def test_trec_eval(untied: Rankings) -> None:
         assert_same(untied.values(f"map@{k}"), theirs(f"map_cut_{k}") * whole, defined)
 
 
+@pytest.mark.slow
 def test_ranx(untied: Rankings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes a minute, these lists a moment
     from ranx import Qrels, Run, evaluate

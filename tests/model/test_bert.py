@@ -47,6 +47,7 @@ def keras_hub_output(directory: Path, ids: np.ndarray, mask: np.ndarray) -> np.n
     return model({"token_ids": ids, "segment_ids": segments, "padding_mask": mask})["sequence_output"].numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["tiny", "minilm"])
 def test_hidden_states_are_those_of_keras_hub(encoder: str, tiny_encoder: Path) -> None:
     directory = tiny_encoder if encoder == "tiny" else MINILM

@@ -39,20 +39,20 @@ def test_padding_and_company_change_no_vector(tmp_path: Path, name: str) -> None
     np.testing.assert_allclose(encoder.pooled(IDS, MASK).numpy()[:1], alone, atol=1e-5)
     ids, mask = np.pad(IDS, ((0, 0), (0, 3)), constant_values=1), np.pad(MASK, ((0, 0), (0, 3)))
     np.testing.assert_allclose(encoder.pooled(ids, mask).numpy()[:1], alone, atol=1e-5)
-    assert encoder.longest >= IDS.shape[1]
+    assert encoder.max_length >= IDS.shape[1]
 
 
 @registered
 def test_what_learned_goes_out_and_into_a_fresh_network(tmp_path: Path, name: str) -> None:
     encoder = tiny(tmp_path, name, "attention")
     assert encoder.learns_pooling
-    groups = encoder.learning(1)
+    groups = encoder.unfreeze(1)
     assert len(groups) == 2  # a layer, and the pooling above it
     for variable in (variable for group in groups for variable in group):
         variable.assign(variable + 0.1)
     fresh = load_encoder(tmp_path, 0.0, "attention")
     assert np.abs(fresh.pooled(IDS, MASK).numpy() - encoder.pooled(IDS, MASK).numpy()).max() > 1e-3
-    assert fresh.assign_learned(encoder.learned(1)) == 1
+    assert fresh.assign_learned(encoder.export_learned(1)) == 1
     np.testing.assert_array_equal(fresh.pooled(IDS, MASK).numpy(), encoder.pooled(IDS, MASK).numpy())
 
 
@@ -60,7 +60,7 @@ def test_what_learned_goes_out_and_into_a_fresh_network(tmp_path: Path, name: st
 def test_stored_tensors_are_those_of_the_file_and_take_what_learned(tmp_path: Path, name: str) -> None:
     encoder = tiny(tmp_path, name)
     stored = read_encoder(tmp_path)
-    weights = encoder.exported()
+    weights = encoder.export_weights()
     plain, again = stored.stored({}), stored.stored({key: array + 1 for key, array in weights.items()})
     assert set(again) == set(plain)
     changed = [key for key, array in plain.items() if not np.array_equal(array, again[key])]

@@ -82,7 +82,7 @@ def test_weights_survive_the_way_out_and_in(tmp_path: Path, family: str, prefix:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_batches_may_be_padded_beyond_the_last_position(tmp_path: Path, family: str) -> None:
     bert = load_bert(kin.write(tmp_path, family, max_position_embeddings=21))
-    longest = bert.config.longest
+    longest = bert.config.max_length
     assert longest == (21 if family == "distilbert" else 19)
     ids, mask = np.full((1, 24), 9, np.int32), (np.arange(24) < longest).astype(np.float32)[None]
     whole = bert(ids[:, :longest], mask[:, :longest]).numpy()

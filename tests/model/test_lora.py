@@ -9,7 +9,7 @@ import tensorflow as tf
 from interestrec.model.bert import MATRICES, Bert
 from interestrec.model.encoder_checkpoint import assign, export, export_layers
 from interestrec.training.finetune_settings import LoraSettings
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 from tests.kin import load_bert
 
 IDS = np.array([[2, 9, 10, 3], [2, 7, 3, 0]], np.int32)
@@ -24,7 +24,7 @@ def hidden(bert: Bert) -> np.ndarray:
 def adapted(encoder: Path, lora: LoraSettings, layers: int = 2) -> tuple[Bert, list[tf.Variable]]:
     """An encoder whose adapters have learned something, and their weights."""
     bert = load_bert(encoder)
-    weights = [v for group in bert.learning(layers, lora, seed=1) for v in group]
+    weights = [v for group in bert.unfreeze(layers, lora, seed=1) for v in group]
     rng = np.random.default_rng(0)
     for weight in weights:
         weight.assign(rng.normal(0, 0.3, weight.shape))
@@ -35,21 +35,21 @@ def adapted(encoder: Path, lora: LoraSettings, layers: int = 2) -> tuple[Bert, l
 def test_adapters_start_without_effect(tiny_encoder: Path, lora: LoraSettings) -> None:
     bert = load_bert(tiny_encoder)
     before = hidden(bert)
-    weights = bert.learning(2, lora, seed=1)
+    weights = bert.unfreeze(2, lora, seed=1)
     np.testing.assert_array_equal(hidden(bert), before)
     assert [len(group) for group in weights] == [2 * len(lora.targets)] * 2
     firsts = [group[0].numpy() for group in weights]
     assert firsts[0].shape == (16, 4)
     assert not np.array_equal(*firsts)  # no two adapters start alike
-    again = load_bert(tiny_encoder).learning(2, lora, seed=1)
+    again = load_bert(tiny_encoder).unfreeze(2, lora, seed=1)
     np.testing.assert_array_equal(again[1][0].numpy(), firsts[1])
 
 
 def test_only_adapters_of_the_top_layers_move(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder)
-    learning = [v.value for group in bert.learning(1, ALL, seed=1) for v in group]
+    learning = [v.value for group in bert.unfreeze(1, ALL, seed=1) for v in group]
     before, output = [v.numpy() for v in bert.weights], hidden(bert)
-    optimizer = AdamW([Group(learning, 0.05)], 0.01, 1.0)
+    optimizer = AdamW([WeightGroup(learning, 0.05)], 0.01, 1.0)
     strategy = tf.distribute.get_strategy()
     for number in (1, 2):
         with tf.GradientTape() as tape:
@@ -83,8 +83,8 @@ def test_the_adapter_counts_alpha_over_rank_times(tiny_encoder: Path) -> None:
     bert, weights = adapted(tiny_encoder, QKV, layers=1)
     block = bert.blocks[1]
     kernel, (first, second) = block.qkv_kernel.numpy(), [w.numpy() for w in weights]
-    np.testing.assert_allclose(block.merged("qkv"), kernel + 8 / 4 * first @ second, rtol=1e-6)
-    np.testing.assert_array_equal(block.merged("up"), block.up_kernel.numpy())
+    np.testing.assert_allclose(block.merged_kernel("qkv"), kernel + 8 / 4 * first @ second, rtol=1e-6)
+    np.testing.assert_array_equal(block.merged_kernel("up"), block.up_kernel.numpy())
 
 
 def test_export_leaves_the_weights_untouched(tiny_encoder: Path) -> None:

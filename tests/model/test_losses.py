@@ -17,7 +17,7 @@ from interestrec.model.listnet_loss import listnet
 from interestrec.model.losses import LOSSES
 from interestrec.model.pairwise_loss import pairwise_logistic
 from interestrec.model.softmax_loss import impression_softmax
-from interestrec.training.masked_objective import masked_token
+from interestrec.pretraining.masked_objective import masked_token
 
 LOSS_OF = {loss.values: loss for loss in LOSSES.values()}
 Array = tf.Tensor | np.ndarray

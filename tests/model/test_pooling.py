@@ -53,9 +53,9 @@ def test_an_encoder_pools_as_it_is_told(tiny_encoder: Path, pooling: str) -> Non
 
 def test_the_query_learns_also_where_no_layer_does(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder, pooling="attention")
-    assert [[v.path for v in group] for group in bert.learning(0)] == [[bert.query.path]]
-    assert [len(group) for group in bert.learning(2)] == [12, 12, 1]
-    assert [len(group) for group in load_bert(tiny_encoder).learning(1)] == [12]
+    assert [[v.path for v in group] for group in bert.unfreeze(0)] == [[bert.query.path]]
+    assert [len(group) for group in bert.unfreeze(2)] == [12, 12, 1]
+    assert [len(group) for group in load_bert(tiny_encoder).unfreeze(1)] == [12]
     before = pooled(bert)
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(bert.pooled(IDS, OF_IDS)[:, 0])

@@ -119,7 +119,7 @@ def test_category_match_by_hand() -> None:
 def test_recent_events_weigh_more_with_forgetting() -> None:
     tower = model()
     tower.user_tower.forgetting.assign(2.0)
-    weights = tower.user_tower.weigh(tf.zeros((1, 3, WIDTH)), tf.constant([[1.0, 1.0, 0.0]])).numpy()[0]
+    weights = tower.user_tower.attention_logits(tf.zeros((1, 3, WIDTH)), tf.constant([[1.0, 1.0, 0.0]])).numpy()[0]
     assert weights[1] == 0.0
     assert weights[0] == pytest.approx(-2 * np.log(2), rel=1e-6)
     assert weights[2] < -1e8

@@ -76,7 +76,7 @@ def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(model_pa
     scorer = load_intensity(model_path, retrieve=10)
     score = scorer.score_catalogue(REQUESTS)
     history, intensity = scorer.histories(REQUESTS)
-    nearness = scorer._catalogue.nearness(history, intensity)
+    nearness = scorer._catalogue.dot_products(history, intensity)
     for row in (0, 2, 3):  # the second has no history, and nothing is near
         first = np.argsort(-nearness[row])[:10]
         others = np.setdiff1d(np.arange(ITEMS), first)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "cron_news.sh"
 # Writes down what it is asked for, and ends with the next of the statuses that are left.
 STAND_IN = """#!/usr/bin/env bash

@@ -17,6 +17,8 @@ from interestrec.io import files
 from interestrec.stages.preprocess import run
 from interestrec.stages.run import RunContext, StageResult
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MIND = ["mind", "--impressions", "300", "--items", "120", "--users", "60"]
 EVENTS = ["events", "--events", "2000", "--users", "50", "--items", "40"]

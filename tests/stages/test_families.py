@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from interestrec.pretraining import masked_objective
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.text.masking import IGNORED, mask_tokens
-from interestrec.training import masked_objective
 from tests import kin
 from tests.kin import load_bert
 from tests.stages.learning import workspace
+
+pytestmark = pytest.mark.slow
 
 WORDS = "embeddings.word_embeddings.weight"
 CHOSEN = {"epochs": 1, "history_epochs": 0, "hidden": [8], "negatives": {"count": 2}, "trainable_layers": 1}

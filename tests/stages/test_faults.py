@@ -16,6 +16,8 @@ from tests.stages.reports import by_hand
 from tests.stages.test_full_disk import content, debris
 from tests.stages.test_preprocess import load_settings, shop
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["shop"]  # a fixture
 ERRORS: list[tuple[BaseException, set[int]]] = [
     (OSError(errno.ENOSPC, "No space left on device"), {73, 74}),

@@ -14,6 +14,8 @@ from interestrec.training.finetune_settings import VectorCacheSettings
 from tests.stages.learning import workspace
 from tests.training.cut_off import PowerCut
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def learning(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> RunContext:

@@ -16,6 +16,8 @@ from interestrec.stages import preprocess
 from interestrec.stages.run import RunContext, StageResult
 from tests.stages.test_preprocess import content, load_settings, shop
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["shop"]  # a fixture
 LEVELS = 20
 MIB = 1 << 20

@@ -14,6 +14,8 @@ from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 from tests import generated
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = ["popularity", "trending", "item_knn", "als", "ease", "tfidf"]
 USERS, ITEMS = 40, 24
 Lines = list[str]

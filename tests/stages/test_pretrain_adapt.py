@@ -14,6 +14,8 @@ from interestrec.stages import pretrain_adapt
 from tests.kin import load_bert
 from tests.stages.learning import workspace
 
+pytestmark = pytest.mark.slow
+
 WORDS = "embeddings.word_embeddings.weight"
 
 

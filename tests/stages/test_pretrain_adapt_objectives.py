@@ -12,18 +12,20 @@ from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.core.errors import DataError
 from interestrec.model.encoder_checkpoint import expected_shapes, read_checkpoint
+from interestrec.pretraining import masked_objective
+from interestrec.pretraining.adaptation import Schedule
+from interestrec.pretraining.contrastive_texts import ContrastiveTexts
+from interestrec.pretraining.passages import Passages
+from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.stages import finetune, pretrain_adapt
 from interestrec.stages.check import check
 from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.training import masked_objective
-from interestrec.training.adaptation import Schedule
-from interestrec.training.contrastive_texts import ContrastiveTexts
-from interestrec.training.passages import Passages
-from interestrec.training.pretrain_adapt_settings import PretrainAdaptSettings
 from tests import kin
 from tests.kin import load_bert
 from tests.stages.learning import shop, workspace
+
+pytestmark = pytest.mark.slow
 
 BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
 SMALL = {"layers": 1, "hidden": 12, "heads": 3, "intermediate": 20}
@@ -73,7 +75,7 @@ def test_what_training_is_given(
         assert not set(train.items) & set(held_out.items)
         raise Seen
 
-    monkeypatch.setattr("interestrec.training.adaptation.adapt", seen)
+    monkeypatch.setattr("interestrec.pretraining.adaptation.adapt", seen)
     encoders = {"text": {"source": str(tiny_encoder), "pooling": pooling}}
     chosen = {**BRIEF, "objective": "views", "accumulate": 2, "temperature": 0.2}
     with pytest.raises(Seen):
@@ -100,7 +102,7 @@ def test_an_encoder_from_scratch_is_trained_finetuned_and_read_by_others(tmp_pat
     source = tokenizer_only(tiny_encoder, tmp_path)
     chosen = {**BRIEF, "steps": 60, "learning_rate": 5e-3, "scratch": SMALL}
     context = workspace(tmp_path, source, pretrain_adapt=chosen)
-    assert "from scratch" in {finding.about: finding.told for finding in check(context.settings, 9)}["encoder"]
+    assert "from scratch" in {finding.subject: finding.sentence for finding in check(context.settings, 9)}["encoder"]
     result = pretrain_adapt.run(context)
     summary, path = result.summary, result.artifact.path
     assert summary["held_out_loss_after"] < 0.9 * summary["held_out_loss_before"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from interestrec.corpus.build import build
 from interestrec.formats.raw_log import RawLog
 from interestrec.stages.preprocess import read
 from tests.formats.inputs import settings_of
+
+pytestmark = pytest.mark.slow
 
 USERS, ITEMS = 4, 5
 START = 1_500_000_000

@@ -111,6 +111,7 @@ def test_two_runs_are_byte_equal_and_the_second_is_up_to_date(tmp_path: Path) ->
     assert without_timing(again.artifact.path) == before
 
 
+@pytest.mark.slow
 def test_the_test_split_moves_neither_fits_nor_weights(tmp_path: Path) -> None:
     log = log_of_events()
     rng = np.random.default_rng(9)
@@ -252,15 +253,15 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     context = workspace(tmp_path, log, systems=["trending", "item_knn"], rules={"seen": "out"})
     users = tmp_path / "users.txt"
     users.write_text("u7\nu3\n")
-    asking = RankRequest(as_of=27 * DAY, users=users)
-    result = rank.run(dataclasses.replace(context, asking=asking))
+    rank_request = RankRequest(as_of=27 * DAY, users=users)
+    result = rank.run(dataclasses.replace(context, rank_request=rank_request))
     path = result.artifact.path
     assert path.resolve() == (tmp_path / "lists").resolve()
     assert {p.name for p in path.iterdir()} == {"catalogue.parquet", "systems.json", "manifest.json", "timing.jsonl"}
     whole = pq.read_table(path / "catalogue.parquet").to_pandas()
     assert list(dict.fromkeys(whole["user_id"])) == ["u7", "u3"]
     ours = rank.run(
-        dataclasses.replace(workspace(tmp_path / "ours", log), asking=RankRequest(as_of=27 * DAY))
+        dataclasses.replace(workspace(tmp_path / "ours", log), rank_request=RankRequest(as_of=27 * DAY))
     ).artifact.path
     assert set(pq.read_table(ours / "catalogue.parquet")["system"].to_pylist()) == {"interestrec"}
     had = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day < 27}
@@ -270,20 +271,24 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     assert {pair for pair in after if pair[0] in ("u3", "u7")} & listed
     later = [*log, *(Event(user, 5, 28.0, "test") for user in range(40))]
     again = rank.run(
-        dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking)
+        dataclasses.replace(
+            workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), rank_request=rank_request
+        )
     )
     assert pq.read_table(again.artifact.path / "catalogue.parquet").equals(pq.read_table(path / "catalogue.parquet"))
     users.write_text("u7\n\nnobody\n")
     with pytest.raises(DataError, match=r"users.txt:3: no user 'nobody'"):
-        rank.run(dataclasses.replace(context, asking=asking))
+        rank.run(dataclasses.replace(context, rank_request=rank_request))
 
 
+@pytest.mark.slow
 def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests_module, "_CELLS", 24 * 7)  # blocks of seven users
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
     parts = [
-        rank.run(dataclasses.replace(context, asking=RankRequest(shard=(part, 3)))).artifact.path for part in (1, 2, 3)
+        rank.run(dataclasses.replace(context, rank_request=RankRequest(shard=(part, 3)))).artifact.path
+        for part in (1, 2, 3)
     ]
     for name in ("impressions.parquet", "catalogue.parquet", "cold_catalogue.parquet", "truth.parquet"):
         wanted = pq.read_table(whole / name).to_pandas()
@@ -340,7 +345,7 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     context = workspace(tmp_path / "whole", everything, trials=3)
     split = SplitSettings(method="none", verified=tmp_path / "verified")
     settings = context.settings.model_copy(update={"preprocess": PreprocessSettings(split=split)})
-    whole = dataclasses.replace(context, settings=settings, asking=RankRequest(as_of=31 * DAY))
+    whole = dataclasses.replace(context, settings=settings, rank_request=RankRequest(as_of=31 * DAY))
     path = rank.run(whole).artifact.path
     described = files.read_json(path / "systems.json")
     assert set(described["systems"]) == {"interestrec"}
@@ -382,6 +387,7 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     assert decision.catalogue_blend.known.warm.tolist() == [weights[name] for name in decision.components]
 
 
+@pytest.mark.slow
 def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_path: Path) -> None:
     log = log_of_events()
     corpus = Corpus(rank.run(workspace(tmp_path / "a", log, trials=4)).artifact.path.parents[2] / "corpus", 0.5)

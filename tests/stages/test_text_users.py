@@ -25,6 +25,8 @@ from interestrec.stages.run import RunContext
 from interestrec.training import finetuning
 from tests.stages.learning import shop, workspace
 
+pytestmark = pytest.mark.slow
+
 TEXT = {
     "user_tower": "text",
     "user_tokens": 24,

@@ -22,7 +22,7 @@ from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings, VectorCacheSettings
 from interestrec.training.item_vectors import LearningTextVectors
 from interestrec.training.loop import fit
-from interestrec.training.optimizer import Group
+from interestrec.training.optimizer import WeightGroup
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
@@ -59,7 +59,7 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
     with strategy.scope():
         bert = load_bert(encoder, rate=0.0)
         # Slow: the bias of the keys has no gradient but rounding, which AdamW takes whole steps of.
-        groups = [Group([v.value for v in weights], 1e-4) for weights in bert.learning(1)]
+        groups = [WeightGroup([v.value for v in weights], 1e-4) for weights in bert.unfreeze(1)]
         hidden = encode_lower(bert, inputs, 1)
         texts = LearningTextVectors(bert, 1, hidden, np.arange(ITEMS), groups, VectorCacheSettings(max_age=1))
         keras.utils.set_random_seed(3)

@@ -15,6 +15,8 @@ from interestrec.training.validation import ValidationScores
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
+pytestmark = pytest.mark.slow
+
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
 RATES = FinetuneSettings(learning_rate=1e-2, patience=3)

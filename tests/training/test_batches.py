@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.training.batches import build, histories, in_batches
+from interestrec.training.batches import build_batch, histories, iterate_batches
 from interestrec.training.examples import Examples
 from interestrec.training.negative_sampler import NegativeSampler
 
@@ -18,7 +18,7 @@ TIMELINES = Timelines(
     intensity=np.array([1, 0.5, 1, 1, 0.25], np.float32),
     split=np.zeros(5, np.int8),
 )
-SAMPLER = NegativeSampler.of(np.bincount([10, 11, 20, 21, 22, 23], minlength=30) / 6, 6)
+SAMPLER = NegativeSampler.from_popularity(np.bincount([10, 11, 20, 21, 22, 23], minlength=30) / 6, 6)
 
 
 def examples(sampled: tuple[bool, bool] = (False, True)) -> Examples:
@@ -41,7 +41,7 @@ def test_histories_are_the_most_recent_events_oldest_first() -> None:
 
 
 def test_a_batch_by_hand() -> None:
-    batch = build(examples(), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
+    batch = build_batch(examples(), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
     np.testing.assert_array_equal(batch.distinct[batch.history][0, :2], [10, 11])
     np.testing.assert_array_equal(batch.distinct[batch.history][1, :4], [10, 11, 12, 13])
     np.testing.assert_array_equal(batch.distinct[batch.candidates][0, :3], [20, 21, 22])
@@ -54,20 +54,20 @@ def test_a_batch_by_hand() -> None:
 
 def test_negatives_never_are_in_the_history_nor_the_candidate() -> None:
     for seed in range(20):
-        batch = build(examples(), TIMELINES, SAMPLER, 1, np.random.default_rng(seed))  # 10 and 11 are cut off
+        batch = build_batch(examples(), TIMELINES, SAMPLER, 1, np.random.default_rng(seed))  # 10 and 11 are cut off
         negatives = batch.distinct[batch.candidates][1, 3:][batch.present[1, 3:]]
         assert set(negatives.tolist()) <= {20, 21, 22, 23}
 
 
 def test_nothing_is_drawn_where_nothing_is_needed() -> None:
-    batch = build(examples((False, False)), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
+    batch = build_batch(examples((False, False)), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
     assert batch.candidates.shape == (2, 3)
 
 
 def test_the_same_seed_gives_the_same_batches() -> None:
     def run(seed: list[int]) -> list[np.ndarray]:
         order = np.array([1, 0])
-        return [b.distinct for b in in_batches(examples(), TIMELINES, SAMPLER, order, np.arange(3), 50, seed)]
+        return [b.distinct for b in iterate_batches(examples(), TIMELINES, SAMPLER, order, np.arange(3), 50, seed)]
 
     assert all(np.array_equal(a, b) for a, b in zip(run([1, 2]), run([1, 2]), strict=True))
     assert not np.array_equal(run([1, 2])[0], run([1, 3])[0])
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_batches() -> None:
 
 @given(st.integers(1, 6), st.integers(0, 1000))
 def test_distinct_items_are_sorted_and_all_used(max_history: int, seed: int) -> None:
-    batch = build(examples(), TIMELINES, SAMPLER, max_history, np.random.default_rng(seed))
+    batch = build_batch(examples(), TIMELINES, SAMPLER, max_history, np.random.default_rng(seed))
     assert (np.diff(batch.distinct) > 0).all()
     used = np.union1d(batch.history, batch.candidates)
     np.testing.assert_array_equal(used, np.arange(len(batch.distinct)))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from interestrec.config.runtime_settings import RuntimeSettings
 from interestrec.core.errors import ConfigError
 from interestrec.core.workers import worker_number
-from interestrec.training.distribution import choose
+from interestrec.training.distribution import choose_strategy
 
 WORKERS = {"worker": ["a:1", "b:1"]}
 WITH_CHIEF = {"chief": ["a:1"], "worker": ["b:1"]}
@@ -33,12 +33,12 @@ def multi_worker(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 def test_one_device_is_no_strategy() -> None:
-    assert choose("single") is choose("auto") is tf.distribute.get_strategy()
-    assert choose("single").num_replicas_in_sync == 1
+    assert choose_strategy("single") is choose_strategy("auto") is tf.distribute.get_strategy()
+    assert choose_strategy("single").num_replicas_in_sync == 1
 
 
 def test_mirrored_is_all_devices_of_the_machine() -> None:
-    strategy = choose("mirrored")
+    strategy = choose_strategy("mirrored")
     assert isinstance(strategy, tf.distribute.MirroredStrategy)
     kind = "GPU" if tf.config.get_visible_devices("GPU") else "CPU"
     assert strategy.num_replicas_in_sync == len(tf.config.list_logical_devices(kind))
@@ -48,19 +48,19 @@ def test_auto_is_multi_worker_where_there_are_several(
     monkeypatch: pytest.MonkeyPatch, multi_worker: list[None]
 ) -> None:
     configure(monkeypatch, {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}})
-    choose("auto")
+    choose_strategy("auto")
     assert not multi_worker
     for cluster in (WORKERS, WITH_CHIEF):
         configure(monkeypatch, {"cluster": cluster, "task": {"type": "worker", "index": 0}})
-        choose("auto")
+        choose_strategy("auto")
     assert len(multi_worker) == 2
-    choose("single")
+    choose_strategy("single")
     assert len(multi_worker) == 2
 
 
 def test_multi_worker_is_taken_at_its_word(monkeypatch: pytest.MonkeyPatch, multi_worker: list[None]) -> None:
     configure(monkeypatch, {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}})
-    choose("multi_worker")
+    choose_strategy("multi_worker")
     assert len(multi_worker) == 1
 
 
@@ -69,7 +69,7 @@ def test_multi_worker_without_workers(monkeypatch: pytest.MonkeyPatch, content: 
     if content is not None:
         configure(monkeypatch, content)
     with pytest.raises(ConfigError, match=r"runtime\.distribution is multi_worker, but TF_CONFIG names no workers"):
-        choose("multi_worker")
+        choose_strategy("multi_worker")
     assert not multi_worker
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_run(
 ) -> None:
     configure(monkeypatch, content)
     with pytest.raises(ConfigError, match=reason):
-        choose(distribution)
+        choose_strategy(distribution)
     assert not multi_worker
 
 

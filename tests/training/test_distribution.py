@@ -14,6 +14,8 @@ import pytest
 from tests.generated import write_mind
 from tests.processes import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 NEWS = """
 version: 1
@@ -116,7 +118,7 @@ def test_a_killed_worker_ends_the_other_and_a_rerun_goes_on(tiny_encoder: Path, 
     assert not (tmp_path / "workspace" / "model").exists()
     workers = [start(config, environment, log) for environment, log in zip(loopback(2), logs, strict=True)]
     assert [worker.wait(timeout=PATIENCE) for worker in workers] == [0, 0], logs[0].read_text()
-    assert all("going on from step" in log.read_text() for log in logs)
+    assert all("resuming from step" in log.read_text() for log in logs)
     versions = list((tmp_path / "workspace" / "versions" / "finetune").iterdir())
     assert len(versions) == 1
     assert not list((tmp_path / "workspace" / "work").rglob("step-*"))

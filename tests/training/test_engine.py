@@ -13,8 +13,10 @@ from interestrec.training.batches import Batch
 from interestrec.training.engine import Engine
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.objective import CandidateLists, arrays
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 from tests.training.test_loop import CODES, planted, tower, vectors, weights
+
+pytestmark = pytest.mark.slow
 
 LOSS_WEIGHTS = {"intensity": 1.0, "softmax": 0.5}
 
@@ -37,7 +39,7 @@ class Run:
         self.model: TwoTower = tower(dropout)
         self.texts = FrozenTextVectors(vectors())
         objective = CandidateLists(self.model, self.texts, tuple(LOSS_WEIGHTS), False, 0.0)
-        optimizer = AdamW([Group([v.value for v in self.model.trainable_variables], 1e-2)], 0.01, 1.0)
+        optimizer = AdamW([WeightGroup([v.value for v in self.model.trainable_variables], 1e-2)], 0.01, 1.0)
         self.engine = Engine(tf.distribute.get_strategy(), objective, LOSS_WEIGHTS, optimizer, accumulate, 5)
 
     def step(self, batch: Batch, number: int = 1) -> dict[str, float]:
@@ -90,7 +92,7 @@ class Draws:
 def draws(seed: int, numbers: Sequence[int], accumulate: int = 2) -> list[float]:
     """What is drawn in each slice of some steps of a run."""
     weight = tf.Variable(1.0)
-    optimizer = AdamW([Group([weight], 0.1)], 0.0, 1.0)
+    optimizer = AdamW([WeightGroup([weight], 0.1)], 0.0, 1.0)
     engine = Engine(tf.distribute.get_strategy(), Draws(weight), {"x": 1.0}, optimizer, accumulate, seed)
     slices = [(np.ones(2, np.float32),)] * accumulate
     return [float(seen[0]) for number in numbers for seen in engine.step(slices, number, 1, 1.0)[1]]

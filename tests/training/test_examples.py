@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.corpus.store import NO_TIME, Impressions, Timelines
-from interestrec.training.examples import contrasted, history_examples, impression_examples
+from interestrec.training.examples import history_examples, impression_examples, select_contrasting
 
 TIMELINES = Timelines(
     offsets=np.array([0, 6]),
@@ -65,10 +65,10 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
 
 def test_early_stopping_looks_at_what_shows_both_classes_where_anything_does() -> None:
     shown = impressions([(0, 1)] * 4, [[1.0, 0.0], [0.5], [0.0], [0.0, 0.25, 1.0]])
-    mixed = contrasted(impression_examples(shown, np.array([True, True, True, True])))
+    mixed = select_contrasting(impression_examples(shown, np.array([True, True, True, True])))
     np.testing.assert_array_equal(np.diff(mixed.offsets), [2, 3])
     events = impression_examples(shown, np.array([False, True, True, False]))
-    np.testing.assert_array_equal(contrasted(events).item, events.item)
+    np.testing.assert_array_equal(select_contrasting(events).item, events.item)
 
 
 def test_no_impressions_no_examples() -> None:

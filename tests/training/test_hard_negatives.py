@@ -8,7 +8,7 @@ import pytest
 from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device
-from interestrec.training.batches import Size, in_batches, starts
+from interestrec.training.batches import BatchLimits, batch_offsets, iterate_batches
 from interestrec.training.examples import Examples
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.hard_negatives import HardNegatives
@@ -51,8 +51,10 @@ def events(start: list[int], end: list[int], item: list[int], document: list[int
 def source(
     log: Timelines, vectors: np.ndarray, count: int = 4, pool: int = 2000, max_history: int = 2
 ) -> HardNegatives:
-    hard = HardNegatives(NegativeSampler.of(np.full(ITEMS, 1 / ITEMS), count), pool, log, max_history, lambda: vectors)
-    hard.begin()
+    hard = HardNegatives(
+        NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), count), pool, log, max_history, lambda: vectors
+    )
+    hard.begin_epoch()
     return hard
 
 
@@ -69,7 +71,7 @@ def test_the_most_similar_to_the_history_s_mean_come_first_and_no_hits() -> None
     assert found[0, 0] == 11
     assert found[0, 1] in (9, 13)
     assert set(found[1, :2]) == {9, 13}
-    drawn = NegativeSampler.of(np.full(ITEMS, 1 / ITEMS), 4).draw(asked, np.random.default_rng(RNG))
+    drawn = NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 4).draw(asked, np.random.default_rng(RNG))
     np.testing.assert_array_equal(found[:, 2:], drawn[:, 2:])
 
 
@@ -105,7 +107,7 @@ def test_the_choice_is_by_the_vectors_at_the_epoch_s_start() -> None:
     hard.vectors = lambda: CIRCLE[7 * np.arange(ITEMS) % ITEMS]
     asked = events([0], [3], [20])
     assert hard.draw(asked, np.random.default_rng(RNG))[0, 0] == 11
-    hard.begin()
+    hard.begin_epoch()
     # 10 and 12 are now at 30° and 4°, and the item between them is 7 · 31 = 17 modulo 40.
     assert hard.draw(asked, np.random.default_rng(RNG))[0, 0] == 31
 
@@ -124,22 +126,22 @@ def train(
     examples = events(np.maximum(end - 3, 0).tolist(), end.tolist(), log.item[end].tolist())
 
     def vectors() -> np.ndarray:
-        return model.item_vectors(texts.table(np.arange(ITEMS)), test_loop.CODES.attributes)
+        return model.item_vectors(texts.current_vectors(np.arange(ITEMS)), test_loop.CODES.attributes)
 
-    hard = HardNegatives(NegativeSampler.of(np.full(ITEMS, 1 / ITEMS), 4), 15, log, 5, vectors)
+    hard = HardNegatives(NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 4), 15, log, 5, vectors)
     chosen: list[np.ndarray] = []
 
     def epoch(number: int, done: int) -> Epoch:
         order = np.random.default_rng([5, number]).permutation(len(examples))
-        begins = starts(examples, log, order, Size(8), 5)
-        batches = list(in_batches(examples, log, hard, order, begins, 5, [5, number], done))
+        begins = batch_offsets(examples, log, order, BatchLimits(8), 5)
+        batches = list(iterate_batches(examples, log, hard, order, begins, 5, [5, number], done))
         chosen.extend(batch.distinct[batch.candidates] for batch in batches)
         return Epoch(begins, iter(batches))
 
     def validate() -> float:
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
-    phases = [Phase("impressions", 2, epoch, graded=True, begin=hard.begin) for _ in range(2)]
+    phases = [Phase("impressions", 2, epoch, graded=True, begin_epoch=hard.begin_epoch) for _ in range(2)]
     outcome = fit(model, texts, test_loop.CODES, phases, test_loop.settings(9), execution(), validate, checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()], chosen
 
@@ -150,6 +152,7 @@ REUSES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reuse", REUSES)
 def test_training_goes_on_bit_by_bit(tiny_encoder: Path, tmp_path: Path, reuse: str) -> None:
     whole, weights, chosen = train(tiny_encoder, CheckpointStore(tmp_path / "whole", float("inf")), REUSES[reuse])

@@ -11,8 +11,10 @@ from interestrec.model.bert import Bert
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, PreparedTexts
-from interestrec.training.optimizer import Group
+from interestrec.training.optimizer import WeightGroup
 from tests.kin import load_bert
+
+pytestmark = pytest.mark.slow
 
 ITEMS = 30
 NONE, ALL = VectorCacheSettings(), VectorCacheSettings(probability=1.0)
@@ -28,7 +30,7 @@ def inputs() -> TextInputs:
 
 def learning(bert: Bert, reuse: VectorCacheSettings, text_of_item: np.ndarray | None = None) -> LearningTextVectors:
     rows = np.arange(ITEMS) if text_of_item is None else text_of_item
-    groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(1)]
+    groups = [WeightGroup([v.value for v in weights], 1e-3) for weights in bert.unfreeze(1)]
     return LearningTextVectors(bert, 1, encode_lower(bert, inputs(), 1), rows, groups, reuse)
 
 
@@ -66,8 +68,8 @@ def test_vectors_in_groups_of_length_are_those_of_the_table(bert: Bert) -> None:
     for items in (np.arange(ITEMS)[::-1], np.array([4, 9]), np.array([7])):
         prepared = texts.prepare(items, rng())
         vectors, encoded = texts.vectors(*prepared.arrays, noise=None)
-        np.testing.assert_allclose(vectors.numpy(), texts.table(items), atol=1e-5)
-        np.testing.assert_allclose(encoded.numpy(), texts.table(prepared.encoded), atol=1e-5)
+        np.testing.assert_allclose(vectors.numpy(), texts.current_vectors(items), atol=1e-5)
+        np.testing.assert_allclose(encoded.numpy(), texts.current_vectors(prepared.encoded), atol=1e-5)
     widths = [array.shape[1] for array in texts.prepare(np.arange(ITEMS), rng()).arrays[0:6:2]]
     assert widths == sorted(set(widths))  # each group is padded to its own longest
 
@@ -100,7 +102,7 @@ def test_a_texts_age_counts_from_when_it_was_encoded(bert: Bert) -> None:
     texts = learning(bert, VectorCacheSettings(probability=1.0, max_age=3))
     for _ in range(3):
         step(texts, np.arange(5))
-    texts.table(np.array([7]))  # validation encodes too
+    texts.current_vectors(np.array([7]))  # validation encodes too
     step(texts, np.arange(5))
     assert sorted(step(texts, np.arange(10)).encoded.tolist()) == [0, 1, 2, 3, 4, 5, 6, 8, 9]
 
@@ -120,7 +122,7 @@ def test_no_more_tokens_are_encoded_than_the_limit(bert: Bert) -> None:
 
 def test_remembered_vectors_are_those_of_the_step_they_are_from(bert: Bert) -> None:
     texts = learning(bert, ALL)
-    before = texts.table(np.arange(ITEMS))
+    before = texts.current_vectors(np.arange(ITEMS))
     bert.blocks[1].down_kernel.assign_add(tf.ones_like(bert.blocks[1].down_kernel) * 0.1)
     bert.blocks[1].down_bias.assign_add(np.linspace(0, 1, 16))
     prepared = texts.prepare(np.arange(ITEMS), rng())
@@ -129,7 +131,7 @@ def test_remembered_vectors_are_those_of_the_step_they_are_from(bert: Bert) -> N
     texts.keep([prepared._replace(encoded=np.array([3, 8]))], [found])
     vectors = texts.vectors(*texts.prepare(np.array([3, 4, 8]), rng()).arrays, noise=None)[0].numpy()
     np.testing.assert_array_equal(vectors, [found[0], before[4], found[1]])
-    assert np.abs(texts.table(np.array([4])) - before[4]).max() > 1e-3
+    assert np.abs(texts.current_vectors(np.array([4])) - before[4]).max() > 1e-3
 
 
 def gradient_of(texts: LearningTextVectors, prepared: PreparedTexts, item: int) -> float:
@@ -161,7 +163,7 @@ def test_items_with_one_text_share_its_vector(bert: Bert) -> None:
     vectors = texts.vectors(*prepared.arrays, noise=None)[0].numpy()
     np.testing.assert_array_equal(vectors[[2, 3]], vectors[[0, 0]])
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
-    np.testing.assert_array_equal(texts.table(np.array([20])), texts.table(np.array([5])))
+    np.testing.assert_array_equal(texts.current_vectors(np.array([20])), texts.current_vectors(np.array([5])))
 
 
 def test_what_is_remembered_survives_a_checkpoint(bert: Bert) -> None:
@@ -197,6 +199,6 @@ def test_frozen_vectors_are_looked_up() -> None:
     prepared = texts.prepare(np.array([4, 1]), rng())
     vectors, encoded = texts.vectors(*prepared.arrays, noise=tf.constant([1, 2]))
     np.testing.assert_array_equal(vectors, table[[4, 1]])
-    np.testing.assert_array_equal(texts.table(np.array([4, 1])), table[[4, 1]])
+    np.testing.assert_array_equal(texts.current_vectors(np.array([4, 1])), table[[4, 1]])
     assert (len(encoded), len(prepared.encoded), prepared.texts) == (0, 0, 2)
     assert texts.groups == texts.state() == []

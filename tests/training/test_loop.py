@@ -26,12 +26,14 @@ from interestrec.training.item_vectors import (
     VectorCacheSettings,
 )
 from interestrec.training.loop import TrainingOutcome, fit
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.phases import Epoch, Phase
-from interestrec.training.schedule import DECAYS, share
+from interestrec.training.schedule import DECAYS, rate_share
 from tests.kin import load_bert
 from tests.training.cut_off import fresh
 from tests.training.running import execution
+
+pytestmark = pytest.mark.slow
 
 WIDTH = 16
 
@@ -85,7 +87,7 @@ def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
 
 def learning_texts(bert: Bert, layers: int, reuse: VectorCacheSettings = NO_REUSE) -> LearningTextVectors:
     """The texts of `token_inputs` where the blocks above the first `layers` learn."""
-    groups = [Group([v.value for v in weights], 1e-3) for weights in bert.learning(2 - layers)]
+    groups = [WeightGroup([v.value for v in weights], 1e-3) for weights in bert.unfreeze(2 - layers)]
     return LearningTextVectors(bert, layers, encode_lower(bert, token_inputs(), layers), np.arange(40), groups, reuse)
 
 
@@ -204,7 +206,7 @@ def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> No
     model, table = tower(), vectors()
     logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
     expected = tf.reduce_mean(impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present))
-    one = replace(phase(1, batch, steps=1), corrected=corrected)
+    one = replace(phase(1, batch, steps=1), subtract_log_rate=corrected)
     history = run(model, FrozenTextVectors(table), [one], lambda: 0.5).history
     assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
 
@@ -213,22 +215,22 @@ def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:
     bert = load_bert(tiny_encoder)
     before = export(bert)
     learning = learning_texts(bert, 1)
-    start = learning.table(np.arange(40))
+    start = learning.current_vectors(np.arange(40))
     run(tower(), learning, [phase(1)], scripted([0.5, 0.6]))
     moved = {name for name, value in export(bert).items() if not np.array_equal(value, before[name])}
     assert moved
     assert all(name.startswith("encoder.layer.1.") for name in moved)
-    assert not np.array_equal(learning.table(np.arange(40)), start)
+    assert not np.array_equal(learning.current_vectors(np.arange(40)), start)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    shares = [share(DECAYS["linear"], 0.1, done) for done in (0.01, 0.05, 0.1, 0.55, 1.0)]
+    shares = [rate_share(DECAYS["linear"], 0.1, done) for done in (0.01, 0.05, 0.1, 0.55, 1.0)]
     assert shares == pytest.approx([0.1, 0.5, 1.0, 0.5, 0.0])
 
 
 def test_vectors_and_scalars_do_not_decay() -> None:
     variables = tower().trainable_variables
-    optimizer = AdamW([Group([v.value for v in variables], 1.0)], weight_decay=0.5, clip=1.0)
+    optimizer = AdamW([WeightGroup([v.value for v in variables], 1.0)], weight_decay=0.5, clip=1.0)
     decayed = [v.path for v, decay in zip(variables, optimizer.decays, strict=True) if decay]
     assert "head/first_user/kernel" in decayed
     assert not {"head/scale", "head/match", "user_tower/forgetting"} & set(decayed)

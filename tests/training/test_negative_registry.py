@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.training.batches import build
+from interestrec.training.batches import build_batch
 from interestrec.training.examples import Examples
 from interestrec.training.finetune_settings import NegativeSettings
 from interestrec.training.negative_source import NegativeInputs, Negatives
@@ -40,8 +40,8 @@ def source_of(name: str) -> Negatives:
     vectors = np.random.default_rng(1).normal(size=(ITEMS, 4)).astype(np.float32)
     inputs = NegativeInputs(6, popularity, EXAMPLES, TIMELINES, 3, lambda: vectors)
     source = NEGATIVE_SOURCES[name].make(inputs, settings)
-    if source.begin is not None:
-        source.begin()
+    if source.begin_epoch is not None:
+        source.begin_epoch()
     return source
 
 
@@ -58,7 +58,7 @@ def test_it_draws_items_for_every_example_and_the_same_ones_for_the_same_seed(na
 
 @registered
 def test_a_batch_has_no_negative_that_is_in_the_history_or_the_positive(name: str) -> None:
-    batch = build(EXAMPLES, TIMELINES, source_of(name), 3, np.random.default_rng(5))
+    batch = build_batch(EXAMPLES, TIMELINES, source_of(name), 3, np.random.default_rng(5))
     negatives = batch.distinct[batch.candidates][:, 1:]
     assert batch.present[:, 1:].any()
     for user in range(USERS):
@@ -72,4 +72,4 @@ def test_log_rates_are_of_the_shape_of_the_items_and_differ_only_where_they_are_
     assert rates.shape == items.shape
     assert rates.dtype == np.float32
     assert np.isfinite(rates).all()
-    assert rates.any() == NEGATIVE_SOURCES[name].corrected
+    assert rates.any() == NEGATIVE_SOURCES[name].subtract_log_rate

@@ -10,7 +10,7 @@ import tensorflow as tf
 from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.candidate_loss import count, total
 from interestrec.model.losses import LOSSES
-from interestrec.training.batches import Batch, build
+from interestrec.training.batches import Batch, build_batch
 from interestrec.training.examples import Examples
 from interestrec.training.finetune_settings import NegativeSettings
 from interestrec.training.in_batch_negatives import InBatchNegatives
@@ -75,12 +75,12 @@ def taken(batch: Batch, example: int) -> list[int]:
 
 
 def made(examples: Examples, source: Negatives) -> Batch:
-    return build(examples, TIMELINES, source, 50, np.random.default_rng(0))
+    return build_batch(examples, TIMELINES, source, 50, np.random.default_rng(0))
 
 
 def test_the_batch_lends_its_positives_without_hits() -> None:
     examples = events([1, 2, 2, 6], read=1)  # 6 was read
-    batch = made(examples, InBatchNegatives.of(examples, 8))
+    batch = made(examples, InBatchNegatives.from_examples(examples, 8))
     assert [taken(batch, n) for n in range(4)] == [[2, 2], [1], [1], [1, 2, 2]]
     np.testing.assert_array_equal(batch.known, [[True] + [False] * 4] * 4)
     np.testing.assert_array_equal(batch.labels, np.array([[1, 0, 0, 0, 0]] * 4, np.float32))
@@ -99,7 +99,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
         sampled=np.array([False, True]),
         row=np.arange(2),
     )
-    batch = made(shown, InBatchNegatives.of(shown, 8))
+    batch = made(shown, InBatchNegatives.from_examples(shown, 8))
     np.testing.assert_array_equal(batch.present, [[True] * 3 + [False] * 3, [True, False, False, True, True, False]])
     assert taken(batch, 1) == [1, 3]
     assert (batch.log_rate[0] == 0).all()
@@ -109,7 +109,7 @@ def test_impressions_lend_their_positives_and_take_none() -> None:
 def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
     examples = events([1, 2])
     unknown = replace(examples, offsets=np.zeros(3, np.int64), item=examples.item[:0], label=examples.label[:0])
-    batch = made(unknown, InBatchNegatives.of(unknown, 8))
+    batch = made(unknown, InBatchNegatives.from_examples(unknown, 8))
     assert batch.candidates.shape == (2, 0)
 
 
@@ -130,15 +130,16 @@ def test_softmax_over_the_batch_is_that_of_yi() -> None:
         weights = {n: np.exp(scores[item]) / share[item] for n, item in enumerate(items) if item != own}
         mine = np.exp(scores[own]) / share[own]
         losses.append(-np.log(mine / (mine + sum(weights.values()))))
-    batch = made(examples, InBatchNegatives.of(examples, 8))
+    batch = made(examples, InBatchNegatives.from_examples(examples, 8))
     assert float(softmax_of(batch, tf.constant(scores), corrected=True)) == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_correction_keeps_popularity_in_the_score_and_without_it_none_is_left() -> None:
     rng = np.random.default_rng(0)
     popularity = np.linspace(1, 10, 60) / np.linspace(1, 10, 60).sum()
     examples = events(rng.choice(60, 64 * 200, p=popularity))
-    source = InBatchNegatives.of(examples, 60)
+    source = InBatchNegatives.from_examples(examples, 60)
     batches = [made(examples.select(np.arange(n, n + 64)), source) for n in range(0, len(examples), 64)]
 
     def slope(scores: np.ndarray, corrected: bool) -> float:

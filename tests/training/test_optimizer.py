@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.training import optimizer as module
-from interestrec.training.optimizer import AdamW, Group
+from interestrec.training.optimizer import AdamW, WeightGroup
 
 RNG = np.random.default_rng(2)
 START = [RNG.normal(size=shape).astype(np.float32) for shape in ((4, 3), (3,), (), (5, 2))]
@@ -33,9 +33,10 @@ def step(optimizer: AdamW, gradients: list[np.ndarray], number: int, rate: float
     return float(update())
 
 
+@pytest.mark.slow
 def test_twenty_steps_are_those_of_keras() -> None:
     ours = variables()
-    optimizer = AdamW([Group(ours, 0.02)], weight_decay=0.1, clip=1.0)
+    optimizer = AdamW([WeightGroup(ours, 0.02)], weight_decay=0.1, clip=1.0)
     theirs = [keras.Variable(value) for value in START]
     reference = keras.optimizers.AdamW(learning_rate=0.02, weight_decay=0.1, epsilon=1e-7, global_clipnorm=1.0)
     reference.exclude_from_weight_decay(var_list=[v for v in theirs if len(v.shape) < 2])
@@ -54,7 +55,7 @@ def test_twenty_steps_are_those_of_keras() -> None:
 
 def test_every_group_has_its_own_rate() -> None:
     slow, fast = tf.Variable([[1.0]]), tf.Variable([[1.0]])
-    optimizer = AdamW([Group([slow], 0.01), Group([fast], 0.3)], weight_decay=0.0, clip=10.0)
+    optimizer = AdamW([WeightGroup([slow], 0.01), WeightGroup([fast], 0.3)], weight_decay=0.0, clip=10.0)
     step(optimizer, [np.ones((1, 1)), np.ones((1, 1))], 1)
     # Adam's first step is the rate, in the gradient's direction.
     assert [float(slow[0, 0]), float(fast[0, 0])] == pytest.approx([0.99, 0.7], rel=1e-5)
@@ -63,24 +64,24 @@ def test_every_group_has_its_own_rate() -> None:
 @pytest.mark.parametrize("broken", [np.inf, np.nan])
 def test_an_overflow_leaves_the_weights_and_halves_the_scale(broken: float) -> None:
     ours = variables()
-    optimizer = AdamW([Group(ours, 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
+    optimizer = AdamW([WeightGroup(ours, 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
     assert optimizer.scale is not None
     scale = float(optimizer.scale)
-    assert float(optimizer.scaled(tf.constant(3.0))) == 3 * scale
+    assert float(optimizer.scale_loss(tf.constant(3.0))) == 3 * scale
     gradients = [gradient.copy() for gradient in GRADIENTS[0]]
     gradients[3][0, 0] = broken
     assert not np.isfinite(step(optimizer, gradients, 1))
     assert float(optimizer.scale) == scale / 2
     for our, start in zip(ours, START, strict=True):
         np.testing.assert_array_equal(our.numpy(), start)
-    for moment in optimizer.first + optimizer.second:
+    for moment in optimizer.first_moments + optimizer.second_moments:
         assert not moment.numpy().any()
 
 
 def test_the_scale_moves_no_weight() -> None:
     ours, plain = variables(), variables()
-    scaled = AdamW([Group(ours, 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
-    other = AdamW([Group(plain, 0.02)], weight_decay=0.1, clip=1.0)
+    scaled = AdamW([WeightGroup(ours, 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
+    other = AdamW([WeightGroup(plain, 0.02)], weight_decay=0.1, clip=1.0)
     assert scaled.scale is not None
     for number, gradients in enumerate(GRADIENTS[:3], 1):
         larger = [gradient * float(scaled.scale) for gradient in gradients]
@@ -91,7 +92,7 @@ def test_the_scale_moves_no_weight() -> None:
 
 def test_the_scale_doubles_after_so_many_steps_without_an_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_STEPS_TO_DOUBLE", 3)
-    optimizer = AdamW([Group(variables(), 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
+    optimizer = AdamW([WeightGroup(variables(), 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
     assert optimizer.scale is not None
     first = float(optimizer.scale)
     seen = []
@@ -103,7 +104,7 @@ def test_the_scale_doubles_after_so_many_steps_without_an_overflow(monkeypatch: 
 
 
 def test_the_scale_stays_at_one_or_above() -> None:
-    optimizer = AdamW([Group(variables(), 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
+    optimizer = AdamW([WeightGroup(variables(), 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
     assert optimizer.scale is not None
     optimizer.scale.assign(1.0)
     step(optimizer, [g * np.inf for g in GRADIENTS[0]], 1)
@@ -112,10 +113,10 @@ def test_the_scale_stays_at_one_or_above() -> None:
 
 def test_the_state_is_all_that_the_next_step_depends_on() -> None:
     ours, again = variables(), variables()
-    whole = AdamW([Group(ours, 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
+    whole = AdamW([WeightGroup(ours, 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
     for number, gradients in enumerate(GRADIENTS[:4], 1):
         step(whole, gradients, number)
-    resumed = AdamW([Group(again, 0.02)], weight_decay=0.1, clip=1.0, scaled=True)
+    resumed = AdamW([WeightGroup(again, 0.02)], weight_decay=0.1, clip=1.0, loss_scaling=True)
     for here, there in zip(again + resumed.state, ours + whole.state, strict=True):
         here.assign(there)
     for optimizer in (whole, resumed):

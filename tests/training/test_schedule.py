@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interestrec.training.schedule import DECAYS, share
+from interestrec.training.schedule import DECAYS, rate_share
 
 
 @pytest.mark.parametrize(
@@ -16,20 +16,20 @@ from interestrec.training.schedule import DECAYS, share
     ],
 )
 def test_shares_by_hand(decay: str, expected: list[float]) -> None:
-    found = [share(DECAYS[decay], 0.2, done) for done in (0.1, 0.2, 0.4, 0.6, 1.0)]
+    found = [rate_share(DECAYS[decay], 0.2, done) for done in (0.1, 0.2, 0.4, 0.6, 1.0)]
     assert found == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("decay", DECAYS)
 def test_without_a_warm_up_it_starts_at_the_peak(decay: str) -> None:
-    assert share(DECAYS[decay], 0.0, 1e-9) == pytest.approx(1.0)
+    assert rate_share(DECAYS[decay], 0.0, 1e-9) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("decay", DECAYS)
 @pytest.mark.parametrize("warm_up", [0.0, 0.1, 0.9])
 def test_it_rises_then_never_rises_again_and_stays_within_0_and_1(decay: str, warm_up: float) -> None:
     done = (np.arange(1000) + 0.5) / 1000
-    shares = np.array([share(DECAYS[decay], warm_up, float(d)) for d in done])
+    shares = np.array([rate_share(DECAYS[decay], warm_up, float(d)) for d in done])
     assert (shares >= 0).all()
     assert (shares <= 1).all()
     slope = np.diff(shares)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.training.batches import Batch, Size, build, in_batches, starts
+from interestrec.training.batches import Batch, BatchLimits, batch_offsets, build_batch, iterate_batches
 from interestrec.training.examples import Examples
 from tests.training.test_batches import SAMPLER, TIMELINES, examples
 
@@ -16,7 +16,7 @@ FIELDS = ("intensity", "labels", "present", "known", "log_rate", "row")
 def batch(count: int) -> Batch:
     """Impressions and events with negatives, in turn."""
     pair = examples()
-    return build(pair.select(np.arange(count) % 2), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
+    return build_batch(pair.select(np.arange(count) % 2), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("count", "slices"), [(8, 1), (8, 2), (7, 3), (3, 4)])
@@ -69,46 +69,46 @@ def shown(*lists: list[int], read: int = 0) -> Examples:
     )
 
 
-def begins(chosen: Examples, order: Sequence[int], size: Size, max_history: int = 9) -> list[int]:
-    return starts(chosen, LINE, np.array(list(order), np.int64), size, max_history).tolist()
+def begins(chosen: Examples, order: Sequence[int], size: BatchLimits, max_history: int = 9) -> list[int]:
+    return batch_offsets(chosen, LINE, np.array(list(order), np.int64), size, max_history).tolist()
 
 
 def test_without_a_limit_of_tokens_examples_are_counted() -> None:
     chosen = shown(*[[10]] * 7)
-    assert begins(chosen, list(range(7)), Size(3)) == [0, 3, 6, 7]
-    assert begins(chosen, list(range(6)), Size(3)) == [0, 3, 6]
-    assert begins(chosen, list(range(7)), Size(3, 10**6, LENGTHS)) == [0, 3, 6, 7]
-    assert begins(chosen, list(range(6)), Size(3, 10**6, LENGTHS)) == [0, 3, 6]
+    assert begins(chosen, list(range(7)), BatchLimits(3)) == [0, 3, 6, 7]
+    assert begins(chosen, list(range(6)), BatchLimits(3)) == [0, 3, 6]
+    assert begins(chosen, list(range(7)), BatchLimits(3, 10**6, LENGTHS)) == [0, 3, 6, 7]
+    assert begins(chosen, list(range(6)), BatchLimits(3, 10**6, LENGTHS)) == [0, 3, 6]
 
 
 def test_a_batch_ends_before_its_distinct_items_have_more_tokens() -> None:
     chosen = shown([10], [11], [10], [12], [10, 11], [12])
     # 100 + 200 + 0 for what is there already; item 12 is 300 by itself, and with either of the others too much.
     for limit in (300, 399):
-        assert begins(chosen, range(6), Size(9, limit, LENGTHS)) == [0, 3, 4, 5, 6]
-    assert begins(chosen, range(6), Size(9, 600, LENGTHS)) == [0, 6]
-    assert begins(chosen, range(6), Size(2, 600, LENGTHS)) == [0, 2, 4, 6]
+        assert begins(chosen, range(6), BatchLimits(9, limit, LENGTHS)) == [0, 3, 4, 5, 6]
+    assert begins(chosen, range(6), BatchLimits(9, 600, LENGTHS)) == [0, 6]
+    assert begins(chosen, range(6), BatchLimits(2, 600, LENGTHS)) == [0, 2, 4, 6]
     # In another order.
-    assert begins(chosen, [3, 5, 0, 2, 1, 4], Size(9, 300, LENGTHS)) == [0, 2, 6]
+    assert begins(chosen, [3, 5, 0, 2, 1, 4], BatchLimits(9, 300, LENGTHS)) == [0, 2, 6]
 
 
 def test_an_example_larger_than_the_limit_is_alone() -> None:
     chosen = shown([10], [12, 13], [10], [10])
-    assert begins(chosen, range(4), Size(9, 150, LENGTHS)) == [0, 1, 2, 4]
-    assert begins(chosen, [1, 0, 2, 3], Size(9, 150, LENGTHS)) == [0, 1, 4]
-    assert begins(chosen, [0, 2, 3, 1], Size(9, 150, LENGTHS)) == [0, 3, 4]
+    assert begins(chosen, range(4), BatchLimits(9, 150, LENGTHS)) == [0, 1, 2, 4]
+    assert begins(chosen, [1, 0, 2, 3], BatchLimits(9, 150, LENGTHS)) == [0, 1, 4]
+    assert begins(chosen, [0, 2, 3, 1], BatchLimits(9, 150, LENGTHS)) == [0, 3, 4]
 
 
 def test_of_histories_what_is_read_counts() -> None:
     chosen = shown([10], [10], read=5)
-    assert begins(chosen, range(2), Size(9, 115, LENGTHS)) == [0, 2]  # 1 + 2 + 3 + 4 + 5 + 100
-    assert begins(chosen, range(2), Size(9, 114, LENGTHS)) == [0, 1, 2]
-    assert begins(chosen, range(2), Size(9, 109, LENGTHS), max_history=2) == [0, 2]  # 4 + 5 + 100
-    assert begins(chosen, range(2), Size(9, 108, LENGTHS), max_history=2) == [0, 1, 2]
+    assert begins(chosen, range(2), BatchLimits(9, 115, LENGTHS)) == [0, 2]  # 1 + 2 + 3 + 4 + 5 + 100
+    assert begins(chosen, range(2), BatchLimits(9, 114, LENGTHS)) == [0, 1, 2]
+    assert begins(chosen, range(2), BatchLimits(9, 109, LENGTHS), max_history=2) == [0, 2]  # 4 + 5 + 100
+    assert begins(chosen, range(2), BatchLimits(9, 108, LENGTHS), max_history=2) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("size", [Size(3), Size(3, 100, LENGTHS)])
-def test_no_examples_no_batches(size: Size) -> None:
+@pytest.mark.parametrize("size", [BatchLimits(3), BatchLimits(3, 100, LENGTHS)])
+def test_no_examples_no_batches(size: BatchLimits) -> None:
     assert begins(shown([10]), [], size) == [0]
 
 
@@ -118,9 +118,9 @@ def test_batches_are_cut_where_they_are_told_and_go_on_where_they_stood() -> Non
     numbered = Examples(**{**vars(chosen), "row": np.arange(9)})
     cuts = np.array([0, 4, 5, 9])
     order = np.arange(9)[::-1]
-    whole = list(in_batches(numbered, TIMELINES, SAMPLER, order, cuts, 50, [1]))
+    whole = list(iterate_batches(numbered, TIMELINES, SAMPLER, order, cuts, 50, [1]))
     assert [b.row.tolist() for b in whole] == [[8, 7, 6, 5], [4], [3, 2, 1, 0]]
-    rest = list(in_batches(numbered, TIMELINES, SAMPLER, order, cuts, 50, [1], done=1))
+    rest = list(iterate_batches(numbered, TIMELINES, SAMPLER, order, cuts, 50, [1], done=1))
     assert len(rest) == 2
     for one, other in zip(rest, whole[1:], strict=True):
         np.testing.assert_array_equal(one.distinct[one.candidates], other.distinct[other.candidates])

@@ -10,7 +10,7 @@ from tensorflow.compat.v1.train import summary_iterator
 from interestrec.core.errors import CannotCreateError
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.loop import fit
-from interestrec.training.tensorboard import scalars
+from interestrec.training.tensorboard import scalar_writer
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 from tests.training.test_loop import CODES, phase, scripted, settings, tower, vectors
@@ -27,7 +27,7 @@ def written(directory: Path) -> dict[tuple[str, int], float]:
 
 
 def test_the_event_files_hold_the_figures_of_a_run(tmp_path: Path) -> None:
-    watch = scalars(tmp_path / "board", "finetune")
+    watch = scalar_writer(tmp_path / "board", "finetune")
     assert watch is not None
     watched = replace(execution(), watch=watch)
     texts, values = FrozenTextVectors(vectors()), scripted([0.5, 0.75])
@@ -42,10 +42,10 @@ def test_the_event_files_hold_the_figures_of_a_run(tmp_path: Path) -> None:
 
 
 def test_without_a_directory_nothing_is_written() -> None:
-    assert scalars(None, "finetune") is None
+    assert scalar_writer(None, "finetune") is None
 
 
 def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotCreateError, match="cannot create the directory"):
-        scalars(tmp_path / "file", "finetune")
+        scalar_writer(tmp_path / "file", "finetune")

@@ -20,9 +20,12 @@ from interestrec.training.training_checkpoint import CheckpointStore, TrainingCh
 from tests.faults import PowerCut as PowerLoss
 from tests.faults import faults
 from tests.kin import load_bert
-from tests.training import test_adaptation, test_loop
+from tests.pretraining import test_adaptation
+from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
 from tests.training.running import execution
+
+pytestmark = pytest.mark.slow
 
 
 def groups(value: float) -> dict[str, list[np.ndarray]]:
@@ -48,9 +51,9 @@ def test_one_is_due_after_some_seconds(tmp_path: Path, monkeypatch: pytest.Monke
     kept = CheckpointStore(tmp_path, 60.0)
     for moment, due in ((64.9, False), (65.0, True)):
         now[0] = moment
-        assert kept.due() == due
+        assert kept.is_due() == due
     kept.save(1, groups(1), {"step": 1})
-    assert not kept.due()
+    assert not kept.is_due()
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "progress.json"])
@@ -138,10 +141,10 @@ def test_a_crash_before_or_after_any_call_of_a_save_loses_no_more_than_that_save
 
 
 def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not CheckpointStore(tmp_path, 1000.0).due()
+    assert not CheckpointStore(tmp_path, 1000.0).is_due()
     monkeypatch.setattr(interrupts, "_received", signal.SIGTERM)
-    assert CheckpointStore(tmp_path, 1000.0).due()
-    assert not CheckpointStore(tmp_path, 1000.0, writes=False).due()
+    assert CheckpointStore(tmp_path, 1000.0).is_due()
+    assert not CheckpointStore(tmp_path, 1000.0, writes=False).is_due()
 
 
 def train(

@@ -19,7 +19,7 @@ STORED = {
 
 
 def stored() -> TrainingProgress:
-    return TrainingProgress.of_document(STORED)
+    return TrainingProgress.from_document(STORED)
 
 
 def test_a_checkpoint_of_an_older_version_is_read_and_written_alike() -> None:

@@ -5,10 +5,10 @@ import numpy as np
 from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.two_tower import ItemCodes
 from interestrec.text.text_inputs import TextInputs
-from interestrec.training.batches import Size, build, starts
+from interestrec.training.batches import BatchLimits, batch_offsets, build_batch
 from interestrec.training.examples import Examples
 from interestrec.training.negative_sampler import NegativeSampler
-from interestrec.training.user_text_examples import codes_beyond, with_documents
+from interestrec.training.user_text_examples import extend_codes, with_documents
 
 CLS, SEP = 2, 3
 ITEMS = TextInputs(np.array([0, 3, 6, 10]), np.array([CLS, 10, SEP, CLS, 11, SEP, CLS, 12, 13, SEP], np.int32), 0)
@@ -33,7 +33,7 @@ def examples(*ranges: tuple[int, int]) -> Examples:
 def given() -> tuple[TextInputs, Examples, Examples]:
     first, second = examples((0, 2), (0, 0), (0, 4), (3, 4)), examples((1, 2), (0, 2), (1, 3))
     parts = [(first, np.arange(4)), (second, np.array([1, 2]))]
-    texts, (first, second) = with_documents(ITEMS, parts, LOG, max_history=2, longest=6)
+    texts, (first, second) = with_documents(ITEMS, parts, LOG, max_history=2, max_length=6)
     return texts, first, second
 
 
@@ -58,7 +58,9 @@ def test_documents_follow_the_items_and_equal_ranges_share_one() -> None:
 
 def test_a_batch_reads_one_text_of_intensity_1_and_hits_are_of_the_whole_history() -> None:
     _, first, _ = given()
-    batch = build(first, LOG, NegativeSampler.of(np.array([1.0, 1.0, 1.0]), 20), 2, np.random.default_rng(0))
+    batch = build_batch(
+        first, LOG, NegativeSampler.from_popularity(np.array([1.0, 1.0, 1.0]), 20), 2, np.random.default_rng(0)
+    )
     np.testing.assert_array_equal(batch.intensity, np.array([[1], [0], [1], [0]], np.float32))
     some = batch.intensity[:, 0] > 0
     np.testing.assert_array_equal(batch.distinct[batch.history[some, 0]], first.document[some])
@@ -71,12 +73,12 @@ def test_the_tokens_of_a_batch_are_those_of_its_documents() -> None:
     order = np.arange(4)
     # Item 1 has 3 tokens, the two documents 5 and 4.
     for limit, expected in {12: [0, 4], 11: [0, 2, 4], 3: [0, 1, 2, 3, 4]}.items():
-        assert starts(first, LOG, order, Size(9, limit, texts.lengths), 2).tolist() == expected
+        assert batch_offsets(first, LOG, order, BatchLimits(9, limit, texts.lengths), 2).tolist() == expected
 
 
 def test_documents_have_no_attributes_and_no_category() -> None:
     codes = ItemCodes(np.full((3, 2), 5, np.int32), np.full((3, 1), 4, np.int32))
-    found = codes_beyond(codes, 5)
+    found = extend_codes(codes, 5)
     np.testing.assert_array_equal(found.attributes, [[5, 5]] * 3 + [[0, 0]] * 2)
     np.testing.assert_array_equal(found.categories, [[4]] * 3 + [[-1]] * 2)
     assert found.categories.dtype == np.int32

@@ -175,6 +175,7 @@ def test_a_file_system_that_cannot_exchange_names(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "corpus" / "sub" / "file").read_text() == "a"
 
 
+@pytest.mark.slow
 def test_readers_see_the_old_version_or_the_new_one(tmp_path: Path) -> None:
     one, other = build(tmp_path, "a" * 9), build(tmp_path, "b" * 9, recipe(seed=2))
     seen, wrong, stop = set(), [], threading.Event()

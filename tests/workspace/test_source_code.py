@@ -42,7 +42,7 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     [
         ("preprocess", "formats/mind.py"),
         ("preprocess", "formats/__init__.py"),
-        ("pretrain_adapt", "training/adaptation.py"),  # imported within a function
+        ("pretrain_adapt", "pretraining/adaptation.py"),  # imported within a function
         ("finetune", "model/losses.py"),
         ("rank", "scorers/als.py"),
         ("evaluate", "metrics/ranking.py"),

@@ -1,9 +1,9 @@
-"""What figures of held-out texts mean, in words: whether an encoder came out of its adaptation the better."""
+"""Sentences on the figures of held-out texts: whether adaptation improved an encoder."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_PREDICTS = {  # what a lower loss means, by objective
+_SUBJECTS = {  # of sentences on the loss, by objective
     "masked": "the encoder predicts the domain's words",
     "views": "the encoder tells a text from others",
     "title_text": "the encoder finds the text that belongs to a title",
@@ -14,15 +14,15 @@ _NEW_HEAD = "the encoder and a head that started untrained predict the domain's 
 def adaptation_findings(
     before: Mapping[str, float], after: Mapping[str, float], objective: str, head_from_checkpoint: bool | None
 ) -> list[dict[str, Any]]:
-    """A finding per figure that was measured before and after: `loss` (with `perplexity`), `alignment`, `uniformity`.
+    """Return a finding per figure measured before and after: `loss` (with `perplexity`), `alignment`, `uniformity`.
 
     Args:
-        before, after: figures of held-out texts by name; of all, less is better.
-        objective: of pretrain_adapt.
-        head_from_checkpoint: whether the head that predicts tokens came trained; None where the objective has none.
+        before, after: figures of held-out texts by name; lower is better for all of them.
+        objective: value of `pretrain_adapt.objective`.
+        head_from_checkpoint: whether the checkpoint had a trained head; None if the objective has no head.
 
     Returns:
-        JSON values: `figure`, `sentence`, and `better`, None where a change says nothing about the encoder for certain.
+        JSON values: `figure`, `sentence`, and `better`, None if the change says nothing certain about the encoder.
     """
     both = before.keys() & after.keys()
     findings = []
@@ -38,60 +38,60 @@ def adaptation_findings(
 def _loss(
     before: Mapping[str, float], after: Mapping[str, float], objective: str, head_from_checkpoint: bool | None
 ) -> dict[str, Any]:
-    moved = _moved(before["loss"], after["loss"])
+    change = _change(before["loss"], after["loss"])
     perplexity = ""
     if "perplexity" in before and "perplexity" in after:
         perplexity = f" (perplexity {before['perplexity']:,.1f} to {after['perplexity']:,.1f})"
     better = _better(before["loss"], after["loss"])
     new_head = head_from_checkpoint is False
-    who = _NEW_HEAD if new_head else _PREDICTS[objective]
-    means = {
-        True: f"{who} better",
-        False: f"{who} worse; lower pretrain_adapt.learning_rate, or set pretrain_adapt.steps to 0",
-        None: f"{who} as before",
+    subject = _NEW_HEAD if new_head else _SUBJECTS[objective]
+    meaning = {
+        True: f"{subject} better",
+        False: f"{subject} worse; lower pretrain_adapt.learning_rate, or set pretrain_adapt.steps to 0",
+        None: f"{subject} as before",
     }[better]
     if new_head and better:
-        means += ", and how much of it is the encoder's own the loss does not tell"
+        meaning += ", and how much of it is the encoder's own the loss does not tell"
         better = None
-    return _finding("loss", f"Held-out {objective} loss {moved}{perplexity}: {means}.", better)
+    return _finding("loss", f"Held-out {objective} loss {change}{perplexity}: {meaning}.", better)
 
 
 def _alignment(before: Mapping[str, float], after: Mapping[str, float], objective: str) -> dict[str, Any]:
     pair = "a title and its text" if objective == "title_text" else "one text under two dropouts"
     better = _better(before["alignment"], after["alignment"])
-    means = {
+    meaning = {
         True: f"vectors of {pair} lie closer together",
         False: f"vectors of {pair} lie further apart",
         None: f"vectors of {pair} lie as near as before",
     }[better]
     if better and before.get("uniformity", 0.0) < after.get("uniformity", 0.0):
-        means += ", but so do those of all texts"
+        meaning += ", but so do those of all texts"
         better = None
-    return _finding("alignment", f"Alignment {_moved(before['alignment'], after['alignment'])}: {means}.", better)
+    return _finding("alignment", f"Alignment {_change(before['alignment'], after['alignment'])}: {meaning}.", better)
 
 
 def _uniformity(before: float, after: float) -> dict[str, Any]:
     better = _better(before, after)
-    means = {
+    meaning = {
         True: "vectors of different texts lie further apart, so raw cosines separate texts better",
         False: "vectors of different texts lie closer together, so raw cosines separate texts less well",
         None: "vectors of different texts lie as far apart as before",
     }[better]
-    return _finding("uniformity", f"Uniformity {_moved(before, after)}: {means}.", better)
+    return _finding("uniformity", f"Uniformity {_change(before, after)}: {meaning}.", better)
 
 
 def _better(before: float, after: float) -> bool | None:
-    """Whether a figure of which less is better fell; None where four decimals show no change."""
-    return None if _shown(before) == _shown(after) else after < before
+    """Whether a figure fell; None if four decimals show no change."""
+    return None if _formatted(before) == _formatted(after) else after < before
 
 
-def _moved(before: float, after: float) -> str:
+def _change(before: float, after: float) -> str:
     if _better(before, after) is None:
-        return f"stayed at {_shown(after)}"
-    return f"{'fell' if after < before else 'rose'} from {_shown(before)} to {_shown(after)}"
+        return f"stayed at {_formatted(after)}"
+    return f"{'fell' if after < before else 'rose'} from {_formatted(before)} to {_formatted(after)}"
 
 
-def _shown(value: float) -> str:
+def _formatted(value: float) -> str:
     return f"{value:.4f}"
 
 

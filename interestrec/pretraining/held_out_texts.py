@@ -1,40 +1,42 @@
-"""How good an encoder is on texts that it does not learn from."""
+"""Figures of an encoder on held-out texts."""
 
 import numpy as np
 
 from interestrec.encoding.text_vectors import encode
 from interestrec.metrics.representation import alignment, uniformity
 from interestrec.model.backend import tf
+from interestrec.pretraining.passages import Passages
+from interestrec.pretraining.text_task import TextTask
 from interestrec.text.text_inputs import TextInputs, batches
-from interestrec.training.passages import Passages
-from interestrec.training.text_task import TextTask
 
-_MOST = 512  # passages
-_NOISE = tf.TensorSpec([2], tf.int32)
+_MAX_PASSAGES = 512
+_NOISE_SPEC = tf.TensorSpec([2], tf.int32)
 
 
 class HeldOutTexts:
-    """The same batches, masks and dropouts at every call, so that figures before and after can be compared."""
+    """Measures with equal batches, masks and dropout at every call, so that figures before and after are comparable."""
 
     def __init__(self, objective: TextTask, passages: Passages, batch_size: int, seed: int) -> None:
         self.objective = objective
-        self.passages = passages.select(np.arange(min(len(passages), _MOST)))
+        self.passages = passages.select(np.arange(min(len(passages), _MAX_PASSAGES)))
         self.seed = seed
         rows = np.argsort(self.passages.lengths, kind="stable")
         starts = range(0, len(rows), batch_size)
         self.batches = [objective.batch(self.passages, rows[s : s + batch_size], [seed, 2, s]) for s in starts]
-        self._sum = tf.function(self._total, input_signature=(*objective.signature, _NOISE))
+        self._sum = tf.function(self._total, input_signature=(*objective.signature, _NOISE_SPEC))
         encoder = objective.encoder
         self._view = tf.function(
             lambda ids, mask, noise: encoder.pool(encoder(ids, mask, noise), mask),
-            input_signature=(*objective.signature[:2], _NOISE),
+            input_signature=(*objective.signature[:2], _NOISE_SPEC),
         )
 
     def measure(self) -> dict[str, float]:
-        """`loss` and what comes of it; `alignment` of the two sides without dropout, or of two dropouts of the one
-        side; `uniformity` of the first side without dropout. What has no finite value is left out."""
+        """Return the figures of the objective's `loss`, `alignment` and `uniformity`, except those that are not finite.
+
+        Alignment is that of the two sides without dropout, or of two dropout views of the only side; uniformity is that
+        of the first side without dropout."""
         sums = [self._sum(*batch, [self.seed, number]) for number, batch in enumerate(self.batches)]
-        loss = float(sum(float(total) for total, _ in sums) / sum(float(counted) for _, counted in sums))
+        loss = float(sum(float(total) for total, _ in sums) / sum(float(count) for _, count in sums))
         vectors = [encode(self.objective.encoder, side) for side in self.passages.sides]
         pair = vectors if len(vectors) == 2 else self._views(self.passages.sides[0])
         figures = {**self.objective.figures(loss), "alignment": alignment(*pair), "uniformity": uniformity(vectors[0])}
@@ -42,11 +44,11 @@ class HeldOutTexts:
 
     def _total(self, *inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         *arrays, noise = inputs
-        totals, _ = self.objective.totals(*arrays, noise=noise if self.objective.noisy else None)
+        totals, _ = self.objective.totals(*arrays, noise=noise if self.objective.needs_dropout else None)
         return totals[self.objective.name], self.objective.counts(*arrays)[self.objective.name]
 
     def _views(self, texts: TextInputs) -> np.ndarray:
-        """float32 [2, texts, hidden]."""
+        """Encode texts under two dropout masks: float32 [2, texts, hidden]."""
         views = np.zeros((2, len(texts), self.objective.encoder.width), np.float32)
         for number, (rows, length) in enumerate(batches(texts.lengths)):
             for view in (0, 1):

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 
 from interestrec.corpus.store import Corpus
+from interestrec.pretraining.passages import Passages, corpus_passages, passage_batches
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
-from interestrec.training.passages import Passages, batches, corpus_passages
 
 LENGTHS = np.random.default_rng(0).integers(3, 60, 1003)
 
 
 def taken(count: int, done: int = 0, seed: int = 5, size: int = 8) -> list[np.ndarray]:
-    return list(islice(batches(LENGTHS, size, seed, done), count))
+    return list(islice(passage_batches(LENGTHS, size, seed, done), count))
 
 
 def test_every_pass_has_each_row_once_in_batches_of_about_one_size() -> None:

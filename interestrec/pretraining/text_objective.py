@@ -1,4 +1,4 @@
-"""What an entry of OBJECTIVES is made of."""
+"""The interface of objectives of adaptation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from interestrec.core.section import Section
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.text_task import TextTask
     from interestrec.text.tokenizer import Tokenizer
-    from interestrec.training.text_task import TextTask
 
 
 class TextObjective(NamedTuple):
-    """An objective and the texts it takes."""
+    """An entry of OBJECTIVES."""
 
     make: Callable[[Encoder, Tokenizer, Any], TextTask]  # of the encoder, its tokenizer and the objective's settings
     summary: str
     settings: type[Section]  # the keys of `pretrain_adapt` that only some objectives read
-    sides: tuple[tuple[str, ...], ...] = ()  # fields of an item that each side has; () is one side, of `items.fields`
-    compares: bool = False  # the texts of each part of a batch with each other, which takes two of them
+    sides: tuple[tuple[str, ...], ...] = ()  # item fields per side; () is one side of `items.fields`
+    compares: bool = False  # compares texts within each part of a batch, so that a part needs two

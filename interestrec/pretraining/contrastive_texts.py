@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
 from interestrec.model.backend import tf
 from interestrec.model.contrastive import info_nce
@@ -13,8 +12,8 @@ from interestrec.model.noise import Noise, branch
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.passages import Passages
     from interestrec.training.engine import Arrays
-    from interestrec.training.passages import Passages
 
 
 class ContrastiveObjectiveSettings(Section):
@@ -25,21 +24,21 @@ class ContrastiveObjectiveSettings(Section):
 
 
 class ContrastiveTexts:
-    """InfoNCE between two vectors of each passage: of its two sides, or of two dropouts of its one side.
+    """InfoNCE between two vectors of each passage: of its two sides, or of its only side under two dropout masks.
 
-    Negatives of a passage are the others of its slice, for gradients are taken slice by slice: more replicas and
-    `accumulate` leave fewer. Batches are of texts of similar length, so that length does not tell negatives. A passage
-    that has a text in common with another is no negative of it.
+    The negatives of a passage are the others of its slice, because gradients are computed per slice: more replicas and
+    more `accumulate` leave fewer. Texts of a batch have similar lengths, so that length does not reveal negatives.
+    Passages that share a text are not negatives of each other.
     """
 
     head = None
 
     def __init__(self, name: str, sides: int, encoder: Encoder, temperature: float) -> None:
-        """`sides` is the number of texts a passage, 1 or 2."""
+        """`sides` is the number of texts per passage, 1 or 2."""
         self.name = name
         self.encoder = encoder
         self.temperature = temperature
-        self.noisy = sides == 1
+        self.needs_dropout = sides == 1
         self.signature = (*encoder.signature,) * sides
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
@@ -52,7 +51,7 @@ class ContrastiveTexts:
 
     def totals(self, *inputs: tf.Tensor, noise: Noise) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See Objective."""
-        sides = (inputs[:2], inputs[-2:])  # the same one twice where there is but one
+        sides = (inputs[:2], inputs[-2:])  # twice the same if there is only one
         first, second = (
             self.encoder.pool(self.encoder(ids, mask, branch(noise, view)), mask)
             for view, (ids, mask) in enumerate(sides)
@@ -67,5 +66,5 @@ class ContrastiveTexts:
 
 
 def _equal(ids: tf.Tensor) -> tf.Tensor:
-    """Which rows hold the same tokens: bool [rows, rows]."""
+    """Whether two rows hold the same tokens, bool [rows, rows]."""
     return tf.reduce_all(ids[:, None] == ids[None], axis=-1)

@@ -1,11 +1,11 @@
-"""The objective `views`: two dropouts of each text are to find each other in the batch."""
+"""The objective `views`: matching two dropout views of each text within the batch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interestrec.training.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
-from interestrec.training.text_objective import TextObjective
+from interestrec.pretraining.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
+from interestrec.pretraining.text_objective import TextObjective
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def views(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
-    """Gao et al. 2021, "SimCSE: Simple Contrastive Learning of Sentence Embeddings", section 3."""
+    """Create the task of SimCSE (Gao et al. 2021, section 3)."""
     return ContrastiveTexts("views", 1, encoder, settings.temperature)
 
 

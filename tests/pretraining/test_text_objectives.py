@@ -13,21 +13,23 @@ from interestrec.model.bert import Bert
 from interestrec.model.contrastive import info_nce
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.noise import branch
+from interestrec.pretraining.adaptation import AdaptationResult, Schedule, adapt
+from interestrec.pretraining.contrastive_texts import ContrastiveTexts
+from interestrec.pretraining.held_out_texts import HeldOutTexts
+from interestrec.pretraining.masked_objective import MaskedObjectiveSettings, MaskedTokens
+from interestrec.pretraining.passages import Passages
+from interestrec.pretraining.text_objectives import OBJECTIVES
+from interestrec.pretraining.text_task import TextTask
 from interestrec.text.masking import IGNORED
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
-from interestrec.training.adaptation import Adapted, Schedule, adapt
-from interestrec.training.contrastive_texts import ContrastiveTexts
 from interestrec.training.execution import ExecutionSettings
-from interestrec.training.held_out_texts import HeldOutTexts
-from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
-from interestrec.training.passages import Passages
-from interestrec.training.text_objectives import OBJECTIVES
-from interestrec.training.text_task import TextTask
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.cut_off import CutOff, PowerCut, fresh
+
+pytestmark = pytest.mark.slow
 
 CONTRASTS = ["views", "title_text"]
 
@@ -53,7 +55,7 @@ def run(
     accumulate: int = 1,
     dropout: float = 0.1,
     checkpoints: CheckpointStore | None = None,
-) -> tuple[Adapted, dict[str, np.ndarray]]:
+) -> tuple[AdaptationResult, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
     bert = load_bert(encoder, dropout)
     kind = OBJECTIVES[name]

@@ -1,23 +1,22 @@
-"""The objective `masked`: to predict tokens that are hidden."""
+"""The objective `masked`: prediction of masked tokens."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from interestrec.core.deferred_import import np
 from interestrec.core.section import OpenFraction, Section
 from interestrec.model.backend import tf
 from interestrec.model.noise import Noise
+from interestrec.pretraining.text_objective import TextObjective
 from interestrec.text.masking import IGNORED, mask_tokens
-from interestrec.training.text_objective import TextObjective
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
+    from interestrec.pretraining.passages import Passages
     from interestrec.text.tokenizer import Tokenizer
     from interestrec.training.engine import Arrays
-    from interestrec.training.passages import Passages
 
 
 class MaskedObjectiveSettings(Section):
@@ -30,22 +29,25 @@ class MaskedObjectiveSettings(Section):
 
 
 def masked_token(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of each masked token: float32 [positions, vocabulary] logits, int32 [positions] labels >= 0."""
+    """Return the cross-entropy of each masked token, float32 [positions].
+
+    Args:
+        logits: float32 [positions, vocabulary].
+        labels: int32 [positions], at least 0."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
 class MaskedTokens:
-    """Cross-entropy at masked tokens (Devlin et al. 2019); logits are computed for these alone."""
+    """Cross-entropy at masked tokens (Devlin et al. 2019); logits are computed for them alone."""
 
     name = "masked"
-    noisy = False
+    needs_dropout = False
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer, settings: MaskedObjectiveSettings) -> None:
-        """`ConfigError` where whole words are asked for and the tokenizer does not tell words, or the encoder has no
-        tokens."""
+        """Raise a ConfigError if the encoder has no tokens, or if `whole_words` needs a tokenizer that marks words."""
         self.encoder = encoder
         ids, mask = (tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32))
-        self.signature = (ids, mask, ids)  # tokens, which are no padding, labels
+        self.signature = (ids, mask, ids)  # tokens, mask of padding, labels
         self.head = encoder.masked_lm_head()
         self.tokenizer = tokenizer
         self.probability = settings.mask_probability
@@ -65,7 +67,7 @@ class MaskedTokens:
             self.tokenizer.special_ids,
             self.whole_words,
         )
-        if not (labels != IGNORED).any():  # a batch of very short texts: predict one token, so that there is a loss
+        if not (labels != IGNORED).any():  # predict one token even if the texts are very short
             row, column = np.argwhere(maskable)[0]
             inputs[row, column], labels[row, column] = self.tokenizer.mask_id, ids[row, column]
         return inputs, mask, labels
@@ -77,9 +79,9 @@ class MaskedTokens:
     def totals(self, *inputs: tf.Tensor, noise: Noise) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See Objective."""
         ids, mask, labels = inputs
-        predicted = labels != IGNORED
-        logits = self.head(tf.boolean_mask(self.encoder(ids, mask, noise), predicted), self.encoder.words)
-        loss = tf.reduce_sum(masked_token(logits, tf.boolean_mask(labels, predicted)))
+        is_masked = labels != IGNORED
+        logits = self.head(tf.boolean_mask(self.encoder(ids, mask, noise), is_masked), self.encoder.words)
+        loss = tf.reduce_sum(masked_token(logits, tf.boolean_mask(labels, is_masked)))
         return {self.name: loss}, tf.zeros([0])
 
     def figures(self, loss: float) -> dict[str, float]:

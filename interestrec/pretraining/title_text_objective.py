@@ -1,11 +1,11 @@
-"""The objective `title_text`: the title and the text of each item are to find each other in the batch."""
+"""The objective `title_text`: matching the title and the text of each item within the batch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interestrec.training.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
-from interestrec.training.text_objective import TextObjective
+from interestrec.pretraining.contrastive_texts import ContrastiveObjectiveSettings, ContrastiveTexts
+from interestrec.pretraining.text_objective import TextObjective
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def title_text(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
-    """Titles against texts, which are two sides of a passage."""
+    """Create the task: the two sides of a passage are title and text."""
     return ContrastiveTexts("title_text", 2, encoder, settings.temperature)
 
 

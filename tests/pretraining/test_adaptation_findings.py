@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from interestrec.training.adaptation_findings import adaptation_findings
+from interestrec.pretraining.adaptation_findings import adaptation_findings
 
 BEFORE = {"loss": 3.1, "perplexity": 22.2, "alignment": 0.3, "uniformity": -2.67}
 

@@ -8,15 +8,17 @@ import pytest
 from interestrec.core.errors import ArtifactError, NumericError
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.pretraining.adaptation import AdaptationResult, Schedule, adapt
+from interestrec.pretraining.masked_objective import MaskedObjectiveSettings, MaskedTokens
+from interestrec.pretraining.passages import Passages
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 from interestrec.training import device
-from interestrec.training.adaptation import Adapted, Schedule, adapt
-from interestrec.training.masked_objective import MaskedObjectiveSettings, MaskedTokens
-from interestrec.training.passages import Passages
 from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training.running import execution
+
+pytestmark = pytest.mark.slow
 
 
 def passages(count: int, seed: int) -> Passages:
@@ -29,7 +31,7 @@ def passages(count: int, seed: int) -> Passages:
 
 def run(
     encoder: Path, steps: int = 60, rate: float = 5e-3, checkpoints: CheckpointStore | None = None
-) -> tuple[Adapted, dict[str, np.ndarray]]:
+) -> tuple[AdaptationResult, dict[str, np.ndarray]]:
     device.prepare("cpu", None, 5)
     checkpoints = checkpoints or CheckpointStore(Path("nowhere"), float("inf"))
     bert = load_bert(encoder)

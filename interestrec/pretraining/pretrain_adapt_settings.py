@@ -1,4 +1,4 @@
-"""The `pretrain_adapt` section: how the encoder goes on learning from the corpus's texts."""
+"""The `pretrain_adapt` section: continued pretraining of the encoder on the texts of the corpus."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from interestrec.core.section import (
     require_keys_of_choice,
     with_keys_of,
 )
-from interestrec.training.text_objectives import OBJECTIVES
+from interestrec.pretraining.text_objectives import OBJECTIVES
 
 
 class ScratchSettings(Section):
@@ -38,7 +38,7 @@ class ScratchSettings(Section):
 
 
 class TextLearningSettings(Section):
-    """How the encoder goes on learning from the corpus's texts."""
+    """Continued pretraining of the encoder on the texts of the corpus."""
 
     steps: CountOrZero = 0
     """Training steps; 0 keeps the encoder as it is. More adapt it further to the texts, at the risk of forgetting."""

@@ -1,0 +1,1 @@
+"""Continued pretraining of an encoder on the texts of a corpus."""

@@ -1,0 +1,112 @@
+"""Adaptation: training of all layers of an encoder on the texts of a corpus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from interestrec.core import interrupts
+from interestrec.core.errors import NumericError
+from interestrec.core.progress import log, track
+from interestrec.pretraining.held_out_texts import HeldOutTexts
+from interestrec.pretraining.passages import Passages, passage_batches
+from interestrec.pretraining.text_task import TextTask
+from interestrec.training.distribution import raise_peer_loss
+from interestrec.training.engine import Engine, format_rows
+from interestrec.training.execution import ExecutionSettings
+from interestrec.training.optimizer import AdamW, WeightGroup
+from interestrec.training.schedule import DECAYS, rate_share
+from interestrec.training.training_checkpoint import CheckpointStore, assign, values
+
+_WARM_UP, _CLIP = 0.1, 1.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Length and rates of the training; the fields are as in the `pretrain_adapt` settings."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class AdaptationResult:
+    """The figures of HeldOutTexts before and after training, and the loss of every step."""
+
+    before: dict[str, float]
+    after: dict[str, float]
+    losses: list[float]
+
+
+def adapt(
+    objective: TextTask,
+    train: Passages,
+    held_out: Passages,
+    plan: Schedule,
+    execution: ExecutionSettings,
+    checkpoints: CheckpointStore,
+) -> AdaptationResult:
+    """Train all layers on `train`; the objective's encoder and head are changed in place.
+
+    The order of texts is a function of the seed and the pass; all other randomness is a function of the seed and the
+    step. A run that resumes from a checkpoint therefore ends with the same bits as an uninterrupted one.
+
+    Raises:
+        NumericError: the loss or its gradient is not finite; the message names the step and the batch's items.
+        PeerLostError: another worker is lost.
+        Interrupted: a signal ended the run; a checkpoint is saved.
+    """
+    head_variables = objective.head.trainable_variables if objective.head is not None else []
+    variables = [variable.value for variable in (*objective.encoder.trainable_variables, *head_variables)]
+    with execution.strategy.scope():
+        optimizer = AdamW(
+            [WeightGroup(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.loss_scaling
+        )
+    weights = {objective.name: 1.0}
+    engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
+    measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
+    state = {"weights": variables, "optimizer": optimizer.state}
+    with raise_peer_loss():
+        checkpoint = checkpoints.latest(execution.strategy)
+    if checkpoint is None:
+        before, losses = measure(), []
+        log.info("pretrain-adapt: held-out %s before", _format_figures(before))
+    else:
+        before, losses = checkpoint.progress["before"], checkpoint.progress["losses"]
+        for name, group in state.items():
+            assign(group, checkpoint.groups[name])
+        log.info("pretrain-adapt: resuming from step %d", len(losses))
+    order = passage_batches(train.lengths, plan.batch_size, plan.seed, len(losses))
+    with raise_peer_loss(), interrupts.deferred():
+        for step in track(range(len(losses) + 1, plan.steps + 1), f"learning ({objective.name})", unit="steps"):
+            rows = next(order)
+            batch = objective.batch(train, rows, [plan.seed, 0, step])
+            slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.local_slices]
+            rate = rate_share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
+            figures, _ = engine.step(slices, step, step, rate)
+            if not engine.is_finite(figures):
+                raise _not_finite(step, train.items[rows])
+            losses.append(figures["loss"])
+            if execution.watch:
+                execution.watch(step, figures)
+            if checkpoints.is_due():
+                arrays = {name: values(group) for name, group in state.items()}
+                checkpoints.save(step, arrays, {"before": before, "losses": losses})
+            interrupts.check()
+    after = measure()
+    log.info("pretrain-adapt: held-out %s after %d steps", _format_figures(after), plan.steps)
+    return AdaptationResult(before, after, losses)
+
+
+def _format_figures(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+
+
+def _not_finite(step: int, items: np.ndarray) -> NumericError:
+    return NumericError(
+        f"the loss or its gradient is not finite at step {step}, of the texts of items {format_rows(items)} (rows of "
+        "items.parquet); the last checkpoint is kept: lower pretrain_adapt.learning_rate and run again"
+    )

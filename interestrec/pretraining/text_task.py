@@ -1,0 +1,28 @@
+"""The interface of adaptation tasks: a loss over texts, its batches and its figures."""
+
+from typing import Protocol
+
+import numpy as np
+
+from interestrec.model.encoder import Encoder
+from interestrec.model.masked_lm import MaskedLmHead
+from interestrec.pretraining.passages import Passages
+from interestrec.training.engine import Arrays, Objective
+
+
+class TextTask(Objective, Protocol):
+    """An Objective of one loss with its encoder, head and batches."""
+
+    name: str  # of the loss
+    encoder: Encoder
+    needs_dropout: bool  # the loss is meaningless without dropout, also on held-out texts
+
+    @property
+    def head(self) -> MaskedLmHead | None:
+        """The task's own weights besides the encoder's, if any."""
+
+    def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
+        """Return passages as arrays of `signature` with equal numbers of rows; the seed decides all randomness."""
+
+    def figures(self, loss: float) -> dict[str, float]:
+        """Return the figures to report for a mean loss."""
