@@ -78,11 +78,11 @@ def test_an_edit_elsewhere_does_not(package: Path, stage: str, path: str) -> Non
 
 def test_a_new_scorer_counts_once_it_is_imported(package: Path) -> None:
     before = source_digests("rank", package)
-    (package / "scorers" / "p3alpha.py").write_text("alpha = 1\n")
+    (package / "scorers" / "new_scorer.py").write_text("alpha = 1\n")
     registry = package / "scorers" / "registry.py"
-    registry.write_text(registry.read_text() + '\nLATE = "interestrec.scorers.p3alpha"\n')
+    registry.write_text(registry.read_text() + '\nLATE = "interestrec.scorers.new_scorer"\n')
     edit(registry)
-    assert changed(before, source_digests("rank", package)) == {"scorers/registry.py", "scorers/p3alpha.py"}
+    assert changed(before, source_digests("rank", package)) == {"scorers/registry.py", "scorers/new_scorer.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
