@@ -13,10 +13,10 @@ from interestrec.core.logs import log_stage
 from interestrec.io import encryption
 from interestrec.stages.run import DryRun, RunContext, StageResult
 from interestrec.workspace.artifacts import STAGE_OF_KIND
-from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.plan import BuildPlan, current_version
 
-# Modules by subcommand, in the order of a run. Each is imported when it runs: one stage must not pay for the libraries
-# of another.
+# Modules by subcommand, in the order of a run. A module is imported when its stage runs, so that no stage loads the
+# libraries of another.
 STAGES = {
     "preprocess": "interestrec.stages.preprocess",
     "pretrain-adapt": "interestrec.stages.pretrain_adapt",
@@ -25,25 +25,25 @@ STAGES = {
     "evaluate": "interestrec.stages.evaluate",
 }
 
-# The artifact that `run` builds with each: the first kind of a stage.
+# The artifact that `run` builds with each stage: the stage's first kind.
 KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items())}
 
 
 def run(settings: Settings, stages: Collection[str] | None = None, force: bool = False) -> list[StageResult]:
-    """Run stages in their order; what is up to date is not built again.
+    """Run stages in their order; artifacts that are up to date are not built again.
 
     Args:
-        settings: as `load_config` reads them.
+        settings: the result of `load_config`.
         stages: names of subcommands, such as `["rank", "evaluate"]`; None = all five.
-        force: build even what is up to date.
+        force: whether to build artifacts that are up to date, too.
 
     Returns:
-        One result per stage: the artifact with its directory, whether it was built now, a summary, and for `evaluate`
-        the metrics and what the quality gate found.
+        One result per stage: the artifact with its directory, whether it was built in this run, a summary, and for
+        `evaluate` the metrics and the findings of the quality gate.
 
     Raises:
-        ConfigError: there is no such stage.
-        InterestrecError: as the stages say.
+        ConfigError: a stage does not exist.
+        InterestrecError: a stage failed.
 
     Example:
         >>> settings = interestrec.load_config("configs/quickstart.yaml", ["finetune.epochs=1"])
@@ -54,68 +54,68 @@ def run(settings: Settings, stages: Collection[str] | None = None, force: bool =
 
 
 def run_all(context: RunContext, stages: Collection[str] | None = None) -> Iterator[StageResult]:
-    """Run stages in their order, yielding each result as soon as it is there; what is up to date is skipped.
+    """Run stages in their order and yield each result when it is complete; artifacts that are up to date are skipped.
 
-    What would stop the last one for being misspelt or missing is found before the first.
+    The quality gate of `evaluate` is checked before the first stage, so that a mistake in it does not fail a long run.
 
     Args:
-        stages: as for `run`.
+        stages: see `run`.
     """
-    wanted = set(STAGES if stages is None else stages)
-    for name in sorted(wanted):
+    selected = set(STAGES if stages is None else stages)
+    for name in sorted(selected):
         pick(STAGES, name, "stage")
-    if "evaluate" in wanted:
+    if "evaluate" in selected:
         import_module(STAGES["evaluate"]).check_gate(context)
     for name in STAGES:
-        if name in wanted:
+        if name in selected:
             yield run_stage(name, context)
 
 
 def run_stage(name: str, context: RunContext) -> StageResult:
-    """Run one stage by its subcommand's name."""
-    with _at_work(name, context):
+    """Run one stage by the name of its subcommand."""
+    with _stage_scope(name, context):
         return import_module(pick(STAGES, name, "stage")).run(context)
 
 
 def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
-    """The finetune stage once per fold."""
+    """Run the finetune stage once per fold; arguments are those of `stages.finetune.cross_validate`."""
     from interestrec.stages import finetune
 
-    with _at_work("finetune", context):
+    with _stage_scope("finetune", context):
         return finetune.cross_validate(context, folds, by)
 
 
-def export_vectors(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
-    """Write item vectors for other programs; arguments and result are those of `stages.encode`."""
+def export_vectors(context: RunContext, to: Path | None, from_model: bool) -> dict[str, Any]:
+    """Export item vectors; arguments and result are those of `stages.encode.run`."""
     from interestrec.stages import encode
 
-    with _at_work("encode", context):
-        return encode.run(context, to, of_model)
+    with _stage_scope("encode", context):
+        return encode.run(context, to, from_model)
 
 
 @contextmanager
-def _at_work(name: str, context: RunContext) -> Iterator[None]:
-    """Log lines carry the stage's name, and artifacts are read and written with the run's key."""
+def _stage_scope(name: str, context: RunContext) -> Iterator[None]:
+    """Put the stage's name into log lines, and read and write artifacts with the run's key."""
     with log_stage(name), encryption.key_in_force(context.settings.runtime.encryption_key):
         yield
 
 
-def plan_of_folds(context: RunContext, folds: int, by: str) -> BuildPlan:
-    """What `cross_validate` would do, for a context with `dry_run`."""
+def folds_plan(context: RunContext, folds: int, by: str) -> BuildPlan:
+    """Return the plan of `cross_validate`, for a context with `dry_run`."""
     return _plan(partial(cross_validate, context, folds, by))
 
 
-def plans(names: Sequence[str], context: RunContext) -> Iterator[BuildPlan]:
-    """What stages that follow each other would do, of a context with `dry_run`.
+def build_plans(names: Sequence[str], context: RunContext) -> Iterator[BuildPlan]:
+    """Yield the plans of consecutive stages, for a context with `dry_run`.
 
-    Once one would build, what it builds is not there to look at, so those after it are said to build for its sake.
+    Stages after the first one that would build have no inputs to compare yet; their plans give that stage as reason.
     """
     first: BuildPlan | None = None
     for name in names:
         if first is not None:
             kind = KINDS[name]
             why = f"{first.stage} would build before it"
-            yield BuildPlan(name, kind, True, (why,), plan_of_current(context.settings.workspace, kind))
+            yield BuildPlan(name, kind, True, (why,), current_version(context.settings.workspace, kind))
             continue
         plan = _plan(partial(run_stage, name, context))
         first = plan if plan.builds else None

@@ -89,21 +89,21 @@ def _measure(
     )
     inputs = ItemUserInputs(vectors, categories, model.config.max_history)
     scorer = Intensity(model, vectors, categories, LogitCalibration(), inputs, retrieve or None)
-    precedence = rng.permutation(items)
+    tie_order = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)
     time_start = time.monotonic()
     ranked_items = 0
     for start, stop in request_blocks(users, items):
-        ranked_items += top_k(scorer.score_catalogue(requests.block(start, stop)), top, precedence).size
+        ranked_items += top_k(scorer.score_catalogue(requests.block(start, stop)), top, tie_order).size
     seconds = time.monotonic() - time_start
     after = resource.getrusage(resource.RUSAGE_SELF)
     recall = None
     if retrieve:
         sample = requests.block(0, 200)
         exact_scorer = Intensity(model, vectors, categories, LogitCalibration(), inputs)
-        exact = top_k(exact_scorer.score_catalogue(sample), top, precedence)
-        retrieved = top_k(scorer.score_catalogue(sample), top, precedence)
+        exact = top_k(exact_scorer.score_catalogue(sample), top, tie_order)
+        retrieved = top_k(scorer.score_catalogue(sample), top, tie_order)
         recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, retrieved, strict=True)]))
     return {
         "what": "rank",

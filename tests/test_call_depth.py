@@ -43,5 +43,10 @@ def test_rank_reaches_the_scoring_line_in_few_frames(tmp_path: Path) -> None:
     outcome = subprocess.run([sys.executable, "-c", SCRIPT], cwd=tmp_path, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr
     frames = json.loads((tmp_path / "frames.json").read_text())
-    assert frames[:4] == ["cli/app.py:main", "cli/app.py:rank", "pipeline.py:run_stage", "stages/rank.py:run"], frames
+    assert frames[:4] == [
+        "cli/app.py:main",
+        "cli/stage_commands.py:rank",
+        "pipeline.py:run_stage",
+        "stages/rank.py:run",
+    ], frames
     assert len(frames) <= MOST, frames

@@ -20,7 +20,7 @@ from interestrec.config.loading import load_settings
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 from interestrec.io.locks import hold_lock
-from interestrec.pipeline import STAGES, plans, run_all, run_stage
+from interestrec.pipeline import STAGES, build_plans, run_all, run_stage
 from interestrec.scoring.rank_settings import SystemName
 from interestrec.stages.run import RunContext
 from tests.generated import write_mind, write_shop
@@ -129,7 +129,7 @@ def test_running_again_touches_nothing_and_loads_no_tensorflow(news: Path) -> No
 def rebuilt(news: Path, *overrides: str) -> list[str]:
     """The stages that would build."""
     chosen = replace(context(news / "news.yaml", news / "first", *overrides), dry_run=True)
-    return [plan.stage for plan in plans(list(STAGES), chosen) if plan.builds]
+    return [plan.stage for plan in build_plans(list(STAGES), chosen) if plan.builds]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_changed_byte_of_the_input_builds_all_and_a_comment_nothing(news: Path
 
 def test_a_dry_run_writes_nothing(news: Path, tmp_path: Path) -> None:
     chosen = replace(context(news / "news.yaml", tmp_path / "workspace"), dry_run=True)
-    assert [plan.reasons for plan in plans(list(STAGES), chosen)] == [
+    assert [plan.reasons for plan in build_plans(list(STAGES), chosen)] == [
         ("no version exists yet",),
         *[("preprocess would build before it",)] * 4,
     ]

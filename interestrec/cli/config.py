@@ -36,10 +36,16 @@ def show(
     The output is itself a configuration.
     """
     with session("config show", as_json, quiet=False, log=log) as output:
-        from interestrec.config.loading import dump_effective, find_config, load_effective, origins_of, settings_hash
+        from interestrec.config.loading import (
+            dump_effective,
+            find_config,
+            load_effective,
+            setting_origins,
+            settings_hash,
+        )
 
         effective = load_effective(find_config(config), overrides or [], workspace)
-        settings, origins = effective.settings.model_dump(mode="json"), origins_of(effective)
+        settings, origins = effective.settings.model_dump(mode="json"), setting_origins(effective)
         values = {"settings": settings, "origins": origins, "hash": settings_hash(effective.settings)}
         output.show(values, dump_effective(effective).rstrip())
 

@@ -131,7 +131,7 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
     full_line = f"{line}  {'  '.join(figures)}".rstrip()
     if result.metrics is None:
         return "\n".join([full_line, *(finding["sentence"] for finding in result.summary.get("findings", []))])
-    from interestrec.report.conclusion import WIDEST, conclusion
+    from interestrec.report.conclusion import MAX_WIDTH, conclusion
     from interestrec.report.metrics_table import metrics_table
 
     width, color = _terminal_width(), _colour()
@@ -146,7 +146,7 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
     )
     if not verbose:
         return f"{line}\n\n{end}"
-    return "\n\n".join([full_line, metrics_table(result.metrics, width or WIDEST, color), end])
+    return "\n\n".join([full_line, metrics_table(result.metrics, width or MAX_WIDTH, color), end])
 
 
 def _terminal_width() -> int | None:

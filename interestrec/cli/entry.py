@@ -14,7 +14,7 @@ from interestrec.core import interrupts
 from interestrec.core.choices import suggestion
 from interestrec.core.logs import Form, print_error
 
-_MOST_OWNERS = 3
+_MAX_OWNERS = 3
 
 
 def open_standard_streams() -> None:
@@ -112,8 +112,8 @@ def _usage(error: typer.TyperException, as_json: bool, form: Form) -> int:
 def _no_such_option(option: str, context: Any, root: Any) -> str:
     known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     owners = list(_owners(root.command, "interestrec", option))
-    told = ", ".join(f"`{owner}`" for owner in owners[:_MOST_OWNERS])
-    more = f" and {len(owners) - _MOST_OWNERS} more" if len(owners) > _MOST_OWNERS else ""
+    told = ", ".join(f"`{owner}`" for owner in owners[:_MAX_OWNERS])
+    more = f" and {len(owners) - _MAX_OWNERS} more" if len(owners) > _MAX_OWNERS else ""
     hint = f", which belongs to {told}{more}" if owners else suggestion(option, known)
     return f"no such option: {option}{hint}"
 

@@ -36,7 +36,7 @@ def check(
         from interestrec.stages.check import check as findings
 
         found = findings(context(config, overrides, workspace, force=False).settings, rows)
-        output.findings([(finding.about, finding.told, finding.error) for finding in found])
+        output.findings([(finding.subject, finding.sentence, finding.error) for finding in found])
 
 
 def describe(

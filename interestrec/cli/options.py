@@ -136,7 +136,7 @@ def context(
     workspace: Path | None,
     force: bool,
     start: Path | None = None,
-    asking: "RankRequest | None" = None,
+    rank_request: "RankRequest | None" = None,
     gate: "GateRequest | None" = None,
     seeds: tuple[Path, ...] = (),
     dry_run: bool = False,
@@ -148,7 +148,9 @@ def context(
 
     settings = load_config(config, overrides or [], workspace)
     given = {kind: path for kind, path in paths.items() if path is not None}
-    return RunContext(settings, force, start, asking or RankRequest(), gate or GateRequest(), seeds, given, dry_run)
+    return RunContext(
+        settings, force, start, rank_request or RankRequest(), gate or GateRequest(), seeds, given, dry_run
+    )
 
 
 class OpenedCorpus(NamedTuple):

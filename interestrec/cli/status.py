@@ -6,10 +6,10 @@ from typing import Any
 
 from interestrec.core.errors import InterestrecError
 from interestrec.io.locks import LockHolder, lock_holder
-from interestrec.pipeline import KINDS, STAGES, plans
+from interestrec.pipeline import KINDS, STAGES, build_plans
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
-from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.plan import BuildPlan, current_version
 
 _STEP = "step-"
 
@@ -34,12 +34,12 @@ def status(context: RunContext) -> list[ArtifactStatus]:
     found: list[ArtifactStatus] = []
     workspace = context.settings.workspace
     try:
-        for plan in plans(list(STAGES), replace(context, dry_run=True)):
+        for plan in build_plans(list(STAGES), replace(context, dry_run=True)):
             found.append(_of_plan(workspace, plan))
     except InterestrecError as error:  # told of the first stage that meets it; those after it cannot be judged
         about = (str(error),)
         for stage in list(STAGES)[len(found) :]:
-            plan = BuildPlan(stage, KINDS[stage], True, about, plan_of_current(workspace, KINDS[stage]))
+            plan = BuildPlan(stage, KINDS[stage], True, about, current_version(workspace, KINDS[stage]))
             found.append(_of_plan(workspace, plan, broken=True))
             about = (f"depends on {plan.stage}, which is broken",) if about == (str(error),) else about
     return found

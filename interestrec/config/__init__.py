@@ -1,1 +1,1 @@
-"""Configuration: settings by section, loading, problems with their places, templates."""
+"""Configuration: the settings as a whole, loading, error messages with positions, templates."""

@@ -1,4 +1,4 @@
-"""Reading a configuration: a file, `--set` overrides, every problem in one pass, and where each value is from."""
+"""Load a configuration from a file and `--set` overrides, report all problems at once, and track value origins."""
 
 import hashlib
 import json
@@ -9,13 +9,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from interestrec.config.problems import as_typed, explain
+from interestrec.config.problems import explain, written_location
 from interestrec.config.settings import Settings
-from interestrec.config.yaml_positions import MAX_BYTES, MAX_DEPTH, Location, annotate, dotted, read_yaml, text_of
+from interestrec.config.yaml_positions import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    Location,
+    annotate,
+    decode_text,
+    dotted_key,
+    read_yaml,
+)
 from interestrec.core.errors import ConfigError, InputMissingError, from_os_error
 
 DEFAULT_PATH = Path("interestrec.yaml")
-DEFAULT = "default"  # the origin of what is not given
+DEFAULT = "default"  # origin of values that neither the file nor an override sets
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Origins = dict[Location, str]
@@ -23,47 +31,49 @@ Origins = dict[Location, str]
 
 @dataclass(frozen=True)
 class EffectiveSettings:
-    """Settings in force, and where each comes from: `news.yaml:41:3`, `--set finetune.epochs=3` or `--workspace`."""
+    """The effective settings and their origins: `news.yaml:41:3`, `--set finetune.epochs=3` or `--workspace`."""
 
     settings: Settings
-    values: dict[str, Any]  # as they were given
-    origins: Origins  # of every key and list entry that was given
+    values: dict[str, Any]  # before validation
+    origins: Origins  # origins of all keys and list entries in `values`
 
     def origin(self, where: Location) -> str:
-        """Where the setting at a location of the validated settings comes from."""
-        return self.origins.get(as_typed(where, self.values), DEFAULT)
+        """Return the origin of the value at a location of the validated settings."""
+        return self.origins.get(written_location(where, self.values), DEFAULT)
 
 
 def find_config(name: str | None) -> Path:
-    """The configuration file for `--config NAME`: a path, else a name in `./` or `./configs/`.
+    """Return the configuration file for `--config NAME`: a path, else a name in `./` or `./configs/`.
 
     Raises:
-        InputMissingError: there is none; the message says how to get one.
+        InputMissingError: there is no such file; the message says how to get one.
     """
     if name is None:
         if DEFAULT_PATH.is_file():
             return DEFAULT_PATH
-        raise InputMissingError(f"no --config given and no ./{DEFAULT_PATH} here; get one with `interestrec init news`")
+        raise InputMissingError(
+            f"no --config given, and ./{DEFAULT_PATH} does not exist; create one with `interestrec init news`"
+        )
     candidates = [Path(name), Path("configs") / name, Path(f"{name}.yaml"), Path("configs") / f"{name}.yaml"]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise InputMissingError(f"{name}: no such configuration here or in ./configs; get one with `interestrec init news`")
+    raise InputMissingError(f"{name}: no such configuration in . or ./configs; create one with `interestrec init news`")
 
 
 def load_config(
     name: str | Path | None = None, overrides: Sequence[str] = (), workspace: str | Path | None = None
 ) -> Settings:
-    """Read a configuration, as `--config`, `--set` and `--workspace` of the command line do.
+    """Load a configuration in the same way as `--config`, `--set` and `--workspace` of the command line.
 
     Args:
         name: a path, or a name in `./` or `./configs/`; None = `./interestrec.yaml`.
-        overrides: `dotted.key=value` texts, the value in YAML; they win over the file.
-        workspace: wins over the file's `workspace`.
+        overrides: `dotted.key=value` texts with the value in YAML; they take precedence over the file.
+        workspace: takes precedence over the file's `workspace`.
 
     Raises:
         InputMissingError: there is no such file; the message says how to get one.
-        ConfigError: all problems at once, each with file:line:column or the override it came from.
+        ConfigError: lists all problems, each with file:line:column or its override.
 
     Example:
         >>> settings = interestrec.load_config("news", ["finetune.epochs=3", "seed=7"])
@@ -75,7 +85,7 @@ def load_config(
 
 
 def load_settings(path: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Settings:
-    """The settings of `load_effective`, which tells of the arguments and errors."""
+    """Return the settings of `load_effective`; arguments and errors are the same."""
     return load_effective(path, overrides, workspace).settings
 
 
@@ -84,11 +94,11 @@ def load_effective(path: Path, overrides: Sequence[str] = (), workspace: Path | 
 
     Args:
         path: the YAML file.
-        overrides: `dotted.key=value` texts, the value in YAML; they win over the file.
-        workspace: wins over the file's `workspace`.
+        overrides: `dotted.key=value` texts with the value in YAML; they take precedence over the file.
+        workspace: takes precedence over the file's `workspace`.
 
     Raises:
-        ConfigError: all problems at once, each with file:line:column or the override it came from.
+        ConfigError: lists all problems, each with file:line:column or its override.
     """
     values, origins = _read_file(path)
     for override in overrides:
@@ -103,13 +113,13 @@ def load_effective(path: Path, overrides: Sequence[str] = (), workspace: Path | 
 
 
 def dump_effective(effective: EffectiveSettings) -> str:
-    """All settings as YAML that loads to the same settings, with their hash first and each one's origin behind it."""
+    """Return all settings as YAML that loads to equal settings: the hash first, each value followed by its origin."""
     text = annotate(effective.settings.model_dump(mode="json"), effective.origin)
     return f"# hash: {settings_hash(effective.settings)}\n{text}"
 
 
-def origins_of(effective: EffectiveSettings) -> Any:
-    """The settings with each value's origin in place of the value; an empty list or mapping counts as a value."""
+def setting_origins(effective: EffectiveSettings) -> Any:
+    """Return the settings with every value replaced by its origin; an empty list or mapping counts as a value."""
 
     def at(value: Any, where: Location) -> Any:
         if isinstance(value, dict) and value:
@@ -122,13 +132,13 @@ def origins_of(effective: EffectiveSettings) -> Any:
 
 
 def settings_hash(settings: Settings) -> str:
-    """SHA-256 of all settings: equal for equal settings, however they were written."""
+    """Return the SHA-256 of all settings; it does not depend on how they are written."""
     values = json.dumps(settings.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(values.encode()).hexdigest()
 
 
 def settings_schema() -> dict[str, Any]:
-    """JSON Schema of a configuration file; rules between keys are told by `load_settings` alone."""
+    """Return the JSON Schema of a configuration file; only `load_settings` checks rules between keys."""
     schema = Settings.model_json_schema()
     return {"$schema": _SCHEMA_DIALECT, **schema, "title": "Configuration of interestrec"}
 
@@ -142,9 +152,9 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Origins]:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise from_os_error(error, path) from error
-    document = read_yaml(text_of(content, place), place)
+    document = read_yaml(decode_text(content, place), place)
     if document is None:
-        raise ConfigError(f"{path}: the configuration is empty; get one with `interestrec init news`")
+        raise ConfigError(f"{path}: the configuration is empty; create one with `interestrec init news`")
     if not isinstance(document.values, dict):
         raise ConfigError(f"{path}:1:1: expected a mapping of sections such as `data:` and `finetune:`")
     return document.values, {where: place(*position) for where, position in document.positions.items()}
@@ -154,7 +164,7 @@ def _apply_override(values: dict[str, Any], origins: Origins, override: str) -> 
     key, equals, text = override.partition("=")
     path = key.split(".")
     if len(path) > MAX_DEPTH:
-        raise ConfigError(f"--set {path[0]}.{path[1]}…: more than {MAX_DEPTH} sections within each other")
+        raise ConfigError(f"--set {path[0]}.{path[1]}…: more than {MAX_DEPTH} nested sections")
     if not equals or not all(path):
         raise ConfigError(f"--set {override}: expected KEY=VALUE such as finetune.epochs=3")
     document = read_yaml(text, lambda line, column: f"--set {override}")
@@ -166,16 +176,16 @@ def _apply_override(values: dict[str, Any], origins: Origins, override: str) -> 
         origins.setdefault(tuple(where), f"--set {override}")
     where.append(_step(target, path[-1], where, override))
     target[where[-1]] = document.values if document else None
-    for old in [known for known in origins if known[: len(where)] == tuple(where)]:
-        del origins[old]
+    for location in [known for known in origins if known[: len(where)] == tuple(where)]:
+        del origins[location]
     inner = document.positions if document else {}
     origins.update({(*where, *below): f"--set {override}" for below in [(), *inner]})
 
 
 def _step(target: Any, part: str, above: Sequence[str | int], override: str) -> str | int:
-    """The key or the number of the list's entry that a part of an override's key names."""
+    """Return the key or the list index that a part of an override's key refers to."""
     if isinstance(target, dict):
         return part
     if isinstance(target, list) and part.isdecimal() and int(part) < len(target):
         return int(part)
-    raise ConfigError(f"--set {override}: '{dotted(tuple(above))}' is not a section")
+    raise ConfigError(f"--set {override}: '{dotted_key(tuple(above))}' is not a section")

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in sentences: where, what would do, and whose key it is."""
+"""Sentences on problems in a configuration: the position, the valid choices, and the section that owns a key."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from interestrec.config.settings import Settings
-from interestrec.config.yaml_positions import Location, dotted
+from interestrec.config.yaml_positions import Location, dotted_key
 from interestrec.core.choices import suggestion
 from interestrec.corpus.item_settings import FIELD_KINDS
 from interestrec.formats.readers import READERS
@@ -23,54 +23,55 @@ _COMMAND = {  # the first subcommand that reads a section
     "rank": "rank",
     "evaluate": "evaluate",
 }
-_MOST_OWNERS = 3
+_MAX_OWNERS = 3
 _KEY_FIRST = re.compile(r"([a-z_]+(?:\.\w+)*): ")
 
 
 def explain(error: ValidationError, values: Any, origins: Mapping[Location, str], source: str) -> list[str]:
-    """A line a problem, each beginning with its origin.
+    """Return one line per problem, beginning with its origin.
 
     Args:
-        values: what was validated.
-        origins: where each key of `values` comes from, such as `news.yaml:41:3`.
-        source: stands for what has no origin.
+        values: the values before validation.
+        origins: the origin of each key of `values`, such as `news.yaml:41:3`.
+        source: origin of problems that concern no key of `values`.
     """
     return [_sentence(problem, values, origins, source) for problem in error.errors()]
 
 
 def _sentence(problem: ErrorDetails, values: Any, origins: Mapping[Location, str], source: str) -> str:
-    kind, given, location = problem["type"], problem.get("input"), _without_key_mark(problem["loc"])
-    where, message = _named(as_typed(_without_tag(location), values), problem)
+    kind, value, location = problem["type"], problem.get("input"), _without_key_mark(problem["loc"])
+    where, message = _location_and_message(written_location(_without_tag(location), values), problem)
     origin = next((origins[where[:n]] for n in range(len(where), 0, -1) if where[:n] in origins), source)
-    key = dotted(where)
+    key = dotted_key(where)
     if kind == "extra_forbidden":
-        section, choices = dotted(where[:-1]) or "the top level", _keys_at(location[:-1])
+        section, choices = dotted_key(where[:-1]) or "the top level", _keys_at(location[:-1])
         name = str(where[-1])
-        takes = f"{section} takes: {', '.join(choices)}"
-        return f"{origin}: unknown key '{key}'{suggestion(name, choices)}; {_owned(name, where[:-1])}{takes}"
+        section_hint = f"{section} takes: {', '.join(choices)}"
+        owner_hint = _ownership_hint(name, where[:-1])
+        return f"{origin}: unknown key '{key}'{suggestion(name, choices)}; {owner_hint}{section_hint}"
     if kind == "missing":
         return f"{origin}: '{key}' is missing; add it"
     if kind.startswith("union_tag"):
-        near = suggestion(str(given.get("format")), READERS) if isinstance(given, dict) else ""
-        return f"{origin}: '{key}' must be one of {', '.join(READERS)}{near}"
-    near = suggestion(given, _expected(problem)) if isinstance(given, str) else ""
-    return f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}{near}"
+        hint = suggestion(str(value.get("format")), READERS) if isinstance(value, dict) else ""
+        return f"{origin}: '{key}' must be one of {', '.join(READERS)}{hint}"
+    hint = suggestion(value, _expected(problem)) if isinstance(value, str) else ""
+    return f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}{hint}"
 
 
-def _named(where: Location, problem: ErrorDetails) -> tuple[Location, str]:
-    """What a problem is about, and its message: one of several keys begins with the key's location and a colon."""
+def _location_and_message(where: Location, problem: ErrorDetails) -> tuple[Location, str]:
+    """Return the location and the message of a problem; a rule between keys puts the location before its message."""
     if problem["type"].startswith("union_tag"):
         return (*where, "format"), ""
     message = problem["msg"].removeprefix("Value error, ")
-    named = _KEY_FIRST.match(message) if problem["type"] == "value_error" else None
-    if named is None:
+    key = _KEY_FIRST.match(message) if problem["type"] == "value_error" else None
+    if key is None:
         return where, message
-    below = (int(part) if part.isdecimal() else part for part in named[1].split("."))
-    return (*where, *below), message[named.end() :]
+    below = (int(part) if part.isdecimal() else part for part in key[1].split("."))
+    return (*where, *below), message[key.end() :]
 
 
 def _expected(problem: ErrorDetails) -> list[str]:
-    """The values that would do, where there are few."""
+    """Return the valid values if they are few."""
     if problem["type"] == "bool_parsing":
         return ["true", "false"]
     if problem["type"] == "literal_error":
@@ -78,8 +79,8 @@ def _expected(problem: ErrorDetails) -> list[str]:
     return []
 
 
-def as_typed(where: Location, values: Any) -> Location:
-    """A location as the file has it: one table of events may be written without the list that it becomes."""
+def written_location(where: Location, values: Any) -> Location:
+    """Return a location as the file has it; a single table of events may be written without its list."""
     written: list[str | int] = []
     for part in where:
         if isinstance(values, dict) and part == 0:  # keys are text
@@ -92,36 +93,38 @@ def as_typed(where: Location, values: Any) -> Location:
     return tuple(written)
 
 
-def _owned(name: str, here: Location) -> str:
-    """Which other sections take a key of this name; empty when none does."""
-    section = tuple(part for part in here if isinstance(part, str))
-    owners = [where for where in _places(Settings, ()) if where[-1] == name and where[:-1] != section]
+def _ownership_hint(name: str, location: Location) -> str:
+    """Return a hint on other sections that have a key of this name; empty if there are none."""
+    section = tuple(part for part in location if isinstance(part, str))
+    owners = [where for where in _key_locations(Settings, ()) if where[-1] == name and where[:-1] != section]
     if not owners:
         return ""
-    told = [f"{dotted(where)}{_read_by(where)}" for where in owners[:_MOST_OWNERS]]
-    return f"'{name}' belongs to {' or '.join(told)}; "
+    descriptions = [f"{dotted_key(where)}{_command_hint(where)}" for where in owners[:_MAX_OWNERS]]
+    return f"'{name}' belongs to {' or '.join(descriptions)}; "
 
 
-def _read_by(where: Location) -> str:
+def _command_hint(where: Location) -> str:
     command = _COMMAND.get(str(where[0]))
     return f" (`interestrec {command}`)" if command else ""
 
 
-def _places(section: type[BaseModel], where: Location) -> Iterator[Location]:
-    """Every key of the configuration, once, however many formats have it."""
+def _key_locations(section: type[BaseModel], where: Location) -> Iterator[Location]:
+    """Yield every key of the configuration once, even if several formats have it."""
     seen: set[Location] = set()
     for name, field in section.model_fields.items():
         yield (*where, name)
         for inner in _sections_in(field.annotation):
-            for place in _places(inner, (*where, name)):
-                if place not in seen:
-                    seen.add(place)
-                    yield place
+            for inner_location in _key_locations(inner, (*where, name)):
+                if inner_location not in seen:
+                    seen.add(inner_location)
+                    yield inner_location
 
 
-def _tagged(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
-    """pydantic puts the chosen format after `data` and the chosen kind after an item's field; the file does not have
-    it there. Where it is, and the section that it chose."""
+def _tag_position(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
+    """Return the position of a tag in a pydantic location and the section that it selects; None without a tag.
+
+    pydantic inserts the selected format after `data` and the selected kind after an item's field; the file has neither.
+    """
     if len(where) > 1 and where[0] == "data" and where[1] in READERS:
         return 1, READERS[str(where[1])].section
     if len(where) > 3 and where[:2] == ("items", "fields") and where[3] in FIELD_KINDS:
@@ -130,19 +133,19 @@ def _tagged(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
 
 
 def _without_tag(where: tuple[int | str, ...]) -> Location:
-    found = _tagged(where)
+    found = _tag_position(where)
     return tuple(where) if found is None else (*where[: found[0]], *where[found[0] + 1 :])
 
 
 def _without_key_mark(where: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """pydantic marks what is wrong with a key itself."""
+    """Remove the mark that pydantic adds to problems of a key itself."""
     return where[:-1] if where and where[-1] == "[key]" else where
 
 
 def _keys_at(where: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at a pydantic location takes."""
+    """Return the keys of the section at a pydantic location."""
     section: type[BaseModel] = Settings
-    found = _tagged(where)
+    found = _tag_position(where)
     if found is not None:
         section, where = found[1], where[found[0] + 1 :]
     for part in where:
@@ -153,7 +156,7 @@ def _keys_at(where: tuple[int | str, ...]) -> list[str]:
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:
-    """The settings classes that an annotation such as `list[Condition]` or `ValueMap | None` speaks of."""
+    """Return the settings classes in an annotation such as `list[Condition]` or `ValueMap | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [section for part in get_args(annotation) for section in _sections_in(part)]

@@ -1,7 +1,7 @@
 """The whole configuration: one YAML file serves all stages.
 
-The sections stand in the rooms that they configure, so that a loss, a format or a scorer brings its keys with it; this
-module puts them together and checks what concerns several of them.
+Each section is defined in the package that it configures, so that a loss, a format or a scorer comes with its keys.
+This module combines the sections and checks the rules between them.
 """
 
 from pathlib import Path
@@ -26,28 +26,28 @@ class Settings(Section):
     """One configuration serves all stages; every section but `data` and `encoders` may be left out."""
 
     version: Literal[1] = 1
-    """Version of the configuration's format; there is only 1."""
+    """Version of the configuration format; always 1."""
     workspace: Path = Path("workspace")
     """Directory for artifacts, caches and locks, relative to the working directory; one per data set and purpose."""
     seed: CountOrZero = 42
-    """Seed of everything random. Equal inputs, settings and seed give equal artifacts; other seeds show how much is
-    chance."""
+    """Seed of all random numbers. Equal inputs, settings and seed give equal artifacts; several seeds show the
+    variation by chance."""
     data: Annotated[AnyData, Field(discriminator="format")]
-    """Where the raw files are and what their columns mean."""
+    """Location of the raw files and meaning of their columns."""
     items: ItemsSettings = ItemsSettings()
-    """What the model sees of an item."""
+    """Texts and attributes of an item that the model uses."""
     preprocess: PreprocessSettings = PreprocessSettings()
     """Cleaning, split and intensity."""
     encoders: dict[str, EncoderSettings] = Field(min_length=1, max_length=1)
     """The text encoder under a name, usually `text`, to which `items.fields` refers; exactly one."""
     pretrain_adapt: PretrainAdaptSettings = PretrainAdaptSettings()
-    """How the encoder goes on learning from the corpus's texts."""
+    """Continued pretraining of the encoder on the texts of the corpus."""
     finetune: FinetuneSettings = FinetuneSettings()
-    """How the intensity model is trained."""
+    """Training of the intensity model."""
     rank: RankSettings = RankSettings()
-    """Which systems are fitted, and how lists are made."""
+    """Systems to fit, and how lists are made."""
     evaluate: EvaluateSettings = EvaluateSettings()
-    """What is measured, and the quality gate."""
+    """Metrics and the quality gate."""
     runtime: RuntimeSettings = RuntimeSettings()
     """Devices, memory and keys."""
 
@@ -55,13 +55,13 @@ class Settings(Section):
     def _consistent(self) -> "Settings":
         for position, field in enumerate(self.items.fields):
             if isinstance(field, TextField) and field.encoder not in self.encoders:
-                near = suggestion(field.encoder, self.encoders)
-                raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders{near}")
+                hint = suggestion(field.encoder, self.encoders)
+                raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders{hint}")
         if self.preprocess.intensity.values and self.data.relevant_at is None:
-            raise ValueError("data.relevant_at: must be given where values are mapped to intensities")
+            raise ValueError("data.relevant_at: must be set if preprocess.intensity.values maps values to intensities")
         verified = self.preprocess.split.verified
         if verified is not None and verified.resolve() == self.workspace.resolve():
-            raise ValueError("preprocess.split.verified: is the workspace of this run itself; give this run another")
+            raise ValueError("preprocess.split.verified: is the workspace of this run; use another workspace here")
         return self
 
     @property
@@ -70,10 +70,10 @@ class Settings(Section):
         return next(iter(self.encoders.values()))
 
     def lineage(self, *sections: str) -> dict[str, Any]:
-        """The named sections as JSON values for an artifact's recipe, without paths and without the gate.
+        """Return sections as JSON values for an artifact's recipe, without paths and without the gate.
 
-        Paths say where bytes are, not what they are; their content enters through input digests. The gate asks
-        something of a report and changes nothing in it.
+        The content of files enters a recipe through input digests, not through their paths. The gate checks a report
+        and does not change it.
         """
         gate = {"evaluate": {"require", "not_worse_than"}}
         values = self.model_dump(mode="json", include=set(sections), exclude=gate)

@@ -1,4 +1,4 @@
-"""The configurations of `configs/`, which ship with the package, as templates."""
+"""Templates: the configurations of `configs/`, which are part of the package."""
 
 from importlib import resources
 from pathlib import Path
@@ -8,7 +8,7 @@ from interestrec.core.errors import CannotCreateError, ConfigError, from_os_erro
 
 
 def template_names() -> list[str]:
-    """Names that `interestrec init` takes."""
+    """Return the template names for `interestrec init`."""
     directory = resources.files("interestrec") / "configs"
     return sorted(Path(entry.name).stem for entry in directory.iterdir() if entry.name.endswith(".yaml"))
 
@@ -17,8 +17,8 @@ def write_template(name: str, to: Path) -> None:
     """Write a template to a new file.
 
     Raises:
-        ConfigError: no template of this name.
-        CannotCreateError: the file is there already; it is never overwritten.
+        ConfigError: the template does not exist.
+        CannotCreateError: the file exists already; it is never overwritten.
     """
     names = template_names()
     if name not in names:
@@ -28,6 +28,8 @@ def write_template(name: str, to: Path) -> None:
         with to.open("x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError as error:
-        raise CannotCreateError(f"{to}: exists already; move it away or give another file with --to") from error
+        raise CannotCreateError(
+            f"{to}: the file exists already; move it away or choose another file with --to"
+        ) from error
     except OSError as error:
         raise from_os_error(error, to) from error

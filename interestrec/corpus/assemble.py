@@ -1,6 +1,6 @@
-"""Numbers for items and users, timelines, impressions and candidates, from a cleaned, split and graded log.
+"""Numbers of items and users, timelines, impressions and candidates, from a cleaned, split and graded log.
 
-Tables are streamed: SQL orders the rows, arrays of whole users are worked on, and what is written is let go.
+Tables are streamed: SQL orders the rows, arrays of complete users are processed, and written rows are released.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,14 @@ from interestrec.formats.raw_log import RawLog
 from interestrec.io import schemas
 
 _ATTRIBUTES = ("title", "text", "category", "price", "published")
-_ROWS = 1 << 18  # of a streamed table
+_BATCH_ROWS = 1 << 18  # rows of a streamed table
 
 
-def number(log: RawLog) -> None:
-    """Tables `item_numbers` and `user_numbers` (code, id, number): known before the test split first, then by id.
+def assign_numbers(log: RawLog) -> None:
+    """Create the tables `item_numbers` and `user_numbers` (code, id, number).
 
-    So deleting or adding test events changes no number of an item or user seen in train or valid. Four events:
+    Items and users of train and valid come first, each group in the order of ids, so that adding or deleting test
+    events changes no number of an item or user of train or valid. Four events:
 
         user  item  split          item   number      user  number
         u     b     train          b      0           u     0
@@ -29,7 +30,7 @@ def number(log: RawLog) -> None:
         v     a     test           a      2           v     2
         w     b     train
 
-    c and b are known, and b < c; a comes after them, although a < b, for only test has it.
+    b and c are known before test, and b < c; a follows them, although a < b, because only test has it.
     """
     for table, splits in {"train_items": "split = 'train'", "known_items": "split <> 'test'"}.items():
         log.db.execute(
@@ -37,7 +38,7 @@ def number(log: RawLog) -> None:
             CREATE TEMP TABLE {table} AS
             WITH
                 requests AS (SELECT * FROM impressions WHERE {splits}),
-                histories AS (SELECT DISTINCT segment FROM stated SEMI JOIN requests USING (ord)),
+                histories AS (SELECT DISTINCT segment FROM impression_segments SEMI JOIN requests USING (ord)),
                 occurrences AS (
                     SELECT item FROM events WHERE {splits}
                     UNION ALL SELECT unnest(items) FROM segments SEMI JOIN histories USING (segment)
@@ -46,7 +47,7 @@ def number(log: RawLog) -> None:
             SELECT DISTINCT item FROM occurrences
             """
         )
-    _describe(log)
+    _create_described(log)
     log.db.execute(
         """
         CREATE TEMP TABLE item_numbers AS
@@ -75,17 +76,17 @@ def number(log: RawLog) -> None:
     )
 
 
-def _describe(log: RawLog) -> None:
-    """Table `described`: one row per item code with its attributes.
+def _create_described(log: RawLog) -> None:
+    """Create the table `described`: one row per item code with its attributes.
 
-    Of an item that is described by event rows, each attribute is the most frequent value of the earliest split that has
-    one, ties to the smallest; rows of test describe only items that are in no other split. Four rows of one item:
+    Where event rows describe an item, each attribute is the most frequent value in the earliest split that has one;
+    ties go to the smallest value. Rows of test describe only items that are in no other split. Four rows of one item:
 
         split   title   price
         train   old
         train   old
         train   new     9
-        valid   newest  7        gives: old (twice in train), 9 (train has a price, so that of valid does not count)
+        valid   newest  7        result: old (twice in train), 9 (train has a price, so valid's does not count)
     """
     log.db.execute(
         """
@@ -103,7 +104,7 @@ def _describe(log: RawLog) -> None:
         SELECT *, min(rank) OVER (PARTITION BY code) AS earliest FROM both_sources
         """
     )
-    steps = ", ".join(_best(name) for name in _ATTRIBUTES)
+    steps = ", ".join(_best_value_steps(name) for name in _ATTRIBUTES)
     joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in _ATTRIBUTES)
     log.db.execute(
         f"""
@@ -116,8 +117,8 @@ def _describe(log: RawLog) -> None:
     )
 
 
-def _best(name: str) -> str:
-    """SQL of the steps `counted_<name>` and `best_<name>` (code, value): the value that describes an item best."""
+def _best_value_steps(name: str) -> str:
+    """Return the SQL of the steps `counted_<name>` and `best_<name>` (code, value) for one attribute."""
     filled = f"{name} <> ''" if name in ("title", "text") else f"{name} IS NOT NULL"
     return f"""
         counted_{name} AS (
@@ -131,8 +132,11 @@ def _best(name: str) -> str:
 
 
 def item_table(log: RawLog) -> pa.Table:
-    """Items in the order of their numbers with raw texts: item, item_id, title, text, category, price, published,
-    and `in_train`, whether train has an event with it, states it or shows it."""
+    """Return the items in the order of their numbers, with raw texts and `in_train`.
+
+    Columns: item, item_id, title, text, category, price, published, in_train. An item is in train when an event, a
+    logged history or the candidates of an impression of train have it.
+    """
     return log.table(
         "SELECT item, n.item_id, title, text, category, price, timezone('UTC', published) AS published, "
         "code IN (FROM train_items) AS in_train "
@@ -141,7 +145,7 @@ def item_table(log: RawLog) -> pa.Table:
 
 
 def user_table(log: RawLog) -> pa.Table:
-    """Table of schemas.USERS; the half of valid is decided by a hash of the id alone."""
+    """Return the table of schemas.USERS; a hash of the id decides the part of valid that a user belongs to."""
     select, blend = schemas.VALID_PARTS
     return log.table(
         f"SELECT \"user\", user_id, CASE WHEN md5(user_id) < '8' THEN '{select}' ELSE '{blend}' END AS valid_part "
@@ -150,11 +154,11 @@ def user_table(log: RawLog) -> pa.Table:
 
 
 def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES: one impression an event, ordered by split.
+    """Yield pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES: one impression per event, ordered by split.
 
     Args:
-        timelines: starts a pass over the timelines; there is one a split.
-        by_time: no event of a later split is earlier in time; not so where the split is drawn at random.
+        timelines: starts a pass over the timelines; the function makes one pass per split.
+        by_time: whether no event of a later split is earlier in time; false where the split is drawn at random.
     """
     first = 0
     for split in range(len(schemas.SPLITS)):
@@ -166,26 +170,26 @@ def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -
 
 
 def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
-    """Tables of schemas.TIMELINES, whole users each; on the way `segment_rows` is laid for `impressions`.
+    """Yield tables of schemas.TIMELINES with complete users; creates the table `segment_rows` for `impressions`.
 
-    A stated history is a segment at the start of its user's rows, once for each distinct list, in the split of the
-    earliest impression that states it. Events follow by split, time and row; without times by split and row. One user
-    with four rows, of two lists that impressions state and two clicks:
+    Every distinct logged history is a segment at the start of its user's rows, in the split of the earliest impression
+    that has it. Events follow by split, time and row; without times by split and row. One user with two logged
+    histories and two clicks:
 
-        kind   split   what           gives positions
+        kind   split   entries        positions
         list   train   a b            0 a, 1 b
         list   valid   a              2 a
         click  valid   c at 10:00     4 c
         click  train   d at 11:00     3 d
     """
     if log.rows("segments"):
-        rows = _rebatched(_stream(log, _ordered_segments_and_events(log, click_weight)), _ROWS)
+        rows = _rebatched(_stream(log, _ordered_segments_and_events(log, click_weight)), _BATCH_ROWS)
     else:
         rows = _stream(log, _ordered_events())
-    item_of = _item_of_code(log)
+    item_numbers = _numbers_by_code(log)
     for table in user_order(rows):
         columns = {
-            "item": item_of[table["code"].to_numpy()],
+            "item": item_numbers[table["code"].to_numpy()],
             "position": event_positions(table["user"].to_numpy()),
             **{name: table[name] for name in ("user", "time", "event", "value", "intensity", "split")},
         }
@@ -204,8 +208,9 @@ def _ordered_segments_and_events(log: RawLog, click_weight: float) -> str:
     log.db.execute(
         """
         CREATE TEMP TABLE segment_rows AS
-        WITH first_stated AS (
-            SELECT segment, min(i.split) AS split, min(ord) AS first FROM impressions i JOIN stated USING (ord)
+        WITH first_requests AS (
+            SELECT segment, min(i.split) AS split, min(ord) AS first
+            FROM impressions i JOIN impression_segments USING (ord)
             GROUP BY segment
         )
         SELECT
@@ -214,7 +219,7 @@ def _ordered_segments_and_events(log: RawLog, click_weight: float) -> str:
                 sum(len(items)) OVER (PARTITION BY n."user" ORDER BY split, first) - len(items) AS INTEGER
             ) AS start
         FROM segments
-        JOIN first_stated USING (segment)
+        JOIN first_requests USING (segment)
         JOIN user_numbers n USING (user_id)
         LEFT JOIN history_grades USING (segment)
         """
@@ -247,11 +252,11 @@ def _ordered_segments_and_events(log: RawLog, click_weight: float) -> str:
 
 
 def impressions(log: RawLog, click_weight: float) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES of a log that records what was shown.
+    """Yield pairs of tables of schemas.IMPRESSIONS and schemas.CANDIDATES of a log of impressions.
 
-    Ordered by split, user and source row. The history of each is its segment of the user's timeline, as stated. A
-    label is the intensity of the click. Ids that files of one split share are told apart by a suffix: of rows 1 to 4
-    with the ids x, y, x, x in train the third becomes `x#2`, the fourth `x#3`.
+    Impressions are ordered by split, user and source row. The history of an impression is its logged segment of the
+    user's timeline. The label of a candidate is the intensity of its click. A suffix makes repeated ids of one split
+    unique: of rows 1 to 4 with the ids x, y, x, x in train the third becomes `x#2`, the fourth `x#3`.
     """
     if not log.rows("segments"):
         log.db.execute("CREATE TEMP TABLE segment_rows (segment BIGINT, start INTEGER, items INTEGER[])")
@@ -276,21 +281,21 @@ def impressions(log: RawLog, click_weight: float) -> Iterator[tuple[pa.Table, pa
             shown, labels, places, c.grades
         FROM named i
         JOIN user_numbers n USING (user_id)
-        LEFT JOIN stated USING (ord)
+        LEFT JOIN impression_segments USING (ord)
         LEFT JOIN segment_rows s USING (segment)
         LEFT JOIN clicks c USING (ord)
         ORDER BY i.split, n."user", i.ord
         """
-    item_of = _item_of_code(log)
+    item_numbers = _numbers_by_code(log)
     first = 0
-    for table in _stream(log, query, _ROWS // 16):
+    for table in _stream(log, query, _BATCH_ROWS // 16):
         numbers = np.arange(first, first + table.num_rows)
         first += table.num_rows
         requests = table.append_column("impression", pa.array(numbers)).select(schemas.IMPRESSIONS.names)
-        yield requests.cast(schemas.IMPRESSIONS), _candidates(table, numbers, item_of, click_weight)
+        yield requests.cast(schemas.IMPRESSIONS), _candidates(table, numbers, item_numbers, click_weight)
 
 
-def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click_weight: float) -> pa.Table:
+def _candidates(table: pa.Table, numbers: np.ndarray, item_numbers: np.ndarray, click_weight: float) -> pa.Table:
     shown, labels = table["shown"].combine_chunks(), table["labels"].combine_chunks()
     counts = pc.list_value_length(shown).to_numpy()
     start = ragged.from_lengths(counts)[:-1]
@@ -300,33 +305,33 @@ def _candidates(table: pa.Table, numbers: np.ndarray, item_of: np.ndarray, click
     label[np.repeat(start, clicks) + places.flatten().to_numpy()] = grades.flatten().to_numpy()
     columns = {
         "impression": np.repeat(numbers, counts),
-        "item": item_of[shown.flatten().to_numpy()],
+        "item": item_numbers[shown.flatten().to_numpy()],
         "label": label,
     }
     return pa.table(columns).cast(schemas.CANDIDATES)
 
 
-def _item_of_code(log: RawLog) -> np.ndarray:
-    """int32 [codes]: the number of each item code."""
+def _numbers_by_code(log: RawLog) -> np.ndarray:
+    """Return int32 [codes], the number of each item code."""
     table = log.table("SELECT code, item FROM item_numbers")
-    found = np.zeros(log.number("SELECT max(item) + 1 FROM item_codes"), np.int32)
-    found[table["code"].to_numpy()] = table["item"].to_numpy()
-    return found
+    numbers = np.zeros(log.number("SELECT max(item) + 1 FROM item_codes"), np.int32)
+    numbers[table["code"].to_numpy()] = table["item"].to_numpy()
+    return numbers
 
 
-def _stream(log: RawLog, query: str, rows: int = _ROWS) -> Iterator[pa.Table]:
+def _stream(log: RawLog, query: str, rows: int = _BATCH_ROWS) -> Iterator[pa.Table]:
     for batch in log.db.sql(query).to_arrow_reader(rows):
         yield pa.Table.from_batches([batch])
 
 
 def _rebatched(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of `rows` each, the last with the rest; a row group of a file is within one table."""
+    """Yield the same rows in tables of `rows` rows, so that no row group of a file spans two tables."""
     rest: list[pa.Table] = []
     for table in tables:
-        whole = pa.concat_tables([*rest, table]).combine_chunks()
-        while whole.num_rows >= rows:
-            yield whole.slice(0, rows)
-            whole = whole.slice(rows)
-        rest = [whole]
+        pending = pa.concat_tables([*rest, table]).combine_chunks()
+        while pending.num_rows >= rows:
+            yield pending.slice(0, rows)
+            pending = pending.slice(rows)
+        rest = [pending]
     if rest and rest[0].num_rows:
         yield rest[0]

@@ -1,4 +1,4 @@
-"""From a raw log to the tables of a corpus: code, clean, split, grade, number, assemble."""
+"""Builds the tables of a corpus from a raw log: code, clean, split, grade, number, assemble."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,52 +20,52 @@ from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog
 from interestrec.io import artifact_files, files, schemas
 
-_REQUESTED = ["user", "item", "time", "intensity", "split"]  # of timelines, what an event's request is made of
+_REQUESTED = ["user", "item", "time", "intensity", "split"]  # columns of the timelines that make an event's request
 
 
 @dataclass(frozen=True)
 class BuiltCorpus:
-    """What is not in the files: items with raw texts, counts, and the fitted value maps."""
+    """Results of a build that its files do not hold: items with raw texts, counts, and the fitted value maps."""
 
     items: pa.Table
     counts: dict[str, Any]
     value_maps: dict[str, Any]
 
 
-def build(log: RawLog, data: DataSettings, chosen: PreprocessSettings, seed: int, directory: Path) -> BuiltCorpus:
-    """Write users, timelines, impressions and candidates into a directory; cleaning is counted in `log.quality`.
+def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: int, directory: Path) -> BuiltCorpus:
+    """Write users, timelines, impressions and candidates into a directory; `log.quality` counts what cleaning drops.
 
     Raises:
-        ConfigError, DataError: as the steps say, or when no train event is positive.
+        ConfigError, DataError: see the steps; also when no event is left or no train event is positive.
     """
     code_events(log)
-    if chosen.duplicates == "drop":
+    if settings.duplicates == "drop":
         cleaning.drop_repeated_events(log)
-    if chosen.burst_seconds is not None:
-        cleaning.drop_bursts(log, chosen.burst_seconds)
+    if settings.burst_seconds is not None:
+        cleaning.drop_bursts(log, settings.burst_seconds)
     if not log.rows("events"):
         raise DataError("no event is left after cleaning; check the files, filters and ids (see the counts above)")
-    split(log, chosen.split, seed)
-    if chosen.robots is not None:
-        cleaning.drop_robots(log, chosen.robots)
-    if chosen.k_core is not None:
-        cleaning.keep_core(log, chosen.k_core)
-    value_maps = grading.grade(log, chosen.intensity, data.max_bad_rows)
-    least = "intensity > 0" if data.relevant_at is None else f"intensity >= CAST({data.relevant_at!r} AS FLOAT)"
-    if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {least}"):
+    split(log, settings.split, seed)
+    if settings.robots is not None:
+        cleaning.drop_robots(log, settings.robots)
+    if settings.k_core is not None:
+        cleaning.keep_core(log, settings.k_core)
+    value_maps = grading.grade(log, settings.intensity, data.max_bad_rows)
+    positive = "intensity > 0" if data.relevant_at is None else f"intensity >= CAST({data.relevant_at!r} AS FLOAT)"
+    if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {positive}"):
         raise DataError(
             "no train event is positive: none has an intensity of data.relevant_at or more; "
             "check data.relevant_at, preprocess.intensity and the labels"
         )
-    assemble.number(log)
+    assemble.assign_numbers(log)
     items = assemble.item_table(log)
-    click_weight = grading.click_weight(chosen.intensity)
-    counts = _write(log, directory, click_weight, SPLIT_METHODS[chosen.split.method].by_time)
+    click_weight = grading.click_weight(settings.intensity)
+    counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
     return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
 
 
 def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
-    """Write all tables but the items; how many rows each has, by split where it has one."""
+    """Write all tables except the items; return their row counts, by split where a table has splits."""
     users = with_attributes(log, assemble.user_table(log))
     kinds = {name: users.schema.field(name).type for name in log.user_attributes}
     files.write_parquet(directory / artifact_files.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
@@ -75,7 +75,7 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
     if log.rows("impressions"):
         pairs = assemble.impressions(log, click_weight)
     else:
-        log.close()  # the rest is read from the timelines; let go of the database's memory
+        log.close()  # the remaining tables are read from the timelines; this frees the database's memory
         pairs = assemble.event_requests(lambda: files.stream_parquet(timelines, _REQUESTED), by_time)
     candidates = 0
     with (
@@ -95,7 +95,7 @@ def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> 
 
 
 def _counted(tables: Iterator[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
-    """The same tables, their rows added up by split on the way."""
+    """Yield the same tables and add their rows to the counts by split."""
     for table in tables:
         for entry in pc.value_counts(table["split"].cast(pa.string())).to_pylist():
             counts[entry["values"]] += entry["counts"]
@@ -107,7 +107,7 @@ def _by_split(counts: Counter[str]) -> dict[str, int]:
 
 
 def report_rules(log: RawLog) -> None:
-    """One line on screen for every rule that left something out."""
+    """Log one line per cleaning rule that left out rows."""
     for rule in log.quality.rules:
         left_out = rule["rows_in"] - rule["rows_out"]
         if left_out:

@@ -9,7 +9,7 @@ SEPARATOR = "/"
 
 
 def category_codes(category: pa.ChunkedArray) -> np.ndarray:
-    """Codes of the first part and of the whole path of each category.
+    """Return the codes of the first part and of the complete path of each category.
 
     Args:
         category: string [items], null where an item has none.

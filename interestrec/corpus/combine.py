@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from interestrec.core.errors import ConfigError
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_log import RawLog, sql_string
 
 if TYPE_CHECKING:
     from interestrec.corpus.preprocess_settings import IntensitySettings
@@ -30,11 +30,12 @@ def combine_events(log: RawLog, grading: IntensitySettings) -> None:
     if grading.combine == "none":
         return
     if log.rows("impressions"):
-        raise ConfigError("preprocess.intensity.combine needs an event log; this format records what was shown")
-    zero = ", ".join(quoted(kind) for kind, how in grading.negative.items() if how == "zero")
+        reason = "needs an event log, but this format has impressions; remove the key"
+        raise ConfigError(f"preprocess.intensity.combine {reason}")
+    zero = ", ".join(sql_string(kind) for kind, how in grading.negative.items() if how == "zero")
     negative = f"arg_max(event, (time, ord)) IN ({zero})" if zero else "false"
     rows = log.rows("events")
-    log.remake(
+    log.replace_table(
         "events",
         'SELECT "user", item, max(time) AS time, arg_max(event, (intensity, ord)) AS event, '
         "arg_max(value, (time, ord)) AS value, max(ord) AS ord, 0 AS place, split, "

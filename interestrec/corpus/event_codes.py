@@ -1,25 +1,26 @@
-"""Ids become codes: users, items and event types of all events, once, before anything is cleaned or counted."""
+"""Codes of the users, items and types of all events, assigned before events are cleaned or counted."""
 
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_log import RawLog, sql_string
 
 CLICK = "click"  # type of the events that impressions record
 
 
 def code_events(log: RawLog) -> None:
-    """Replace `events` by a table of codes, with the clicks of impressions; make `user_codes` and `item_codes`.
+    """Replace `events` by a coded table that includes the clicks of impressions; create `user_codes` and `item_codes`.
 
-    Columns: user, item INTEGER; time TIMESTAMP; event, an enumeration; value DOUBLE; ord BIGINT; place INTEGER among
-    the candidates shown, 0 of a plain event; split, given for clicks. Events of items without a row are left out.
+    Columns: user, item INTEGER; time TIMESTAMP; event, an enumeration; value DOUBLE; ord BIGINT; place INTEGER, the
+    position of a click among its candidates, else 0; split, set for clicks only. Events of items without a row are
+    left out.
     """
     code_items(log)
     log.db.execute(
         'CREATE TABLE user_codes AS SELECT user_id, CAST(row_number() OVER () - 1 AS INTEGER) AS "user" FROM ('
         "SELECT user_id FROM events UNION SELECT user_id FROM impressions)"
     )
-    kinds = [row[0] for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
-    kinds += [CLICK] if log.rows("clicks") and CLICK not in kinds else []
-    names = ", ".join(quoted(kind) for kind in kinds or [CLICK])
+    event_types = [row[0] for row in log.sql("SELECT DISTINCT event FROM events ORDER BY event")]
+    event_types += [CLICK] if log.rows("clicks") and CLICK not in event_types else []
+    names = ", ".join(sql_string(event_type) for event_type in event_types or [CLICK])
     log.db.execute(f"CREATE TYPE event_kind AS ENUM ({names})")
     log.db.execute(
         'CREATE TABLE coded AS SELECT u."user", i.item, time, CAST(event AS event_kind) AS event, value, ord, '

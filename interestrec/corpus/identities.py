@@ -21,7 +21,7 @@ def forget(log: RawLog, forgotten: ForgottenUsers) -> None:
     condition = "user_id IN (SELECT other FROM left_as)"
     # Some items are described only by events; clicks and logged histories belong to impressions.
     log.db.execute(f"DELETE FROM items WHERE event_ord IN (SELECT ord FROM events WHERE {condition})")
-    for table in ("clicks", "stated"):
+    for table in ("clicks", "impression_segments"):
         log.db.execute(f"DELETE FROM {table} WHERE ord IN (SELECT ord FROM impressions WHERE {condition})")
     for table in _USER_TABLES:
         rows = log.rows(table)
@@ -35,7 +35,7 @@ def pseudonymise(log: RawLog, key: bytes) -> None:
     for column, tables in {"user_id": _USER_TABLES, "impression_id": ("impressions",)}.items():
         _map(log, "known", column, tables, lambda name: pseudonym(key, name))
         for table in tables:
-            log.remake(
+            log.replace_table(
                 table,
                 f"SELECT t.* REPLACE (other AS {column}) FROM {table} t LEFT JOIN known_as k ON t.{column} = k.name",
             )
@@ -65,7 +65,8 @@ def _map(log: RawLog, name: str, column: str, tables: tuple[str, ...], other: Ca
     union = " UNION ".join(f"SELECT {column} FROM {table}" for table in tables)
     log.db.execute(
         f"CREATE TEMP TABLE {name}_as (name VARCHAR, other VARCHAR);"
-        f"CREATE TEMP TABLE met AS SELECT DISTINCT {column} AS name FROM ({union}) WHERE {column} IS NOT NULL"
+        f"CREATE TEMP TABLE distinct_values AS "
+        f"SELECT DISTINCT {column} AS name FROM ({union}) WHERE {column} IS NOT NULL"
     )
     for start in range(0, log.rows("distinct_values"), _ROWS):
         rows = log.table(f"SELECT name FROM distinct_values WHERE rowid >= {start} AND rowid < {start + _ROWS}")

@@ -1,8 +1,8 @@
-"""What else is known of an item, as small integer codes: its category, its price, its age.
+"""Attributes of items as small integer codes: category, price, age and id.
 
-Everything is fitted on train: on items with a positive train event. A code is 0 where the value is missing (or, for a
-category, unknown) and counts from 1 otherwise; a missing value is a code of its own and is never filled in. `fit_…`
-gives what was fitted as JSON values, `…_codes` needs nothing else to give any item its code.
+Attributes are fitted on the items with a positive train event. A code is 0 where the value is missing (or, for a
+category, unknown) and counts from 1 otherwise; a missing value has its own code and is never imputed. `fit_…` returns
+the fitted parameters as JSON values, and `…_codes` computes the code of any item from them alone.
 """
 
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io.schemas import TRAIN
 
-_FEWEST_PRICES = 20  # of a category; with fewer the whole log's mean and deviation are used
-_FEWEST_ITEMS = 2  # of a category: what is learned of a single item would not be about the category
-_MICROSECONDS_A_DAY = 86_400_000_000
-_Fitted: TypeAlias = tuple[
+_MIN_PRICES = 20  # per category; with fewer the mean and deviation of all items are used
+_MIN_ITEMS = 2  # per category: a vector learned from a single item would describe the item
+_MICROSECONDS_PER_DAY = 86_400_000_000
+_FittedCodes: TypeAlias = tuple[
     np.ndarray, tuple[int, ...], dict[str, Any]
-]  # codes, sizes of their columns, what was fitted
+]  # codes, sizes of their columns, fitted parameters
 
 
 @dataclass(frozen=True)
 class ItemFeatures:
-    """What the codes are made of."""
+    """Values of the items that the codes are computed from."""
 
     category: np.ndarray  # object [items], a path `sports/football` or None
     price: np.ndarray  # float64 [items], NaN where there is none
@@ -37,8 +37,8 @@ class ItemFeatures:
     end: int  # time of the last train event in microseconds, NO_TIME when no event has a time
 
     @property
-    def liked(self) -> np.ndarray:
-        """bool [items], with a positive train event."""
+    def is_positive(self) -> np.ndarray:
+        """bool [items], whether an item has a positive train event."""
         return self.events > 0
 
 
@@ -51,123 +51,125 @@ class ItemAttributes:
     fitted: dict[str, Any]  # by attribute, as JSON values
 
 
-def attributes(corpus: Corpus, wanted: dict[str, int], known: Mapping[str, Any] | None = None) -> ItemAttributes:
-    """Fit the wanted attributes on a corpus's train split, and the codes of all its items.
+def fit_attributes(
+    corpus: Corpus, parameters: dict[str, int], fitted_before: Mapping[str, Any] | None = None
+) -> ItemAttributes:
+    """Fit attributes on the train split of a corpus and compute the codes of all its items.
 
     Args:
-        wanted: `price` or `age` with its number of buckets, `id` with the fewest events of an item that gets a code
-            of its own, `category` with 0.
-        known: take what was fitted for another model, by attribute, so that codes mean what they meant to it.
+        parameters: `price` or `age` with its number of buckets, `id` with the minimum number of events of an item that
+            gets its own code, `category` with 0.
+        fitted_before: attributes fitted for another model, to be used as they are, so that codes keep their meaning.
 
     Raises:
         DataError: no item with a positive train event has the attribute.
     """
-    facts = _facts(corpus)
-    columns, sizes, fitted = [np.zeros((len(facts.liked), 0), np.int32)], [], {}
-    for name, buckets in wanted.items():
-        codes, counts, fitted[name] = _ATTRIBUTES[name](facts, buckets, (known or {}).get(name))
-        if known is None and not codes[facts.liked].any():
-            raise DataError(f"{corpus.path}: no item of train has a known {name}; take '{name}' out of items.fields")
+    features = _item_features(corpus)
+    columns, sizes, fitted = [np.zeros((len(features.is_positive), 0), np.int32)], [], {}
+    for name, parameter in parameters.items():
+        codes, counts, fitted[name] = _ATTRIBUTES[name](features, parameter, (fitted_before or {}).get(name))
+        if fitted_before is None and not codes[features.is_positive].any():
+            raise DataError(f"{corpus.path}: no item of train has a known {name}; remove '{name}' from items.fields")
         columns.append(codes)
         sizes.append((name, counts))
     return ItemAttributes(np.concatenate(columns, axis=1), tuple(sizes), fitted)
 
 
-def fit_category(category: np.ndarray, liked: np.ndarray) -> dict[str, Any]:
-    """The names that at least 2 liked items have, by level: {"levels": [first parts, whole paths]}, each sorted.
+def fit_category(category: np.ndarray, is_positive: np.ndarray) -> dict[str, Any]:
+    """Return the categories that at least 2 items have, by level: {"levels": [first parts, complete paths]}, sorted.
 
     Args:
         category: object [items], a path or None.
-        liked: bool [items].
+        is_positive: bool [items].
     """
     levels = []
-    for names in _levels(category[liked]):
-        found, counts = np.unique([name for name in names if name is not None], return_counts=True)
-        levels.append([str(name) for name, count in zip(found, counts, strict=True) if count >= _FEWEST_ITEMS])
+    for names in _levels(category[is_positive]):
+        unique, counts = np.unique([name for name in names if name is not None], return_counts=True)
+        levels.append([str(name) for name, count in zip(unique, counts, strict=True) if count >= _MIN_ITEMS])
     return {"levels": levels}
 
 
 def known_category_codes(category: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
-    """int32 [items, 2], 1 + the name's place in its level of `fit_category`, 0 where it is not there."""
+    """Return int32 [items, 2], 1 + the position of a category in its level of `fit_category`, 0 where it has none."""
     columns = []
     for names, known in zip(_levels(category), fitted["levels"], strict=True):
-        place = {name: number for number, name in enumerate(known, 1)}
-        columns.append(np.array([place.get(name, 0) for name in names], np.int32))
+        position = {name: number for number, name in enumerate(known, 1)}
+        columns.append(np.array([position.get(name, 0) for name in names], np.int32))
     return np.stack(columns, axis=1)
 
 
-def fit_price(price: np.ndarray, category: np.ndarray, liked: np.ndarray, buckets: int) -> dict[str, Any]:
-    """What turns a price into a bucket: {"mean", "deviation", "categories": {name: the same two}, "edges"}.
+def fit_price(price: np.ndarray, category: np.ndarray, is_positive: np.ndarray, buckets: int) -> dict[str, Any]:
+    """Return the parameters of price buckets: {"mean", "deviation", "categories": {name: the same two}, "edges"}.
 
-    z = (log(1 + price) - m_c) / s_c, m_c and s_c the mean and the deviation (divisor n) in the item's category, by
-    the first part of its path. 1 + price lets a price of 0 be a price. Edges are quantiles of z.
+    z = (log(1 + price) - m_c) / s_c, where m_c and s_c are the mean and the deviation (divisor n) in the first part of
+    the item's category path. Adding 1 allows a price of 0. Edges are quantiles of z.
 
     Args:
         price: float64 [items], missing where not finite or below 0.
         category: object [items], a path or None.
-        liked: bool [items]; only these items are looked at.
-        buckets: most buckets.
+        is_positive: bool [items]; only these items are used.
+        buckets: maximum number of buckets.
     """
-    used = liked & _has(price)
-    logs, firsts = np.log1p(price[used]), _levels(category[used])[0]
-    whole = _moments(logs, 1.0)
+    selected = is_positive & _has_price(price)
+    logs, top_categories = np.log1p(price[selected]), _levels(category[selected])[0]
+    overall = _moments(logs, 1.0)
     categories = {}
-    for name in sorted({first for first in firsts if first is not None}):
-        inside = logs[firsts == name]
-        if len(inside) >= _FEWEST_PRICES:
-            categories[name] = _moments(inside, whole["deviation"])
-    fitted = {**whole, "categories": categories}
-    return {**fitted, "edges": quantile_edges(_standardised(price[used], category[used], fitted), buckets)}
+    for name in sorted({top_category for top_category in top_categories if top_category is not None}):
+        category_logs = logs[top_categories == name]
+        if len(category_logs) >= _MIN_PRICES:
+            categories[name] = _moments(category_logs, overall["deviation"])
+    fitted = {**overall, "categories": categories}
+    return {**fitted, "edges": quantile_edges(_standardised(price[selected], category[selected], fitted), buckets)}
 
 
 def price_codes(price: np.ndarray, category: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
-    """int32 [items], 0 for a missing price; arguments as `fit_price` takes and gives them."""
-    known = _has(price)
+    """Return int32 [items], 0 for a missing price; the arguments are those and the result of `fit_price`."""
+    known = _has_price(price)
     z = _standardised(np.where(known, price, 0.0), category, fitted)
     return np.where(known, _bucket(z, fitted["edges"]), 0).astype(np.int32)
 
 
-def fit_age(published: np.ndarray, liked: np.ndarray, end: int, buckets: int) -> dict[str, Any]:
-    """What turns a time of publication into a bucket: {"reference": ISO 8601 UTC, "edges": quantiles in days}.
+def fit_age(published: np.ndarray, is_positive: np.ndarray, end: int, buckets: int) -> dict[str, Any]:
+    """Return the parameters of age buckets: {"reference": ISO 8601 UTC, "edges": quantiles in days}.
 
     Args:
         published: int64 [items], microseconds, NO_TIME where missing.
-        liked: bool [items]; only these items are looked at.
-        end: microseconds that ages are counted back from.
-        buckets: most buckets.
+        is_positive: bool [items]; only these items are used.
+        end: reference time of ages in microseconds.
+        buckets: maximum number of buckets.
     """
-    ages = _days(published[liked & (published != NO_TIME)], end)
+    ages = _days(published[is_positive & (published != NO_TIME)], end)
     return {"reference": str(np.datetime64(end, "us")), "edges": quantile_edges(ages, buckets)}
 
 
 def age_codes(published: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
-    """int32 [items], 1 for the newest, 0 for no time of publication; arguments as `fit_age` takes and gives them."""
+    """Return int32 [items], 1 for the newest, 0 without a time of publication; `fitted` is the result of `fit_age`."""
     end = int(np.datetime64(fitted["reference"], "us").astype(np.int64))
     known = published != NO_TIME
     ages = _days(np.where(known, published, end), end)
     return np.where(known, _bucket(ages, fitted["edges"]), 0).astype(np.int32)
 
 
-def fit_id(item_id: np.ndarray, events: np.ndarray, fewest: int) -> dict[str, Any]:
-    """The items that are told by themselves: {"items": ids with at least `fewest` events, sorted}.
+def fit_id(item_id: np.ndarray, events: np.ndarray, min_events: int) -> dict[str, Any]:
+    """Return the items that get their own codes: {"items": ids with at least `min_events` events, sorted}.
 
     Args:
         item_id: object [items].
         events: int64 [items], positive train events.
     """
-    return {"items": sorted(map(str, item_id[events >= fewest]))}
+    return {"items": sorted(map(str, item_id[events >= min_events]))}
 
 
 def id_codes(item_id: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
-    """int32 [items], 1 + the id's place in `fit_id`, 0 where it is not there."""
-    place = {name: number for number, name in enumerate(fitted["items"], 1)}
-    return np.array([place.get(str(name), 0) for name in item_id], np.int32)
+    """Return int32 [items], 1 + the position of an id in `fit_id`, 0 where it has none."""
+    position = {name: number for number, name in enumerate(fitted["items"], 1)}
+    return np.array([position.get(str(name), 0) for name in item_id], np.int32)
 
 
 def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
-    """Ascending edges of at most `buckets` buckets of about equally many values; the lowest is never empty.
+    """Return ascending edges of at most `buckets` buckets with about equally many values; the lowest is never empty.
 
-    Values that are no more than the buckets get one each: quantiles of few, uneven values would merge some.
+    Where there are at most `buckets` distinct values, each gets a bucket: quantiles of few values would merge some.
 
     Args:
         values: float64 [n].
@@ -179,7 +181,7 @@ def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
     return [float(edge) for edge in edges if edge > distinct[0]]
 
 
-def _facts(corpus: Corpus) -> ItemFeatures:
+def _item_features(corpus: Corpus) -> ItemFeatures:
     items, timelines = corpus.items, corpus.timelines
     train = timelines.split == TRAIN
     positive = timelines.item[train & (timelines.intensity > 0)]
@@ -193,48 +195,48 @@ def _facts(corpus: Corpus) -> ItemFeatures:
     )
 
 
-def _category(facts: ItemFeatures, buckets: int, known: dict[str, Any] | None) -> _Fitted:
-    fitted = known or fit_category(facts.category, facts.liked)
+def _category(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+    fitted = fitted_before or fit_category(features.category, features.is_positive)
     sizes = tuple(1 + len(names) for names in fitted["levels"])
-    return known_category_codes(facts.category, fitted), sizes, fitted
+    return known_category_codes(features.category, fitted), sizes, fitted
 
 
-def _price(facts: ItemFeatures, buckets: int, known: dict[str, Any] | None) -> _Fitted:
-    fitted = known or fit_price(facts.price, facts.category, facts.liked, buckets)
-    return price_codes(facts.price, facts.category, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
+def _price(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+    fitted = fitted_before or fit_price(features.price, features.category, features.is_positive, buckets)
+    return price_codes(features.price, features.category, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
 
 
-def _age(facts: ItemFeatures, buckets: int, known: dict[str, Any] | None) -> _Fitted:
-    # Without any time in train every age is unknown, whatever day ages are counted back from.
-    published = facts.published if facts.end != NO_TIME else np.full_like(facts.published, NO_TIME)
-    fitted = known or fit_age(published, facts.liked, max(facts.end, 0), buckets)
+def _age(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+    # Without any time in train every age is unknown, so the reference time is arbitrary.
+    published = features.published if features.end != NO_TIME else np.full_like(features.published, NO_TIME)
+    fitted = fitted_before or fit_age(published, features.is_positive, max(features.end, 0), buckets)
     return age_codes(published, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
 
 
-def _id(facts: ItemFeatures, events: int, known: dict[str, Any] | None) -> _Fitted:
-    fitted = known or fit_id(facts.item_id, facts.events, events)
-    return id_codes(facts.item_id, fitted)[:, None], (1 + len(fitted["items"]),), fitted
+def _id(features: ItemFeatures, events: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+    fitted = fitted_before or fit_id(features.item_id, features.events, events)
+    return id_codes(features.item_id, fitted)[:, None], (1 + len(fitted["items"]),), fitted
 
 
 _ATTRIBUTES = {"category": _category, "price": _price, "age": _age, "id": _id}
 
 
 def _levels(category: np.ndarray) -> list[np.ndarray]:
-    """Names at each level, object [items] each: the first part of the path, and all of it; None where none."""
+    """Return the names at each level, object [items] each: first part and complete path; None without a category."""
     firsts = np.empty(len(category), object)
     firsts[:] = [None if path is None else path.split(SEPARATOR, 1)[0] for path in category]
     return [firsts, category]
 
 
-def _has(price: np.ndarray) -> np.ndarray:
+def _has_price(price: np.ndarray) -> np.ndarray:
     return np.isfinite(price) & (price >= 0)
 
 
-def _moments(logs: np.ndarray, without: float) -> dict[str, float]:
-    """Mean and deviation; `without` is the deviation of equal values, so that a new price can be told from theirs."""
+def _moments(logs: np.ndarray, default: float) -> dict[str, float]:
+    """Return mean and deviation; `default` replaces a deviation of 0, so that a new price can differ."""
     if len(logs) == 0:
-        return {"mean": 0.0, "deviation": without}
-    deviation = float(logs.std()) if np.ptp(logs) > 0 else without
+        return {"mean": 0.0, "deviation": default}
+    deviation = float(logs.std()) if np.ptp(logs) > 0 else default
     return {"mean": float(logs.mean()), "deviation": deviation}
 
 
@@ -245,8 +247,8 @@ def _standardised(price: np.ndarray, category: np.ndarray, fitted: dict[str, Any
 
 
 def _days(published: np.ndarray, end: int) -> np.ndarray:
-    """Age in days; what is published later is as new as can be: 0."""
-    return np.maximum((end - published) / _MICROSECONDS_A_DAY, 0.0)
+    """Return the age in days, 0 for items published after `end`."""
+    return np.maximum((end - published) / _MICROSECONDS_PER_DAY, 0.0)
 
 
 def _bucket(values: np.ndarray, edges: list[float]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The `items` section: which fields of an item its tower sees, and how each is read."""
+"""The `items` section: the fields of an item that its tower reads, and how it reads them."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -65,35 +65,35 @@ FIELD_KINDS: dict[str, type[Section]] = {
 }
 
 
-def _near(given: Any, choices: Iterable[str]) -> str:
-    return suggestion(given, choices) if isinstance(given, str) else ""
+def _spelling_hint(value: Any, choices: Iterable[str]) -> str:
+    return suggestion(value, choices) if isinstance(value, str) else ""
 
 
-def _of_a_known_kind(field: Any) -> Any:
-    """The field with its kind, `text` where none is given; refused when the kind is not the name's."""
+def _check_kind(field: Any) -> Any:
+    """Return a field with its kind, `text` by default; refuse a kind that the field's name does not have."""
     if not isinstance(field, dict):
         return field
     field = {"kind": "text", **field}
     name, kind = field.get("name"), field["kind"]
     if not isinstance(kind, str) or kind not in FIELD_KINDS:
         raise ValueError(
-            f"kind: there is no kind '{kind}'{_near(kind, FIELD_KINDS)}; choose from {', '.join(FIELD_KINDS)}"
+            f"kind: unknown kind '{kind}'{_spelling_hint(kind, FIELD_KINDS)}; choose from {', '.join(FIELD_KINDS)}"
         )
     if "name" in field and (not isinstance(name, str) or name not in KINDS):
-        raise ValueError(f"name: there is no field '{name}'{_near(name, KINDS)}; choose from {', '.join(KINDS)}")
+        raise ValueError(f"name: unknown field '{name}'{_spelling_hint(name, KINDS)}; choose from {', '.join(KINDS)}")
     if name is not None and KINDS[name] != kind:
-        raise ValueError(f"'{name}' is not of kind {kind}; write kind: {KINDS[name]}")
+        raise ValueError(f"the field '{name}' is not of kind {kind}; write kind: {KINDS[name]}")
     return field
 
 
 ItemField = Annotated[
     Annotated[TextField | CategoryField | NumberField | IdField, Field(discriminator="kind")],
-    BeforeValidator(_of_a_known_kind),
+    BeforeValidator(_check_kind),
 ]
 
 
 class ItemsSettings(Section):
-    """What the item tower sees of an item."""
+    """Fields of an item that the item tower reads."""
 
     fields: list[ItemField] = Field(default=[TextField(name="title")], min_length=1)
     """The fields of an item that enter the model; at least one must be of kind `text`, and no name may stand twice."""
@@ -103,9 +103,9 @@ class ItemsSettings(Section):
         names = [field.name for field in self.fields]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"the field '{name}' is given twice; keep one")
+                raise ValueError(f"the field '{name}' is listed twice; keep one")
         if not self.texts:
-            raise ValueError("at least one field must be of kind text: title or text")
+            raise ValueError("no field is of kind text; add title or text")
         return self
 
     @property
@@ -115,7 +115,7 @@ class ItemsSettings(Section):
 
     @property
     def attributes(self) -> dict[str, int]:
-        """The other fields by name, in order, with the buckets of a number or the fewest events of an id; else 0."""
+        """The other fields by name, in order, with the buckets of a number or the minimum events of an id; else 0."""
         sizes = {"category": 0}
         for field in self.fields:
             if isinstance(field, NumberField):

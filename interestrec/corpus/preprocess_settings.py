@@ -39,11 +39,11 @@ class SplitSettings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "SplitSettings":
         if self.valid + self.test >= 1:
-            raise ValueError("valid + test must leave something to train on")
+            raise ValueError("valid + test must be less than 1; lower one of them")
         if self.valid_from is not None and self.method != "given":
-            raise ValueError("valid_from belongs to method: given")
+            raise ValueError("valid_from belongs to method: given; remove it or set that method")
         if self.method == "none" and self.verified is None:
-            raise ValueError("method: none holds nothing out; give verified, the workspace of a run that did")
+            raise ValueError("method: none holds no data out; set verified to the workspace of a run that did")
         if self.method != "none" and self.verified is not None:
             raise ValueError(f"verified belongs to method: none, not to {self.method}")
         return self
@@ -76,7 +76,7 @@ class ValueMapSettings(Section):
     @model_validator(mode="after")
     def _complete(self) -> "ValueMapSettings":
         if self.map == "linear" and (self.low is None or self.high is None or self.low >= self.high):
-            raise ValueError("linear needs low and high, low below high")
+            raise ValueError("map: linear needs low and high; set both, low below high")
         if self.map != "linear" and self.low is not None:
             raise ValueError(f"low belongs to linear, not to {self.map}")
         if self.map in ("quantile", "threshold") and self.high is not None:
@@ -86,7 +86,7 @@ class ValueMapSettings(Section):
         if (self.map == "threshold") != bool(self.thresholds):
             raise ValueError("thresholds belong to map: threshold, which needs at least one")
         if sorted(set(self.thresholds)) != self.thresholds:
-            raise ValueError("thresholds must rise")
+            raise ValueError("thresholds must rise; list them in ascending order without repetitions")
         return self
 
 
@@ -109,10 +109,10 @@ class IntensitySettings(Section):
     faster; `null` = events do not fade."""
 
     @model_validator(mode="after")
-    def _one_meaning(self) -> "IntensitySettings":
+    def _check_negative(self) -> "IntensitySettings":
         for kind in self.negative:
             if kind in self.weights or kind in self.values:
-                raise ValueError(f"{kind} is negative: it takes neither a weight nor a map")
+                raise ValueError(f"{kind} is listed under negative, so it has neither weight nor map; remove them")
         return self
 
 
@@ -126,7 +126,7 @@ class RobotSettings(Section):
     extreme ones only. `null` = no such rule."""
 
     @model_validator(mode="after")
-    def _one_rule(self) -> "RobotSettings":
+    def _check_rules(self) -> "RobotSettings":
         if self.a_minute is None and self.spread is None:
             raise ValueError("give a_minute, spread or both")
         return self

@@ -1,4 +1,4 @@
-"""Texts of the items of a corpus: normalised, without boilerplate, and as tokens."""
+"""Texts of the items of a corpus: normalisation, removal of boilerplate, tokens."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from interestrec.text.tokenizer import load_tokenizer
 
 
 def clean_texts(items: pa.Table, boilerplate: float | None, quality: QualityLog) -> pa.Table:
-    """Items with normalised texts and the column `has_text`.
+    """Return items with normalised texts and the column `has_text`.
 
     Args:
-        items: as of `assemble.item_table`.
-        boilerplate: sentences in a greater share of the texts of train are removed; None = none is.
-        quality: counts the texts that lost a sentence.
+        items: the result of `assemble.item_table`.
+        boilerplate: sentences in a larger share of the train texts are removed; None = no sentence is removed.
+        quality: log that counts the texts that lost a sentence.
     """
     for name in ("title", "text"):
         items = items.set_column(items.column_names.index(name), name, normalise(items[name]))
@@ -29,7 +29,7 @@ def clean_texts(items: pa.Table, boilerplate: float | None, quality: QualityLog)
 
 
 def _without_boilerplate(items: pa.Table, share: float, quality: QualityLog) -> pa.Table:
-    """Items without the sentences that many texts of train share, counted."""
+    """Remove the sentences that many train texts share, and count the changed texts."""
     texts = items["text"].to_pylist()
     shared = shared_sentences(items["text"].filter(items["in_train"]).to_pylist(), share)
     cleaned = remove_sentences(texts, shared)

@@ -1,4 +1,4 @@
-"""Beyond accuracy: the first ten of every user's list over the whole catalogue."""
+"""Metrics beyond accuracy, of the first ten items of every user's list over the whole catalogue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,146 +13,165 @@ from interestrec.core.small_groups import distinct_users, is_disclosable
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.evaluation.list_metrics import SystemLists, sub_lists
-from interestrec.evaluation.metric_sums import BEYOND, MetricSums, WholeCell, list_cells
-from interestrec.evaluation.population import PastEvents, Population, distinct, train_users
+from interestrec.evaluation.metric_sums import BEYOND, MetricSums, PooledMetric, list_metric_sums
+from interestrec.evaluation.population import PastEvents, Population, sorted_distinct, train_users
 from interestrec.evaluation.slices import ALL
 from interestrec.io.schemas import TRAIN
 from interestrec.metrics import list_diversity
 
 K = 10
-PER_LIST = ("novelty", "diversity", "category_calibration", "popularity_lift")
-OVER_ALL = {"coverage": list_diversity.coverage, "gini": list_diversity.gini}  # one figure of all lists together
-NAMES = (*PER_LIST, *OVER_ALL)
+LIST_METRICS = ("novelty", "diversity", "category_calibration", "popularity_lift")
+OVERALL_METRICS = {"coverage": list_diversity.coverage, "gini": list_diversity.gini}  # one value over all lists
+BEYOND_METRICS = (*LIST_METRICS, *OVERALL_METRICS)
 
 
 @dataclass(frozen=True)
-class BeyondItems:
-    """What is held against the lists."""
+class ItemStatistics:
+    """What lists are compared with, counted on train."""
 
-    had: np.ndarray  # int64 [items], train users who had the item
-    n_users: int  # with a positive train event
-    events: np.ndarray  # int64 [items], positive train events
-    fans: np.ndarray  # int64 [categories + 1], train users of a category, the first of items without
+    users_per_item: np.ndarray  # int64 [items], users with a positive train event of the item
+    n_users: int  # users with a positive train event
+    events_per_item: np.ndarray  # int64 [items], positive train events
+    users_per_category: np.ndarray  # int64 [categories + 1], train users per category; 0: items without one
     category: np.ndarray  # int32 [items]
     features: sparse.csr_array  # bool [items, features]
 
 
-def beyond_items(corpus: Corpus, facts: Population) -> BeyondItems:
-    """The items as train knew them. Features of an item are the tokens of its title and the parts of its category path;
-    they come from the corpus, not from a model, so that no system is judged by its own idea of likeness."""
-    had, n_users = train_users(corpus)
-    events = corpus.timelines
-    chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
-    groups = len(facts.categories) + 1
-    return BeyondItems(
-        had=had,
+def item_statistics(corpus: Corpus, population: Population) -> ItemStatistics:
+    """Count users, events and features of items on train.
+
+    The features of an item are the tokens of its title and the prefixes of its category path. They come from the
+    corpus, not from a model, so that no system is judged by its own notion of similarity.
+    """
+    users_per_item, n_users = train_users(corpus)
+    timelines = corpus.timelines
+    positive = (timelines.split == TRAIN) & corpus.relevant(timelines.intensity)
+    groups = len(population.categories) + 1
+    return ItemStatistics(
+        users_per_item=users_per_item,
         n_users=n_users,
-        events=np.bincount(events.item[chosen], minlength=corpus.items.num_rows),
-        fans=distinct_users(facts.category[events.item[chosen]] + 1, events.user[chosen], groups),
-        category=facts.category,
+        events_per_item=np.bincount(timelines.item[positive], minlength=corpus.items.num_rows),
+        users_per_category=distinct_users(
+            population.category[timelines.item[positive]] + 1, timelines.user[positive], groups
+        ),
+        category=population.category,
         features=item_features(corpus.text_features["title_tokens"], corpus.items["category"]),
     )
 
 
 def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> sparse.csr_array:
-    """bool [items, features]: title tokens, and the first one, two … parts of the category path."""
+    """Return int32 ones [items, features]: title tokens, and the prefixes of one, two … parts of the category path."""
     tokens = title_tokens.combine_chunks()
     token = tokens.flatten().to_numpy()
     rows, columns = [ragged.owner(tokens.offsets.to_numpy())], [token.astype(np.int64)]
-    first_free = int(token.max(initial=-1)) + 1
-    known: dict[str, int] = {}
+    n_tokens = int(token.max(initial=-1)) + 1
+    feature_numbers: dict[str, int] = {}
     encoded = category.combine_chunks().dictionary_encode()
     paths = [path.split(SEPARATOR) for path in encoded.dictionary.to_pylist()]
-    place = encoded.indices.fill_null(-1).to_numpy()
+    path_of_item = encoded.indices.fill_null(-1).to_numpy()
     for level in range(max(map(len, paths), default=0)):
-        named = [SEPARATOR.join(parts[: level + 1]) if level < len(parts) else None for parts in paths]
-        codes = np.array([-1 if name is None else known.setdefault(name, len(known)) for name in named] + [-1])
-        code = codes[place]  # an item without a category finds the last
-        rows.append(np.flatnonzero(code >= 0))
-        columns.append(first_free + code[code >= 0])
+        prefixes = [SEPARATOR.join(parts[: level + 1]) if level < len(parts) else None for parts in paths]
+        codes = np.array(
+            [-1 if name is None else feature_numbers.setdefault(name, len(feature_numbers)) for name in prefixes] + [-1]
+        )
+        feature = codes[path_of_item]  # items without a category take the last code, −1
+        rows.append(np.flatnonzero(feature >= 0))
+        columns.append(n_tokens + feature[feature >= 0])
     row, column = np.concatenate(rows), np.concatenate(columns)
-    shape = (len(tokens), first_free + len(known))
-    cell = distinct(row * max(shape[1], 1) + column)  # a token that stands twice in a title is one feature
+    shape = (len(tokens), n_tokens + len(feature_numbers))
+    cell = sorted_distinct(row * max(shape[1], 1) + column)  # a token that occurs twice in a title is one feature
     row, column = np.divmod(cell, max(shape[1], 1))
     return sparse.csr_array((np.ones(len(cell), dtype=np.int32), (row, column)), shape=shape)
 
 
 @dataclass
 class TopLists:
-    """What one system shows, added block by block."""
+    """The first ten items of one system's lists, accumulated block by block."""
 
-    items: BeyondItems
+    items: ItemStatistics
     exposure: np.ndarray = field(init=False)  # int64 [items], lists that hold the item
-    served: np.ndarray = field(init=False)  # int64 [categories + 1], lists that hold an item of it
-    listed: SystemLists = field(default_factory=lambda: SystemLists(PER_LIST))
+    lists_per_category: np.ndarray = field(init=False)  # int64 [categories + 1], lists that hold an item of it
+    list_values: SystemLists = field(default_factory=lambda: SystemLists(LIST_METRICS))
 
     def __post_init__(self) -> None:
-        self.exposure = np.zeros(len(self.items.had), dtype=np.int64)
-        self.served = np.zeros(len(self.items.fans), dtype=np.int64)
+        self.exposure = np.zeros(len(self.items.users_per_item), dtype=np.int64)
+        self.lists_per_category = np.zeros(len(self.items.users_per_category), dtype=np.int64)
 
     def add(self, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, rank: np.ndarray, past: PastEvents) -> None:
-        """More lists.
+        """Add a block of lists.
 
         Args:
             user: int64 [lists].
-            offsets, item, rank: the stored lists; what stands beyond the tenth rank is not looked at.
+            offsets, item, rank: the stored lists; rows beyond rank 10 are ignored.
             past: the histories of all users.
         """
         kept = rank <= K
         user, offsets = sub_lists(user, offsets, kept)
         item = item[kept]
         self.exposure += np.bincount(item, minlength=len(self.exposure))
-        history, known = past.of(user), self.items
+        history, items = past.select(user), self.items
         owner = ragged.owner(offsets)
-        self.served += distinct_users(known.category[item] + 1, owner, len(self.served))
+        self.lists_per_category += distinct_users(items.category[item] + 1, owner, len(self.lists_per_category))
         values = [
-            list_diversity.novelty(offsets, item, known.had, known.n_users),
-            list_diversity.diversity(offsets, item, known.features),
-            list_diversity.category_calibration(offsets, item, history.offsets, history.item, known.category),
-            list_diversity.popularity_lift(offsets, item, history.offsets, history.item, known.had.astype(np.float64)),
+            list_diversity.novelty(offsets, item, items.users_per_item, items.n_users),
+            list_diversity.diversity(offsets, item, items.features),
+            list_diversity.category_calibration(offsets, item, history.offsets, history.item, items.category),
+            list_diversity.popularity_lift(
+                offsets, item, history.offsets, history.item, items.users_per_item.astype(np.float64)
+            ),
         ]
-        self.listed.add(user, np.stack(values))
+        self.list_values.add(user, np.stack(values))
 
 
-def beyond_cells(shown: Sequence[TopLists], n_users: int) -> tuple[list[MetricSums], list[WholeCell]]:
-    """Means over lists with intervals; coverage and Gini, which are figures of all lists together, without."""
-    n = np.array([len(one.listed.user) for one in shown])
-    singles = [
-        WholeCell(
-            BEYOND, ALL, name, np.array([measure(one.exposure) for one in shown]), n, np.zeros_like(n), int(n.max())
+def beyond_metrics(systems: Sequence[TopLists], n_users: int) -> tuple[list[MetricSums], list[PooledMetric]]:
+    """Return the means over lists, which have intervals, and coverage and Gini, which are values over all lists."""
+    n = np.array([len(lists.list_values.user) for lists in systems])
+    pooled = [
+        PooledMetric(
+            BEYOND,
+            ALL,
+            name,
+            np.array([measure(lists.exposure) for lists in systems]),
+            n,
+            np.zeros_like(n),
+            int(n.max()),
         )
-        for name, measure in OVER_ALL.items()
+        for name, measure in OVERALL_METRICS.items()
     ]
-    return list_cells(BEYOND, [one.listed for one in shown], n_users).cells, singles
+    return list_metric_sums(BEYOND, [lists.list_values for lists in systems], n_users).cells, pooled
 
 
-def concatenate(several: Sequence[Mapping[str, TopLists]]) -> dict[str, TopLists]:
-    """What systems show with several seeds, exposures added up; the lists are not kept."""
-    pooled = {system: TopLists(one.items) for system, one in several[0].items()}
-    for shown in several:
-        for system, one in shown.items():
-            pooled[system].exposure += one.exposure
-            pooled[system].served = np.maximum(pooled[system].served, one.served)
+def concatenate(seeds: Sequence[Mapping[str, TopLists]]) -> dict[str, TopLists]:
+    """Add up the exposure of systems over seeds; the values of single lists are dropped."""
+    pooled = {system: TopLists(lists.items) for system, lists in seeds[0].items()}
+    for systems in seeds:
+        for system, lists in systems.items():
+            pooled[system].exposure += lists.exposure
+            pooled[system].lists_per_category = np.maximum(pooled[system].lists_per_category, lists.lists_per_category)
     return pooled
 
 
-def exposure_rows(shown: Mapping[str, TopLists], categories: Sequence[str], least: int = 1) -> list[dict[str, Any]]:
-    """Rows of schemas.EXPOSURE: each category's share of what is shown, of the catalogue and of the train events.
+def exposure_rows(
+    systems: Mapping[str, TopLists], categories: Sequence[str], min_users: int = 1
+) -> list[dict[str, Any]]:
+    """Return rows of schemas.EXPOSURE: each category's share of the list places, the catalogue and the train events.
 
     Args:
-        least: users that must be behind a share, and behind what the shares leave of the whole.
+        min_users: minimum number of users behind a category's counts and behind their remainder.
     """
     rows = []
-    for system, one in shown.items():
-        groups = one.items.category + 1  # 0: items without a category
-        counted = [
+    for system, lists in systems.items():
+        groups = lists.items.category + 1  # 0: items without a category
+        counts = [
             np.bincount(groups, weight, minlength=len(categories) + 1)
-            for weight in (one.exposure, np.ones(len(groups)), one.items.events)
+            for weight in (lists.exposure, np.ones(len(groups)), lists.items.events_per_item)
         ]
-        shares = [count / max(count.sum(), 1) for count in counted]
-        fit = is_disclosable(one.served, least) & is_disclosable(one.items.fans, least)
+        shares = [count / max(count.sum(), 1) for count in counts]
+        disclosable = is_disclosable(lists.lists_per_category, min_users) & is_disclosable(
+            lists.items.users_per_category, min_users
+        )
         for group, category in enumerate([None, *categories]):
-            if counted[1][group] and fit[group]:
+            if counts[1][group] and disclosable[group]:
                 names = ("exposure", "catalogue", "train_events")
                 values = {name: float(share[group]) for name, share in zip(names, shares, strict=True)}
                 rows.append({"system": system, "category": category, **values})

@@ -1,4 +1,4 @@
-"""The `evaluate` section: what is measured, how sure it must be, and the quality gate."""
+"""The `evaluate` section of the configuration: metrics, their intervals, and the quality gate."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,12 +11,12 @@ from interestrec.evaluation.requirements import validate_bound
 
 
 def _known_metric(name: str) -> str:
-    """The name of a metric that `metrics/` registers, with a number for its k.
+    """Return the name if `metrics/` registers it, with a number for its k.
 
     Raises:
-        ValueError: there is no such metric.
+        ValueError: the metric does not exist.
     """
-    # The registries are imported where a configuration names metrics: with NumPy they take a tenth of a second.
+    # The registries are imported here because they load NumPy, which takes a tenth of a second.
     from interestrec.metrics.intensity_errors import INTENSITY_METRICS
     from interestrec.metrics.ranking import RANKING_METRICS, cutoff
 
@@ -24,29 +24,29 @@ def _known_metric(name: str) -> str:
     known = [*RANKING_METRICS, *INTENSITY_METRICS]
     if (name if k is None else f"{name.partition('@')[0]}@k") in known and not name.endswith("@k"):
         return name
-    near = suggestion(name, [candidate.replace("@k", f"@{k or 10}") for candidate in known])
-    raise ValueError(f"unknown metric '{name}'{near}; choose from: {', '.join(known)}, k a number as in ndcg@10")
+    hint = suggestion(name, [candidate.replace("@k", f"@{k or 10}") for candidate in known])
+    raise ValueError(f"unknown metric '{name}'{hint}; choose from: {', '.join(known)}, k a number as in ndcg@10")
 
 
 class EvaluateSettings(Section):
-    """What is measured, how sure it must be, and the quality gate."""
+    """Metrics, their intervals, and the quality gate."""
 
     metrics: list[Annotated[str, AfterValidator(_known_metric)]] = [
         *("auc", "mrr", "rr", "ndcg@5", "ndcg@10", "hit@10", "recall@20", "map@10"),
         *("rmse", "logloss", "mae", "brier", "ece", "spearman"),
     ]
-    """Metrics that are computed; `@k` stands for the first k places. docs/evaluation.md defines each of them."""
+    """Metrics to compute; `@k` restricts a metric to the first k places. docs/evaluation.md defines each of them."""
     gain: Literal["binary", "graded"] = "binary"
-    """Gain of a candidate in `ndcg`: `binary` 1 where relevant, `graded` its label."""
+    """Gain of a candidate in `ndcg`: `binary` = 1 if it is relevant, `graded` = its label."""
     bootstrap: Count = 1000
-    """Resamples over users behind each interval and test; more give finer p-values (at least 1 / (1 + bootstrap)) and
-    take longer."""
+    """Number of resamples over users for each interval and test; more resamples give finer p-values (the smallest is
+    1 / (1 + bootstrap)) and take longer."""
     min_users: Count = 1
-    """Fewest distinct users behind any figure of the report and of `describe`; smaller groups are withheld. 1 =
-    everything is shown."""
+    """Minimum number of distinct users behind any figure of the report and of `describe`; figures of smaller groups are
+    withheld. 1 = everything is shown."""
     require: list[Annotated[str, AfterValidator(validate_bound)]] = []
-    """Bounds that `interestrec` must keep, such as `impressions:warm_users/auc>=0.62`; otherwise `evaluate` writes the
-    report and ends with status 1."""
+    """Requirements on the metrics of `interestrec`, such as `impressions:warm_users/auc>=0.62`; if one does not hold,
+    `evaluate` writes the report and ends with status 1."""
     not_worse_than: Path | None = None
-    """An earlier report, or a workspace that has one; where quality fell since, `evaluate` writes the report and ends
-    with status 1. `null` = no comparison."""
+    """An earlier report, or its workspace; if quality fell since then, `evaluate` writes the report and ends with
+    status 1. `null` = no comparison."""

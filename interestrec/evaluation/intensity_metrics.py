@@ -1,4 +1,4 @@
-"""Predicted intensities of all rows of a system, summed by user."""
+"""Sums per user of the errors of a system's predicted intensities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ from interestrec.metrics.intensity_errors import ECE, SPEARMAN
 
 @dataclass(frozen=True)
 class PredictedRows:
-    """What is kept of a system's rows."""
+    """Sums per user over a system's rows."""
 
     sums: dict[str, np.ndarray]  # float64 [users, parts] by metric
-    counts: np.ndarray  # float64 [users], rows with a label and a prediction
-    undefined: np.ndarray  # int64 [users], the others
-    spearman: float | None  # of all rows; None where it was not asked for
+    counts: np.ndarray  # float64 [users], number of rows with a label and a prediction
+    undefined: np.ndarray  # int64 [users], number of rows without
+    spearman: float | None  # over all rows; None if the metric is not configured
 
 
 @dataclass
 class IntensityRows:
-    """One system's rows, added block by block: 12 bytes a row are kept until `summed`."""
+    """One system's rows, added block by block; 12 bytes per row are kept until `summed`."""
 
     names: Sequence[str]
     n_users: int
@@ -34,17 +34,17 @@ class IntensityRows:
         self._counts, self._undefined = np.zeros(self.n_users), np.zeros(self.n_users, dtype=np.int64)
 
     def add(self, user: np.ndarray, label: np.ndarray, relevant: np.ndarray, predicted: np.ndarray) -> None:
-        """More rows.
+        """Add a block of rows.
 
         Args:
             user: int [rows].
             label, predicted: float32 [rows], NaN where unknown.
             relevant: bool [rows].
         """
-        known = ~(np.isnan(label) | np.isnan(predicted))
-        self._undefined += np.bincount(user[~known], minlength=self.n_users)
-        if not known.all():
-            user, label, relevant, predicted = user[known], label[known], relevant[known], predicted[known]
+        defined = ~(np.isnan(label) | np.isnan(predicted))
+        self._undefined += np.bincount(user[~defined], minlength=self.n_users)
+        if not defined.all():
+            user, label, relevant, predicted = user[defined], label[defined], relevant[defined], predicted[defined]
         self._counts += np.bincount(user, minlength=self.n_users)
         for name, total in self._sums.items():
             metric = intensity_errors.INTENSITY_ERRORS[name]
@@ -56,7 +56,7 @@ class IntensityRows:
             self._user.append(user.astype(np.int32))
 
     def summed(self) -> PredictedRows:
-        """The sums; rows are let go."""
+        """Return the sums and free the rows."""
         label = np.concatenate([np.zeros(0, np.float32), *self._label])
         predicted = np.concatenate([np.zeros(0, np.float32), *self._predicted])
         user = np.concatenate([np.zeros(0, np.int32), *self._user])

@@ -1,4 +1,4 @@
-"""Rows of `metrics.parquet` by system: what the table, the page and the verdicts read from them."""
+"""Titles of the protocols, and access to the rows of `metrics.parquet` by system and by best value."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ TITLES = {
 }
 
 
-def by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Metric values by system, ours first, the others in the order of the rows."""
+def metrics_by_system(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Return metric values by system, `interestrec` first, the others in the order of the rows."""
     systems = sorted(dict.fromkeys(row["system"] for row in rows), key=lambda system: system != OURS)
     return {system: {row["metric"]: row["value"] for row in rows if row["system"] == system} for system in systems}
 
 
-def best(rows: list[dict[str, Any]], metric: str) -> float | None:
-    """The best value of a metric among rows of one protocol and slice; None without any."""
+def best_value(rows: list[dict[str, Any]], metric: str) -> float | None:
+    """Return the best value of a metric among rows of one protocol and slice; None if there is no value."""
     values = [row["value"] for row in rows if row["metric"] == metric and row["value"] is not None]
     if not values:
         return None

@@ -1,4 +1,4 @@
-"""What is known of the users who are judged and of the items, from the corpus alone."""
+"""Properties of the test users and of the items, from the corpus alone."""
 
 from dataclasses import dataclass
 
@@ -14,20 +14,20 @@ from interestrec.io.schemas import TEST, TRAIN
 
 @dataclass(frozen=True)
 class PastEvents:
-    """The history of each user when asking, oldest first; user u's is `item[offsets[u]:offsets[u + 1]]`."""
+    """Histories at request time, oldest event first; `item[offsets[u]:offsets[u + 1]]` is that of user u."""
 
     offsets: np.ndarray  # int64 [users + 1]
     item: np.ndarray  # int32 [total]
 
-    def of(self, user: np.ndarray) -> "PastEvents":
-        """The histories of these users."""
+    def select(self, user: np.ndarray) -> "PastEvents":
+        """Return the histories of these users."""
         offsets, rows = ragged.take(self.offsets, user)
         return PastEvents(offsets, self.item[rows])
 
 
 @dataclass(frozen=True)
 class Population:
-    """Users are those with a test impression, in the order of the corpus; items are all of the corpus."""
+    """The users with a test impression, in the order of the corpus, and all items of the corpus."""
 
     users: pa.Table  # schemas.USERS and attributes [users]
     past: PastEvents
@@ -38,23 +38,23 @@ class Population:
     relevant_items: np.ndarray  # int64, the item of each relevant pair of the test truth
 
 
-def population_of(corpus: Corpus, asked: np.ndarray, past: PastEvents, relevant_items: np.ndarray) -> Population:
-    """The facts about the users asked for.
+def describe_population(corpus: Corpus, user: np.ndarray, past: PastEvents, relevant_items: np.ndarray) -> Population:
+    """Return the population of these users.
 
     Args:
-        asked: int [users], rows of the corpus's users, ascending.
-        past: their histories.
-        relevant_items: see Facts.
+        user: int [users], rows of the corpus's users, ascending.
+        past: the histories of these users.
+        relevant_items: the item of each relevant pair of the test truth.
     """
     events = corpus.timelines
     active = np.zeros(corpus.users.num_rows, dtype=bool)
     active[events.user[events.split < TEST]] = True
-    code, names = first_categories(corpus.items["category"])
+    category_number, names = first_categories(corpus.items["category"])
     return Population(
-        users=corpus.users.take(pa.array(asked)),
+        users=corpus.users.take(pa.array(user)),
         past=past,
-        warm=active[asked] | (np.diff(past.offsets) > 0),
-        category=code,
+        warm=active[user] | (np.diff(past.offsets) > 0),
+        category=category_number,
         categories=names,
         cold=corpus.cold_items(TEST),
         relevant_items=relevant_items,
@@ -62,23 +62,23 @@ def population_of(corpus: Corpus, asked: np.ndarray, past: PastEvents, relevant_
 
 
 def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    """int32 [items], −1 for none, and the first parts of the category paths that the codes stand for, sorted."""
+    """Return category numbers, int32 [items], −1 for none, and the sorted first parts of the category paths."""
     first = pc.list_element(pc.split_pattern(category, SEPARATOR, max_splits=1), 0)
     names = sorted(pc.unique(first.drop_null()).to_pylist())
-    code = pc.index_in(first, value_set=pa.array(names, pa.string()))
-    return pc.fill_null(code, -1).to_numpy().astype(np.int32), names
+    category_number = pc.index_in(first, value_set=pa.array(names, pa.string()))
+    return pc.fill_null(category_number, -1).to_numpy().astype(np.int32), names
 
 
 def train_users(corpus: Corpus) -> tuple[np.ndarray, int]:
-    """How many users had each item as a positive train event, int64 [items], and how many users had any."""
+    """Count the users with a positive train event of each item, int64 [items], and those with any such event."""
     events = corpus.timelines
-    chosen = (events.split == TRAIN) & corpus.relevant(events.intensity)
+    positive = (events.split == TRAIN) & corpus.relevant(events.intensity)
     n_items = corpus.items.num_rows
-    pairs = distinct(events.user[chosen].astype(np.int64) * n_items + events.item[chosen])
-    return np.bincount(pairs % n_items, minlength=n_items), len(distinct(pairs // n_items))
+    pairs = sorted_distinct(events.user[positive].astype(np.int64) * n_items + events.item[positive])
+    return np.bincount(pairs % n_items, minlength=n_items), len(sorted_distinct(pairs // n_items))
 
 
-def distinct(values: np.ndarray) -> np.ndarray:
-    """The different values of int64 [n], ascending; np.unique hashes, which takes several times as long on millions."""
+def sorted_distinct(values: np.ndarray) -> np.ndarray:
+    """Return the distinct values of int64 [n], ascending; np.unique hashes, which is several times slower here."""
     ordered = np.sort(values)
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]]

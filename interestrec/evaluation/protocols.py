@@ -1,4 +1,4 @@
-"""The protocols: ranking tables read once, block by block, and what is left of them as cells."""
+"""The evaluation protocols: ranking tables are read once, block by block, and summed into cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from interestrec.evaluation.intensity_metrics import IntensityRows, PredictedRow
 from interestrec.evaluation.list_metrics import (
     ListTruth,
     SystemLists,
-    cut_lists,
-    holding,
-    impression_lists_of,
+    part_membership,
+    rank_impressions,
+    rank_stored_lists,
     sub_lists,
 )
-from interestrec.evaluation.metric_sums import CATALOGUE, IMPRESSIONS, INTENSITY, MetricSums, SlicedCell, WholeCell
+from interestrec.evaluation.metric_sums import CATALOGUE, IMPRESSIONS, INTENSITY, MetricSums, PooledMetric, SliceMetrics
 from interestrec.evaluation.population import Population
 from interestrec.evaluation.ranking_blocks import IdNumbers, RankingBlock
 from interestrec.evaluation.slices import COLD_ITEMS, Slice, part_of_item
@@ -30,13 +30,13 @@ from interestrec.evaluation.slices import COLD_ITEMS, Slice, part_of_item
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """By what lists are judged."""
+    """Everything that lists are evaluated against."""
 
-    facts: Population
+    population: Population
     slices: list[Slice]
     truth: ListTruth
     ids: IdNumbers
-    graded: bool  # whether the gain of ndcg is the label
+    graded: bool  # whether the gain of ndcg is the label instead of the relevance
 
     @property
     def n_users(self) -> int:
@@ -44,31 +44,31 @@ class EvaluationContext:
 
     @cached_property
     def parts(self) -> np.ndarray:
-        """int64 [items], the slice by relevant items that an item belongs to, −1 for none."""
+        """The slice by relevant items of each item, −1 for none; int64 [items]."""
         return part_of_item(self.slices, len(self.ids.item))
 
     def holds(self, owner: np.ndarray, item: np.ndarray, n_lists: int) -> np.ndarray:
-        """bool [lists, slices by relevant items]: which lists have which of the relevant items' slices."""
-        return holding(owner, self.parts[item], n_lists, int(self.parts.max(initial=-1)) + 1)
+        """Return which lists have a relevant item of which slice; bool [lists, slices by relevant items]."""
+        return part_membership(owner, self.parts[item], n_lists, int(self.parts.max(initial=-1)) + 1)
 
 
 @dataclass
 class ProtocolResult:
-    """All that was measured."""
+    """The cells of all protocols."""
 
     cells: list[MetricSums] = field(default_factory=list)
-    singles: list[WholeCell] = field(default_factory=list)
+    pooled: list[PooledMetric] = field(default_factory=list)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)  # slices with too few lists, by protocol
-    suppressed: int = 0  # rows of the table of metrics that are left out for being of too few users
+    suppressed: int = 0  # number of metric rows that are withheld because too few users are behind them
 
-    def add(self, protocol: str, sliced: SlicedCell) -> None:
-        """Cells of a protocol."""
+    def add(self, protocol: str, sliced: SliceMetrics) -> None:
+        """Add the cells of a protocol."""
         self.cells += sliced.cells
         self.left_out.setdefault(protocol, {}).update(sliced.left_out)
 
 
-def truth_of(table: pa.Table, ids: IdNumbers) -> ListTruth:
-    """A table of schemas.TRUTH by user, then item."""
+def truth_by_user(table: pa.Table, ids: IdNumbers) -> ListTruth:
+    """Sort a table of schemas.TRUTH by user and item."""
     user = pc.index_in(table["user_id"], value_set=ids.user).to_numpy().astype(np.int64)
     item = pc.index_in(table["item_id"], value_set=ids.item).to_numpy().astype(np.int64)
     order = np.lexsort((item, user))
@@ -80,135 +80,149 @@ def truth_of(table: pa.Table, ids: IdNumbers) -> ListTruth:
     )
 
 
-def impressions(
-    measured: ProtocolResult,
+def add_impression_metrics(
+    result: ProtocolResult,
     path: Path,
     systems: Sequence[str],
-    of_lists: Sequence[str],
-    of_rows: Sequence[str],
-    by: EvaluationContext,
+    ranking_metrics: Sequence[str],
+    intensity_metrics: Sequence[str],
+    context: EvaluationContext,
 ) -> None:
-    """Add the protocols `impressions`, where any impression offers a choice, and `intensity`.
+    """Add the protocols `impressions`, if any impression has two candidates, and `intensity`.
 
-    Kept are a value a list and metric, and of one system at a time what its intensity metrics need of each row.
+    Memory holds one value per list and metric, and for one system at a time the rows of its intensity metrics.
     """
-    whole, cold = ({system: SystemLists(of_lists) for system in systems} for _ in range(2))
+    all_items, cold_items = ({system: SystemLists(ranking_metrics) for system in systems} for _ in range(2))
     predicted: dict[str, PredictedRows] = {}
-    pending: dict[str, IntensityRows] = {}
+    open_rows: dict[str, IntensityRows] = {}
     for block in ranking_blocks.blocks(
-        path, ["impression_id", "user_id"], ["label", "relevant", "score", "predicted"], by.ids
+        path, ["impression_id", "user_id"], ["label", "relevant", "score", "predicted"], context.ids
     ):
-        if block.system not in pending:
-            predicted |= {system: rows.summed() for system, rows in pending.items()}
-            pending = {block.system: IntensityRows(of_rows, by.n_users)}
+        if block.system not in open_rows:
+            predicted |= {system: system_rows.summed() for system, system_rows in open_rows.items()}
+            open_rows = {block.system: IntensityRows(intensity_metrics, context.n_users)}
         numbers = block.numbers
         user = block.user[block.owner]
-        pending[block.system].add(user, numbers["label"], numbers["relevant"], numbers["predicted"])
-        if of_lists:
-            _rank_shown(whole[block.system], cold[block.system], block, by)
-    predicted |= {system: rows.summed() for system, rows in pending.items()}
-    if any(listed.longest > 1 for listed in whole.values()):
-        measured.add(IMPRESSIONS, metric_sums.list_cells(IMPRESSIONS, list(whole.values()), by.n_users, by.slices))
-        measured.add(IMPRESSIONS, metric_sums.cut_cells(IMPRESSIONS, COLD_ITEMS, list(cold.values()), by.n_users))
-    if of_rows:
-        nothing = IntensityRows(of_rows, by.n_users)
-        known = [predicted[s] if s in predicted else nothing.summed() for s in systems]
-        sliced, singles = metric_sums.intensity_cells(of_rows, known, by.slices)
-        measured.add(INTENSITY, sliced)
-        measured.singles += singles
+        open_rows[block.system].add(user, numbers["label"], numbers["relevant"], numbers["predicted"])
+        if ranking_metrics:
+            _rank_block(all_items[block.system], cold_items[block.system], block, context)
+    predicted |= {system: system_rows.summed() for system, system_rows in open_rows.items()}
+    if any(lists.longest > 1 for lists in all_items.values()):
+        result.add(
+            IMPRESSIONS,
+            metric_sums.list_metric_sums(IMPRESSIONS, list(all_items.values()), context.n_users, context.slices),
+        )
+        result.add(
+            IMPRESSIONS,
+            metric_sums.candidate_slice_sums(IMPRESSIONS, COLD_ITEMS, list(cold_items.values()), context.n_users),
+        )
+    if intensity_metrics:
+        no_rows = IntensityRows(intensity_metrics, context.n_users)
+        rows = [predicted[s] if s in predicted else no_rows.summed() for s in systems]
+        sliced, pooled = metric_sums.intensity_metric_sums(intensity_metrics, rows, context.slices)
+        result.add(INTENSITY, sliced)
+        result.pooled += pooled
 
 
-def catalogue(
-    measured: ProtocolResult,
+def add_catalogue_metrics(
+    result: ProtocolResult,
     path: Path,
     systems: Sequence[str],
-    names: Sequence[str],
-    items: beyond_accuracy.BeyondItems,
-    by: EvaluationContext,
+    metrics: Sequence[str],
+    items: beyond_accuracy.ItemStatistics,
+    context: EvaluationContext,
 ) -> Mapping[str, TopLists]:
-    """Add the protocols `catalogue`, over the users with a test impression, and `beyond`; give what was shown.
+    """Add the protocols `catalogue`, over the users with a test impression, and `beyond`; return the top lists.
 
-    Relevant items beyond the stored list count as missed, so `mrr` and `rr` give them 0.
+    Relevant items beyond the stored list count as missed; `mrr` and `rr` give them 0.
     """
-    names = [name for name in names if name != "auc"]  # needs the whole list, which is not stored
-    shown = {system: TopLists(items) for system in systems}
-    if names:
-        listed = _cut(path, systems, names, by, by.truth, shown)
-        measured.add(CATALOGUE, metric_sums.list_cells(CATALOGUE, list(listed.values()), by.n_users, by.slices))
+    metrics = [name for name in metrics if name != "auc"]  # auc needs the whole list, which is not stored
+    top_lists = {system: TopLists(items) for system in systems}
+    if metrics:
+        lists = _rank_catalogue(path, systems, metrics, context, context.truth, top_lists)
+        result.add(
+            CATALOGUE, metric_sums.list_metric_sums(CATALOGUE, list(lists.values()), context.n_users, context.slices)
+        )
     else:
-        _cut(path, systems, names, by, by.truth, shown)
-    found, singles = beyond_accuracy.beyond_cells(list(shown.values()), by.n_users)
-    measured.cells += found
-    measured.singles += singles
-    return shown
+        _rank_catalogue(path, systems, metrics, context, context.truth, top_lists)
+    sums, pooled = beyond_accuracy.beyond_metrics(list(top_lists.values()), context.n_users)
+    result.cells += sums
+    result.pooled += pooled
+    return top_lists
 
 
-def cold_catalogue(
-    measured: ProtocolResult, path: Path, systems: Sequence[str], names: Sequence[str], by: EvaluationContext
+def add_cold_catalogue_metrics(
+    result: ProtocolResult, path: Path, systems: Sequence[str], metrics: Sequence[str], context: EvaluationContext
 ) -> None:
-    """Add the slice `cold_items` of the protocol `catalogue`: lists of cold items alone, held against the cold truth.
+    """Add the slice `cold_items` of the protocol `catalogue`: lists and truth restricted to cold items.
 
-    What is cold is decided here, by the corpus: other items in the lists are passed over. A user who had no cold item
-    has no relevant one and is dropped, as everywhere.
+    The corpus determines which items are cold; other items in the lists are ignored. A user without a relevant cold
+    item is dropped, as in every protocol.
     """
-    names = [name for name in names if name != "auc"]
-    truth = by.truth
-    kept = by.facts.cold[truth.item]
+    metrics = [name for name in metrics if name != "auc"]
+    truth = context.truth
+    kept = context.population.cold[truth.item]
     offsets = ragged.filtered(truth.offsets, kept)
     cold = ListTruth(offsets, truth.item[kept], truth.label[kept], truth.relevant[kept])
-    listed = _cut(path, systems, names, by, cold, {}, by.facts.cold)
-    measured.add(CATALOGUE, metric_sums.cut_cells(CATALOGUE, COLD_ITEMS, list(listed.values()), by.n_users))
+    lists = _rank_catalogue(path, systems, metrics, context, cold, {}, context.population.cold)
+    result.add(
+        CATALOGUE, metric_sums.candidate_slice_sums(CATALOGUE, COLD_ITEMS, list(lists.values()), context.n_users)
+    )
 
 
-def _rank_shown(whole: SystemLists, cold: SystemLists, block: RankingBlock, by: EvaluationContext) -> None:
-    """Measure a block's lists, and what is left of them when only cold items are ranked."""
+def _rank_block(
+    all_items: SystemLists, cold_items: SystemLists, block: RankingBlock, context: EvaluationContext
+) -> None:
+    """Add the metrics of a block's lists, and of these lists restricted to cold items."""
     score, label, relevant = (block.numbers[name] for name in ("score", "label", "relevant"))
-    liked = np.flatnonzero(relevant)
-    holds = by.holds(block.owner[liked], block.item[liked], len(block.user))
-    whole.rank(block.user, impression_lists_of(block.offsets, score, label, relevant, by.graded), holds)
-    kept = by.facts.cold[block.item]
+    relevant_rows = np.flatnonzero(relevant)
+    holds = context.holds(block.owner[relevant_rows], block.item[relevant_rows], len(block.user))
+    all_items.rank(block.user, rank_impressions(block.offsets, score, label, relevant, context.graded), holds)
+    kept = context.population.cold[block.item]
     if kept.any():
         user, offsets = sub_lists(block.user, block.offsets, kept)
-        cold.rank(user, impression_lists_of(offsets, score[kept], label[kept], relevant[kept], by.graded))
+        cold_items.rank(user, rank_impressions(offsets, score[kept], label[kept], relevant[kept], context.graded))
 
 
-def _cut(
+def _rank_catalogue(
     path: Path,
     systems: Sequence[str],
-    names: Sequence[str],
-    by: EvaluationContext,
+    metrics: Sequence[str],
+    context: EvaluationContext,
     truth: ListTruth,
-    shown: Mapping[str, TopLists],
-    only: np.ndarray | None = None,
+    top_lists: Mapping[str, TopLists],
+    item_filter: np.ndarray | None = None,
 ) -> dict[str, SystemLists]:
-    """Every user's stored list of every system held against the truth; a user without one has an empty list.
+    """Evaluate the stored list of every user and system; a user without a stored list has an empty one.
 
     Args:
-        only: bool [items], which items of the lists to look at; None for all.
+        item_filter: bool [items], the items of the lists to keep; None for all.
     """
-    listed = {system: SystemLists(names) for system in systems}
-    answered = {system: np.zeros(by.n_users, dtype=bool) for system in systems}
+    lists = {system: SystemLists(metrics) for system in systems}
+    has_list = {system: np.zeros(context.n_users, dtype=bool) for system in systems}
 
     def add(system: str, user: np.ndarray, offsets: np.ndarray, item: np.ndarray, score: np.ndarray) -> None:
-        rows, place = truth.of(user)
-        liked = truth.relevant[rows]
-        holds = by.holds(place[liked], truth.item[rows][liked], len(user))
-        listed[system].rank(user, cut_lists(user, offsets, item, score, truth, by.graded), holds)
-        answered[system][user] = True
+        rows, owner = truth.user_rows(user)
+        relevant = truth.relevant[rows]
+        holds = context.holds(owner[relevant], truth.item[rows][relevant], len(user))
+        lists[system].rank(user, rank_stored_lists(user, offsets, item, score, truth, context.graded), holds)
+        has_list[system][user] = True
 
-    for block in ranking_blocks.blocks(path, ["user_id"], ["score", "rank"], by.ids):
-        if answered[block.system][block.user].any():
-            raise ArtifactError(f"{path}: the rows of a user are not together; run `interestrec rank` again")
+    for block in ranking_blocks.blocks(path, ["user_id"], ["score", "rank"], context.ids):
+        if has_list[block.system][block.user].any():
+            raise ArtifactError(f"{path}: the rows of a user are not contiguous; run `interestrec rank` again")
         user, offsets, item, score = block.user, block.offsets, block.item, block.numbers["score"]
-        if only is not None:
-            kept = only[item]
+        if item_filter is not None:
+            kept = item_filter[item]
             user, offsets = sub_lists(user, offsets, kept)
             item, score = item[kept], score[kept]
         add(block.system, user, offsets, item, score)
-        if block.system in shown:
-            shown[block.system].add(block.user, block.offsets, block.item, block.numbers["rank"], by.facts.past)
-    none = np.zeros(0, dtype=np.int64)
+        if block.system in top_lists:
+            top_lists[block.system].add(
+                block.user, block.offsets, block.item, block.numbers["rank"], context.population.past
+            )
+    no_items = np.zeros(0, dtype=np.int64)
     for system in systems:
-        without = np.flatnonzero(~answered[system])
-        add(system, without, np.zeros(len(without) + 1, dtype=np.int64), none, none.astype(np.float64))
-    return listed
+        missing = np.flatnonzero(~has_list[system])
+        add(system, missing, np.zeros(len(missing) + 1, dtype=np.int64), no_items, no_items.astype(np.float64))
+    return lists

@@ -1,4 +1,4 @@
-"""Ranking tables read block by block: only the columns that are asked for, and ids as numbers."""
+"""Read ranking tables block by block, with the requested columns only and ids as row numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 
-_ROWS = 1 << 20  # gathered before ids are looked up, for which all known ids are hashed every time
+_ROWS = 1 << 20  # rows per lookup of ids; every lookup hashes all ids of the corpus
 
 
 @dataclass(frozen=True)
 class RankingBlock:
-    """Whole lists of one system, one after another as the file has them."""
+    """Whole lists of one system, in the order of the file."""
 
     system: str
     user: np.ndarray  # int64 [lists], rows of the corpus's users
     offsets: np.ndarray  # int64 [lists + 1]
     item: np.ndarray  # int64 [rows], rows of the corpus's items
-    numbers: Mapping[str, np.ndarray]  # [rows] by column; a null is NaN, or False
+    numbers: Mapping[str, np.ndarray]  # [rows] by column; null becomes NaN or False
 
     @property
     def owner(self) -> np.ndarray:
@@ -33,7 +33,7 @@ class RankingBlock:
 
 @dataclass(frozen=True)
 class IdNumbers:
-    """What ids stand for."""
+    """The ids of users and items; an id's position is its number."""
 
     user: pa.Array  # string [users]
     item: pa.Array  # string [items]
@@ -42,28 +42,28 @@ class IdNumbers:
 def blocks(
     path: Path, list_id: Sequence[str], numbers: Sequence[str], ids: IdNumbers, system: str | None = None
 ) -> Iterator[RankingBlock]:
-    """A ranking table as blocks.
+    """Read a ranking table as blocks.
 
     Args:
-        list_id: columns of strings that tell neighbouring lists apart, `user_id` among them.
+        list_id: string columns that identify a list, `user_id` among them.
         numbers: further columns to read.
-        system: whose rows are wanted; None: everyone's.
+        system: the system whose rows are read; None for all.
 
     Raises:
-        ArtifactError: the file is damaged, names an unknown id, or a system's rows are not together.
+        ArtifactError: the file is damaged, has an unknown id, or a system's rows are not contiguous.
     """
-    words = ["system", *list_id, "item_id"]
-    done: list[str] = []
-    for table in _whole_lists(path, [*words, *numbers], words, system):
+    text_columns = ["system", *list_id, "item_id"]
+    complete: list[str] = []
+    for table in _whole_lists(path, [*text_columns, *numbers], text_columns, system):
         for start, stop in _runs(_codes(table["system"])):
             rows = table.slice(start, stop - start)
-            here = str(rows["system"][0])
-            if here in done[:-1]:
-                raise ArtifactError(f"{path}: the rows of '{here}' are not together; run `interestrec rank` again")
-            if here not in done:
-                done.append(here)
-            if system in (None, here):
-                yield _block(path, here, rows, list_id, numbers, ids)
+            name = str(rows["system"][0])
+            if name in complete[:-1]:
+                raise ArtifactError(f"{path}: the rows of '{name}' are not contiguous; run `interestrec rank` again")
+            if name not in complete:
+                complete.append(name)
+            if system in (None, name):
+                yield _block(path, name, rows, list_id, numbers, ids)
 
 
 def _block(
@@ -76,32 +76,32 @@ def _block(
         values[name] = column.to_numpy()
     return RankingBlock(
         system=system,
-        user=_looked_up(path, rows["user_id"].take(pa.array(first)), ids.user),
+        user=_row_numbers(path, rows["user_id"].take(pa.array(first)), ids.user),
         offsets=np.append(first, rows.num_rows),
-        item=_looked_up(path, rows["item_id"], ids.item),
+        item=_row_numbers(path, rows["item_id"], ids.item),
         numbers=values,
     )
 
 
-def _whole_lists(path: Path, columns: list[str], words: list[str], system: str | None) -> Iterator[pa.Table]:
-    """Tables that end where a list ends; the last list of one row group may go on in the next."""
-    list_id, only = words[:-1], None if system is None else ("system", system)
-    gathered: list[pa.Table] = []
-    for part in files.stream_parquet(path, columns, words, group_by="system", containing=only):
-        gathered.append(part)
-        if sum(table.num_rows for table in gathered) < _ROWS:
+def _whole_lists(path: Path, columns: list[str], text_columns: list[str], system: str | None) -> Iterator[pa.Table]:
+    """Yield tables that end where a list ends; a list may continue in the next row group."""
+    list_id, filter_column = text_columns[:-1], None if system is None else ("system", system)
+    parts: list[pa.Table] = []
+    for part in files.stream_parquet(path, columns, text_columns, group_by="system", containing=filter_column):
+        parts.append(part)
+        if sum(table.num_rows for table in parts) < _ROWS:
             continue
-        joined = _joined(gathered)
-        last = int(_starts([_codes(joined[name]) for name in list_id])[-1])
-        gathered = [joined.slice(last)]
+        table = _concatenate(parts)
+        last = int(_starts([_codes(table[name]) for name in list_id])[-1])
+        parts = [table.slice(last)]
         if last:
-            yield joined.slice(0, last)
-    if sum(table.num_rows for table in gathered):
-        yield _joined(gathered)
+            yield table.slice(0, last)
+    if sum(table.num_rows for table in parts):
+        yield _concatenate(parts)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    """One table with one dictionary a column, so that equal codes are equal words."""
+def _concatenate(tables: list[pa.Table]) -> pa.Table:
+    """Concatenate tables with one dictionary per column, so that equal codes mean equal strings."""
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
@@ -110,23 +110,23 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _starts(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows that differ from the row before in any column; int64."""
+    """Return the rows that differ from the previous row in any column; int64."""
     differs = np.ones(len(columns[0]), dtype=bool)
     differs[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
     return np.flatnonzero(differs)
 
 
 def _runs(codes: np.ndarray) -> Iterator[tuple[int, int]]:
-    first = _starts([codes])
-    yield from zip(first.tolist(), [*first[1:].tolist(), len(codes)], strict=True)
+    starts = _starts([codes])
+    yield from zip(starts.tolist(), [*starts[1:].tolist(), len(codes)], strict=True)
 
 
-def _looked_up(path: Path, column: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
-    """The row of each id among the known ones, int64: the dictionary is looked up, not its rows."""
+def _row_numbers(path: Path, column: pa.ChunkedArray, ids: pa.Array) -> np.ndarray:
+    """Return the position of each id among the known ids, int64; only the dictionary is looked up, not every row."""
     encoded = column.combine_chunks()
     codes = encoded.indices.to_numpy()
-    number = pc.index_in(encoded.dictionary, value_set=known).fill_null(-1).to_numpy().astype(np.int64)[codes]
+    number = pc.index_in(encoded.dictionary, value_set=ids).fill_null(-1).to_numpy().astype(np.int64)[codes]
     if len(number) and number.min() < 0:
         unknown = encoded.dictionary[int(codes[np.argmin(number)])]
-        raise ArtifactError(f"{path}: the corpus does not know '{unknown}'; run `interestrec rank` again")
+        raise ArtifactError(f"{path}: the id '{unknown}' is not in the corpus; run `interestrec rank` again")
     return number

@@ -1,4 +1,4 @@
-"""Whether a report is worse than an earlier one by more than the users' spread explains."""
+"""Compare a report with an earlier one: did quality fall by more than the variation between users explains?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from interestrec.evaluation.verdicts import FEW_USERS, headline
 from interestrec.io import files, schemas
 from interestrec.metrics import bootstrap, intensity_errors
 
-Key = tuple[str, str]  # protocol and metric
+MetricKey = tuple[str, str]  # protocol and metric
 
 
 @dataclass(frozen=True)
 class ReportValues:
-    """What users got of one system in one metric."""
+    """Values per user of one system and metric."""
 
     user_id: pa.Array  # string [users]
     value: np.ndarray  # float64 [users], without NaN
@@ -30,7 +30,7 @@ class ReportValues:
 
 @dataclass(frozen=True)
 class MetricChange:
-    """A metric of two reports, the new one minus the old."""
+    """The difference of one metric between two reports, new minus old."""
 
     protocol: str
     metric: str
@@ -38,93 +38,97 @@ class MetricChange:
     old: float
     ci_low: float
     ci_high: float
-    users: tuple[int, int]  # behind the new and the old value
-    paired: bool  # whether they are the same ones
+    users: tuple[int, int]  # number of users behind the new and the old value
+    paired: bool  # whether both values are of the same users
 
     @property
     def worse(self) -> bool:
-        """Whether the whole interval of the difference lies on the bad side of 0."""
+        """Whether the whole interval of the difference lies on the worse side of 0."""
         return self.ci_low > 0 if self.metric in LOWER_IS_BETTER else self.ci_high < 0
 
 
-def read_report_values(path: Path, system: str) -> dict[Key, ReportValues]:
-    """The rows of one system in a table of schemas.PER_USER."""
-    parts: dict[Key, list[pa.Table]] = {}
+def read_report_values(path: Path, system: str) -> dict[MetricKey, ReportValues]:
+    """Read one system's values from a table of schemas.PER_USER."""
+    parts: dict[MetricKey, list[pa.Table]] = {}
     for table in files.stream_parquet(path, schemas.PER_USER.names):
-        words = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
-        kept = pc.and_(pc.equal(words["system"], system), pc.is_finite(table["value"]))
-        chosen = pa.table({**words, **{name: table[name] for name in ("user_id", "value", "n")}}).filter(kept)
+        texts = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
+        is_kept = pc.and_(pc.equal(texts["system"], system), pc.is_finite(table["value"]))
+        rows = pa.table({**texts, **{name: table[name] for name in ("user_id", "value", "n")}}).filter(is_kept)
         for protocol, metric in dict.fromkeys(
-            zip(chosen["protocol"].to_pylist(), chosen["metric"].to_pylist(), strict=True)
+            zip(rows["protocol"].to_pylist(), rows["metric"].to_pylist(), strict=True)
         ):
-            here = pc.and_(pc.equal(chosen["protocol"], protocol), pc.equal(chosen["metric"], metric))
-            parts.setdefault((protocol, metric), []).append(chosen.filter(here).select(["user_id", "value", "n"]))
-    found = {}
+            is_metric = pc.and_(pc.equal(rows["protocol"], protocol), pc.equal(rows["metric"], metric))
+            parts.setdefault((protocol, metric), []).append(rows.filter(is_metric).select(["user_id", "value", "n"]))
+    values_by_metric = {}
     for key, tables in parts.items():
-        rows = pa.concat_tables(tables)
-        numbers = (rows[name].to_numpy().astype(np.float64) for name in ("value", "n"))
-        found[key] = ReportValues(rows["user_id"].combine_chunks(), *numbers)
-    return found
+        table_rows = pa.concat_tables(tables)
+        numbers = (table_rows[name].to_numpy().astype(np.float64) for name in ("value", "n"))
+        values_by_metric[key] = ReportValues(table_rows["user_id"].combine_chunks(), *numbers)
+    return values_by_metric
 
 
 def compare_reports(
-    new: Mapping[Key, ReportValues], old: Mapping[Key, ReportValues], named: Sequence[Key], paired: bool
-) -> tuple[list[Key], list[Key]]:
-    """The metrics to compare: of each protocol that both have the headline, and those that are named; and which of them
-    cannot be, because a report has no values of users for them or, where they are paired, no user of the other's.
+    new: Mapping[MetricKey, ReportValues],
+    old: Mapping[MetricKey, ReportValues],
+    required: Sequence[MetricKey],
+    paired: bool,
+) -> tuple[list[MetricKey], list[MetricKey]]:
+    """Return the metrics to compare, and those that cannot be compared.
 
-    `beyond` has no headline here: less diversity, say, is not less quality. Its metrics are compared when named.
+    The metrics are the headline metric of each protocol that both reports have, and the required ones. A metric cannot
+    be compared if a report lacks its values per user or, if paired, if no user is in both reports. `beyond` has no
+    headline metric here, because less diversity, say, is not less quality; its metrics are compared if required.
     """
     rows = [{"protocol": protocol, "metric": metric} for protocol, metric in new if (protocol, metric) in old]
     protocols = [protocol for protocol in dict.fromkeys(row["protocol"] for row in rows) if protocol != BEYOND]
-    keys = list(dict.fromkeys([*((protocol, str(headline(rows, protocol))) for protocol in protocols), *named]))
-    able = [
+    keys = list(dict.fromkeys([*((protocol, str(headline(rows, protocol))) for protocol in protocols), *required]))
+    comparable = [
         key
         for key in keys
         if key in new
         and key in old
         and (not paired or pc.any(pc.is_in(new[key].user_id, value_set=old[key].user_id)).as_py())
     ]
-    return able, [key for key in keys if key not in able]
+    return comparable, [key for key in keys if key not in comparable]
 
 
 def metric_changes(
-    new: Mapping[Key, ReportValues],
-    old: Mapping[Key, ReportValues],
-    keys: Sequence[Key],
+    new: Mapping[MetricKey, ReportValues],
+    old: Mapping[MetricKey, ReportValues],
+    keys: Sequence[MetricKey],
     paired: bool,
     resamples: int,
     seed: int,
 ) -> list[MetricChange]:
-    """How the metrics changed, with bootstrap intervals over users.
+    """Return the changes of the metrics, with bootstrap intervals over users.
 
     Args:
         keys: metrics that can be compared.
-        paired: whether the users whom both have are compared with themselves, others left aside; else each side is
-            resampled by itself.
+        paired: whether users that both reports have are compared with themselves and other users are left out;
+            otherwise each report is resampled separately.
     """
-    measure = _paired if paired else _apart
+    measure = _paired if paired else _unpaired
     return [measure(key, new[key], old[key], resamples, seed) for key in keys]
 
 
-def regression_findings(found: Sequence[MetricChange], against: str) -> list[BoundFinding]:
-    """One sentence a change.
+def regression_findings(changes: Sequence[MetricChange], earlier_name: str) -> list[BoundFinding]:
+    """Return one finding per change.
 
     Args:
-        against: what the earlier report is called.
+        earlier_name: name of the earlier report in the sentences.
     """
     sentences = []
-    for change in found:
+    for change in changes:
         if change.paired:
-            certain = f"{change.users[0]:,} users paired"
+            basis = f"{change.users[0]:,} users paired"
         else:
-            certain = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
+            basis = f"users of two corpora, {change.users[0]:,} and {change.users[1]:,}, not paired"
         if min(change.users) < FEW_USERS:
-            certain += ", too few for an interval to be trusted"
+            basis += ", too few for a reliable interval"
         figures = (
-            f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {against} "
+            f"{change.metric} ({change.protocol}) {change.new:.4f} against {change.old:.4f} of {earlier_name} "
             f"(difference {change.new - change.old:+.4f}, 95 % interval {change.ci_low:+.4f} to "
-            f"{change.ci_high:+.4f}, {certain})"
+            f"{change.ci_high:+.4f}, {basis})"
         )
         sentences.append(
             BoundFinding(not change.worse, f"{'quality fell' if change.worse else 'no evidence of a fall'}: {figures}")
@@ -132,33 +136,33 @@ def regression_findings(found: Sequence[MetricChange], against: str) -> list[Bou
     return sentences
 
 
-def _paired(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
-    place = pc.index_in(new.user_id, value_set=old.user_id)
-    here = np.flatnonzero(pc.is_valid(place).to_numpy(zero_copy_only=False))
-    there = pc.drop_null(place).to_numpy().astype(np.int64)
-    cell = _cell(key, [(new.value[here], new.n[here]), (old.value[there], old.n[there])])
+def _paired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
+    position = pc.index_in(new.user_id, value_set=old.user_id)
+    new_rows = np.flatnonzero(pc.is_valid(position).to_numpy(zero_copy_only=False))
+    old_rows = pc.drop_null(position).to_numpy().astype(np.int64)
+    cell = _cell(key, [(new.value[new_rows], new.n[new_rows]), (old.value[old_rows], old.n[old_rows])])
     value = cell.value
-    (drawn,) = resampling.resampled_values([cell], len(here), resamples, seed)
-    low, high = bootstrap.interval(drawn[:, [0]] - drawn[:, [1]])
-    ends = (float(low[0]), float(high[0]))
-    return MetricChange(*key, float(value[0]), float(value[1]), *ends, (len(here), len(there)), paired=True)
+    (draws,) = resampling.resampled_values([cell], len(new_rows), resamples, seed)
+    low, high = bootstrap.interval(draws[:, [0]] - draws[:, [1]])
+    interval = (float(low[0]), float(high[0]))
+    return MetricChange(*key, float(value[0]), float(value[1]), *interval, (len(new_rows), len(old_rows)), paired=True)
 
 
-def _apart(key: Key, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
-    cells = [_cell(key, [(one.value, one.n)]) for one in (new, old)]
+def _unpaired(key: MetricKey, new: ReportValues, old: ReportValues, resamples: int, seed: int) -> MetricChange:
+    cells = [_cell(key, [(values.value, values.n)]) for values in (new, old)]
     sizes = (len(new.value), len(old.value))
-    # Seeds that differ: equal ones would draw the same places of both sides where these are equally many.
-    drawn = [
+    # The seeds differ, because equal seeds would draw the same positions in two reports of equal size.
+    draws = [
         resampling.resampled_values([cell], size, resamples, seed + number)[0]
         for number, (cell, size) in enumerate(zip(cells, sizes, strict=True))
     ]
-    low, high = bootstrap.interval(drawn[0] - drawn[1])
+    low, high = bootstrap.interval(draws[0] - draws[1])
     values = [float(cell.value[0]) for cell in cells]
     return MetricChange(*key, values[0], values[1], float(low[0]), float(high[0]), sizes, paired=False)
 
 
-def _cell(key: Key, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
-    """Users' values and counts as a cell with a column a report, from which the metric comes out again."""
+def _cell(key: MetricKey, columns: Sequence[tuple[np.ndarray, np.ndarray]]) -> MetricSums:
+    """Return the values and counts per user as a cell with one column per report; its value is the metric."""
     protocol, metric = key
     transform = (
         intensity_errors.INTENSITY_ERRORS[metric].transform

@@ -1,4 +1,4 @@
-"""What is required of a report, as text: `impressions:warm_users/auc >= 0.62`."""
+"""Requirements on a report as text, such as `impressions:warm_users/auc >= 0.62`."""
 
 import operator
 import re
@@ -12,51 +12,53 @@ _FORM = re.compile(r"(.+?)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?
 
 @dataclass(frozen=True)
 class MetricBound:
-    """A bound that a metric of our system must keep."""
+    """A bound on a metric of `interestrec`."""
 
     text: str
-    protocol: str | None  # None: the first protocol that has the metric
-    slice: str | None  # None: all lists
+    protocol: str | None  # None for the first protocol that has the metric
+    slice: str | None  # None for all lists
     metric: str
-    sign: str  # of SIGNS
+    sign: str  # a key of COMPARISON_SIGNS
     bound: float
 
-    def met_by(self, value: float) -> bool:
-        """Whether a value keeps the bound."""
+    def holds_for(self, value: float) -> bool:
+        """Return whether a value satisfies the bound."""
         return COMPARISON_SIGNS[self.sign](value, self.bound)
 
 
 def parse_bound(text: str) -> MetricBound:
-    """Read `[protocol:][slice/]metric SIGN number`, SIGN one of >= > <= <.
+    """Parse `[protocol:][slice/]metric SIGN number`, SIGN one of >= > <= <.
 
-    What names a slice may itself hold a slash or, behind its equals sign, a colon (`category=a:b/auc>=0.5`), so the
-    metric begins behind the last slash, and a protocol is what has no slash and no equals sign before the first colon.
+    The name of a slice may contain a slash or, after its equals sign, a colon (`category=a:b/auc>=0.5`). Therefore the
+    metric begins after the last slash, and the text before the first colon is a protocol only if it has neither a slash
+    nor an equals sign.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: the text does not have this form.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:
         raise ConfigError(
-            f"'{text}' cannot be read; write [protocol:][slice/]metric, one of "
-            f"{' '.join(COMPARISON_SIGNS)} and a number, "
-            "such as impressions:auc>=0.62"
+            f"'{text}' cannot be read; write [protocol:][slice/]metric, one of {' '.join(COMPARISON_SIGNS)}, and a "
+            "number, such as impressions:auc>=0.62"
         )
-    what, sign, number = match.groups()
-    before, colon, behind = what.partition(":")
-    named = bool(colon) and not set("/=") & set(before)
-    part, slash, metric = (behind if named else what).rpartition("/")
-    protocol, part, metric = before.strip(), part.strip(), metric.strip()
-    if (named and not protocol) or (slash and not part) or not metric:
-        raise ConfigError(f"'{text}' leaves a name empty; write it as in catalogue:cold_items/ndcg@10>=0.1")
-    return MetricBound(text.strip(), protocol if named else None, part if slash else None, metric, sign, float(number))
+    target, sign, number = match.groups()
+    before, colon, rest = target.partition(":")
+    has_protocol = bool(colon) and not set("/=") & set(before)
+    slice_name, slash, metric = (rest if has_protocol else target).rpartition("/")
+    protocol, slice_name, metric = before.strip(), slice_name.strip(), metric.strip()
+    if (has_protocol and not protocol) or (slash and not slice_name) or not metric:
+        raise ConfigError(f"'{text}' has an empty name; write it as in catalogue:cold_items/ndcg@10>=0.1")
+    return MetricBound(
+        text.strip(), protocol if has_protocol else None, slice_name if slash else None, metric, sign, float(number)
+    )
 
 
 def validate_bound(text: str) -> str:
-    """The text itself, for the settings' validation.
+    """Return the text unchanged; a validator of settings.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the text cannot be parsed.
     """
     try:
         parse_bound(text)

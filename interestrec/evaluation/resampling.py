@@ -1,4 +1,4 @@
-"""What cells need of the bootstrap: every cell of a report in one drawing of users."""
+"""Bootstrap and randomisation of cells: all cells of a report share the same draws of users."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from interestrec.metrics.bootstrap import UserValues
 
 @dataclass(frozen=True)
 class Randomisation:
-    """A cell's differences between one system and others, the two swapped at random user by user."""
+    """A cell's differences between one system and others, with the two systems swapped at random per user."""
 
     differences: np.ndarray  # float64 [resamples, others]
     balance: np.ndarray  # float64 [resamples], share of lists or rows that were not swapped minus that of the others
@@ -21,66 +21,75 @@ class Randomisation:
 
 @dataclass
 class _Columns:
-    """The distinct columns of the cells of one protocol and slice: many metrics have the same counts."""
+    """The distinct columns of the cells of one protocol and slice; many metrics share their counts."""
 
     user: np.ndarray
-    places: dict[bytes, int] = field(default_factory=dict)
+    positions: dict[bytes, int] = field(default_factory=dict)
     columns: list[np.ndarray] = field(default_factory=list)
 
-    def place(self, values: np.ndarray) -> np.ndarray:
-        """The places of columns, int64 [...] for float64 [users, ...]."""
+    def position(self, values: np.ndarray) -> np.ndarray:
+        """Return the positions of columns, int64 [...] for float64 [users, ...]."""
         flat = values.reshape(len(values), math.prod(values.shape[1:]))
-        return np.array([self._place(column) for column in flat.T], dtype=np.int64).reshape(values.shape[1:])
+        return np.array([self._position(column) for column in flat.T], dtype=np.int64).reshape(values.shape[1:])
 
-    def _place(self, column: np.ndarray) -> int:
+    def _position(self, column: np.ndarray) -> int:
         key = column.tobytes()
-        if key not in self.places:
-            self.places[key] = len(self.columns)
+        if key not in self.positions:
+            self.positions[key] = len(self.columns)
             self.columns.append(column)
-        return self.places[key]
+        return self.positions[key]
 
     def table(self) -> UserValues:
         return UserValues(self.user, np.stack(self.columns, axis=1) if self.columns else np.zeros((len(self.user), 0)))
 
 
 def resampled_values(cells: Sequence[MetricSums], n_users: int, resamples: int, seed: int) -> list[np.ndarray]:
-    """Each cell's metric on the same draws of users; float64 [resamples, systems], NaN where none was drawn."""
-    packed, places = _packed(cells, [(cell.sums, cell.counts) for cell in cells])
-    drawn = bootstrap.resample([columns.table() for columns in packed.values()], n_users, resamples, seed)
-    found = dict(zip(packed, drawn, strict=True))
+    """Return each cell's metric on the same draws of users; float64 [resamples, systems], NaN for empty draws."""
+    packed, positions = _packed(cells, [(cell.sums, cell.counts) for cell in cells])
+    resampled = bootstrap.resample([columns.table() for columns in packed.values()], n_users, resamples, seed)
+    draws_by_slice = dict(zip(packed, resampled, strict=True))
     values = []
-    for cell, (sums, counts) in zip(cells, places, strict=True):
-        here = found[cell.protocol, cell.slice]
-        values.append(cell.of(here[:, sums], here[:, counts]))
+    for cell, (sums, counts) in zip(cells, positions, strict=True):
+        draws = draws_by_slice[cell.protocol, cell.slice]
+        values.append(cell.evaluate(draws[:, sums], draws[:, counts]))
     return values
 
 
 def randomisations(
-    cells: Sequence[MetricSums], us: int, others: Sequence[int], n_users: int, resamples: int, seed: int
+    cells: Sequence[MetricSums], our_column: int, other_columns: Sequence[int], n_users: int, resamples: int, seed: int
 ) -> list[Randomisation]:
-    """What the differences between system `us` and the others are by chance, cell by cell; of each user, the systems
-    have equally many lists or rows."""
-    halves = [((cell.sums[:, [us]] - cell.sums[:, others]) / 2, cell.counts[:, us]) for cell in cells]
-    packed, places = _packed(cells, halves)
+    """Return the differences by chance between one system and others, cell by cell.
+
+    The systems must have equally many lists or rows of each user.
+
+    Args:
+        our_column: column of the system that is compared with the others.
+    """
+    halves = [
+        ((cell.sums[:, [our_column]] - cell.sums[:, other_columns]) / 2, cell.counts[:, our_column]) for cell in cells
+    ]
+    packed, positions = _packed(cells, halves)
     signed = bootstrap.swap_signs([columns.table() for columns in packed.values()], n_users, resamples, seed)
-    found = dict(zip(packed, signed, strict=True))
+    draws_by_slice = dict(zip(packed, signed, strict=True))
     randomised = []
-    for cell, (sums, counts) in zip(cells, places, strict=True):
-        middle = ((cell.sums[:, [us]] + cell.sums[:, others]) / 2).sum(axis=0)
-        here, count = found[cell.protocol, cell.slice], cell.counts[:, us].sum()
-        each = np.full((len(here), len(others)), count)
-        differences = cell.of(middle + here[:, sums], each) - cell.of(middle - here[:, sums], each)
-        randomised.append(Randomisation(differences, here[:, counts] / count))
+    for cell, (sums, counts) in zip(cells, positions, strict=True):
+        middle = ((cell.sums[:, [our_column]] + cell.sums[:, other_columns]) / 2).sum(axis=0)
+        draws, count = draws_by_slice[cell.protocol, cell.slice], cell.counts[:, our_column].sum()
+        counts_of_others = np.full((len(draws), len(other_columns)), count)
+        differences = cell.evaluate(middle + draws[:, sums], counts_of_others) - cell.evaluate(
+            middle - draws[:, sums], counts_of_others
+        )
+        randomised.append(Randomisation(differences, draws[:, counts] / count))
     return randomised
 
 
 def _packed(
     cells: Sequence[MetricSums], arrays: Sequence[tuple[np.ndarray, ...]]
 ) -> tuple[dict[tuple[str, str], _Columns], list[tuple[np.ndarray, ...]]]:
-    """Arrays [users, ...] as columns of one table a protocol and slice, and where each array's columns are."""
+    """Pack arrays [users, ...] as columns of one table per protocol and slice; also return each array's columns."""
     packed: dict[tuple[str, str], _Columns] = {}
-    places = []
-    for cell, several in zip(cells, arrays, strict=True):
+    positions = []
+    for cell, columns_of_cell in zip(cells, arrays, strict=True):
         columns = packed.setdefault((cell.protocol, cell.slice), _Columns(cell.user))
-        places.append(tuple(columns.place(array) for array in several))
-    return packed, places
+        positions.append(tuple(columns.position(array) for array in columns_of_cell))
+    return packed, positions

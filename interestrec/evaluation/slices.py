@@ -1,4 +1,4 @@
-"""Parts of the lists that are looked at by themselves, and of their users."""
+"""Slices: parts of the lists, by users or by items, that are evaluated separately."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from interestrec.evaluation.population import Population
 from interestrec.io import schemas
 
 ALL, WARM, COLD_USERS, COLD_ITEMS = "all", "warm_users", "cold_users", "cold_items"
-FEWEST_LISTS = 20  # of a slice that is reported
-FEWEST_USERS = 30  # of a value of a user's attribute
-MOST_CATEGORIES = 8
-MOST_CODES = 12  # different numbers of an attribute that are taken for codes, not for amounts
+MIN_LISTS = 20  # lists of a slice that is reported
+MIN_ATTRIBUTE_USERS = 30  # users of an attribute's value that becomes a slice
+MAX_CATEGORIES = 8
+MAX_CODES = 12  # distinct numbers of an attribute up to which they are codes, not amounts
 
 
 @dataclass(frozen=True)
 class Slice:
     """A part of the lists.
 
-    `members` chooses users; or items, of which a list has a relevant one; or items, to which candidates and truth
-    are cut. Slices of one family divide the users and are compared with each other.
+    `members` are, depending on `by`: the users of the lists; items of which a list has a relevant one; or the items to
+    which candidates and truth are restricted. Slices of one family partition the users and are compared.
     """
 
     name: str
@@ -32,54 +32,56 @@ class Slice:
     family: str | None = None
 
 
-def warmth(facts: Population) -> Iterator[Slice]:
-    """`warm_users` have a train or valid event or a history when asking; `cold_users` have neither."""
-    yield Slice(WARM, "users", facts.warm)
-    yield Slice(COLD_USERS, "users", ~facts.warm)
+def warmth(population: Population) -> Iterator[Slice]:
+    """`warm_users` have a train or valid event or a history at request time; `cold_users` have neither."""
+    yield Slice(WARM, "users", population.warm)
+    yield Slice(COLD_USERS, "users", ~population.warm)
 
 
-def activity(facts: Population) -> Iterator[Slice]:
-    """`activity_1` … `activity_4`: quarters of the users by the length of their history, the shortest first."""
-    for number, members in enumerate(_quarters(np.diff(facts.past.offsets).astype(np.float64)), 1):
+def activity(population: Population) -> Iterator[Slice]:
+    """`activity_1` … `activity_4`: quartiles of the users by the length of their history, shortest first."""
+    for number, members in enumerate(_quarters(np.diff(population.past.offsets).astype(np.float64)), 1):
         yield Slice(f"activity_{number}", "users", members, "activity")
 
 
-def attributes(facts: Population) -> Iterator[Slice]:
-    """`<column>=<value>` of every further column of the corpus's users; numbers by quarters, `<column>=q1` … `q4`.
+def attributes(population: Population) -> Iterator[Slice]:
+    """`<column>=<value>` for every attribute of the corpus's users; numbers by quartiles, `<column>=q1` … `q4`.
 
-    A number with at most 12 different values is a code, as an occupation's, and stands for itself.
+    A number with at most 12 distinct values is a code, such as that of an occupation, and is treated as a value.
     """
-    for name in facts.users.column_names:
+    for name in population.users.column_names:
         if name in schemas.USERS.names:
             continue
-        column = facts.users[name]
-        kind = column.type
-        if (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and pc.count_distinct(column).as_py() > MOST_CODES:
+        column = population.users[name]
+        dtype = column.type
+        if (pa.types.is_integer(dtype) or pa.types.is_floating(dtype)) and pc.count_distinct(
+            column
+        ).as_py() > MAX_CODES:
             parts = enumerate(_quarters(column.cast(pa.float64()).to_numpy()), 1)
-            found = {f"q{number}": members for number, members in parts}
-        elif pa.types.is_temporal(kind) or pa.types.is_nested(kind):
+            members_by_value = {f"q{number}": members for number, members in parts}
+        elif pa.types.is_temporal(dtype) or pa.types.is_nested(dtype):
             continue  # times and lists have no values that users share
         else:
-            words = column.cast(pa.string())
-            values = sorted(pc.unique(words.drop_null()).to_pylist())
-            found = {value: pc.fill_null(pc.equal(words, value), False).to_numpy() for value in values}
-        for value, members in found.items():
-            if members.sum() >= FEWEST_USERS:
+            texts = column.cast(pa.string())
+            values = sorted(pc.unique(texts.drop_null()).to_pylist())
+            members_by_value = {value: pc.fill_null(pc.equal(texts, value), False).to_numpy() for value in values}
+        for value, members in members_by_value.items():
+            if members.sum() >= MIN_ATTRIBUTE_USERS:
                 yield Slice(f"{name}={value}", "users", members, name)
 
 
-def categories(facts: Population) -> Iterator[Slice]:
-    """`category=<name>`: lists with a relevant item of one of the 8 commonest categories of the test truth."""
-    code = facts.category[facts.relevant_items]
-    counts = np.bincount(code[code >= 0], minlength=len(facts.categories))
-    for place in np.argsort(-counts, kind="stable")[:MOST_CATEGORIES].tolist():
-        if counts[place]:
-            yield Slice(f"category={facts.categories[place]}", "relevant", facts.category == place)
+def categories(population: Population) -> Iterator[Slice]:
+    """`category=<name>`: lists with a relevant item of one of the 8 most frequent categories of the test truth."""
+    code = population.category[population.relevant_items]
+    counts = np.bincount(code[code >= 0], minlength=len(population.categories))
+    for number in np.argsort(-counts, kind="stable")[:MAX_CATEGORIES].tolist():
+        if counts[number]:
+            yield Slice(f"category={population.categories[number]}", "relevant", population.category == number)
 
 
-def cold_items(facts: Population) -> Iterator[Slice]:
-    """`cold_items`: only items with no positive event and no place in a history in train and valid are ranked."""
-    yield Slice(COLD_ITEMS, "candidates", facts.cold)
+def cold_items(population: Population) -> Iterator[Slice]:
+    """`cold_items`: only items without a positive event and outside all histories in train and valid are ranked."""
+    yield Slice(COLD_ITEMS, "candidates", population.cold)
 
 
 SLICES: dict[str, Callable[[Population], Iterator[Slice]]] = {
@@ -91,21 +93,21 @@ SLICES: dict[str, Callable[[Population], Iterator[Slice]]] = {
 }
 
 
-def all_slices(facts: Population) -> list[Slice]:
-    """Every slice that the corpus allows, without looking at any system; empty ones are left out."""
-    return [part for make in SLICES.values() for part in make(facts) if part.members.any()]
+def all_slices(population: Population) -> list[Slice]:
+    """Return every non-empty slice of the corpus; the slices do not depend on any system."""
+    return [part for make in SLICES.values() for part in make(population) if part.members.any()]
 
 
 def part_of_item(slices: list[Slice], n_items: int) -> np.ndarray:
-    """int64 [items]: which of the slices by relevant items an item belongs to, −1 for none."""
-    part = np.full(n_items, -1, dtype=np.int64)
-    for number, one in enumerate(chosen for chosen in slices if chosen.by == "relevant"):
-        part[one.members] = number
-    return part
+    """Return the slice by relevant items of each item, −1 for none; int64 [items]."""
+    slice_of_item = np.full(n_items, -1, dtype=np.int64)
+    for number, part in enumerate(part for part in slices if part.by == "relevant"):
+        slice_of_item[part.members] = number
+    return slice_of_item
 
 
 def _quarters(value: np.ndarray) -> list[np.ndarray]:
-    """Users by quarters of a number, lowest first; equal numbers stay together, NaN is in none."""
+    """Split users at the quartiles of a number, lowest first; equal numbers stay together, NaN is in no part."""
     known = ~np.isnan(value)
     if not known.any():
         return []

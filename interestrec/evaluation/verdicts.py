@@ -1,122 +1,134 @@
-"""What the figures say, in words."""
+"""Sentences that state what the metrics and comparisons show."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interestrec.evaluation.metric_rows import best
+from interestrec.evaluation.metric_rows import best_value
 from interestrec.evaluation.metric_sums import BEYOND, CATALOGUE, IMPRESSIONS, INTENSITY, LOWER_IS_BETTER
 from interestrec.evaluation.slices import ALL
 from interestrec.io.schemas import OURS, is_part
 
 HEADLINE = {IMPRESSIONS: "auc", CATALOGUE: "ndcg@10", INTENSITY: "rmse", BEYOND: "diversity"}
 SIGNIFICANT = 0.05
-FEW_USERS = 10  # below, an interval says little: of five users, the least possible p is 0.06
+FEW_USERS = 10  # with fewer users an interval is unreliable: with five users, the smallest possible p is 0.06
 
 BETTER, WORSE, NO_EVIDENCE = "better", "worse", "no evidence"
-UNCORRECTED = " before correction"  # of a word: the interval excludes 0, but not after Holm's correction
+UNCORRECTED_SUFFIX = " before correction"  # the interval excludes 0, but Holm's p is at least 0.05
 
 Rows = Sequence[dict[str, Any]]
 
 
 def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
-    """The metric that stands for a protocol: the usual one where it was computed, else the first."""
+    """Return a protocol's headline metric if it was computed, else the first metric."""
     names = list(dict.fromkeys(row["metric"] for row in rows if row["protocol"] == protocol))
     if HEADLINE[protocol] in names:
         return HEADLINE[protocol]
     return names[0] if names else None
 
 
-def word(comparison: dict[str, Any]) -> str:
-    """What a row of schemas.COMPARISONS says at 5 %: `better` or `worse` where Holm's correction leaves it so, the same
-    `before correction` where the interval alone excludes 0, else `no evidence`."""
+def verdict_word(comparison: dict[str, Any]) -> str:
+    """Classify a row of schemas.COMPARISONS at the 5 % level.
+
+    Returns:
+        `better` or `worse` if the difference is significant after Holm's correction; the same with `before correction`
+        if only the interval excludes 0; else `no evidence`.
+    """
     if comparison["ci_low"] <= 0 <= comparison["ci_high"]:
         return NO_EVIDENCE
     higher = comparison["difference"] > 0
     plain = BETTER if higher != (comparison["metric"] in LOWER_IS_BETTER) else WORSE
-    return plain if comparison["p_holm"] < SIGNIFICANT else plain + UNCORRECTED
+    return plain if comparison["p_holm"] < SIGNIFICANT else plain + UNCORRECTED_SUFFIX
 
 
-def best_part(
-    metrics: Rows, comparisons: Rows, protocol: str, alone: Mapping[str, str]
+def best_component(
+    metrics: Rows, comparisons: Rows, protocol: str, component_systems: Mapping[str, str]
 ) -> tuple[str, dict[str, Any], int] | None:
-    """The component that is the best system by itself, by the headline metric, ours compared with it, and how many
-    comparisons are corrected together.
+    """Return the component that ranks best on its own by the headline metric.
 
     Args:
-        alone: component -> the system that it is alone.
+        component_systems: component -> the system that ranks by this component alone.
 
     Returns:
-        None where no component was ranked alone.
+        The component, the comparison of our system with it, and the number of comparisons in its Holm family; None if
+        no component was ranked alone.
     """
     metric = headline(metrics, protocol)
-    here = [row for row in _whole(metrics, protocol, metric) if row["system"] in alone.values()]
-    if not here or metric is None:
+    rows = [row for row in _overall_rows(metrics, protocol, metric) if row["system"] in component_systems.values()]
+    if not rows or metric is None:
         return None
-    strongest = next(row["system"] for row in here if row["value"] == best(here, metric))
-    found = _compared(comparisons, protocol, metric, strongest)
-    name = next(component for component, system in alone.items() if system == strongest)
-    return None if found is None else (name, *found)
+    strongest = next(row["system"] for row in rows if row["value"] == best_value(rows, metric))
+    comparison = _comparison_with(comparisons, protocol, metric, strongest)
+    name = next(component for component, system in component_systems.items() if system == strongest)
+    return None if comparison is None else (name, *comparison)
 
 
-def blend_verdict(name: str, comparison: dict[str, Any], family: int, users: int) -> str:
-    """Whether blending pays, in words: ours beside its best component alone.
+def blend_verdict(name: str, comparison: dict[str, Any], n_comparisons: int, users: int) -> str:
+    """Return the sentence that compares the blend with its best component alone.
 
     Args:
-        family: comparisons that Holm's correction runs over.
-        users: behind them.
+        n_comparisons: number of comparisons that Holm's correction covers.
+        users: number of users behind the comparison.
     """
     claims = {
         BETTER: f"The blend is better than its best component alone, {name}",
         WORSE: f"The blend is worse than its best component alone, {name}: let that one decide (rank.blend)",
-        BETTER + UNCORRECTED: f"The blend may be better than its best component alone, {name}",
-        WORSE + UNCORRECTED: f"The blend may be worse than its best component alone, {name}",
+        BETTER + UNCORRECTED_SUFFIX: f"The blend may be better than its best component alone, {name}",
+        WORSE + UNCORRECTED_SUFFIX: f"The blend may be worse than its best component alone, {name}",
         NO_EVIDENCE: f"No evidence that the blend and its best component alone, {name}, differ",
     }
-    claim = claims[word(comparison)]
+    claim = claims[verdict_word(comparison)]
     figures = f"{comparison['metric']} ({_inference(comparison, users)})"
-    return f"{claim}: {figures}.{_reservations(comparison, family, users)}"
+    return f"{claim}: {figures}.{_caveats(comparison, n_comparisons, users)}"
 
 
 def _inference(comparison: dict[str, Any], users: int) -> str:
-    """The difference, its interval and how many users are behind it."""
+    """Return the difference, its interval and the number of users as text."""
     low, high = comparison["ci_low"], comparison["ci_high"]
-    interval = f"95 % interval {_end(low)} to {_end(high)}" if math.isfinite(low) else "no bounded 95 % interval"
+    interval = (
+        f"95 % interval {_endpoint(low)} to {_endpoint(high)}" if math.isfinite(low) else "no bounded 95 % interval"
+    )
     return f"difference {comparison['difference']:+.4f}, {interval}, {users:,} users"
 
 
-def _end(value: float) -> str:
-    """An end of an interval, with more digits where four decimals would show a 0 that it is not."""
+def _endpoint(value: float) -> str:
+    """Format an endpoint of an interval; small values keep a digit instead of being rounded to 0."""
     return f"{value:+.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:+.1e}"
 
 
-def _reservations(comparison: dict[str, Any], family: int, users: int) -> str:
-    """What a reader must know beside the interval, as sentences with a space before each."""
-    said = ""
-    if word(comparison).endswith(UNCORRECTED):
+def _caveats(comparison: dict[str, Any], n_comparisons: int, users: int) -> str:
+    """Return caveats about an interval as sentences, each with a leading space."""
+    sentences = ""
+    if verdict_word(comparison).endswith(UNCORRECTED_SUFFIX):
         p = f"p is {comparison['p_holm']:.2g}"
-        said += f" The interval excludes 0, but after correction for {family} comparisons {p}."
+        sentences += f" The interval excludes 0, but after correction for {n_comparisons} comparisons {p}."
     if users < FEW_USERS:
-        said += f" {users} users are too few for an interval to be trusted."
-    return said
+        sentences += f" {users} users are too few for a reliable interval."
+    return sentences
 
 
-def _compared(comparisons: Rows, protocol: str, metric: str | None, system: str) -> tuple[dict[str, Any], int] | None:
-    """The row of ours against a system over all lists, and how many comparisons its correction runs over."""
-    here = [row for row in comparisons if (row["protocol"], row["slice"], row["metric"]) == (protocol, ALL, metric)]
-    family = [row for row in here if is_part(row["system_b"]) == is_part(system)]
-    row = next((row for row in family if row["system_b"] == system), None)
-    return None if row is None else (row, len(family))
+def _comparison_with(
+    comparisons: Rows, protocol: str, metric: str | None, system: str
+) -> tuple[dict[str, Any], int] | None:
+    """Return our system's comparison with a system over all lists, and the size of its Holm family."""
+    rows = [row for row in comparisons if (row["protocol"], row["slice"], row["metric"]) == (protocol, ALL, metric)]
+    n_comparisons = [row for row in rows if is_part(row["system_b"]) == is_part(system)]
+    row = next((row for row in n_comparisons if row["system_b"] == system), None)
+    return None if row is None else (row, len(n_comparisons))
 
 
-def strongest_rival(metrics: Rows, protocol: str, ours: str) -> str | None:
-    """The best of the other systems by the headline metric over all lists, parts of ours left out; None without any."""
+def strongest_rival(metrics: Rows, protocol: str, our_system: str) -> str | None:
+    """Return the best other system by the headline metric over all lists, without components of ours; None if none."""
     metric = headline(metrics, protocol)
-    others = [row for row in _whole(metrics, protocol, metric) if row["system"] != ours and not is_part(row["system"])]
-    return next((row["system"] for row in others if row["value"] == best(others, str(metric))), None)
+    others = [
+        row
+        for row in _overall_rows(metrics, protocol, metric)
+        if row["system"] != our_system and not is_part(row["system"])
+    ]
+    return next((row["system"] for row in others if row["value"] == best_value(others, str(metric))), None)
 
 
-def _whole(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
+def _overall_rows(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
     return [
         row
         for row in metrics
@@ -125,65 +137,69 @@ def _whole(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, A
 
 
 def all_verdicts(
-    metrics: Rows, comparisons: Rows, alone: Mapping[str, str], users: Mapping[tuple[str, str], int]
+    metrics: Rows, comparisons: Rows, component_systems: Mapping[str, str], users: Mapping[tuple[str, str], int]
 ) -> dict[str, dict[str, Any]]:
-    """What is to be said of ours by protocol, as JSON values: beside the strongest rival and its best component.
+    """Return the verdicts on our system per protocol as JSON values: against the strongest rival and best component.
 
     Args:
-        alone: see best_part.
-        users: how many are behind a metric, by protocol and metric.
+        component_systems: see best_component.
+        users: number of users behind a metric, by protocol and metric.
     """
-    said: dict[str, dict[str, Any]] = {}
+    sentences: dict[str, dict[str, Any]] = {}
     for protocol in dict.fromkeys(row["protocol"] for row in metrics):
-        behind = users.get((protocol, str(headline(metrics, protocol))), 0)
-        sentence = verdict(metrics, comparisons, protocol, OURS, behind)
+        n_users = users.get((protocol, str(headline(metrics, protocol))), 0)
+        sentence = rival_verdict(metrics, comparisons, protocol, OURS, n_users)
         if sentence is None:
             continue
-        said[protocol] = {"rival": sentence, "users": behind}
-        part = best_part(metrics, comparisons, protocol, alone) if protocol in (IMPRESSIONS, CATALOGUE) else None
-        if part is not None:
-            name, row, family = part
+        sentences[protocol] = {"rival": sentence, "users": n_users}
+        component = (
+            best_component(metrics, comparisons, protocol, component_systems)
+            if protocol in (IMPRESSIONS, CATALOGUE)
+            else None
+        )
+        if component is not None:
+            name, row, n_comparisons = component
             figures = {key: row[key] for key in ("metric", "difference", "ci_low", "ci_high", "p_holm")}
-            if not math.isfinite(row["ci_low"]):  # JSON has no word for it
+            if not math.isfinite(row["ci_low"]):  # JSON has no infinity
                 figures |= {"ci_low": None, "ci_high": None}
-            said[protocol] |= {
+            sentences[protocol] |= {
                 "best_component": name,
-                "blend": blend_verdict(name, row, family, behind),
-                "blend_minus_best": {**figures, "word": word(row)},
+                "blend": blend_verdict(name, row, n_comparisons, n_users),
+                "blend_minus_best": {**figures, "word": verdict_word(row)},
             }
-    return said
+    return sentences
 
 
-def verdict(
-    metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, ours: str, users: int
+def rival_verdict(
+    metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, our_system: str, users: int
 ) -> str | None:
-    """How `ours` does against the strongest other system, in words; None without either.
+    """Return the sentence that compares `our_system` with the strongest other system; None if one of them is missing.
 
-    Claim, interval and number of users are of one inference: there is no evidence exactly where the interval holds 0,
-    and where the correction over several systems takes back what the interval says, the sentence says both.
+    Claim, interval and number of users come from one test: there is no evidence exactly if the interval contains 0, and
+    if Holm's correction removes the significance that the interval shows, the sentence says so.
 
-    Of lists beyond their accuracy no figure says which system is the stronger, so there is none either.
+    The protocol `beyond` has no verdict, because none of its metrics says which system is better.
     """
     metric = headline(metrics, protocol)
-    rows = _whole(metrics, protocol, metric)
+    rows = _overall_rows(metrics, protocol, metric)
     values = {row["system"]: row["value"] for row in rows}
-    rival = strongest_rival(metrics, protocol, ours)
-    if protocol == BEYOND or ours not in values or rival is None:
+    rival = strongest_rival(metrics, protocol, our_system)
+    if protocol == BEYOND or our_system not in values or rival is None:
         return None
     strongest = {"system": rival, "value": values[rival]}
     if protocol == INTENSITY and strongest["value"] == 0:
         return f"There is nothing to learn about intensity here: {strongest['system']} is never wrong."
-    found = _compared(comparisons, protocol, metric, rival)
-    figures = f"{metric} {values[ours]:.4f} against {strongest['value']:.4f}"
-    if found is None:
-        return f"{ours} has {figures} of {strongest['system']}, the strongest other system."
-    row, family = found
+    comparison = _comparison_with(comparisons, protocol, metric, rival)
+    figures = f"{metric} {values[our_system]:.4f} against {strongest['value']:.4f}"
+    if comparison is None:
+        return f"{our_system} has {figures} of {strongest['system']}, the strongest other system."
+    row, n_comparisons = comparison
     other = f"{rival}, the strongest other system"
     claims = {
-        BETTER: f"{ours} is better than {other}",
-        WORSE: f"{ours} is worse than {other}",
-        BETTER + UNCORRECTED: f"{ours} may be better than {other}",
-        WORSE + UNCORRECTED: f"{ours} may be worse than {other}",
-        NO_EVIDENCE: f"No evidence that {ours} and {other}, differ",
+        BETTER: f"{our_system} is better than {other}",
+        WORSE: f"{our_system} is worse than {other}",
+        BETTER + UNCORRECTED_SUFFIX: f"{our_system} may be better than {other}",
+        WORSE + UNCORRECTED_SUFFIX: f"{our_system} may be worse than {other}",
+        NO_EVIDENCE: f"No evidence that {our_system} and {other}, differ",
     }
-    return f"{claims[word(row)]}: {figures} ({_inference(row, users)}).{_reservations(row, family, users)}"
+    return f"{claims[verdict_word(row)]}: {figures} ({_inference(row, users)}).{_caveats(row, n_comparisons, users)}"

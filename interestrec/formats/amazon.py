@@ -11,14 +11,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestrec.formats.column_sql import moment
+from interestrec.formats.column_sql import epoch_to_timestamp
 from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.raw_log import RawLog
 from interestrec.formats.raw_tables import scan_objects
 from interestrec.formats.row_filters import RowCheck, leave_out
 
-_LATEST_SECONDS = 10_000_000_000  # a greater number counts milliseconds
+_MAX_SECONDS = 10_000_000_000  # a greater time stamp counts milliseconds
 _ITEM = "nullif(trim(coalesce(record->>'$.parent_asin', record->>'$.asin')), '')"
 
 
@@ -39,7 +39,7 @@ class AmazonData(DataSettings):
 
 
 def read(log: RawLog, data: AmazonData) -> None:
-    """Fill `items` and `events` (type `review`, value stars).
+    """Fill `items` and `events`; events are of type `review` and their values are stars.
 
     Raises:
         InputMissingError: a file is missing.
@@ -53,7 +53,7 @@ def read(log: RawLog, data: AmazonData) -> None:
 
 
 def _text(key: str) -> str:
-    """SQL of a value as text: a list is joined by spaces, null is empty."""
+    """Return the SQL of a value as text: a list is joined by spaces, null becomes the empty text."""
     value = f"json_extract(record, '$.{key}')"
     joined = f"array_to_string(from_json({value}, '[\"VARCHAR\"]'), ' ')"
     single = f"json_extract_string(record, '$.{key}')"
@@ -61,13 +61,13 @@ def _text(key: str) -> str:
 
 
 def _read_metadata(log: RawLog, path: Path) -> None:
-    # `categories` was a list of lists, then a list; `category` is the 2018 generation's name for the list.
+    # `categories` was a list of lists and later became a list; the 2018 generation calls the list `category`.
     levels = (
         "CASE WHEN json_type(record->'$.categories[0]') = 'ARRAY' THEN record->'$.categories[0]' "
         "WHEN json_array_length(record->'$.categories') > 0 THEN record->'$.categories' ELSE record->'$.category' END"
     )
     joined = f"array_to_string(from_json({levels}, '[\"VARCHAR\"]'), '/')"
-    # "$12.99" is a price, "from 5.00" and "$5 - $9" begin with one
+    # "$12.99" is a price; of "from 5.00" and "$5 - $9" the first number counts.
     price = "replace(regexp_extract(record->>'$.price', '[0-9][0-9,]*(\\.[0-9]+)?'), ',', '')"
     date = "coalesce(record->>'$.details.\"Date First Available\"', record->>'$.date')"
     brand = "coalesce(record->>'$.brand', record->>'$.store')"
@@ -88,7 +88,8 @@ def _read_reviews(log: RawLog, path: Path) -> None:
     user = "nullif(trim(coalesce(record->>'$.user_id', record->>'$.reviewerID')), '')"
     number = "try_cast(coalesce(record->>'$.rating', record->>'$.overall') AS DOUBLE)"
     stamp = "try_cast(coalesce(record->>'$.timestamp', record->>'$.unixReviewTime') AS DOUBLE)"
-    time = f"CASE WHEN {stamp} > {_LATEST_SECONDS} THEN {moment(stamp, 1_000)} ELSE {moment(stamp, 1_000_000)} END"
+    milliseconds, seconds = (epoch_to_timestamp(stamp, unit) for unit in (1_000, 1_000_000))
+    time = f"CASE WHEN {stamp} > {_MAX_SECONDS} THEN {milliseconds} ELSE {seconds} END"
     checks = [
         RowCheck("", f"{user} IS NULL OR {_ITEM} IS NULL", "no user or no item"),
         RowCheck("", f"NOT coalesce(isfinite({number}), false)", "no rating"),

@@ -1,4 +1,4 @@
-"""The `data` section: what all raw formats share. Each format's own keys stand beside its reader."""
+"""The keys of the `data` section that all raw formats share; each reader's module defines the keys of its format."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ from interestrec.core.section import CountOrZero, Fraction, Section
 
 
 class DataSettings(Section):
-    """What all formats share; each also has a key `format` with its name as the only choice."""
+    """Keys that all formats share; each format adds a key `format` with its name as the only choice."""
 
     if TYPE_CHECKING:
         format: str

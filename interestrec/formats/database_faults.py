@@ -1,4 +1,4 @@
-"""Whose fault an error of the database is: the file's, the disk's, or the program's."""
+"""Classification of database errors: caused by the input file, by storage, or by the program."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from interestrec.core.errors import VALUE, StorageError
 _DISK_FAULTS = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)]
 
 
-def is_fault_of_file(error: duckdb.Error) -> bool:
-    """Whether the file is at fault, not a statement of ours or the machine."""
-    own = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError)
-    return not isinstance(error, own) and not _is_fault_of_storage(error)
+def is_caused_by_file(error: duckdb.Error) -> bool:
+    """Whether the input file caused an error, rather than a statement of the program or the machine."""
+    program_faults = (duckdb.ParserException, duckdb.CatalogException, duckdb.InternalError)
+    return not isinstance(error, program_faults) and not _is_caused_by_storage(error)
 
 
 @contextmanager
 def storage_errors(scratch: Path) -> Iterator[None]:
-    """A disk that is full or fails, where the database spills, becomes an error that says so.
+    """Turn a database error caused by a full or failing disk, or by exhausted memory, into a StorageError.
+
+    Args:
+        scratch: directory that the database spills to.
 
     Raises:
-        StorageError: the database cannot go on.
+        StorageError: the database cannot continue.
     """
     try:
         yield
     except duckdb.Error as error:
-        if not _is_fault_of_storage(error):
+        if not _is_caused_by_storage(error):
             raise
         reason = str(error).strip().splitlines()[0]
-        what = "free space there, or raise runtime.memory so that less is spilled"
-        raise StorageError(f"{scratch}: the database cannot go on ({VALUE}); {what}", reason) from error
+        advice = "free space there, or raise runtime.memory so that less is spilled"
+        raise StorageError(f"{scratch}: the database cannot continue ({VALUE}); {advice}", reason) from error
 
 
-def _is_fault_of_storage(error: duckdb.Error) -> bool:
-    """Whether the disk is at fault, or memory, which is when nothing more can be spilled to disk."""
+def _is_caused_by_storage(error: duckdb.Error) -> bool:
+    """Whether the disk caused an error, or memory, which is exhausted when nothing more can be spilled to disk."""
     return isinstance(error, duckdb.OutOfMemoryException) or any(fault in str(error) for fault in _DISK_FAULTS)

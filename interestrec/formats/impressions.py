@@ -1,7 +1,7 @@
 """Impressions with list columns by mapping, Parquet or JSON lines: EB-NeRD's layout and its relatives.
 
-A row says what was shown and what of it was clicked. The history comes as a list column of the row, or from a table
-of its own with one row per user (Kruse et al. 2024, "EB-NeRD: A Large-scale Dataset for News Recommendation").
+A row holds the items shown and those of them that were clicked. The history is a list column of the row, or comes from
+a separate table with one row per user (Kruse et al. 2024, "EB-NeRD: A Large-scale Dataset for News Recommendation").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE
 from interestrec.core.section import Section
-from interestrec.formats.column_sql import id_of, time_of
+from interestrec.formats.column_sql import id_expression, time_expression
 from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.impression_lists import (
@@ -29,12 +29,12 @@ from interestrec.formats.item_codes import code_items
 from interestrec.formats.item_tables import read_items
 from interestrec.formats.quality_log import EXAMPLES
 from interestrec.formats.raw_log import COUNT, RawLog
-from interestrec.formats.raw_tables import name_of, require, scan
-from interestrec.formats.row_filters import RowCheck, columns_of, leave_out
+from interestrec.formats.raw_tables import identifier, require_column, scan
+from interestrec.formats.row_filters import RowCheck, leave_out, mapped_columns
 from interestrec.formats.table_settings import ItemTable, UserTable
 from interestrec.formats.user_tables import read_users
 
-_ROWS = 100_000  # impressions worked on at once
+_CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
 _KEY = "data.columns"
 
 
@@ -59,9 +59,9 @@ class ImpressionColumns(Section):
     """Column with what was measured of the click, such as seconds read; `preprocess.intensity.values` maps it."""
 
     @model_validator(mode="after")
-    def _one_answer(self) -> ImpressionColumns:
+    def _check_clicks(self) -> ImpressionColumns:
         if (self.clicked is None) == (self.labels is None):
-            raise ValueError("give clicked or labels")
+            raise ValueError("give exactly one of clicked and labels")
         return self
 
 
@@ -79,7 +79,7 @@ class HistoryColumns(Section):
 
 
 class HistoryTable(Section):
-    """What users had read before the impressions of each split."""
+    """Files with the histories of users before the impressions of each split."""
 
     train: list[str] = Field(min_length=1)
     """Files with the histories before the impressions of train."""
@@ -116,7 +116,7 @@ class ImpressionsData(DataSettings):
     """A table of user attributes that a report may slice by; `null` = there is none."""
 
     @model_validator(mode="after")
-    def _one_history(self) -> ImpressionsData:
+    def _check_history(self) -> ImpressionsData:
         if self.history is not None and self.columns.history is not None:
             raise ValueError("give columns.history or history, not both")
         return self
@@ -125,14 +125,14 @@ class ImpressionsData(DataSettings):
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
         history = [*self.history.train, *self.history.valid, *self.history.test] if self.history else []
-        about = [name for table in (self.items, self.users) if table for name in table.files]
-        return [*self.train, *self.valid, *self.test, *history, *about]
+        tables = [name for table in (self.items, self.users) if table for name in table.files]
+        return [*self.train, *self.valid, *self.test, *history, *tables]
 
 
 def read(log: RawLog, data: ImpressionsData) -> None:
     """Fill `items`, `users`, `segments`, `impressions` and `clicks`.
 
-    Without `data.items` the catalogue is every id that is met, and no item has a text.
+    Without `data.items` every id in the lists is an item without text.
 
     Raises:
         InputMissingError: a file is missing.
@@ -144,14 +144,14 @@ def read(log: RawLog, data: ImpressionsData) -> None:
         for path in expand_patterns(data.root, data.items.files):
             read_items(log, path, data.items)
     else:
-        _items_met(log, files, data, histories)
+        _add_listed_items(log, files, data, histories)
     if data.users is not None:
         for path in expand_patterns(data.root, data.users.files):
             read_users(log, path, data.users)
     code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
-    log.db.execute("CREATE TEMP TABLE of_user (split split_name, user_id VARCHAR, segment BIGINT)")
+    log.db.execute("CREATE TEMP TABLE user_segments (split split_name, user_id VARCHAR, segment BIGINT)")
     if data.history is not None:
         for split, paths in histories.items():
             for path in paths:
@@ -163,64 +163,67 @@ def read(log: RawLog, data: ImpressionsData) -> None:
     coder.report()
     settle_histories(log)
     if data.history is not None:
-        _one_history_each(log)
-        log.db.execute("INSERT INTO stated SELECT ord, segment FROM impressions JOIN of_user USING (user_id, split)")
+        _drop_repeated_histories(log)
+        log.db.execute(
+            "INSERT INTO impression_segments "
+            "SELECT ord, segment FROM impressions JOIN user_segments USING (user_id, split)"
+        )
     count_one_class(log)
 
 
 def _files(root: Path, tables: ImpressionsData | HistoryTable) -> dict[str, list[Path]]:
-    """Paths by split."""
-    named = {"train": tables.train, "valid": tables.valid, "test": tables.test}
-    return {split: expand_patterns(root, names) for split, names in named.items()}
+    """Return the paths of the files by split."""
+    names_by_split = {"train": tables.train, "valid": tables.valid, "test": tables.test}
+    return {split: expand_patterns(root, names) for split, names in names_by_split.items()}
 
 
-def _items_met(
+def _add_listed_items(
     log: RawLog, files: Mapping[str, list[Path]], data: ImpressionsData, histories: Mapping[str, list[Path]]
 ) -> None:
-    """Every id of a list column is an item without attributes."""
+    """Add every id of the list columns as an item without attributes."""
     lists = [name for name in (data.columns.shown, data.columns.history) if name]
-    wanted = [(path, lists) for paths in files.values() for path in paths]
+    sources = [(path, lists) for paths in files.values() for path in paths]
     if data.history is not None:
-        wanted += [(path, [data.history.columns.items]) for paths in histories.values() for path in paths]
-    log.db.execute("CREATE TEMP TABLE met (item_id VARCHAR)")
-    rows = log.rows_read, log.rows_kept
-    for path, names in wanted:
-        for types in scan(log, path, names, joined=True):
+        sources += [(path, [data.history.columns.items]) for paths in histories.values() for path in paths]
+    log.db.execute("CREATE TEMP TABLE listed_items (item_id VARCHAR)")
+    counts = log.rows_read, log.rows_kept
+    for path, names in sources:
+        for types in scan(log, path, names, auxiliary=True):
             for name in names:
-                require(list(types), name, path, _KEY)
-                log.db.execute(f"INSERT INTO met SELECT DISTINCT unnest({_list(types, name)}) FROM raw")
-    ids = "SELECT DISTINCT item_id FROM met WHERE item_id <> ''"
+                require_column(list(types), name, path, _KEY)
+                log.db.execute(f"INSERT INTO listed_items SELECT DISTINCT unnest({_list(types, name)}) FROM raw")
+    ids = "SELECT DISTINCT item_id FROM listed_items WHERE item_id <> ''"
     log.add_items(f"(SELECT item_id, row_number() OVER (ORDER BY item_id) AS _row FROM ({ids}))", item_id="item_id")
-    log.rows_read, log.rows_kept = rows  # the rows are read once more
-    log.db.execute("DELETE FROM bad_rows; DROP TABLE met")
+    log.rows_read, log.rows_kept = counts  # the files are read again, and their rows are counted then
+    log.db.execute("DELETE FROM bad_rows; DROP TABLE listed_items")
 
 
 def _list(types: Mapping[str, str], column: str) -> str:
-    """SQL of a list column as VARCHAR[]; JSON text is parsed, a null list is empty."""
-    name = name_of(column)
-    text = types[column] == "VARCHAR"
-    lists = f"try_cast(from_json(try_cast({name} AS JSON), '[\"VARCHAR\"]') AS VARCHAR[])" if text else name
-    found = f"coalesce(CAST({lists} AS VARCHAR[]), [])"
-    if types[column].startswith(("DOUBLE", "FLOAT")):  # the id 13085.0 is 13085
-        return f"list_transform({found}, lambda x: regexp_replace(x, '\\.0$', ''))"
-    return found
+    """Return the SQL of a list column as VARCHAR[]; JSON is_text is parsed, and a null list becomes an empty one."""
+    name = identifier(column)
+    is_text = types[column] == "VARCHAR"
+    lists = f"try_cast(from_json(try_cast({name} AS JSON), '[\"VARCHAR\"]') AS VARCHAR[])" if is_text else name
+    filled = f"coalesce(CAST({lists} AS VARCHAR[]), [])"
+    if types[column].startswith(("DOUBLE", "FLOAT")):  # the id 13085.0 means 13085
+        return f"list_transform({filled}, lambda x: regexp_replace(x, '\\.0$', ''))"
+    return filled
 
 
 def _read_histories(coder: ItemCoder, path: Path, split: str, columns: HistoryColumns, unit: str) -> None:
     log = coder.log
-    for types in scan(log, path, columns_of(columns)):
+    for types in scan(log, path, mapped_columns(columns)):
         for role, name in columns:
             if name:
-                require(list(types), name, path, f"data.history.columns.{role}")
-        times, amounts = _entries(types, columns.times, unit), _amounts(types, columns.values)
+                require_column(list(types), name, path, f"data.history.columns.{role}")
+        times, amounts = _timestamps(types, columns.times, unit), _amounts(types, columns.values)
         log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {id_of(types, columns.user)} AS user_id, "
+            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {id_expression(types, columns.user)} AS user_id, "
             f"{_list(types, columns.items)} AS ids, {times} AS times, {amounts} AS amounts FROM raw"
         )
-        if columns.times or columns.values:  # a null list tells of no entry
+        if columns.times or columns.values:  # a null list becomes one null per item
             log.db.execute(
                 "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * REPLACE ("
-                f"{_filled('times', columns.times)}, {_filled('amounts', columns.values)}) FROM parsed"
+                f"{_with_nulls('times', columns.times)}, {_with_nulls('amounts', columns.values)}) FROM parsed"
             )
         uneven = "len(times) <> len(ids) OR len(amounts) <> len(ids)"
         rows = leave_out(log, [RowCheck("", uneven, "times or values are not as many as items")], "parsed")
@@ -228,26 +231,26 @@ def _read_histories(coder: ItemCoder, path: Path, split: str, columns: HistoryCo
             _add_histories(coder, table, split)
 
 
-def _entries(types: Mapping[str, str], column: str | None, unit: str) -> str:
-    """SQL of a list column as TIMESTAMP[]."""
+def _timestamps(types: Mapping[str, str], column: str | None, unit: str) -> str:
+    """Return the SQL of a list column as TIMESTAMP[]."""
     if column is None:
         return "CAST(NULL AS TIMESTAMP[])"
     if types[column].startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({name_of(column)} AS TIMESTAMP[])"
-    texts = f"CAST({name_of(column)} AS VARCHAR[])"
-    return f"list_transform({texts}, lambda x: {time_of({'x': 'VARCHAR'}, 'x', unit)})"
+        return f"CAST({identifier(column)} AS TIMESTAMP[])"
+    texts = f"CAST({identifier(column)} AS VARCHAR[])"
+    return f"list_transform({texts}, lambda x: {time_expression({'x': 'VARCHAR'}, 'x', unit)})"
 
 
 def _amounts(types: Mapping[str, str], column: str | None) -> str:
-    """SQL of a list column as DOUBLE[]; what is not finite is missing."""
+    """Return the SQL of a list column as DOUBLE[]; values that are not finite become null."""
     if column is None:
         return "CAST(NULL AS DOUBLE[])"
-    texts = f"CAST({name_of(column)} AS VARCHAR[])" if types[column] == "VARCHAR" else name_of(column)
+    texts = f"CAST({identifier(column)} AS VARCHAR[])" if types[column] == "VARCHAR" else identifier(column)
     number = "try_cast(x AS DOUBLE)"
     return f"list_transform({texts}, lambda x: CASE WHEN isfinite({number}) THEN {number} END)"
 
 
-def _filled(name: str, column: str | None) -> str:
+def _with_nulls(name: str, column: str | None) -> str:
     kind = "TIMESTAMP" if name == "times" else "DOUBLE"
     return f"coalesce({name}, list_transform(ids, lambda x: CAST(NULL AS {kind}))) AS {name}" if column else name
 
@@ -259,50 +262,52 @@ def _add_histories(coder: ItemCoder, table: pa.Table, split: str) -> None:
     coder.count(coded, "history entries")
     segments = log.orders(table["_row"])
     rows = {"segment": segments, "user_id": table["user_id"], "items": coded.lists()}
-    kept = pa.array(coded.kept)
+    kept = pa.array(coded.is_known)
     for name in ("times", "amounts"):
         values = table[name].combine_chunks()
-        given = values.null_count == 0
-        rows[name] = coded.lists(values.flatten().filter(kept)) if given else pa.nulls(len(values), values.type)
-    found = pa.table(rows).filter(pa.array(np.diff(coded.offsets) > 0))
-    log.insert("segments", found)
-    log.insert("of_user", found, f"'{split}', user_id, segment")
+        is_present = values.null_count == 0
+        rows[name] = coded.lists(values.flatten().filter(kept)) if is_present else pa.nulls(len(values), values.type)
+    segment_rows = pa.table(rows).filter(pa.array(np.diff(coded.offsets) > 0))
+    log.insert("segments", segment_rows)
+    log.insert("user_segments", segment_rows, f"'{split}', user_id, segment")
 
 
-def _one_history_each(log: RawLog) -> None:
-    """Of the histories of one user and split the first counts."""
-    rows = log.rows("of_user")
+def _drop_repeated_histories(log: RawLog) -> None:
+    """Keep the first history per user and split; further ones are counted."""
+    rows = log.rows("user_segments")
     log.db.execute(
-        "CREATE TEMP TABLE firsts AS SELECT split, user_id, min(segment) AS segment FROM of_user "
+        "CREATE TEMP TABLE first_segments AS SELECT split, user_id, min(segment) AS segment FROM user_segments "
         "WHERE user_id IS NOT NULL GROUP BY ALL"
     )
-    again = log.sql(f"SELECT segment FROM of_user ANTI JOIN firsts USING (segment) ORDER BY segment LIMIT {EXAMPLES}")
-    log.db.execute("DROP TABLE of_user; ALTER TABLE firsts RENAME TO of_user")
-    places = log.places([row[0] for row in again])
+    repeated = log.sql(
+        f"SELECT segment FROM user_segments ANTI JOIN first_segments USING (segment) ORDER BY segment LIMIT {EXAMPLES}"
+    )
+    log.db.execute("DROP TABLE user_segments; ALTER TABLE first_segments RENAME TO user_segments")
+    places = log.places([row[0] for row in repeated])
     reason = "a second history of a user in one split, or one of nobody; the first one counts"
-    log.quality.count("repeated histories", rows, log.rows("of_user"), reason, places=places)
+    log.quality.count("repeated histories", rows, log.rows("user_segments"), reason, places=places)
 
 
 def _read_impressions(coder: ItemCoder, path: Path, split: str, columns: ImpressionColumns, unit: str) -> None:
     log = coder.log
-    for types in scan(log, path, columns_of(columns)):
+    for types in scan(log, path, mapped_columns(columns)):
         for role, name in columns:
             if name:
-                require(list(types), name, path, f"{_KEY}.{role}")
+                require_column(list(types), name, path, f"{_KEY}.{role}")
         _parse(log, types, columns, unit)
         for table in _chunks(log, leave_out(log, _CHECKS, "parsed")):
             counts = pc.list_value_length(table["shown"]).to_numpy()
             amounts = np.repeat(table["amount"].to_numpy(), counts) if columns.value else None
             rows = table.select(["impression_id", "user_id", "time"]).append_column("ord", log.orders(table["_row"]))
-            shown = coder.look_up(table["shown"].combine_chunks())
+            candidates = coder.look_up(table["shown"].combine_chunks())
             history = coder.look_up(table["history"].combine_chunks()) if columns.history else None
             marks = table["marks"].combine_chunks().flatten().to_numpy().astype(np.uint8)
-            add_impressions(coder, rows, shown, marks, amounts, history, split)
+            add_impressions(coder, rows, candidates, marks, amounts, history, split)
 
 
 def _parse(log: RawLog, types: Mapping[str, str], columns: ImpressionColumns, unit: str) -> None:
-    """Table `parsed`, one row per impression."""
-    # Expressions are repeated in full: a column of the file may have the name of one given here, and other types.
+    """Create the table `parsed`, one row per impression."""
+    # Expressions are repeated in full: a column of the file may have the name of one of the aliases and another type.
     shown = _list(types, columns.shown)
     if columns.labels:
         labels = _list(types, columns.labels)
@@ -311,26 +316,26 @@ def _parse(log: RawLog, types: Mapping[str, str], columns: ImpressionColumns, un
     else:
         clicked = _list(types, columns.clicked or "")
         marks = f"list_transform({shown}, lambda x: CAST(coalesce(list_contains({clicked}, x), false) AS UTINYINT))"
-    name = id_of(types, columns.impression) if columns.impression else "CAST(_row AS VARCHAR)"
-    raw_time = f"CAST({name_of(columns.time)} AS VARCHAR)" if columns.time else "NULL"
+    name = id_expression(types, columns.impression) if columns.impression else "CAST(_row AS VARCHAR)"
+    raw_time = f"CAST({identifier(columns.time)} AS VARCHAR)" if columns.time else "NULL"
     amount = _number(columns.value) if columns.value else "CAST(NULL AS DOUBLE)"
     history = _list(types, columns.history) if columns.history else "CAST([] AS VARCHAR[])"
     log.db.execute(
         f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
-        f"{id_of(types, columns.user)} AS user_id, {time_of(types, columns.time, unit)} AS time, "
+        f"{id_expression(types, columns.user)} AS user_id, {time_expression(types, columns.time, unit)} AS time, "
         f"{raw_time} AS raw_time, {shown} AS shown, {marks} AS marks, "
         f"{clicked} AS clicked, {history} AS history, {amount} AS amount FROM raw"
     )
 
 
 def _number(column: str) -> str:
-    """SQL of a column as a number, null where it is not finite."""
-    number = f"try_cast({name_of(column)} AS DOUBLE)"
+    """Return the SQL of a column as a number, null where it is not finite."""
+    number = f"try_cast({identifier(column)} AS DOUBLE)"
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-_STRAY = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
-_CHECKS = [  # of the table `parsed`
+_UNLISTED_CLICKS = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
+_CHECKS = [  # conditions over the columns of the table `parsed`
     RowCheck("", "user_id IS NULL", "the user is empty"),
     RowCheck("", "impression_id IS NULL", "the id of the impression is empty"),
     RowCheck("", "raw_time <> '' AND time IS NULL", f"the time '{VALUE}' cannot be read", "raw_time"),
@@ -342,12 +347,17 @@ _CHECKS = [  # of the table `parsed`
         f"{COUNT} labels for {COUNT} candidates",
         counts=("len(marks)", "len(shown)"),
     ),
-    RowCheck("", f"len({_STRAY}) > 0", f"the clicked item '{VALUE}' is not among the shown", f"{_STRAY}[1]"),
+    RowCheck(
+        "",
+        f"len({_UNLISTED_CLICKS}) > 0",
+        f"the clicked item '{VALUE}' is not among the items shown",
+        f"{_UNLISTED_CLICKS}[1]",
+    ),
 ]
 
 
 def _chunks(log: RawLog, rows: str) -> Iterator[pa.Table]:
-    """The rows of a relation, some at a time."""
+    """Yield the rows of a relation in tables of at most `_CHUNK_ROWS` rows."""
     log.db.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {rows}")
-    for start in range(0, log.rows("parsed"), _ROWS):
-        yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _ROWS}")
+    for start in range(0, log.rows("parsed"), _CHUNK_ROWS):
+        yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _CHUNK_ROWS}")

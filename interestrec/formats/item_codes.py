@@ -1,13 +1,14 @@
-"""Items of a raw log get their codes: whole numbers that lists of ids are kept as until the corpus numbers them."""
+"""Item codes of a raw log: integers that stand for item ids until the corpus numbers its items."""
 
 from interestrec.formats.raw_log import RawLog
 
 
 def code_items(log: RawLog) -> None:
-    """Table `item_codes` (item_id, item INTEGER) from the table `items`, codes in the order of first rows.
+    """Create the table `item_codes` (item_id, item INTEGER) from `items`, with codes in the order of first rows.
 
-    Of a table of items a second row of an id is left out. Where the log merges items, one whose title and text have
-    the same letters and digits as an earlier one's takes that one's code. Does nothing when the codes are there.
+    A second row of an id in a table of items is left out. Where the log merges items, an item whose title and text
+    have the same letters and digits as those of an earlier item gets the code of the earlier one. The function does
+    nothing when the codes exist already.
     """
     if log.sql("SELECT 1 FROM duckdb_tables() WHERE table_name = 'item_codes'"):
         return

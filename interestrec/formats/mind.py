@@ -27,15 +27,15 @@ from interestrec.formats.impression_lists import (
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import COUNT, RawLog, quoted
+from interestrec.formats.raw_log import COUNT, RawLog, sql_string
 from interestrec.formats.raw_tables import scan_fields
 from interestrec.formats.row_filters import RowCheck, leave_out
-from interestrec.formats.text_lines import filled_lines
+from interestrec.formats.text_lines import nonempty_lines
 
 _NEWS = ["id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
 _BEHAVIOR_COLUMNS = 5
 _TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
-_MARKS = (b"-0", b"-1")  # an array of them, made here, would load pandas with every preprocess
+_MARKS = (b"-0", b"-1")  # not an Arrow array: building one at import would load pandas
 
 
 class MindData(DataSettings):
@@ -97,117 +97,120 @@ def _read_news(log: RawLog, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Behaviors:
-    """Lines of a behaviours file in columns; only those with five fields."""
+    """Columns of the lines of a behaviours file that have five fields."""
 
     lines: pa.Table
-    last: int  # number of the last line of the block
+    last_row: int  # number of the last line of the block
     row: pa.Array  # int64
-    name: pa.Array  # string
-    user: pa.Array
-    when: pa.Array
-    entries: pa.Array  # list<string>, candidates with their marks
-    shown: CodedLists
-    fine: np.ndarray  # bool [entries], an id with a mark
-    clicked: np.ndarray  # uint8 [entries]
+    impression_id: pa.Array  # string
+    user_id: pa.Array  # string
+    time_text: pa.Array  # string
+    tokens: pa.Array  # list<string>, candidates with their marks
+    candidates: CodedLists
+    is_valid: np.ndarray  # bool [tokens], whether a token is an id with a mark
+    clicked: np.ndarray  # uint8 [tokens]
     history: CodedLists
-    short_rows: pa.Array  # int64, lines with another number of fields
-    short_counts: pa.Array
+    uneven_rows: pa.Array  # int64, lines with another number of fields
+    uneven_counts: pa.Array  # int32, their numbers of fields
 
 
 def _read_behaviors(coder: ItemCoder, path: Path, split: str) -> None:
     log = coder.log
-    base = log.begin(path)
-    for found in prefetch(filled_lines(log, path), partial(_parse, coder)):
-        if len(found.short_rows):
-            log.load("short", pa.table({"_row": found.short_rows, "fields": found.short_counts}))
-            log.refuse("short", f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found {COUNT}", counts=["fields"])
-        times, reasons, values = _faults(log, found)
+    log.start_file(path)
+    for block in prefetch(nonempty_lines(log, path), partial(_parse, coder)):
+        if len(block.uneven_rows):
+            log.load("uneven", pa.table({"_row": block.uneven_rows, "fields": block.uneven_counts}))
+            log.refuse(
+                "uneven", f"expected {_BEHAVIOR_COLUMNS} tab-separated columns, found {COUNT}", counts=["fields"]
+            )
+        times, reasons, values = _faults(log, block)
         if reasons.null_count < len(reasons):
-            wrong = pc.is_valid(reasons)
-            faults = pa.table({"row": found.row, "reason": reasons, "value": values}).filter(wrong)
-            log.insert("bad_rows", faults, f"{quoted(str(path))}, row, reason, value")
-            right = pc.invert(wrong)
-            found, times = _parse(coder, found.lines.filter(right)), times.filter(right)
-        table = {"impression_id": found.name, "user_id": found.user, "time": times, "ord": pc.add(found.row, base)}
-        add_impressions(coder, pa.table(table), found.shown, found.clicked, None, found.history, split)
-        log.reached(found.last)
+            malformed = pc.is_valid(reasons)
+            faults = pa.table({"row": block.row, "reason": reasons, "value": values}).filter(malformed)
+            log.insert("bad_rows", faults, f"{sql_string(str(path))}, row, reason, value")
+            valid = pc.invert(malformed)
+            block, times = _parse(coder, block.lines.filter(valid)), times.filter(valid)
+        orders = log.orders(block.row)
+        rows = {"impression_id": block.impression_id, "user_id": block.user_id, "time": times, "ord": orders}
+        add_impressions(coder, pa.table(rows), block.candidates, block.clicked, None, block.history, split)
+        log.advance_to(block.last_row)
 
 
 def _parse(coder: ItemCoder, lines: pa.Table) -> Behaviors:
-    """Columns of a block of lines; touches no database, so that threads can work on several blocks."""
-    whole_lines = lines
+    """Split a block of lines into columns. It does not use the database, so threads may parse several blocks."""
+    all_lines = lines
     fields = pc.split_pattern(lines["line"].combine_chunks(), "\t")
     count = pc.list_value_length(fields)
-    whole = pc.equal(count, _BEHAVIOR_COLUMNS)
-    short = lines["row"].combine_chunks().filter(pc.invert(whole)), count.filter(pc.invert(whole))
-    if len(short[0]):
-        fields, lines = fields.filter(whole), lines.filter(whole)
+    is_complete = pc.equal(count, _BEHAVIOR_COLUMNS)
+    uneven = lines["row"].combine_chunks().filter(pc.invert(is_complete)), count.filter(pc.invert(is_complete))
+    if len(uneven[0]):
+        fields, lines = fields.filter(is_complete), lines.filter(is_complete)
     values = fields.flatten()
-    name, user, when, history, shown = (
+    impression_id, user_id, time_text, history, candidates = (
         values.take(pa.array(np.arange(n, len(values), _BEHAVIOR_COLUMNS))) for n in range(_BEHAVIOR_COLUMNS)
     )
-    entries = _words(shown)
-    tokens = entries.flatten()
-    ends = pc.binary_slice(tokens.cast(pa.large_binary()), -2)
-    mark = pc.index_in(ends, value_set=pa.array(_MARKS, pa.large_binary()))
-    fine = pc.and_(pc.is_valid(mark), pc.greater(pc.binary_length(tokens), 2))
-    ids = pa.LargeListArray.from_arrays(entries.offsets, pc.utf8_slice_codeunits(tokens, 0, -2))
+    tokens = _words(candidates)
+    flat = tokens.flatten()
+    suffixes = pc.binary_slice(flat.cast(pa.large_binary()), -2)
+    mark = pc.index_in(suffixes, value_set=pa.array(_MARKS, pa.large_binary()))
+    is_valid = pc.and_(pc.is_valid(mark), pc.greater(pc.binary_length(flat), 2))
+    ids = pa.LargeListArray.from_arrays(tokens.offsets, pc.utf8_slice_codeunits(flat, 0, -2))
     return Behaviors(
         lines=lines,
-        last=pc.max(whole_lines["row"]).as_py() or 0,
+        last_row=pc.max(all_lines["row"]).as_py() or 0,
         row=lines["row"].combine_chunks(),
-        name=name,
-        user=user,
-        when=pc.utf8_trim_whitespace(when),
-        entries=entries,
-        shown=coder.look_up(ids),
-        fine=fine.to_numpy(zero_copy_only=False),
+        impression_id=impression_id,
+        user_id=user_id,
+        time_text=pc.utf8_trim_whitespace(time_text),
+        tokens=tokens,
+        candidates=coder.look_up(ids),
+        is_valid=is_valid.to_numpy(zero_copy_only=False),
         clicked=pc.fill_null(mark, 0).to_numpy().astype(np.uint8),
         history=coder.look_up(_words(history)),
-        short_rows=short[0],
-        short_counts=short[1],
+        uneven_rows=uneven[0],
+        uneven_counts=uneven[1],
     )
 
 
 def _words(texts: pa.Array) -> pa.LargeListArray:
-    """The words of texts that a space parts; none of an empty text."""
+    """Split texts at spaces into lists of words; an empty text has no words."""
     trimmed = pc.utf8_trim(texts, " ")
     if pc.any(pc.match_substring(trimmed, "  ")).as_py():
         trimmed = pc.replace_substring_regex(trimmed, " +", " ")
     lists = pc.split_pattern(trimmed, " ")
     lengths = np.where(pc.equal(trimmed, "").to_numpy(zero_copy_only=False), 0, pc.list_value_length(lists).to_numpy())
-    filled = lists.filter(pc.not_equal(trimmed, ""))
-    return pa.LargeListArray.from_arrays(pa.array(ragged.from_lengths(lengths)), filled.flatten())
+    nonempty = lists.filter(pc.not_equal(trimmed, ""))
+    return pa.LargeListArray.from_arrays(pa.array(ragged.from_lengths(lengths)), nonempty.flatten())
 
 
-def _faults(log: RawLog, found: Behaviors) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Times, what is wrong with each row (null: nothing), and the value at fault (null: none), both string."""
-    log.load("moments", pa.table({"written": found.when}))
-    times = log.table(f"SELECT try_strptime(written, {_TIMES}) AS time FROM moments")["time"].combine_chunks()
-    tokens, offsets = found.entries.flatten(), found.entries.offsets.to_numpy()
-    nobody = pc.equal(found.user, "").to_numpy(zero_copy_only=False)
-    timeless = pc.and_(pc.is_null(times), pc.not_equal(found.when, "")).to_numpy(zero_copy_only=False)
-    nothing = np.diff(offsets) == 0
-    odd: dict[int, str] = {}
-    for entry in np.flatnonzero(~found.fine):
-        odd.setdefault(int(np.searchsorted(offsets, entry, side="right")) - 1, tokens[int(entry)].as_py())
+def _faults(log: RawLog, block: Behaviors) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Return the times, and per row its fault and the value at fault: strings, null where there is none."""
+    log.load("time_texts", pa.table({"text": block.time_text}))
+    times = log.table(f"SELECT try_strptime(text, {_TIMES}) AS time FROM time_texts")["time"].combine_chunks()
+    tokens, offsets = block.tokens.flatten(), block.tokens.offsets.to_numpy()
+    no_user = pc.equal(block.user_id, "").to_numpy(zero_copy_only=False)
+    bad_time = pc.and_(pc.is_null(times), pc.not_equal(block.time_text, "")).to_numpy(zero_copy_only=False)
+    no_candidates = np.diff(offsets) == 0
+    bad_tokens: dict[int, str] = {}  # row -> its first token that is not valid
+    for entry in np.flatnonzero(~block.is_valid):
+        bad_tokens.setdefault(int(np.searchsorted(offsets, entry, side="right")) - 1, tokens[int(entry)].as_py())
     reasons: list[str | None] = [None] * len(times)
     values: list[str | None] = [None] * len(times)
-    for row in sorted({*np.flatnonzero(nobody | timeless | nothing).tolist(), *odd}):
-        if nobody[row]:
+    for row in sorted({*np.flatnonzero(no_user | bad_time | no_candidates).tolist(), *bad_tokens}):
+        if no_user[row]:
             reasons[row] = "the user is empty"
-        elif timeless[row]:
+        elif bad_time[row]:
             reasons[row] = f"the time '{VALUE}' is not like 11/12/2019 2:14:46 PM"
-            values[row] = found.when[row].as_py()
-        elif nothing[row]:
+            values[row] = block.time_text[row].as_py()
+        elif no_candidates[row]:
             reasons[row] = "no candidates"
         else:
-            reasons[row], values[row] = f"the candidate '{VALUE}' is not an item id with -0 or -1", odd[row]
+            reasons[row], values[row] = f"the candidate '{VALUE}' is not an item id with -0 or -1", bad_tokens[row]
     return times, pa.array(reasons, pa.string()), pa.array(values, pa.string())
 
 
 def _drop_repeated(log: RawLog) -> None:
-    """Rows equal in every column count once."""
+    """Drop repetitions of rows that are equal in every column."""
     log.db.execute(
         "CREATE TEMP TABLE repeated AS SELECT unnest(list_sort(orders)[2:]) AS ord FROM (SELECT list(ord) AS orders "
         "FROM (FROM impressions SEMI JOIN (SELECT impression_id, split FROM impressions GROUP BY ALL "

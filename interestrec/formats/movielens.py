@@ -1,6 +1,6 @@
-"""MovieLens, both generations: CSV (latest, 20M and on) and `::` (100K's successors 1M and 10M).
+"""MovieLens in both layouts: CSV with headers (20M and later) and fields separated by `::` (1M and 10M).
 
-Ratings, films, and where there are, links to other catalogues and a table of plots (Harper and Konstan 2015).
+A data set has ratings, films and, optionally, links to other catalogues and a table of plots (Harper and Konstan 2015).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Literal
 
 from interestrec.core.errors import DataError
 from interestrec.core.section import Section
-from interestrec.formats.column_sql import moment
+from interestrec.formats.column_sql import epoch_to_timestamp
 from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import name_of, require, scan, scan_fields
+from interestrec.formats.raw_tables import identifier, require_column, scan, scan_fields
 from interestrec.formats.row_filters import RowCheck, leave_out
 from interestrec.formats.table_settings import SomeAttributes
 
@@ -63,15 +63,15 @@ class MovielensData(DataSettings):
     @property
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
-        joined = [table.file for table in (self.plots, self.users) if table]
-        return [self.ratings, self.movies, *filter(None, [self.links]), *joined]
+        optional = [table.file for table in (self.plots, self.users) if table]
+        return [self.ratings, self.movies, *filter(None, [self.links]), *optional]
 
 
 def read(log: RawLog, data: MovielensData) -> None:
-    """Fill `items`, `events` and `users`; `.csv` files have a header, all others are separated by `::` and may be
-    Latin-1.
+    """Fill `items`, `events` and `users`.
 
-    The category is the first genre, the year in a title the date of publication, plots follow the genres in the text.
+    Files that end in `.csv` have a header; all others are separated by `::` and may be Latin-1. The category of a film
+    is its first genre, the year in its title is the date of publication, and its text is the genres and the plot.
 
     Raises:
         InputMissingError: a file is missing.
@@ -91,14 +91,14 @@ def _is_csv(path: Path) -> bool:
 
 
 def _scan(log: RawLog, path: Path, names: list[str]) -> Iterator[None]:
-    """Relation `raw` with these columns, block after block, whichever generation."""
+    """Fill the relation `raw` with these columns, block after block, from a file of either layout."""
     if _is_csv(path):
         for types in scan(log, path, names):
             for name in names:
-                require(list(types), name, path, "MovieLens has it")
+                require_column(list(types), name, path, "a column of MovieLens")
             yield
         return
-    for _ in scan_fields(log, path, "::", "fields parted by ::", names, encoding="latin-1"):
+    for _ in scan_fields(log, path, "::", "fields separated by ::", names, encoding="latin-1"):
         yield
 
 
@@ -119,21 +119,21 @@ def _read_movies(log: RawLog, path: Path) -> None:
 
 
 def _join_plots(log: RawLog, root: Path, links: str | None, plots: PlotTable) -> None:
-    """Add plots to texts; their key is `movieId`, or a column of the links such as `tmdbId`."""
+    """Add plots to the texts of films; their key is `movieId`, or a column of the links such as `tmdbId`."""
     log.db.execute("CREATE TEMP TABLE plots (key VARCHAR, plot VARCHAR)")
     path = root / plots.file
-    for types in scan(log, path, [plots.key, plots.column], joined=True):
-        key = require(list(types), plots.key, path, "data.plots.key")
-        text = require(list(types), plots.column, path, "data.plots.column")
+    for types in scan(log, path, [plots.key, plots.column], auxiliary=True):
+        key = require_column(list(types), plots.key, path, "data.plots.key")
+        text = require_column(list(types), plots.column, path, "data.plots.column")
         log.db.execute(f"INSERT INTO plots SELECT trim({key}), {text} FROM raw WHERE {text} IS NOT NULL")
     source = "(SELECT key AS movie, any_value(plot) AS plot FROM plots GROUP BY key)"
     if plots.key != "movieId":
         if links is None:
             raise DataError(
-                f"{path}: its key is {plots.key}, so data.links must name the file that joins {plots.key} to movieId"
+                f"{path}: data.plots.key is {plots.key}; name the file that joins it to movieId under data.links"
             )
         _read_links(log, root / links, plots.key)
-        # 862.0 and 0862 are 862
+        # 862.0 and 0862 mean 862.
         number = "coalesce(CAST(try_cast({} AS BIGINT) AS VARCHAR), {})".format
         source = (
             "(SELECT movie, any_value(plot) AS plot FROM links JOIN plots ON "
@@ -147,25 +147,25 @@ def _join_plots(log: RawLog, root: Path, links: str | None, plots: PlotTable) ->
 
 def _read_links(log: RawLog, path: Path, key: str) -> None:
     log.db.execute("CREATE TEMP TABLE links (movie VARCHAR, key VARCHAR)")
-    for types in scan(log, path, ["movieId", key], joined=True):
-        movie = require(list(types), "movieId", path, "MovieLens has it")
-        name = require(list(types), key, path, "data.plots.key")
+    for types in scan(log, path, ["movieId", key], auxiliary=True):
+        movie = require_column(list(types), "movieId", path, "a column of MovieLens")
+        name = require_column(list(types), key, path, "data.plots.key")
         log.db.execute(f"INSERT INTO links SELECT trim({movie}), trim({name}) FROM raw")
 
 
 def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
     for name in attributes if not _is_csv(path) else []:
-        require(_USERS, name, path, "data.users.attributes")
+        require_column(_USERS, name, path, "data.users.attributes")
     for _ in _scan(log, path, ["userId", *attributes] if _is_csv(path) else _USERS):
-        values = {name: f"nullif(trim({name_of(name)}), '')" for name in attributes}
+        values = {name: f"nullif(trim({identifier(name)}), '')" for name in attributes}
         log.add_users("raw", user="nullif(trim(userId), '')", attributes=values)
 
 
 def _read_ratings(log: RawLog, path: Path) -> None:
-    time = moment("try_cast(timestamp AS DOUBLE)", 1_000_000)
+    time = epoch_to_timestamp("try_cast(timestamp AS DOUBLE)", 1_000_000)
     stars = "try_cast(rating AS DOUBLE)"
     empty = "trim(userId) = '' OR userId IS NULL OR trim(movieId) = '' OR movieId IS NULL"
-    seconds, number = "the time '{value}' is no number of seconds", "the rating '{value}' is not a number"
+    seconds, number = "the time '{value}' is not a number of seconds", "the rating '{value}' is not a number"
     checks = [
         RowCheck("", empty, "user or film is empty"),
         RowCheck("", f"({time}) IS NULL", seconds, "coalesce(timestamp, '')"),

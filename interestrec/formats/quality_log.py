@@ -1,4 +1,4 @@
-"""Counts of what the rules of cleaning leave out: the content of `quality.json`."""
+"""Counts of the rows that each cleaning rule leaves out: the content of `quality.json`."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,22 +8,23 @@ from typing import Any
 
 from interestrec.core.errors import InterestrecError, with_value
 
-EXAMPLES = 3  # shown of the rows that a rule leaves out
-_LONGEST = 300  # characters of a raw value that are shown
+EXAMPLES = 3  # number of examples per cleaning rule
+_MAX_CHARACTERS = 300  # of a raw value in a message
 
 
 def one_line(value: str) -> str:
-    """A raw value as part of a message: it may be long and have ends of line."""
+    """Return a raw value on one line and shortened, so that it can stand in a message."""
     text = " ".join(value.split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    half = _MAX_CHARACTERS // 2
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:half]} … {text[-half:]}"
 
 
 @dataclass
 class QualityLog:
-    """Every cleaning rule with its counts, and the one place that decides whether raw values are quoted."""
+    """The counts of every cleaning rule; the log also decides whether messages may quote raw values."""
 
-    root: Path = Path()  # left out of the examples: where the data is says nothing about what it is
-    quotes: bool = True  # whether messages and examples may show what stands in the files, and not only where
+    root: Path = Path()  # removed from the paths in examples, so that they do not depend on where the data is
+    quotes: bool = True  # whether messages and examples may quote raw values; else they give file and row only
     rules: list[dict[str, Any]] = field(default_factory=list)
 
     def count(
@@ -35,30 +36,30 @@ class QualityLog:
         examples: Sequence[str] = (),
         places: Sequence[str] = (),
     ) -> None:
-        """Record a rule; rules that changed nothing are recorded too.
+        """Record the counts of a rule; rules that left out nothing are recorded as well.
 
-        Counts of one rule and reason add up, as when a file is read in blocks.
+        Counts of one rule and reason add up, because a file is read in blocks.
 
         Args:
-            examples: what was left out.
-            places: `file:row` of what was left out, instead.
+            examples: raw values of rows that were left out.
+            places: `file:row` of rows that were left out; given instead of examples.
         """
-        shown = [place.removeprefix(f"{self.root}/") for place in [*(examples if self.quotes else ()), *places]]
+        new_examples = [place.removeprefix(f"{self.root}/") for place in [*(examples if self.quotes else ()), *places]]
         entry = next((e for e in self.rules if (e["rule"], e["reason"]) == (rule, reason)), None)
         if entry is None:
             entry = {"rule": rule, "rows_in": 0, "rows_out": 0, "reason": reason, "examples": []}
             self.rules.append(entry)
         entry["rows_in"] += rows_in
         entry["rows_out"] += rows_out
-        entry["examples"] = [*entry["examples"], *shown][:EXAMPLES]
+        entry["examples"] = [*entry["examples"], *new_examples][:EXAMPLES]
 
     def sentence(self, reason: str, value: str | None) -> str:
-        """A reason with its raw value, or without it where nothing may be quoted."""
+        """Return a reason with its raw value, or without it where raw values may not be quoted."""
         return with_value(reason, one_line(value) if self.quotes and value is not None else None)
 
     @contextmanager
     def withheld_values(self) -> Iterator[None]:
-        """Errors raised within leave this context without raw values where nothing may be quoted.
+        """Remove raw values from the errors that are raised within, where they may not be quoted.
 
         Any other exception is a fault of the program: it keeps its traceback and loses its message.
         """

@@ -6,38 +6,40 @@ import re
 from collections.abc import Iterator
 
 from interestrec.core.deferred_import import pa, pc
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_log import RawLog, sql_string
 
-_MOST_LINES = 10_000  # of one record; a quote that is open for longer was never meant to be one
+_MAX_LINES = 10_000  # per record; a quote that stays open for longer is a stray character
 
 
 def split_fields(log: RawLog, lines: pa.Table, delimiter: str) -> None:
-    """Table `fields` (row, f VARCHAR[]): the fields without their quotes, null where the quotes are wrong."""
+    """Create the table `fields` (row, f VARCHAR[]): the unquoted fields, null where the quoting is malformed."""
     field, record = _patterns(delimiter)
     # Every match begins with a delimiter, so that no match is empty.
-    fields = f"regexp_extract_all({quoted(delimiter)} || line, {quoted(f'(?s){re.escape(delimiter)}({field})')}, 1)"
-    bare = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
+    fields = (
+        f"regexp_extract_all({sql_string(delimiter)} || line, {sql_string(f'(?s){re.escape(delimiter)}({field})')}, 1)"
+    )
+    unquote = "lambda x: CASE WHEN starts_with(x, '\"') THEN replace(x[2:-2], '\"\"', '\"') ELSE x END"
     log.load("lines", lines)
     log.db.execute(
         "CREATE OR REPLACE TEMP TABLE fields AS SELECT row, CASE "
-        f"WHEN NOT contains(line, '\"') THEN string_split(line, {quoted(delimiter)}) "
-        f"WHEN regexp_full_match(line, {quoted(record)}) THEN list_transform({fields}, {bare}) END AS f "
+        f"WHEN NOT contains(line, '\"') THEN string_split(line, {sql_string(delimiter)}) "
+        f"WHEN regexp_full_match(line, {sql_string(record)}) THEN list_transform({fields}, {unquote}) END AS f "
         "FROM lines WHERE line <> ''"
     )
 
 
 def _patterns(delimiter: str) -> tuple[str, str]:
-    """Regular expressions of a field and of a whole record."""
+    """Return the regular expressions of a field and of a complete record."""
     d = re.escape(delimiter)
     field = f'(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)'
     return field, f"(?s){field}(?:{d}{field})*"
 
 
-def whole_records(log: RawLog, blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
-    """Tables (row, line) in which a record whose quoted fields span lines is one line, whatever block it began in.
+def join_records(log: RawLog, blocks: Iterator[pa.Table], delimiter: str) -> Iterator[pa.Table]:
+    """Yield tables (row, line) with one line per record, joining records whose quoted fields span lines or blocks.
 
-    A line that is a record by itself stays one: a lone quote within an unquoted field is harmless. Each line of the
-    blocks counts as read; here the lines of one record become one.
+    A line that is a complete record stays one: a single quote within an unquoted field is harmless. `read_lines`
+    counts every line as read; this function corrects the count to one per record.
     """
     record = re.compile(_patterns(delimiter)[1])
     pending: list[tuple[int, str]] = []
@@ -48,20 +50,20 @@ def whole_records(log: RawLog, blocks: Iterator[pa.Table], delimiter: str) -> It
             continue
         lines = [*pending, *zip(block["row"].to_pylist(), block["line"].to_pylist(), strict=True)]
         joined, pending = _join(lines, record)
-        log.rows_read += _filled(joined) + _filled(pending) - _filled(lines)
-        yield _lines(joined)
+        log.rows_read += _nonempty_count(joined) + _nonempty_count(pending) - _nonempty_count(lines)
+        yield _line_table(joined)
     if pending:
-        yield _lines(pending)
+        yield _line_table(pending)
 
 
-def _filled(lines: list[tuple[int, str]]) -> int:
+def _nonempty_count(lines: list[tuple[int, str]]) -> int:
     return sum(text != "" for _, text in lines)
 
 
 def _join(lines: list[tuple[int, str]], record: re.Pattern[str]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Records of (row, text) from lines, and the lines of one that is still open at the end.
+    """Return the records (row, text) of some lines, and the lines of a record that is still open at the end.
 
-    A line that is no record by itself, for it opens a quote, goes on to the line with the quote that closes it.
+    A line that opens a quote and is not a complete record continues to the line that closes the quote.
     """
     joined: list[tuple[int, str]] = []
     pending: list[tuple[int, str]] = []
@@ -74,13 +76,13 @@ def _join(lines: list[tuple[int, str]], record: re.Pattern[str]) -> tuple[list[t
         if odd and len(pending) > 1:
             joined.append((pending[0][0], "\n".join(part for _, part in pending)))
             pending = []
-        elif len(pending) > _MOST_LINES:
+        elif len(pending) > _MAX_LINES:
             joined.extend(pending)
             pending = []
     return joined, pending
 
 
-def _lines(rows: list[tuple[int, str]]) -> pa.Table:
+def _line_table(rows: list[tuple[int, str]]) -> pa.Table:
     return pa.table(
         {
             "row": pa.array([row for row, _ in rows], pa.int64()),

@@ -1,23 +1,23 @@
-"""What a reader leaves in the database, whatever the format of the files was.
+"""The raw log: database tables that every reader fills, whatever the format of its files.
 
-A reader fills these tables and counts what it leaves out; the corpus is built from them alone.
+A reader fills these tables and counts the rows that it leaves out; the corpus is built from the tables alone.
 
 `items`        item_id, title, text, category VARCHAR; price DOUBLE; published TIMESTAMP; ord BIGINT;
-               and `event_ord` BIGINT, the row of `events` that a description came with, null in a table of items
+               `event_ord` BIGINT, the row of `events` that described the item, null in a table of items
 `events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
-`users`        user_id VARCHAR; attributes VARCHAR[] in the order of `Log.user_attributes`, null where unknown;
+`users`        user_id VARCHAR; attributes VARCHAR[] in the order of `RawLog.user_attributes`, null where unknown;
                ord BIGINT
-`segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: histories that a
-               log states, oldest entry first; the last two are null where the log does not tell them
+`segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: logged
+               histories, oldest entry first; the last two are null where the log does not have them
 `impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; shown INTEGER[];
-               labels UTINYINT[]; ord BIGINT. Only logs that record what was shown have it.
-`stated`       ord BIGINT of an impression, segment BIGINT: the history that it states, where it states one
-`clicks`       ord BIGINT of the impression; item INTEGER; place INTEGER among the shown; amount DOUBLE
-`bad_rows`     source VARCHAR, row BIGINT; reason VARCHAR, in which `{value}` stands for value VARCHAR, which is what
-               the file says
+               labels UTINYINT[]; ord BIGINT. Only logs of impressions fill it.
+`impression_segments` ord BIGINT of an impression, segment BIGINT: its logged history, where it has one
+`clicks`       ord BIGINT of the impression; item INTEGER; place INTEGER among the items shown; amount DOUBLE
+`bad_rows`     source VARCHAR, row BIGINT; reason VARCHAR, in which `{value}` stands for value VARCHAR, the raw value
+               at fault
 
-`ord` numbers the rows of all files in their order: `place` turns it into file and row. Items in lists are codes of
-`item_codes`, so that a list of a hundred ids takes four hundred bytes and resolving it is one hash look-up each.
+`ord` numbers the rows of all files in their order; `place` converts it to file and row. Items in lists are codes of
+`item_codes`, so that a list of a hundred ids takes four hundred bytes and one hash look-up per entry.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from interestrec.core.deferred_import import duckdb, pa, pc
 from interestrec.core.errors import DataError
 from interestrec.formats.quality_log import EXAMPLES, QualityLog, one_line
 
-COUNT = "{count}"  # its place in the reason of a malformed row
-# Times are read and kept in UTC whatever zone the machine is in.
+COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
+# Times are read and stored in UTC, whatever the time zone of the machine.
 _SETTINGS = (
     "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
     "SET allocator_background_threads = false;"
@@ -46,29 +46,29 @@ CREATE TABLE users (user_id VARCHAR, attributes VARCHAR[], ord BIGINT);
 CREATE TABLE segments (segment BIGINT, user_id VARCHAR, items INTEGER[], times TIMESTAMP[], amounts DOUBLE[]);
 CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP, split split_name,
     shown INTEGER[], labels UTINYINT[], ord BIGINT);
-CREATE TABLE stated (ord BIGINT, segment BIGINT);
+CREATE TABLE impression_segments (ord BIGINT, segment BIGINT);
 CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
 CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR, value VARCHAR);
 CREATE TABLE sources (source VARCHAR, base BIGINT);
 """
 
 
-def quoted(text: str) -> str:
-    """A string literal of SQL."""
+def sql_string(text: str) -> str:
+    """Return a text as a string literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 class RawLog:
-    """The database that a reader fills, and the counts of what was left out.
+    """The database that a reader fills, and the counts of the rows that it leaves out.
 
     Args:
-        root: the directory that the raw files are under.
-        directory: where what does not fit into memory is kept; None = all must fit into memory.
-        memory: most GiB that the database takes.
-        threads: None = all cores.
-        sample: rows taken of each file; None = all.
-        quotes: whether messages and examples may quote what stands in the files.
-        merge_items: whether items with the same words become one, as of `code_items`.
+        root: directory of the raw files.
+        directory: directory that the database spills to; None = all data must fit into memory.
+        memory: maximum memory of the database in GiB; None = the default of DuckDB.
+        threads: number of threads; None = one per core.
+        sample: number of rows read per file; None = all.
+        quotes: whether messages and examples may quote raw values.
+        merge_items: whether `code_items` merges items that have the same words.
     """
 
     def __init__(
@@ -92,63 +92,63 @@ class RawLog:
         self.quality = QualityLog(root, quotes)
         self.sample = sample
         self.merge_items = merge_items
-        self.user_attributes: list[str] = []  # names of the attributes in `users`
-        self.rows_read = 0  # records met in the raw files, malformed ones included
-        self.rows_kept = 0  # of these handed over, or joined to what is
-        self.rows_left_out = 0  # of these counted under a rule, without the malformed ones
-        self.source = str(root)  # the file begun last
-        self._base = 0  # what is added to its row numbers to get `ord`
-        self._end = 0  # the greatest `ord` given out
+        self.user_attributes: list[str] = []  # names of the attributes in `users`, in order
+        self.rows_read = 0  # records in the raw files, malformed ones included
+        self.rows_kept = 0  # records handed over, or joined to records handed over
+        self.rows_left_out = 0  # records counted under a rule, without malformed ones
+        self.source = str(root)  # the current file
+        self._base = 0  # `ord` of a row of the current file minus its row number
+        self._end = 0  # the greatest `ord` in use
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database and free its memory."""
         self.db.close()
 
     def sql(self, query: str, parameters: list[Any] | None = None) -> list[tuple]:
-        """Run statements; the rows of the last."""
+        """Run statements and return the rows of the last one."""
         return self.db.execute(query, parameters).fetchall()
 
     def number(self, query: str, parameters: list[Any] | None = None) -> int:
-        """The single integer that a query gives; 0 for null."""
+        """Return the single integer that a query selects; 0 for null."""
         return int(self.sql(query, parameters)[0][0] or 0)
 
     def table(self, query: str) -> pa.Table:
-        """The result of a query as an Arrow table."""
+        """Return the result of a query as an Arrow table."""
         return self.db.sql(query).to_arrow_table()
 
     def rows(self, table: str) -> int:
-        """How many rows a table has."""
+        """Return the number of rows of a table."""
         return self.number(f"SELECT count(*) FROM {table}")
 
     def insert(self, table: str, rows: pa.Table, columns: str = "*") -> None:
-        """Append an Arrow table; `columns` is SQL over its columns in the order of the target's."""
-        self.db.register("arrived", rows)
-        self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM arrived")
-        self.db.unregister("arrived")
+        """Append an Arrow table; `columns` is SQL over its columns, in the order of the target's columns."""
+        self.db.register("incoming", rows)
+        self.db.execute(f"INSERT INTO {table} SELECT {columns} FROM incoming")
+        self.db.unregister("incoming")
 
     def load(self, table: str, rows: pa.Table) -> None:
-        """Make a temporary table of an Arrow table, in place of one of the same name."""
-        self.db.register("arrived", rows)
-        self.db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM arrived")
-        self.db.unregister("arrived")
+        """Create or replace a temporary table with the rows of an Arrow table."""
+        self.db.register("incoming", rows)
+        self.db.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM incoming")
+        self.db.unregister("incoming")
 
-    def remake(self, table: str, query: str, parameters: list[Any] | None = None) -> None:
-        """Replace a table by what a query over it gives: for great tables far cheaper than an update in place."""
-        self.db.execute(f"CREATE TABLE remade AS {query}", parameters)
-        self.db.execute(f"DROP TABLE {table}; ALTER TABLE remade RENAME TO {table}")
+    def replace_table(self, table: str, query: str, parameters: list[Any] | None = None) -> None:
+        """Replace a table by the result of a query; for large tables that is far cheaper than an update in place."""
+        self.db.execute(f"CREATE TABLE replacement AS {query}", parameters)
+        self.db.execute(f"DROP TABLE {table}; ALTER TABLE replacement RENAME TO {table}")
 
-    def begin(self, path: Path) -> int:
-        """Start a file: its row r has the `ord` base + r; returns the base."""
+    def start_file(self, path: Path) -> int:
+        """Start a file and return its base: row r of the file has the `ord` base + r."""
         self.source, self._base = str(path), self._end
         self.db.execute("INSERT INTO sources VALUES (?, ?)", [self.source, self._base])
         return self._base
 
-    def reached(self, row: int) -> None:
-        """Tell a row's number within the file, so that the `ord` of the next file's rows begin after it."""
+    def advance_to(self, row: int) -> None:
+        """Record that the current file has a row of this number; `ord` of the next file begins after its last one."""
         self._end = max(self._end, self._base + row)
 
     def orders(self, rows: pa.Array) -> pa.Array:
-        """`ord` of rows of the file begun last, by their numbers in it: int64."""
+        """Return the `ord` of rows of the current file, int64, for their numbers in the file."""
         return pc.add(rows, self._base)
 
     def add_items(
@@ -163,13 +163,13 @@ class RawLog:
         published: str = "NULL",
         from_events: bool = False,
     ) -> None:
-        """Append items, one per row of a relation with `_row`; all arguments but the last are SQL over its columns.
+        """Append items, one per row of a relation with `_row`; the text arguments are SQL over its columns.
 
         Args:
             item_id: VARCHAR, neither null nor empty.
             title, text: VARCHAR, empty where there is none.
             category: VARCHAR, levels separated by `/`; price: DOUBLE; published: TIMESTAMP; null where unknown.
-            from_events: the rows are events that were handed over, too.
+            from_events: whether the rows are also handed over as events, by `add_events`.
         """
         order = f"_row + {self._base}"
         columns = {"item_id": item_id, "title": title, "text": text, "category": category, "price": price}
@@ -183,7 +183,7 @@ class RawLog:
         Args:
             user, item: VARCHAR, neither null nor empty.
             time: TIMESTAMP in UTC, null where unknown.
-            event: VARCHAR, the type; value: DOUBLE, finite, null where nothing was measured.
+            event: VARCHAR, the type; value: DOUBLE, finite, null where the event has none.
         """
         columns = {"user_id": user, "item_id": item, "time": time, "event": event, "value": value}
         self.rows_kept += self._append("events", relation, {**columns, "ord": f"_row + {self._base}"})
@@ -193,7 +193,7 @@ class RawLog:
 
         Args:
             user: SQL of the id, null where it is empty.
-            attributes: SQL of each attribute as text by name, null where it is unknown.
+            attributes: name to SQL of each attribute as text, null where it is unknown.
         """
         self.user_attributes = list(attributes)
         self.count_without_id("user", relation, f"{user} IS NULL")
@@ -202,22 +202,22 @@ class RawLog:
         self.rows_kept += self._append("users", f"{relation} WHERE {user} IS NOT NULL", columns)
 
     def _append(self, table: str, relation: str, columns: Mapping[str, str]) -> int:
-        into, values = ", ".join(columns), ", ".join(columns.values())
-        return self.number(f"INSERT INTO {table} ({into}) SELECT {values} FROM {relation}")
+        names, values = ", ".join(columns), ", ".join(columns.values())
+        return self.number(f"INSERT INTO {table} ({names}) SELECT {values} FROM {relation}")
 
     def refuse(self, relation: str, reason: str, value: str = "NULL", counts: Sequence[str] = ()) -> None:
-        """The rows of a relation with `_row` are malformed.
+        """Record the rows of a relation with `_row` as malformed.
 
         Args:
-            reason: a plain sentence, never made of what stands in the file.
-            value: SQL of what stands in the file, for `{value}` in the reason.
-            counts: SQL of whole numbers, one for each `{count}` in the reason.
+            reason: a plain sentence without raw values.
+            value: SQL of the raw value that `{value}` in the reason stands for.
+            counts: SQL of integers, one per `{count}` in the reason.
         """
-        first, *rest = (quoted(part) for part in reason.split(COUNT))
+        first, *rest = (sql_string(part) for part in reason.split(COUNT))
         sentence = first + "".join(
             f" || CAST(CAST({count} AS BIGINT) AS VARCHAR) || {part}" for count, part in zip(counts, rest, strict=True)
         )
-        columns = {"source": quoted(self.source), "row": "_row", "reason": sentence, "value": value}
+        columns = {"source": sql_string(self.source), "row": "_row", "reason": sentence, "value": value}
         self._append("bad_rows", relation, columns)
 
     def place(self, order: int) -> str:
@@ -228,25 +228,25 @@ class RawLog:
         return f"{source}:{order - base}"
 
     def places(self, orders: Sequence[int]) -> list[str]:
-        """`file:row` of each."""
+        """Return `file:row` of each `ord`."""
         return [self.place(order) for order in orders]
 
     def drop(self, rule: str, table: str, condition: str, reason: str, example: str | None = None) -> int:
-        """Delete the rows of a table that meet a condition, counted under a rule; how many there were.
+        """Delete the rows of a table that meet a condition, count them under a rule, and return their number.
 
         Args:
             condition: SQL over the table's columns; null counts as not met.
-            example: SQL expression that shows a row to a person; file and row when None.
+            example: SQL of the text that shows a row in `quality.json`; None = file and row.
         """
         before = self.rows(table)
-        shown = self.sql(f"SELECT {example or 'ord'} FROM {table} WHERE {condition} ORDER BY ord LIMIT {EXAMPLES}")
-        if shown:
+        evidence = self.sql(f"SELECT {example or 'ord'} FROM {table} WHERE {condition} ORDER BY ord LIMIT {EXAMPLES}")
+        if evidence:
             self.db.execute(f"DELETE FROM {table} WHERE {condition}")
-        after = self.rows(table) if shown else before
+        after = self.rows(table) if evidence else before
         if example:
-            self.quality.count(rule, before, after, reason, [str(row[0]) for row in shown])
+            self.quality.count(rule, before, after, reason, [str(row[0]) for row in evidence])
         else:
-            self.quality.count(rule, before, after, reason, places=self.places([row[0] for row in shown]))
+            self.quality.count(rule, before, after, reason, places=self.places([row[0] for row in evidence]))
         return before - after
 
     def leave_out(
@@ -258,12 +258,12 @@ class RawLog:
         examples: Sequence[str] = (),
         places: Sequence[str] = (),
     ) -> None:
-        """Count rows of a raw file that are not handed over; the arguments are those of `QualityLog.count`."""
+        """Count rows of a raw file that are not handed over, with the arguments of `QualityLog.count`."""
         self.rows_left_out += rows_in - rows_out
         self.quality.count(rule, rows_in, rows_out, reason, examples, places)
 
     def count_without_id(self, kind: str, relation: str, missing: str) -> None:
-        """Count the rows of a relation with `_row` for which the SQL `missing` holds: they describe no item or user."""
+        """Count the rows of a relation with `_row` that have no id; the SQL `missing` is true for them."""
         rows, lacking, first = self.sql(
             f"SELECT count(*), count(*) FILTER (WHERE {missing}), min(_row, {EXAMPLES}) FILTER (WHERE {missing}) "
             f"FROM {relation}"
@@ -273,10 +273,10 @@ class RawLog:
         self.leave_out(f"{kind}s without an id", rows, rows - lacking, reason, places=places)
 
     def settle_bad_rows(self, tolerated: int) -> None:
-        """Count the rows found malformed so far.
+        """Record the count of malformed rows.
 
         Raises:
-            DataError: there are more than are tolerated; the message names the first.
+            DataError: there are more malformed rows than `tolerated`; the message names the first.
         """
         count = self.rows("bad_rows")
         bad = self.sql(f"SELECT * FROM bad_rows ORDER BY source, row, reason, value LIMIT {EXAMPLES}")

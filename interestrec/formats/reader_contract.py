@@ -1,7 +1,7 @@
-"""What a format is made of: a section of the settings and the function that reads by it.
+"""The contract of a raw format: a section of the settings and the function that reads its files.
 
 To add a format, write one module with both and an entry in `READERS` of `readers.py`. The module is imported with every
-configuration, so that it takes heavy libraries from `core.deferred_import`.
+configuration, so it must import heavy libraries from `core.deferred_import`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ class ReadFunction(Protocol[SectionT]):
         """Hand over every row of the files that `data` names.
 
         A reader
-        - opens files by `scan`, `scan_fields` or `scan_objects` of `raw_tables`, block after block: they put a block
-          into the relation `raw` with the number `_row` of each row, count what is read and refuse what is no row;
-        - refuses malformed rows and leaves out others by `row_filters.leave_out`, which gives the relation of the rest.
-          The reasons are plain sentences; what a file says goes into `value`, for it may be an id that is secret;
+        - opens files by `scan`, `scan_fields` or `scan_objects` of `raw_tables`, block after block: they fill the
+          relation `raw` with a block and the number `_row` of each row, count what is read and refuse lines that are
+          not rows;
+        - refuses malformed rows and leaves out others by `row_filters.leave_out`, which returns the relation of the
+          rest. The reasons are plain sentences; raw values go into `value`, because they may be secret ids;
         - hands over the rest as named columns: `log.add_items`, `log.add_events`, `log.add_users`, and
-          `impression_lists.add_impressions` after `code_items`. The docstring of `raw_log` tells what the tables hold;
+          `impression_lists.add_impressions` after `code_items`. The docstring of `raw_log` describes the tables;
         - calls `log.settle_bad_rows(data.max_bad_rows)` once all rows are read.
 
         Every row is accounted for: `log.rows_read` = `log.rows_kept` + `log.rows_left_out` + rows of `bad_rows`.
 
         Args:
-            log: empty. Where it wants a sample of each file, the scans see to that.
-            data: the section of the settings as it is; names of files are relative to `data.root`.
+            log: an empty log. Where `log.sample` is set, the scans read only that many rows per file.
+            data: the section of the settings; names of files are relative to `data.root`.
 
         Raises:
             InputMissingError: a file is missing.
@@ -46,5 +47,5 @@ class ReadFunction(Protocol[SectionT]):
 class Reader:
     """An entry of the registry of formats."""
 
-    section: type[DataSettings]  # its key `format` is a Literal of the name
+    section: type[DataSettings]  # the type of its key `format` is the Literal of the format's name
     read: ReadFunction[Any]

@@ -1,4 +1,4 @@
-"""Raw formats by the name that `data.format` takes."""
+"""The registry of raw formats: the value of `data.format` to its reader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interestrec.core.deferred_import import duckdb
 from interestrec.core.errors import DataError
 from interestrec.formats import amazon, events, impressions, mind, movielens, recbole
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.database_faults import is_fault_of_file
+from interestrec.formats.database_faults import is_caused_by_file
 from interestrec.formats.raw_log import RawLog
 from interestrec.formats.reader_contract import Reader
 
@@ -29,18 +29,18 @@ else:
 
 
 def read_raw(log: RawLog, data: DataSettings) -> None:
-    """Fill a log from the raw files of a section.
+    """Fill a log from the raw files that a section of the settings names.
 
     Raises:
-        InputMissingError, DataError, ConfigError: as the reader of the format says.
+        InputMissingError, DataError, ConfigError: see the reader of the format.
     """
     try:
         pick(READERS, data.format, "format").read(log, data)
     except duckdb.Error as error:
-        # Parquet is read while it is used, so that a damaged page or a type that does not fit shows only then.
-        if not is_fault_of_file(error):
+        # Parquet is read while it is used, so a damaged page or an unexpected type appears only then.
+        if not is_caused_by_file(error):
             raise
         reason = str(error).strip().splitlines()[0]
         raise DataError(
-            f"{log.source}: cannot be read; check the file and its columns' types", f" ({reason})"
+            f"{log.source}: cannot be read; check the file and the types of its columns", f" ({reason})"
         ) from error

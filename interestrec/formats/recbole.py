@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.formats.column_sql import moment
+from interestrec.formats.column_sql import epoch_to_timestamp
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog, quoted
-from interestrec.formats.raw_tables import name_of, require, scan_fields
+from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.formats.raw_tables import identifier, require_column, scan_fields
 from interestrec.formats.row_filters import RowCheck, leave_out
 from interestrec.formats.table_settings import Attributes
 
@@ -43,9 +43,9 @@ class RecboleData(DataSettings):
     """Fields of the `.user` file that a report may slice by, such as `gender`."""
 
     @model_validator(mode="after")
-    def _of_users(self) -> RecboleData:
+    def _check_users(self) -> RecboleData:
         if (self.user is None) != (not self.attributes):
-            raise ValueError("user, the file, and attributes, its fields, belong together; give both or none")
+            raise ValueError("user (the file) and attributes (its fields) belong together; give both or neither")
         return self
 
     @property
@@ -55,7 +55,7 @@ class RecboleData(DataSettings):
 
 
 def read(log: RawLog, data: RecboleData) -> None:
-    """Fill `items`, `events` and, where a file of users is named, `users`.
+    """Fill `items`, `events` and, where the configuration names a file of users, `users`.
 
     Raises:
         InputMissingError: a file is missing.
@@ -69,17 +69,19 @@ def read(log: RawLog, data: RecboleData) -> None:
 
 
 def _fields(log: RawLog, path: Path) -> Iterator[list[str]]:
-    """Relation `raw` block after block; yields the names of the fields, which lose their types."""
+    """Fill the relation `raw` block after block; yields the names of the fields without their types."""
     for columns in scan_fields(log, path, "\t", "tab-separated fields", header=lambda name: name.partition(":")[0]):
         yield list(columns)
 
 
 def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require(fields, _ITEM, path, "RecBole's item id")
-        title = [_filled(require(fields, name, path, "data.title")) for name in data.title]
-        text = [_filled(require(fields, name, path, "data.text")) for name in data.text]
-        category = _filled(require(fields, data.category, path, "data.category")) if data.category else "NULL"
+        key = require_column(fields, _ITEM, path, "RecBole's item id")
+        title = [_nonempty_text(require_column(fields, name, path, "data.title")) for name in data.title]
+        text = [_nonempty_text(require_column(fields, name, path, "data.text")) for name in data.text]
+        category = (
+            _nonempty_text(require_column(fields, data.category, path, "data.category")) if data.category else "NULL"
+        )
         log.count_without_id("item", "raw", f"{key} = ''")
         log.add_items(
             f"(FROM raw WHERE {key} <> '')",
@@ -92,29 +94,33 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require(fields, _USER, path, "RecBole's user id")
-        values = {name: _filled(require(fields, name, path, "data.attributes")) for name in data.attributes}
-        log.add_users("raw", user=_filled(key), attributes=values)
+        key = require_column(fields, _USER, path, "RecBole's user id")
+        values = {
+            name: _nonempty_text(require_column(fields, name, path, "data.attributes")) for name in data.attributes
+        }
+        log.add_users("raw", user=_nonempty_text(key), attributes=values)
 
 
 def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        user, item = (require(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
-        stamp = f"nullif({name_of(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
-        time = moment(f"try_cast({stamp} AS DOUBLE)", 1_000_000)
-        value = f"nullif({require(fields, data.value, path, 'data.value')}, '')" if data.value else "NULL::VARCHAR"
+        user, item = (require_column(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
+        stamp = f"nullif({identifier(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
+        time = epoch_to_timestamp(f"try_cast({stamp} AS DOUBLE)", 1_000_000)
+        value = (
+            f"nullif({require_column(fields, data.value, path, 'data.value')}, '')" if data.value else "NULL::VARCHAR"
+        )
         number = f"try_cast({value} AS DOUBLE)"
-        seconds = "the time '{value}' is no number of seconds between 1900 and 2200"
-        unread = f"{value} IS NOT NULL AND NOT coalesce(isfinite({number}), false)"
+        seconds = "the time '{value}' is not a number of seconds between 1900 and 2200"
+        unreadable = f"{value} IS NOT NULL AND NOT coalesce(isfinite({number}), false)"
         checks = [
             RowCheck("", f"{user} = '' OR {item} = ''", "user or item is empty"),
             RowCheck("", f"{stamp} IS NOT NULL AND ({time}) IS NULL", seconds, stamp),
-            RowCheck("", unread, "the value '{value}' is not a number", value),
+            RowCheck("", unreadable, "the value '{value}' is not a number", value),
         ]
         rows = leave_out(log, checks)
-        log.add_events(rows, user=user, item=item, time=time, event=quoted(data.event), value=number)
+        log.add_events(rows, user=user, item=item, time=time, event=sql_string(data.event), value=number)
 
 
-def _filled(column: str) -> str:
-    """SQL of a field's trimmed text, null where it is empty."""
+def _nonempty_text(column: str) -> str:
+    """Return the SQL of a field's trimmed text, null where it is empty."""
     return f"nullif(trim({column}), '')"

@@ -1,4 +1,4 @@
-"""Tables by column mapping, in the `data` section: of events, of items, of users."""
+"""Settings of tables of events, items and users that are read by column mapping, in the `data` section."""
 
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ class RowCondition(Section):
     """With `true`, rows that have a value are kept."""
 
     @model_validator(mode="after")
-    def _one_test(self) -> "RowCondition":
+    def _check_test(self) -> "RowCondition":
         if len(self.model_dump(exclude_none=True)) != 2:
             raise ValueError("give exactly one of equals, one_of, above, below, not_prefix, not_null")
         return self
@@ -69,7 +69,7 @@ class EventColumns(Section):
     """Column with the measured value, such as a rating, hours or seconds; `preprocess.intensity.values` maps it."""
 
     @model_validator(mode="after")
-    def _somebody(self) -> "EventColumns":
+    def _check_user(self) -> "EventColumns":
         if self.user is None and self.session is None:
             raise ValueError("give user, session or both")
         return self
@@ -108,9 +108,9 @@ class ItemColumns(Section):
     """Column with the time of publication: a timestamp, ISO 8601 text or seconds since 1970."""
 
     @model_validator(mode="after")
-    def _words(self) -> "ItemColumns":
+    def _check_text(self) -> "ItemColumns":
         if not self.title and not self.text:
-            raise ValueError("name title or text; an item without words cannot be encoded")
+            raise ValueError("give title, text or both; an item without text cannot be encoded")
         return self
 
 
@@ -128,19 +128,19 @@ class UserColumns(Section):
     """Column with the id of the user, as in the events."""
 
 
-def _usable(names: list[str]) -> list[str]:
-    """The names of attributes, which become columns of the corpus's users beside those that all corpora have."""
+def _check_attributes(names: list[str]) -> list[str]:
+    """Check names of user attributes, which become columns of the corpus beside those that every corpus has."""
     lower = [name.lower() for name in names]
     for name in names:
         if name.lower() in RESERVED:
-            raise ValueError(f"'{name}' is a column that all users have; rename it in the file")
+            raise ValueError(f"'{name}' is the name of a column that every corpus has; rename the column in the file")
         if lower.count(name.lower()) > 1:
             raise ValueError(f"'{name}' is given twice; keep one")
     return names
 
 
-Attributes = Annotated[list[str], AfterValidator(_usable)]
-SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_usable)]
+Attributes = Annotated[list[str], AfterValidator(_check_attributes)]
+SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_check_attributes)]
 
 
 class UserTable(TableSettings):

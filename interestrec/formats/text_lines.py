@@ -1,4 +1,4 @@
-"""Lines of a raw text file in blocks, each with its number; a line that is no text is a bad row, not the end."""
+"""Lines of a raw text file in blocks, with their numbers; a line that is not valid text is a malformed row."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import DataError, from_os_error
-from interestrec.formats.raw_log import RawLog, quoted
+from interestrec.formats.raw_log import RawLog, sql_string
 
-_BLOCK = 1 << 24
-_LONGEST = 1 << 26  # bytes of a line; the longest text of any item is far shorter
+_BLOCK_BYTES = 1 << 24
+_MAX_LINE_BYTES = 1 << 26  # the longest text of any item is far shorter
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
-    """Tables (row int64, line large_string) of all lines, `row` from 1; ends of line may be LF or CR LF.
+    """Yield tables (row int64, line large_string) of all lines, `row` from 1; lines may end in LF or CR LF.
 
     Lines that are not UTF-8 or have a zero byte go to `bad_rows` instead. Lines that are not empty count as read.
-    Blocks that are not UTF-8 are read in `encoding` where that is another.
+    Blocks that are not UTF-8 are decoded by `encoding` where that is another encoding.
 
     Raises:
-        InputMissingError: there is no such file.
-        DataError: it is no regular file, has a line of more than 64 MiB, or is damaged gzip.
+        InputMissingError: the file does not exist.
+        DataError: the file is not a regular one, has a line of more than 64 MiB, or is damaged gzip.
     """
     row = 1
     for block in _blocks(path):
@@ -35,14 +35,14 @@ def read_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.
             lines = lines[: max(log.sample + 1 - row, 0)]
         rows = pa.array(np.arange(row, row + len(lines)))
         row += len(lines)
-        wrong = _not_text(lines, block)
-        if wrong is not None:
+        invalid = _invalid_lines(lines, block)
+        if invalid is not None:
             log.insert(
-                "bad_rows", pa.table({"row": rows.filter(wrong)}), f"{quoted(str(path))}, row, 'not UTF-8', NULL"
+                "bad_rows", pa.table({"row": rows.filter(invalid)}), f"{sql_string(str(path))}, row, 'not UTF-8', NULL"
             )
-            log.rows_read += pc.sum(wrong).as_py() or 0
-            right = pc.invert(wrong)
-            lines, rows = lines.filter(right), rows.filter(right)
+            log.rows_read += pc.sum(invalid).as_py() or 0
+            valid = pc.invert(invalid)
+            lines, rows = lines.filter(valid), rows.filter(valid)
         texts = lines.cast(pa.large_string())
         if b"\r" in block:
             texts = pc.utf8_rtrim(texts, "\r")
@@ -52,43 +52,43 @@ def read_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.
             return
 
 
-def filled_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
-    """As `read_lines`, without the empty lines; quotes mean nothing."""
+def nonempty_lines(log: RawLog, path: Path, encoding: str = "utf-8") -> Iterator[pa.Table]:
+    """Yield the tables of `read_lines` without the empty lines."""
     for lines in read_lines(log, path, encoding):
         yield lines.filter(pc.not_equal(lines["line"], ""))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Whole lines in blocks of some megabytes, without the last end of line."""
-    parts: list[bytes] = []  # of a line longer than a block; joined once, lest a file of one line take quadratic time
+    """Yield complete lines in blocks of some megabytes, each without its last end of line."""
+    parts: list[bytes] = []  # parts of a long line, joined once: joining them block by block takes quadratic time
     first = True
     if path.exists() and not path.is_file():  # a pipe or a device may never end
         raise DataError(f"{path}: not a regular file; copy its content into one")
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
-            while block := source.read(_BLOCK):
+            while block := source.read(_BLOCK_BYTES):
                 if first:
                     block, first = block.removeprefix(_BYTE_ORDER_MARK), False
-                whole, end, tail = block.rpartition(b"\n")
+                complete, end, tail = block.rpartition(b"\n")
                 if end:
-                    yield b"".join([*parts, whole])
+                    yield b"".join([*parts, complete])
                     parts = []
                 parts.append(tail)
-                if sum(map(len, parts)) > _LONGEST:
+                if sum(map(len, parts)) > _MAX_LINE_BYTES:
                     raise DataError(
-                        f"{path}: has a line of more than {_LONGEST >> 20} MiB; is it text, one row a line?"
+                        f"{path}: a line exceeds {_MAX_LINE_BYTES >> 20} MiB; give a text file with one row per line"
                     )
         rest = b"".join(parts)
         if rest:
             yield rest
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged gzip file ({error}); fetch it again") from error
+        raise DataError(f"{path}: damaged gzip file ({error}); download it again") from error
     except OSError as error:
         raise from_os_error(error, path) from error
 
 
-def _not_text(lines: pa.Array, block: bytes) -> pa.Array | None:
-    """bool [lines] of those that are not UTF-8 or have a zero byte; None when there are none, as nearly always."""
+def _invalid_lines(lines: pa.Array, block: bytes) -> pa.Array | None:
+    """Return bool [lines], true for lines that are not UTF-8 or have a zero byte; None when there are none."""
     if b"\0" not in block and _is_utf8(block):
         return None
     return pa.array([b"\0" in line or not _is_utf8(line) for line in lines.to_pylist()], pa.bool_())

@@ -5,37 +5,37 @@ import numpy as np
 from interestrec.core import ragged
 
 
-def top_k(score: np.ndarray, k: int, precedence: np.ndarray) -> np.ndarray:
+def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     """Return the columns of the k best scores of each row, best first; int64 [rows, min(k, columns)].
 
     Args:
         score: float [rows, columns] without NaN; −inf ranks below every other score.
-        precedence: [columns], distinct; tie-break order: among equal scores the lower value ranks first.
+        tie_order: [columns], distinct; among equal scores the lower value ranks first.
     """
     rows, columns = score.shape
     k = min(k, columns)
     threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
     kept = score >= threshold
-    for tied_row in np.flatnonzero(kept.sum(axis=1) > k):  # ties at the threshold exceed k: break them by precedence
+    for tied_row in np.flatnonzero(kept.sum(axis=1) > k):  # ties at the threshold exceed k: break them by tie order
         tied = np.flatnonzero(score[tied_row] == threshold[tied_row])
         places = k - int((score[tied_row] > threshold[tied_row]).sum())
         kept[tied_row, tied] = False
-        kept[tied_row, tied[np.argpartition(precedence[tied], places - 1)[:places]]] = True
+        kept[tied_row, tied[np.argpartition(tie_order[tied], places - 1)[:places]]] = True
     row, column = np.nonzero(kept)
-    order = np.lexsort((precedence[column], -score[row, column], row))
+    order = np.lexsort((tie_order[column], -score[row, column], row))
     return column[order].reshape(rows, k)
 
 
-def ranks(offsets: np.ndarray, score: np.ndarray, precedence: np.ndarray) -> np.ndarray:
+def ranks(offsets: np.ndarray, score: np.ndarray, tie_order: np.ndarray) -> np.ndarray:
     """Rank every row within its list, from 1; int32 [rows].
 
     Args:
         offsets: int64 [lists + 1]; list i is rows `offsets[i]:offsets[i + 1]`.
         score: float [rows].
-        precedence: [rows]; tie-break order: among equal scores the lower value ranks first.
+        tie_order: [rows]; among equal scores the lower value ranks first.
     """
     owner = ragged.owner(offsets)
-    order = np.lexsort((precedence, -score, owner))
+    order = np.lexsort((tie_order, -score, owner))
     rank = np.empty(len(score), dtype=np.int32)
     rank[order] = ragged.positions(offsets) + 1
     return rank

@@ -1,1 +1,1 @@
-"""Tables for the terminal, plots and the page for people."""
+"""Presentation of results: tables for the terminal, plots, the HTML report, and pages of corpus figures."""

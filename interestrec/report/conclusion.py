@@ -1,4 +1,4 @@
-"""What a run ends with: what was learned in sentences, one table, and where the report is."""
+"""The end of a run: sentences on the result, one table, and the path of the report."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from interestrec.evaluation.metric_sums import BEYOND, CATALOGUE, IMPRESSIONS, I
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.verdicts import headline
 from interestrec.io.schemas import OURS, is_part
-from interestrec.report.metrics_table import MetricColumn, figure, heading, joined, shortened_names
+from interestrec.report.metrics_table import MetricColumn, format_metric, join_columns, metric_heading, shorten_names
 
-NARROWEST, WIDEST = 60, 80  # columns of the table
+MIN_WIDTH, MAX_WIDTH = 60, 80  # width of the table in columns of the terminal
 
-_BESIDE = {  # what is shown beside the metric that decides, where it was computed
+_FURTHER_METRICS = {  # shown beside the deciding metric if they were computed
     IMPRESSIONS: ("mrr", "ndcg@10"),
     CATALOGUE: ("recall@20", "hit@10"),
     INTENSITY: ("mae", "spearman"),
@@ -34,29 +34,33 @@ def conclusion(
     width: int | None = None,
     color: bool = False,
 ) -> str:
-    """The end of a run as text.
+    """Return the end of a run as text.
 
     Args:
         metrics: rows of schemas.METRICS.
-        verdicts: what `all_verdicts` says.
-        notes: bounds that the report keeps, as sentences.
-        warnings: sentences of what nobody should overlook.
-        report: path of the page.
-        width: columns of a terminal, in which sentences are wrapped; None elsewhere, where each is a line.
-        color: whether ours is in bold type.
+        verdicts: result of `all_verdicts`.
+        notes: sentences on the requirements that hold.
+        warnings: sentences that the user must not miss.
+        report: path of the HTML report.
+        width: columns of the terminal, at which sentences are wrapped; None without a terminal, for one line each.
+        color: whether our system is printed in bold type.
     """
-    said = [*sentences(verdicts, deciding(metrics)), *notes, *(f"Warning: {warning}" for warning in warnings)]
-    said = [printable(sentence) for sentence in said]
+    lines = [
+        *verdict_sentences(verdicts, deciding_protocol(metrics)),
+        *notes,
+        *(f"Warning: {warning}" for warning in warnings),
+    ]
+    lines = [printable(sentence) for sentence in lines]
     if width is not None:
-        said = [
-            textwrap.fill(one, max(NARROWEST, width), break_long_words=False, break_on_hyphens=False) for one in said
+        lines = [
+            textwrap.fill(line, max(MIN_WIDTH, width), break_long_words=False, break_on_hyphens=False) for line in lines
         ]
-    table = deciding_table(metrics, WIDEST if width is None else min(max(width, NARROWEST), WIDEST), color)
-    return "\n\n".join(part for part in ("\n".join(said), table, f"report: {report}") if part)
+    table = deciding_table(metrics, MAX_WIDTH if width is None else min(max(width, MIN_WIDTH), MAX_WIDTH), color)
+    return "\n\n".join(part for part in ("\n".join(lines), table, f"report: {report}") if part)
 
 
-def sentences(verdicts: Mapping[str, Mapping[str, Any]], first: str | None) -> list[str]:
-    """What is said of ours, the protocol that decides before the others."""
+def verdict_sentences(verdicts: Mapping[str, Mapping[str, Any]], first: str | None) -> list[str]:
+    """Return the sentences on our system, those of the protocol `first` before the others."""
     protocols = sorted((name for name in TITLES if name in verdicts), key=lambda name: name != first)
     return [
         f"{TITLES[name]}: {verdicts[name][key]}" if key == "rival" else str(verdicts[name][key])
@@ -66,55 +70,59 @@ def sentences(verdicts: Mapping[str, Mapping[str, Any]], first: str | None) -> l
     ]
 
 
-def deciding(metrics: Rows) -> str | None:
-    """The protocol that decides: the first of which a system has the headline metric over all lists."""
+def deciding_protocol(metrics: Rows) -> str | None:
+    """Return the first protocol for which a system has the headline metric over all lists."""
     for protocol in (name for name in TITLES if name != BEYOND):
-        if _of_metric(metrics, protocol, headline(metrics, protocol)):
+        if _metric_rows(metrics, protocol, headline(metrics, protocol)):
             return protocol
     return None
 
 
 def deciding_table(metrics: Rows, width: int, color: bool = False) -> str:
-    """Systems in order of the metric that decides, with its interval and up to two more metrics; empty without any.
+    """Return a table of systems ordered by the deciding metric, with its interval and up to two further metrics.
 
-    Where the width is too small for all, the further metrics go, then ends of the systems' names; no digit does.
+    If the width is too small, further metrics are left out first, then systems' names are shortened; numbers never
+    are. The table is empty if no protocol decides.
     """
-    protocol = deciding(metrics)
+    protocol = deciding_protocol(metrics)
     metric = headline(metrics, protocol) if protocol else None
     if protocol is None or metric is None:
         return ""
-    rows = _of_metric(metrics, protocol, metric)
+    rows = _metric_rows(metrics, protocol, metric)
     sign = 1 if metric in LOWER_IS_BETTER else -1
     rows = sorted(rows, key=lambda row: (sign * row["value"], row["system"] != OURS))
     bold = [False, *(color and row["system"] == OURS for row in rows)]
     intervals = [
-        "n/a" if row["ci_low"] is None else f"{figure(row['ci_low'])} to {figure(row['ci_high'])}" for row in rows
+        "n/a" if row["ci_low"] is None else f"{format_metric(row['ci_low'])} to {format_metric(row['ci_high'])}"
+        for row in rows
     ]
     columns = [
-        MetricColumn([heading(metric), *(figure(row["value"]) for row in rows)], bold),
+        MetricColumn([metric_heading(metric), *(format_metric(row["value"]) for row in rows)], bold),
         MetricColumn(["95 % interval", *intervals], bold),
     ]
-    for name in _beside(metrics, protocol, metric):
-        values = {row["system"]: row["value"] for row in _of_metric(metrics, protocol, name)}
-        columns.append(MetricColumn([heading(name), *(figure(values.get(row["system"])) for row in rows)], bold))
+    for name in _further_metrics(metrics, protocol, metric):
+        values = {row["system"]: row["value"] for row in _metric_rows(metrics, protocol, name)}
+        columns.append(
+            MetricColumn([metric_heading(name), *(format_metric(values.get(row["system"])) for row in rows)], bold)
+        )
     names = ["system", *(row["system"] for row in rows)]
     while len(columns) > 2 and max(map(cell_len, names)) + sum(column.width for column in columns) > width:
         columns.pop()
-    names = shortened_names(names, width - sum(column.width for column in columns))
+    names = shorten_names(names, width - sum(column.width for column in columns))
     title = f"{TITLES[protocol]}, by {metric} (n = {max(row['n'] for row in rows):,})"
-    return "\n".join([title, *joined(names, columns)])
+    return "\n".join([title, *join_columns(names, columns)])
 
 
-def _beside(metrics: Rows, protocol: str, metric: str) -> list[str]:
-    """Two more metrics that were computed: the usual ones, else the first."""
-    known = dict.fromkeys(row["metric"] for row in metrics if row["protocol"] == protocol and row["slice"] == ALL)
-    able = [name for name in known if name != metric and _of_metric(metrics, protocol, name)]
-    usual = [name for name in _BESIDE[protocol] if name in able]
-    return [*usual, *(name for name in able if name not in usual)][:2]
+def _further_metrics(metrics: Rows, protocol: str, metric: str) -> list[str]:
+    """Return two further metrics that were computed: the preferred ones, then the first others."""
+    names = dict.fromkeys(row["metric"] for row in metrics if row["protocol"] == protocol and row["slice"] == ALL)
+    available = [name for name in names if name != metric and _metric_rows(metrics, protocol, name)]
+    preferred = [name for name in _FURTHER_METRICS[protocol] if name in available]
+    return [*preferred, *(name for name in available if name not in preferred)][:2]
 
 
-def _of_metric(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
-    """Rows of a metric over all lists, of systems that have it; parts of ours left out."""
+def _metric_rows(metrics: Rows, protocol: str, metric: str | None) -> list[dict[str, Any]]:
+    """Return a metric's rows over all lists, without missing values and components of our system."""
     return [
         row
         for row in metrics

@@ -1,4 +1,4 @@
-"""The page for people: one file without anything from elsewhere."""
+"""The HTML report: one file without external resources."""
 
 import json
 import math
@@ -7,10 +7,10 @@ from typing import Any
 
 from interestrec import __version__
 from interestrec.evaluation.leak_audit import LOOK
-from interestrec.evaluation.metric_rows import TITLES, best, by_system
+from interestrec.evaluation.metric_rows import TITLES, best_value, metrics_by_system
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
 from interestrec.evaluation.slices import ALL
-from interestrec.evaluation.verdicts import headline, strongest_rival, word
+from interestrec.evaluation.verdicts import headline, strongest_rival, verdict_word
 from interestrec.io.schemas import BEFORE_RULES, OURS, is_part
 from interestrec.report import plots
 from interestrec.report.page_data import PageData
@@ -33,20 +33,20 @@ def page(
     min_users: int = 1,
     suppressed: int = 0,
 ) -> str:
-    """The report as HTML.
+    """Return the report as HTML.
 
     Args:
         metrics: rows of schemas.METRICS.
         comparisons: rows of schemas.COMPARISONS.
         gaps: rows of schemas.GAPS.
         exposure: rows of schemas.EXPOSURE.
-        verdicts: what `all_verdicts` says.
+        verdicts: result of `all_verdicts`.
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
         lineage: configuration, input digests and seed of this evaluation.
-        min_users: least users behind a figure; above 1, counts of which nobody knows of how many users they are stay
-            out of the page.
-        suppressed: rows of metrics that are left out for being of fewer.
+        min_users: minimum number of users behind a figure; if above 1, counts with an unknown number of users are
+            left out.
+        suppressed: number of metric rows that are withheld because fewer users are behind them.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -63,20 +63,20 @@ def page(
     environment.filters["count"] = lambda value: "withheld" if value is None else f"{value:,}"
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     blend = systems["systems"].get(OURS, {})
-    protocols = [name for name in TITLES if _any(metrics, name)]
+    protocols = [name for name in TITLES if _has_protocol(metrics, name)]
     alone = blend.get("alone", {})
     return environment.get_template(TEMPLATE).render(
         version=__version__,
-        ours=OURS,
+        our_system=OURS,
         protocols=[
-            _protocol(name, metrics, comparisons, gaps, list(alone.values()), verdicts.get(name, {}))
+            _protocol_section(name, metrics, comparisons, gaps, list(alone.values()), verdicts.get(name, {}))
             for name in protocols
         ],
         exposure=[row for row in exposure if row["system"] == OURS],
         checks=evidence.checks,
-        worries=[check for check in evidence.checks if check.verdict == LOOK],
+        warnings=[check for check in evidence.checks if check.verdict == LOOK],
         reliability=plots.reliability_plot(evidence.reliability) if evidence.reliability else None,
-        ranks=plots.rank_plot(evidence.found_by_rank, OURS) if evidence.found_by_rank else None,
+        ranks=plots.rank_plot(evidence.recall_by_rank, OURS) if evidence.recall_by_rank else None,
         training=plots.training_plot(evidence.training) if evidence.training else None,
         examples=evidence.examples,
         rules=_rules(quality),
@@ -90,82 +90,93 @@ def page(
     )
 
 
-def _any(rows: Rows, protocol: str) -> bool:
+def _has_protocol(rows: Rows, protocol: str) -> bool:
     return any(row["protocol"] == protocol for row in rows)
 
 
-def _protocol(
-    name: str, metrics: Rows, comparisons: Rows, gaps: Rows, alone: Sequence[str], said: Mapping[str, Any]
+def _protocol_section(
+    name: str, metrics: Rows, comparisons: Rows, gaps: Rows, alone: Sequence[str], verdict: Mapping[str, Any]
 ) -> dict[str, Any]:
     rows = [row for row in metrics if row["protocol"] == name]
-    main = str(headline(metrics, name))
-    here = [row for row in rows if row["slice"] == ALL]
-    ranked = [row for row in here if row["metric"] == main and row["value"] is not None and not is_part(row["system"])]
-    if name == BEYOND:  # no figure of it says which system is better
-        ranked = []
-    ranked.sort(key=lambda row: row["value"], reverse=main not in LOWER_IS_BETTER)
-    direction = "lower is better" if main in LOWER_IS_BETTER else "higher is better"
-    compared = [row for row in comparisons if (row["protocol"], row["metric"]) == (name, main)]
+    main_metric = str(headline(metrics, name))
+    overall = [row for row in rows if row["slice"] == ALL]
+    plotted = [
+        row
+        for row in overall
+        if row["metric"] == main_metric and row["value"] is not None and not is_part(row["system"])
+    ]
+    if name == BEYOND:  # none of its metrics says which system is better
+        plotted = []
+    plotted.sort(key=lambda row: row["value"], reverse=main_metric not in LOWER_IS_BETTER)
+    direction = "lower is better" if main_metric in LOWER_IS_BETTER else "higher is better"
+    comparison_rows = [row for row in comparisons if (row["protocol"], row["metric"]) == (name, main_metric)]
     return {
         "name": name,
         "title": TITLES[name],
-        "verdict": said.get("rival"),
-        "blend": said.get("blend"),
-        "headline": main,
-        "plot": plots.interval_plot(ranked, f"{main}, {direction}", ours=OURS) if ranked else None,
-        "table": _table([row for row in here if not is_part(row["system"])]),
-        "parts": _table([row for row in here if is_part(row["system"]) or row["system"] in (OURS, *alone)])
-        if any(is_part(row["system"]) for row in here)
+        "verdict": verdict.get("rival"),
+        "blend": verdict.get("blend"),
+        "headline": main_metric,
+        "plot": plots.interval_plot(plotted, f"{main_metric}, {direction}", our_system=OURS) if plotted else None,
+        "table": _table([row for row in overall if not is_part(row["system"])]),
+        "parts": _table([row for row in overall if is_part(row["system"]) or row["system"] in (OURS, *alone)])
+        if any(is_part(row["system"]) for row in overall)
         else None,
         "comparisons": [
-            {**row, "word": word(row)}
-            for row in compared
+            {**row, "word": verdict_word(row)}
+            for row in comparison_rows
             if row["slice"] == ALL and not is_part(row["system_b"]) and name != BEYOND
         ],
-        "unruled": [{**row, "word": word(row)} for row in compared if row["system_b"] == BEFORE_RULES],
-        **_slices(rows, comparisons, name, main),
-        "gaps": [row for row in gaps if (row["protocol"], row["metric"]) == (name, main)],
+        "unruled": [{**row, "word": verdict_word(row)} for row in comparison_rows if row["system_b"] == BEFORE_RULES],
+        **_slices(rows, comparisons, name, main_metric),
+        "gaps": [row for row in gaps if (row["protocol"], row["metric"]) == (name, main_metric)],
     }
 
 
-def _slices(rows: Rows, comparisons: Rows, protocol: str, main: str) -> dict[str, Any]:
-    """Ours by slices, each beside the strongest rival over all lists, as rows and as a plot."""
-    ours = [row for row in rows if row["system"] == OURS and row["metric"] == main and row["value"] is not None]
-    whole = next((row["value"] for row in ours if row["slice"] == ALL), None)
-    parts = [row for row in ours if row["slice"] != ALL]
+def _slices(rows: Rows, comparisons: Rows, protocol: str, main_metric: str) -> dict[str, Any]:
+    """Return our system by slices next to the strongest rival over all lists, as rows and as a plot."""
+    our_rows = [
+        row for row in rows if row["system"] == OURS and row["metric"] == main_metric and row["value"] is not None
+    ]
+    overall_value = next((row["value"] for row in our_rows if row["slice"] == ALL), None)
+    slice_rows = [row for row in our_rows if row["slice"] != ALL]
     rival = strongest_rival(rows, protocol, OURS)
-    if not parts or rival is None:
+    if not slice_rows or rival is None:
         return {"slices": [], "slice_plot": None, "rival": None}
-    values = {row["slice"]: row["value"] for row in rows if (row["system"], row["metric"]) == (rival, main)}
-    compared = {
+    values = {row["slice"]: row["value"] for row in rows if (row["system"], row["metric"]) == (rival, main_metric)}
+    comparison_by_slice = {
         row["slice"]: row
         for row in comparisons
-        if (row["protocol"], row["metric"], row["system_b"]) == (protocol, main, rival)
+        if (row["protocol"], row["metric"], row["system_b"]) == (protocol, main_metric, rival)
     }
-    listed = [{**row, "rival": values.get(row["slice"]), "compared": compared.get(row["slice"])} for row in parts]
-    for row in listed:
-        row["word"] = word(row["compared"]) if row["compared"] else ""
+    table_rows = [
+        {**row, "rival": values.get(row["slice"]), "compared": comparison_by_slice.get(row["slice"])}
+        for row in slice_rows
+    ]
+    for row in table_rows:
+        row["word"] = verdict_word(row["compared"]) if row["compared"] else ""
     return {
-        "slices": listed,
-        "slice_plot": plots.interval_plot(parts, f"{main} of {OURS}; dashed: all", name="slice", line=whole),
+        "slices": table_rows,
+        "slice_plot": plots.interval_plot(
+            slice_rows, f"{main_metric} of {OURS}; dashed: all", name_column="slice", line=overall_value
+        ),
         "rival": rival,
     }
 
 
-def _table(here: Rows) -> dict[str, Any]:
-    cells = {(row["system"], row["metric"]): row for row in here}
-    names = list(dict.fromkeys(row["metric"] for row in here if row["value"] is not None))
-    first = here[0]["system"]
+def _table(rows: Rows) -> dict[str, Any]:
+    cells = {(row["system"], row["metric"]): row for row in rows}
+    names = list(dict.fromkeys(row["metric"] for row in rows if row["value"] is not None))
+    first = rows[0]["system"]
     return {
         "metrics": [{"name": metric, "lower": metric in LOWER_IS_BETTER} for metric in names],
-        "best": {metric: best(list(here), metric) for metric in names},
-        "rows": [{"system": s, "cells": [cells[s, metric] for metric in names]} for s in by_system(list(here))],
+        "best": {metric: best_value(list(rows), metric) for metric in names},
+        "rows": [{"system": s, "cells": [cells[s, metric] for metric in names]} for s in metrics_by_system(list(rows))],
         "counts": [{"n": cells[first, metric]["n"], "dropped": cells[first, metric]["dropped"]} for metric in names],
     }
 
 
 def _rules(quality: Any) -> list[dict[str, Any]]:
-    """The cleaning rules of quality.json, where it lists them."""
+    """Return the cleaning rules of quality.json if it lists them."""
     rules = quality.get("rules", []) if isinstance(quality, dict) else []
     return [rule for rule in rules if isinstance(rule, dict)]
 

@@ -1,4 +1,4 @@
-"""Plots as inline SVG, the same bytes for the same figures."""
+"""Plots as inline SVG; equal data give equal bytes."""
 
 import io
 import re
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interestrec.report.page_data import Reliability
-from interestrec.report.text_columns import shortened
+from interestrec.report.text_columns import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS_COLOR, OTHER_COLOR, THIRD_COLOR, INK, GRID = "#1f6feb", "#6e7781", "#bf8700", "#24292f", "#eaeef2"
-_LABEL = 36  # characters of a label; a longer one would leave no room for the plot
+_MAX_LABEL_WIDTH = 36  # characters; a longer label would leave no room for the plot
 _STYLE: Any = {
     "svg.hashsalt": "interestrec",  # ids inside the SVG are random without it
     "svg.fonttype": "none",
@@ -29,28 +29,32 @@ _STYLE: Any = {
 
 
 def interval_plot(
-    rows: Sequence[dict[str, Any]], label: str, name: str = "system", ours: str | None = None, line: float | None = None
+    rows: Sequence[dict[str, Any]],
+    label: str,
+    name_column: str = "system",
+    our_system: str | None = None,
+    line: float | None = None,
 ) -> str:
-    """An SVG element: one point with its 95 % interval a row, top to bottom in order.
+    """Return an SVG element with one point and its 95 % interval per row, from top to bottom.
 
     Args:
-        rows: of schemas.METRICS, with a value.
-        label: of the horizontal axis.
-        name: column that tells the rows apart.
-        ours: its value in colour; None: all in colour.
-        line: where to draw a vertical line.
+        rows: rows of schemas.METRICS with a value.
+        label: label of the horizontal axis.
+        name_column: column with the name of a row.
+        our_system: name of the row in colour; None for all rows.
+        line: value at which a vertical line is drawn.
     """
 
     def draw(axes: "Axes") -> None:
-        for place, row in enumerate(rows):
-            color = OURS_COLOR if ours is None or row[name] == ours else OTHER_COLOR
+        for position, row in enumerate(rows):
+            color = OURS_COLOR if our_system is None or row[name_column] == our_system else OTHER_COLOR
             low, high = (row["value"] if row[end] is None else row[end] for end in ("ci_low", "ci_high"))
-            axes.plot([low, high], [place, place], color=color, linewidth=2, solid_capstyle="round")
-            axes.plot([row["value"]], [place], "o", color=color, markersize=6)
+            axes.plot([low, high], [position, position], color=color, linewidth=2, solid_capstyle="round")
+            axes.plot([row["value"]], [position], "o", color=color, markersize=6)
         if line is not None:
             axes.axvline(line, color=OTHER_COLOR, linewidth=1, linestyle="--")
-        # No mathematics: a category may be called "$5 and $10", or what is no formula at all.
-        labels = [shortened(row[name], _LABEL) for row in rows]
+        # A category may be named "$5 and $10", which is not a formula.
+        labels = [shorten(row[name_column], _MAX_LABEL_WIDTH) for row in rows]
         axes.set_yticks(range(len(rows)), labels, parse_math=False)
         axes.invert_yaxis()
         axes.set_xlabel(label)
@@ -62,15 +66,15 @@ def interval_plot(
     return _svg(draw, 0.8 + 0.28 * len(rows))
 
 
-def reliability_plot(found: Reliability) -> str:
-    """An SVG element: mean label over mean prediction, a point a bin, beside the diagonal of perfect calibration."""
+def reliability_plot(bins: Reliability) -> str:
+    """Return an SVG element: mean label over mean prediction per bin, and the diagonal of perfect calibration."""
 
     def draw(axes: "Axes") -> None:
-        most = float(max(found.predicted.max(), found.label.max(), 1e-3)) * 1.05
-        axes.plot([0, most], [0, most], color=OTHER_COLOR, linewidth=1, linestyle="--")
-        axes.plot(found.predicted, found.label, "o-", color=OURS_COLOR, linewidth=1.5, markersize=5)
-        axes.set_xlim(0, most)
-        axes.set_ylim(0, most)
+        limit = float(max(bins.predicted.max(), bins.label.max(), 1e-3)) * 1.05
+        axes.plot([0, limit], [0, limit], color=OTHER_COLOR, linewidth=1, linestyle="--")
+        axes.plot(bins.predicted, bins.label, "o-", color=OURS_COLOR, linewidth=1.5, markersize=5)
+        axes.set_xlim(0, limit)
+        axes.set_ylim(0, limit)
         axes.set_xlabel("predicted intensity (mean of a bin)")
         axes.set_ylabel("observed (mean of a bin)")
         axes.grid(color=GRID)
@@ -78,13 +82,13 @@ def reliability_plot(found: Reliability) -> str:
     return _svg(draw, 3.4)
 
 
-def rank_plot(shares: Mapping[str, np.ndarray], ours: str) -> str:
-    """An SVG element: share of the relevant items found up to each rank, a line a system."""
+def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
+    """Return an SVG element: share of the relevant items up to each rank, one line per system."""
 
     def draw(axes: "Axes") -> None:
         colors = iter((OTHER_COLOR, THIRD_COLOR, "#8250df"))
         for system, share in shares.items():
-            color, width = (OURS_COLOR, 2.2) if system == ours else (next(colors), 1.4)
+            color, width = (OURS_COLOR, 2.2) if system == our_system else (next(colors), 1.4)
             axes.plot(np.arange(1, len(share) + 1), share, color=color, linewidth=width, label=system)
         axes.set_xlim(1, max(len(next(iter(shares.values()))), 2))
         axes.set_ylim(bottom=0)
@@ -97,7 +101,7 @@ def rank_plot(shares: Mapping[str, np.ndarray], ours: str) -> str:
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """An SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
+    """Return an SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
 
     def draw(axes: "Axes") -> None:
         if "loss" in curves:
@@ -106,10 +110,10 @@ def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
         axes.set_xlabel("step")
         axes.grid(axis="x", color=GRID)
         if "valid_auc" in curves:
-            right = axes.twinx()
-            right.plot(*curves["valid_auc"], "o-", color=OURS_COLOR, linewidth=1.8, markersize=5)
-            right.set_ylabel("valid AUC", color=OURS_COLOR)
-            right.spines["top"].set_visible(False)
+            auc_axes = axes.twinx()
+            auc_axes.plot(*curves["valid_auc"], "o-", color=OURS_COLOR, linewidth=1.8, markersize=5)
+            auc_axes.set_ylabel("valid AUC", color=OURS_COLOR)
+            auc_axes.spines["top"].set_visible(False)
 
     return _svg(draw, 3.0)
 
@@ -129,5 +133,5 @@ def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
         FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
     svg = target.getvalue()
     svg = svg[svg.index("<svg") :]
-    # let the page's width decide; the viewBox keeps the proportions
+    # Without a fixed size the plot fits the page; the viewBox keeps the proportions.
     return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)

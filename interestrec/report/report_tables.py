@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """A report that `evaluate` wrote; tables are read when asked for."""
+    """A report that `evaluate` wrote; a table is read when its property is used."""
 
     path: Path
 
     @classmethod
     def open(cls, path: str | Path) -> Report:
-        """Open a report by its directory, or by the workspace that it is in; every file of it is checked.
+        """Open a report from its directory or its workspace; all of its files are checked.
 
         Raises:
-            InputMissingError: there is none.
-            ArtifactError: it is damaged, or not a report.
+            InputMissingError: there is no report.
+            ArtifactError: the report is damaged, or the directory is not a report.
 
         Example:
             >>> report = interestrec.Report.open("workspace")
@@ -37,7 +37,7 @@ class Report:
 
     @property
     def page(self) -> Path:
-        """The page for people, one HTML file without any other."""
+        """Path of the HTML report, a single file."""
         return self.path / "report.html"
 
     @property
@@ -55,7 +55,7 @@ class Report:
         """The values behind the means, per user.
 
         Raises:
-            InputMissingError: the report keeps none, as evaluate.min_users hides small groups.
+            InputMissingError: the report has none, because evaluate.min_users hides small groups.
         """
         path = self.path / PER_USER
         if not path.exists():
@@ -64,15 +64,15 @@ class Report:
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:
-    """The metrics of a report, given by its directory or by its workspace.
+    """Read the metrics of a report from its directory or its workspace.
 
     Returns:
         One row per system, protocol (`impressions`, `catalogue`, `intensity`, `beyond`), slice and metric, with value,
         interval (ci_low, ci_high), n and dropped lists.
 
     Raises:
-        InputMissingError: there is none.
-        ArtifactError: it is damaged, or not a report.
+        InputMissingError: there is no report.
+        ArtifactError: the report is damaged, or the directory is not a report.
 
     Example:
         >>> metrics = interestrec.read_metrics("workspace")

@@ -61,7 +61,7 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
     requests = queries.catalogue_requests(corpus, queries.VALID, users)
     truth = queries.request_truth(corpus, requests, queries.VALID)
     liked = corpus.relevant(truth.label)
-    precedence = np.random.default_rng(seed).permutation(corpus.items.num_rows)
+    tie_order = np.random.default_rng(seed).permutation(corpus.items.num_rows)
     made = [_Block.empty(len(components))]
     for start, stop in request_blocks(len(requests), corpus.items.num_rows):
         block = requests.block(start, stop)
@@ -70,7 +70,7 @@ def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen:
         if exclude_seen:
             eligible[block.owner, block.item] = False
         parts = [standardise_rows(scorer.score_catalogue(block), known) for scorer in components.values()]
-        made.append(_Block.of(parts, eligible, wanted, precedence))
+        made.append(_Block.of(parts, eligible, wanted, tie_order))
     size = np.concatenate([block.size for block in made])
     filled = size > 0
     return BlendLists(
@@ -99,12 +99,12 @@ class _Block(NamedTuple):
 
     @classmethod
     def of(
-        cls, parts: Sequence[np.ndarray], eligible: np.ndarray, wanted: np.ndarray, precedence: np.ndarray
+        cls, parts: Sequence[np.ndarray], eligible: np.ndarray, wanted: np.ndarray, tie_order: np.ndarray
     ) -> "_Block":
         """From components [requests, items], what may be listed, and what was liked."""
         contested = np.zeros(eligible.shape, dtype=bool)
         for part in parts:
-            first = top_k(np.where(eligible, part, -np.inf), _FIRST, precedence)
+            first = top_k(np.where(eligible, part, -np.inf), _FIRST, tie_order)
             contested[np.arange(len(part))[:, None], first] = True
         contested &= eligible
         row, item = np.nonzero(contested | (wanted & eligible))

@@ -1,4 +1,4 @@
-"""`check`: would `preprocess` run? The configuration and the first rows of every file, in seconds, no artifact."""
+"""`check`: test in seconds whether `preprocess` would run, on the first rows of every file; writes no artifact."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from interestrec.workspace.artifacts import open_artifact
 
 @dataclass(frozen=True)
 class CheckFinding:
-    """One thing looked at: what it was, and what was found, an error where it would stop a run."""
+    """The result of one check; `error` is set if it would stop a run."""
 
-    about: str
-    told: str
+    subject: str
+    sentence: str
     error: InterestrecError | None = None
 
 
 def check(settings: Settings, rows: int) -> list[CheckFinding]:
-    """Look at the workspace, the encoder, and the first `rows` of every raw file."""
+    """Check the workspace, the encoder, and the first `rows` rows of every raw file."""
     log = open_log(settings, sample=rows)
-    looks: list[tuple[str, Callable[[], str]]] = [
+    checks: list[tuple[str, Callable[[], str]]] = [
         ("workspace", lambda: _workspace(settings.workspace)),
         ("encoder", lambda: _encoder(settings)),
         ("files", lambda: _files(settings)),
@@ -37,37 +37,37 @@ def check(settings: Settings, rows: int) -> list[CheckFinding]:
         ("event types", lambda: _event_types(log, settings)),
         ("times", lambda: _times(log, settings)),
     ]
-    verified = settings.preprocess.split.verified
-    if verified is not None:
-        looks.append(("verified run", lambda: _verified(verified)))
-    return list(_findings(looks, log.quality))
+    reference_workspace = settings.preprocess.split.verified
+    if reference_workspace is not None:
+        checks.append(("verified run", lambda: _reference_run(reference_workspace)))
+    return list(_findings(checks, log.quality))
 
 
-def _findings(looks: list[tuple[str, Callable[[], str]]], quality: QualityLog) -> Iterator[CheckFinding]:
-    """What each look tells; where files are missing or unreadable, the looks into them say nothing more."""
+def _findings(checks: list[tuple[str, Callable[[], str]]], quality: QualityLog) -> Iterator[CheckFinding]:
+    """Run the checks; if files are missing or unreadable, checks of their content are skipped."""
     unreadable = False
-    for about, look in looks:
-        if unreadable and about in ("rows", "event types", "times"):
+    for subject, inspect_input in checks:
+        if unreadable and subject in ("rows", "event types", "times"):
             continue
         try:
             with quality.withheld_values():
-                found = look()
-            yield CheckFinding(about, found)
+                sentence = inspect_input()
+            yield CheckFinding(subject, sentence)
         except InterestrecError as error:
-            unreadable |= about in ("files", "rows")
-            yield CheckFinding(about, str(error), error)
+            unreadable |= subject in ("files", "rows")
+            yield CheckFinding(subject, str(error), error)
 
 
 def _workspace(workspace: Path) -> str:
-    place = workspace.absolute()
-    while not place.exists():
-        place = place.parent
-    if not os.access(place, os.W_OK):
-        raise CannotCreateError(f"{place}: not writable; check `workspace`")
+    directory = workspace.absolute()
+    while not directory.exists():
+        directory = directory.parent
+    if not os.access(directory, os.W_OK):
+        raise CannotCreateError(f"{directory}: not writable; check `workspace`")
     return f"{workspace} can be written"
 
 
-def _verified(workspace: Path) -> str:
+def _reference_run(workspace: Path) -> str:
     open_artifact(workspace / "model", "model")
     return f"{workspace} has a model"
 
@@ -90,12 +90,12 @@ def _files(settings: Settings) -> str:
 
 def _rows(log: RawLog, settings: Settings) -> str:
     read(log, settings)
-    bad = log.rows("bad_rows")
-    kinds = {name: log.rows(name) for name in ("items", "users", "events", "impressions")}
-    if not kinds["items"]:
+    malformed = log.rows("bad_rows")
+    counts = {name: log.rows(name) for name in ("items", "users", "events", "impressions")}
+    if not counts["items"]:
         raise DataError("no item among the first rows; check the columns and filters of the items")
-    found = ", ".join(f"{count:,} {name}" for name, count in kinds.items() if count)
-    return f"{log.rows_read:,} rows read: {found}; {bad} malformed"
+    found = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{log.rows_read:,} rows read: {found}; {malformed} malformed"
 
 
 def _event_types(log: RawLog, settings: Settings) -> str:
@@ -108,8 +108,8 @@ def _event_types(log: RawLog, settings: Settings) -> str:
 
 def _times(log: RawLog, settings: Settings) -> str:
     table = "impressions" if log.rows("impressions") else "events"
-    first, last, without = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
+    first, last, untimed = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
     method = settings.preprocess.split.method
-    if without and SPLIT_METHODS[method].needs_times:
-        raise DataError(f"{without:,} rows have no time, but preprocess.split.method is {method}; use user_random")
+    if untimed and SPLIT_METHODS[method].needs_times:
+        raise DataError(f"{untimed:,} rows have no time, but preprocess.split.method is {method}; use user_random")
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first else "none"

@@ -1,4 +1,4 @@
-"""`encode`: vectors of all items of a corpus as one Parquet file, for search indexes and other programs."""
+"""`encode`: export vectors of all items of a corpus as one Parquet file, for search indexes and other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,24 +17,28 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
-    """Write the vectors and tell what was written.
+def run(context: RunContext, to: Path | None, from_model: bool) -> dict[str, Any]:
+    """Write the vectors and return a summary.
 
     Args:
-        to: the file; unless told `text_vectors.parquet`, or `item_vectors.parquet` of a model, in the workspace.
-        of_model: take the vectors that the model's item tower gave rather than the encoder's.
+        to: the output file; None for `text_vectors.parquet` in the workspace, or `item_vectors.parquet` for a model.
+        from_model: whether to export the vectors of the model's item tower instead of the encoder's text vectors.
+
+    Returns:
+        File, number of items, width of the vectors, and kind and digest of the artifact that they come from.
 
     Raises:
-        ArtifactError: encoder or model belong to another corpus, or are damaged.
-        InputMissingError, CannotCreateError, StorageError: as opening and writing say.
+        ArtifactError: the encoder or the model is damaged or belongs to another corpus.
+        InputMissingError: an artifact is missing.
+        CannotCreateError, StorageError: the file cannot be written.
     """
     settings = context.settings
-    source = context.open("model" if of_model else "encoder")
-    artifact = context.open("corpus")
-    source.require_input(artifact)
-    corpus = Corpus(artifact.path, settings.data.relevant_at)
-    vectors = _of_model(source, corpus) if of_model else _of_encoder(source, corpus, settings)
-    to = to or settings.workspace / ("item_vectors.parquet" if of_model else "text_vectors.parquet")
+    artifact = context.open("model" if from_model else "encoder")
+    corpus_artifact = context.open("corpus")
+    artifact.require_input(corpus_artifact)
+    corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
+    vectors = _model_vectors(artifact, corpus) if from_model else _encoder_vectors(artifact, corpus, settings)
+    to = to or settings.workspace / ("item_vectors.parquet" if from_model else "text_vectors.parquet")
     schema = schemas.item_vectors(vectors.shape[1])
     columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
     with commit.staged_file(to) as partial:
@@ -44,22 +48,22 @@ def run(context: RunContext, to: Path | None, of_model: bool) -> dict[str, Any]:
         "file": str(to),
         "items": len(vectors),
         "width": vectors.shape[1],
-        "source": source.kind,
-        "digest": source.digest,
+        "source": artifact.kind,
+        "digest": artifact.digest,
     }
 
 
-def _of_model(model: Artifact, corpus: Corpus) -> "np.ndarray":
-    """x_i of all items, float32 [items, width]."""
+def _model_vectors(model: Artifact, corpus: Corpus) -> "np.ndarray":
+    """Return the item tower's vectors x_i of all items, float32 [items, width]."""
     vectors = files.read_safetensors(model.path / artifact_files.ITEM_VECTORS).get("item")
     if vectors is None or len(vectors) != corpus.items.num_rows:
         raise ArtifactError(f"{model.path}: item_vectors.safetensors does not fit the corpus; run finetune again")
     return vectors
 
 
-def _of_encoder(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
-    """Text vectors of all items, float32 [items, width]."""
-    # TensorFlow only here: a model's vectors need none.
+def _encoder_vectors(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
+    """Return the text vectors of all items, float32 [items, width]."""
+    # TensorFlow is imported here, because exporting a model's vectors does not need it.
     from interestrec.encoding.encoder_caches import vector_cache
     from interestrec.encoding.text_vectors import encode
     from interestrec.model.encoders import load_encoder

@@ -1,4 +1,4 @@
-"""`evaluate`: metrics, intervals and comparisons of ranked lists; fits nothing."""
+"""`evaluate`: compute metrics, intervals and comparisons of ranked lists; nothing is fitted."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,13 +24,13 @@ from interestrec.evaluation import (
     verdicts,
 )
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
-from interestrec.evaluation.metric_rows import by_system
+from interestrec.evaluation.metric_rows import metrics_by_system
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
 from interestrec.evaluation.ranking_blocks import IdNumbers
 from interestrec.evaluation.requirements import MetricBound, parse_bound
 from interestrec.evaluation.slices import ALL, all_slices
-from interestrec.evaluation.suppression import without_small_groups
+from interestrec.evaluation.suppression import suppress_small_groups
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
@@ -41,89 +41,93 @@ from interestrec.workspace.artifacts import Artifact, Recipe, open_within
 
 
 def run(context: RunContext) -> StageResult:
-    """Evaluate all ranked systems, with one seed or the mean of several; the artifact is `report`.
+    """Evaluate all ranked systems, with one seed or the mean over several; the artifact is `report`.
 
-    What is asked of the report is told in the result: a report that is not good enough is written all the same.
+    The result contains the findings of the quality gate; a report that fails the gate is written nevertheless.
 
     Raises:
-        ArtifactError: the rankings were made from another corpus, do not go together as seeds, or the earlier report
-            measures something else.
-        ConfigError: an unknown metric, one that looks further than the stored lists, or a requirement of what is not
-            there.
-        InputMissingError: there is no earlier report to compare with.
+        ArtifactError: the rankings belong to another corpus or do not differ in their seed alone, or the earlier report
+            has other settings.
+        ConfigError: a metric is unknown or needs longer lists than those stored, or a requirement names a metric or
+            slice that does not exist.
+        InputMissingError: the earlier report does not exist.
     """
-    wanted = check_gate(context)
-    earlier = _earlier(context)  # before the workspace's report is another one
+    requirements = check_gate(context)
+    earlier = _earlier(context)  # opened before the workspace's link moves to the new report
     corpus_artifact = context.open("corpus")
     rankings = _rankings(context, corpus_artifact)
-    if (wanted or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
-        raise ConfigError(f"the gate is about {OURS}, which is not among the ranked systems; add it to rank.systems")
+    if (requirements or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
+        raise ConfigError(f"the gate checks {OURS}, which is not among the ranked systems; add it to rank.systems")
     settings = context.settings
-    numbers = [""] if len(rankings) == 1 else [f"_{number}" for number in range(1, len(rankings) + 1)]
+    suffixes = [""] if len(rankings) == 1 else [f"_{suffix}" for suffix in range(1, len(rankings) + 1)]
     recipe = Recipe(
         kind="report",
         inputs={
             "corpus": corpus_artifact.digest,
-            **{f"rankings{number}": one.digest for number, one in zip(numbers, rankings, strict=True)},
+            **{f"rankings{suffix}": ranking.digest for suffix, ranking in zip(suffixes, rankings, strict=True)},
         },
         config={
             **settings.lineage("evaluate"),
             "relevant_at": settings.data.relevant_at,
-            "seeds": [one.manifest["seed"] for one in rankings],
+            "seeds": [ranking.manifest["seed"] for ranking in rankings],
         },
         seed=settings.seed,
     )
     if earlier is not None:
-        gate.require_meaning(earlier, recipe.config)
+        gate.require_same_definitions(earlier, recipe.config)
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:
-        by = _judged(corpus, rankings[0], settings.evaluate)
-        bounds.check_slices(wanted, [one.name for one in by.slices])
+        evaluation = _evaluation_context(corpus, rankings[0], settings.evaluate)
+        bounds.check_slices(requirements, [part.name for part in evaluation.slices])
         encrypted = settings.runtime.encryption_key is not None
-        _build(directory, corpus, rankings, by, settings.evaluate, recipe, with_examples=not encrypted)
+        _build(directory, corpus, rankings, evaluation, settings.evaluate, recipe, with_examples=not encrypted)
 
     result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
     _warn(result.summary)
-    found = gate.gate_findings(result.artifact, wanted, earlier, OURS, settings.evaluate.bootstrap, settings.seed)
+    findings = gate.gate_findings(
+        result.artifact, requirements, earlier, OURS, settings.evaluate.bootstrap, settings.seed
+    )
     return replace(
         result,
-        notes=tuple(finding.sentence for finding in found if finding.good),
-        failures=tuple(finding.sentence for finding in found if not finding.good),
+        notes=tuple(finding.sentence for finding in findings if finding.ok),
+        failures=tuple(finding.sentence for finding in findings if not finding.ok),
         metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, schemas.METRICS),
     )
 
 
 def _warn(summary: dict[str, Any]) -> None:
-    """Of what nobody should overlook, also when the report is up to date."""
-    for said in summary["verdicts"].values():
-        if said.get("blend_minus_best", {}).get("word") == "worse":
-            log.warning("evaluate: %s", said["blend"])
+    """Log warnings of a blend that loses and of leaks, even if the report is up to date."""
+    for verdicts_by_protocol in summary["verdicts"].values():
+        if verdicts_by_protocol.get("blend_minus_best", {}).get("word") == "worse":
+            log.warning("evaluate: %s", verdicts_by_protocol["blend"])
     for check in summary["leaks"]:
         log.warning("evaluate: the leak audit found %s; see the report", check)
 
 
 def check_gate(context: RunContext) -> list[MetricBound]:
-    """What is required of the report, as far as it can be known before there are rankings.
+    """Return the requirements on the report, checked as far as is possible before rankings exist.
 
     Raises:
-        ConfigError: a protocol or metric that there will not be.
-        InputMissingError, ArtifactError: no earlier report to compare with.
+        ConfigError: a requirement names a protocol or metric that the report will not have.
+        InputMissingError, ArtifactError: the earlier report is missing or damaged.
     """
     settings = context.settings.evaluate
-    wanted = [*map(parse_bound, settings.require), *context.gate.require]
-    having = bounds.available_metrics(*metric_sums.split_names(settings.metrics))
-    for requirement in wanted:
-        bounds.protocol_of(requirement, having)
+    requirements = [*map(parse_bound, settings.require), *context.gate.require]
+    available = bounds.available_metrics(*metric_sums.split_metric_names(settings.metrics))
+    for requirement in requirements:
+        bounds.requirement_protocol(requirement, available)
     earlier = _earlier(context)
     if earlier is not None and settings.min_users > 1:
         raise ConfigError(
-            f"evaluate.min_users is {settings.min_users}, so reports keep no values of users, which not_worse_than "
-            "compares; require bounds instead, or set it to 1"
+            f"evaluate.min_users is {settings.min_users}, so reports keep no values per user, which not_worse_than "
+            "compares; require bounds instead, or set evaluate.min_users to 1"
         )
     if earlier is not None and not (earlier.path / artifact_files.PER_USER).exists():
-        raise ConfigError(f"{earlier.path}: keeps no values of users (its evaluate.min_users); give another report")
-    return wanted
+        raise ConfigError(
+            f"{earlier.path}: keeps no values per user (its evaluate.min_users is above 1); choose another report"
+        )
+    return requirements
 
 
 def _earlier(context: RunContext) -> Artifact | None:
@@ -133,19 +137,21 @@ def _earlier(context: RunContext) -> Artifact | None:
     try:
         return open_within(path, "report")
     except InputMissingError:
-        message = "no report here to compare with; leave not_worse_than out until there is one"
+        message = "there is no report to compare with; leave not_worse_than out until one exists"
         raise InputMissingError(f"{path}: {message}") from None
 
 
 def _rankings(context: RunContext, corpus: Artifact) -> list[Artifact]:
-    """The rankings to evaluate, one or those of several seeds, by seed."""
+    """Open the rankings to evaluate, one or those of several seeds, in the order of seeds."""
     if not context.seeds:
         rankings = [context.open("rankings")]
     else:
-        rankings = sorted((open_within(p, "rankings") for p in context.seeds), key=lambda one: one.manifest["seed"])
-    for one in rankings:
-        one.require_input(corpus)
-    seeds.require_alike(rankings)
+        rankings = sorted(
+            (open_within(p, "rankings") for p in context.seeds), key=lambda ranking: ranking.manifest["seed"]
+        )
+    for ranking in rankings:
+        ranking.require_input(corpus)
+    seeds.require_same_settings(rankings)
     return rankings
 
 
@@ -153,113 +159,129 @@ def _build(
     directory: Path,
     corpus: Corpus,
     rankings: list[Artifact],
-    by: EvaluationContext,
+    evaluation: EvaluationContext,
     settings: EvaluateSettings,
     recipe: Recipe,
     with_examples: bool,
 ) -> None:
-    described = files.read_json(rankings[0].path / artifact_files.SYSTEMS)
-    systems = sorted(described["systems"], key=lambda name: (name != OURS, name))
-    of_lists, _ = metric_sums.split_names(settings.metrics)
-    top_k = described["settings"]["top_k"]
-    for name in of_lists:
+    systems_file = files.read_json(rankings[0].path / artifact_files.SYSTEMS)
+    systems = sorted(systems_file["systems"], key=lambda name: (name != OURS, name))
+    ranking_metrics, _ = metric_sums.split_metric_names(settings.metrics)
+    top_k = systems_file["settings"]["top_k"]
+    for name in ranking_metrics:
         if (cutoff(name) or 0) > top_k:
-            raise ConfigError(f"evaluate.metrics: {name} looks further than rank.top_k = {top_k}; raise top_k")
-    items = beyond_accuracy.beyond_items(corpus, by.facts)
-    several = [_measured(one.path, systems, settings.metrics, items, by) for one in rankings]
-    averaged = seeds.average_seeds([of_seed for of_seed, _ in several])
-    least = settings.min_users
-    measured = without_small_groups(averaged, by.slices, by.n_users, least)
-    metrics, comparisons, gaps = _write_figures(directory, measured, systems, by, settings, recipe.seed)
-    alone = described["systems"].get(OURS, {}).get("alone", {})
+            raise ConfigError(f"evaluate.metrics: {name} needs longer lists than rank.top_k = {top_k}; raise top_k")
+    items = beyond_accuracy.item_statistics(corpus, evaluation.population)
+    results = [_measure(ranking.path, systems, settings.metrics, items, evaluation) for ranking in rankings]
+    averaged = seeds.average_seeds([result for result, _ in results])
+    min_users = settings.min_users
+    measured = suppress_small_groups(averaged, evaluation.slices, evaluation.n_users, min_users)
+    metrics, comparisons, gaps = _write_figures(directory, measured, systems, evaluation, settings, recipe.seed)
+    alone = systems_file["systems"].get(OURS, {}).get("alone", {})
     exposure = beyond_accuracy.exposure_rows(
-        beyond_accuracy.concatenate([shown for _, shown in several]), by.facts.categories, least
+        beyond_accuracy.concatenate([top_lists for _, top_lists in results]),
+        evaluation.population.categories,
+        min_users,
     )
     _write_rows(directory / artifact_files.EXPOSURE, exposure, schemas.EXPOSURE)
-    said = verdicts.all_verdicts(metrics, comparisons, alone, statistics.users_behind(measured.cells))
-    files.write_json(directory / artifact_files.VERDICTS, said)
-    shown_beside = page_data.gather_page_data(
+    verdicts_by_protocol = verdicts.all_verdicts(
+        metrics, comparisons, alone, statistics.users_per_metric(measured.cells)
+    )
+    files.write_json(directory / artifact_files.VERDICTS, verdicts_by_protocol)
+    evidence = page_data.gather_page_data(
         corpus,
         rankings[0].path,
-        described,
+        systems_file,
         metrics,
-        by.facts.past,
-        by.ids,
+        evaluation.population.past,
+        evaluation.ids,
         recipe.seed,
-        min_users=least,
+        min_users=min_users,
         with_examples=with_examples,
     )
-    files.write_json(directory / artifact_files.AUDIT, [check.values for check in shown_beside.checks])
+    files.write_json(directory / artifact_files.AUDIT, [check.values for check in evidence.checks])
     page = html.page(
         metrics=metrics,
         comparisons=comparisons,
         gaps=gaps,
         exposure=exposure,
-        verdicts=said,
-        evidence=shown_beside,
+        verdicts=verdicts_by_protocol,
+        evidence=evidence,
         quality=files.read_json(corpus.path / artifact_files.QUALITY),
-        systems=described,
+        systems=systems_file,
         lineage={"config": dict(recipe.config), "inputs": dict(recipe.inputs), "seed": recipe.seed},
-        min_users=least,
+        min_users=min_users,
         suppressed=measured.suppressed,
     )
     files.write_text(directory / artifact_files.REPORT_PAGE, page)
 
 
-def _measured(
-    rankings: Path, systems: list[str], metrics: list[str], items: beyond_accuracy.BeyondItems, by: EvaluationContext
+def _measure(
+    rankings: Path,
+    systems: list[str],
+    metrics: list[str],
+    items: beyond_accuracy.ItemStatistics,
+    evaluation: EvaluationContext,
 ) -> tuple[ProtocolResult, Mapping[str, beyond_accuracy.TopLists]]:
-    """The metrics of one seed's rankings, and what they show."""
-    of_lists, of_rows = metric_sums.split_names(metrics)
+    """Compute the metrics of one seed's rankings; also return the top lists."""
+    ranking_metrics, intensity_metrics = metric_sums.split_metric_names(metrics)
     measured = ProtocolResult()
-    protocols.impressions(measured, rankings / artifact_files.IMPRESSIONS, systems, of_lists, of_rows, by)
-    shown = protocols.catalogue(measured, rankings / artifact_files.CATALOGUE, systems, of_lists, items, by)
+    protocols.add_impression_metrics(
+        measured, rankings / artifact_files.IMPRESSIONS, systems, ranking_metrics, intensity_metrics, evaluation
+    )
+    top_lists = protocols.add_catalogue_metrics(
+        measured, rankings / artifact_files.CATALOGUE, systems, ranking_metrics, items, evaluation
+    )
     if (rankings / artifact_files.COLD_CATALOGUE).exists():
-        protocols.cold_catalogue(measured, rankings / artifact_files.COLD_CATALOGUE, systems, of_lists, by)
-    return measured, shown
+        protocols.add_cold_catalogue_metrics(
+            measured, rankings / artifact_files.COLD_CATALOGUE, systems, ranking_metrics, evaluation
+        )
+    return measured, top_lists
 
 
-def _judged(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> EvaluationContext:
-    """By what the lists are judged. Users are those with a test impression, in the order of the corpus."""
+def _evaluation_context(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> EvaluationContext:
+    """Load what lists are evaluated against, for the users with a test impression in the order of the corpus."""
     requests = queries.catalogue_requests(corpus, queries.TEST)
     ids = IdNumbers(
         user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
         item=corpus.items["item_id"].combine_chunks(),
     )
-    truth = protocols.truth_of(files.read_parquet(rankings.path / artifact_files.TRUTH, schemas.TRUTH), ids)
-    known = population.population_of(
+    truth = protocols.truth_by_user(files.read_parquet(rankings.path / artifact_files.TRUTH, schemas.TRUTH), ids)
+    population_facts = population.describe_population(
         corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
     )
-    return EvaluationContext(known, all_slices(known), truth, ids, graded=settings.gain == "graded")
+    return EvaluationContext(
+        population_facts, all_slices(population_facts), truth, ids, graded=settings.gain == "graded"
+    )
 
 
 def _write_figures(
     directory: Path,
     measured: ProtocolResult,
     systems: list[str],
-    by: EvaluationContext,
+    evaluation: EvaluationContext,
     settings: EvaluateSettings,
     seed: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Write the tables that need the bootstrap, which draws once for all of them, and the values behind.
+    """Write the tables that share the draws of the bootstrap, and the values per user.
 
     Returns:
         Rows of schemas.METRICS, COMPARISONS and GAPS.
     """
-    found, resamples = measured.cells, settings.bootstrap
-    drawn = resampling.resampled_values(found, by.n_users, resamples, seed)
-    metrics = statistics.metrics_rows(found, drawn, measured.singles, systems)
+    cells, resamples = measured.cells, settings.bootstrap
+    draws = resampling.resampled_values(cells, evaluation.n_users, resamples, seed)
+    metrics = statistics.metrics_rows(cells, draws, measured.pooled, systems)
     _write_rows(directory / artifact_files.METRICS, metrics, schemas.METRICS)
     files.write_json(directory / artifact_files.METRICS_JSON, metrics)
-    comparisons = statistics.comparison_rows(found, systems, OURS, by.n_users, resamples, seed)
+    comparisons = statistics.comparison_rows(cells, systems, OURS, evaluation.n_users, resamples, seed)
     _write_rows(directory / artifact_files.COMPARISONS, comparisons, schemas.COMPARISONS)
-    gaps = statistics.gap_rows(found, drawn, metric_sums.cells_by_family(by.slices), systems, OURS)
+    gaps = statistics.gap_rows(cells, draws, metric_sums.slices_by_family(evaluation.slices), systems, OURS)
     _write_rows(directory / artifact_files.GAPS, gaps, schemas.GAPS)
     files.write_json(
         directory / artifact_files.SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed}
     )
     if settings.min_users == 1:
-        per_user = statistics.per_user_table(found, systems, by.ids.user)
+        per_user = statistics.per_user_table(cells, systems, evaluation.ids.user)
         files.write_parquet(directory / artifact_files.PER_USER, per_user, schemas.PER_USER)
     return metrics, comparisons, gaps
 
@@ -284,5 +306,7 @@ def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
         "verdicts": files.read_json(path / artifact_files.VERDICTS),
     }
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
-        summary[protocol] = by_system([row for row in rows if row["protocol"] == protocol and row["slice"] == ALL])
+        summary[protocol] = metrics_by_system(
+            [row for row in rows if row["protocol"] == protocol and row["slice"] == ALL]
+        )
     return summary

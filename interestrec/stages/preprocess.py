@@ -1,4 +1,4 @@
-"""`preprocess`: raw logs become a corpus."""
+"""`preprocess`: turn raw logs into a corpus."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,7 @@ def run(context: RunContext) -> StageResult:
 
     Raises:
         InputMissingError: a data file or the encoder's tokenizer is missing.
-        DataError, ConfigError: what the data does not fit, with file and row.
+        DataError, ConfigError: the data does not fit the configuration; the message names file and row.
     """
     settings = context.settings
     root = settings.data.root
@@ -49,7 +49,7 @@ def _build(directory: Path, settings: Settings) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     log = open_log(settings, scratch)
-    try:  # the counts explain what was wrong, too
+    try:  # rules are reported even on failure, because their counts help to explain it
         with log.quality.withheld_values(), storage_errors(scratch):
             read(log, settings)
             built = build(log, data, preprocess, settings.seed, directory)
@@ -58,29 +58,29 @@ def _build(directory: Path, settings: Settings) -> None:
         log.close()
     shutil.rmtree(scratch)
     items = clean_texts(built.items, preprocess.boilerplate, log.quality)
-    without = items.num_rows - (pc.sum(items["has_text"]).as_py() or 0)
-    if without > data.max_items_without_text * items.num_rows:
+    n_without_text = items.num_rows - (pc.sum(items["has_text"]).as_py() or 0)
+    if n_without_text > data.max_items_without_text * items.num_rows:
         raise DataError(
-            f"{without} of {items.num_rows} items have no text, more than data.max_items_without_text "
+            f"{n_without_text} of {items.num_rows} items have no text, more than data.max_items_without_text "
             f"({data.max_items_without_text:g}) allows; check the text columns or raise the limit"
         )
     files.write_parquet(directory / artifact_files.ITEMS, items, schemas.ITEMS)
     write_tokens(directory / artifact_files.FEATURES, items, settings.encoder.source)
-    lacking = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
-    counts = {**built.counts, "items_without_text": without, **lacking}
+    missing = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
+    counts = {**built.counts, "items_without_text": n_without_text, **missing}
     quality = {"rules": log.quality.rules, "counts": counts, "value_maps": built.value_maps}
     files.write_json(directory / artifact_files.QUALITY, quality)
 
 
 def open_log(settings: Settings, scratch: Path | None = None, sample: int | None = None) -> RawLog:
-    """An empty log for the raw files of a configuration.
+    """Return an empty log for the raw files of a configuration.
 
-    It quotes nothing of what stands in them where ids are secret, artifacts are encrypted (counts are not), or users
+    The log never quotes raw values if ids are pseudonymised, artifacts are encrypted (quality counts are not), or users
     are forgotten.
 
     Args:
-        scratch: directory for what does not fit into memory; None = all must fit.
-        sample: rows that are read of each file; None = all.
+        scratch: directory for data that does not fit into memory; None = all data must fit.
+        sample: number of rows to read from each file; None = all.
     """
     keys = (settings.preprocess.pseudonym_key, settings.runtime.encryption_key)
     return RawLog(
@@ -95,13 +95,13 @@ def open_log(settings: Settings, scratch: Path | None = None, sample: int | None
 
 
 def read(log: RawLog, settings: Settings) -> None:
-    """Fill a log from the raw files, without users to be forgotten; under a key, users are pseudonyms from here on.
+    """Fill a log from the raw files, without forgotten users; with a key, user ids are replaced by pseudonyms.
 
-    Call it within `log.quality.withheld_values()`: its errors may carry values of the raw files.
+    Call this within `log.quality.withheld_values()`, because its errors may contain values of the raw files.
 
     Raises:
-        InputMissingError, DataError, ConfigError: as the reader of the format says.
-        AccessError: the key of pseudonyms cannot be used.
+        InputMissingError, DataError, ConfigError: see the reader of the format.
+        AccessError: the pseudonym key cannot be used.
     """
     key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
     read_raw(log, settings.data)
@@ -116,10 +116,10 @@ def _pseudonym_key(settings: Settings) -> bytes | None:
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    found = files.read_json(directory / artifact_files.QUALITY)["counts"]
+    counts = files.read_json(directory / artifact_files.QUALITY)["counts"]
     return {
-        "items": found["items"],
-        "users": found["users"],
-        "events": sum(found["events"].values()),
-        "impressions": sum(found["impressions"].values()),
+        "items": counts["items"],
+        "users": counts["users"],
+        "events": sum(counts["events"].values()),
+        "impressions": sum(counts["impressions"].values()),
     }

@@ -1,4 +1,4 @@
-"""`pretrain-adapt`: the pretrained encoder goes on learning from the corpus's own texts."""
+"""`pretrain-adapt`: continue the training of a pretrained encoder on the texts of the corpus."""
 
 import shutil
 from pathlib import Path
@@ -22,24 +22,25 @@ if TYPE_CHECKING:
     from interestrec.pretraining.passages import Passages
 
 ADAPTATION = "adaptation.json"
-_TAKEN: int = TextField.model_fields["max_tokens"].default  # tokens of a field that an objective alone reads
+# The number of tokens of a field that only the objective reads.
+_DEFAULT_MAX_TOKENS: int = TextField.model_fields["max_tokens"].default
 
 
 def run(context: RunContext) -> StageResult:
-    """Train the encoder further, or from random weights, or with `steps: 0` take it as it is; the artifact is
-    `encoder`.
+    """Train the encoder further or from random weights, or copy it with `steps: 0`; the artifact is `encoder`.
 
     Raises:
-        InputMissingError, ArtifactError: the source is no encoder, or not the one the corpus was tokenized for.
-        ConfigError: whole words are asked for, and the tokenizer does not tell words.
-        DataError: there are too few texts to hold some out, or none that the objective takes.
-        DeviceError, NumericError: as the device and training say.
+        InputMissingError, ArtifactError: the source is not an encoder, or not the one that tokenized the corpus.
+        ConfigError: whole words are masked, but the tokenizer does not mark word boundaries.
+        DataError: there are too few texts to hold some out, or none that the objective can use.
+        DeviceError: the device cannot be used.
+        NumericError: the loss is not finite.
     """
     corpus = context.open("corpus")
     settings = context.settings
     source = settings.encoder.source
     if corpus.manifest["inputs"].get("tokenizer") != tokenizer_digest(source):
-        raise ArtifactError(f"{source}: another tokenizer than the corpus was made with; run `interestrec preprocess`")
+        raise ArtifactError(f"{source}: the corpus was made with another tokenizer; run `interestrec preprocess` again")
     pretrained = () if settings.pretrain_adapt.scratch else (CONFIG, WEIGHTS)
     for name in pretrained:
         if not (source / name).is_file():
@@ -55,29 +56,33 @@ def run(context: RunContext) -> StageResult:
         },
         seed=settings.seed,
     )
-    opened = Corpus(corpus.path, settings.data.relevant_at)
+    corpus_tables = Corpus(corpus.path, settings.data.relevant_at)
     work = context.work(recipe)
     return produce(
-        context, recipe, lambda directory: _build(directory, opened, settings, work), _summarise, together=True
+        context,
+        recipe,
+        lambda directory: _build(directory, corpus_tables, settings, work),
+        _summarise,
+        all_workers=True,
     )
 
 
 def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
-    # TensorFlow only when there is something to build.
+    # TensorFlow is imported only if there is something to build.
     from interestrec.model.encoder_checkpoint import config_content, scratch_checkpoint
     from interestrec.model.encoders import read_encoder
 
     checkpoint: StoredEncoder
-    source, chosen = settings.encoder.source, settings.pretrain_adapt
-    report: dict[str, Any] = {"steps": chosen.steps}
+    source, section = settings.encoder.source, settings.pretrain_adapt
+    report: dict[str, Any] = {"steps": section.steps}
     tokenizer = load_tokenizer(source)
-    if chosen.scratch:
-        checkpoint = new = scratch_checkpoint(tokenizer.rows, seed=settings.seed, **dict(chosen.scratch))
+    if section.scratch:
+        checkpoint = new = scratch_checkpoint(tokenizer.rows, seed=settings.seed, **dict(section.scratch))
         files.write_json(directory / CONFIG, {**config_content(new.config), "pad_token_id": tokenizer.pad_id})
     else:
         checkpoint = read_encoder(source)
         shutil.copyfile(source / CONFIG, directory / CONFIG)
-    if chosen.steps:
+    if section.steps:
         tensors, figures = _adapt(checkpoint, corpus, tokenizer, settings, work)
         report.update(figures)
     else:
@@ -91,7 +96,7 @@ def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> N
 def _adapt(
     checkpoint: "StoredEncoder", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The tensors after training, by their names in the file, and what to report of it."""
+    """Train the encoder; return its tensors by their names in the file, and the figures to report."""
     from interestrec.model.pooling import POOLINGS
     from interestrec.pretraining.adaptation import Schedule, adapt
     from interestrec.pretraining.adaptation_findings import adaptation_findings
@@ -101,51 +106,57 @@ def _adapt(
     from interestrec.training.tensorboard import scalar_writer
     from interestrec.training.training_checkpoint import CheckpointStore
 
-    chosen, runtime = settings.pretrain_adapt, settings.runtime
+    section, runtime = settings.pretrain_adapt, settings.runtime
     strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
     chief = worker_number(runtime.distribution) == 0
-    watch = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
-    execution = ExecutionSettings(strategy, chosen.accumulate, runtime.precision == "float16", watch)
-    kind = OBJECTIVES[chosen.objective]
-    # A pooling that learns starts as the mean, and is learned in finetune alone.
+    writer = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
+    execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", writer)
+    kind = OBJECTIVES[section.objective]
+    # A learned pooling starts as the mean and is trained in finetune only.
     pooling = "mean" if POOLINGS[settings.encoder.pooling].learns_query else settings.encoder.pooling
     with strategy.scope():
         encoder = checkpoint.build(pooling=pooling, precision=runtime.precision)
-        objective = kind.make(encoder, tokenizer, chosen)
+        objective = kind.make(encoder, tokenizer, section)
     head = objective.head
-    known = head is not None and head.assign(checkpoint.tensors)
+    head_from_checkpoint = head is not None and head.assign(checkpoint.tensors)
     train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder.max_length)
-    plan = Schedule(chosen.steps, chosen.batch_size, chosen.learning_rate, chosen.weight_decay, settings.seed)
+    plan = Schedule(section.steps, section.batch_size, section.learning_rate, section.weight_decay, settings.seed)
     checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
-    tensors = checkpoint.stored({**encoder.export_weights(), **(head.export() if head is not None and known else {})})
-    moments = {"before": adapted.before, "after": adapted.after}
+    tensors = checkpoint.stored(
+        {**encoder.export_weights(), **(head.export() if head is not None and head_from_checkpoint else {})}
+    )
+    figures_by_moment = {"before": adapted.before, "after": adapted.after}
     return tensors, {
-        "objective": chosen.objective,
+        "objective": section.objective,
         "texts": len(train),
         "held_out_texts": len(held_out),
-        **({"head_from_checkpoint": known} if head is not None else {}),
-        **{f"held_out_{name}_{when}": value for when, found in moments.items() for name, value in found.items()},
+        **({"head_from_checkpoint": head_from_checkpoint} if head is not None else {}),
+        **{
+            f"held_out_{name}_{when}": value
+            for when, figures in figures_by_moment.items()
+            for name, value in figures.items()
+        },
         "findings": adaptation_findings(
-            adapted.before, adapted.after, chosen.objective, None if head is None else known
+            adapted.before, adapted.after, section.objective, None if head is None else head_from_checkpoint
         ),
         "losses": adapted.losses,
     }
 
 
 def _passages(
-    corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, longest: int
+    corpus: Corpus, sides: tuple[tuple[str, ...], ...], tokenizer: Tokenizer, settings: Settings, max_length: int
 ) -> "tuple[Passages, Passages]":
-    """What to learn from, and what is held out by a seeded draw."""
+    """Return the passages to train on, and those that a seeded draw holds out."""
     from interestrec.pretraining.passages import corpus_passages
 
     budgets: dict[str, int] = {field.name: field.max_tokens for field in settings.items.texts}
-    fields = [[(name, budgets.get(name, _TAKEN)) for name in side] for side in sides or [budgets]]
-    passages = corpus_passages(corpus, fields, tokenizer, longest)
+    fields = [[(name, budgets.get(name, _DEFAULT_MAX_TOKENS)) for name in side] for side in sides or [budgets]]
+    passages = corpus_passages(corpus, fields, tokenizer, max_length)
     if sides and not len(passages):
         both = " and ".join(name for side in sides for name in side)
         raise DataError(
-            f"{corpus.path}: no item of train has both {both}, which pretrain_adapt.objective "
+            f"{corpus.path}: no train item has both {both}, which pretrain_adapt.objective "
             f"{settings.pretrain_adapt.objective} needs; choose another objective"
         )
     order = np.random.default_rng([settings.seed, 3]).permutation(len(passages))

@@ -1,4 +1,4 @@
-"""`rank`: fit every system, choose settings and blend weights on validation, refit, score."""
+"""`rank`: fit every system, select settings and blend weights on validation, refit, and score."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,16 +33,16 @@ from interestrec.workspace.reference_run import reference_decision
 
 
 def run(context: RunContext) -> StageResult:
-    """Fit and score all configured systems; the artifact is `rankings`, of a time `lists`, of a part `shard`.
+    """Fit and score all systems; the artifact is `rankings`, `lists` for a point in time, or `shard` for a part.
 
     Raises:
         ArtifactError: the model was built from another corpus or encoder.
-        DataError: the corpus has no test impressions, or no positive event to fit on; an unknown id in a file of ids.
+        DataError: the corpus has no test impressions or no positive event, or the file of users has an unknown id.
     """
     corpus_artifact, encoder, model = (context.open(kind) for kind in ("corpus", "encoder", "model"))
     model.require_input(corpus_artifact)
     model.require_input(encoder)
-    settings, request = context.settings, context.asking
+    settings, request = context.settings, context.rank_request
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
     rules, reference_path = settings.rank.rules, settings.preprocess.split.verified
     config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **request.lineage}
@@ -53,7 +53,7 @@ def run(context: RunContext) -> StageResult:
             **{artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
             **({"available": files.sha256_of(rules.available)} if rules.available else {}),
             **({"verified": reference_digest} if reference_digest else {}),
-            # A digest of a few ids alone could be found out by guessing.
+            # A plain digest of a few ids could be reversed by guessing.
             **{name: pseudonym(key, digest) if key else digest for name, digest in request.inputs.items()},
         },
         config=config,
@@ -86,7 +86,7 @@ class _RankStage:
     to_corpus_id: Callable[[str], str] | None  # from an id in the file of users to the corpus's
 
     def build(self, directory: Path) -> None:
-        """Fit, score and write all files; as of a time there are only lists, neither impressions nor truth."""
+        """Fit, score and write all files; for a point in time only the lists, without impressions and truth."""
         corpus, settings, request = self.corpus, self.settings, self.request
         is_test = request.as_of is None
         requests = shard_requests(corpus, request.shard, request.as_of, request.users, self.to_corpus_id)
@@ -120,7 +120,7 @@ class _RankStage:
             write_impressions(directory, systems.ensemble, impressions, layout)
             pairs = write_truth(directory, corpus, requests, truth, rules)
             counts |= {"truth_pairs": pairs, "truth_pairs_seen_before": int(truth.seen.sum())}
-            if (log := self.model.path / TRAINING_LOG).exists():  # for the page of the report
+            if (log := self.model.path / TRAINING_LOG).exists():  # for the HTML report
                 files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
         files.write_json(directory / SYSTEMS, systems.describe(settings, rules.reranks, counts))
 

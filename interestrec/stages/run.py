@@ -1,4 +1,4 @@
-"""What every stage is given and what it gives back."""
+"""The frame of every stage: its context, its result, and the production of its artifact."""
 
 import shutil
 import tempfile
@@ -26,86 +26,86 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.plan import BuildPlan, plan_of_recipe, reasons
+from interestrec.workspace.plan import BuildPlan, reasons, recipe_plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LONGEST_WAIT = 600.0  # seconds, of a worker for what the chief commits
-_REASONS = 3  # that a stage begins with; `--dry-run` tells all
+_MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
+_MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
 
 
 @dataclass(frozen=True)
 class RankRequest:
-    """Whose lists `rank` is asked for: those of the test split, or of a moment; and which part of them."""
+    """The lists that `rank` makes: for the test split or for a point in time, and which part of the users."""
 
     as_of: int | None = None  # microseconds since 1970 UTC; None = the test split
-    users: Path | None = None  # file of ids, one a line; None = all
-    shard: tuple[int, int] = (1, 1)  # part and parts
+    users: Path | None = None  # file with one id per line; None = all
+    shard: tuple[int, int] = (1, 1)  # number of the part, number of parts
 
     @property
     def kind(self) -> str:
-        """Of the artifact."""
+        """Kind of the artifact."""
         if self.shard[1] > 1:
             return "shard"
         return "rankings" if self.as_of is None else "lists"
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Digests, beside those of artifacts."""
+        """Input digests in addition to those of artifacts."""
         return {} if self.users is None else {"users": files.sha256_of(self.users)}
 
     @property
     def lineage(self) -> dict[str, Any]:
-        """What a recipe's configuration says of it; nothing where the whole test split is asked for."""
+        """The request in a recipe's configuration; empty for the whole test split."""
         part = {} if self.shard[1] == 1 else {"shard": f"{self.shard[0]}/{self.shard[1]}"}
         return part if self.as_of is None else {**part, "as_of": self.as_of}
 
 
 @dataclass(frozen=True)
 class GateRequest:
-    """What is asked of a report beside what the configuration asks."""
+    """Requirements of the command line on a report, in addition to those of the configuration."""
 
     require: tuple[MetricBound, ...] = ()
-    not_worse_than: Path | None = None  # in place of the configuration's; report or workspace
+    not_worse_than: Path | None = None  # a report or workspace; replaces that of the configuration
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """The settings of a run, where its input artifacts are, and whether to build what is up to date."""
+    """The settings of a run, the paths of its input artifacts, and whether to build what is up to date."""
 
     settings: Settings
     force: bool = False
     start: Path | None = None  # model that finetune starts from
-    asking: RankRequest = RankRequest()
+    rank_request: RankRequest = RankRequest()
     gate: GateRequest = GateRequest()
-    seeds: tuple[Path, ...] = ()  # rankings, or workspaces that have them, to evaluate together
-    paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory, over the workspace's
-    dry_run: bool = False  # only say what would be built: `Planned` is raised in place of building
+    seeds: tuple[Path, ...] = ()  # rankings, or their workspaces, to average over
+    paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory; replaces the workspace's
+    dry_run: bool = False  # raise `DryRun` with the plan instead of building
 
     def open(self, kind: str) -> Artifact:
-        """The input artifact of this kind: the one given, else the workspace's current one."""
+        """Open the input artifact of this kind: the one in `paths`, else the workspace's current one."""
         return open_artifact(self.paths.get(kind, self.settings.workspace / kind), kind)
 
     def work(self, recipe: Recipe) -> Path:
-        """Where the checkpoints of a recipe's run lie until its artifact is committed."""
+        """Return the directory of a run's checkpoints, which exists until its artifact is committed."""
         return recipe.work_path(self.settings.workspace)
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage did: the artifact, whether it was built now, and a summary for people and machines."""
+    """The result of a stage: the artifact, whether it was built in this run, and a summary."""
 
     artifact: Artifact
     built: bool
     summary: dict[str, Any]
-    notes: tuple[str, ...] = ()  # sentences: what the gate found in order
-    failures: tuple[str, ...] = ()  # sentences: what it did not
-    metrics: "pa.Table | None" = None  # of a report, with the schema METRICS
+    notes: tuple[str, ...] = ()  # sentences on the requirements that hold
+    failures: tuple[str, ...] = ()  # sentences on the requirements that do not hold
+    metrics: "pa.Table | None" = None  # schemas.METRICS, for a report
 
 
 class DryRun(Exception):
-    """What a stage would do, in a dry run."""
+    """Raised in a dry run instead of building; carries the plan of the stage."""
 
     def __init__(self, plan: BuildPlan) -> None:
         super().__init__(plan)
@@ -117,25 +117,25 @@ def produce(
     recipe: Recipe,
     build: Callable[[Path], dict[str, float] | None],
     summarise: Callable[[Path], dict[str, Any]],
-    together: bool = False,
+    all_workers: bool = False,
 ) -> StageResult:
-    """Build the recipe's artifact unless it is there already; what was left of a run that was cut off is resumed.
+    """Build the recipe's artifact unless it exists; an interrupted run resumes from its checkpoints.
 
     Args:
-        build: writes the artifact's files into the directory it is given; what it tells of its speed goes to the
-            timing file.
-        together: whether the workers of a distributed run build as one. In any case the chief alone commits, and the
-            others, whose workspace is the same, wait for it.
-        summarise: reads the few figures worth printing from a committed artifact's directory.
+        build: writes the artifact's files into a directory; the figures that it returns go to the timing file.
+        all_workers: whether all workers of a distributed run build together. In any case only the chief commits, and
+            the other workers, which share its workspace, wait for the artifact.
+        summarise: reads the summary from a committed artifact's directory.
 
     Raises:
-        LockedError: another process is at work on the same output.
-        Planned: in a dry run.
+        LockedError: another process writes the same output.
+        PeerLostError: the chief did not commit the artifact in time.
+        DryRun: the context is that of a dry run.
     """
     workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
     if context.dry_run:
-        raise DryRun(plan_of_recipe(workspace, recipe, builds=found is None))
+        raise DryRun(recipe_plan(workspace, recipe, builds=found is None))
     if found is not None:
         if leftovers(workspace, recipe):
             with suppress(LockedError), exclusive_writer(workspace, recipe):
@@ -143,10 +143,10 @@ def produce(
         log.info("%s: up to date", recipe.stage)
         return StageResult(found, False, summarise(found.path))
     if worker_number(context.settings.runtime.distribution) > 0:
-        if together:
+        if all_workers:
             with tempfile.TemporaryDirectory() as scratch:
                 build(Path(scratch))
-        artifact = _awaited(workspace, recipe)
+        artifact = _wait_for_artifact(workspace, recipe)
         return StageResult(artifact, False, summarise(artifact.path))
     with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
         built = context.force or not recipe.version_path(workspace).exists()
@@ -161,13 +161,13 @@ def produce(
 
 @contextmanager
 def _new_version(context: RunContext, recipe: Recipe) -> Iterator[tuple[Path, dict[str, float]]]:
-    """The directory of a version to build, and figures of its speed to fill in; then commit, and remove checkpoints."""
+    """Stage a new version: yield its directory and a dict for timing figures, then commit and remove checkpoints."""
     workspace, work = context.settings.workspace, context.work(recipe)
     if context.force:
         shutil.rmtree(work, ignore_errors=True)
     why = reasons(workspace, recipe)
-    more = f" and {len(why) - _REASONS} more" if len(why) > _REASONS else ""
-    log.info("%s: building, because %s%s", recipe.stage, "; ".join(why[:_REASONS]), more)
+    remainder = f" and {len(why) - _MAX_REASONS} more" if len(why) > _MAX_REASONS else ""
+    log.info("%s: building, because %s%s", recipe.stage, "; ".join(why[:_MAX_REASONS]), remainder)
     started = time.monotonic()
     figures: dict[str, float] = {}
     with staged_version(workspace, recipe) as partial:
@@ -179,15 +179,17 @@ def _new_version(context: RunContext, recipe: Recipe) -> Iterator[tuple[Path, di
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _awaited(workspace: Path, recipe: Recipe) -> Artifact:
-    """The recipe's artifact as soon as the chief has committed it.
+def _wait_for_artifact(workspace: Path, recipe: Recipe) -> Artifact:
+    """Wait until the chief has committed the recipe's artifact.
 
     Raises:
-        PeerLostError: it does not come.
+        PeerLostError: the wait timed out.
     """
     started = time.monotonic()
-    while time.monotonic() - started < _LONGEST_WAIT:
+    while time.monotonic() - started < _MAX_WAIT:
         if (found := up_to_date(workspace, recipe)) is not None:
             return found
         time.sleep(0.2)
-    raise PeerLostError(f"{workspace}: the chief's {recipe.kind} does not come; run the same command on all workers")
+    raise PeerLostError(
+        f"{workspace}: timed out waiting for the chief's {recipe.kind}; run the same command on all workers"
+    )

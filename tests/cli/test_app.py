@@ -122,7 +122,7 @@ def test_describe_needs_no_configuration_where_a_corpus_is_named(tmp_path: Path,
     lines = shown.stdout.splitlines()
     assert "  relevant (at or above 0.5): 62.5 %" in lines
     assert lines[-3:] == [
-        "Attributes of users",
+        "User attributes",
         "  gender (0 unknown): F (2), M [31m (1)",  # nothing of a log steers the terminal
         "  age (1 unknown): 7.5 to 31, median 19.25",
     ]

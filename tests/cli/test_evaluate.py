@@ -149,10 +149,10 @@ def test_not_worse_than(directory: Path) -> None:
         (["--require", "auc=0.6"], 2, "--require 'auc=0.6' cannot be read; write [protocol:][slice/]metric"),
         (["--require", "acu>0.6"], 78, "unknown metric 'acu' (did you mean 'auc'?); choose from: auc, "),
         (["--set", "evaluate.require=[auc]"], 78, "evaluate.require.0: 'auc' cannot be read"),
-        (["--not-worse-than", "space/report"], 66, "space/report: no report here to compare with"),
+        (["--not-worse-than", "space/report"], 66, "space/report: there is no report to compare with"),
         (["--seeds", "space"], 2, "a mean needs at least two seeds"),
         (["--seeds", "space", "--seeds", "b", "--rankings", "c"], 2, "--rankings and --seeds exclude each other"),
-        (["--seeds", "space", "--seeds", "space/rankings"], 65, "are both of seed 1"),
+        (["--seeds", "space", "--seeds", "space/rankings"], 65, "both have seed 1"),
     ],
 )
 def test_mistakes_are_one_sentence_and_nothing_is_built(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interestrec.config.loading import load_settings
-from interestrec.config.yaml_positions import Location, YamlDocument, dotted, dump_yaml, read_yaml
+from interestrec.config.yaml_positions import Location, YamlDocument, dotted_key, dump_yaml, read_yaml
 from interestrec.core.errors import ConfigError
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -74,8 +74,8 @@ def seeded_typos(kind: str, count: int) -> list[tuple[Path, Location, int]]:
         for where in document.positions:
             value = value_at(document.values, where)
             fits = {
-                "key": isinstance(where[-1], str) and not FREE.fullmatch(dotted(where)),
-                "choice": isinstance(value, str) and CHOICES.fullmatch(dotted(where)) is not None,
+                "key": isinstance(where[-1], str) and not FREE.fullmatch(dotted_key(where)),
+                "choice": isinstance(value, str) and CHOICES.fullmatch(dotted_key(where)) is not None,
                 "type": isinstance(value, int | float) or (isinstance(value, dict) and len(where) == 1),
             }[kind]
             if fits:
@@ -103,10 +103,10 @@ def test_typos_are_refused_where_they_are_and_the_right_word_is_suggested(tmp_pa
         wrong = typo(word, random.Random(seed))
         lines = refused(path, with_change(text, (line, column), word, wrong))
         placed = [said for said in lines if said.startswith(f"{path}:{line}:{column}: ")]
-        assert placed, (dotted(where), wrong, lines)
+        assert placed, (dotted_key(where), wrong, lines)
         assert all(re.match(rf"{path}:\d+:\d+: ", said) for said in lines)
         if not any(f"did you mean '{word}'?" in said for said in placed):
-            wrong_suggestions.append((dotted(where), wrong, placed))
+            wrong_suggestions.append((dotted_key(where), wrong, placed))
     assert len(cases) == 100
     assert len(wrong_suggestions) <= 5, wrong_suggestions
 
@@ -125,9 +125,9 @@ def test_values_of_a_wrong_type_are_refused_where_they_are(tmp_path: Path) -> No
             continue
         shown = text.splitlines()[line - 1][column - 1 :].removeprefix(f"{where[-1]}: ")
         lines = refused(tmp_path / "type.yaml", with_change(text, (line, column), shown, "[much]"))
-        assert any(said.startswith(f"{tmp_path / 'type.yaml'}:{line}:{column}: {dotted(where)}") for said in lines), (
-            lines
-        )
+        assert any(
+            said.startswith(f"{tmp_path / 'type.yaml'}:{line}:{column}: {dotted_key(where)}") for said in lines
+        ), lines
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
@@ -143,7 +143,7 @@ def test_all_typos_of_a_file_are_told_in_one_pass(tmp_path: Path, template: Path
     for where in [("preprocess", "duplicates"), ("rank", "systems", 3), ("evaluate", "metrics", 0)]:
         word = value_at(document.values, where)
         text = with_change(text, document.positions[where], word, typo(word, rng))
-        wanted.append((*document.positions[where], dotted(where)))
+        wanted.append((*document.positions[where], dotted_key(where)))
     lines = refused(tmp_path / "typos.yaml", text)
     assert len(lines) == len(wanted)
     for line, column, named in wanted:

@@ -54,12 +54,12 @@ def moment(seconds: float | None) -> datetime | None:
 def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] | None = None) -> RawLog:
     """Events (user, item, seconds or None[, type[, value]]); items as of `add_items`, else all that occur."""
     log = RawLog()
-    base = log.begin(Path("e.csv"))
+    base = log.start_file(Path("e.csv"))
     for row, (user, item, seconds, *more) in enumerate(events, 1):
         kind, value = [*more, "view", None][:2] if len(more) != 1 else [more[0], None]
         values = [user, item, moment(seconds), kind, value, base + row]
         log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
-    log.reached(base + len(events))
+    log.advance_to(base + len(events))
     add_items(log, items if items is not None else sorted({event[1] for event in events}))
     return log
 
@@ -71,7 +71,7 @@ def impression_log(impressions: Sequence[tuple], items: str) -> RawLog:
     code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
-    base = log.begin(Path("b.tsv"))
+    base = log.start_file(Path("b.tsv"))
     words = pa.list_(pa.string())
     for row, (name, user, seconds, split, history, shown) in enumerate(impressions, 1):
         pairs = [candidate.split("-") for candidate in shown.split()]
@@ -84,7 +84,7 @@ def impression_log(impressions: Sequence[tuple], items: str) -> RawLog:
         clicked = np.array([int(label) for _, label in pairs], np.uint8)
         ids, read = (coder.look_up(pa.array([each], words)) for each in ([i for i, _ in pairs], history.split()))
         add_impressions(coder, pa.table(about), ids, clicked, None, read, split)
-    log.reached(base + len(impressions))
+    log.advance_to(base + len(impressions))
     coder.report()
     settle_histories(log)
     count_one_class(log)
@@ -93,12 +93,12 @@ def impression_log(impressions: Sequence[tuple], items: str) -> RawLog:
 
 def add_items(log: RawLog, items: Sequence[str] | Mapping[str, str]) -> None:
     """Items by id, with a title and no text; a mapping tells the texts of items without a title."""
-    base = log.begin(Path("i.csv"))
+    base = log.start_file(Path("i.csv"))
     for row, item in enumerate(items, 1):
         words = ["", items[item]] if isinstance(items, Mapping) else [f"title of {item}", ""]
         values = [item, *words, None, None, None, base + row, None]
         log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-    log.reached(base + len(items))
+    log.advance_to(base + len(items))
 
 
 def coded(log: RawLog, splits: str | None = None, merge: bool = False) -> RawLog:

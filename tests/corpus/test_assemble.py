@@ -124,7 +124,7 @@ def test_impression_ids_that_repeat_are_told_apart() -> None:
 def described(rows: list[tuple[str, str, int]]) -> dict[str, str | None]:
     """Titles chosen where event rows (item, title, seconds) describe the items."""
     log = RawLog()
-    log.begin(Path("e.csv"))
+    log.start_file(Path("e.csv"))
     for n, (item, title, seconds) in enumerate(rows, 1):
         log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", ["u", item, moment(seconds), "view", None, n])
         log.db.execute("INSERT INTO items VALUES (?, ?, '', NULL, NULL, NULL, ?, ?)", [item, title, n, n])

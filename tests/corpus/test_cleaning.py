@@ -55,7 +55,7 @@ def test_unresolved_ids_leave_histories_and_candidates() -> None:
         items="ab",
     )
     rows = log.sql(
-        "SELECT impression_id, items, shown, labels FROM impressions LEFT JOIN stated USING (ord) "
+        "SELECT impression_id, items, shown, labels FROM impressions LEFT JOIN impression_segments USING (ord) "
         "LEFT JOIN segments USING (segment) ORDER BY impressions.ord"
     )
     assert [

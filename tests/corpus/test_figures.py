@@ -122,7 +122,7 @@ def test_a_corpus_of_one_event(tmp_path: Path) -> None:
     text = page(found)
     assert "  relevant (above 0): 100.0 %" in text.splitlines()
     assert "an impression has one candidate" in text
-    assert "Left out" not in text
+    assert "dropped" not in text
 
 
 def test_all_values_are_json(corpus: Corpus) -> None:
@@ -134,7 +134,7 @@ def test_the_page_shows_every_section(corpus: Corpus) -> None:
     text = page(describe(corpus))
     for line in (
         "  4 items, 3 users",
-        "  sparsity 50.000 % (pairs of a user and an item without an event)",
+        "  sparsity 50.000 % (share of pairs of a user and an item without an event)",
         "  items without text: 1, price: 3, category: 2",
         "  events                          4      2     2",
         "  of users not in train   50.0 %   0.0 %",
@@ -144,7 +144,7 @@ def test_the_page_shows_every_section(corpus: Corpus) -> None:
         "  0.8 - 0.9              0    0.0 %",
         "  relevant (at or above 0.5): 62.5 %",
         "  robots: 20 of 29 (69.0 %)",
-        "    such as u9",
+        "    example: u9",
         "  read: quantile knots 0 ... 8 (9 values), shares [0.5]",
     ):
         assert line in text.splitlines(), line

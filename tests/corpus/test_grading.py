@@ -56,7 +56,7 @@ def test_without_weights_and_values_all_are_one() -> None:
 
 def test_an_event_type_without_weight_is_an_error() -> None:
     events = [("u", "a", 1, "view"), ("u", "b", 1, "like")]
-    with pytest.raises(ConfigError, match=r"no weight.*given for: view, liked; the type is 'like' \(did"):
+    with pytest.raises(ConfigError, match=r"no weight.*those listed: view, liked; the type is 'like' \(did"):
         graded(events, grading(weights={"view": 0.1, "liked": 1.0}))
     graded(events, grading(weights={"view": 0.1}, negative={"like": "zero"}))  # a negative one needs none
 

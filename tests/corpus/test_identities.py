@@ -38,7 +38,7 @@ def forgotten(directory: Path, *users: str) -> RawLog:
 def test_a_log_without_a_user_is_what_is_left_when_the_user_is_forgotten(tmp_path: Path) -> None:
     for gone in ("u1", "u2", "u3"):
         left, other = forgotten(tmp_path / gone, gone), log_of([row for row in SHOWN if row[1] != gone])
-        for table in ("clicks", "stated", "segments", "impressions"):
+        for table in ("clicks", "impression_segments", "segments", "impressions"):
             assert left.rows(table) == other.rows(table), table
         whole, alone = (built(log, plan(method="given")) for log in (left, other))
         assert by_name(whole) == by_name(alone)

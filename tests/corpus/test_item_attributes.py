@@ -10,8 +10,8 @@ import pytest
 from interestrec.core.errors import DataError
 from interestrec.corpus.item_attributes import (
     age_codes,
-    attributes,
     fit_age,
+    fit_attributes,
     fit_category,
     fit_id,
     fit_price,
@@ -152,7 +152,7 @@ def corpus(tmp_path: Path, last: int | None = 10) -> Corpus:
 
 
 def test_attributes_of_a_corpus(tmp_path: Path) -> None:
-    found = attributes(corpus(tmp_path), {"price": 2, "category": 0, "age": 3})
+    found = fit_attributes(corpus(tmp_path), {"price": 2, "category": 0, "age": 3})
     assert found.sizes == (("price", (3,)), ("category", (2, 2)), ("age", (4,)))
     np.testing.assert_array_equal(found.codes[:, 0], [1, 2, 0, 1, 2, 2])
     np.testing.assert_array_equal(found.codes[:, 1:3], [[1, 1], [1, 1]] + [[0, 0]] * 4)
@@ -164,23 +164,23 @@ def test_attributes_of_a_corpus(tmp_path: Path) -> None:
 
 def test_codes_can_mean_what_they_meant_to_another_model(tmp_path: Path) -> None:
     wanted = {"price": 2, "category": 0, "age": 3, "id": 1}
-    known = attributes(corpus(tmp_path), wanted).fitted
+    known = fit_attributes(corpus(tmp_path), wanted).fitted
     known = {**known, "price": {**known["price"], "edges": [-9.0]}, "id": {"items": ["gone"]}}
-    found = attributes(corpus(tmp_path), wanted, known)
+    found = fit_attributes(corpus(tmp_path), wanted, known)
     assert found.fitted == known
     assert dict(found.sizes)["id"] == (2,)
     assert set(found.codes[:, 0]) == {0, 2}
 
 
 def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
-    found = attributes(corpus(tmp_path), {})
+    found = fit_attributes(corpus(tmp_path), {})
     assert found.codes.shape == (6, 0)
     assert (found.sizes, found.fitted) == ((), {})
 
 
 def test_a_field_that_no_train_item_has_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no item of train has a known age; take 'age' out of items\.fields"):
-        attributes(corpus(tmp_path, last=None), {"age": 3})
+    with pytest.raises(DataError, match=r"no item of train has a known age; remove 'age' from items\.fields"):
+        fit_attributes(corpus(tmp_path, last=None), {"age": 3})
 
 
 def test_items_with_enough_events_are_told_by_themselves() -> None:

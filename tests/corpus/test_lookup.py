@@ -140,14 +140,14 @@ def test_pages(corpus: Corpus) -> None:
     assert "  price      12.5" in item.splitlines()
     assert "  tokens     title 2, text 3" in item.splitlines()
     assert "impression m0, test, user u0, time 1970-01-09T00:00:00Z" in impression
-    assert "  history: the latest 2 of 3, latest last" in impression.splitlines()
+    assert "  history: the latest 2 of 3 events, latest last" in impression.splitlines()
     assert "  candidates: 2 of 3, highest label first" in impression.splitlines()
 
 
 def test_an_impression_without_history_has_no_table_of_it(corpus: Corpus) -> None:
     assert PAGES["impression"](find_impression(corpus, "m2", 20)).splitlines() == [
         "impression m2, train, user u1, time -",
-        "  history: the latest 0 of 0, latest last",
+        "  history: the latest 0 of 0 events, latest last",
         "  candidates: 1 of 1, highest label first",
         "    item_id  title         label",
         "    i0       Steel bottle      0",

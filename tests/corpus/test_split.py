@@ -125,16 +125,16 @@ def test_none_takes_all_as_train_whatever_the_files_say() -> None:
 def test_faults() -> None:
     timed = [("u", f"i{n}", n) for n in range(10)]
     for method in ("global_time", "user_time"):
-        with pytest.raises(DataError, match=rf"e\.csv:11: no time, and 1 such row.*is {method}; use user_random"):
+        with pytest.raises(DataError, match=rf"e\.csv:11: no time \(1 such row.*is {method}; use user_random"):
             run(event_log([*timed, ("u", "a", None)]), method)
     with pytest.raises(DataError, match="the valid split is empty"):
         run(event_log(timed[:2]), "user_time")
-    with pytest.raises(DataError, match="no files a split"):
+    with pytest.raises(DataError, match="no files per split"):
         run(event_log(timed), "given")
-    with pytest.raises(ConfigError, match="method is global_time, but data names files a split; use given") as error:
+    with pytest.raises(ConfigError, match="method is global_time, but data names files per split; use given") as error:
         run(impression_log([*IMPRESSIONS, TEST], "ab"), "global_time")
     assert error.value.exit_status == 78
-    with pytest.raises(DataError, match="valid_from 'later' is no time"):
+    with pytest.raises(DataError, match="valid_from 'later' is not a time"):
         run(impression_log(IMPRESSIONS, "ab"), "given", since="later")
     with pytest.raises(DataError, match="the valid split is empty"):
         run(impression_log(IMPRESSIONS, "ab"), "given", since="2026-01-01")

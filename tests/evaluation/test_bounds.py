@@ -28,7 +28,7 @@ def found(text: str, rows: list[dict[str, Any]] = ROWS) -> bounds.BoundFinding:
 
 
 @pytest.mark.parametrize(
-    ("text", "good", "sentence"),
+    ("text", "ok", "sentence"),
     [
         (
             "auc>=0.62",
@@ -70,8 +70,8 @@ def found(text: str, rows: list[dict[str, Any]] = ROWS) -> bounds.BoundFinding:
         ),
     ],
 )
-def test_sentences(text: str, good: bool, sentence: str) -> None:
-    assert found(text) == bounds.BoundFinding(good, sentence)
+def test_sentences(text: str, ok: bool, sentence: str) -> None:
+    assert found(text) == bounds.BoundFinding(ok, sentence)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_sentences(text: str, good: bool, sentence: str) -> None:
         ("intensity:auc>=0.5", "unknown metric 'auc'; choose from: rmse"),
         ("catalog:auc>=0.5", r"unknown protocol 'catalog' \(did you mean 'catalogue'\?\); choose from: beyond, cat"),
         ("warm/auc>=0.5", "unknown slice 'warm'; choose from: all, category=a:b/c"),
-        ("cold_users/auc>=0.5", "cold_users has 7 lists, and slices of fewer than 20 are not reported"),
+        ("cold_users/auc>=0.5", "cold_users has 7 lists, and slices with fewer than 20 are not reported"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(text: str, told: str) -> None:
@@ -91,8 +91,8 @@ def test_what_is_not_there_is_refused_with_what_is(text: str, told: str) -> None
 
 def test_before_there_is_a_report_the_settings_say_what_it_can_have() -> None:
     having = bounds.available_metrics(["auc", "ndcg@5"], ["rmse"])
-    assert bounds.protocol_of(parse_bound("ndcg@5>0"), having) == "impressions"
-    assert bounds.protocol_of(parse_bound("gini<1"), having) == "beyond"
-    assert having["beyond"] == list(beyond_accuracy.NAMES)
+    assert bounds.requirement_protocol(parse_bound("ndcg@5>0"), having) == "impressions"
+    assert bounds.requirement_protocol(parse_bound("gini<1"), having) == "beyond"
+    assert having["beyond"] == list(beyond_accuracy.BEYOND_METRICS)
     with pytest.raises(ConfigError, match="unknown metric 'auc'"):  # whole lists of the catalogue are not stored
-        bounds.protocol_of(parse_bound("catalogue:auc>0.5"), having)
+        bounds.requirement_protocol(parse_bound("catalogue:auc>0.5"), having)

@@ -11,7 +11,7 @@ from tests.scoring.corpora import Event, Impression, write_corpus
 
 def checks(path: Path, events: list[Event], impressions: list[Impression]) -> dict[str, tuple[int, int, str]]:
     corpus = Corpus(write_corpus(path, 2, 4, events, impressions), None)
-    return {check.check: (check.count, check.of, check.verdict) for check in audit_leaks(corpus)}
+    return {check.check: (check.count, check.total, check.verdict) for check in audit_leaks(corpus)}
 
 
 SOUND = [Event(0, 0, 1), Event(0, 1, 2), Event(0, 2, 8, "test"), Event(1, 3, 9, "test")]

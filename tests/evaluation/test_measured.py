@@ -9,8 +9,8 @@ import pytest
 from interestrec.evaluation import metric_sums, resampling, statistics
 from interestrec.evaluation.beyond_accuracy import item_features
 from interestrec.evaluation.intensity_metrics import IntensityRows
-from interestrec.evaluation.list_metrics import ListTruth, SystemLists, cut_lists, sub_lists
-from interestrec.evaluation.metric_sums import MetricSums, list_cells
+from interestrec.evaluation.list_metrics import ListTruth, SystemLists, rank_stored_lists, sub_lists
+from interestrec.evaluation.metric_sums import MetricSums, list_metric_sums
 from interestrec.evaluation.slices import Slice
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 
@@ -19,7 +19,7 @@ FIRST = np.array([True, True, False, False, False])
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 2)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 2)
 
 
 def listed(values: list[float], user: list[int], holds: list[list[bool]] | None = None) -> SystemLists:
@@ -45,7 +45,7 @@ def test_slices_by_users_and_by_relevant_items_are_means_over_their_lists() -> N
         Slice("everyone", "users", np.ones(5, dtype=bool)),
         Slice("few", "users", np.arange(5) == 3),
     ]
-    sliced = list_cells("impressions", systems, 5, slices)
+    sliced = list_metric_sums("impressions", systems, 5, slices)
     found = by_name(sliced.cells)
     assert found["all"].value.tolist() == [13 / 4, 3 / 4]
     assert found["some"].value.tolist() == [1.5, 0]
@@ -65,7 +65,7 @@ def test_comparisons_and_gaps_are_paired_over_the_draws() -> None:
     slices = [Slice(f"s{part}", "users", np.arange(n) % 2 == part, "half") for part in (0, 1)]
     ours[user % 2 == 0] += 0.4
     systems = [listed(ours.tolist(), user.tolist()), listed((other + 0.1).tolist(), user.tolist())]
-    found = list_cells("impressions", systems, n, slices).cells
+    found = list_metric_sums("impressions", systems, n, slices).cells
     drawn = resampling.resampled_values(found, n, 400, seed=1)
     rows = statistics.comparison_rows(found, ["interestrec", "b"], "interestrec", n, 400, seed=1)
     assert [row["slice"] for row in rows] == ["all", "s0", "s1"]
@@ -76,7 +76,9 @@ def test_comparisons_and_gaps_are_paired_over_the_draws() -> None:
         half = 1.96 * here.std() / np.sqrt(len(here))
         assert [row["ci_low"], row["ci_high"]] == pytest.approx([here.mean() - half, here.mean() + half], abs=0.012)
         assert (row["p"] < 0.05) == (abs(here.mean()) > half)
-    (gap,) = statistics.gap_rows(found, drawn, metric_sums.cells_by_family(slices), ["interestrec", "b"], "interestrec")
+    (gap,) = statistics.gap_rows(
+        found, drawn, metric_sums.slices_by_family(slices), ["interestrec", "b"], "interestrec"
+    )
     assert (gap["family"], gap["best"], gap["worst"]) == ("half", "s0", "s1")
     assert gap["gap"] == pytest.approx(gap["best_value"] - gap["worst_value"])
     assert 0.3 < gap["ci_low"] < gap["gap"] < gap["ci_high"] < 0.5
@@ -95,7 +97,7 @@ def test_intensity_sums_by_user_give_the_metrics_of_all_rows() -> None:
         part = slice(start, start + 100)
         rows.add(user[part], label[part], relevant[part], predicted[part])
     some = Slice("some", "users", np.arange(n_users) < 25)
-    sliced, singles = metric_sums.intensity_cells(names, [rows.summed()], [some])
+    sliced, pooled = metric_sums.intensity_metric_sums(names, [rows.summed()], [some])
     known = ~np.isnan(label)
     found = {(cell.slice, cell.metric): cell for cell in sliced.cells}
     for name, chosen in (("all", known), ("some", known & (user < 25))):
@@ -105,7 +107,7 @@ def test_intensity_sums_by_user_give_the_metrics_of_all_rows() -> None:
         assert found[name, "brier"].value[0] == pytest.approx(brier)
         assert found[name, "ece"].n.tolist() == [chosen.sum()]
     assert found["all", "rmse"].dropped.tolist() == [(~known).sum()]
-    assert singles[0].metric == "spearman"
+    assert pooled[0].metric == "spearman"
     drawn = resampling.resampled_values(sliced.cells, n_users, 50, seed=2)
     for cell, values in zip(sliced.cells, drawn, strict=True):
         assert values.min() <= cell.value[0] * 1.05
@@ -119,11 +121,11 @@ def test_intensity_sums_by_user_give_the_metrics_of_all_rows() -> None:
 
 def test_a_metric_by_rows_and_by_lists_may_lack_any_value() -> None:
     nothing = IntensityRows(["mae", "ece", "spearman"], 3)
-    sliced, singles = metric_sums.intensity_cells(nothing.names, [nothing.summed()], [])
+    sliced, pooled = metric_sums.intensity_metric_sums(nothing.names, [nothing.summed()], [])
     assert all(np.isnan(cell.value).all() for cell in sliced.cells)
-    assert np.isnan(singles[0].value).all()
+    assert np.isnan(pooled[0].value).all()
     rows = statistics.metrics_rows(
-        sliced.cells, resampling.resampled_values(sliced.cells, 3, 5, 0), singles, ["interestrec"]
+        sliced.cells, resampling.resampled_values(sliced.cells, 3, 5, 0), pooled, ["interestrec"]
     )
     assert [(row["metric"], row["value"], row["ci_low"], row["n"]) for row in rows] == [
         ("mae", None, None, 0),
@@ -135,7 +137,7 @@ def test_a_metric_by_rows_and_by_lists_may_lack_any_value() -> None:
 def test_cut_lists_hold_what_the_truth_says() -> None:
     truth = ListTruth(np.array([0, 2, 2, 3]), np.array([4, 7, 1]), np.array([0.5, 1, 1]), np.array([False, True, True]))
     user, offsets = np.array([2, 0]), np.array([0, 2, 4])
-    ranked = cut_lists(user, offsets, np.array([1, 4, 7, 4]), np.array([2.0, 1, 2, 1]), truth, graded=True)
+    ranked = rank_stored_lists(user, offsets, np.array([1, 4, 7, 4]), np.array([2.0, 1, 2, 1]), truth, graded=True)
     assert ranked.total_relevant.tolist() == [1, 1]
     assert (ranked.block_list.tolist(), ranked.before.tolist()) == ([0, 1, 1], [0, 0, 1])
     assert ranked.gain.tolist() == [1, 1, 0.5]  # item 4 is no gain to user 2

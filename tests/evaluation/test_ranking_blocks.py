@@ -62,9 +62,9 @@ def test_lists_come_out_whole_and_in_order_wherever_row_groups_end(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("a", "m", "u9", "i1", 0.0)], "does not know 'u9'"),
-        ([("a", "m", "u1", "i1", 0.0), ("a", "m", "u1", "x", 0.0)], "does not know 'x'"),
-        ([("a", "m", "u1", "i1", 0.0), ("b", "m", "u1", "i1", 0.0), ("a", "m", "u1", "i1", 0.0)], "not together"),
+        ([("a", "m", "u9", "i1", 0.0)], "the id 'u9' is not in the corpus"),
+        ([("a", "m", "u1", "i1", 0.0), ("a", "m", "u1", "x", 0.0)], "the id 'x' is not in the corpus"),
+        ([("a", "m", "u1", "i1", 0.0), ("b", "m", "u1", "i1", 0.0), ("a", "m", "u1", "i1", 0.0)], "not contiguous"),
     ],
 )
 def test_what_rank_would_never_write_is_refused(tmp_path: Path, rows: list, message: str) -> None:

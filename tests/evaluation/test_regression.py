@@ -20,7 +20,7 @@ def users(values: np.ndarray, n: np.ndarray | None = None, first: int = 0) -> Re
 
 
 def change(
-    new: ReportValues, old: ReportValues, key: regression.Key = AUC, paired: bool = True
+    new: ReportValues, old: ReportValues, key: regression.MetricKey = AUC, paired: bool = True
 ) -> regression.MetricChange:
     (found,) = regression.metric_changes({key: new}, {key: old}, [key], paired, 400, seed=1)
     return found
@@ -86,7 +86,7 @@ def test_sentences_tell_difference_interval_and_users() -> None:
 def test_a_handful_of_users_is_said_to_be_few() -> None:
     few = change(users(np.zeros(4)), users(np.ones(4)))
     (finding,) = regression.regression_findings([few], "before")
-    assert finding.sentence.endswith("4 users paired, too few for an interval to be trusted)")
+    assert finding.sentence.endswith("4 users paired, too few for a reliable interval)")
 
 
 def test_headlines_of_protocols_that_both_have_and_what_is_named() -> None:

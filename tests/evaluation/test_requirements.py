@@ -42,10 +42,10 @@ def test_what_is_written_is_read(
         ("auc>=nan", "cannot be read"),
         (">=0.6", "cannot be read"),
         ("", "cannot be read"),
-        (":auc>=0.6", "leaves a name empty"),
-        ("impressions:>=0.6", "leaves a name empty"),
-        ("impressions:/auc>=0.6", "leaves a name empty"),
-        ("cold_items/>=0.6", "leaves a name empty"),
+        (":auc>=0.6", "has an empty name"),
+        ("impressions:>=0.6", "has an empty name"),
+        ("impressions:/auc>=0.6", "has an empty name"),
+        ("cold_items/>=0.6", "has an empty name"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_pattern(text: str, told: str) -> None:
@@ -58,8 +58,8 @@ def test_what_cannot_be_read_is_refused_with_a_pattern(text: str, told: str) -> 
 )
 def test_bounds(sign: str, met: list[bool]) -> None:
     required = parse_bound(f"auc {sign} 0.5")
-    assert [required.met_by(value) for value in (0.4, 0.5, 0.6)] == met
-    assert not required.met_by(math.nan)
+    assert [required.holds_for(value) for value in (0.4, 0.5, 0.6)] == met
+    assert not required.holds_for(math.nan)
 
 
 def test_a_configuration_says_where_a_requirement_cannot_be_read(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.evaluation import resampling, seeds, statistics
-from interestrec.evaluation.metric_sums import MetricSums, WholeCell
+from interestrec.evaluation.metric_sums import MetricSums, PooledMetric
 from interestrec.evaluation.protocols import ProtocolResult
 from interestrec.metrics import intensity_errors
 
@@ -71,12 +71,12 @@ def test_a_user_is_averaged_over_the_seeds_that_have_a_value() -> None:
 
 
 def test_single_figures_and_what_one_seed_alone_has() -> None:
-    def single(value: list[float], name: str = "gini") -> WholeCell:
-        return WholeCell("beyond", "all", name, np.array(value), np.array([3, 3]), np.array([0, 0]), 3)
+    def single(value: list[float], name: str = "gini") -> PooledMetric:
+        return PooledMetric("beyond", "all", name, np.array(value), np.array([3, 3]), np.array([0, 0]), 3)
 
-    first = ProtocolResult(singles=[single([0.2, 0.4]), single([0, 0], "alone")], left_out={"p": {"a": 3}})
-    found = seeds.average_seeds([first, ProtocolResult(singles=[single([0.4, np.nan])], left_out={"q": {"b": 1}})])
-    rows = statistics.metrics_rows([], [], found.singles, TWO)
+    first = ProtocolResult(pooled=[single([0.2, 0.4]), single([0, 0], "alone")], left_out={"p": {"a": 3}})
+    found = seeds.average_seeds([first, ProtocolResult(pooled=[single([0.4, np.nan])], left_out={"q": {"b": 1}})])
+    rows = statistics.metrics_rows([], [], found.pooled, TWO)
     assert [(row["metric"], row["value"]) for row in rows] == [("gini", pytest.approx(0.3)), ("gini", None)]
     assert [row["seed_sd"] for row in rows] == [pytest.approx(0.2 / np.sqrt(2)), None]
     assert found.left_out == {"p": {"a": 3}, "q": {"b": 1}}

@@ -87,13 +87,13 @@ def test_facts_of_a_corpus(tmp_path: Path) -> None:
     ]
     corpus = Corpus(write_corpus(tmp_path, 3, 6, log, shown), relevant_at=0.5)
     past = PastEvents(np.array([0, 3, 3, 3]), np.array([0, 1, 2]))
-    found = known.population_of(corpus, np.arange(3), past, np.array([4]))
+    found = known.describe_population(corpus, np.arange(3), past, np.array([4]))
     assert np.flatnonzero(found.cold).tolist() == [2, 4, 5]
     assert found.warm.tolist() == [True, True, False]  # user 1 asks without a history but has a train event
     had, users = known.train_users(corpus)
     assert had.tolist() == [1, 0, 0, 1, 0, 0]
     assert users == 2
-    assert past.of(np.array([1, 0])).item.tolist() == [0, 1, 2]
+    assert past.select(np.array([1, 0])).item.tolist() == [0, 1, 2]
 
 
 def test_first_parts_of_category_paths() -> None:

@@ -8,11 +8,11 @@ import pytest
 from interestrec.core.small_groups import distinct_users, is_disclosable
 from interestrec.evaluation import statistics
 from interestrec.evaluation.leak_audit import AuditCheck
-from interestrec.evaluation.metric_sums import MetricSums, WholeCell, cells_by_family
+from interestrec.evaluation.metric_sums import MetricSums, PooledMetric, slices_by_family
 from interestrec.evaluation.protocols import ProtocolResult
 from interestrec.evaluation.resampling import resampled_values
 from interestrec.evaluation.slices import ALL, COLD_ITEMS, Slice
-from interestrec.evaluation.suppression import without_small_groups
+from interestrec.evaluation.suppression import suppress_small_groups
 
 SYSTEMS = ["interestrec", "popularity"]
 
@@ -35,7 +35,9 @@ def frame(rng: np.random.Generator) -> tuple[ProtocolResult, list[Slice], int, i
             cells.append(cell(metric, name, counts * members[:, None], lists * members, rng))
         part = np.minimum(counts, rng.integers(0, 4, (n_users, 1)))
         cells += [cell(metric, name, part, lists, rng) for name in ("category=news", COLD_ITEMS)]
-    everyone = WholeCell("catalogue", ALL, "gini", np.array([0.1, 0.2]), lists[:2] * 0 + 5, np.array([0, 0]), n_users)
+    everyone = PooledMetric(
+        "catalogue", ALL, "gini", np.array([0.1, 0.2]), lists[:2] * 0 + 5, np.array([0, 0]), n_users
+    )
     made = [*slices, Slice("category=news", "relevant", warm), Slice(COLD_ITEMS, "candidates", warm)]
     return ProtocolResult(cells, [everyone], {"catalogue": {"tiny": 3}}), made, n_users, least
 
@@ -62,10 +64,10 @@ def test_a_thousand_frames_tell_of_no_group_that_is_too_small(seed: int) -> None
     hidden = 0
     for number in range(100):
         measured, slices, n_users, least = frame(rng)
-        kept = without_small_groups(measured, slices, n_users, least)
+        kept = suppress_small_groups(measured, slices, n_users, least)
         hidden += kept.suppressed
         assert kept.left_out == {}
-        assert all(single.users >= least for single in kept.singles)
+        assert all(single.users >= least for single in kept.pooled)
         for metric in ("auc", "ndcg@10"):
             found = {one.slice: one for one in kept.cells if one.metric == metric}
             for one in found.values():
@@ -75,11 +77,11 @@ def test_a_thousand_frames_tell_of_no_group_that_is_too_small(seed: int) -> None
         if number % 5:
             continue  # the tables are made of these cells alone, and slowly
         drawn = resampled_values(kept.cells, n_users, 2, 1)
-        rows = statistics.metrics_rows(kept.cells, drawn, kept.singles, SYSTEMS)
+        rows = statistics.metrics_rows(kept.cells, drawn, kept.pooled, SYSTEMS)
         told_of = {(row["slice"], row["metric"]) for row in rows}
-        assert told_of <= {(one.slice, one.metric) for one in [*kept.cells, *kept.singles]}
+        assert told_of <= {(one.slice, one.metric) for one in [*kept.cells, *kept.pooled]}
         compared = statistics.comparison_rows(kept.cells, SYSTEMS, "interestrec", n_users, 2, 1)
-        gaps = statistics.gap_rows(kept.cells, drawn, cells_by_family(slices), SYSTEMS, "interestrec")
+        gaps = statistics.gap_rows(kept.cells, drawn, slices_by_family(slices), SYSTEMS, "interestrec")
         assert {(row["slice"], row["metric"]) for row in compared} <= told_of
         assert {(row[end], row["metric"]) for row in gaps for end in ("best", "worst")} <= told_of
         if n_users < least:
@@ -113,10 +115,10 @@ def test_nothing_is_withheld_where_all_groups_are_large_or_nothing_is_asked() ->
         for name, members in [(ALL, half | True), ("warm_users", half), ("cold_users", ~half)]
     ]
     measured = ProtocolResult(cells, [], {"catalogue": {"tiny": 3}})
-    assert without_small_groups(measured, slices, 40, 20).cells == cells
-    assert [one.slice for one in without_small_groups(measured, slices, 40, 21).cells] == [ALL]
-    assert without_small_groups(measured, slices, 40, 41).cells == []
-    assert without_small_groups(measured, slices, 40, 1) is measured
+    assert suppress_small_groups(measured, slices, 40, 20).cells == cells
+    assert [one.slice for one in suppress_small_groups(measured, slices, 40, 21).cells] == [ALL]
+    assert suppress_small_groups(measured, slices, 40, 41).cells == []
+    assert suppress_small_groups(measured, slices, 40, 1) is measured
 
 
 def test_the_smallest_large_part_goes_with_a_small_one() -> None:
@@ -133,8 +135,8 @@ def test_users_of_several_rows_count_once_a_part() -> None:
 
 def test_a_check_of_few_keeps_its_verdict_alone() -> None:
     check = AuditCheck("late", 3, 100, "look", "bad", (2, 50))
-    assert check.told(2) == check
-    hidden = check.told(3)
-    assert (hidden.count, hidden.of, hidden.share, hidden.verdict) == (None, None, None, "look")
-    assert AuditCheck("late", 97, 100, "", "", (50, 2)).told(3).count is None
-    assert AuditCheck("late", 0, 100, "ok", "", (0, 50)).told(3).count == 0
+    assert check.without_small_counts(2) == check
+    hidden = check.without_small_counts(3)
+    assert (hidden.count, hidden.total, hidden.share, hidden.verdict) == (None, None, None, "look")
+    assert AuditCheck("late", 97, 100, "", "", (50, 2)).without_small_counts(3).count is None
+    assert AuditCheck("late", 0, 100, "ok", "", (0, 50)).without_small_counts(3).count == 0

@@ -10,38 +10,46 @@ from hypothesis import strategies as st
 
 from interestrec.evaluation import resampling, statistics
 from interestrec.evaluation.metric_sums import MetricSums
-from interestrec.evaluation.verdicts import BETTER, NO_EVIDENCE, WORSE, all_verdicts, blend_verdict, verdict, word
+from interestrec.evaluation.verdicts import (
+    BETTER,
+    NO_EVIDENCE,
+    WORSE,
+    all_verdicts,
+    blend_verdict,
+    rival_verdict,
+    verdict_word,
+)
 from interestrec.metrics import intensity_errors
 from tests.evaluation.rows import comparison, metric
 from tests.examples import examples
 
 
 def test_words_follow_the_corrected_p_and_the_metrics_direction() -> None:
-    assert word(comparison("als", 0.1, 0.01)) == "better"
-    assert word(comparison("als", -0.1, 0.01)) == "worse"
-    assert word(comparison("als", 0.1, 0.06)) == "better before correction"
-    assert word(comparison("als", 0.1, 0.06, name="rmse")) == "worse before correction"
-    assert word(comparison("als", 0.1, 0.2)) == "no evidence"
-    assert word(comparison("als", -0.1, 0.01, name="rmse")) == "better"
+    assert verdict_word(comparison("als", 0.1, 0.01)) == "better"
+    assert verdict_word(comparison("als", -0.1, 0.01)) == "worse"
+    assert verdict_word(comparison("als", 0.1, 0.06)) == "better before correction"
+    assert verdict_word(comparison("als", 0.1, 0.06, name="rmse")) == "worse before correction"
+    assert verdict_word(comparison("als", 0.1, 0.2)) == "no evidence"
+    assert verdict_word(comparison("als", -0.1, 0.01, name="rmse")) == "better"
 
 
 def test_the_verdict_names_the_strongest_other_system_and_claims_no_more_than_the_test() -> None:
     metrics = [metric("interestrec", 0.62), metric("als", 0.55), metric("content", 0.6)]
-    sentence = verdict(metrics, [comparison("content", 0.02, 0.2)], "impressions", "interestrec", 1200)
+    sentence = rival_verdict(metrics, [comparison("content", 0.02, 0.2)], "impressions", "interestrec", 1200)
     assert sentence == (
         "No evidence that interestrec and content, the strongest other system, differ: auc 0.6200 against 0.6000 "
         "(difference +0.0200, 95 % interval -0.0100 to +0.0500, 1,200 users)."
     )
-    sentence = verdict(metrics, [comparison("content", 0.02, 0.01)], "impressions", "interestrec", 12)
+    sentence = rival_verdict(metrics, [comparison("content", 0.02, 0.01)], "impressions", "interestrec", 12)
     assert sentence is not None
     assert sentence.startswith("interestrec is better than content")
-    assert verdict(metrics[:1], [], "impressions", "interestrec", 12) is None
+    assert rival_verdict(metrics[:1], [], "impressions", "interestrec", 12) is None
 
 
 def test_what_the_correction_takes_back_is_said_beside_the_interval() -> None:
     metrics = [metric("interestrec", 0.62), metric("als", 0.55), metric("content", 0.6)]
     rows = [comparison(other, 0.02, 0.08) for other in ("als", "content", "only:intensity")]
-    sentence = verdict(metrics, rows, "impressions", "interestrec", 12)
+    sentence = rival_verdict(metrics, rows, "impressions", "interestrec", 12)
     assert sentence == (
         "interestrec may be better than content, the strongest other system: auc 0.6200 against 0.6000 "
         "(difference +0.0200, 95 % interval +0.0100 to +0.0300, 12 users). The interval excludes 0, but after "
@@ -53,10 +61,10 @@ def test_what_the_correction_takes_back_is_said_beside_the_interval() -> None:
 def test_few_users_are_said_to_be_few_and_an_interval_without_ends_is_none() -> None:
     row = {**comparison("content", 0.02, 1.0), "ci_low": -math.inf, "ci_high": math.inf}
     metrics = [metric("interestrec", 0.62), metric("content", 0.6)]
-    sentence = verdict(metrics, [row], "impressions", "interestrec", 4)
+    sentence = rival_verdict(metrics, [row], "impressions", "interestrec", 4)
     assert sentence == (
         "No evidence that interestrec and content, the strongest other system, differ: auc 0.6200 against 0.6000 "
-        "(difference +0.0200, no bounded 95 % interval, 4 users). 4 users are too few for an interval to be trusted."
+        "(difference +0.0200, no bounded 95 % interval, 4 users). 4 users are too few for a reliable interval."
     )
     said = all_verdicts(metrics, [row], {"content": "content"}, {("impressions", "auc"): 4})["impressions"]
     assert said["users"] == 4
@@ -82,13 +90,15 @@ def test_claim_and_interval_never_contradict_each_other(n_users: int, others: in
         assert row["ci_low"] <= row["difference"] <= row["ci_high"]
         assert (row["p"] < 0.05) == (row["ci_low"] > 0 or row["ci_high"] < 0)
         said = blend_verdict(row["system_b"], row, others, n_users)
-        agrees(said, word(row), n_users)
-    sentence = verdict(metrics, rows, "intensity", "interestrec", statistics.users_behind([cell])["intensity", name])
+        agrees(said, verdict_word(row), n_users)
+    sentence = rival_verdict(
+        metrics, rows, "intensity", "interestrec", statistics.users_per_metric([cell])["intensity", name]
+    )
     assert sentence is not None
     if "nothing to learn" not in sentence:
         rival = re.search(r"\bs\d\b", sentence)
         assert rival is not None
-        agrees(sentence, word(next(row for row in rows if row["system_b"] == rival[0])), n_users)
+        agrees(sentence, verdict_word(next(row for row in rows if row["system_b"] == rival[0])), n_users)
 
 
 def agrees(sentence: str, meant: str, n_users: int) -> None:
@@ -112,7 +122,7 @@ def test_far_systems_differ_and_equal_ones_do_not(seed: int) -> None:
     counts, none = np.ones((n, 6)), np.zeros(6, dtype=np.int64)
     cell = MetricSums("catalogue", "all", "ndcg@10", np.arange(n), values, counts, none)
     rows = statistics.comparison_rows([cell], ["interestrec", *"abcde"], "interestrec", n, 400, seed)
-    found = {row["system_b"]: word(row) for row in rows}
+    found = {row["system_b"]: verdict_word(row) for row in rows}
     assert (found["d"], found["e"]) == ("worse", "better")
     assert found["b"] == "no evidence"
 

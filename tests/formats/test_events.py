@@ -203,7 +203,7 @@ def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeyp
     events = mapping(columns={"event": "kind"}, event_types=types, where=[{"column": "stars", "below": 6}])
     whole = run(tmp_path, text, events, tolerated=2)
     assert found(whole, "user_id, row") == [("u", 2), ("u", 3), ("w", 11)]
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     log = run(tmp_path, text, events, tolerated=2)
     assert found(log) == found(whole)
     assert log.sql("FROM bad_rows ORDER BY row") == whole.sql("FROM bad_rows ORDER BY row")
@@ -238,5 +238,5 @@ def test_faults(tmp_path: Path) -> None:
         run(tmp_path, "", mapping(columns={"user": "usr"}))
     with pytest.raises(DataError, match=r"no column 'x' \(data\.events\.where\.0\.column\)"):
         run(tmp_path, "", mapping(where=[{"column": "x", "not_null": True}]))
-    with pytest.raises(ConfigError, match="give them under data"):
+    with pytest.raises(ConfigError, match="set them under data"):
         run(tmp_path, "", mapping(), about=items(files=["e.csv"], where=[{"column": "item", "not_null": True}]))

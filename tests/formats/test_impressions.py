@@ -116,7 +116,7 @@ def test_history_of_a_table_keeps_times_and_values_of_known_items(tmp_path: Path
     assert names(log, "items", "segments", "segment") == [["101", "103"]]
     assert log.sql("SELECT user_id, times, amounts FROM segments") == [("7", [NOON, NOON], [3.0, None])]
     assert log.sql(
-        "SELECT user_id FROM impressions JOIN stated USING (ord) JOIN segments USING (segment, user_id)"
+        "SELECT user_id FROM impressions JOIN impression_segments USING (ord) JOIN segments USING (segment, user_id)"
     ) == [("7",)]
     assert rule(log, "unresolved history entries")["rows_in"] == 4
     assert rule(log, "unresolved history entries")["rows_out"] == 2
@@ -139,7 +139,7 @@ def test_a_second_history_of_a_user_does_not_repeat_impressions(tmp_path: Path) 
     assert log.rows("impressions") == 3
     counted = rule(log, "repeated histories")
     assert (counted["rows_in"], counted["rows_out"], counted["examples"]) == (2, 1, ["history.parquet:2"])
-    found = log.sql("SELECT items FROM impressions JOIN stated USING (ord) JOIN segments USING (segment)")
+    found = log.sql("SELECT items FROM impressions JOIN impression_segments USING (ord) JOIN segments USING (segment)")
     assert found == log.sql("SELECT [item] FROM item_codes WHERE item_id = '102'")
 
 
@@ -222,7 +222,7 @@ def test_an_impression_whose_id_is_empty_is_malformed(tmp_path: Path) -> None:
 
 def test_a_click_on_what_was_not_shown_is_a_bad_row(tmp_path: Path) -> None:
     rows = [{"user": "u", "shown": ["a", "b"], "clicked": ["b", "z"]}, {"user": "u", "shown": ["a"], "clicked": []}]
-    with pytest.raises(DataError, match=r"a\.jsonl:1: the clicked item 'z' is not among the shown; 1 such row"):
+    with pytest.raises(DataError, match=r"a\.jsonl:1: the clicked item 'z' is not among the items shown; 1 such row"):
         json_lines(tmp_path, rows, clicked="clicked")
 
 

@@ -39,7 +39,7 @@ def test_news_and_impressions(tmp_path: Path) -> None:
     ]
     rows = log.sql(
         "SELECT impression_id, i.user_id, time, split, items, shown, labels FROM impressions i "
-        "LEFT JOIN stated USING (ord) LEFT JOIN segments USING (segment) ORDER BY i.ord"
+        "LEFT JOIN impression_segments USING (ord) LEFT JOIN segments USING (segment) ORDER BY i.ord"
     )
     assert [(*rest, listed(log, items or []), listed(log, shown), labels) for *rest, items, shown, labels in rows] == [
         ("1", "U1", datetime(2019, 11, 12, 14, 14, 46), "train", "N1N2", "N1N2", [0, 1]),
@@ -72,14 +72,14 @@ def test_merged_news_share_a_code(tmp_path: Path) -> None:
     assert [
         (listed(log, items), listed(log, shown))
         for items, shown in log.sql(
-            "SELECT items, shown FROM impressions JOIN stated USING (ord) JOIN segments USING (segment)"
+            "SELECT items, shown FROM impressions JOIN impression_segments USING (ord) JOIN segments USING (segment)"
         )
     ] == [("N2N2", "N1N2")]
 
 
 @pytest.mark.parametrize("size", [1, 40, 1 << 24])
 def test_blocks_of_any_size_give_the_same_log(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     log = run(tmp_path, TRAIN + "\n3\tU3\n" + TRAIN, tolerated=1)
     assert log.sql("SELECT impression_id, ord FROM impressions ORDER BY ord") == [("1", 3), ("2", 4), ("1", 9)]
     assert log.sql("SELECT segment, user_id, items FROM segments ORDER BY segment") == [

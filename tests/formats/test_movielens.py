@@ -100,7 +100,7 @@ def test_plots_through_links(latest: Path) -> None:
 
 def test_plots_by_another_key_need_links(latest: Path) -> None:
     (latest / "plots.csv").write_text("tmdbId,overview\n1,x\n")
-    with pytest.raises(DataError, match=r"its key is tmdbId, so data\.links must name the file"):
+    with pytest.raises(DataError, match=r"data\.plots\.key is tmdbId; name the file"):
         run(latest, plots={"file": "plots.csv", "key": "tmdbId", "column": "overview"})
 
 
@@ -112,8 +112,8 @@ def test_plots_by_another_key_need_links(latest: Path) -> None:
         ("1,1,good,964982703", "the rating 'good' is not a number"),
         ("1,1,1e400,964982703", "the rating '1e400' is not a number"),
         ("1,1,nan,964982703", "the rating 'nan' is not a number"),
-        ("1,1,4.0,", "the time '' is no number of seconds"),
-        ("1,1,4.0,964982703000", "the time '964982703000' is no number of seconds"),
+        ("1,1,4.0,", "the time '' is not a number of seconds"),
+        ("1,1,4.0,964982703000", "the time '964982703000' is not a number of seconds"),
         ("1,1,4.0", "expected 4 columns, found 3"),
     ],
 )

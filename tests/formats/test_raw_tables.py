@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from interestrec.core.errors import DataError, InputMissingError, StorageError
 from interestrec.formats import quoted_records, text_lines
-from interestrec.formats.column_sql import moment
+from interestrec.formats.column_sql import epoch_to_timestamp
 from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import require, scan
+from interestrec.formats.raw_tables import require_column, scan
 
 
 def read(
@@ -64,7 +64,7 @@ def test_a_quote_within_a_field_does_not_close_one_that_is_open(tmp_path: Path) 
 
 
 def test_a_record_of_too_many_lines_was_never_meant_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quoted_records, "_MOST_LINES", 3)
+    monkeypatch.setattr(quoted_records, "_MAX_LINES", 3)
     _, rows = read(tmp_path / "a.csv", 'a,b\n1,"x\ny\nz"\n2,5\n')
     assert rows == [("1", "x\ny\nz", 2), ("2", "5", 5)]
     log, rows = read(tmp_path / "a.csv", 'a,b\n1,"x\n2,2\n3,3\n4,4\n5,"ok"\n')
@@ -85,7 +85,7 @@ def test_blocks_of_any_size_give_the_same_records(tmp_path: Path, size: int, mon
         ("5", '"\n6', 12),
         ("8", "9", 15),
     ]
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     log, rows = read(tmp_path / "a.csv", MIXED)
     assert rows == expected
     assert [row for row, _ in bad(log)] == [6, 14]
@@ -102,7 +102,7 @@ def test_json_lines_give_what_is_asked_by_path(tmp_path: Path) -> None:
     text = '{"a": {"b": 1, "c d": {"e": "x"}}, "z": 2}\n{"a": {"b": 2.0}}\n'
     for size in (1, 1 << 20):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(text_lines, "_BLOCK", size)
+            patch.setattr(text_lines, "_BLOCK_BYTES", size)
             _, rows = read(tmp_path / "a.jsonl", text, wanted=["a.b", "a.c d.e"])
         assert rows == [("1", "x", 1), ("2", None, 2)]
 
@@ -176,7 +176,7 @@ def test_reads_what_the_csv_module_writes(
     writer = csv.writer(written, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([["first", "second"], *records])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_lines, "_BLOCK", block)
+        patch.setattr(text_lines, "_BLOCK_BYTES", block)
         log, rows = read(tmp_path_factory.mktemp("csv") / "a.dat", written.getvalue(), delimiter)
     assert [[a or "", b or ""] for a, b, _ in rows] == records
     assert bad(log) == []
@@ -186,8 +186,8 @@ def test_reads_what_the_csv_module_writes(
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"a,A\n1,2\n", "two columns have one name; rename one: 'A'"),
-        ("a.csv", b'"a,b\n1,2\n', "the header has a quote"),
+        ("a.csv", b"a,A\n1,2\n", "two columns have the same name; rename one: 'A'"),
+        ("a.csv", b'"a,b\n1,2\n', "the header has an unclosed quote"),
         ("a.xls", b"a", "unknown kind of file"),
         ("a.parquet", b"not parquet", "cannot be read"),
     ],
@@ -202,7 +202,7 @@ def test_missing_file_and_column(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="no such file"):
         list(scan(RawLog(), tmp_path / "a.csv", [], None))
     with pytest.raises(DataError, match=r"no column 'itme' \(key\) \(did you mean 'item'\?\); it has: user, item"):
-        require(["user", "item"], "itme", tmp_path / "a.csv", "key")
+        require_column(["user", "item"], "itme", tmp_path / "a.csv", "key")
 
 
 def test_moment_refuses_years_that_are_another_unit() -> None:
@@ -213,6 +213,6 @@ def test_moment_refuses_years_that_are_another_unit() -> None:
         (1.5e15, 1, 2017),
         (0, 1_000_000, 1970),
     ]:
-        assert log.number(f"SELECT year({moment(json.dumps(number), unit)})") == year
+        assert log.number(f"SELECT year({epoch_to_timestamp(json.dumps(number), unit)})") == year
     for number, unit in [(1.5e12, 1_000_000), (1.5e15, 1_000_000), (1e300, 1)]:
-        assert log.sql(f"SELECT {moment(json.dumps(number), unit)}") == [(None,)]
+        assert log.sql(f"SELECT {epoch_to_timestamp(json.dumps(number), unit)}") == [(None,)]

@@ -50,7 +50,7 @@ def test_fields_lose_their_types(tmp_path: Path) -> None:
 def test_blocks_of_any_size_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [run(tmp_path).sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")]
     for size in (1, 17, 60):
-        monkeypatch.setattr(text_lines, "_BLOCK", size)
+        monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
         log = run(tmp_path)
         assert [log.sql(f"FROM {table} ORDER BY ord") for table in ("items", "events")] == whole
         assert log.rows_read == 4
@@ -66,8 +66,8 @@ def test_without_a_value(tmp_path: Path) -> None:
         ("7\t1\t4", "expected 4 tab-separated fields, found 3"),
         ("\t1\t4\t1", "user or item is empty"),
         ("7\t1\tgood\t1", "the value 'good' is not a number"),
-        ("7\t1\t4\tnoon", "the time 'noon' is no number of seconds"),
-        ("7\t1\t4\t881250949000000", "the time '881250949000000' is no number of seconds"),
+        ("7\t1\t4\tnoon", "the time 'noon' is not a number of seconds"),
+        ("7\t1\t4\t881250949000000", "the time '881250949000000' is not a number of seconds"),
     ],
 )
 def test_malformed_rows(tmp_path: Path, row: str, reason: str) -> None:

@@ -8,13 +8,13 @@ import pytest
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats import text_lines
 from interestrec.formats.raw_log import RawLog
-from interestrec.formats.text_lines import filled_lines, read_lines
+from interestrec.formats.text_lines import nonempty_lines, read_lines
 
 
 def read(path: Path, content: bytes) -> tuple[RawLog, list[tuple]]:
     path.write_bytes(content)
     log = RawLog()
-    return log, [tuple(row.values()) for lines in filled_lines(log, path) for row in lines.to_pylist()]
+    return log, [tuple(row.values()) for lines in nonempty_lines(log, path) for row in lines.to_pylist()]
 
 
 def test_empty_lines_count_in_the_numbers_only(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_line_that_is_no_text_is_a_bad_row_and_the_others_stay(tmp_path: Path)
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 22])
 def test_blocks_of_any_size_give_the_same_lines(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     _, found = read(tmp_path / "a.tsv", "éa\n\nlonger line\r\nz\n".encode())
     assert found == [(1, "éa"), (3, "longer line"), (4, "z")]
 
@@ -55,10 +55,12 @@ def test_all_lines_have_their_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [1, 4, 1 << 22])
 def test_a_sample_is_the_first_lines(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     (tmp_path / "a.tsv").write_bytes(b"a\nb\nc\nd\ne\nf\n")
     log = RawLog(sample=3)
-    assert [line for part in filled_lines(log, tmp_path / "a.tsv") for line in part["line"].to_pylist()] == list("abc")
+    assert [line for part in nonempty_lines(log, tmp_path / "a.tsv") for line in part["line"].to_pylist()] == list(
+        "abc"
+    )
     assert log.rows_read == 3
 
 

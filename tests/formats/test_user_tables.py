@@ -68,7 +68,7 @@ def test_parquet_and_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1, 12])
 def test_blocks_of_any_size_give_the_same_rows(tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = found(run(tmp_path))
-    monkeypatch.setattr(text_lines, "_BLOCK", size)
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", size)
     assert found(run(tmp_path)) == whole
 
 

@@ -165,10 +165,10 @@ def test_coverage_is_the_share_shown_at_all(exposure: list[int]) -> None:
 def test_ranks_are_those_of_sorting_each_list(seed: int, levels: int) -> None:
     rng = np.random.default_rng(seed)
     offsets = np.concatenate([[0], np.cumsum(rng.integers(0, 7, 6))])
-    score, precedence = rng.integers(0, levels, offsets[-1]).astype(float), rng.permutation(int(offsets[-1]))
-    found = topk.ranks(offsets, score, precedence)
+    score, tie_order = rng.integers(0, levels, offsets[-1]).astype(float), rng.permutation(int(offsets[-1]))
+    found = topk.ranks(offsets, score, tie_order)
     for start, stop in itertools.pairwise(offsets):
-        order = sorted(range(start, stop), key=lambda row: (-score[row], precedence[row]))
+        order = sorted(range(start, stop), key=lambda row: (-score[row], tie_order[row]))
         assert [found[row] for row in order] == list(range(1, stop - start + 1))
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from interestrec.report.conclusion import conclusion, deciding, deciding_table, sentences
+from interestrec.report.conclusion import conclusion, deciding_protocol, deciding_table, verdict_sentences
 from tests.evaluation.rows import metric
 
 SYSTEMS = {"random": 0.01, "interestrec": 0.3, "mean_intensity": 0.2, "only:intensity": 0.9}
@@ -74,11 +74,11 @@ def test_the_order_is_that_of_the_metric_lower_or_higher_and_ours_goes_before_it
 
 
 def test_the_protocol_with_real_candidates_decides_where_it_has_a_value() -> None:
-    assert deciding([*ROWS, metric("interestrec", 0.6)]) == "impressions"
-    assert deciding([*ROWS, metric("interestrec", None)]) == "catalogue"
-    assert deciding([metric("interestrec", 0.5, "novelty", "beyond")]) is None
+    assert deciding_protocol([*ROWS, metric("interestrec", 0.6)]) == "impressions"
+    assert deciding_protocol([*ROWS, metric("interestrec", None)]) == "catalogue"
+    assert deciding_protocol([metric("interestrec", 0.5, "novelty", "beyond")]) is None
     assert deciding_table([], 80) == ""
-    assert sentences(VERDICTS, "intensity")[0] == "Predicted intensity against labels: Ours is worse."
+    assert verdict_sentences(VERDICTS, "intensity")[0] == "Predicted intensity against labels: Ours is worse."
 
 
 def test_on_a_terminal_sentences_wrap_between_words() -> None:

@@ -43,7 +43,7 @@ def test_nothing_from_data_becomes_markup() -> None:
 def full(text: str) -> str:
     """A page in which all that comes from data is `text`."""
     item = {"title": text, "category": text, "rank": 1, "score": 0.5, "predicted": 0.5, "hit": True, text: 0.1}
-    user = {"user_id": text, "events": 3, "wanted": 1, "history": [item], "list": [item]}
+    user = {"user_id": text, "events": 3, "relevant": 1, "history": [item], "list": [item]}
     slices = [{**metric("interestrec", 0.6), "slice": f"category={text}"}]
     slices += [{**metric("content", 0.5), "slice": f"category={text}"}]
     gap = {"family": text, "best": text, "worst": text, "best_value": 0.6, "worst_value": 0.5}
@@ -95,7 +95,7 @@ def test_whatever_data_says_the_page_has_the_same_elements(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["$5 and $10", "$\\frac{$"])
 def test_a_category_of_dollars_is_no_formula(text: str) -> None:
-    assert text in interval_plot([{**metric("content", 0.5), "slice": text}], "auc", name="slice")
+    assert text in interval_plot([{**metric("content", 0.5), "slice": text}], "auc", name_column="slice")
 
 
 def test_a_long_name_leaves_room_for_the_plot() -> None:

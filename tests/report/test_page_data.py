@@ -10,7 +10,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.ranking_blocks import IdNumbers
 from interestrec.io import files, schemas
-from interestrec.report.page_data import examples, found_by_rank, permuted_auc, reliability, training_curves
+from interestrec.report.page_data import examples, permuted_auc, recall_by_rank, reliability, training_curves
 from tests.scoring.corpora import Event, write_event_log
 
 
@@ -45,7 +45,7 @@ def shown(path: Path, rows: list[tuple[str, str, float, float, float]]) -> Path:
 def test_relevant_items_are_found_up_to_each_rank(tmp_path: Path) -> None:
     rows = [("interestrec", "u0", "i1", 1), ("interestrec", "u0", "i2", 2), ("interestrec", "u1", "i1", 1)]
     path = lists(tmp_path / "c.parquet", [*rows, ("als", "u0", "i9", 1)])
-    found = found_by_rank(path, truth([("u0", "i2"), ("u1", "i1"), ("u1", "i7")]), ["interestrec", "als"], 3)
+    found = recall_by_rank(path, truth([("u0", "i2"), ("u1", "i1"), ("u1", "i7")]), ["interestrec", "als"], 3)
     assert found["interestrec"].tolist() == pytest.approx([1 / 3, 2 / 3, 2 / 3])
     assert found["als"].tolist() == [0, 0, 0]
 
@@ -80,7 +80,7 @@ def test_examples_tell_history_list_and_hits(tmp_path: Path) -> None:
     past = PastEvents(np.array([0, 3, 3]), np.array([0, 1, 2]))  # u1 has no history
     ids = IdNumbers(pa.array(["u0", "u1"]), pa.array([f"i{n}" for n in range(6)]))
     (found,) = examples(corpus, path, truth([("u0", "i3"), ("u1", "i4")]), [], past, ids, seed=0)
-    assert (found["user_id"], found["events"], found["wanted"]) == ("u0", 3, 1)
+    assert (found["user_id"], found["events"], found["relevant"]) == ("u0", 3, 1)
     assert [item["title"] for item in found["history"]] == ["i2", "i1", "i0"]  # the latest first
     assert [(item["title"], item["hit"]) for item in found["list"]] == [("i3", True), ("i5", False)]
 

@@ -31,28 +31,28 @@ def shop(tmp_path: Path, tiny_encoder: Path) -> Path:
 
 
 def found(config: Path, *overrides: str, rows: int = 100) -> dict[str, CheckFinding]:
-    return {finding.about: finding for finding in check(load_settings(config, overrides), rows)}
+    return {finding.subject: finding for finding in check(load_settings(config, overrides), rows)}
 
 
 def test_a_sound_log_is_told_in_figures_and_nothing_is_written(shop: Path) -> None:
     findings = found(shop)
     assert [finding.error for finding in findings.values()] == [None] * 6
-    assert findings["files"].told.startswith("2 found")
+    assert findings["files"].sentence.startswith("2 found")
     # The header is a row of the file: 99 events of 100 lines; all 60 items.
-    assert findings["rows"].told == "159 rows read: 60 items, 99 events; 0 malformed"
-    assert set(findings["event types"].told.replace("(", " ").split()) >= {"view", "purchase"}
-    assert findings["times"].told.startswith("2026-03-01")
+    assert findings["rows"].sentence == "159 rows read: 60 items, 99 events; 0 malformed"
+    assert set(findings["event types"].sentence.replace("(", " ").split()) >= {"view", "purchase"}
+    assert findings["times"].sentence.startswith("2026-03-01")
     assert not (shop.parent / "workspace").exists()
 
 
 def test_the_verified_run_must_be_there(shop: Path) -> None:
     finding = found(shop, "preprocess.split={method: none, verified: nowhere}")["verified run"]
     assert finding.error is not None
-    assert "nowhere/model: no model here" in finding.told
+    assert "nowhere/model: no model here" in finding.sentence
 
 
 @pytest.mark.parametrize(
-    ("override", "about", "status", "told"),
+    ("override", "subject", "status", "sentence"),
     [
         ("data.events.files=[absent.csv]", "files", 66, "no such file"),
         ("data.events.columns.user=usr", "rows", 65, "has no column 'usr'"),
@@ -67,9 +67,9 @@ def test_the_verified_run_must_be_there(shop: Path) -> None:
         ("data.events.where=[{column: kind, equals: sale}]", "rows", None, "60 items; 0 malformed"),
     ],
 )
-def test_what_would_stop_a_run(shop: Path, override: str, about: str, status: int | None, told: str) -> None:
-    finding = found(shop, override)[about]
-    assert told in finding.told
+def test_what_would_stop_a_run(shop: Path, override: str, subject: str, status: int | None, sentence: str) -> None:
+    finding = found(shop, override)[subject]
+    assert sentence in finding.sentence
     assert (None if finding.error is None else finding.error.exit_status) == status
 
 
@@ -90,5 +90,5 @@ def test_impressions_are_checked_too(tmp_path: Path, tiny_encoder: Path) -> None
     }
     (tmp_path / "news.yaml").write_text(json.dumps(config))
     findings = found(tmp_path / "news.yaml")
-    assert findings["rows"].told == "240 rows read: 80 items, 160 impressions; 0 malformed"
-    assert findings["event types"].told == "none: the log records what was shown"
+    assert findings["rows"].sentence == "240 rows read: 80 items, 160 impressions; 0 malformed"
+    assert findings["event types"].sentence == "none: the log records what was shown"

@@ -28,14 +28,14 @@ def hits(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_finetune_and_encode_share_vectors(context: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "interestrec"):
-        done = encode.run(context, None, of_model=False)
+        done = encode.run(context, None, from_model=False)
         model = finetune.run(context).artifact
     texts = hits(caplog)[0].split()[3]
     assert hits(caplog) == [f"encoding: {known} of {texts} texts are in the vector cache" for known in (0, texts)]
     stored = files.read_safetensors(model.path / artifact_files.ITEM_VECTORS)
     for name, kind, made in (
         ("text_vectors.parquet", "frozen", done),
-        ("item_vectors.parquet", "item", encode.run(context, None, of_model=True)),
+        ("item_vectors.parquet", "item", encode.run(context, None, from_model=True)),
     ):
         assert made["file"] == str(context.settings.workspace / name)
         table = pq.read_table(made["file"])

@@ -44,7 +44,7 @@ def evaluated(context: RunContext) -> Path:
 
 
 def test_the_catalogue_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 1)
     path = evaluate.run(by_hand(tmp_path)).artifact.path
     # u0 finds its item first, u1 in a tie of two places, u2 has no list and scores 0
     tied = (1 + 1 / math.log2(3)) / 2
@@ -140,7 +140,7 @@ def test_evaluating_loads_no_tensorflow() -> None:
 
 
 def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 1)
     cold = np.arange(N_ITEMS) % 3 == 0  # every item is in some history here
     monkeypatch.setattr(Corpus, "cold_items", lambda corpus, before: cold.copy())
     path = evaluated(workspace(tmp_path, None))
@@ -155,7 +155,7 @@ def test_cold_items_agree_with_the_stored_rows(tmp_path: Path, monkeypatch: pyte
 
 
 def test_lists_of_cold_items_are_a_slice_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 1)
     context = by_hand(tmp_path)
     current = open_artifact(tmp_path / "rankings", "rankings")
     with staged_version(tmp_path, Recipe("rankings", dict(current.manifest["inputs"]), {"cold": True}, 1)) as directory:
@@ -199,12 +199,12 @@ def test_small_slices_are_left_out_and_counted(tmp_path: Path) -> None:
     left_out = files.read_json(path / "slices.json")["left_out"]
     assert result.summary["slices_left_out"] == sum(len(names) for names in left_out.values()) > 0
     reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
-    assert all(count < metric_sums.FEWEST_LISTS for names in left_out.values() for count in names.values())
+    assert all(count < metric_sums.MIN_LISTS for names in left_out.values() for count in names.values())
     assert not {(protocol, name) for protocol, names in left_out.items() for name in names} & reported
 
 
 def test_gaps_name_the_extremes_in_the_metrics_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 5)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 5)
     path = evaluated(workspace(tmp_path, log_of_events()))
     reported = {(row["protocol"], row["slice"]) for row in pq.read_table(path / "metrics.parquet").to_pylist()}
     gaps = pq.read_table(path / "gaps.parquet").to_pylist()
@@ -247,4 +247,4 @@ def test_what_rearranging_costs_is_compared_and_told(tmp_path: Path) -> None:
     found = [r for r in rows if r["system_b"] == "before_rules" and r["metric"] == "ndcg@5" and r["slice"] == "all"]
     assert [r["protocol"] for r in found] == ["catalogue"]
     assert found[0]["difference"] < 0
-    assert "What the rules cost" in (path / "report.html").read_text()
+    assert "Cost of the rules" in (path / "report.html").read_text()

@@ -76,7 +76,7 @@ def test_what_cannot_be_required_is_refused_before_anything_is_built(tmp_path: P
     for text, told in (("acu>0.5", "unknown metric 'acu'"), ("warm_user/rmse<1", "did you mean 'warm_users'")):
         with pytest.raises(ConfigError, match=told):
             evaluate.run(asked(context, text))
-    with pytest.raises(InputMissingError, match="no report here to compare with"):
+    with pytest.raises(InputMissingError, match="there is no report to compare with"):
         evaluate.run(asked(context, not_worse_than=tmp_path / "report"))
     assert not (tmp_path / "report").exists()
     # `run` finds it before its first stage, which would miss the raw log
@@ -109,7 +109,7 @@ def accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunContext:
 def test_a_fall_beyond_noise_fails_and_equal_quality_passes(tmp_path: Path, accepted: RunContext) -> None:
     gated = asked(accepted, "recall@10>=0", "coverage>=0", not_worse_than=tmp_path / "accepted")
     (itself,) = (note for note in evaluate.run(gated).notes if "earlier" in note)
-    assert itself.endswith("is this one")
+    assert itself.endswith("is this report")
 
     again = evaluate.run(configured(gated, bootstrap=60))
     assert again.failures == ()
@@ -137,13 +137,13 @@ def test_reports_of_two_corpora_are_compared_unpaired(tmp_path: Path, accepted: 
 
 
 def test_an_earlier_report_of_another_meaning_is_refused(tmp_path: Path, accepted: RunContext) -> None:
-    with pytest.raises(ArtifactError, match="gain is binary there and graded here"):
+    with pytest.raises(ArtifactError, match=r"has evaluate\.gain binary, but this one has graded"):
         evaluate.run(asked(configured(accepted, gain="graded"), not_worse_than=tmp_path / "accepted"))
     assert (tmp_path / "space" / "report").resolve() == (tmp_path / "accepted").resolve()
 
 
 def test_seeds_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metric_sums, "FEWEST_LISTS", 1)
+    monkeypatch.setattr(metric_sums, "MIN_LISTS", 1)
     context = by_hand(tmp_path / "one", seed=1)
     by_hand(tmp_path / "two", seed=2, first="i0", predicted=0.4)
     given = (tmp_path / "two", tmp_path / "one" / "rankings")
@@ -186,7 +186,7 @@ def test_rankings_that_differ_in_more_than_the_seed_are_refused(tmp_path: Path) 
     with staged_version(elsewhere, Recipe("rankings", {"corpus": "another"}, {}, 2)):
         pass
     for given, told in (
-        (same, "are both of seed 1"),
+        (same, "both have seed 1"),
         (lacking, "only one has als, random"),
         (other, "were ranked with different top_k"),
         (elsewhere, "from another corpus"),

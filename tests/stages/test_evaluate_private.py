@@ -46,8 +46,8 @@ def test_slices_of_few_are_left_out_and_nobody_is_shown(
     left = [row for row in rows(open_report, "metrics.parquet") if (row["protocol"], row["slice"]) not in shown]
     assert result.summary["rows_suppressed"] == len(left)
     assert json.loads((path / "slices.json").read_text())["left_out"] == {}
-    assert "Everything preprocess counted" not in (path / "report.html").read_text()
-    assert "Everything preprocess counted" in (open_report / "report.html").read_text()
+    assert "All counts of preprocess" not in (path / "report.html").read_text()
+    assert "All counts of preprocess" in (open_report / "report.html").read_text()
 
 
 def test_nothing_is_told_of_too_few_in_all(tmp_path: Path) -> None:
@@ -71,5 +71,5 @@ def test_values_of_users_that_are_not_kept_are_not_promised(tmp_path: Path) -> N
     without = evaluate.run(asking(context, min_users=2)).artifact.path
     with pytest.raises(ConfigError, match=r"evaluate\.min_users is 2"):
         evaluate.run(dataclasses.replace(asking(context, min_users=2), gate=GateRequest((), kept)))
-    with pytest.raises(ConfigError, match="keeps no values of users"):
+    with pytest.raises(ConfigError, match="keeps no values per user"):
         evaluate.run(dataclasses.replace(context, gate=GateRequest((), without)))

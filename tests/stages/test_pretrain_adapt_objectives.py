@@ -102,7 +102,7 @@ def test_an_encoder_from_scratch_is_trained_finetuned_and_read_by_others(tmp_pat
     source = tokenizer_only(tiny_encoder, tmp_path)
     chosen = {**BRIEF, "steps": 60, "learning_rate": 5e-3, "scratch": SMALL}
     context = workspace(tmp_path, source, pretrain_adapt=chosen)
-    assert "from scratch" in {finding.about: finding.told for finding in check(context.settings, 9)}["encoder"]
+    assert "from scratch" in {finding.subject: finding.sentence for finding in check(context.settings, 9)}["encoder"]
     result = pretrain_adapt.run(context)
     summary, path = result.summary, result.artifact.path
     assert summary["held_out_loss_after"] < 0.9 * summary["held_out_loss_before"]

@@ -253,15 +253,15 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     context = workspace(tmp_path, log, systems=["trending", "item_knn"], rules={"seen": "out"})
     users = tmp_path / "users.txt"
     users.write_text("u7\nu3\n")
-    asking = RankRequest(as_of=27 * DAY, users=users)
-    result = rank.run(dataclasses.replace(context, asking=asking))
+    rank_request = RankRequest(as_of=27 * DAY, users=users)
+    result = rank.run(dataclasses.replace(context, rank_request=rank_request))
     path = result.artifact.path
     assert path.resolve() == (tmp_path / "lists").resolve()
     assert {p.name for p in path.iterdir()} == {"catalogue.parquet", "systems.json", "manifest.json", "timing.jsonl"}
     whole = pq.read_table(path / "catalogue.parquet").to_pandas()
     assert list(dict.fromkeys(whole["user_id"])) == ["u7", "u3"]
     ours = rank.run(
-        dataclasses.replace(workspace(tmp_path / "ours", log), asking=RankRequest(as_of=27 * DAY))
+        dataclasses.replace(workspace(tmp_path / "ours", log), rank_request=RankRequest(as_of=27 * DAY))
     ).artifact.path
     assert set(pq.read_table(ours / "catalogue.parquet")["system"].to_pylist()) == {"interestrec"}
     had = {(f"u{e.user}", f"i{e.item}") for e in log if e.day is not None and e.day < 27}
@@ -271,12 +271,14 @@ def test_lists_of_a_moment_need_no_test_and_know_all_that_was_before(tmp_path: P
     assert {pair for pair in after if pair[0] in ("u3", "u7")} & listed
     later = [*log, *(Event(user, 5, 28.0, "test") for user in range(40))]
     again = rank.run(
-        dataclasses.replace(workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), asking=asking)
+        dataclasses.replace(
+            workspace(tmp_path / "b", later, systems=["trending", "item_knn"]), rank_request=rank_request
+        )
     )
     assert pq.read_table(again.artifact.path / "catalogue.parquet").equals(pq.read_table(path / "catalogue.parquet"))
     users.write_text("u7\n\nnobody\n")
     with pytest.raises(DataError, match=r"users.txt:3: no user 'nobody'"):
-        rank.run(dataclasses.replace(context, asking=asking))
+        rank.run(dataclasses.replace(context, rank_request=rank_request))
 
 
 @pytest.mark.slow
@@ -285,7 +287,8 @@ def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.Mo
     context = workspace(tmp_path, log_of_events())
     whole = rank.run(context).artifact.path
     parts = [
-        rank.run(dataclasses.replace(context, asking=RankRequest(shard=(part, 3)))).artifact.path for part in (1, 2, 3)
+        rank.run(dataclasses.replace(context, rank_request=RankRequest(shard=(part, 3)))).artifact.path
+        for part in (1, 2, 3)
     ]
     for name in ("impressions.parquet", "catalogue.parquet", "cold_catalogue.parquet", "truth.parquet"):
         wanted = pq.read_table(whole / name).to_pandas()
@@ -342,7 +345,7 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     context = workspace(tmp_path / "whole", everything, trials=3)
     split = SplitSettings(method="none", verified=tmp_path / "verified")
     settings = context.settings.model_copy(update={"preprocess": PreprocessSettings(split=split)})
-    whole = dataclasses.replace(context, settings=settings, asking=RankRequest(as_of=31 * DAY))
+    whole = dataclasses.replace(context, settings=settings, rank_request=RankRequest(as_of=31 * DAY))
     path = rank.run(whole).artifact.path
     described = files.read_json(path / "systems.json")
     assert set(described["systems"]) == {"interestrec"}
@@ -357,11 +360,11 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     assert lists["predicted"].between(0, 1).all()
     other = settings.rank.model_copy(update={"components": ["intensity", "trending"]})
     changed = dataclasses.replace(whole, settings=settings.model_copy(update={"rank": other}))
-    with pytest.raises(ConfigError, match=r"otherwise in rank\.components"):
+    with pytest.raises(ConfigError, match=r"other values of rank\.components"):
         rank.run(changed)
     rank.run(workspace(tmp_path / "verified", log, estimators=[]))
     without = settings.rank.model_copy(update={"estimators": []})
-    with pytest.raises(ConfigError, match="predict no intensity"):
+    with pytest.raises(ConfigError, match="have no estimators of intensity"):
         rank.run(dataclasses.replace(whole, settings=settings.model_copy(update={"rank": without})))
 
 

