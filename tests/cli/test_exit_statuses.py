@@ -140,12 +140,12 @@ def test_a_full_device_changes_no_status_of_a_stage(status: int, end: str, strea
 
 _BEFORE = """
 import sys
-from interestrec.cli import app as cli
+from interestrec.cli import app as cli, stage_commands
 
 def session(*_, **__):
     raise RuntimeError("odd")
 
-cli.session = session
+stage_commands.session = session
 sys.argv = ["interestrec", "preprocess", *{arguments}]
 cli.main()
 """

@@ -99,8 +99,8 @@ def test_a_point_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
 
 _EARLY = """
 import os, signal
-from interestrec.cli import app
-app.session = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
+from interestrec.cli import app, stage_commands
+stage_commands.session = lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM)
 app.main()
 """
 
