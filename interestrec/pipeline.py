@@ -13,7 +13,7 @@ from interestrec.core.logs import log_stage
 from interestrec.io import encryption
 from interestrec.stages.run import DryRun, RunContext, StageResult
 from interestrec.workspace.artifacts import STAGE_OF_KIND
-from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.plan import BuildPlan, current_version
 
 # Modules by subcommand, in the order of a run. A module is imported when its stage runs, so that no stage loads the
 # libraries of another.
@@ -115,7 +115,7 @@ def build_plans(names: Sequence[str], context: RunContext) -> Iterator[BuildPlan
         if first is not None:
             kind = KINDS[name]
             why = f"{first.stage} would build before it"
-            yield BuildPlan(name, kind, True, (why,), plan_of_current(context.settings.workspace, kind))
+            yield BuildPlan(name, kind, True, (why,), current_version(context.settings.workspace, kind))
             continue
         plan = _plan(partial(run_stage, name, context))
         first = plan if plan.builds else None

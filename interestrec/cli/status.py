@@ -9,7 +9,7 @@ from interestrec.io.locks import LockHolder, lock_holder
 from interestrec.pipeline import KINDS, STAGES, build_plans
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import LOCKS, STAGE_OF_KIND
-from interestrec.workspace.plan import BuildPlan, plan_of_current
+from interestrec.workspace.plan import BuildPlan, current_version
 
 _STEP = "step-"
 
@@ -39,7 +39,7 @@ def status(context: RunContext) -> list[ArtifactStatus]:
     except InterestrecError as error:  # told of the first stage that meets it; those after it cannot be judged
         about = (str(error),)
         for stage in list(STAGES)[len(found) :]:
-            plan = BuildPlan(stage, KINDS[stage], True, about, plan_of_current(workspace, KINDS[stage]))
+            plan = BuildPlan(stage, KINDS[stage], True, about, current_version(workspace, KINDS[stage]))
             found.append(_of_plan(workspace, plan, broken=True))
             about = (f"depends on {plan.stage}, which is broken",) if about == (str(error),) else about
     return found

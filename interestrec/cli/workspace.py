@@ -80,14 +80,14 @@ def forget(
         if (user is None) == (users is None):
             raise UsageError("give either --user ID or --users FILE")
         settings = context(config, overrides, workspace, force=False).settings
-        from interestrec.workspace.forgotten import FORGOTTEN, add_forgotten
+        from interestrec.workspace.forgotten import FORGOTTEN_FILE, add_forgotten
 
         named = [user] if user is not None else _lines(str(users))
         ids = [name.strip() for name in named if name is not None and name.strip()]
         if not ids:
             raise UsageError("the list of user IDs is empty; nobody was added")
         new, listed = add_forgotten(settings.workspace, ids)
-        file = settings.workspace / FORGOTTEN
+        file = settings.workspace / FORGOTTEN_FILE
         output.show(
             {"file": str(file), "added": new, "users": listed},
             f"{file}: {new:,} users added, {listed:,} in total. Existing artifacts still contain them: run "

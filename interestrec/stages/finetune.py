@@ -17,7 +17,7 @@ from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
-from interestrec.workspace.reference_run import INPUT, ReferenceRun, open_reference_run
+from interestrec.workspace.reference_run import REFERENCE_INPUT, ReferenceRun, open_reference_run
 
 if TYPE_CHECKING:
     from interestrec.model.encoder import Encoder
@@ -44,7 +44,7 @@ def run(context: RunContext) -> StageResult:
     reference_workspace = context.settings.preprocess.split.verified
     reference = open_reference_run(reference_workspace, recipe.config) if reference_workspace else None
     if reference is not None:
-        recipe = replace(recipe, inputs={**recipe.inputs, INPUT: reference.digest})
+        recipe = replace(recipe, inputs={**recipe.inputs, REFERENCE_INPUT: reference.digest})
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:

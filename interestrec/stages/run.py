@@ -26,7 +26,7 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.plan import BuildPlan, plan_of_recipe, reasons
+from interestrec.workspace.plan import BuildPlan, reasons, recipe_plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,7 +135,7 @@ def produce(
     workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
     if context.dry_run:
-        raise DryRun(plan_of_recipe(workspace, recipe, builds=found is None))
+        raise DryRun(recipe_plan(workspace, recipe, builds=found is None))
     if found is not None:
         if leftovers(workspace, recipe):
             with suppress(LockedError), exclusive_writer(workspace, recipe):

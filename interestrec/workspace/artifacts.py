@@ -1,9 +1,9 @@
-"""Immutable artifact versions: built aside by one process at a time, named whole, linked, checked when opened.
+"""Immutable artifact versions: staged by one process at a time, atomically renamed, linked, verified when opened.
 
 `workspace/versions/<stage>/<digest>/` holds a version; `workspace/<kind>` is a symbolic link to the
 current one. The digest covers input digests, the configuration that affects the result, the seed, and in a source
-checkout the code, so an equal digest means an equal artifact and nothing to do. `workspace/locks/` has a lock for
-each output.
+checkout the code, so an equal digest means that the artifact is up to date. `workspace/locks/` has a lock per
+output.
 """
 
 import os
@@ -24,7 +24,7 @@ from interestrec.workspace.source_code import source_digests
 
 LOCKS = "locks"
 
-# artifact kind -> the stage that writes it
+# Kind of artifact -> stage that writes it.
 STAGE_OF_KIND = {
     "corpus": "preprocess",
     "encoder": "pretrain-adapt",
@@ -39,7 +39,7 @@ STAGE_OF_KIND = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """A committed version: its kind, resolved directory, the digest of its manifest, and the manifest."""
+    """A committed version: its kind, resolved directory, digest of the manifest, and manifest."""
 
     kind: str
     path: Path
@@ -48,11 +48,11 @@ class Artifact:
 
     @property
     def stage(self) -> str:
-        """The stage that wrote it."""
+        """The stage that wrote the artifact."""
         return STAGE_OF_KIND[self.kind]
 
     def require_input(self, other: "Artifact") -> None:
-        """Refuse to go on when this artifact was built from another version of `other`'s kind.
+        """Refuse this artifact when it was built from another version of the kind of `other`.
 
         Raises:
             ArtifactError: the recorded input digest is not that of `other`.
@@ -66,7 +66,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides an artifact's content; its digest names the version."""
+    """Everything that determines the content of an artifact; its digest names the version."""
 
     kind: str
     inputs: Mapping[str, str]  # name -> SHA-256, taken before the run
@@ -90,57 +90,58 @@ class Recipe:
 
     @property
     def stage(self) -> str:
-        """The stage that builds it."""
+        """The stage that builds the artifact."""
         return STAGE_OF_KIND[self.kind]
 
     @property
     def output(self) -> str:
-        """What one process at a time may write: a kind, as all its versions share one link; or one shard of many."""
+        """Name of the lock: the kind, whose versions share one link, or a single shard of it."""
         return f"{self.kind}-{self.digest}" if self.kind == "shard" else self.kind
 
     def version_path(self, workspace: Path) -> Path:
-        """Where the version lives once committed."""
+        """Return the directory of the committed version."""
         return workspace / "versions" / self.stage / self.digest
 
     def work_path(self, workspace: Path) -> Path:
-        """Where checkpoints lie until the version is committed."""
+        """Return the directory of checkpoints, which are kept until the version is committed."""
         return workspace / "work" / self.stage / self.digest
 
     def partial_path(self, workspace: Path) -> Path:
-        """Where the version is built."""
+        """Return the directory that the version is staged in."""
         version = self.version_path(workspace)
         return version.with_name(f"{version.name}{commit.PARTIAL}{self.output}")
 
 
 def open_artifact(path: Path, kind: str) -> Artifact:
-    """Open a committed artifact by its directory or link, resolved once, and check every file of it.
+    """Open a committed artifact by its directory or link, which is resolved once, and verify every file.
 
     Raises:
-        InputMissingError: nothing is there.
-        ArtifactError: no manifest, another kind, an unknown schema version, or a file missing, changed or not listed.
+        InputMissingError: the path does not exist.
+        ArtifactError: the manifest is missing, of another kind or of an unknown schema version, or a file is missing,
+            changed or not listed.
     """
     return _open(path, kind, contents=True)
 
 
 def open_within(path: Path, kind: str) -> Artifact:
-    """Open a committed artifact by its directory or link, or by the workspace whose current one it is.
+    """Open a committed artifact by its directory or link, or the current one of a workspace.
 
     Raises:
-        InputMissingError, ArtifactError: as `open_artifact`.
+        InputMissingError, ArtifactError: see `open_artifact`.
     """
     is_workspace = (path / kind).exists() or (path / "versions").is_dir()
     return open_artifact(path / kind if is_workspace else path, kind)
 
 
 def _open(path: Path, kind: str, contents: bool) -> Artifact:
-    """As `open_artifact`: an error counts only if `path` still leads to the directory that was read.
+    """Open an artifact; an error counts only if `path` still leads to the directory that was read.
 
-    --force, prune and other runs may put another one in its place meanwhile, once or many times.
+    Otherwise --force, prune or another run has replaced the directory meanwhile, and opening starts again.
     """
     while True:
         try:
             real = Path(os.path.realpath(path, strict=True))
-            directory = os.open(real, os.O_PATH)  # while it is open, no other gets its inode number
+            directory = os.open(real, os.O_PATH)  # while it is open, its inode number cannot be reused
         except (FileNotFoundError, NotADirectoryError):
             if path.exists():
                 continue
@@ -176,9 +177,9 @@ def _read(path: Path, real: Path, kind: str, contents: bool) -> Artifact:
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
-    """The recipe's version when it is there and linked as current, else None. It only looks.
+    """Return the version of a recipe when it exists and is linked as current, else None; nothing is changed.
 
-    Names and sizes of files are compared, not contents: those are the next stage's to check, when it opens them.
+    Names and sizes of files are compared. Contents are verified by the next stage, when it opens the artifact.
 
     Raises:
         ArtifactError: a file of the version is missing, of another size, or not listed.
@@ -191,10 +192,10 @@ def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
 
 @contextmanager
 def exclusive_writer(workspace: Path, recipe: Recipe) -> Iterator[FileLock]:
-    """Be the one that writes the recipe's output, and take away what killed processes left of it.
+    """Hold the lock of the recipe's output and remove the leftovers of killed processes.
 
     Raises:
-        LockedError: another process is at work on it.
+        LockedError: another process holds the lock.
         CannotCreateError: the workspace cannot be created.
     """
     with hold_lock(workspace / LOCKS / recipe.output, str(workspace / recipe.kind)) as lock:
@@ -204,19 +205,17 @@ def exclusive_writer(workspace: Path, recipe: Recipe) -> Iterator[FileLock]:
 
 
 def leftovers(workspace: Path, recipe: Recipe) -> list[Path]:
-    """What no process needs once it has the lock: versions half built, and checkpoints of the recipe's version when
-    that is there."""
-    found = list(recipe.version_path(workspace).parent.glob(f"*{commit.PARTIAL}{recipe.output}"))
+    """Return paths that the holder of the lock may remove: partial versions, and checkpoints of a committed version."""
+    partials = list(recipe.version_path(workspace).parent.glob(f"*{commit.PARTIAL}{recipe.output}"))
     work = recipe.work_path(workspace)
-    return [*found, work] if work.exists() and recipe.version_path(workspace).exists() else found
+    return [*partials, work] if work.exists() and recipe.version_path(workspace).exists() else partials
 
 
 @contextmanager
 def staged_version(workspace: Path, recipe: Recipe) -> Iterator[Path]:
-    """A directory to write the version's files into; committed and linked when the block ends well.
+    """Yield a directory for the version's files; it is committed and linked when the block ends without error.
 
-    When the block raises, the directory is removed and whatever was linked before stays as it was. To be called within
-    `writing`.
+    When the block raises, the directory is removed and the link stays unchanged. Call it within `exclusive_writer`.
 
     Raises:
         CannotCreateError: the directory cannot be created.
@@ -231,7 +230,7 @@ def staged_version(workspace: Path, recipe: Recipe) -> Iterator[Path]:
         yield partial
         files.write_json(partial / artifact_files.MANIFEST, _manifest(recipe, partial))
         commit.install(partial, recipe.version_path(workspace))
-    except OSError as error:  # which no writer of `files` has met
+    except OSError as error:  # raised by code that does not write through `files`
         raise from_os_error(error, error.filename or partial) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -252,16 +251,16 @@ def _manifest(recipe: Recipe, directory: Path) -> dict[str, Any]:
 
 
 def link(workspace: Path, recipe: Recipe) -> None:
-    """Point `workspace/<kind>` at the recipe's version in one rename; relative, so that a workspace can be moved.
+    """Atomically replace the link `workspace/<kind>`; its target is relative, so that a workspace can be moved.
 
     Raises:
-        CannotCreateError: something else has the link's name.
+        CannotCreateError: a file or directory has the name of the link.
     """
     version, link = recipe.version_path(workspace), workspace / recipe.kind
     if _is_linked(workspace, recipe.kind, version):
         return
     if link.exists() and not link.is_symlink():
-        raise CannotCreateError(f"{link}: is in the way of the {recipe.kind} link; move it elsewhere")
+        raise CannotCreateError(f"{link}: has the name of the {recipe.kind} link but is not a link; move it elsewhere")
     fresh = workspace / f".{recipe.output}.link"
     try:
         fresh.unlink(missing_ok=True)
@@ -274,4 +273,4 @@ def link(workspace: Path, recipe: Recipe) -> None:
 
 def _is_linked(workspace: Path, kind: str, version: Path) -> bool:
     link = workspace / kind
-    return link.is_symlink() and os.readlink(link) == os.path.relpath(version, workspace)  # noqa: PTH115 - a text
+    return link.is_symlink() and os.readlink(link) == os.path.relpath(version, workspace)  # noqa: PTH115 - as a text

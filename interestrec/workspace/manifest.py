@@ -1,4 +1,4 @@
-"""What a version says of itself: its kind, what it was made of and by, and every file of it with size and digest."""
+"""Manifests of versions: kind, inputs, configuration, and every file with its size and digest."""
 
 import os
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from interestrec.core.errors import ArtifactError
 from interestrec.io import artifact_files, files
 from interestrec.io.schemas import SCHEMA_VERSION
 
-_LARGEST = 16 << 20  # bytes; ours have a few KiB
+_MAX_BYTES = 16 << 20  # a manifest has a few KiB
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)  # but not `extra="forbid"`: a newer minor version may say more
+    model_config = ConfigDict(strict=True)  # not `extra="forbid"`: a newer minor version may have more keys
 
 
 class _File(_Strict):
@@ -35,23 +35,23 @@ class _Manifest(_Strict):
 
 
 def file_entries(directory: Path) -> dict[str, dict[str, Any]]:
-    """SHA-256 and size of every file below a directory that a manifest lists, by its path there."""
-    found = {str(path.relative_to(directory)): path for path in _entries(directory)}
+    """Return SHA-256 and size of every file that a manifest lists, by the path below its directory."""
+    paths = {str(path.relative_to(directory)): path for path in _entries(directory)}
     return {
         name: {"sha256": files.sha256_of(path), "bytes": path.stat().st_size}
-        for name, path in sorted(found.items())
+        for name, path in sorted(paths.items())
         if name not in (artifact_files.MANIFEST, artifact_files.TIMING)
     }
 
 
 def read(directory: Path, stage: str) -> dict[str, Any]:
-    """The manifest of a version that this release can read.
+    """Read the manifest of a version.
 
     Args:
-        stage: that writes such versions, for the messages.
+        stage: stage that writes such versions, for messages.
 
     Raises:
-        ArtifactError: there is none, it is not one, or its schema's major version is another than ours.
+        ArtifactError: the manifest is missing or malformed, or this release cannot read its schema version.
     """
     path = directory / artifact_files.MANIFEST
     if path.is_symlink() or not path.is_file():
@@ -59,8 +59,10 @@ def read(directory: Path, stage: str) -> dict[str, Any]:
             f"{directory}: not an artifact of interestrec ({artifact_files.MANIFEST} is missing); "
             f"give the directory of one, or run `interestrec {stage} --force`"
         )
-    if path.stat().st_size > _LARGEST:
-        raise ArtifactError(f"{path}: larger than any manifest; run `interestrec {stage} --force`")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ArtifactError(
+            f"{path}: exceeds the {_MAX_BYTES >> 20} MiB limit for manifests; run `interestrec {stage} --force`"
+        )
     content = files.read_json(path)
     try:
         _Manifest.model_validate(content)
@@ -78,37 +80,37 @@ def read(directory: Path, stage: str) -> dict[str, Any]:
 
 
 def verify(directory: Path, manifest: dict[str, Any], stage: str, contents: bool) -> None:
-    """Refuse a version whose files are not those that its manifest lists.
+    """Refuse a version whose files differ from those that its manifest lists.
 
     Args:
-        contents: whether to read every file and compare digests; else names and sizes are compared alone.
+        contents: whether to read every file and compare digests; else only names and sizes are compared.
 
     Raises:
-        ArtifactError: a file is missing, changed, not listed, or no regular file; the message names it.
+        ArtifactError: a file is missing, changed, not listed, or not a regular file; the message names it.
     """
-    lacking = dict(manifest["files"])
+    missing = dict(manifest["files"])
     for path in _entries(directory):
         name = str(path.relative_to(directory))
         if path.is_symlink() or not path.is_file():
-            raise ArtifactError(f"{path}: not a regular file, as all of an artifact are; take it away")
+            raise ArtifactError(f"{path}: not a regular file, but an artifact has regular files only; remove it")
         if name in (artifact_files.MANIFEST, artifact_files.TIMING):
             continue
-        entry = lacking.pop(name, None)
+        entry = missing.pop(name, None)
         if entry is None:
             raise ArtifactError(
-                f"{path}: no file of this artifact, its {artifact_files.MANIFEST} does not list it; take it away"
+                f"{path}: not a file of this artifact, {artifact_files.MANIFEST} does not list it; remove it"
             )
         if path.stat().st_size != entry["bytes"] or (contents and files.sha256_of(path) != entry["sha256"]):
             raise ArtifactError(f"{path}: changed since it was written; run `interestrec {stage} --force`")
-    if lacking:
-        raise ArtifactError(f"{directory / min(lacking)}: missing; run `interestrec {stage} --force`")
+    if missing:
+        raise ArtifactError(f"{directory / min(missing)}: missing; run `interestrec {stage} --force`")
 
 
 def _entries(directory: Path) -> Iterator[Path]:
-    """Everything below a directory that is no directory; symbolic links are not followed."""
+    """Yield everything below a directory except directories; symbolic links are not followed."""
     for root, directories, names in os.walk(directory):
-        linked = [name for name in directories if (Path(root) / name).is_symlink()]
-        yield from (Path(root) / name for name in sorted([*names, *linked]))
+        links = [name for name in directories if (Path(root) / name).is_symlink()]
+        yield from (Path(root) / name for name in sorted([*names, *links]))
 
 
 def _major(version: str) -> int:

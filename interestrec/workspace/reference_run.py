@@ -1,4 +1,4 @@
-"""What a run that holds nothing out takes from one that did, and whose quality was looked at."""
+"""Choices that a run without held-out data takes from a reference run that held data out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,75 +10,78 @@ from interestrec.io import artifact_files, files
 from interestrec.io.schemas import OURS
 from interestrec.workspace.artifacts import open_artifact
 
-INPUT = "open_reference_run"  # of the recipe of a model that leans on another
-_DECIDED = ("components", "estimators", "blend")  # of the rank settings
-_SAME = ("finetune", "items", "encoders", "relevant_at")  # of a model's configuration, what its choices hold for
+REFERENCE_INPUT = "verified"  # input of the recipe of a model that uses a reference run
+_RANK_KEYS = ("components", "estimators", "blend")  # keys of `rank` that both runs must share
+_MODEL_KEYS = ("finetune", "items", "encoders", "relevant_at")  # keys of a model's configuration that both must share
 
 
 @dataclass(frozen=True)
 class ReferenceRun:
-    """What was chosen on the valid split of the verified run."""
+    """Choices of a model on the valid split of its run."""
 
-    digest: str  # of its model
-    epochs: Mapping[str, int]  # by phase, how many of its epochs the best weights went through
-    calibration: Mapping[str, Any]  # the content of its calibration.json
+    digest: str  # of the model
+    epochs: Mapping[str, int]  # by phase, epochs of training up to the best weights
+    calibration: Mapping[str, Any]  # content of calibration.json
 
 
 def open_reference_run(workspace: Path, config: Mapping[str, Any]) -> ReferenceRun:
-    """The choices of the `model` in a workspace.
+    """Read the choices of the `model` in a workspace.
 
     Args:
-        config: of the recipe of the model that is to be trained.
+        config: configuration in the recipe of the model to be trained.
 
     Raises:
-        InputMissingError: there is no model.
-        ArtifactError: it is damaged, or does not tell how long it was trained.
-        ConfigError: it held nothing out itself, or was configured otherwise; the message names the keys.
+        InputMissingError: the workspace has no model.
+        ArtifactError: the model is damaged or lacks its numbers of epochs.
+        ConfigError: the model held no data out, or its configuration differs; the message names the keys.
     """
     model = open_artifact(workspace / "model", "model")
     key = f"preprocess.split.verified: the model of {workspace}"
-    if INPUT in model.manifest["inputs"]:
-        raise ConfigError(f"{key} held nothing out itself; name the workspace of a run with a valid split")
-    theirs = model.manifest["config"]
-    differ = [name for part in _SAME for name in _differing(config.get(part), theirs.get(part), part)]
-    if differ:
-        raise ConfigError(f"{key} was configured otherwise in {', '.join(differ)}; use its settings, or verify these")
+    if REFERENCE_INPUT in model.manifest["inputs"]:
+        raise ConfigError(f"{key} held no data out; name the workspace of a run with a valid split")
+    reference = model.manifest["config"]
+    pairs = [(config.get(part), reference.get(part), part) for part in _MODEL_KEYS]
+    differences = ", ".join(name for pair in pairs for name in _different_keys(*pair))
+    if differences:
+        raise ConfigError(f"{key} has other values of {differences}; use its settings, or name a run with yours")
     epochs = files.read_json(model.path / artifact_files.OUTCOME).get("epochs")
     if epochs is None:
         raise ArtifactError(
-            f"{model.path / artifact_files.OUTCOME}: does not tell the epochs; run `interestrec finetune --force` there"
+            f"{model.path / artifact_files.OUTCOME}: lacks the epochs; run `interestrec finetune --force` there"
         )
     return ReferenceRun(model.digest, epochs, files.read_json(model.path / artifact_files.CALIBRATION))
 
 
 def reference_decision(workspace: Path, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Digest and systems.json of the `rankings` in a workspace: the settings of scorers and the weights chosen there.
+    """Return digest and systems.json of the `rankings` in a workspace: fitted settings of scorers and blend weights.
 
     Args:
-        config: of the recipe of the lists that are to be made.
+        config: configuration in the recipe of the lists to be written.
 
     Raises:
-        InputMissingError: there are no rankings.
-        ConfigError: ours was not among the systems there, was made of other components or estimators or blended
-            otherwise, or had no estimators.
+        InputMissingError: the workspace has no rankings.
+        ConfigError: the rankings lack the system interestrec, have other components, estimators or blend settings, or
+            have no estimators.
     """
     rankings = open_artifact(workspace / "rankings", "rankings")
     key = f"preprocess.split.verified: the rankings of {workspace}"
-    theirs = rankings.manifest["config"]["rank"]
-    if OURS not in theirs["systems"]:
-        raise ConfigError(f"{key} are without {OURS}; name the workspace of a run that ranked with it")
-    differ = [name for part in _DECIDED for name in _differing(config["rank"][part], theirs[part], f"rank.{part}")]
-    if differ:
-        raise ConfigError(f"{key} were configured otherwise in {', '.join(differ)}; use its settings, or verify these")
-    if not theirs["estimators"]:
-        raise ConfigError(f"{key} predict no intensity that could be taken over; set rank.estimators in both runs")
+    reference = rankings.manifest["config"]["rank"]
+    if OURS not in reference["systems"]:
+        raise ConfigError(f"{key} lack the system {OURS}; name the workspace of a run that ranked with it")
+    settings = config["rank"]
+    pairs = [(settings[part], reference[part], f"rank.{part}") for part in _RANK_KEYS]
+    differences = ", ".join(name for pair in pairs for name in _different_keys(*pair))
+    if differences:
+        raise ConfigError(f"{key} have other values of {differences}; use these settings, or name a run with yours")
+    if not reference["estimators"]:
+        raise ConfigError(f"{key} have no estimators of intensity; set rank.estimators in both runs")
     return rankings.digest, files.read_json(rankings.path / artifact_files.SYSTEMS)
 
 
-def _differing(ours: Any, theirs: Any, key: str) -> Iterator[str]:
-    """Dotted keys, from `key` on, at which two JSON values differ."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for name in dict.fromkeys([*ours, *theirs]):
-            yield from _differing(ours.get(name), theirs.get(name), f"{key}.{name}")
-    elif ours != theirs:
+def _different_keys(value: Any, reference: Any, key: str) -> Iterator[str]:
+    """Yield the dotted keys below `key` at which two JSON values differ."""
+    if isinstance(value, dict) and isinstance(reference, dict):
+        for name in dict.fromkeys([*value, *reference]):
+            yield from _different_keys(value.get(name), reference.get(name), f"{key}.{name}")
+    elif value != reference:
         yield key

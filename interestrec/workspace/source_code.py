@@ -1,12 +1,12 @@
-"""Which source files of the package make an artifact, and a digest of each.
+"""Digests of the source files of the package that determine an artifact.
 
 A version that was built before a metric, a scorer or a reader was edited is not up to date after it. In a source
 checkout the digest of a recipe therefore covers the stage's module and, transitively, every module of the package that
-it imports, also within functions. Nothing is imported to find that out. An installed release is not edited: its version
-says the same.
+it imports, also within functions. The imports are found in the source text, without importing any module. An installed
+release is not edited, so its version suffices.
 
-Two things are not followed: `config`, which imports the sections of all stages and whose values stand in a recipe as
-they are, and the package's own `__init__`, which offers everything to notebooks.
+Two modules are not followed: `config`, which imports the sections of all stages and whose values are in a recipe,
+and the `__init__` of the package, which offers everything to notebooks.
 """
 
 import hashlib
@@ -18,21 +18,21 @@ from pathlib import Path, PurePosixPath
 from interestrec.core.errors import from_os_error
 
 PACKAGE = Path(__file__).parents[1]
-_INSTALLED = {"site-packages", "dist-packages"}  # above the modules of an installed release
+_INSTALLED = {"site-packages", "dist-packages"}  # directories above an installed release
 _NOT_FOLLOWED = "config"
 _TEMPLATE = "*.j2"
-_DIGITS = 16  # hexadecimal, of a digest that is compared with only one other
-# Without anchors, for speed: a name in a comment counts as an import, which does no harm.
+_DIGITS = 16  # hexadecimal digits; a digest is compared with only one other
+# The patterns have no anchors, for speed: a name in a comment counts as an import, which does no harm.
 _FROM = re.compile(r"from interestrec\.([\w.]+) import (\([^)]*\)|[^\n]*)")
-_DOTTED = re.compile(r"interestrec\.([\w.]+)")  # in a statement, or in a literal for a late import
+_DOTTED = re.compile(r"interestrec\.([\w.]+)")  # in a statement, or in a literal for a deferred import
 _COMMENT = re.compile(r"#[^\n]*")
 
 
 def source_digests(stage: str, package: Path = PACKAGE) -> Mapping[str, str]:
-    """Shortened SHA-256 of every source file behind a stage, by its path in the package; none in an installed release.
+    """Return the shortened SHA-256 of every source file of a stage by its path; empty in an installed release.
 
     Args:
-        stage: the name of its module, such as `pretrain_adapt`.
+        stage: name of the stage's module, such as `pretrain_adapt`.
 
     Raises:
         StorageError, AccessError: a source file cannot be read.
@@ -46,48 +46,48 @@ def source_digests(stage: str, package: Path = PACKAGE) -> Mapping[str, str]:
 def _digests(start: str, package: Path) -> Mapping[str, str]:
     modules = _modules(package)
     paths: set[str] = set()
-    waiting = [start] if start in modules else []
-    while waiting:
-        path = modules[waiting.pop()]
+    pending = [start] if start in modules else []
+    while pending:
+        path = modules[pending.pop()]
         if path not in paths:
             paths.add(path)
-            waiting += [name for name in imported(_source(package, path).decode()) if name in modules]
-    for room in {PurePosixPath(path).parent for path in paths}:
-        paths.update(str(room / template.name) for template in (package / room).glob(_TEMPLATE))
+            pending += [name for name in imported_names(_source(package, path).decode()) if name in modules]
+    for directory in {PurePosixPath(path).parent for path in paths}:
+        paths.update(str(directory / template.name) for template in (package / directory).glob(_TEMPLATE))
     return {path: hashlib.sha256(_source(package, path)).hexdigest()[:_DIGITS] for path in sorted(paths)}
 
 
 @cache
 def _modules(package: Path) -> Mapping[str, str]:
-    """Path of every module that may be followed, by its dotted name in the package; a room's is its `__init__`."""
-    found: dict[str, str] = {}
+    """Return the paths of all modules that may be followed, by dotted name; the path of a package is its `__init__`."""
+    paths: dict[str, str] = {}
     for path in package.rglob("*.py"):
-        place = path.relative_to(package)
-        parts = place.parts[:-1] if place.name == "__init__.py" else place.with_suffix("").parts
+        location = path.relative_to(package)
+        parts = location.parts[:-1] if location.name == "__init__.py" else location.with_suffix("").parts
         if parts and parts[0] != _NOT_FOLLOWED:
-            found[".".join(parts)] = place.as_posix()
-    return found
+            paths[".".join(parts)] = location.as_posix()
+    return paths
 
 
 @cache
 def _source(package: Path, path: str) -> bytes:
-    """Read once per process: stages share most of their modules."""
+    """Return the content of a file; it is cached, because stages share most of their modules."""
     try:
         return (package / path).read_bytes()
     except OSError as error:
         raise from_os_error(error, package / path) from error
 
 
-def imported(text: str) -> Iterator[str]:
-    """Dotted names in the package that a module may import; those of classes and functions are among them."""
+def imported_names(text: str) -> Iterator[str]:
+    """Yield the dotted names that a module may import from the package, including classes and functions."""
     for module in _DOTTED.findall(text):
-        yield from _with_rooms(module)
+        yield from _with_parents(module)
     for module, names in _FROM.findall(text):
-        listed = _COMMENT.sub("", names).strip("()").split(",")
-        yield from (f"{module}.{name.split()[0]}" for name in listed if name.strip())
+        members = _COMMENT.sub("", names).strip("()").split(",")
+        yield from (f"{module}.{name.split()[0]}" for name in members if name.strip())
 
 
-def _with_rooms(module: str) -> Iterator[str]:
-    """`a`, `a.b` and `a.b.c` for `a.b.c`: importing a module runs the `__init__` of what it is in."""
+def _with_parents(module: str) -> Iterator[str]:
+    """Yield `a`, `a.b` and `a.b.c` for `a.b.c`: importing a module runs the `__init__` of its packages."""
     parts = module.split(".")
     yield from (".".join(parts[: number + 1]) for number in range(len(parts)))

@@ -1,6 +1,7 @@
 """Small raw inputs in every format, each with the `data` section that reads them."""
 
 import gzip
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from interestrec.config.loading import load_settings
 from interestrec.config.settings import Settings
+from interestrec.formats.readers import READERS
 
 START = 1_500_000_000
 USERS, ITEMS, ROWS = 6, 8, 36
@@ -240,8 +242,25 @@ KINDS: dict[str, Callable[[Path, np.random.Generator], Section]] = {
 }
 
 
+def _sample_of(name: str) -> Callable[[Path, np.random.Generator], Section]:
+    """The input that the format's own test file writes, imported when it is needed."""
+
+    def write(raw: Path, rng: np.random.Generator) -> Section:
+        try:
+            write_sample = importlib.import_module(f"tests.formats.test_{name}").write_sample
+        except (ImportError, AttributeError):
+            raise AssertionError(
+                f"format {name} has no sample; write `write_sample(raw, rng)` into tests/formats/test_{name}.py: it "
+                "writes raw files for the rows of `rows_of(rng)` and returns the `data` section"
+            ) from None
+        return write_sample(raw, rng)
+
+    return write
+
+
+KINDS |= {name: _sample_of(name) for name in READERS if name not in {kind.partition("-")[0] for kind in KINDS}}
+
+
 def kinds_of(name: str) -> list[str]:
-    """The kinds of input of a format; every format must have one."""
-    kinds = [kind for kind in KINDS if kind.partition("-")[0] == name]
-    assert kinds, f"write an example input of the format {name} into KINDS of tests/formats/inputs.py"
-    return kinds
+    """The kinds of input of a format; every format has at least one."""
+    return [kind for kind in KINDS if kind.partition("-")[0] == name]

@@ -67,7 +67,7 @@ def test_without_attributes_there_are_no_weights_for_them() -> None:
 def test_attributes_are_left_out_whole_and_at_random_in_training() -> None:
     tower = model(dropout=0.4).item_tower
     codes = np.tile(np.array([[3, 2, 4]], np.int32), (5000, 1))
-    found = tower._left_out(tf.constant(codes), NOISE).numpy()
+    found = tower._drop_attributes(tf.constant(codes), NOISE).numpy()
     dropped = found == 0
     np.testing.assert_array_equal(dropped[:, 0], dropped[:, 1])  # both columns of the category
     assert dropped[:, 0].mean() == pytest.approx(0.4, abs=0.03)

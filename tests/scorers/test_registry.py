@@ -15,8 +15,8 @@ def test_a_scorer_comes_behind_those_that_it_is_fitted_on_and_none_comes_twice()
 
 
 def test_an_unknown_name_is_answered_with_what_to_write() -> None:
-    with pytest.raises(ConfigError, match=r"'p3alpha'.* add 'p3alpha' to SCORERS in interestrec/scorers/registry.py"):
-        required_scorers(["als", "p3alpha"])
+    with pytest.raises(ConfigError, match=r"'no_such'.* add 'no_such' to SCORERS in interestrec/scorers/registry.py"):
+        required_scorers(["als", "no_such"])
     with pytest.raises(ConfigError, match=r"unknown scorer 'popularty' \(did you mean 'popularity'\?\)"):
         required_scorers(["popularty"])
     with pytest.raises(ConfigError, match=r"'colaborative' \(did you mean 'collaborative'\?\).* component='colab"):

@@ -47,18 +47,18 @@ from dataclasses import replace
 from interestrec.core.section import Positive, Section
 from interestrec.scorers import registry
 class PathSettings(Section):
-    "Settings of p3alpha."
+    "Settings of new_scorer."
     alpha: Positive = 1.0
 entry = replace(registry.SCORERS["als"], settings=PathSettings, space={"alpha": [1.0, 2.0]}, component=None)
-registry.SCORERS["p3alpha"] = entry
+registry.SCORERS["new_scorer"] = entry
 from interestrec.config.loading import settings_schema
 from interestrec.scoring.rank_settings import RankSettings
-settings = RankSettings.model_validate({"systems": ["p3alpha"], "p3alpha": {"alpha": 3}})
-assert settings.scorer_settings("p3alpha") == {"alpha": 3.0}
-assert "p3alpha" in RankSettings().systems
+settings = RankSettings.model_validate({"systems": ["new_scorer"], "new_scorer": {"alpha": 3}})
+assert settings.scorer_settings("new_scorer") == {"alpha": 3.0}
+assert "new_scorer" in RankSettings().systems
 schema = settings_schema()["$defs"]["RankSettings"]["properties"]
-assert "`p3alpha`" in schema["systems"]["description"]
-assert schema["p3alpha"]["description"] == "Settings of `p3alpha`."
+assert "`new_scorer`" in schema["systems"]["description"]
+assert schema["new_scorer"]["description"] == "Settings of `new_scorer`."
 print("ok")
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -360,11 +360,11 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     assert lists["predicted"].between(0, 1).all()
     other = settings.rank.model_copy(update={"components": ["intensity", "trending"]})
     changed = dataclasses.replace(whole, settings=settings.model_copy(update={"rank": other}))
-    with pytest.raises(ConfigError, match=r"otherwise in rank\.components"):
+    with pytest.raises(ConfigError, match=r"other values of rank\.components"):
         rank.run(changed)
     rank.run(workspace(tmp_path / "verified", log, estimators=[]))
     without = settings.rank.model_copy(update={"estimators": []})
-    with pytest.raises(ConfigError, match="predict no intensity"):
+    with pytest.raises(ConfigError, match="have no estimators of intensity"):
         rank.run(dataclasses.replace(whole, settings=settings.model_copy(update={"rank": without})))
 
 

@@ -170,7 +170,7 @@ def test_a_file_system_that_cannot_exchange_names(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr("ctypes.get_errno", lambda: errno.EINVAL)
         patch.setattr("interestrec.io.commit._RENAME_EXCHANGE", 1 << 20)  # no flag of any kernel
-        with pytest.raises(StorageError, match="delete it and run without --force"):
+        with pytest.raises(StorageError, match="delete the directory and run without --force"):
             build(tmp_path, "b", made)
     assert (tmp_path / "corpus" / "sub" / "file").read_text() == "a"
 
@@ -275,7 +275,7 @@ def test_an_artifact_of_another_corpus_is_refused(tmp_path: Path) -> None:
 
 def test_a_directory_in_the_way_of_the_link(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
-    with pytest.raises(CannotCreateError, match="in the way"):
+    with pytest.raises(CannotCreateError, match="but is not a link"):
         build(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(CannotCreateError, match="check `workspace`"):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from interestrec.workspace.plan import plan_of_recipe, reasons
+from interestrec.workspace.plan import reasons, recipe_plan
 from tests.workspace.test_artifacts import build, recipe
 
 
@@ -20,11 +20,11 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
 
 def test_a_plan_tells_of_the_current_version(tmp_path: Path) -> None:
     build(tmp_path)
-    plan = plan_of_recipe(tmp_path, recipe(), builds=False)
+    plan = recipe_plan(tmp_path, recipe(), builds=False)
     assert plan.reasons == ()
     assert plan.version is not None and plan.version.bytes > 1
     assert str(plan).startswith("preprocess: up to date\n    current version: 0.0 MB")
-    assert plan_of_recipe(tmp_path / "other", recipe(), builds=True).values == {
+    assert recipe_plan(tmp_path / "other", recipe(), builds=True).values == {
         "stage": "preprocess",
         "kind": "corpus",
         "builds": True,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from interestrec.workspace import artifacts, source_code
-from interestrec.workspace.plan import plan_of_recipe, reasons
-from interestrec.workspace.source_code import PACKAGE, imported, source_digests
+from interestrec.workspace.plan import reasons, recipe_plan
+from interestrec.workspace.source_code import PACKAGE, imported_names, source_digests
 from tests.workspace.test_artifacts import build, recipe
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -78,11 +78,11 @@ def test_an_edit_elsewhere_does_not(package: Path, stage: str, path: str) -> Non
 
 def test_a_new_scorer_counts_once_it_is_imported(package: Path) -> None:
     before = source_digests("rank", package)
-    (package / "scorers" / "p3alpha.py").write_text("alpha = 1\n")
+    (package / "scorers" / "new_scorer.py").write_text("alpha = 1\n")
     registry = package / "scorers" / "registry.py"
-    registry.write_text(registry.read_text() + '\nLATE = "interestrec.scorers.p3alpha"\n')
+    registry.write_text(registry.read_text() + '\nLATE = "interestrec.scorers.new_scorer"\n')
     edit(registry)
-    assert changed(before, source_digests("rank", package)) == {"scorers/registry.py", "scorers/p3alpha.py"}
+    assert changed(before, source_digests("rank", package)) == {"scorers/registry.py", "scorers/new_scorer.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -93,7 +93,7 @@ def test_every_import_statement_is_seen(path: Path) -> None:
             names |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names if alias.name.startswith("interestrec.")}
-    assert {name.partition(".")[2] for name in names} <= set(imported(path.read_text()))
+    assert {name.partition(".")[2] for name in names} <= set(imported_names(path.read_text()))
 
 
 def test_every_stage_has_source_files() -> None:
@@ -134,7 +134,7 @@ def test_an_edited_reader_makes_a_corpus_stale_and_says_so(
     assert reasons(tmp_path, recipe()) == ("the code of corpus/split.py and formats/mind.py changed since",)
     edit(package / "text" / "tokenizer.py")
     edit(package / "io" / "files.py")
-    plan = plan_of_recipe(tmp_path, recipe(), builds=True)
+    plan = recipe_plan(tmp_path, recipe(), builds=True)
     assert plan.reasons == ("the code of corpus/split.py, formats/mind.py and 2 more source files changed since",)
 
 
