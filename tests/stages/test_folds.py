@@ -105,7 +105,7 @@ def test_a_start_model_that_does_not_fit_is_refused(
     context, model = yesterday
     with pytest.raises(ConfigError, match=r"hidden is \[4\] here and \[8\] there"):
         finetune.run(replace(with_finetune(context, hidden=[4]), start=model))
-    with pytest.raises(ConfigError, match="1 layers of its encoder learned"):
+    with pytest.raises(ConfigError, match="has 1 trained encoder layers"):
         finetune.run(replace(with_finetune(context, trainable_layers=0), start=model))
     other = workspace(tmp_path, tiny_encoder)
     pretrain_adapt.run(other)
