@@ -1,7 +1,7 @@
-"""Interest intensity of users for items, from item text and behaviour logs.
+"""interestrec: models the interest intensity of users in items from item texts and behaviour logs.
 
-What notebooks need is here: `load_config`, `run`, `Corpus`, `Report`, `read_metrics` and `key_in_force`. Each is
-imported when it is first used, so that `import interestrec` loads no library.
+The Python interface is `load_config`, `run`, `Corpus`, `Report`, `read_metrics` and `key_in_force`. Each is imported at
+its first use, so that `import interestrec` loads no library.
 """
 
 from importlib import import_module

@@ -1,1 +1,1 @@
-"""The command line: one file per group of commands, and what they share."""
+"""The command line interface: one file per group of commands, with shared options and output."""

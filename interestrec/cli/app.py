@@ -1,4 +1,4 @@
-"""The command line application: its commands and its entry point. `console` shows results and ends commands."""
+"""The command line application: registers the commands and defines the entry point."""
 
 import os
 from typing import Annotated
@@ -25,11 +25,11 @@ app.add_typer(config_app, name="config")
 def main() -> None:
     """Entry point of the `interestrec` command."""
     open_standard_streams()
-    # Set before any stage imports TensorFlow or transformers, whose log lines are not for our users.
+    # Set before any stage imports TensorFlow or transformers, whose log lines do not concern users.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.umask(0o077)  # only the owner may read what models learn about people
+    os.umask(0o077)  # models contain personal data, so only the owner may read files
     interrupts.install()
     with command_process() as process:
         process.status = app(standalone_mode=False)
@@ -46,7 +46,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_
 
 @app.callback()
 def _root(version: Version = False) -> None:
-    """Options before the command's name."""
+    """Options before the name of the command."""
 
 
 _RANK_EXAMPLES = "interestrec rank --config news.yaml; interestrec rank --as-of now --users premium.txt --shard 3/16"

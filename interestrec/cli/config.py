@@ -1,4 +1,4 @@
-"""Commands about the configuration: a new one, the one in force, and what one may say."""
+"""Configuration commands: create a configuration, show the effective one, print its JSON Schema."""
 
 import json
 from pathlib import Path
@@ -55,5 +55,5 @@ def schema(as_json: Json = False, log: Log = "text") -> None:
     with session("config schema", as_json, quiet=False, log=log) as output:
         from interestrec.config.loading import settings_schema
 
-        found = settings_schema()
-        output.show({"schema": found}, json.dumps(found, indent=2, ensure_ascii=False))
+        document = settings_schema()
+        output.show({"schema": document}, json.dumps(document, indent=2, ensure_ascii=False))

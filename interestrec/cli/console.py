@@ -1,4 +1,4 @@
-"""What a command shows and how it ends: text for people, one JSON document for machines, an exit status."""
+"""Console: prints results as text or one JSON document, and maps errors to exit statuses."""
 
 import json
 import math
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """Results of one command on standard output.
+    """Prints the results of one command on standard output.
 
     Raises:
-        UsageError: success shall be quiet and verbose.
+        UsageError: both `quiet` and `verbose` are set.
     """
 
     def __init__(self, command: str, as_json: bool, quiet: bool, verbose: bool = False) -> None:
@@ -37,10 +37,10 @@ class Output:
         self.verbose = verbose
 
     def show(self, values: dict[str, Any], text: str) -> None:
-        """Print `text`, or `values` as one JSON document; nothing where success shall be quiet.
+        """Print `text`, or `values` as one JSON document; with `quiet` print no text.
 
         Raises:
-            ReaderGoneError, StorageError: as `write`.
+            ReaderGoneError, StorageError: see `write`.
         """
         if self.as_json:
             write_document({"command": self.command, "status": "ok", **values})
@@ -48,25 +48,25 @@ class Output:
             write(text)
 
     def findings(self, found: list[tuple[str, str, InterestrecError | None]]) -> None:
-        """Print what was looked at and what was found; the first error decides how the command ends.
+        """Print findings as tuples of subject, sentence and error; the first error determines the exit status.
 
         Raises:
-            InterestrecError: there is an error; JSON then tells of all.
+            InterestrecError: a finding has an error; with JSON its message combines all errors.
         """
         errors = [error for _, _, error in found if error is not None]
-        lines = [f"{'fails' if error else 'ok':5}  {about}: {told}" for about, told, error in found]
+        lines = [f"{'fails' if error else 'ok':5}  {subject}: {sentence}" for subject, sentence, error in found]
         if errors and self.as_json:
             raise type(errors[0])("; ".join(str(error) for error in errors))
-        values = {"findings": [{"about": about, "told": told} for about, told, _ in found]}
+        values = {"findings": [{"about": subject, "told": sentence} for subject, sentence, _ in found]}
         self.show(values, printable("\n".join(lines)))
         if errors:
             raise errors[0]
 
     def result(self, result: "StageResult") -> None:
-        """Print what a stage did.
+        """Print the result of a stage.
 
         Raises:
-            GateError: the result is not as good as required; JSON tells of it on failure.
+            GateError: a requirement on the result fails; with JSON the error carries the result.
         """
         values = _as_values(result)
         if not (self.as_json and result.failures):
@@ -75,10 +75,10 @@ class Output:
             raise GateError(result.failures, values)
 
     def results(self, stages: "Iterable[StageResult]") -> None:
-        """Print what stages did; text appears as each is done, JSON when all are.
+        """Print the results of stages: text after each stage, JSON after all stages.
 
         Raises:
-            GateError: as `result`.
+            GateError: see `result`.
         """
         results: list[dict[str, Any]] = []
         failures: tuple[str, ...] = ()
@@ -99,9 +99,9 @@ class Output:
             self.show({"stages": results}, "")
 
     def plans(self, stages: "Iterable[BuildPlan]") -> None:
-        """Print what stages would do."""
-        found = list(stages)
-        self.show({"plans": [plan.values for plan in found]}, "\n".join(map(str, found)))
+        """Print the build plans of stages."""
+        plans = list(stages)
+        self.show({"plans": [plan.values for plan in plans]}, "\n".join(map(str, plans)))
 
 
 def _as_values(result: "StageResult") -> dict[str, Any]:
@@ -118,10 +118,10 @@ def _as_values(result: "StageResult") -> dict[str, Any]:
 
 
 def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ()) -> str:
-    """What a stage did, for people.
+    """Return the result of a stage as text.
 
     Args:
-        warnings: of the stages before, for the end of a run.
+        warnings: warnings of earlier stages, to be shown with the conclusion.
     """
     artifact = result.artifact
     figures = [
@@ -150,12 +150,12 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
 
 
 def _terminal_width() -> int | None:
-    """Columns of the terminal that standard output is; None where it is none, and nothing depends on a width."""
+    """Number of columns of the terminal; None if standard output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _colour() -> bool:
-    """Whether standard output is a terminal that colours are wanted on (no-color.org)."""
+    """Whether standard output is a terminal with colours enabled (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -167,7 +167,7 @@ def _figure(value: Any) -> str:
 
 @contextmanager
 def session(command: str, as_json: bool, quiet: bool, log: Form = "text", verbose: bool = False) -> Iterator[Output]:
-    """Logging to standard error, and every way a command can end mapped to its exit status."""
+    """Log to standard error, and exit with the status of the error that ends the command."""
     with logging_to_stderr(command, log, quiet):
         try:
             yield Output(command, as_json, quiet, verbose)
@@ -180,14 +180,14 @@ def session(command: str, as_json: bool, quiet: bool, log: Form = "text", verbos
 
 
 def end(error: InterestrecError, command: str, as_json: bool) -> int:
-    """Say why a command ends, unless it is that the reader of standard output has gone; the exit status."""
+    """Report the error that ends a command, unless the reader of standard output is gone; return the exit status."""
     if isinstance(error, ReaderGoneError):
         return error.exit_status
     return _failed(command, as_json, str(error), error.exit_status, error.document)
 
 
 def end_of_bug(error: Exception, command: str, as_json: bool) -> int:
-    """Say that the exception at hand is our bug; the exit status."""
+    """Report the current exception as an internal error; return the exit status."""
     print_bug(command)
     return document_of_failure(command, as_json, f"internal error: {error!r}", InterestrecError.exit_status)
 
@@ -202,21 +202,24 @@ def _failed(
 def document_of_failure(
     command: str, as_json: bool, message: str, status: int, told: Mapping[str, Any] = MappingProxyType({})
 ) -> int:
-    """Print the document of a command that failed where JSON is wanted; the exit status."""
+    """Print the JSON document of a failed command if `as_json`; return the exit status.
+
+    `told` contains further keys of the document.
+    """
     if as_json:
         try:
             write_document({**told, "command": command, "status": "error", "error": message, "exit_status": status})
-        except InterestrecError as lost:  # the status stays that of what went wrong first
-            if not isinstance(lost, ReaderGoneError):
-                print_error(command, str(lost))
+        except InterestrecError as output_error:  # the exit status remains that of the first error
+            if not isinstance(output_error, ReaderGoneError):
+                print_error(command, str(output_error))
     return status
 
 
 def write_document(document: Mapping[str, Any]) -> None:
-    """Print one JSON document; null stands for a figure that is not finite, which JSON has no word for.
+    """Print one JSON document; numbers that are not finite become null, as JSON cannot represent them.
 
     Raises:
-        ReaderGoneError, StorageError: as `write`.
+        ReaderGoneError, StorageError: see `write`.
     """
     write(json.dumps(_finite(document), ensure_ascii=False, sort_keys=True, allow_nan=False))
 
@@ -230,11 +233,11 @@ def _finite(value: Any) -> Any:
 
 
 def write(text: str) -> None:
-    """Print on standard output.
+    """Print a line on standard output.
 
     Raises:
-        ReaderGoneError: nobody reads it any more.
-        StorageError: it cannot be written.
+        ReaderGoneError: the reader has closed standard output.
+        StorageError: standard output cannot be written.
     """
     try:
         print(text, flush=True)
@@ -243,7 +246,7 @@ def write(text: str) -> None:
 
 
 def lost_output(error: OSError) -> InterestrecError:
-    """What an error of standard output means; nothing more is written there, not even when the process ends."""
+    """Return the error for a failed write to standard output, and discard all further output, also at process exit."""
     _close_off(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError("the reader of standard output has gone")
@@ -251,9 +254,9 @@ def lost_output(error: OSError) -> InterestrecError:
 
 
 def drain(stream: TextIO) -> None:
-    """Write what waits in a standard stream, or drop it where that fails, just before the process ends.
+    """Flush a standard stream before the process ends, or discard its buffer if that fails.
 
-    Python itself tries again at exit, and would end with status 120 instead of the command's.
+    Otherwise Python flushes it again at exit, and a failure replaces the exit status of the command by 120.
     """
     try:
         stream.flush()
@@ -262,6 +265,6 @@ def drain(stream: TextIO) -> None:
 
 
 def _close_off(stream: TextIO) -> None:
-    """Let all that is still to be written to a standard stream go nowhere."""
-    with suppress(OSError):  # in tests there is no such file
+    """Redirect a standard stream to the null device."""
+    with suppress(OSError):  # in tests the stream has no file descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

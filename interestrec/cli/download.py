@@ -1,4 +1,4 @@
-"""The command that downloads pretrained encoders and data sets."""
+"""The command `fetch`, which downloads pretrained encoders and data sets."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The process around a command: its standard streams, and its last words where the command line cannot be read."""
+"""The process of a command: standard streams, exit status, and errors of the command line itself."""
 
 import os
 import sys
@@ -18,16 +18,16 @@ _MAX_OWNERS = 3
 
 
 def open_standard_streams() -> None:
-    """Put something in the place of standard streams that the process was started without, as `<&-` and `>&-` do.
+    """Open the null device for standard streams that are closed at the start, as `<&-` and `>&-` do.
 
-    A file that is opened later would else get their number, and what is printed would go into it. What stands for
-    standard output cannot be written to: printing there fails as it should.
+    Otherwise a file that is opened later would get their descriptor and receive the output. The substitute of standard
+    output is read-only, so that printing fails.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # the lowest number that is free
+            os.open(os.devnull, flags)  # receives the lowest free descriptor, which is `number`
             os.set_inheritable(number, True)
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
@@ -38,26 +38,26 @@ def open_standard_streams() -> None:
 class CommandProcess:
     """The process of one command."""
 
-    status: int = 0  # that it ends with
+    status: int = 0  # exit status
 
 
 @contextmanager
 def command_process() -> Iterator[CommandProcess]:
-    """Run a command within the context, then end the process with the command's status, or that of what it raised.
+    """Run a command within the context, then exit with the status of the command or of its exception.
 
-    A context rather than a function around the command: a traceback of ours begins where the command does.
+    It is a context manager rather than a wrapper, so that tracebacks start at the command.
     """
     arguments = sys.argv[1:]
     as_json = "--json" in arguments
-    # What cannot be encoded is no reason to lose the rest; JSON is UTF-8 wherever it goes.
+    # A character that cannot be encoded must not lose the other output; JSON is always UTF-8.
     sys.stdout.reconfigure(encoding="utf-8" if as_json else None, errors="backslashreplace")  # type: ignore[union-attr]
     process = CommandProcess()
     try:
         try:
             yield process
-            interrupts.check()  # before a session begins, Typer catches what a signal raises
+            interrupts.check()  # before a session starts, Typer catches the exception of a signal
             sys.stdout.flush()
-        except SystemExit as ended:  # Typer ends so when the reader of its help has gone
+        except SystemExit as ended:  # Typer exits this way if the reader of its help is gone
             if not isinstance(ended.__context__, BrokenPipeError):
                 raise
             process.status = end(lost_output(ended.__context__), "", as_json)
@@ -72,10 +72,10 @@ def command_process() -> Iterator[CommandProcess]:
 
 
 def _status(error: Exception, as_json: bool, form: Form) -> int:
-    """Say what went wrong outside of a session; the exit status."""
+    """Report an error outside of a session; return the exit status."""
     if isinstance(error, typer.TyperException):
         return _usage(error, as_json, form)
-    if isinstance(error, OSError):  # of help or version: a session knows what to do with its own
+    if isinstance(error, OSError):  # while help or version is printed; sessions handle their own
         return end(lost_output(error), "", as_json)
     return end_of_bug(error, "", as_json)
 
@@ -89,16 +89,16 @@ def _log_form(arguments: Sequence[str]) -> Form:
 
 
 def _usage(error: typer.TyperException, as_json: bool, form: Form) -> int:
-    """Say what is wrong with the command line; the exit status."""
+    """Report an error of the command line; return the exit status."""
     context: Any = getattr(error, "ctx", None)
     if context is None:
         command, message = "", error.format_message()
     else:
         root, message = context.find_root(), error.format_message()
         command = context.command_path.removeprefix(root.command_path).strip()
-        if message == context.get_help():  # which is what Typer says where a command is missing
+        if message == context.get_help():  # the message of Typer for a missing command
             if not as_json:
-                with suppress(OSError):  # nobody can be told
+                with suppress(OSError):  # standard error is closed
                     print(message, file=sys.stderr)
                 return error.exit_code
             message = "no command given"
@@ -112,16 +112,16 @@ def _usage(error: typer.TyperException, as_json: bool, form: Form) -> int:
 def _no_such_option(option: str, context: Any, root: Any) -> str:
     known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
     owners = list(_owners(root.command, "interestrec", option))
-    told = ", ".join(f"`{owner}`" for owner in owners[:_MAX_OWNERS])
+    names = ", ".join(f"`{owner}`" for owner in owners[:_MAX_OWNERS])
     more = f" and {len(owners) - _MAX_OWNERS} more" if len(owners) > _MAX_OWNERS else ""
-    hint = f", which belongs to {told}{more}" if owners else suggestion(option, known)
+    hint = f", which belongs to {names}{more}" if owners else suggestion(option, known)
     return f"no such option: {option}{hint}"
 
 
 def _owners(command: Any, path: str, option: str) -> Iterator[str]:
-    """The subcommands that have an option."""
+    """Yield the subcommands that have an option."""
     for name, inner in getattr(command, "commands", {}).items():
-        here = f"{path} {name}"
+        command_path = f"{path} {name}"
         if any(option in parameter.opts for parameter in inner.params):
-            yield here
-        yield from _owners(inner, here, option)
+            yield command_path
+        yield from _owners(inner, command_path, option)

@@ -1,4 +1,4 @@
-"""Commands that only read: raw files, a corpus as a whole, one user, item or impression of it."""
+"""Read-only commands: check raw files, describe a corpus, show one user, item or impression."""
 
 from typing import Annotated
 
@@ -35,8 +35,8 @@ def check(
     with session("check", as_json, quiet, log) as output:
         from interestrec.stages.check import check as findings
 
-        found = findings(context(config, overrides, workspace, force=False).settings, rows)
-        output.findings([(finding.subject, finding.sentence, finding.error) for finding in found])
+        settings = context(config, overrides, workspace, force=False).settings
+        output.findings([(finding.subject, finding.sentence, finding.error) for finding in findings(settings, rows)])
 
 
 def describe(
@@ -54,8 +54,8 @@ def describe(
         from interestrec.report.describe_page import page
 
         with open_corpus(config, overrides, workspace, corpus) as opened:
-            found = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
-        output.show(found, page(found))
+            values = withhold(figures(opened.corpus), opened.corpus, opened.min_users)
+        output.show(values, page(values))
 
 
 def inspect(
@@ -72,22 +72,22 @@ def inspect(
 ) -> None:
     """Show one user, item or impression of the corpus."""
     with session("inspect", as_json, quiet=False, log=log) as output:
-        kind, wanted = _only_one({"user": user, "item": item, "impression": impression})
+        kind, name = _only_one({"user": user, "item": item, "impression": impression})
         from interestrec.corpus.lookup import LOOKUPS
         from interestrec.report.inspect_page import PAGES
 
         with open_corpus(config, overrides, workspace, corpus) as opened:
-            found = LOOKUPS[kind](opened.corpus, opened.named(wanted) if kind == "user" else wanted, limit)
-        output.show({kind: found}, PAGES[kind](found))
+            record = LOOKUPS[kind](opened.corpus, opened.named(name) if kind == "user" else name, limit)
+        output.show({kind: record}, PAGES[kind](record))
 
 
 def _only_one(given: dict[str, str | None]) -> tuple[str, str]:
-    """The one option with a value.
+    """Return the name and value of the only option with a value.
 
     Raises:
-        UsageError: none was given, or several.
+        UsageError: no option, or more than one, has a value.
     """
-    chosen = [(name, value) for name, value in given.items() if value is not None]
-    if len(chosen) != 1:
+    options = [(name, value) for name, value in given.items() if value is not None]
+    if len(options) != 1:
         raise UsageError("give exactly one of --user ID, --item ID, --impression ID")
-    return chosen[0]
+    return options[0]

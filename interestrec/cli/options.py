@@ -1,4 +1,4 @@
-"""What the commands share: their options, and the settings and corpus that these name."""
+"""Shared options of commands, and the settings, requests and corpus that they specify."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def path_option(name: str, meaning: str) -> typer.models.OptionInfo:
-    """An option that takes a directory."""
+    """Return an option that takes a directory."""
     return typer.Option(name, metavar="DIR", help=meaning)
 
 
@@ -68,10 +68,10 @@ Seeds = Annotated[
 
 
 def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "GateRequest":
-    """What the command line asks of a report.
+    """Return the requirements on a report that the options specify.
 
     Raises:
-        UsageError: a requirement cannot be read.
+        UsageError: a requirement cannot be parsed.
     """
     from interestrec.core.errors import ConfigError, UsageError
     from interestrec.evaluation.requirements import parse_bound
@@ -84,40 +84,40 @@ def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "Gat
 
 
 def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path, ...]:
-    """The rankings that are evaluated together; none where the workspace's or the given ones are evaluated.
+    """Return the rankings of `--seeds` that are evaluated together; empty without this option.
 
     Raises:
-        UsageError: there is only one, or --rankings is given as well.
+        UsageError: only one is specified, or --rankings is specified as well.
     """
     from interestrec.core.errors import UsageError
 
     if seeds and rankings is not None:
-        raise UsageError("--rankings and --seeds exclude each other: one of them says what is evaluated")
+        raise UsageError("--rankings and --seeds exclude each other; use only one of them")
     if seeds and len(seeds) < 2:
         raise UsageError(f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for each")
     return tuple(seeds or ())
 
 
 def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "RankRequest":
-    """What `rank` is asked for.
+    """Return the request that the options of `rank` specify.
 
     Raises:
-        UsageError: a value cannot be read, or --users comes without --as-of.
+        UsageError: a value cannot be parsed, or --users is used without --as-of.
     """
     from datetime import UTC, datetime
 
     from interestrec.core.errors import UsageError
     from interestrec.stages.run import RankRequest
 
-    moment = None
+    timestamp = None  # microseconds since 1970 UTC
     if as_of is not None:
         try:
-            read = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
+            time = datetime.now(UTC) if as_of == "now" else datetime.fromisoformat(as_of)
         except ValueError:
             raise UsageError(f"--as-of {as_of}: expected now, or a time such as 2026-11-24T03:00:00+00:00") from None
-        read = read if read.tzinfo else read.replace(tzinfo=UTC)
-        moment = round(read.timestamp() * 1_000_000)
-    if users is not None and moment is None:
+        time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        timestamp = round(time.timestamp() * 1_000_000)
+    if users is not None and timestamp is None:
         raise UsageError("--users needs --as-of: without it, rank makes lists for the users of the test split")
     part, parts = 1, 1
     if shard is not None:
@@ -127,7 +127,7 @@ def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "Ra
         part, parts = map(int, numbers)
         if not 1 <= part <= parts:
             raise UsageError(f"--shard {shard}: the part must be between 1 and {parts}")
-    return RankRequest(moment, None if users in (None, "all") else Path(users), (part, parts))
+    return RankRequest(timestamp, None if users in (None, "all") else Path(users), (part, parts))
 
 
 def context(
@@ -142,31 +142,33 @@ def context(
     dry_run: bool = False,
     **paths: Path | None,
 ) -> "RunContext":
-    """The settings in force and where the input artifacts are."""
+    """Return the run context: effective settings, requests and the paths of input artifacts."""
     from interestrec.config.loading import load_config
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
     settings = load_config(config, overrides or [], workspace)
-    given = {kind: path for kind, path in paths.items() if path is not None}
+    artifacts = {kind: path for kind, path in paths.items() if path is not None}
     return RunContext(
-        settings, force, start, rank_request or RankRequest(), gate or GateRequest(), seeds, given, dry_run
+        settings, force, start, rank_request or RankRequest(), gate or GateRequest(), seeds, artifacts, dry_run
     )
 
 
 class OpenedCorpus(NamedTuple):
-    """A corpus to look at, and how."""
+    """A corpus that is opened for reading, and the conversion of ids and privacy limit that apply to it."""
 
     corpus: "CorpusArtifact"
-    named: "Callable[[str], str]"  # from a user's id as given to that of the corpus
-    min_users: int  # behind a figure that may be told
+    named: "Callable[[str], str]"  # maps a user id of the command line to that of the corpus
+    min_users: int  # minimum number of users behind a figure that may be disclosed
 
 
 @contextmanager
 def open_corpus(
     config: str | None, overrides: list[str] | None, workspace: Path | None, corpus: Path | None
 ) -> "Iterator[OpenedCorpus]":
-    """The corpus to look at. One that is named without a configuration is read by the settings it was built with, and
-    ids are taken as it has them."""
+    """Open the corpus of the configuration, or `corpus`.
+
+    A `corpus` without a configuration is read with the settings of its build, and ids are those of the corpus.
+    """
     from interestrec.corpus.identities import user_id_mapper
     from interestrec.corpus.store import Corpus as CorpusArtifact
     from interestrec.io.encryption import key_in_force
@@ -175,10 +177,10 @@ def open_corpus(
     if corpus is not None and not (config or overrides or workspace):
         yield OpenedCorpus(CorpusArtifact.open(corpus), str, 1)
         return
-    chosen = context(config, overrides, workspace, force=False, corpus=corpus)
-    settings, artifact = chosen.settings, chosen.open("corpus")
+    run_context = context(config, overrides, workspace, force=False, corpus=corpus)
+    settings, artifact = run_context.settings, run_context.open("corpus")
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
-    named = user_id_mapper(key, artifact.manifest["config"])
+    to_corpus_id = user_id_mapper(key, artifact.manifest["config"])
     opened = CorpusArtifact(artifact.path, settings.data.relevant_at)
     with key_in_force(settings.runtime.encryption_key):
-        yield OpenedCorpus(opened, named, settings.evaluate.min_users)
+        yield OpenedCorpus(opened, to_corpus_id, settings.evaluate.min_users)

@@ -1,4 +1,4 @@
-"""JSON Schema of what commands print with `--json`; `docs/output.schema.json` is this dict as a file."""
+"""JSON Schema of the output of commands with `--json`; `docs/output.schema.json` contains it as a file."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ STATUSES = {
 
 
 def _object(optional: dict[str, Any] | None = None, **required: Any) -> dict[str, Any]:
-    """An object with these keys and no others."""
+    """Return the schema of an object with exactly these keys."""
     return {
         "type": "object",
         "properties": {**required, **(optional or {})},
@@ -42,10 +42,10 @@ def _object(optional: dict[str, Any] | None = None, **required: Any) -> dict[str
 
 _STAGE: dict[str, Any] = {
     "stage": _TEXT,
-    "artifact": _TEXT,  # directory
+    "artifact": _TEXT,  # path of its directory
     "digest": _DIGEST,
-    "built": _FLAG,  # false: it was up to date
-    "summary": _ANY_OBJECT,  # a few figures of the artifact by name
+    "built": _FLAG,  # false: the artifact was up to date
+    "summary": _ANY_OBJECT,  # main figures of the artifact by name
 }
 _GATE = {"gate": _object(in_order=_TEXTS, failed=_TEXTS)}
 _VERSION = _object(path=_TEXT, bytes=_COUNT, ended=_TEXT_OR_NULL, seconds=_FIGURE_OR_NULL)
@@ -77,7 +77,7 @@ _DESCRIBED = {
     "sparsity": _FIGURE_OR_NULL,
 }
 
-# What a success tells beside `command` and `status`: one of these shapes.
+# Keys of a success besides `command` and `status`: one of these shapes.
 _STAGE_SHAPES = [_object(_GATE, **_STAGE), _object(plans={"type": "array", "items": _PLAN})]
 SHAPES: dict[str, list[dict[str, Any]]] = {
     **dict.fromkeys(("preprocess", "pretrain-adapt", "finetune", "rank", "evaluate"), _STAGE_SHAPES),
@@ -101,12 +101,12 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     "config schema": [_object(schema=_ANY_OBJECT)],
 }
 
-# A gate that failed tells what was built as well; nothing else is told beside the message.
-FILTERS = ("pseudonym",)  # print a line for each that they read, and no document
+FILTERS = ("pseudonym",)  # commands that print a line per input line and no JSON document
 
+# A failed gate also reports the artifacts; other failures have only the required keys.
 _FAILURE = _object(
     {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}},
-    command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand could be read
+    command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand was recognised
     status={"const": "error"},
     error=_TEXT,
     exit_status={"enum": sorted(STATUSES.keys() - {0, 141})},

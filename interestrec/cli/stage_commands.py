@@ -1,4 +1,4 @@
-"""Commands that run stages: each stage alone, all of them, and the export of item vectors."""
+"""Stage commands: run one stage or all stages, and export item vectors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -247,7 +247,7 @@ def encode(
         from interestrec import pipeline
 
         if model is not None and encoder is not None:
-            raise UsageError("--encoder and --model exclude each other: vectors are exported from one of them")
+            raise UsageError("--encoder and --model exclude each other; use only one of them")
         run_context = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
         export = pipeline.export_vectors(run_context, to, from_model=model is not None)
         output.show(

@@ -1,4 +1,4 @@
-"""`status`: the states of a workspace's artifacts, and the jobs that are running."""
+"""Status: determines the states of the artifacts of a workspace and its running jobs."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,33 +16,33 @@ _STEP = "step-"
 
 @dataclass(frozen=True)
 class ArtifactStatus:
-    """One stage."""
+    """The state of the artifact of one stage."""
 
     stage: str
     state: str  # fresh, stale, missing, broken or running
-    about: tuple[str, ...]  # why it is stale or broken, and which jobs are running
+    about: tuple[str, ...]  # reasons for being stale or broken, and running jobs
     built: str | None  # ISO 8601, UTC
     seconds: float | None
     bytes: int
     version: Path | None
     running: tuple[LockHolder, ...]
-    unfinished: int | None  # step of the newest checkpoint of a run that was cut off
+    unfinished: int | None  # step of the newest checkpoint of an interrupted run
 
 
 def status(context: RunContext) -> list[ArtifactStatus]:
-    """The five stages in their order. Nothing is written, and nothing is locked."""
-    found: list[ArtifactStatus] = []
+    """Return the states of the five stages in order, without writes and without locks."""
+    states: list[ArtifactStatus] = []
     workspace = context.settings.workspace
     try:
         for plan in build_plans(list(STAGES), replace(context, dry_run=True)):
-            found.append(_of_plan(workspace, plan))
-    except InterestrecError as error:  # told of the first stage that meets it; those after it cannot be judged
+            states.append(_of_plan(workspace, plan))
+    except InterestrecError as error:  # belongs to the first stage without a plan; the later stages depend on it
         about = (str(error),)
-        for stage in list(STAGES)[len(found) :]:
+        for stage in list(STAGES)[len(states) :]:
             plan = BuildPlan(stage, KINDS[stage], True, about, current_version(workspace, KINDS[stage]))
-            found.append(_of_plan(workspace, plan, broken=True))
+            states.append(_of_plan(workspace, plan, broken=True))
             about = (f"depends on {plan.stage}, which is broken",) if about == (str(error),) else about
-    return found
+    return states
 
 
 def _of_plan(workspace: Path, plan: BuildPlan, broken: bool = False) -> ArtifactStatus:
@@ -73,13 +73,13 @@ def _unfinished(work: Path) -> int | None:
 
 
 def as_values(workspace: Path, found: list[ArtifactStatus]) -> dict[str, Any]:
-    """For JSON."""
+    """Return the states as JSON values."""
     stages = [{**asdict(one), "version": str(one.version) if one.version else None} for one in found]
     return {"workspace": str(workspace), "stages": stages}
 
 
 def as_text(found: list[ArtifactStatus]) -> str:
-    """One line per stage, with remarks indented below it."""
+    """Return the states as text: one line per stage, with reasons indented below it."""
     lines = []
     for one in found:
         took = f"{one.seconds:,.0f} s" if one.seconds is not None else ""

@@ -1,4 +1,4 @@
-"""Commands about a workspace: states of artifacts, removal of old versions, forgotten users, pseudonyms."""
+"""Workspace commands: show artifact states, remove old versions, exclude users, compute pseudonyms."""
 
 import sys
 from dataclasses import asdict
@@ -34,9 +34,9 @@ def status(
         from interestrec.cli.status import as_text, as_values
         from interestrec.cli.status import status as look
 
-        chosen = context(config, overrides, workspace, force=False)
-        found = look(chosen)
-        output.show(as_values(chosen.settings.workspace, found), as_text(found))
+        run_context = context(config, overrides, workspace, force=False)
+        states = look(run_context)
+        output.show(as_values(run_context.settings.workspace, states), as_text(states))
 
 
 def prune(
@@ -53,8 +53,8 @@ def prune(
     with session("prune", as_json, quiet, log) as output:
         from interestrec.workspace.prune import prune as remove
 
-        chosen = context(config, overrides, workspace, force=False)
-        removed = remove(chosen.settings.workspace, retention_days, dry_run)
+        settings = context(config, overrides, workspace, force=False).settings
+        removed = remove(settings.workspace, retention_days, dry_run)
         size, verb = sum(one.bytes for one in removed), "would remove" if dry_run else "removed"
         lines = [f"{verb} {one.path}: {one.reason}, {one.bytes / 1e6:,.1f} MB" for one in removed]
         values = {"removed": [{**asdict(one), "path": str(one.path)} for one in removed], "bytes": size}
@@ -78,19 +78,19 @@ def forget(
     """
     with session("forget", as_json, quiet=False, log=log) as output:
         if (user is None) == (users is None):
-            raise UsageError("give either --user ID or --users FILE")
+            raise UsageError("specify either --user ID or --users FILE")
         settings = context(config, overrides, workspace, force=False).settings
         from interestrec.workspace.forgotten import FORGOTTEN_FILE, add_forgotten
 
-        named = [user] if user is not None else _lines(str(users))
-        ids = [name.strip() for name in named if name is not None and name.strip()]
+        lines = [user] if user is not None else _lines(str(users))
+        ids = [line.strip() for line in lines if line is not None and line.strip()]
         if not ids:
             raise UsageError("the list of user IDs is empty; nobody was added")
-        new, listed = add_forgotten(settings.workspace, ids)
+        added, total = add_forgotten(settings.workspace, ids)
         file = settings.workspace / FORGOTTEN_FILE
         output.show(
-            {"file": str(file), "added": new, "users": listed},
-            f"{file}: {new:,} users added, {listed:,} in total. Existing artifacts still contain them: run "
+            {"file": str(file), "added": added, "users": total},
+            f"{file}: {added:,} users added, {total:,} in total. Existing artifacts still contain them: run "
             "`interestrec run`, then `interestrec prune`. Raw logs and copies of artifacts elsewhere stay as they are: "
             "delete them there yourself",
         )
@@ -108,11 +108,11 @@ def pseudonym(
     Reads one ID per line from standard input and prints one pseudonym per line.
     """
     with session("pseudonym", False, quiet, log):
-        chosen = context(config, overrides, workspace, force=False).settings.preprocess.pseudonym_key
+        settings = context(config, overrides, workspace, force=False).settings
         from interestrec.io.keys import read_key
         from interestrec.io.pseudonyms import pseudonym as pseudonym_of
 
-        key = read_key(chosen, "preprocess.pseudonym_key")
+        key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
         if key is None:
             raise ConfigError("preprocess.pseudonym_key is not configured, so there are no pseudonyms; set it")
         for line in sys.stdin:

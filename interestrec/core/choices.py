@@ -1,4 +1,4 @@
-"""Look-up by name in a registry: losses, formats, metrics, scorers."""
+"""Choices: look-up by name in registries such as those of losses, formats, metrics and scorers."""
 
 import difflib
 from collections.abc import Iterable, Mapping

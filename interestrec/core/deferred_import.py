@@ -1,8 +1,8 @@
-"""Libraries that are imported when they are first used, not when a module that names them is.
+"""Deferred imports: libraries that are imported at their first use.
 
-`from interestrec.core.deferred_import import np` takes the place of `import numpy as np` in modules that the
-configuration imports for their settings, such as readers and scorers: a configuration is then checked without the half
-second that the libraries take.
+`from interestrec.core.deferred_import import np` replaces `import numpy as np` in modules that the configuration
+imports for their settings, such as readers and scorers, so that checking a configuration does not take the half second
+that the libraries need.
 """
 
 import importlib

@@ -12,11 +12,11 @@ from interestrec.core.key_descriptions import key_descriptions
 
 
 class RegistryEntry(Protocol):
-    """What every entry of a registry says about itself."""
+    """The interface of registry entries that a Choice lists."""
 
     @property
     def summary(self) -> str:
-        """What the choice does, as a phrase that continues `name: `; the reference of the configuration shows it."""
+        """What the choice does, as a phrase after `name: `; the configuration reference shows it."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Choice:
     registry: Mapping[str, RegistryEntry]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """As of a Literal with the names of the registry."""
+        """Return the schema of a Literal with the names of the registry."""
         return core_schema.literal_schema(list(self.registry))
 
     def explained(self) -> str:
-        """Every name with its summary, as a sentence."""
+        """Return every name with its summary, as a sentence."""
         return "; ".join(f"`{name}`: {entry.summary}" for name, entry in self.registry.items()) + "."
 
 
@@ -54,28 +54,29 @@ class Section(BaseModel):
 
 
 def with_keys_of(base: type[Section], name: str, entries: Iterable[type[Section]]) -> type[Section]:
-    """The section `base` that also takes the keys of the entries of a registry, each of which is a section."""
+    """Return the section `base` extended by the keys of the sections `entries`."""
     distinct = list(dict.fromkeys(entries))
-    inner = [one for one in distinct if not any(issubclass(other, one) for other in distinct if other is not one)]
+    # A superclass of another entry adds no keys, and before its subclass it has no method resolution order.
+    inner = [entry for entry in distinct if not any(issubclass(one, entry) for one in distinct if one is not entry)]
     return create_model(name, __base__=(*inner, base), __doc__=base.__doc__)
 
 
 def require_keys_of_choice(section: Section, key: str, keys: Mapping[str, Iterable[str]]) -> None:
-    """Refuse values for keys that the chosen entry of a registry does not read.
+    """Reject values for keys that the selected entry of a registry does not read.
 
     Args:
-        key: has the name of the entry.
-        keys: of each entry, those that it reads beside the section's common ones.
+        key: the key whose value is the name of the entry.
+        keys: per entry, the keys that it reads besides the common keys of the section.
 
     Raises:
-        ValueError: the message says which entries read the key.
+        ValueError: a key belongs to other entries, which the message names.
     """
-    chosen = getattr(section, key)
-    for other in dict.fromkeys(name for own in keys.values() for name in own):
+    selected = getattr(section, key)
+    for other in dict.fromkeys(name for names in keys.values() for name in names):
         default = type(section).model_fields[other].default
-        if other not in keys[chosen] and getattr(section, other) != default:
-            owners = " or ".join(name for name, own in keys.items() if other in own)
-            raise ValueError(f"{other} belongs to {key}: {owners}, not to {chosen}")
+        if other not in keys[selected] and getattr(section, other) != default:
+            owners = " or ".join(name for name, names in keys.items() if other in names)
+            raise ValueError(f"{other} belongs to {key}: {owners}, not to {selected}")
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

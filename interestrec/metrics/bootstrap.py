@@ -1,10 +1,10 @@
-"""Uncertainty over users: percentile bootstrap, paired randomisation test, Holm's correction.
+"""Uncertainty over users: percentile bootstrap, paired randomisation test and Holm's correction.
 
 The unit of resampling is the user, because impressions of one user are not independent. The functions resample sums of
 columns over users; a metric is f(Σ sums / Σ counts), so the weight of a user is their number of impressions.
 
-All tables of a call share the same draws of all users; a table may contain a part of the users. Differences between
-columns and between tables are therefore paired, and the size of a part varies as in another sample of users.
+All tables of a call share the same draws of all users; a table may contain a subset of the users. Differences between
+columns and between tables are therefore paired, and the size of a subset varies as in another sample of users.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,37 +64,39 @@ def p_value(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
 def randomisation_interval(
     observed: np.ndarray, by_chance: np.ndarray, balance: np.ndarray, level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The differences that the randomisation test does not reject: two float64 [columns], infinite where it can reject
-    none, as of five users, whose least possible p is 2 / 2⁵. They exclude 0 exactly where `p_value` is below 1 - level.
+    """Limits of the differences that the randomisation test does not reject: two float64 [columns].
 
-    If the true difference is δ, the difference d_u - δ c_u that a user of the share c_u of all lists contributes is as
-    likely to have the other sign. With signs s the test compares |A - δB| with |D - δ|, where A = Σ s_u d_u, B = Σ s_u
-    c_u and D = Σ d_u: a draw is as extreme as what was found for every δ between (D - A) / (1 - B) and
-    (D + A) / (1 + B). So the p of δ counts the draws between whose two ends it lies, and the limits are order
-    statistics of the ends. Of metrics that are no mean over lists, such as a root, this is the first order in δ.
-    Garthwaite 1996, "Confidence intervals from randomization tests".
+    They are infinite if the test can reject no difference, as with five users, whose minimum p is 2 / 2⁵. They exclude
+    0 exactly if `p_value` is below 1 - level.
+
+    If the true difference is δ, the contribution d_u - δ c_u of a user with the share c_u of all lists has either sign
+    with equal probability. With signs s the test compares |A - δB| with |D - δ|, where A = Σ s_u d_u, B = Σ s_u c_u and
+    D = Σ d_u: a draw is as extreme as the observation for every δ between (D - A) / (1 - B) and (D + A) / (1 + B). The
+    p of δ therefore counts the draws whose two ends enclose δ, and the limits are order statistics of the ends. For
+    metrics that are not a mean over lists, such as a root, this is the first order in δ (Garthwaite 1996, "Confidence
+    intervals from randomization tests").
 
     Args:
         observed: D, float64 [columns].
-        by_chance: A, float64 [resamples, columns]; as `p_value`.
-        balance: B, float64 [resamples], from -1 where all users are swapped to 1 where none is.
+        by_chance: A, float64 [resamples, columns]; see `p_value`.
+        balance: B, float64 [resamples], from -1 (all users swapped) to 1 (no user swapped).
     """
-    alike = np.abs(balance) > 1 - 1e-12  # all or none swapped: extreme for every δ
+    alike = np.abs(balance) > 1 - 1e-12  # all users or none swapped: as extreme for every δ
     share = np.where(alike, 0.0, balance)[:, None]
     ends = np.stack([(observed - by_chance) / (1 - share), (observed + by_chance) / (1 + share)])
-    # What p counts as extreme, ties within rounding too, holds 0.
+    # Draws that `p_value` counts as extreme, including ties within rounding, must enclose 0.
     zero = np.where(_as_extreme(observed, by_chance), 0.0, observed)
     low, high = np.minimum(ends.min(axis=0), zero), np.maximum(ends.max(axis=0), zero)
     low[alike], high[alike] = -np.inf, np.inf
     p = (1 + np.arange(len(by_chance) + 1)) / (1 + len(by_chance))
-    fewest = int(np.searchsorted(p, 1 - level - 1e-12))  # draws that must hold a difference for the test to keep it
-    if fewest == 0:
+    minimum = int(np.searchsorted(p, 1 - level - 1e-12))  # draws that must enclose a δ that is not rejected
+    if minimum == 0:
         return np.full(len(observed), -np.inf), np.full(len(observed), np.inf)
-    return np.sort(low, axis=0)[fewest - 1], np.sort(high, axis=0)[-fewest]
+    return np.sort(low, axis=0)[minimum - 1], np.sort(high, axis=0)[-minimum]
 
 
 def _as_extreme(observed: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
-    """bool [resamples, columns]; ties count within rounding."""
+    """bool [resamples, columns]: the draw is at least as extreme; ties count within rounding."""
     size = np.abs(observed)
     return np.asarray(np.abs(by_chance) >= size - 1e-12 * np.maximum(1.0, size))
 

@@ -1,4 +1,4 @@
-"""Adaptation: training of all layers of an encoder on the texts of a corpus."""
+"""Adaptation: trains all layers of an encoder on the texts of a corpus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Sentences on the figures of held-out texts: whether adaptation improved an encoder."""
+"""Findings of adaptation: sentences that say whether the figures of held-out texts improved."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Objectives that match two views of each text within a batch."""
+"""ContrastiveTexts: the task that matches two views of each text within a batch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class ContrastiveObjectiveSettings(Section):
 class ContrastiveTexts:
     """InfoNCE between two vectors of each passage: of its two sides, or of its only side under two dropout masks.
 
-    The negatives of a passage are the others of its slice, because gradients are computed per slice: more replicas and
-    more `accumulate` leave fewer. Texts of a batch have similar lengths, so that length does not reveal negatives.
-    Passages that share a text are not negatives of each other.
+    The negatives of a passage are the others of its slice, because gradients are computed per slice: more
+    replicas or a larger `accumulate` leave fewer. Texts of a batch have similar lengths, so that length does not reveal
+    negatives. Passages that share a text are not negatives of each other.
     """
 
     head = None
@@ -51,7 +51,7 @@ class ContrastiveTexts:
 
     def totals(self, *inputs: tf.Tensor, noise: Noise) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See Objective."""
-        sides = (inputs[:2], inputs[-2:])  # twice the same if there is only one
+        sides = (inputs[:2], inputs[-2:])  # the same side twice if there is only one
         first, second = (
             self.encoder.pool(self.encoder(ids, mask, branch(noise, view)), mask)
             for view, (ids, mask) in enumerate(sides)

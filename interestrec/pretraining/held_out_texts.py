@@ -1,4 +1,4 @@
-"""Figures of an encoder on held-out texts."""
+"""HeldOutTexts: measures an encoder on held-out texts."""
 
 import numpy as np
 

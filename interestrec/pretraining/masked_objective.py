@@ -1,4 +1,4 @@
-"""The objective `masked`: prediction of masked tokens."""
+"""The objective `masked`: predicts masked tokens."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def masked_token(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 
 class MaskedTokens:
-    """Cross-entropy at masked tokens (Devlin et al. 2019); logits are computed for them alone."""
+    """Cross-entropy at masked tokens (Devlin et al. 2019); logits are computed only for masked tokens."""
 
     name = "masked"
     needs_dropout = False
@@ -67,7 +67,7 @@ class MaskedTokens:
             self.tokenizer.special_ids,
             self.whole_words,
         )
-        if not (labels != IGNORED).any():  # predict one token even if the texts are very short
+        if not (labels != IGNORED).any():  # the loss of very short texts needs at least one masked token
             row, column = np.argwhere(maskable)[0]
             inputs[row, column], labels[row, column] = self.tokenizer.mask_id, ids[row, column]
         return inputs, mask, labels

@@ -1,4 +1,4 @@
-"""The texts of adaptation and the order of their batches."""
+"""Passages: the texts of adaptation and the order of their batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from interestrec.io.schemas import TRAIN
 from interestrec.text.text_inputs import TextInputs, text_inputs
 from interestrec.text.tokenizer import Tokenizer
 
-_LENGTH_MULTIPLE = 8  # of padded lengths
-_BATCHES_PER_WINDOW = 32  # texts of a window are sorted by length
+_LENGTH_MULTIPLE = 8  # padded lengths are multiples of it
+_BATCHES_PER_WINDOW = 32  # number of batches whose texts are sorted by length together
 
 
 @dataclass(frozen=True)
 class Passages:
-    """Texts to learn from: passage n is row n of every side."""
+    """Training texts; passage n is row n of every side."""
 
-    sides: tuple[TextInputs, ...]  # one side, or two to be matched
+    sides: tuple[TextInputs, ...]  # one side, or two sides to match
     items: np.ndarray  # int64 [passages], row in items.parquet of the first item with the passage
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The `pretrain_adapt` section: continued pretraining of the encoder on the texts of the corpus."""
+"""The `pretrain_adapt` section: settings of continued pretraining on the texts of the corpus."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +33,7 @@ class ScratchSettings(Section):
     @model_validator(mode="after")
     def _divisible(self) -> "ScratchSettings":
         if self.hidden % self.heads:
-            raise ValueError(f"hidden ({self.hidden}) must be divisible by heads ({self.heads}), which share it")
+            raise ValueError(f"hidden ({self.hidden}) must be divisible by heads ({self.heads})")
         return self
 
 
@@ -69,9 +69,7 @@ class TextLearningSettings(Section):
                 "batch_size must be at least twice accumulate"
             )
         if self.scratch is not None and not self.steps:
-            raise ValueError(
-                "scratch without steps is an encoder of random weights that has learned nothing; set steps"
-            )
+            raise ValueError("scratch requires training; set steps above 0")
         return self
 
 

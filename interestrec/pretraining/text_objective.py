@@ -1,4 +1,4 @@
-"""The interface of objectives of adaptation."""
+"""TextObjective: the definition of an adaptation objective."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class TextObjective(NamedTuple):
-    """An entry of OBJECTIVES."""
+    """The definition of one objective; an entry of OBJECTIVES in text_objectives.py."""
 
-    make: Callable[[Encoder, Tokenizer, Any], TextTask]  # of the encoder, its tokenizer and the objective's settings
+    make: Callable[[Encoder, Tokenizer, Any], TextTask]  # takes the encoder, its tokenizer and the objective's settings
     summary: str
     settings: type[Section]  # the keys of `pretrain_adapt` that only some objectives read
     sides: tuple[tuple[str, ...], ...] = ()  # item fields per side; () is one side of `items.fields`
-    compares: bool = False  # compares texts within each part of a batch, so that a part needs two
+    compares: bool = False  # whether it compares the texts of a part of a batch, so that a part needs two texts

@@ -1,4 +1,4 @@
-"""The registry of objectives of adaptation by the values of `pretrain_adapt.objective`."""
+"""The registry of adaptation objectives by the values of `pretrain_adapt.objective`."""
 
 from interestrec.pretraining.masked_objective import MASKED
 from interestrec.pretraining.title_text_objective import TITLE_TEXT

@@ -1,4 +1,4 @@
-"""The interface of adaptation tasks: a loss over texts, its batches and its figures."""
+"""TextTask: the interface of adaptation tasks, a loss over texts with its batches and figures."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from interestrec.training.engine import Arrays, Objective
 
 
 class TextTask(Objective, Protocol):
-    """An Objective of one loss with its encoder, head and batches."""
+    """An Objective with a single loss, its encoder, head and batches."""
 
     name: str  # of the loss
     encoder: Encoder
@@ -19,7 +19,7 @@ class TextTask(Objective, Protocol):
 
     @property
     def head(self) -> MaskedLmHead | None:
-        """The task's own weights besides the encoder's, if any."""
+        """The trained weights of the task besides the encoder; None if it has none."""
 
     def batch(self, passages: Passages, rows: np.ndarray, seed: list[int]) -> Arrays:
         """Return passages as arrays of `signature` with equal numbers of rows; the seed decides all randomness."""

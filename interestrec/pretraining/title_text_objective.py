@@ -1,4 +1,4 @@
-"""The objective `title_text`: matching the title and the text of each item within the batch."""
+"""The objective `title_text`: matches the title and the text of each item within the batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def title_text(encoder: Encoder, tokenizer: Tokenizer, settings: ContrastiveObjectiveSettings) -> ContrastiveTexts:
-    """Create the task: the two sides of a passage are title and text."""
+    """Create the task; the two sides of a passage are title and text."""
     return ContrastiveTexts("title_text", 2, encoder, settings.temperature)
 
 

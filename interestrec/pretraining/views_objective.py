@@ -1,4 +1,4 @@
-"""The objective `views`: matching two dropout views of each text within the batch."""
+"""The objective `views`: matches two dropout views of each text within the batch."""
 
 from __future__ import annotations
 

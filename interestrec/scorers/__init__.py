@@ -1,1 +1,1 @@
-"""Scorers: one per file with its settings, from popularity to the trained model; `registry.py` lists them."""
+"""Scorers, from popularity to the trained model: one per file with its settings; `registry.py` lists them."""

@@ -1,4 +1,4 @@
-"""Implicit-feedback matrix factorisation; users outside training are folded in from their history."""
+"""ALS: implicit-feedback matrix factorisation that computes user factors from the request's history."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class AlsSettings(Section):
 
 @dataclass(frozen=True)
 class Als:
-    """Dot product of an item's factors and the factors that fit the request's history best."""
+    """Scores by the dot product of an item's factors and the user factors that fit the request's history best."""
 
     item_factors: np.ndarray  # float32 [warm items, factors]
-    warm_items: np.ndarray  # int64 [warm items], numbers in the corpus of those with events, ascending
+    warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
     relevant_from: float
     regularization: float
@@ -76,7 +76,7 @@ class Als:
 
     @cached_property
     def _solver(self) -> Any:
-        """implicit's model with these item factors, which folds users in; its own products are computed anew."""
+        """The `implicit` model with these item factors, which folds users in."""
         from implicit.cpu.als import AlternatingLeastSquares
 
         model = AlternatingLeastSquares(
@@ -104,14 +104,14 @@ def fit(
     alpha: float,
     seed: int,
 ) -> Als:
-    """Hu, Koren and Volinsky 2008, with confidence 1 + alpha · log(1 + count) for each pair with events.
+    """Factorise by Hu, Koren and Volinsky 2008 with confidence 1 + alpha · log(1 + count) per pair with events.
 
-    Only users and items with events take part, so that the start values, and with them the result, do not
-    depend on who and what else is in the corpus.
+    Only users and items with events take part, so that the initial values, and therefore the result, do not depend on
+    the other users and items of the corpus.
 
     Args:
         events: positive events.
-        relevant_from: least intensity of a history entry that counts.
+        relevant_from: minimum intensity of a positive history entry.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
@@ -134,7 +134,7 @@ def fit(
 
 
 def _damped(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """The hundredth purchase of a thing says less than the second."""
+    """log(1 + count), because each further event of a pair adds less evidence of preference."""
     return counts.log1p().tocsr()
 
 

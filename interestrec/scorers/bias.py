@@ -1,4 +1,4 @@
-"""Intensities by how generous a user and how liked an item is."""
+"""Bias model: predicts intensity as the mean label plus a user bias and an item bias."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.requests import Labels, Requests
 
 _MOST_ROUNDS = 1000
-_SETTLED = 1e-7  # largest change of a bias in a round
+_SETTLED = 1e-7  # largest change of an item bias per round at which the solution counts as converged
 
 
 class BiasSettings(Section):
@@ -27,11 +27,11 @@ class BiasSettings(Section):
 
 @dataclass(frozen=True)
 class Biases:
-    """μ + b_u + b_i within [0, 1]."""
+    """Predicts μ + b_u + b_i, clipped to [0, 1]."""
 
     mean: float  # μ
-    user: np.ndarray  # float64 [users], 0 for those without labels
-    item: np.ndarray  # float64 [items], 0 for those without labels
+    user: np.ndarray  # float64 [users], 0 for users without labels
+    item: np.ndarray  # float64 [items], 0 for items without labels
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
@@ -42,7 +42,7 @@ class Biases:
         return clip_intensity(self.predict_pairs(ragged.repeat(offsets, requests.user), item))
 
     def predict_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float64 [pairs], not yet within [0, 1]."""
+        """float64 [pairs]: μ + b_u + b_i before clipping."""
         return self.mean + self.user[user] + self.item[item]
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -56,13 +56,13 @@ class Biases:
 
 
 def fit(labels: Labels, user_regularization: float, item_regularization: float) -> Biases:
-    """Koren 2010: the minimum of Σ (r − μ − b_u − b_i)² + λ_u Σ b_u² + λ_i Σ b_i², μ being the mean of all labels.
+    """Minimise Σ (r − μ − b_u − b_i)² + λ_u Σ b_u² + λ_i Σ b_i², where μ is the mean of all labels (Koren 2010).
 
-    Users' and items' biases are solved for in turn until neither changes.
+    Item and user biases are solved for in turn until the item biases converge.
 
     Args:
-        user_regularization: λ_u, the number of labels without deviation that every user has in advance.
-        item_regularization: λ_i, the same of items.
+        user_regularization: λ_u, the number of average labels added to every user.
+        item_regularization: λ_i, the number of average labels added to every item.
     """
     label = labels.label.astype(np.float64)
     mean = float(label.mean()) if len(label) else 0.0
@@ -78,7 +78,7 @@ def fit(labels: Labels, user_regularization: float, item_regularization: float) 
 
 
 def clip_intensity(value: np.ndarray) -> np.ndarray:
-    """float32, cut off at 0 and 1."""
+    """Clip values to [0, 1]; float32."""
     return np.clip(value, 0.0, 1.0).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Matrix factorisation that ranks pairs of items; users are folded in from their history."""
+"""BPR: matrix factorisation that learns the order of item pairs and folds users in from their history."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class BprSettings(Section):
 
 @dataclass(frozen=True)
 class BprFactors:
-    """u · v_j + b_j with the u that the request's history asks for, trained users and strangers alike."""
+    """Scores by u · v_j + b_j, where u is folded in from the request's history, also for users seen in training."""
 
     factors: np.ndarray  # float32 [warm items, factors], v
     bias: np.ndarray  # float32 [warm items], b
-    popularity: np.ndarray  # float64 [warm items], shares of the training pairs: how often an item is a negative
-    warm_items: np.ndarray  # int64 [warm items], numbers in the corpus of those with events, ascending
+    popularity: np.ndarray  # float64 [warm items], shares of training pairs: sampling rates of negatives
+    warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
     relevant_from: float
     regularization: float
     fold_steps: int
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float32 [requests, items]: what an item is above the least of the request's; 0 for items without events."""
+        """float32 [requests, items]: scores minus the lowest score of the request; 0 for items without events."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
         if len(self.warm_items):
             users = self._fold_in(requests).astype(np.float32)
@@ -100,15 +100,15 @@ def fit(
     fold_steps: int,
     seed: int,
 ) -> BprFactors:
-    """Rendle et al. 2009: stochastic ascent of Σ ln σ(x_ui − x_uj) − λ/2 ‖·‖² over a user's item i and another j.
+    """Maximise Σ ln σ(x_ui − x_uj) − λ/2 ‖·‖² over positives i and negatives j of users u (Rendle et al. 2009).
 
-    Negatives j are drawn in proportion to the users that had them. Only users and items with events take part, so
-    that the start values, and with them the result, do not depend on who and what else is in the corpus.
+    Negatives j are drawn in proportion to their number of users. Only users and items with events take part, so that
+    the initial values, and therefore the result, do not depend on the other users and items of the corpus.
 
     Args:
-        events: positive events; how often a user had an item does not matter.
-        relevant_from: least intensity of a history entry that counts.
-        regularization: λ, also of folding in.
+        events: positive events; repetitions of a (user, item) pair have no effect.
+        relevant_from: minimum intensity of a positive history entry.
+        regularization: λ, in training and in `fold_in`.
         fold_steps: see `fold_in`.
     """
     from implicit.cpu.bpr import BayesianPersonalizedRanking
@@ -151,20 +151,20 @@ def fold_in(
     regularization: float,
     steps: int,
 ) -> np.ndarray:
-    """User vectors for fixed item factors, float64 [requests, factors]; 0 for an empty history.
+    """Compute user vectors for fixed item factors, float64 [requests, factors]; 0 for an empty history.
 
-    Gradient ascent, from the mean of the history's factors, of
+    Gradient ascent starts from the mean of the history's factors and maximises
 
         f(u) = mean over i of ln σ(u · (v_i − v̄) + b_i − b̄) − λ/2 ‖u‖²,
 
-    where v̄ and b̄ are the means over the negatives that training draws. f is concave with a curvature of at most
-    mean |v_i − v̄|² / 4 + λ, the inverse of which is the step, so that every step raises f.
+    where v̄ and b̄ are the means over the distribution of negatives. f is concave with curvature at most
+    mean |v_i − v̄|² / 4 + λ; the step size is the inverse of that bound, so every step increases f.
 
     Args:
         history: [requests, items], 1 at each item of the history.
         popularity: [items], shares of the negatives.
         regularization: λ.
-        steps: few, as stopping early keeps u near the mean, which ranks better than the maximum does.
+        steps: number of ascent steps; few steps keep u near the mean, which ranks better than the maximum.
     """
     from scipy.special import expit
 

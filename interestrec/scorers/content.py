@@ -1,4 +1,4 @@
-"""Text similarity without training: pooled vectors of the encoder as it came from adaptation."""
+"""Content similarity: scores by the text vectors of the adapted encoder, without finetuning."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from interestrec.scorers.requests import Requests
 
 @dataclass(frozen=True)
 class Content:
-    """Cosine of an item's vector to the intensity-weighted mean of the history's unit vectors."""
+    """Scores by the cosine of an item's vector and the intensity-weighted mean of the history's unit vectors."""
 
-    unit: np.ndarray  # float32 [items, width], rows of length 1 or, without text, 0
+    unit: np.ndarray  # float32 [items, width], rows of length 1; zeros for items without text
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 throughout for an empty history."""
@@ -43,12 +43,12 @@ class Content:
 
 
 def fit(text_vectors: np.ndarray) -> Content:
-    """Scale the frozen vectors of the items' texts, float32 [items, width], to length 1."""
+    """Scale the text vectors of the items, float32 [items, width], to length 1."""
     return Content(unit_rows(text_vectors))
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; rows of zeros remain zeros; float32 [rows, width]."""
+    """Scale rows to length 1; rows of zeros remain zeros; float32 [rows, width]."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 

@@ -1,4 +1,4 @@
-"""What a scorer declares: its settings and their search space, what it is fitted on, and what else it needs."""
+"""ScorerDefinition: a scorer's settings, search space, training data and further inputs."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
 from interestrec.scorers.requests import Scorer
 
-EVENTS = "events"  # relevant events: `fit(events, …)`, and again on train + valid under `rank.refit`
-LABELS = "labels"  # candidates with a known label: `fit(labels, …)`, and again in the same way
-NOTHING = "nothing"  # what it needs is all there is: `fit(…)`, once
-MODEL = "model"  # the artifact of `finetune`, which stores it: `fit(inputs, …)`, once
+EVENTS = "events"  # positive events: `fit(events, …)`; fitted again on train and valid if `rank.refit` is set
+LABELS = "labels"  # candidates with a known label: `fit(labels, …)`; fitted again in the same way
+NOTHING = "nothing"  # only `needs` and settings: `fit(…)`, once
+MODEL = "model"  # the artifact `model`, which stores the scorer: `fit(inputs, …)`, once
 
 
 class StorableScorer(Scorer, Protocol):
-    """A scorer that arrays hold completely: restored from them it gives the same bits."""
+    """A scorer that can be stored as arrays; the restored scorer returns bit-identical scores."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What safetensors can store: numbers of any shape by name."""
+        """Return the numeric arrays of the scorer by name, as safetensors stores them."""
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """The inverse of `arrays`."""
+        """Restore the scorer from the result of `arrays`."""
 
 
 @dataclass(frozen=True)
 class ScorerDefinition:
-    """One scorer, complete; an entry of SCORERS in scorers/registry.py."""
+    """The definition of one scorer; an entry of SCORERS in scorers/registry.py."""
 
-    fit: Callable[..., Scorer]  # of what it is fitted on, and by keyword of `needs` and the keys of `settings`
-    scorer: type[StorableScorer] | None  # what `fit` returns; None where an artifact stores it
+    fit: Callable[..., Scorer]  # takes the training data, then `needs` and the keys of `settings` by keyword
+    scorer: type[StorableScorer] | None  # the class that `fit` returns; None if an artifact stores the scorer
     fitted_on: str  # EVENTS, LABELS, NOTHING, MODEL, or the name of another scorer: `fit(scorer, …)`
     needs: tuple[str, ...] = ()  # attributes of ScorerInputs
     settings: type[Section] | None = None  # the section `rank.<name>`
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # values of settings that `rank.trials` draws from
-    time_settings: tuple[str, ...] = ()  # settings without effect where no event has a time: not searched there
-    is_system: bool = True  # may be named under `rank.systems`
-    component: str | None = None  # the name under `rank.components`; None: never blended
+    time_settings: tuple[str, ...] = ()  # not searched if no event has a time, as they have no effect then
+    is_system: bool = True  # whether `rank.systems` may name it
+    component: str | None = None  # its name in `rank.components`; None: it is never blended
     predicts_intensity: bool = False  # scores are intensities in [0, 1] and need no calibration
-    is_estimator: bool = False  # may be named under `rank.estimators`
+    is_estimator: bool = False  # whether `rank.estimators` may name it
 
     @property
     def is_static(self) -> bool:
-        """Whether it depends on neither events nor labels, so that one fit with the configured settings serves."""
+        """Whether the scorer depends on neither events nor labels, so that it is fitted once, without a search."""
         return self.fitted_on in (NOTHING, MODEL)

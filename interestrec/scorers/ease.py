@@ -1,4 +1,4 @@
-"""EASE: every item predicted from all others by one ridge regression in closed form."""
+"""EASE: predicts every item from all others by one ridge regression in closed form."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class EaseSettings(Section):
 
 @dataclass(frozen=True)
 class EaseWeights:
-    """The item × item weights themselves."""
+    """The solution as dense item × item weights."""
 
     weights: np.ndarray  # float32 [fitted items, fitted items], diagonal 0
 
@@ -65,7 +65,7 @@ class EaseWeights:
 
 @dataclass(frozen=True)
 class DualEaseWeights:
-    """The same weights through users: never more than users × users of them are written down."""
+    """The solution in dual form, which stores a users × users kernel instead of the item × item weights."""
 
     seen: sparse.csr_matrix  # float64 [users, fitted items], X
     kernel: np.ndarray  # float64 [users, users], K = (XXᵀ + λI)⁻¹
@@ -74,14 +74,14 @@ class DualEaseWeights:
     def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
         """float32 [requests, fitted items] from float64 [requests, fitted items]."""
         score = self._through_users(history) @ self.seen
-        score -= history.multiply(self.leverage)  # what an item would say about itself
+        score -= history.multiply(self.leverage)  # diag(B) = 0: removes the contribution of an item to its own score
         return np.asarray(score / (1.0 - self.leverage), dtype=np.float32)
 
     def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [pairs] of requests `row` and fitted items `item`."""
         score = mixed_dots(self._by_item, item, self._through_users(history), row)
-        own = np.asarray(history[row, item]).ravel() * self.leverage[item]
-        return np.asarray((score - own) / (1.0 - self.leverage[item]), dtype=np.float32)
+        diagonal = np.asarray(history[row, item]).ravel() * self.leverage[item]  # as in __call__
+        return np.asarray((score - diagonal) / (1.0 - self.leverage[item]), dtype=np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -103,17 +103,17 @@ class DualEaseWeights:
 
 @dataclass(frozen=True)
 class Ease:
-    """h B for a history h: the recencies of its distinct positive items."""
+    """Scores h B, where h holds the recencies of the distinct positive items of the history."""
 
     solution: EaseWeights | DualEaseWeights
-    items: np.ndarray  # int64 [fitted items], their numbers in the corpus, ascending
+    items: np.ndarray  # int64 [fitted items], their corpus rows, ascending
     n_items: int
-    omitted_items: int  # with events, but beyond `max_size`
+    omitted_items: int  # number of items with events that exceed `max_size`
     relevant_from: float
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float32 [requests, items]; 0 for items outside the fit and for histories without items in it."""
+        """float32 [requests, items]; 0 for items outside the fit and for histories without fitted items."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
         score[:, self.items] = self.solution(self._histories(requests))
         return score
@@ -155,18 +155,21 @@ class Ease:
 def fit(
     events: Events, relevant_from: float, regularization: float, max_size: int, half_life: float | None = None
 ) -> Ease:
-    """Steck 2019: B minimises ‖X − XB‖² + λ‖B‖² under diag(B) = 0, where X is users × items.
+    """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
 
-    With P = (XᵀX + λI)⁻¹, B = I − P diag(P)⁻¹. Of users and items, the fewer decide what is inverted: with fewer
-    users, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹.
+    With P = (XᵀX + λI)⁻¹, B = I − P diag(P)⁻¹. The smaller of the two Gram matrices is inverted: with fewer users than
+    items, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹.
 
     Args:
-        events: positive events; an entry of X is the recency of a pair's latest, 1 without a half-life.
-        relevant_from: least intensity of a history entry that counts.
+        events: positive events; an entry of X is the recency of the latest event of a pair, 1 without a half-life.
+        relevant_from: minimum intensity of a positive history entry.
         regularization: λ.
-        max_size: rows of the largest matrix to invert; where there are more users and more items than that, only so
-            many items take part, those that the most users had, ties by the lower number.
-        half_life: days, after which an event and a history entry count half; None: all count alike.
+        max_size: maximum rows of the matrix to invert; if both users and items exceed it, only the `max_size` items
+            with the most users take part, ties by the lower corpus row.
+        half_life: days after which the weight of an event or history entry halves; None: equal weights.
+
+    Raises:
+        NumericError: the regularized Gram matrix is not positive definite.
     """
     seen = event_recency_matrix(events, half_life)[np.unique(events.user)]
     users = np.diff(seen.tocsc().indptr)
@@ -198,7 +201,7 @@ def _dual(seen: sparse.csr_matrix, regularization: float) -> DualEaseWeights:
 
 
 def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
-    """(gram + λI)⁻¹ of a symmetric matrix without negative eigenvalues, by Cholesky's factors; overwrites it."""
+    """(gram + λI)⁻¹ of a positive semidefinite matrix by Cholesky factorisation; overwrites `gram`."""
     from scipy.linalg import lapack
 
     if len(gram) == 0:
@@ -206,7 +209,9 @@ def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
     gram[np.diag_indices_from(gram)] += regularization
     factor, failed = lapack.dpotrf(gram, lower=True, overwrite_a=True)
     if failed:
-        raise NumericError(f"EASE with regularization {regularization} has no stable solution; set it higher")
+        raise NumericError(
+            f"EASE with regularization {regularization} has no stable solution; increase rank.ease.regularization"
+        )
     inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
     return np.tril(inverse) + np.tril(inverse, -1).T
 

@@ -1,4 +1,4 @@
-"""The trained model as a scorer: calibrated interest intensity in [0, 1]."""
+"""Intensity: the trained two-tower model as a scorer of calibrated interest intensities in [0, 1]."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
 
 
 class Intensity:
-    """The two-tower model's logits, calibrated; item vectors come from the artifact, no item is encoded."""
+    """Scores by the calibrated logits of the two-tower model; the artifact contains the item vectors."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Intensity:
         user_inputs: UserInputs,
         retrieve: int | None = None,
     ) -> None:
-        """`retrieve`: items of a catalogue that are scored in full, those nearest to the user's vector; None: all."""
+        """`retrieve` is the number of items nearest to the user's vector that are scored in full; None: all items."""
         from interestrec.model.catalogue_logits import CatalogueLogits
 
         self.model = model
@@ -45,7 +45,7 @@ class Intensity:
         self._catalogue = CatalogueLogits(model, vectors, categories)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """See Scorer. Items that are not retrieved come behind those that are, by their nearness."""
+        """See Scorer. Items that are not retrieved rank below all retrieved items, by their dot product."""
         scores = np.empty((len(requests), len(self.vectors)), np.float32)
         step = max(_CELLS // len(self.vectors), 1)
         for start in range(0, len(requests), step):
@@ -58,7 +58,7 @@ class Intensity:
         return scores
 
     def _in_two_steps(self, history: TowerSide, intensity: np.ndarray, retrieve: int) -> np.ndarray:
-        """Logits [requests, items]: in full for the nearest, and below the least of these for the others."""
+        """Logits [requests, items]: full ones for the retrieved items; the other items receive lower values."""
         nearness = self._catalogue.dot_products(history, intensity)
         first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
         logits = self._scores(history, intensity, self._side(first))
@@ -91,15 +91,20 @@ class Intensity:
 
 
 def fit(inputs: ScorerInputs, retrieve: int | None) -> Intensity:
-    """Open the model that `finetune` trained."""
+    """Load the model that `finetune` trained."""
     return load_intensity(inputs.model, inputs, retrieve)
 
 
 def load_intensity(model_path: Path, inputs: ScorerInputs | None = None, retrieve: int | None = None) -> Intensity:
-    """The scorer of a `model` artifact; `inputs` are needed where its users are texts; `retrieve`: see Intensity.
+    """Load the scorer of a `model` artifact.
+
+    Args:
+        inputs: required if the model represents users by texts.
+        retrieve: see Intensity.
 
     Raises:
-        InputMissingError, ArtifactError: a file of an artifact is missing or does not fit.
+        InputMissingError: a file of an artifact is missing.
+        ArtifactError: a file of an artifact is invalid or does not match the model.
     """
     from interestrec.io import artifact_files, files
     from interestrec.model.two_tower import load_two_tower
@@ -122,18 +127,18 @@ def _calibration(path: Path) -> LogitCalibration:
         if not np.isfinite([calibration.scale, calibration.shift]).all():
             raise ValueError("not finite")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path}: not a calibration ({error}); finetune again") from error
+        raise ArtifactError(f"{path}: not a valid calibration ({error}); run finetune again") from error
     return calibration
 
 
 def _require_fitting(arrays: dict[str, np.ndarray], model: TwoTower, model_path: Path) -> None:
-    """Vectors and category codes of the same items, of the model's widths; the file may stem from another model."""
+    """Raise an ArtifactError unless vectors and category codes have equal lengths and the widths of the model."""
     nothing = np.zeros(0)
     vectors, categories = arrays.get("item", nothing), arrays.get("category", nothing)
     expected = (len(vectors), model.config.width), (len(vectors), model.config.levels)
     right_types = vectors.dtype == np.float32 and categories.dtype.kind == "i"
     if (vectors.shape, categories.shape) != expected or not right_types or not np.isfinite(vectors).all():
-        raise ArtifactError(f"{model_path / 'item_vectors.safetensors'}: does not fit the model; finetune again")
+        raise ArtifactError(f"{model_path / 'item_vectors.safetensors'}: does not match the model; run finetune again")
 
 
 DEFINITION = ScorerDefinition(

@@ -1,4 +1,4 @@
-"""Positive events and request histories as sparse user × item matrices, and products of matrices."""
+"""Interaction matrices: positive events and request histories as sparse matrices, and products of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from interestrec.scorers.requests import Events, Requests
 
 
 def one_blas_thread() -> Any:
-    """Context in which matrix products and factorisations run on one thread.
+    """Return a context in which matrix products and factorisations run on one thread.
 
-    Sums over several threads differ from run to run and from machine to machine.
+    The rounding of multi-threaded sums depends on the run and the machine.
     """
     from threadpoolctl import threadpool_limits
 
@@ -21,15 +21,15 @@ def one_blas_thread() -> Any:
 
 
 def event_matrix(events: Events) -> sparse.csr_matrix:
-    """float32 [users, items]: how often each user had each item."""
+    """float32 [users, items]: number of events per user and item."""
     return _counts(events.user, events.item, (events.n_users, events.n_items))
 
 
 def history_matrix(requests: Requests, positive: np.ndarray, n_items: int) -> sparse.csr_matrix:
-    """float32 [requests, items]: how often each request's history holds each item.
+    """float32 [requests, items]: number of history entries per request and item.
 
     Args:
-        positive: bool [len(requests.item)], the history rows that count.
+        positive: bool [len(requests.item)], the history entries to count.
     """
     row = requests.owner
     return _counts(row[positive], requests.item[positive], (len(requests), n_items))
@@ -48,10 +48,11 @@ def event_recency_matrix(events: Events, half_life: float | None) -> sparse.csr_
 def history_recency_matrix(
     requests: Requests, relevant_from: float, n_items: int, half_life: float | None
 ) -> sparse.csr_matrix:
-    """float64 [requests, items]: the same for the items of each request's history.
+    """float64 [requests, items]: the recency of the latest positive entry of each item in a request's history.
 
     Args:
-        relevant_from: least intensity of a history entry that counts.
+        relevant_from: minimum intensity of a positive history entry.
+        half_life: days, or None.
     """
     positive = requests.intensity >= relevant_from
     row = requests.owner
@@ -60,15 +61,18 @@ def history_recency_matrix(
 
 
 def sparse_dots(left: sparse.csr_matrix, row: np.ndarray, right: sparse.csr_matrix, other: np.ndarray) -> np.ndarray:
-    """left[row[n]] · right[other[n]] of every pair n; float32 [pairs].
+    """Return left[row[n]] · right[other[n]] for every pair n; float32 [pairs].
 
-    A candidate costs as much as its own row and the request's have entries, not as the catalogue has items.
+    The cost per pair is proportional to the entries of its two rows, not to the number of items.
     """
     return np.asarray(left[row].multiply(right[other]).sum(axis=1), dtype=np.float32).ravel()
 
 
 def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The same with a dense `right`, of which only what `left` has entries for is looked at."""
+    """Return left[row[n]] · right[other[n]] for every pair n and a dense `right`; float32 [pairs].
+
+    Only the columns in which the row of `left` has entries are read.
+    """
     entries = left[row]
     count = np.diff(entries.indptr)
     products = entries.data * right[ragged.repeat(entries.indptr, other), entries.indices]
@@ -81,12 +85,12 @@ def mixed_dots(left: sparse.csr_matrix, row: np.ndarray, right: np.ndarray, othe
 def item_dots(
     users: np.ndarray, offsets: np.ndarray, factors: np.ndarray, fitted_items: np.ndarray, item: np.ndarray
 ) -> np.ndarray:
-    """users[request] · factors[position of the candidate among the fitted items], 0 for others; float32 [len(item)].
+    """Return the dot products of users and candidate items; float32 [len(item)], 0 for items that are not fitted.
 
     Args:
         users: float [requests, factors].
         factors: float [fitted items, factors].
-        fitted_items: int64 [fitted items], numbers in the corpus, ascending.
+        fitted_items: int64 [fitted items], corpus rows, ascending.
     """
     score = np.zeros(len(item), np.float32)
     position, fitted = item_positions(fitted_items, item)
@@ -95,7 +99,7 @@ def item_dots(
 
 
 def item_positions(fitted_items: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position of each item among the fitted ones, int64, and whether it is one of them, bool; both [len(item)]."""
+    """Return the position of each item among the fitted items, int64, and whether it is fitted, bool; [len(item)]."""
     if len(fitted_items) == 0:
         return np.zeros(len(item), np.int64), np.zeros(len(item), dtype=bool)
     position = np.minimum(np.searchsorted(fitted_items, item), len(fitted_items) - 1)

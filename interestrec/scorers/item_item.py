@@ -1,4 +1,4 @@
-"""Item-item similarity for all items: of those without events by the text of those with."""
+"""Item-item similarity of all items: items without events take similarities from items with similar texts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class ItemItemSettings(Section):
 
 
 def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKnn:
-    """An item_knn whose columns of items without positive events are filled in from text.
+    """Fill in the similarities of cold items, those without positive events, from their texts.
 
-    Such an item j is as similar to i as the `text_neighbours` warm items n are whose texts are nearest to its own:
-    the mean of their similarities to i, weighed by the cosine c of the texts,
+    The similarity of a cold item j to i is the mean similarity to i of the `text_neighbours` warm items n whose texts
+    are nearest to that of j, weighted by the cosine c of the texts,
 
         s(i, j) = Σ_n c(j, n) s(i, n) / Σ_n c(j, n),   s(n, n) = 1,
 
-    so that the n themselves are among the similar ones. As many as `base` keeps are kept. Columns of items with
-    events stay; an item without text, or with no c above 0, has no similar items.
+    so that the items n themselves are similar to j. Each cold item keeps as many neighbours as `base` does. Columns of
+    warm items are unchanged; a cold item without text, or without a positive c, has no similar items.
 
     Args:
-        text_vectors: float32 [items, width], vectors of the texts; without text 0.
+        text_vectors: float32 [items, width], vectors of the texts; zeros for items without text.
     """
     unit = unit_rows(text_vectors)
     has_text = unit.any(axis=1)
@@ -55,7 +55,7 @@ def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKn
 
 
 def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
-    """float64 [cold, items]: weights of the nearest warm items, each row's sum 1; ties by the lower number."""
+    """float64 [cold, items]: weights of the nearest warm items; rows sum to 1, ties go to the lower row."""
     from interestrec.metrics.topk import top_k
 
     with one_blas_thread():

@@ -1,4 +1,4 @@
-"""Item-item collaborative filtering: what users of the history's items also had."""
+"""Item k-nearest neighbours: scores items by the similarity of their users to those of the history's items."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
 
-_BLOCK = 1024  # items whose similarities are held before the nearest are chosen
+_BLOCK = 1024  # items per block, which bounds the memory for similarities
 
 
 class ItemKnnSettings(Section):
@@ -37,11 +37,11 @@ class ItemKnnSettings(Section):
 
 @dataclass(frozen=True)
 class ItemKnn:
-    """Sum of the similarities of a candidate to the distinct positive items of the history, weighed by recency."""
+    """Scores by the recency-weighted sum of the similarities of a candidate to the distinct positive history items."""
 
-    similarity: sparse.csr_matrix  # float32 [items, items], row = item of the history
-    warm: np.ndarray  # bool [items], with positive events
-    neighbours: int  # most similar items that an item keeps
+    similarity: sparse.csr_matrix  # float32 [items, items]; rows are items of the history
+    warm: np.ndarray  # bool [items]: the item has positive events
+    neighbours: int  # maximum number of similar items per item
     relevant_from: float
     half_life: float | None
 
@@ -89,24 +89,24 @@ def fit(
     similarity: str = "cosine",
     half_life: float | None = None,
 ) -> ItemKnn:
-    """Likeness of the items' users, shrunk towards 0 where they are few.
+    """Compute the similarities of items by their users, shrunk towards 0 for items with few users.
 
     With x_i the vector over users of the recency of their latest event with item i (1 without a half-life) and
     d = x_i · x_j, s(i, j) is
 
     - cosine: d / (|x_i| |x_j| + shrinkage) (Deshpande and Karypis 2004; shrinkage as in Bell and Koren 2007);
     - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which without a half-life is |U_i ∩ U_j| / (|U_i ∪ U_j| +
-      shrinkage), and with one Tanimoto's extension of it.
+      shrinkage), and with a half-life is its Tanimoto extension.
 
-    Each item j keeps its `neighbours` most similar items i, ties by the lower number.
+    Each item j keeps its `neighbours` most similar items i, ties by the lower row.
 
     Args:
-        events: positive events; how often a user had an item does not matter.
-        relevant_from: least intensity of a history entry that counts.
-        half_life: days, after which an event and a history entry count half; None: all count alike.
+        events: positive events; repetitions of a (user, item) pair have no effect.
+        relevant_from: minimum intensity of a positive history entry.
+        half_life: days after which the weight of an event or history entry halves; None: equal weights.
 
     Raises:
-        ConfigError: no similarity has this name.
+        ConfigError: `similarity` is unknown.
     """
     normaliser = pick(SIMILARITIES, similarity, "similarity")
     seen = event_recency_matrix(events, half_life)
@@ -117,7 +117,7 @@ def fit(
         shared = (item_users[start : start + _BLOCK] @ seen).tocoo()
         row, column = shared.row + start, shared.col
         size = normaliser(length[row], length[column], shared.data) + shrinkage
-        value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # what is very old weighs 0
+        value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # very old events weigh 0
         other = row != column
         columns.append(nearest(row[other], column[other], value[other], neighbours))
     row, column, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
@@ -132,10 +132,13 @@ def fit(
 def nearest(
     row: np.ndarray, column: np.ndarray, value: np.ndarray, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the entries of a sparse matrix, the `neighbours` largest of each row, ties by the lower column."""
+    """Select the `neighbours` largest entries of each row of a sparse matrix, ties by the lower column.
+
+    Takes and returns rows, columns and values of entries.
+    """
     order = np.lexsort((column, -value, row))
     row, column, value = row[order], column[order], value[order]
-    first = np.searchsorted(row, row)  # `row` is sorted: where each row's entries begin
+    first = np.searchsorted(row, row)  # index of the first entry of the row, as `row` is sorted
     kept = np.arange(len(row)) - first < neighbours
     return row[kept], column[kept], value[kept]
 
@@ -148,7 +151,7 @@ def _jaccard(left: np.ndarray, right: np.ndarray, shared: np.ndarray) -> np.ndar
     return left + right - shared
 
 
-# what the dot product is divided by, from the squared lengths of both and the dot product
+# Divisor of the dot product by similarity, from both squared lengths and the dot product.
 SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     "cosine": _cosine,
     "jaccard": _jaccard,

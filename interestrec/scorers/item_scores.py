@@ -1,4 +1,4 @@
-"""One score per item, the same for everyone: what popularity and trending have in common."""
+"""ItemScores: a scorer with one score per item for all requests, such as popularity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interestrec.scorers.requests import Requests
 
 @dataclass(frozen=True)
 class ItemScores:
-    """The same score of an item for every request."""
+    """Scores an item equally for every request."""
 
     score: np.ndarray  # float32 [items]
 

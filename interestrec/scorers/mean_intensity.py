@@ -1,4 +1,4 @@
-"""The mean of all labels: what an intensity must beat to say anything."""
+"""Mean intensity: predicts the mean of all labels, the baseline of all other predictors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interestrec.scorers.requests import Labels
 
 
 def fit(labels: Labels) -> ItemScores:
-    """The same intensity for everyone and everything; 0 without labels."""
+    """Return a scorer that predicts the mean label for every user and item; 0 without labels."""
     mean = labels.label.mean(dtype=np.float64) if len(labels.label) else 0.0
     return ItemScores(np.full(labels.n_items, mean, dtype=np.float32))
 

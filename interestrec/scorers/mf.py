@@ -1,4 +1,4 @@
-"""Intensities by biases and by what of users and items goes together."""
+"""Biased matrix factorisation: predicts intensity by biases and the dot product of user and item factors."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class MfSettings(BiasSettings):
 
 @dataclass(frozen=True)
 class BiasedFactors:
-    """μ + b_u + b_i + p_u · q_i within [0, 1]."""
+    """Predicts μ + b_u + b_i + p_u · q_i, clipped to [0, 1]."""
 
     biases: Biases
-    user: np.ndarray  # float64 [users, factors], p, 0 for those without labels
-    item: np.ndarray  # float64 [items, factors], q, 0 for those without labels
+    user: np.ndarray  # float64 [users, factors], p, 0 for users without labels
+    item: np.ndarray  # float64 [items, factors], q, 0 for items without labels
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
@@ -71,15 +71,16 @@ def fit(
     item_regularization: float,
     seed: int,
 ) -> BiasedFactors:
-    """Koren, Bell and Volinsky 2009 on what bias.fit leaves over, by alternating least squares (Zhou et al. 2008).
+    """Factorise the residuals of bias.fit by alternating least squares.
 
-    Minimises Σ (e − p_u · q_i)² + λ (Σ n_u ‖p_u‖² + Σ n_i ‖q_i‖²), e being a label less its biases and n how many
-    labels a user or an item has; p starts at 0, q at small random numbers.
+    Koren, Bell and Volinsky 2009; the least squares are those of Zhou et al. 2008. The objective is
+    Σ (e − p_u · q_i)² + λ (Σ n_u ‖p_u‖² + Σ n_i ‖q_i‖²), where e is a label minus its bias prediction and n is the
+    number of labels of a user or an item; p starts at 0, q at small random numbers.
 
     Args:
         regularization: λ, in squared intensity.
         iterations: rounds of solving for users, then items.
-        user_regularization, item_regularization: of the biases.
+        user_regularization, item_regularization: see bias.fit.
     """
     biases = bias.fit(labels, user_regularization, item_regularization)
     residual = labels.label - biases.predict_pairs(labels.user, labels.item)
@@ -102,7 +103,7 @@ def fit(
 def _ridges(
     owner: np.ndarray, vectors: np.ndarray, value: np.ndarray, owners: int, regularization: float
 ) -> np.ndarray:
-    """Of each owner the x that minimises Σ (value − vector · x)² + λ n ‖x‖² over its n rows; float64 [owners, factors].
+    """Per owner, the x that minimises Σ (value − vector · x)² + λ n ‖x‖² over its n rows; float64 [owners, factors].
 
     Args:
         owner: [rows], ascending.
@@ -112,7 +113,7 @@ def _ridges(
     solved = np.zeros((owners, factors))
     some, first, count = np.unique(owner, return_index=True, return_counts=True)
     by_count = np.argsort(count, kind="stable")
-    for alike in np.split(by_count, np.flatnonzero(np.diff(count[by_count])) + 1):  # owners with equally many rows
+    for alike in np.split(by_count, np.flatnonzero(np.diff(count[by_count])) + 1):  # owners with equal numbers of rows
         size = int(count[alike[0]]) if len(alike) else 0
         step = max(1, _CELLS // (factors * max(factors, size)))
         for start in range(0, len(alike), step):

@@ -1,4 +1,4 @@
-"""How many users an item had."""
+"""Popularity: scores an item by the number of users with a positive event on it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from interestrec.scorers.requests import Events
 
 
 def fit(events: Events) -> ItemScores:
-    """log(1 + users with a positive event on the item per 10,000 users with any).
+    """Score items by log(1 + users with a positive event on the item per 10,000 users with any positive event).
 
-    Distinct users, not events, so that one heavy user makes nothing popular; a rate, so that a refit on more
-    events keeps the scale.
+    Users count instead of events, so that one heavy user cannot make an item popular. The rate keeps the scale when the
+    scorer is fitted again on more events.
     """
     pair = np.unique(events.user.astype(np.int64) * events.n_items + events.item)
     users = np.bincount(pair % events.n_items, minlength=events.n_items)

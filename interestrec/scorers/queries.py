@@ -1,4 +1,4 @@
-"""From a corpus to the events and labels that scorers are fitted on, to requests, and to what users went on to have."""
+"""Queries on a corpus: training events and labels of scorers, requests, and the true items of requests."""
 
 from dataclasses import dataclass
 
@@ -19,11 +19,11 @@ class RequestTruth:
 
     request: np.ndarray  # int64 [pairs], row of the Requests
     item: np.ndarray  # int32 [pairs]
-    label: np.ndarray  # float32 [pairs], the highest where there are several
-    seen: np.ndarray  # bool [pairs], the item is in the request's history
+    label: np.ndarray  # float32 [pairs], the maximum over the candidates of a pair
+    seen: np.ndarray  # bool [pairs]: the item is in the request's history
 
     def matrix(self, pairs: np.ndarray, start: int, stop: int, n_items: int) -> np.ndarray:
-        """bool [stop − start, items]: the cells of `pairs`, bool [pairs], of requests `start` to `stop`."""
+        """bool [stop − start, items]: the pairs selected by `pairs`, bool [pairs], of requests `start` to `stop`."""
         in_block = pairs & (self.request >= start) & (self.request < stop)
         cells = np.zeros((stop - start, n_items), dtype=bool)
         cells[self.request[in_block] - start, self.item[in_block]] = True
@@ -35,8 +35,8 @@ class ImpressionQueries:
     """Impressions as requests for scores of their candidates."""
 
     requests: Requests
-    request_offsets: np.ndarray  # int64 [requests + 1] into `rows`: the candidates of a request
-    offsets: np.ndarray  # int64 [impressions + 1] into `rows`: the candidates of an impression
+    request_offsets: np.ndarray  # int64 [requests + 1] into `rows`: candidates per request
+    offsets: np.ndarray  # int64 [impressions + 1] into `rows`: candidates per impression
     rows: np.ndarray  # int64, rows of the corpus's candidates
 
     @property
@@ -47,13 +47,13 @@ class ImpressionQueries:
 
 
 def valid_impressions(corpus: Corpus, select: bool) -> np.ndarray:
-    """int64: rows of the validation impressions whose user is in valid_select, or else in valid_blend."""
+    """int64: rows of the validation impressions whose user is in valid_select, or, without `select`, in valid_blend."""
     shown = corpus.impressions
     return np.flatnonzero((shown.split == VALID) & (corpus.in_valid_select[shown.user] == select))
 
 
 def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarray:
-    """bool [users]: those of valid_select, or else of valid_blend, with a validation impression; at most so many."""
+    """bool [users]: a random sample of at most `most` users with an impression in `valid_impressions`."""
     candidates = np.unique(corpus.impressions.user[valid_impressions(corpus, select)])
     sample = np.zeros(corpus.users.num_rows, dtype=bool)
     sample[np.random.default_rng(seed).permutation(candidates)[:most]] = True
@@ -61,16 +61,17 @@ def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarra
 
 
 def has_logged_histories(corpus: Corpus) -> bool:
-    """Whether the log holds a history with each impression, as MIND does."""
+    """Whether the log contains a history per impression, as MIND does."""
     event = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"]
     return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 
 def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Events:
-    """Relevant events of the splits before `before` (VALID: train only; TEST: train and valid).
+    """Return the relevant events of the splits before `before`.
 
     Args:
-        as_of: microseconds; with it the events of all splits before this time, and those without a time.
+        before: VALID for train, TEST for train and valid.
+        as_of: microseconds; replaces `before` by all events before this time and those without a time.
     """
     rows = corpus.timelines
     is_positive = (rows.split < before if as_of is None else rows.time < as_of) & corpus.relevant(rows.intensity)
@@ -85,7 +86,7 @@ def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Ev
 
 
 def known_labels(corpus: Corpus, before: int, as_of: int | None = None) -> Labels:
-    """Candidates with a known label; arguments as of positive_events."""
+    """Return the candidates with a known label; see positive_events for the arguments."""
     shown = corpus.impressions
     owner = ragged.owner(shown.offsets)
     in_period = shown.split < before if as_of is None else shown.time < as_of
@@ -100,7 +101,7 @@ def known_labels(corpus: Corpus, before: int, as_of: int | None = None) -> Label
 
 
 def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
-    """bool [items]: in an event, a history or a candidate list of the splits before `before`."""
+    """bool [items]: the item occurs in an event, a history or a candidate list of the splits before `before`."""
     known = np.zeros(corpus.items.num_rows, dtype=bool)
     known[corpus.timelines.item[corpus.timelines.split < before]] = True
     shown = ragged.repeat(corpus.impressions.offsets, corpus.impressions.split < before)
@@ -109,7 +110,9 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
 
 
 def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQueries:
-    """Requests for the candidates of impressions; neighbours with one history, as lines of an invoice, are one request.
+    """Return requests for the candidates of impressions.
+
+    Consecutive impressions of a user with the same history, such as the lines of an invoice, form one request.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
@@ -129,14 +132,14 @@ def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQuer
 
 
 def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = None) -> Requests:
-    """One request per user with an impression in `split`, with the history known when that split began.
+    """Return one request per user with an impression in `split`, with the history at the start of the split.
 
-    The history is that of the user's first impression of the split, where the log holds histories; else all the
-    user's events of earlier splits.
+    The history is that of the user's first impression of the split if the log contains histories, otherwise all events
+    of the user in earlier splits.
 
     Args:
         split: VALID or TEST.
-        users: bool [users], those to include; None for all.
+        users: bool [users], the users to include; None: all.
     """
     shown = corpus.impressions
     rows = np.flatnonzero(shown.split == split)
@@ -156,11 +159,11 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
 
 
 def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -> Requests:
-    """One request per user, whose history is all events before a time and those without a time.
+    """Return one request per user with the events before `time`, and those without a time, as history.
 
     Args:
         time: microseconds since 1970 UTC.
-        users: int64, those to include, in this order; None for all.
+        users: int64, rows of the users to include, in this order; None: all.
     """
     timelines = corpus.timelines
     known = np.flatnonzero(timelines.time < time)
@@ -168,18 +171,18 @@ def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -
     offsets = ragged.from_owner(timelines.user[known], len(everyone))
     if users is None:
         return _requests(corpus, everyone, offsets, known)
-    chosen_offsets, rows = ragged.take(offsets, users)
-    return _requests(corpus, everyone[users], chosen_offsets, known[rows])
+    user_offsets, rows = ragged.take(offsets, users)
+    return _requests(corpus, everyone[users], user_offsets, known[rows])
 
 
 def published_since(corpus: Corpus, time: int) -> np.ndarray:
-    """bool [items]: published at a time, in microseconds, or later; items without a date are included."""
+    """bool [items]: the item was published at `time`, in microseconds, or later, or has no date."""
     published = corpus.items["published"].cast(pa.int64())
     return pc.fill_null(pc.greater_equal(published, time), True).to_numpy()
 
 
 def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTruth:
-    """What each request's user went on to have in `split`: candidates with a label above 0."""
+    """Return the positive items of each request's user in `split`: candidates with a label above 0."""
     shown = corpus.impressions
     owner = ragged.owner(shown.offsets)
     request_of_user = np.full(corpus.users.num_rows, -1, dtype=np.int64)

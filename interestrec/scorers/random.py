@@ -1,4 +1,4 @@
-"""Chance: a score that depends on nothing but the seed and the two ids."""
+"""Random: scores that depend only on the seed, the user id and the item id."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 def id_hashes(ids: Sequence[str], seed: int) -> np.ndarray:
-    """uint64 [ids]: a hash of each id; the same whatever else is in the data and however it is numbered."""
+    """uint64 [ids]: a hash of each id, independent of the other ids and of their order."""
     key = seed.to_bytes(8, "little")
     digests = (hashlib.blake2b(name.encode(), digest_size=8, key=key).digest() for name in ids)
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def mix_hashes(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """uint64: the two hashes stirred into one (the finaliser of SplitMix64, Steele et al. 2014)."""
+    """Combine two uint64 hashes into one by the finaliser of SplitMix64 (Steele et al. 2014)."""
     x = left * np.uint64(_GOLDEN) ^ right
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

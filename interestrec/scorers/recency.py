@@ -1,4 +1,4 @@
-"""Recency weights: an event or history entry counts half as much after every half-life."""
+"""Recency: weights of events and history entries that halve per half-life."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np
 from interestrec.scorers.requests import Events, Requests
 
-HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]  # days, that a search of settings draws from
+HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]  # days, values of the search space
 _DAY = 86_400_000_000  # microseconds
 
 
 def event_recency(events: Events, half_life: float | None) -> np.ndarray:
-    """float64 [events]: 2^(−age / half_life), the age counted back from the latest event.
+    """float64 [events]: 2^(−age / half_life), where the age is relative to the latest event.
+
+    An event without a time has weight 1.
 
     Args:
-        half_life: days; None weighs all alike, with 1.
-
-    An event without a time weighs 1: nothing says that it is old.
+        half_life: days; None: all weights are 1.
     """
     from interestrec.corpus.store import NO_TIME
 
@@ -26,7 +26,7 @@ def event_recency(events: Events, half_life: float | None) -> np.ndarray:
 
 
 def history_recency(requests: Requests, half_life: float | None) -> np.ndarray:
-    """float64 [total]: the same for history entries, the age counted back from the latest of their request."""
+    """float64 [total]: event_recency for history entries, with ages relative to the latest entry of the request."""
     from interestrec.corpus.store import NO_TIME
 
     if half_life is None or len(requests.time) == 0:

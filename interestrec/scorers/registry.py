@@ -1,7 +1,7 @@
-"""The scorers by name; what the configuration, the fits and the blend know of them is derived from here.
+"""The registry of scorers by name, from which configuration, fits and blend are derived.
 
-To add one: write interestrec/scorers/<name>.py with a `DEFINITION`, enter it in `SCORERS`, test it, and give it a row
-in the table of docs/ranking.md.
+To add a scorer, write interestrec/scorers/<name>.py with a `DEFINITION`, enter it in `SCORERS`, test it, and add a row
+to the table of docs/ranking.md.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ SCORERS: dict[str, ScorerDefinition] = {
     "intensity": intensity.DEFINITION,
 }
 
-# component of the blend -> the scorer that gives its scores
+# component of the blend -> its scorer
 COMPONENTS = {entry.component: name for name, entry in SCORERS.items() if entry.component is not None}
 
 
 def scorer_definition(name: str) -> ScorerDefinition:
-    """The entry of a scorer.
+    """Return the definition of a scorer.
 
     Raises:
-        ConfigError: there is none; the message says what to write.
+        ConfigError: the scorer is unknown; the message says how to add it.
     """
     if name not in SCORERS:
         raise ConfigError(
@@ -64,10 +64,10 @@ def scorer_definition(name: str) -> ScorerDefinition:
 
 
 def component_scorer(component: str) -> str:
-    """The name of the scorer that gives a component's scores.
+    """Return the name of the scorer of a component.
 
     Raises:
-        ConfigError: no scorer does; the message says what to write.
+        ConfigError: the component is unknown; the message says how to add it.
     """
     if component not in COMPONENTS:
         raise ConfigError(
@@ -78,10 +78,10 @@ def component_scorer(component: str) -> str:
 
 
 def required_scorers(names: Sequence[str]) -> list[str]:
-    """The named scorers, each once, behind all those that any of them is fitted on.
+    """Return the scorers and those that they are fitted on, each once, dependencies first.
 
     Raises:
-        ConfigError: one of them is unknown.
+        ConfigError: a scorer is unknown.
     """
     return list(dict.fromkeys([*(base for name in names for base in _bases(name)), *names]))
 

@@ -1,4 +1,4 @@
-"""What scorers are fitted on, the requests that they answer, and what they all offer."""
+"""The interface of scorers: events and labels for their fit, requests, and the protocol Scorer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CELLS = 1 << 22  # requests × items of one dense block
 
 @dataclass(frozen=True)
 class Events:
-    """Interactions a scorer is fitted on."""
+    """Positive events that a scorer is fitted on."""
 
     user: np.ndarray  # int32 [n]
     item: np.ndarray  # int32 [n]
@@ -26,7 +26,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Labels:
-    """Known intensities, 0 for what was shown and ignored, that a scorer of intensities is fitted on."""
+    """Known intensities that an intensity scorer is fitted on; 0 for items that were shown and ignored."""
 
     user: np.ndarray  # int32 [n]
     item: np.ndarray  # int32 [n]
@@ -37,7 +37,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Requests:
-    """Users at the time of their request; request r's history is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
+    """Users with their histories; the history of request r is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
 
     user: np.ndarray  # int32 [requests]
     offsets: np.ndarray  # int64 [requests + 1]
@@ -50,11 +50,11 @@ class Requests:
 
     @property
     def owner(self) -> np.ndarray:
-        """int64 [total]: the request of each history entry."""
+        """int64 [total]: the request row of each history entry."""
         return ragged.owner(self.offsets)
 
     def block(self, start: int, stop: int) -> Requests:
-        """The requests `start` to `stop`, exclusive."""
+        """Return the requests `start` to `stop`, exclusive."""
         stop = min(stop, len(self))
         first, last = self.offsets[start], self.offsets[stop]
         offsets = self.offsets[start : stop + 1] - first
@@ -63,20 +63,20 @@ class Requests:
 
 
 def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
-    """Ranges of requests, each small enough for a dense matrix over all items, so that memory stays bounded."""
+    """Yield ranges of requests that are small enough for a dense requests × items matrix."""
     step = max(1, _CELLS // max(n_items, 1))
     for start in range(0, requests, step):
         yield start, min(start + step, requests)
 
 
 class Scorer(Protocol):
-    """Anything that can score items for requests: baselines, components, the intensity model.
+    """Scores items for requests: baselines, components and the intensity model.
 
-    Scores are comparable within a request only, higher is better, and finite.
+    Scores are finite; higher is better; they are comparable only within a request.
     """
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """float32 [requests, items]: a score for every item of the corpus. Call it with a bounded block."""
+        """float32 [requests, items]: scores of all items of the corpus; pass blocks of the size of request_blocks."""
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float32 [len(item)]: request r's candidates are `item[offsets[r]:offsets[r + 1]]`."""
+        """float32 [len(item)]; the candidates of request r are `item[offsets[r]:offsets[r + 1]]`."""

@@ -1,4 +1,4 @@
-"""What scorers need beside events, labels and settings."""
+"""ScorerInputs: the inputs of scorers besides events, labels and settings."""
 
 from __future__ import annotations
 
@@ -19,70 +19,70 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScorerInputs:
-    """The model, the corpus, the encoder and what is read off them; a scorer declares the attributes that it needs."""
+    """The model, corpus and encoder, and values derived from them; a scorer declares the attributes that it needs."""
 
-    model: Path  # artifact
-    encoder: Path  # artifact, the one that the model was trained on
+    model: Path  # directory of the artifact
+    encoder: Path  # directory of the artifact that the model was trained on
     corpus: Corpus
-    workspace: Path  # where vectors are cached
-    requests: Iterable[Requests]  # that are known to come: where users are texts, these are encoded together
+    workspace: Path  # contains the cache of vectors
+    requests: Iterable[Requests]  # upcoming requests, whose user texts are encoded together
     seed: int
     retrieve: int | None = None  # `rank.retrieve`
 
     def select(self, scorer: str, needs: Iterable[str]) -> dict[str, Any]:
-        """The attributes that a scorer needs, by name.
+        """Return the attributes that a scorer needs, by name.
 
         Raises:
-            ConfigError: there is no such attribute; the message says where to add it.
-            ArtifactError: the artifacts do not provide it.
+            ConfigError: an attribute does not exist; the message says where to add it.
+            ArtifactError: the artifacts do not provide an attribute.
         """
         choices = [name for name in (*vars(self), *vars(type(self))) if not name.startswith("_") and name != "select"]
         for need in needs:
             if need not in choices:
                 raise ConfigError(
-                    f"scorer '{scorer}' needs '{need}'{suggestion(need, choices)}, which ScorerInputs does not have; "
+                    f"scorer '{scorer}' needs '{need}'{suggestion(need, choices)}, which ScorerInputs lacks; "
                     f"add a property '{need}' to it in interestrec/scorers/scorer_inputs.py"
                 )
         return {need: getattr(self, need) for need in needs}
 
     @property
     def relevant_from(self) -> float:
-        """Least intensity of a history entry that counts as positive."""
+        """Minimum intensity of a positive history entry."""
         return self.corpus.relevant_from
 
     @property
     def user_ids(self) -> list[str]:
-        """Ids of all users, by number."""
+        """Ids of all users, in corpus order."""
         return self.corpus.users["user_id"].to_pylist()
 
     @property
     def item_ids(self) -> list[str]:
-        """Ids of all items, by number."""
+        """Ids of all items, in corpus order."""
         return self.corpus.items["item_id"].to_pylist()
 
     @property
     def item_texts(self) -> list[str]:
-        """Title and text of each item, by number."""
+        """Title and text of each item, in corpus order."""
         columns = (self.corpus.items[column].to_pylist() for column in ("title", "text"))
         return [" ".join(parts) for parts in zip(*columns, strict=True)]
 
     @property
     def train_items(self) -> np.ndarray:
-        """bool [items]: in an event, a history or a candidate list of train."""
+        """bool [items]: the item occurs in an event, a history or a candidate list of train."""
         from interestrec.scorers import queries
 
         return queries.known_items(self.corpus, queries.VALID)
 
     @cached_property
     def text_vectors(self) -> np.ndarray:
-        """Vectors of the items' texts by the encoder as it came from adaptation: float32 [items, width].
+        """Item text vectors of the adapted encoder, before finetuning: float32 [items, width].
 
         Raises:
-            ArtifactError: the model has none for this corpus.
+            ArtifactError: the vectors of the model do not match the corpus.
         """
         from interestrec.io import artifact_files, files
 
         vectors = files.read_safetensors(self.model / artifact_files.ITEM_VECTORS).get("frozen")
         if vectors is None or len(vectors) != self.corpus.items.num_rows:
-            raise ArtifactError(f"{self.model}: item_vectors.safetensors does not fit the corpus; run finetune again")
+            raise ArtifactError(f"{self.model}: item_vectors.safetensors does not match the corpus; run finetune again")
         return vectors

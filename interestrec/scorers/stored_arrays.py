@@ -1,4 +1,4 @@
-"""Parts of a fitted scorer that are not plain arrays, as arrays."""
+"""Conversion of sparse matrices and optional numbers of fitted scorers to arrays and back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from interestrec.core.deferred_import import np, sparse
 
 
 def pack_matrix(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
-    """A sparse matrix as four arrays whose names begin with `name`."""
+    """Return a sparse matrix as four arrays whose names begin with `name`."""
     return {
         f"{name}.data": matrix.data,
         f"{name}.indices": matrix.indices,
@@ -18,16 +18,16 @@ def pack_matrix(name: str, matrix: sparse.csr_matrix) -> dict[str, np.ndarray]:
 
 
 def unpack_matrix(name: str, arrays: Mapping[str, np.ndarray]) -> sparse.csr_matrix:
-    """The inverse of `pack_matrix`; entries keep their order."""
+    """Restore the matrix of `pack_matrix`; entries keep their order."""
     parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     return sparse.csr_matrix(parts, shape=tuple(arrays[f"{name}.shape"].tolist()))
 
 
 def pack_optional(value: float | None) -> np.ndarray:
-    """A number or None as float64, NaN for None."""
+    """Return a number as float64 [], NaN for None."""
     return np.array(np.nan if value is None else value, dtype=np.float64)
 
 
 def unpack_optional(array: np.ndarray) -> float | None:
-    """The inverse of `pack_optional`."""
+    """Restore the number or None of `pack_optional`."""
     return None if np.isnan(array) else float(array)

@@ -1,4 +1,4 @@
-"""Text similarity by shared words, without any model."""
+"""TF-IDF: scores items by the words that their texts share with the history, without a model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class TfidfSettings(Section):
 
 @dataclass(frozen=True)
 class Tfidf:
-    """Cosine of an item's words to the intensity-weighted mean of the history's."""
+    """Scores by the cosine of an item's word vector and the intensity-weighted mean of the history's word vectors."""
 
-    unit: sparse.csr_matrix  # float32 [items, words], rows of length 1 or, without a known word, 0
+    unit: sparse.csr_matrix  # float32 [items, words], rows of length 1; zeros for items without a known word
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items], within [0, 1]; 0 throughout for an empty history."""
@@ -48,7 +48,7 @@ class Tfidf:
         return cls(unpack_matrix("unit", arrays))
 
     def _profiles(self, requests: Requests) -> sparse.csr_matrix:
-        """float32 [requests, words]: rows of length 1, or 0."""
+        """float32 [requests, words]: rows of length 1; zeros without known words."""
         shape = (len(requests), self.unit.shape[0])
         profile = sparse.csr_matrix((requests.intensity, requests.item, requests.offsets), shape=shape) @ self.unit
         length = np.sqrt(np.asarray(profile.multiply(profile).sum(axis=1), dtype=np.float32)).ravel()
@@ -57,16 +57,15 @@ class Tfidf:
 
 
 def fit(item_texts: Sequence[str], train_items: np.ndarray, ngrams: int, min_items: int) -> Tfidf:
-    """Weights (1 + ln tf) · (1 + ln((1 + n) / (1 + df))), each item's at length 1 (Salton and Buckley 1988).
+    """Weight words by (1 + ln tf) · (1 + ln((1 + n) / (1 + df))), at length 1 per item (Salton and Buckley 1988).
 
-    Words are what scikit-learn takes for words: runs of two and more letters or digits, in lower case and
-    without accents.
+    Words follow scikit-learn's definition: two or more letters or digits, in lower case and without accents.
 
     Args:
         item_texts: [items], the text of each item.
-        train_items: bool [items]: they alone make the vocabulary and the document frequencies.
-        ngrams: longest run of words that counts as one.
-        min_items: train items that must have a word for it to count.
+        train_items: bool [items], the items that define the vocabulary and the document frequencies.
+        ngrams: maximum number of consecutive words per term.
+        min_items: minimum number of train items that contain a term of the vocabulary.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -75,7 +74,7 @@ def fit(item_texts: Sequence[str], train_items: np.ndarray, ngrams: int, min_ite
     )
     try:
         vectorizer.fit([text for text, in_train in zip(item_texts, train_items, strict=True) if in_train])
-    except ValueError:  # what it raises where no word is left
+    except ValueError:  # raised for an empty vocabulary
         return Tfidf(sparse.csr_matrix((len(item_texts), 1), dtype=np.float32))
     return Tfidf(vectorizer.transform(item_texts).tocsr())
 

@@ -1,4 +1,4 @@
-"""What had the most events lately."""
+"""Trending: scores an item by its recent positive events."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class TrendingSettings(Section):
 
 
 def fit(events: Events, half_life: float) -> ItemScores:
-    """log(1 + 10⁴ · Σ 2^(−age / half_life) over the item's positive events / the same over all items' events).
+    """Score items by log(1 + 10⁴ · their share of Σ 2^(−age / half_life) over all positive events).
 
-    Ages count back from the latest event fitted on. Events without a time are not counted, and where none has a
-    time every item scores 0.
+    Ages are relative to the latest event. Events without a time are not counted; if no event has a time, every item
+    scores 0.
 
     Args:
         half_life: days.

@@ -1,4 +1,4 @@
-"""What a user's history is to the two-tower model: the items of it, or one text."""
+"""User inputs of the two-tower model: the items of the history, or one text composed of them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,16 +21,16 @@ from interestrec.text.text_inputs import TextInputs
 
 
 class UserInputs(Protocol):
-    """One side of the head, from requests."""
+    """Converts requests to the user side of the two-tower model."""
 
-    length: int  # of every history
+    length: int  # of every padded history
 
     def __call__(self, requests: Requests) -> tuple[TowerSide, np.ndarray]:
-        """Items [requests, length], and their intensities float32, 0 at padding."""
+        """Return history entries [requests, length] and their intensities, float32 [requests, length], 0 at padding."""
 
 
 class ItemUserInputs:
-    """The most recent items."""
+    """Represents a user by the most recent items of the history."""
 
     def __init__(self, vectors: np.ndarray, categories: np.ndarray, length: int) -> None:
         self.vectors = vectors
@@ -53,19 +53,19 @@ class ItemUserInputs:
 
 
 class TextUserInputs:
-    """One text, the document of the history; each distinct one is encoded when it first occurs."""
+    """Represents a user by one text, the document of the history; each distinct document is encoded once."""
 
     length = 1
 
     def __init__(self, model: TwoTower, items: TextInputs, encode: Callable[[TextInputs], np.ndarray]) -> None:
-        """`items` are the texts of all items, `encode` gives vectors of texts, float32 [texts, width]."""
+        """`items` are the texts of all items; `encode` returns vectors of texts, float32 [texts, width]."""
         assert model.config.user_text is not None
         self.model = model
         self.items = items
         self.encode = encode
         self.tokens = model.config.user_text.tokens
         self._row: dict[bytes, int] = {}
-        self._vectors = np.zeros((1, model.config.width), np.float32)  # of the distinct documents; row 0 is no text
+        self._vectors = np.zeros((1, model.config.width), np.float32)  # of distinct documents; row 0: empty
 
     def __call__(self, requests: Requests) -> tuple[TowerSide, np.ndarray]:
         """See UserInputs."""
@@ -74,7 +74,7 @@ class TextUserInputs:
         return TowerSide(self._vectors[rows], none), (rows > 0).astype(np.float32)
 
     def rows(self, requests: Requests) -> np.ndarray:
-        """The rows of the requests' documents, int64 [requests], 0 where there is nothing to read."""
+        """Return the vector row of each request's document, int64 [requests], 0 if empty; encode new documents."""
         end = requests.offsets[1:]
         start = np.maximum(requests.offsets[:-1], end - self.model.config.max_history)
         texts = documents(self.items, requests.item, requests.intensity, start, end, self.tokens)
@@ -95,16 +95,16 @@ class TextUserInputs:
 def user_inputs(
     model: TwoTower, vectors: np.ndarray, categories: np.ndarray, inputs: ScorerInputs | None
 ) -> UserInputs:
-    """What the model takes for histories.
+    """Return the conversion of requests that the model requires.
 
     Raises:
-        ArtifactError: users are texts, and there is nothing to read them with, or a tuned tensor does not fit.
+        ArtifactError: users are texts, but `inputs` is None or a finetuned tensor does not match the encoder.
     """
     user = model.config.user_text
     if user is None:
         return ItemUserInputs(vectors, categories, model.config.max_history)
     if inputs is None:
-        raise ArtifactError("users of this model are texts: an encoder and a corpus are needed to read them")
+        raise ArtifactError("the model represents users by texts; loading it requires an encoder and a corpus")
     encoder = load_encoder(inputs.encoder, pooling=user.pooling, precision=user.precision)
     learned = encoder.assign_learned(read_learned(inputs.model))
     items = encoder.item_inputs(inputs.encoder, inputs.corpus.text_features, user.fields)

@@ -1,4 +1,4 @@
-"""The decision's numerics: component scores standardised within a request, and a non-negative sum of them."""
+"""Blend: standardises component scores within a request and fits their non-negative weights."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from interestrec.core import ragged
 
-_RIDGE = 1e-3  # on the weights; decides between components that say the same
+_RIDGE = 1e-3  # on the weights; makes the solution unique for collinear components
 
 
 def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Zero mean and unit deviation within each list; 0 where a list's scores are all equal.
+    """Scale scores to zero mean and unit deviation within each list; 0 if all scores of a list are equal.
 
     Args:
         score: float [rows].
@@ -24,12 +24,12 @@ def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
-    """The same for a matrix, one request per row, with mean and deviation taken over some columns only.
+    """Scale each row of a matrix by the mean and deviation of the columns `over`; 0 if all its scores are equal.
 
     Args:
         score: float [requests, items].
-        over: bool [items], at least one; items of train and valid, so that a catalogue with more items in it
-            does not shift the scale.
+        over: bool [items], at least one; items of train and valid, so that further items of the catalogue do not
+            change the scale.
     """
     known = score[:, over].astype(np.float64)
     mean, deviation = known.mean(axis=1, keepdims=True), known.std(axis=1, keepdims=True)
@@ -38,25 +38,25 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
 
 
 def has_both_classes(offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """bool [lists]: which lists have relevant and other rows; only these say something about weights."""
+    """bool [lists]: the list has relevant and irrelevant rows; other lists do not inform the weights."""
     size = np.diff(offsets)
     positives = np.bincount(ragged.owner(offsets)[relevant], minlength=len(size))
     return (positives > 0) & (positives < size)
 
 
 def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray, free: int = 0) -> np.ndarray:
-    """Non-negative weights by conditional logit (McFadden 1974); float64 [columns].
+    """Fit non-negative weights by conditional logit (McFadden 1974); float64 [columns].
 
-    Minimises the mean over relevant rows of −log softmax(features · weights) within their list. Lists of one
-    class say nothing and are left out; without any other list all columns that are bounded weigh the same.
+    Minimises the mean over relevant rows of −log softmax(features · weights) within their list. Lists of one class do
+    not inform the weights and are omitted; if no list remains, all bounded columns have equal weights.
 
     Args:
         features: float [rows, columns], standardised.
         offsets: int64 [lists + 1].
         relevant: bool [rows].
-        free: how many of the last columns may have a negative weight.
+        free: number of last columns whose weights are unbounded.
     """
-    from scipy.optimize import minimize  # here, as it is slow to import and an unchanged run needs none
+    from scipy.optimize import minimize  # local, because the import is slow and an up-to-date run does not need it
 
     bounded = features.shape[1] - free
     equal = np.append(np.full(bounded, 1.0 / bounded), np.zeros(free))
@@ -67,12 +67,12 @@ def fit_weights(features: np.ndarray, offsets: np.ndarray, relevant: np.ndarray,
     loss = _negative_log_likelihood(features[rows], np.diff(offsets)[is_informative], relevant[rows])
     bounds = [(0.0, None)] * bounded + [(None, None)] * free
     optimum = minimize(loss, equal, jac=True, method="L-BFGS-B", bounds=bounds)
-    # Where every component misleads, any positive weights do, but zeros would be chance.
+    # If every component misleads, the optimum is 0, which would rank at random; equal weights replace it.
     return optimum.x if optimum.x[:bounded].any() else equal
 
 
 def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """Mean of −log softmax(score) over each list's relevant rows; float64 [lists], NaN for lists without any."""
+    """Mean of −log softmax(score) over the relevant rows of each list; float64 [lists], NaN without relevant rows."""
     size, owner = np.diff(offsets), ragged.owner(offsets)
     utility = score - np.maximum.reduceat(score, offsets[:-1])[owner]
     normaliser = np.log(np.add.reduceat(np.exp(utility), offsets[:-1]))
@@ -84,7 +84,7 @@ def list_losses(score: np.ndarray, offsets: np.ndarray, relevant: np.ndarray) ->
 def _negative_log_likelihood(
     features: np.ndarray, size: np.ndarray, relevant: np.ndarray
 ) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-    """The objective and its gradient as a function of the weights."""
+    """Return a function of the weights that returns the objective and its gradient."""
     offsets = ragged.from_lengths(size)
     first, owner = offsets[:-1], ragged.owner(offsets)
     positives = np.add.reduceat(relevant.astype(np.float64), first)
@@ -105,5 +105,5 @@ def _negative_log_likelihood(
 
 
 def _flat(score: np.ndarray) -> float:
-    """Deviations below this are rounding, not information."""
+    """Deviations below this threshold are rounding errors."""
     return 1e-6 * float(np.abs(score).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""All systems over shared scorers: their scores of a block, each with a prediction of intensity."""
+"""Ensemble: all systems over shared scorers, with scores and predicted intensities per block."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,25 +16,25 @@ from interestrec.scoring.intensity_estimate import IntensityEstimate
 
 
 class SystemScores(NamedTuple):
-    """The scores of one system for a block; arrays have the block's shape."""
+    """The scores of one system for a block; arrays have the shape of the block."""
 
     system: str
     score: np.ndarray  # float64
     predicted: np.ndarray  # float32, intensity in [0, 1]
-    components: dict[str, np.ndarray]  # float32 by name, of `interestrec` only
+    components: dict[str, np.ndarray]  # float32 by name; empty for systems other than `interestrec`
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The systems in order: a scorer's name or a decision over several."""
+    """The systems in order; a system is the name of a scorer or a decision over several scorers."""
 
     scorers: Mapping[str, Scorer]
     systems: Mapping[str, str | Decision]
     predictions: Mapping[str, Isotonic | IntensityEstimate]  # by system
-    description: Mapping[str, Any]  # of the fit of `interestrec`, for systems.json; empty where it is no system
+    description: Mapping[str, Any]  # fit of `interestrec` for systems.json; empty if it is not ranked
 
     def with_scorers(self, scorers: Mapping[str, Scorer], cold_items: np.ndarray) -> "Ensemble":
-        """The same choices over refitted scorers; `cold_items` is bool [items], without events in their fit."""
+        """Return the ensemble with refitted scorers; `cold_items`: bool [items], items without events in that fit."""
         systems = {
             name: system.with_cold_items(cold_items) if isinstance(system, Decision) else system
             for name, system in self.systems.items()
@@ -42,7 +42,7 @@ class Ensemble:
         return replace(self, scorers=scorers, systems=systems)
 
     def score_candidates(self, query: ImpressionQueries, item: np.ndarray) -> Iterator[SystemScores]:
-        """Each system's scores of the impressions' candidates `item`; every scorer is called once."""
+        """Yield the scores of each system for the impressions' candidates `item`; every scorer is called once."""
         parts = {
             name: scorer.score_candidates(query.requests, query.request_offsets, item)
             for name, scorer in self.scorers.items()
@@ -55,7 +55,7 @@ class Ensemble:
             yield self._scores(name, score, parts)
 
     def score_catalogue(self, requests: Requests) -> Iterator[SystemScores]:
-        """Each system's scores [requests, items]; every scorer is called once."""
+        """Yield the scores of each system, [requests, items]; every scorer is called once."""
         parts = {}
         for name, scorer in self.scorers.items():
             parts[name] = scorer.score_catalogue(requests)
@@ -69,7 +69,7 @@ class Ensemble:
     def _scores(self, name: str, score: np.ndarray, parts: Mapping[str, np.ndarray]) -> SystemScores:
         if not np.isfinite(score).all():
             raise NumericError(
-                f"system '{name}' gave a score that is not a finite number; check its inputs and settings"
+                f"system '{name}' returned a score that is not a finite number; check its inputs and settings"
             )
         predict = self.predictions[name]
         predicted = predict(parts) if isinstance(predict, IntensityEstimate) else predict(score)

@@ -1,4 +1,4 @@
-"""The fit of an ensemble: weights and calibrations on valid_blend, and their description in systems.json."""
+"""Fits an ensemble: weights and calibrations on valid_blend, and their description for systems.json."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ def fit_ensemble(corpus: Corpus, settings: RankSettings, scorers: Mapping[str, S
     """Fit weights and calibrations on valid_blend.
 
     Args:
-        scorers: by their names in scorers/registry.py, fitted on train.
+        scorers: fitted on train, by their names in scorers/registry.py.
     """
     impression = queries.valid_impressions(corpus, select=False)
     parts = {name: impression_scores(corpus, scorer, impression) for name, scorer in scorers.items()}
@@ -59,19 +59,19 @@ def fit_ensemble(corpus: Corpus, settings: RankSettings, scorers: Mapping[str, S
 def reference_ensemble(
     corpus: Corpus, description: Mapping[str, Any], scorers: Mapping[str, Scorer], cold_items: np.ndarray
 ) -> Ensemble:
-    """`interestrec` alone, as systems.json of a reference run describes it.
+    """Return an ensemble of `interestrec` alone with the weights of a reference run.
 
     Args:
-        description: of `interestrec` there.
-        scorers: by their names in scorers/registry.py, fitted on all events.
-        cold_items: bool [items], without events that they were fitted on.
+        description: entry of `interestrec` in systems.json of the reference run.
+        scorers: fitted on all events, by their names in scorers/registry.py.
+        cold_items: bool [items], items without events in the fit of the scorers.
     """
     names = list(description["components"])
-    within, whole = (description[protocol] for protocol in ("impressions", "catalogue"))
+    impressions, catalogue = (description[protocol] for protocol in ("impressions", "catalogue"))
     decision = Decision(
         components=description["components"],
-        candidate_blend=_read_blend(within if within["fitted_on_lists"] else whole, names),
-        catalogue_blend=_read_blend(whole if whole["fitted_on_lists"] else within, names),
+        candidate_blend=_read_blend(impressions if impressions["fitted_on_lists"] else catalogue, names),
+        catalogue_blend=_read_blend(catalogue if catalogue["fitted_on_lists"] else impressions, names),
         known_items=queries.known_items(corpus),
         cold_items=cold_items,
     )
@@ -79,7 +79,7 @@ def reference_ensemble(
 
 
 def _read_blend(description: Mapping[str, Any], names: Sequence[str]) -> SegmentBlend:
-    """The inverse of _describe_blend."""
+    """Restore a blend from the result of _describe_blend."""
 
     def read(part: Mapping[str, Any]) -> SegmentWeights:
         warm = np.array([part["weights"][name] for name in names])
@@ -94,7 +94,7 @@ def _read_blend(description: Mapping[str, Any], names: Sequence[str]) -> Segment
 def _fit_blends(
     corpus: Corpus, settings: RankSettings, scorers: Mapping[str, Scorer], parts: Mapping[str, np.ndarray], seed: int
 ) -> tuple[dict[str, str | Decision], dict[str, Any]]:
-    """The blend and, with an ablation, its parts as systems, and the description of the blend."""
+    """Return the blend, and with an ablation its parts, as systems, and the description of the blend."""
     components = {name: component_scorer(name) for name in settings.components}
     component_scorers = {name: scorers[scorer] for name, scorer in components.items()}
     exclude_seen = settings.rules.seen == "out"
@@ -126,15 +126,15 @@ def _fit_decision(
     lists: Mapping[str, BlendLists],
     weights: Mapping[str, float] | None,
 ) -> tuple[Decision, dict[str, BlendFit]]:
-    """The decision and its fits by protocol; where one has no lists to fit on, the other's weights serve for both."""
+    """Return the decision and its fits by protocol; a protocol without lists uses the weights of the other one."""
     metrics = {"impressions": "auc", "catalogue": "ndcg@10"}
     fixed_weights = None if weights is None else np.array([weights.get(name, 0.0) for name in components])
     fits = {name: fit_blend.fit(list(components), part, metrics[name], fixed_weights) for name, part in lists.items()}
-    within, whole = fits["impressions"], fits["catalogue"]
+    impressions, catalogue = fits["impressions"], fits["catalogue"]
     decision = Decision(
         components=components,
-        candidate_blend=(within if within.choice.lists else whole).choice.blend,
-        catalogue_blend=(whole if whole.choice.lists else within).choice.blend,
+        candidate_blend=(impressions if impressions.choice.lists else catalogue).choice.blend,
+        catalogue_blend=(catalogue if catalogue.choice.lists else impressions).choice.blend,
         known_items=queries.known_items(corpus),
         cold_items=corpus.cold_items(queries.VALID),
     )
@@ -142,7 +142,7 @@ def _fit_decision(
 
 
 def _describe_blend(blend_fit: BlendFit, names: Sequence[str]) -> dict[str, Any]:
-    """Weights by kind of user; those of cold items where they differ."""
+    """Return the weights by kind of user, and those of cold items if they differ, for systems.json."""
 
     def describe(weights: SegmentWeights) -> dict[str, Any]:
         warm, cold = (

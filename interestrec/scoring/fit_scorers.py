@@ -1,4 +1,4 @@
-"""Fits of scorers: settings chosen on train → valid, then the same settings over more events."""
+"""Fits scorers: settings are selected on train → valid, then the scorers are fitted again on more events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,20 +18,20 @@ from interestrec.scoring.search import SettingsSearch
 
 @dataclass(frozen=True)
 class FitData:
-    """What scorers are fitted on: relevant events, and candidates with a known label."""
+    """Training data of scorers: relevant events, and candidates with a known label."""
 
     events: Events
     labels: Labels
 
     @classmethod
     def before_split(cls, corpus: Corpus, split: int, as_of: int | None = None) -> "FitData":
-        """Events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
+        """Return events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
         return cls(queries.positive_events(corpus, split, as_of), queries.known_labels(corpus, split, as_of))
 
 
 @dataclass(frozen=True)
 class FittedScorers:
-    """Scorers by name, the settings of those that are not static, and the trials that led to these settings."""
+    """Scorers by name, with the selected settings and the trials of those that are not static."""
 
     scorers: dict[str, Scorer]
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -41,13 +41,13 @@ class FittedScorers:
 def fit_static(
     names: Sequence[str], inputs: ScorerInputs, settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Scorer]:
-    """The static ones of the named scorers: those that depend on neither events nor labels.
+    """Fit the static scorers among `names`, those that depend on neither events nor labels.
 
     Args:
         settings: by scorer.
     """
-    chosen = [name for name in names if scorer_definition(name).is_static]
-    return {name: fit_scorer(name, None, inputs, {}, settings[name]) for name in chosen}
+    static = [name for name in names if scorer_definition(name).is_static]
+    return {name: fit_scorer(name, None, inputs, {}, settings[name]) for name in static}
 
 
 def fit_scorers(
@@ -57,12 +57,12 @@ def fit_scorers(
     settings: Mapping[str, Mapping[str, Any]],
     search: SettingsSearch,
 ) -> FittedScorers:
-    """Fit the named scorers, each with the best settings that the search finds.
+    """Fit scorers, each with the best settings of the search.
 
     Args:
-        names: a scorer stands behind the one that it is fitted on.
-        data: of train.
-        settings: the configured ones by scorer.
+        names: scorers, each after the scorer that it is fitted on.
+        data: events and labels of train.
+        settings: configured settings by scorer.
     """
     fitted = FittedScorers(fit_static(names, inputs, settings))
     for name in names:
@@ -78,10 +78,10 @@ def fit_scorers(
 def refit_scorers(
     static: Mapping[str, Scorer], settings: Mapping[str, Mapping[str, Any]], data: FitData, inputs: ScorerInputs
 ) -> dict[str, Scorer]:
-    """The static scorers and those of `settings`, by name and in the order of `fit_scorers`, fitted on `data`."""
+    """Fit the scorers of `settings` on `data`; return them after the static scorers, in the order of `fit_scorers`."""
     scorers = dict(static)
-    for name, chosen in settings.items():
-        scorers[name] = fit_scorer(name, data, inputs, scorers, chosen)
+    for name, values in settings.items():
+        scorers[name] = fit_scorer(name, data, inputs, scorers, values)
     return scorers
 
 
@@ -92,15 +92,15 @@ def fit_scorer(
     scorers: Mapping[str, Scorer],
     settings: Mapping[str, Any],
 ) -> Scorer:
-    """One scorer, fitted on what its definition declares.
+    """Fit one scorer on the data that its definition declares.
 
     Args:
         data: None for a static scorer.
-        scorers: fitted before, for those that are fitted on another.
+        scorers: fitted scorers by name, for a scorer that is fitted on another one.
 
     Raises:
-        ConfigError: there is no such scorer, or its definition declares what does not exist; the message says what to
-            write.
+        ConfigError: the scorer is unknown, or its definition declares an unknown input; the message says how to correct
+            it.
     """
     definition = scorer_definition(name)
     arguments = {**inputs.select(name, definition.needs), **settings}
@@ -111,7 +111,7 @@ def fit_scorer(
         choices = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
         near = suggestion(definition.fitted_on, choices)
         raise ConfigError(
-            f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is not at hand; set fitted_on in its "
+            f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is unavailable; set fitted_on in its "
             f"DEFINITION to one of: {', '.join(choices)}"
         )
     if definition.fitted_on == NOTHING:

@@ -1,4 +1,4 @@
-"""From events to systems: selected on train → valid, or by a reference run, then fitted on all available events."""
+"""Fits systems: selected on train → valid or taken from a reference run, then fitted on all available events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ from interestrec.scoring.search import settings_search
 
 @dataclass(frozen=True)
 class FittedSystems:
-    """The ensemble that ranks, and the scorers whose settings valid selected."""
+    """The ensemble that ranks, and the scorers with the settings selected on valid."""
 
     ensemble: Ensemble
     selection: FittedScorers
 
     def describe(self, settings: RankSettings, reranks: bool, counts: Mapping[str, int]) -> dict[str, Any]:
-        """The content of systems.json: settings and fits of every system, and the counts of the run.
+        """Return the content of systems.json: settings and fits of every system, and the counts of the run.
 
         Args:
-            reranks: whether lists before the rules stand beside those after.
+            reranks: whether the lists before reranking are written as a system of their own.
         """
         systems: dict[str, Any] = {name: self.selection.settings.get(name, {}) for name in self.ensemble.systems}
         if OURS in systems:
@@ -41,7 +41,7 @@ class FittedSystems:
         if reranks:
             systems[BEFORE_RULES] = {}
         shared = settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
-        shared["rules"].pop("available")  # a path; its content is among the inputs
+        shared["rules"].pop("available")  # a machine-dependent path; the inputs of the artifact identify its content
         ease = self.ensemble.scorers.get("ease")
         omitted = ease.omitted_items if isinstance(ease, Ease) else 0
         return {
@@ -54,15 +54,15 @@ class FittedSystems:
 
 
 def tie_order(corpus: Corpus, seed: int) -> np.ndarray:
-    """uint64 [items]: among equal scores the item with the lower number comes first; it depends on ids alone."""
+    """uint64 [items]: the tie-break order, which depends only on ids and seed; lower values rank first."""
     return id_hashes(corpus.items["item_id"].to_pylist(), seed)
 
 
 def train_data(corpus: Corpus) -> FitData:
-    """Events and labels of train.
+    """Return the events and labels of train.
 
     Raises:
-        DataError: no event is positive.
+        DataError: no event is relevant.
     """
     data = FitData.before_split(corpus, queries.VALID)
     if len(data.events.item) == 0:
@@ -71,9 +71,9 @@ def train_data(corpus: Corpus) -> FitData:
 
 
 def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as_of: int | None) -> FittedSystems:
-    """Choose settings and weights on train → valid, then fit on train and valid, or on all events before `as_of`."""
+    """Select settings and weights on train → valid, then fit on train and valid, or on all events before `as_of`."""
     corpus = inputs.corpus
-    if as_of is not None and OURS in settings.systems:  # such lists are for display, not for comparison
+    if as_of is not None and OURS in settings.systems:  # such lists are not compared with baselines
         settings = settings.model_copy(update={"systems": [OURS], "ablation": "none"})
     names = [name for name in settings.systems if name != OURS]
     if OURS in settings.systems:
@@ -95,7 +95,7 @@ def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as
 def reference_systems(
     reference: Mapping[str, Any], inputs: ScorerInputs, settings: RankSettings, as_of: int | None
 ) -> FittedSystems:
-    """`interestrec` alone with the choices of a reference run, fitted on all events before `as_of`.
+    """Fit `interestrec` alone on all events before `as_of`, with the settings and weights of a reference run.
 
     Args:
         reference: systems.json of the reference run.
@@ -112,7 +112,7 @@ def reference_systems(
 
 
 def _cold_items(corpus: Corpus, data: FitData) -> np.ndarray:
-    """bool [items]: without positive events before the test split or in `data`."""
+    """bool [items]: the item has no positive event before the test split or in `data`."""
     cold = corpus.cold_items(queries.TEST)
     cold[data.events.item] = False
     return cold

@@ -1,4 +1,4 @@
-"""Scores of many requests, block by block."""
+"""Scores of the candidates of impressions, computed in blocks."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from interestrec.scorers.requests import Scorer, request_blocks
 
 
 def impression_scores(corpus: Corpus, scorer: Scorer, impression: np.ndarray) -> np.ndarray:
-    """Scores of the impressions' candidates, one impression after another; float32 [candidates].
+    """Score the candidates of impressions, in the order of the impressions; float32 [candidates].
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.

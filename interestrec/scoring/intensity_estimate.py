@@ -1,38 +1,38 @@
-"""The decision's intensity: a sum of estimators that each predict one."""
+"""IntensityEstimate: the predicted intensity of the decision, a weighted sum of estimators."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-_LEAST = 50  # known labels below which the first estimator stands alone
+_LEAST = 50  # minimum number of known labels; with fewer, the first estimator is used alone
 CONSTANT = "constant"
 
 
 @dataclass(frozen=True)
 class IntensityEstimate:
-    """constant + Σ_e w_e p_e with w ≥ 0, cut to [0, 1]."""
+    """Predicts constant + Σ_e w_e p_e with w ≥ 0, clipped to [0, 1]."""
 
-    weights: Mapping[str, float]  # estimator -> weight; of `constant`, which is added, it may be negative
+    weights: Mapping[str, float]  # estimator -> weight; `constant` -> the added constant of any sign
 
     def __call__(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-        """float32 within [0, 1], from the estimators' predictions of one shape."""
+        """Return float32 intensities within [0, 1] from the predictions of the estimators, which have equal shapes."""
         terms = [weight * parts[name] for name, weight in self.weights.items() if name != CONSTANT]
         return np.clip(np.sum(terms, axis=0) + self.weights.get(CONSTANT, 0.0), 0.0, 1.0).astype(np.float32)
 
 
 def fit(parts: Mapping[str, np.ndarray], label: np.ndarray) -> IntensityEstimate:
-    """The sum nearest to the labels in least squares (Breiman 1996, "Stacked regressions", with a constant).
+    """Fit the weights by non-negative least squares (Breiman 1996, "Stacked regressions", with a constant).
 
-    Weights need not sum to one: estimators that are each drawn towards the mean are together drawn too far, and the
-    constant puts the mean right.
+    Weights need not sum to one: the sum of estimators that are each shrunk towards the mean is shrunk too far, and the
+    constant corrects the mean.
 
     Args:
-        parts: of each estimator its predictions, float [rows] within [0, 1]; the first stands alone where there are
-            too few labels.
+        parts: predictions by estimator, float [rows] within [0, 1]; with fewer than 50 known labels the first estimator
+            is used alone.
         label: float [rows] in [0, 1], NaN where unknown.
     """
-    from scipy.optimize import nnls  # here, as it is slow to import and an unchanged run needs none
+    from scipy.optimize import nnls  # local, because the import is slow and an up-to-date run does not need it
 
     known = ~np.isnan(label)
     names = list(parts)

@@ -1,4 +1,4 @@
-"""Settings of the stage that fits and scores every system; a scorer's own section stands in the scorer's file."""
+"""The `rank` section: settings of the stage that fits and ranks systems; scorers define their own sections."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -22,7 +22,7 @@ else:
 
 
 def _quoted(names: dict[str, str]) -> str:
-    """Names of the configuration, each with its scorer where that has another name."""
+    """Format configuration names as a list, each followed by its scorer if the names differ."""
     return ", ".join(f"`{name}`" if name == scorer else f"`{name}` ({scorer})" for name, scorer in names.items())
 
 
@@ -47,7 +47,7 @@ class RulesSettings(Section):
     @model_validator(mode="after")
     def _one_meaning(self) -> "RulesSettings":
         if self.seen != "down" and self.seen_penalty != 1.0:
-            raise ValueError("seen_penalty belongs to seen: down")
+            raise ValueError("seen_penalty belongs to seen: down; remove it or set seen: down")
         return self
 
 
@@ -64,7 +64,7 @@ class BlendSettings(Section):
 
     @property
     def fixed_weights(self) -> dict[str, float] | None:
-        """Weights by component, 0 for those without an entry; None where weights are learned."""
+        """Weights by component; components without an entry weigh 0; None: weights are learned."""
         if self.component is not None:
             return {self.component: 1.0}
         return {str(name): weight for name, weight in self.weights.items()} or None
@@ -72,9 +72,9 @@ class BlendSettings(Section):
     @model_validator(mode="after")
     def _one_meaning(self) -> "BlendSettings":
         if (self.method == "fixed") != bool(self.weights):
-            raise ValueError("weights belong to method: fixed, which needs them")
+            raise ValueError("weights belong to method: fixed, which requires them")
         if (self.method == "single") != (self.component is not None):
-            raise ValueError("component belongs to method: single, which needs it")
+            raise ValueError("component belongs to method: single, which requires it")
         if self.weights and not any(self.weights.values()):
             raise ValueError("at least one weight must be above 0")
         return self
@@ -138,7 +138,7 @@ class RankSettings(_ScorerSections):
     """What lists may hold."""
 
     def scorer_settings(self, name: str) -> dict[str, Any]:
-        """The section of a scorer, by key; empty for one without settings."""
+        """Return the settings of a scorer by key; empty for a scorer without settings."""
         return {} if SCORERS[name].settings is None else getattr(self, name).model_dump()
 
     @model_validator(mode="after")

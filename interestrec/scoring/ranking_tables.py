@@ -1,4 +1,4 @@
-"""The ranking tables, block by block."""
+"""Ranking tables: converts blocks of scores and lists to rows and writes them per system."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,29 +16,29 @@ from interestrec.scorers.queries import ImpressionQueries, RequestTruth
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.ensemble import SystemScores
 
-Write = Callable[[str, pa.Table], None]  # appends rows of a system
-_ROWS = 1 << 16  # of one system that are written together
+Write = Callable[[str, pa.Table], None]  # appends rows of a system to a file
+_ROWS = 1 << 16  # rows per row group
 
 
 @dataclass(frozen=True)
 class TableLayout:
-    """The corpus, systems and columns of a ranking table."""
+    """The corpus, systems and columns of the ranking tables."""
 
     corpus: Corpus
     systems: Sequence[str]
-    components: list[str]  # columns after the fixed ones
-    tie_order: np.ndarray  # uint64 [items], distinct; among equal scores the lower comes first
+    components: list[str]  # names of the columns after those of the schema
+    tie_order: np.ndarray  # uint64 [items], distinct; among equal scores the lower value ranks first
 
 
 def impression_block(
     layout: TableLayout, impression: np.ndarray, query: ImpressionQueries, scores: SystemScores
 ) -> pa.Table:
-    """Rows of schemas.RANKED_IMPRESSIONS with components.
+    """Return rows of schemas.RANKED_IMPRESSIONS with components.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
-        query: the same impressions with their candidates.
-        scores: of a system, arrays [candidates].
+        query: the queries of these impressions.
+        scores: scores of a system, arrays [candidates].
     """
     corpus, shown = layout.corpus, layout.corpus.impressions
     offsets, rows = query.offsets, query.rows
@@ -60,11 +60,11 @@ def impression_block(
 
 
 def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScores, lists: np.ndarray) -> pa.Table:
-    """Rows of schemas.RANKED_CATALOGUE with components.
+    """Return rows of schemas.RANKED_CATALOGUE with components.
 
     Args:
-        scores: of a system, arrays [requests, items].
-        lists: int64 [requests, k], items best first, −1 after a list's end.
+        scores: scores of a system, arrays [requests, items].
+        lists: int64 [requests, k], items best first, −1 after the end of a list.
     """
     corpus = layout.corpus
     row, place = np.nonzero(lists >= 0)
@@ -82,7 +82,7 @@ def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScore
 
 
 def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, eligible: np.ndarray) -> pa.Table:
-    """Rows of schemas.TRUTH: those of the pairs that lists may hold, `eligible`, bool [pairs]."""
+    """Return rows of schemas.TRUTH for the pairs that lists may contain; `eligible`: bool [pairs]."""
     label = truth.label[eligible]
     return pa.table(
         {
@@ -96,9 +96,9 @@ def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, eligibl
 
 @contextmanager
 def grouped_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """A file that blocks of many systems are appended to in turn; each row group is of one system.
+    """Open a file for interleaved blocks of several systems; each row group contains rows of one system.
 
-    A system's rows keep their order, and a block stays together unless it is larger than a row group.
+    The rows of a system keep their order, and a block is not divided unless it is larger than a row group.
     """
     buffers: dict[str, list[pa.Table]] = {}
     with files.parquet_writer(path, schema) as write:

@@ -1,4 +1,4 @@
-"""What may be listed, and how a list is reranked: seen and old items, availability, categories, diversity."""
+"""Rules of catalogue lists: seen and old items, availability, category limits, and reranking for diversity."""
 
 from dataclasses import dataclass
 
@@ -13,50 +13,50 @@ from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.rank_settings import RankSettings
 
-_POOL = 5  # times the length of a list: the best items that it is reranked from
+_POOL = 5  # size of the reranking pool, as a multiple of the list length
 _DAY = 86_400_000_000  # microseconds
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Of the lists over the whole catalogue; those of candidates that were shown are left as they are."""
+    """Rules of the lists over the whole catalogue; rankings of shown candidates are not affected."""
 
     seen: str  # "out", "in" or "down"
-    seen_penalty: float  # of "down", in standard deviations of the request's scores
-    eligible: np.ndarray  # bool [items], available and fresh
-    per_category: int | None  # most items of one category in a list
-    diversity: float  # 0 = by score alone, 1 = by unlikeness alone
-    pool: int  # items of the best scores that a list is reranked from
+    seen_penalty: float  # for "down", in standard deviations of the request's scores
+    eligible: np.ndarray  # bool [items], available and recent items
+    per_category: int | None  # maximum number of items of one category per list; None: no limit
+    diversity: float  # 0 = score only, 1 = dissimilarity only
+    pool: int  # number of best items that a list is reranked from
 
     @property
     def reranks(self) -> bool:
-        """Whether lists are more than the best scores."""
+        """Whether lists are reranked, so that they differ from the best scores."""
         return self.per_category is not None or self.diversity > 0
 
     def apply(self, score: np.ndarray, requests: Requests) -> None:
-        """Change scores, float64 [requests, items], in place: −inf for what may not be listed."""
+        """Change scores, float64 [requests, items], in place: lower seen items, set −inf for excluded items."""
         rows = requests.owner
         if self.seen == "out":
             score[rows, requests.item] = -np.inf
         elif self.seen == "down":
-            cells = np.unique(rows * score.shape[1] + requests.item)  # an item seen twice is not twice as bad
+            cells = np.unique(rows * score.shape[1] + requests.item)  # repeated items are penalised once
             row, item = cells // score.shape[1], cells % score.shape[1]
             score[row, item] -= self.seen_penalty * score.std(axis=1)[row]
         score[:, ~self.eligible] = -np.inf
 
     def permit(self, item: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """bool [pairs]: which pairs of a request and an `item` a list may hold, by whether it was `seen` before."""
+        """bool [pairs]: whether a list may contain `item`, int [pairs], where `seen` marks items of the history."""
         return self.eligible[item] & ~(seen & (self.seen == "out"))
 
 
 def load_rules(corpus: Corpus, settings: RankSettings, as_of: int | None) -> Rules:
-    """The configured rules for a corpus.
+    """Return the configured rules for a corpus.
 
     Args:
-        as_of: the time of the lists in microseconds; None: when the test split begins.
+        as_of: time of the lists in microseconds; None: the start of the test split.
 
     Raises:
-        DataError: `rank.rules.available` names no item of the corpus.
+        DataError: the file `rank.rules.available` contains no item of the corpus.
     """
     rules = settings.rules
     eligible = np.ones(corpus.items.num_rows, dtype=bool)
@@ -64,7 +64,7 @@ def load_rules(corpus: Corpus, settings: RankSettings, as_of: int | None) -> Rul
         stock = pa.array(files.read_lines(rules.available), pa.string())
         eligible = pc.is_in(corpus.items["item_id"], value_set=stock).to_numpy()
         if not eligible.any():
-            raise DataError(f"{rules.available}: none of its lines is the id of an item of the corpus")
+            raise DataError(f"{rules.available}: none of its lines is an item id of the corpus; write one per line")
     if rules.max_age_days is not None:
         shown = corpus.impressions
         now = as_of if as_of is not None else int(shown.time[shown.split == queries.TEST].min())
@@ -88,18 +88,18 @@ def rerank(
     vectors: np.ndarray,
     diversity: float,
 ) -> np.ndarray:
-    """Lists chosen one item after another; int64 [requests, min(k, pool)], −1 where nothing more is permitted.
+    """Rerank lists greedily; int64 [requests, min(k, pool)], −1 if no further item is permitted.
 
-    The next item has the largest (1 − diversity) · s_i − diversity · max_j cos(x_i, x_j) over the chosen j
-    (maximal marginal relevance, Carbonell and Goldstein 1998), with s_i the score scaled to 0 … 1 within the pool,
-    among those whose category is not full. Ties go to the earlier of the pool.
+    The next item has the largest (1 − diversity) · s_i − diversity · max_j cos(x_i, x_j) over the listed j
+    (maximal marginal relevance, Carbonell and Goldstein 1998) among items whose category is not full; s_i is the score
+    scaled to [0, 1] within the pool. Ties go to the item that is earlier in the pool.
 
     Args:
-        score: float64 [requests, items], −inf for what may not be listed.
-        pool: int64 [requests, pool], each request's best items, best first.
-        category: int64 [items], −1 where there is none; those without one are not counted.
-        per_category: most items of one category; None: any number.
-        vectors: float32 [items, width] of length 1, or 0.
+        score: float64 [requests, items], −inf for excluded items.
+        pool: int64 [requests, pool], the best items of each request, best first.
+        category: int64 [items], −1 for items without a category, which are not counted.
+        per_category: maximum number of items of one category; None: no limit.
+        vectors: float32 [items, width], rows of length 1 or zeros.
         diversity: within [0, 1].
     """
     requests, size = pool.shape
@@ -107,8 +107,8 @@ def rerank(
     pool_score = score[row[:, None], pool]
     free = pool_score > -np.inf
     gain = (1.0 - diversity) * _scaled(pool_score, free)
-    nearest = np.zeros((requests, size))  # cosine to the nearest of those already listed
-    used = np.zeros((requests, int(category.max(initial=-1)) + 2), dtype=np.int64)  # the last is no category
+    nearest = np.zeros((requests, size))  # maximum cosine to the listed items
+    used = np.zeros((requests, int(category.max(initial=-1)) + 2), dtype=np.int64)  # last column: no category
     categories = category[pool]
     directions = vectors[pool] if diversity > 0 else None
     lists = np.full((requests, min(k, size)), -1)
@@ -127,7 +127,7 @@ def rerank(
 
 
 def _scaled(score: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Each row's valid scores from 0 to 1, the others 0."""
+    """Scale the valid scores of each row to [0, 1]; invalid scores become 0."""
     low = np.where(valid, score, np.inf).min(axis=1, keepdims=True)
     span = np.where(valid, score, -np.inf).max(axis=1, keepdims=True) - low
     safe = np.where(np.isfinite(span) & (span > 0), span, 1.0)

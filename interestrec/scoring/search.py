@@ -1,4 +1,4 @@
-"""Settings of fitted scorers, chosen on valid_select with the same number of trials for each."""
+"""SettingsSearch: selects settings of scorers on valid_select with an equal number of trials per scorer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from interestrec.scorers.requests import Scorer, request_blocks
 from interestrec.scoring.blend import has_both_classes
 from interestrec.scoring.impression_scores import impression_scores
 
-_USERS = 2000  # whose catalogue lists measure a trial
-_DEPTH = 10  # of these lists
+_USERS = 2000  # maximum number of users whose catalogue lists measure a trial
+_DEPTH = 10  # length of these lists
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class SearchGoal:
 
     metric: str
     lower: bool
-    measure: Callable[[Scorer], float]  # NaN where valid_select has nothing to measure on
+    measure: Callable[[Scorer], float]  # NaN if valid_select has no data for the metric
 
     def describe(self, settings: Mapping[str, Any], value: float) -> dict[str, Any]:
-        """A trial for systems.json."""
+        """Return a trial, its settings and metric, for systems.json."""
         return {**settings, self.metric: None if np.isnan(value) else round(value, 6)}
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best settings, the scorer fitted with them, and all trials, settings and metric, in their order."""
+    """The best settings, the scorer fitted with them, and all trials in order, each with settings and metric."""
 
     settings: dict[str, Any]
     scorer: Scorer
@@ -43,11 +43,11 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class SettingsSearch:
-    """A random search with the same budget for every scorer."""
+    """Random search with an equal budget for every scorer."""
 
     ranking: SearchGoal
-    intensity: SearchGoal  # of scorers that predict an intensity
-    trials: int  # fits per scorer, that of the configured settings included; a smaller space is tried whole
+    intensity: SearchGoal  # for scorers that predict an intensity
+    trials: int  # fits per scorer, including the configured settings; a smaller space is searched exhaustively
     has_times: bool  # whether any event has a time
     seed: int
 
@@ -57,8 +57,9 @@ class SettingsSearch:
         """Fit with the configured settings and with others drawn from the scorer's space, and keep the best.
 
         Args:
-            scorer: without a space it is fitted once.
-            fit: makes the scorer of settings.
+            scorer: its space; a scorer without a space is fitted once.
+            fit: returns the scorer fitted with settings.
+            configured: the configured settings of the scorer.
         """
         goal = self.intensity if scorer.predicts_intensity else self.ranking
         first, *others = self._draw(scorer, configured)
@@ -77,27 +78,28 @@ class SettingsSearch:
         return SearchResult(settings, best, trials)
 
     def _draw(self, scorer: ScorerDefinition, configured: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The configured values of the space first, then others, none twice."""
+        """Return distinct points of the space, the configured one first."""
         from sklearn.model_selection import ParameterGrid, ParameterSampler
 
         space: dict[str, Sequence[Any]] = {
             key: values for key, values in scorer.space.items() if self.has_times or key not in scorer.time_settings
         }
-        own = {key: configured[key] for key in space}
+        start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
-            return [own]
+            return [start]
         draws = ParameterSampler(space, min(self.trials, len(ParameterGrid(space))), random_state=self.seed)
-        return [own, *[dict(sorted(draw.items())) for draw in draws if draw != own]][: self.trials]
+        return [start, *[dict(sorted(draw.items())) for draw in draws if draw != start]][: self.trials]
 
 
 def settings_search(
     corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, trials: int, seed: int
 ) -> SettingsSearch:
-    """The search on a corpus.
+    """Return the search on a corpus.
 
     Args:
-        exclude_seen: whether lists over the catalogue omit items of the history.
-        tie_order: [items], distinct; among equal scores the lower comes first.
+        exclude_seen: whether catalogue lists omit items of the history.
+        tie_order: [items], distinct; among equal scores the lower value ranks first.
+        trials: fits per scorer.
     """
     return SettingsSearch(
         ranking=_ranking_goal(corpus, exclude_seen, tie_order, seed),
@@ -109,7 +111,7 @@ def settings_search(
 
 
 def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, seed: int) -> SearchGoal:
-    """`auc` within impressions where they offer a choice, else `ndcg@10` over the catalogue."""
+    """Return `auc` within impressions if any has both classes, otherwise `ndcg@10` over the catalogue."""
     shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
     query = queries.impression_queries(corpus, impression)
     relevant = corpus.relevant(shown.label[query.rows])
@@ -126,7 +128,7 @@ def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, see
 
 
 def _intensity_goal(corpus: Corpus) -> SearchGoal:
-    """`rmse` of predicted intensities of the candidates with a known label."""
+    """Return `rmse` of the predicted intensities of candidates with a known label."""
     shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
     label = shown.label[queries.impression_queries(corpus, impression).rows].astype(np.float64)
     known = ~np.isnan(label)

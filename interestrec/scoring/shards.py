@@ -1,4 +1,4 @@
-"""Which requests are scored: those of a shard, and all of them in advance for scorers that encode texts."""
+"""Shards: the requests and impressions of one part of a run, and upcoming requests for scorers that encode texts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ from interestrec.io import files
 from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests, request_blocks
 
-_BATCH = 1 << 14  # requests
+_BATCH = 1 << 14  # requests per block
 
 
 def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[int, int]:
-    """Where a shard (number from 1, how many) of the requests begins and ends.
+    """Return the range of requests of a shard, a pair of its number from 1 and the number of shards.
 
-    It is made of whole blocks, so that each is computed as it is in the whole; with fewer blocks than shards some
-    shards are empty.
+    A shard consists of complete blocks, so that the results equal those of an unsharded run; with fewer blocks than
+    shards some shards are empty.
     """
     number, shards = shard
     bounds = [*(start for start, _ in request_blocks(requests, n_items)), requests]
@@ -35,41 +35,42 @@ def shard_requests(
     users: Path | None,
     to_corpus_id: Callable[[str], str] | None,
 ) -> Requests:
-    """The requests for lists over the catalogue: of the test split, or as of a time.
+    """Return the requests of a shard for catalogue lists, of the test split or as of a time.
 
     Args:
-        as_of: microseconds; None: the test split, whose users are all ranked.
-        users: file of ids, one per line; None: all.
+        shard: see `shard_range`.
+        as_of: microseconds; None: all users of the test split.
+        users: file with one user id per line; None: all users.
         to_corpus_id: see `user_rows`.
 
     Raises:
-        DataError: the test split is empty; an id is unknown.
+        DataError: the test split is empty, or a user id is unknown.
     """
     if as_of is not None:
-        chosen = None if users is None else user_rows(users, corpus.users["user_id"], to_corpus_id)
-        requests = queries.requests_as_of(corpus, as_of, chosen)
+        rows = None if users is None else user_rows(users, corpus.users["user_id"], to_corpus_id)
+        requests = queries.requests_as_of(corpus, as_of, rows)
     elif (corpus.impressions.split == queries.TEST).any():
         requests = queries.catalogue_requests(corpus, queries.TEST)
     else:
         raise DataError(
-            f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or ask "
-            "for lists of a moment with --as-of"
+            f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or "
+            "request lists for a time with --as-of"
         )
     return requests.block(*shard_range(len(requests), corpus.items.num_rows, shard))
 
 
 def shard_impressions(corpus: Corpus, shard: tuple[int, int]) -> np.ndarray:
-    """int64: the test impressions of a shard."""
+    """int64: rows of the test impressions of a shard."""
     test = np.flatnonzero(corpus.impressions.split == queries.TEST)
     return test[slice(*shard_range(len(test), corpus.items.num_rows, shard))]
 
 
 def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterator[Requests]:
-    """Blocks of all requests that scorers will see, and of some more.
+    """Yield blocks that include all requests that scorers receive.
 
     Args:
         impressions: int64, rows of the test impressions that are ranked.
-        requests: for lists over the catalogue.
+        requests: requests for catalogue lists.
     """
     seen = np.unique(np.concatenate([np.flatnonzero(corpus.impressions.split == queries.VALID), impressions]))
     for start in range(0, len(seen), _BATCH):
@@ -80,13 +81,14 @@ def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Request
 
 
 def user_rows(path: Path, known: pa.ChunkedArray, to_corpus_id: Callable[[str], str] | None = None) -> np.ndarray:
-    """int64: the rows of the users that a file lists, one id per line.
+    """int64: the rows of the users in a file with one user id per line.
 
     Args:
-        to_corpus_id: from an id in the file to that in `known`; no message then quotes ids.
+        known: user ids of the corpus.
+        to_corpus_id: maps an id of the file to an id of the corpus; messages then contain no ids.
 
     Raises:
-        DataError: an id is unknown.
+        DataError: a user id is unknown.
     """
     lines = files.read_lines(path)
     ids = lines if to_corpus_id is None else [to_corpus_id(line) if line else "" for line in lines]

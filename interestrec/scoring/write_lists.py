@@ -1,4 +1,4 @@
-"""From scores to ranked lists, block by block, and from lists to the ranking tables."""
+"""Writes ranked lists: builds lists from scores in blocks and writes the ranking tables."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,27 +32,27 @@ from interestrec.scoring.rules import Rules, rerank
 
 @dataclass(frozen=True)
 class ListBuilder:
-    """How scores of the catalogue become lists, and lists rows."""
+    """Builds lists from catalogue scores."""
 
     layout: TableLayout
     rules: Rules
     top_k: int
-    category: np.ndarray  # int64 [items], −1 for none
-    item_vectors: np.ndarray  # float32 [items, width], for the similarity of items; empty where no rule reads it
+    category: np.ndarray  # int64 [items], −1 for items without a category
+    item_vectors: np.ndarray  # float32 [items, width], for diversity; empty if no rule needs it
 
     def best(self, score: np.ndarray, k: int) -> np.ndarray:
-        """int64 [requests, k], best first, −1 where no further item may be listed."""
+        """int64 [requests, k]: items best first, −1 if no further item is permitted."""
         top = top_k(score, k, self.layout.tie_order)
         return np.where(np.take_along_axis(score, top, axis=1) > -np.inf, top, -1)
 
     def best_of(self, items: np.ndarray, score: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """int64 [requests, at most k]: lists of only some items, bool [items], for some rows; the others are empty."""
+        """int64 [requests, at most k]: lists restricted to `items`, bool [items]; lists outside `rows` are empty."""
         lists = np.full((len(score), min(self.top_k, int(items.sum()))), -1)
         lists[rows] = self.best(np.where(items, score[rows], -np.inf), lists.shape[1])
         return lists
 
     def reranked(self, score: np.ndarray) -> np.ndarray:
-        """int64 [requests, k], from the pool of the best scores by the rules."""
+        """int64 [requests, k]: lists reranked by the rules from the pool of best items."""
         rules = self.rules
         pool = top_k(score, rules.pool, self.layout.tie_order)
         return rerank(score, pool, self.top_k, self.category, rules.per_category, self.item_vectors, rules.diversity)
@@ -60,14 +60,14 @@ class ListBuilder:
 
 @dataclass(frozen=True)
 class ColdTargets:
-    """The requests whose user went on to like a cold item: they get lists of cold items alone, too."""
+    """Requests with a relevant cold item, for which lists of cold items alone are also written."""
 
-    items: np.ndarray  # bool [items], without positive events before the test split
+    items: np.ndarray  # bool [items], items without positive events before the test split
     requests: np.ndarray  # bool [requests]
 
 
 def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: list[str], seed: int) -> TableLayout:
-    """Systems and columns of the ranking tables of an ensemble."""
+    """Return the systems and columns of the ranking tables of an ensemble."""
     return TableLayout(
         corpus=corpus,
         systems=[*ensemble.systems, *([BEFORE_RULES] if rules.reranks else [])],
@@ -77,14 +77,14 @@ def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: l
 
 
 def list_builder(layout: TableLayout, rules: Rules, k: int, inputs: ScorerInputs) -> ListBuilder:
-    """With the categories and vectors of the items that the rules compare."""
+    """Return a list builder with the categories and vectors that the rules need; `k` is the list length."""
     category = category_codes(layout.corpus.items["category"])[:, 0].astype(np.int64)
     vectors = unit_rows(inputs.text_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
     return ListBuilder(layout, rules, k, category, vectors)
 
 
 def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> ColdTargets:
-    """Cold items of the corpus, and the requests with one among their relevant pairs that a list may hold."""
+    """Return the cold items, and the requests with a relevant cold item that a list may contain."""
     items = corpus.cold_items(queries.TEST)
     targets = rules.permit(truth.item, truth.seen) & items[truth.item] & corpus.relevant(truth.label)
     has_target = np.zeros(len(requests), dtype=bool)
@@ -95,7 +95,7 @@ def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules:
 def write_lists(
     directory: Path, ensemble: Ensemble, requests: Requests, builder: ListBuilder, cold: ColdTargets | None
 ) -> None:
-    """Write each system's list over the whole catalogue per request, and, with `cold`, those of cold items."""
+    """Write the catalogue list of each system per request, and with `cold` the lists of cold items."""
     layout, rules = builder.layout, builder.rules
     schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
     with ExitStack() as stack:
@@ -120,7 +120,7 @@ def write_lists(
 
 
 def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarray, layout: TableLayout) -> None:
-    """Write each system's ranking of the candidates of impressions.
+    """Write the candidate rankings of each system.
 
     Args:
         impressions: int64, rows of the corpus's impressions.
@@ -136,7 +136,7 @@ def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarr
 
 
 def write_truth(directory: Path, corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> int:
-    """Write the pairs that lists may hold; their number."""
+    """Write the true pairs that lists may contain; return their number."""
     table = truth_table(corpus, requests, truth, rules.permit(truth.item, truth.seen))
     files.write_parquet(directory / TRUTH, table, schemas.TRUTH)
     return table.num_rows
