@@ -45,11 +45,11 @@ def test_it_ends_with_sentences_a_table_and_the_path_whatever_columns_says(direc
         "evaluate: built",
         "",
         "Over the whole catalogue: No evidence that interestrec and random, the strongest other system, differ: "
-        "rr 0.5833 against 0.3333 (difference +0.2500, no bounded 95 % interval, 3 users). 3 users are too few for an "
-        "interval to be trusted.",
+        "rr 0.5833 against 0.3333 (difference +0.2500, no bounded 95 % interval, 3 users). 3 users are too few for a "
+        "reliable interval.",
         "Predicted intensity against labels: No evidence that interestrec and random, the strongest other system, "
         "differ: rmse 0.1732 against 0.5000 (difference -0.3268, no bounded 95 % interval, 3 users). 3 users are too "
-        "few for an interval to be trusted.",
+        "few for a reliable interval.",
         "",
         "Over the whole catalogue, by rr (n = 3)",
         "system           rr     95 % interval  ndcg@5  recall@10",

@@ -105,7 +105,7 @@ def test_a_start_model_that_does_not_fit_is_refused(
     context, model = yesterday
     with pytest.raises(ConfigError, match=r"hidden is \[4\] here and \[8\] there"):
         finetune.run(replace(with_finetune(context, hidden=[4]), start=model))
-    with pytest.raises(ConfigError, match="1 layers of its encoder learned"):
+    with pytest.raises(ConfigError, match="has 1 trained encoder layers"):
         finetune.run(replace(with_finetune(context, trainable_layers=0), start=model))
     other = workspace(tmp_path, tiny_encoder)
     pretrain_adapt.run(other)
@@ -116,5 +116,5 @@ def test_a_start_model_that_does_not_fit_is_refused(
 def test_several_workers_remember_no_vectors(learning: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
     cached = VectorCacheSettings(probability=0.5)
-    with pytest.raises(ConfigError, match="leave it out where several workers train"):
+    with pytest.raises(ConfigError, match="leave it out if several workers train"):
         finetune.run(with_finetune(learning, trainable_layers=1, vector_cache=cached))
