@@ -1,6 +1,5 @@
 """The keys of the `data` section that all raw formats share; each reader's module defines the keys of its format."""
 
-from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +27,6 @@ class DataSettings(Section):
     text."""
 
     @property
-    @abstractmethod
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
+        raise NotImplementedError
