@@ -61,7 +61,7 @@ def test_without_the_key_or_with_another_nothing_is_read(written: Path, source: 
     for read in readers:
         with (
             encryption.key_in_force(source and key(written.with_name(source))),
-            pytest.raises(AccessError, match=r"t\.parquet: is encrypted.*runtime\.encryption_key") as caught,
+            pytest.raises(AccessError, match=r"t\.parquet: the file is encrypted.*runtime\.encryption_key") as caught,
         ):
             read()
         assert caught.value.exit_status == 77

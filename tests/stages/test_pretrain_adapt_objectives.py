@@ -140,7 +140,7 @@ def test_two_seeds_are_two_encoders_and_one_seed_is_one(tmp_path: Path, tiny_enc
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"scratch": {}}, "random weights.*set steps"),
+        ({"scratch": {}}, "scratch requires training.*set steps"),
         ({"steps": 9, "scratch": {"hidden": 10, "heads": 4}}, r"hidden \(10\) must be divisible by heads \(4\)"),
         ({"objective": "views", "whole_words": True}, "whole_words belongs to objective: masked, not to views"),
         ({"objective": "title_text", "mask_probability": 0.2}, "mask_probability belongs to objective: masked"),

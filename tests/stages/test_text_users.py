@@ -169,7 +169,7 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]
 
 
 def test_a_text_needs_an_encoder(run: tuple[RunContext, np.ndarray], tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="an encoder and a corpus are needed"):
+    with pytest.raises(ArtifactError, match="requires an encoder and a corpus"):
         load_intensity(run[0].settings.workspace / "model")
 
 
