@@ -1,14 +1,16 @@
 """Metrics beyond accuracy, of the first ten items of every user's list over the whole catalogue."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import sparse  # an unchanged run needs none of it
 from interestrec.core.small_groups import distinct_users, is_disclosable
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus

@@ -4,10 +4,12 @@ Lists are flat: list i is `item[offsets[i]:offsets[i + 1]]`. Metrics per list ar
 its reference is empty.
 """
 
+from __future__ import annotations
+
 import numpy as np
-from scipy import sparse
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import sparse  # an unchanged run needs none of it
 
 _PAIR_BLOCK = 1 << 20  # pairs of items per block
 ALPHA = 0.01  # share of the history in the list's smoothed distribution; at 0 a missing category costs infinitely much
