@@ -10,6 +10,8 @@ from interestrec.model.bert import Bert
 from interestrec.model.pooling import POOLINGS, attention_pool, cls_pool, mean_pool
 from tests.kin import load_bert
 
+pytestmark = pytest.mark.slow
+
 HIDDEN = np.array([[[1, 2], [3, 6], [90, 90]], [[5, 1], [70, 70], [80, 80]]], np.float32)
 MASK = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
 IDS = np.array([[2, 9, 10, 3], [2, 7, 3, 0]], np.int32)

@@ -8,6 +8,8 @@ import tensorflow as tf
 from interestrec.training import optimizer as module
 from interestrec.training.optimizer import AdamW, WeightGroup
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(2)
 START = [RNG.normal(size=shape).astype(np.float32) for shape in ((4, 3), (3,), (), (5, 2))]
 # Of the first steps some are cut by a clip of 1, some are not.
