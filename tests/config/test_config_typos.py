@@ -93,6 +93,7 @@ def refused(path: Path, text: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+@pytest.mark.slow
 def test_typos_are_refused_where_they_are_and_the_right_word_is_suggested(tmp_path: Path) -> None:
     path, wrong_suggestions = tmp_path / "typo.yaml", []
     cases = [(kind, *case) for kind, count in (("key", 65), ("choice", 35)) for case in seeded_typos(kind, count)]

@@ -105,6 +105,7 @@ def test_impressions_of_one_file_are_split_by_time_and_clicks_go_with_them() -> 
     assert splits(log, "impressions") == "EEVTTTTTTT"
 
 
+@pytest.mark.slow
 def test_given_without_times_draws_a_tenth_by_seed() -> None:
     untimed = [(name, user, None, *rest) for name, user, _, *rest in IMPRESSIONS * 10]
     untimed = [(f"{n}", *row[1:]) for n, row in enumerate(untimed)]

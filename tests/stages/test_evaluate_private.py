@@ -24,6 +24,7 @@ def rows(path: Path, name: str) -> list[dict[str, Any]]:
     return pq.read_table(path / name).to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("least", [5, 20])
 def test_slices_of_few_are_left_out_and_nobody_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int
