@@ -45,7 +45,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 def _no_descriptor_stays_open() -> Iterator[None]:
     before = len(list(Path("/proc/self/fd").iterdir()))
     yield
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # Fewer are no fault: the collector may close what an earlier test of the process left behind.
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def write(path: Path, text: str = "new") -> None:
