@@ -15,6 +15,8 @@ FLOORS = [
     {"core"},
     {"io"},
     {"workspace"},
+    {"rawfiles"},
+    {"columns"},
     {"formats", "text"},
     {"corpus"},
     {"metrics"},

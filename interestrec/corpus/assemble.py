@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.corpus.timelines import event_positions, group_requests, user_order
-from interestrec.formats.raw_log import RawLog
 from interestrec.io import schemas
+from interestrec.rawfiles.raw_log import RawLog
 
 _ATTRIBUTES = ("title", "text", "category", "price", "published")
 _BATCH_ROWS = 1 << 18  # rows of a streamed table

@@ -17,8 +17,8 @@ from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.corpus.user_attributes import with_attributes
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog
 from interestrec.io import artifact_files, files, schemas
+from interestrec.rawfiles.raw_log import RawLog
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # columns of the timelines that make an event's request
 

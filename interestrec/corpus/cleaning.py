@@ -5,8 +5,8 @@ Every rule records its counts in `quality.json`.
 
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.preprocess_settings import KCoreSettings, RobotSettings
-from interestrec.formats.quality_log import EXAMPLES
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.quality_log import EXAMPLES
+from interestrec.rawfiles.raw_log import RawLog
 
 _EXAMPLE_SQL = (
     '(SELECT user_id FROM user_codes u WHERE u."user" = events."user") || \' \' || '

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from interestrec.core.errors import ConfigError
-from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 if TYPE_CHECKING:
     from interestrec.corpus.preprocess_settings import IntensitySettings

@@ -1,7 +1,7 @@
 """Codes of the users, items and types of all events, assigned before events are cleaned or counted."""
 
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 CLICK = "click"  # type of the events that impressions record
 

@@ -12,8 +12,8 @@ from interestrec.corpus.combine import combine_events
 from interestrec.corpus.event_codes import CLICK
 from interestrec.corpus.preprocess_settings import IntensitySettings, ValueMapSettings
 from interestrec.corpus.value_maps import MAPS
-from interestrec.formats.quality_log import EXAMPLES
-from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.rawfiles.quality_log import EXAMPLES
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 _MAX_FIT_VALUES = 1_000_000  # train values that a map is fitted on; of more values every k-th is used
 

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from interestrec.core.errors import ArtifactError
-from interestrec.formats.raw_log import RawLog
 from interestrec.io.pseudonyms import fingerprint, pseudonym
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.workspace.forgotten import ForgottenUsers
 
 PSEUDONYMS = "pseudonyms"  # key of a corpus's configuration with the fingerprint of the pseudonym key

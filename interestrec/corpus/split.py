@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from interestrec.core.choices import pick
 from interestrec.core.errors import ConfigError, DataError
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 if TYPE_CHECKING:
     from interestrec.corpus.preprocess_settings import SplitSettings

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.formats.quality_log import EXAMPLES, QualityLog
 from interestrec.io import files, schemas
+from interestrec.rawfiles.quality_log import EXAMPLES, QualityLog
 from interestrec.text.boilerplate import remove_sentences, shared_sentences
 from interestrec.text.normalise import normalise
 from interestrec.text.tokenizer import load_tokenizer

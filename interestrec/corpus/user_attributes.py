@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from interestrec.formats.raw_log import EXAMPLES, RawLog
+from interestrec.rawfiles.raw_log import EXAMPLES, RawLog
 
 # The text of a number; a text with a leading zero is a code, such as the zip code 02139.
 _NUMBER = "[+-]?((0|[1-9][0-9]*)(\\.[0-9]+)?|\\.[0-9]+)([eE][+-]?[0-9]+)?"

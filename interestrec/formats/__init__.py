@@ -1,1 +1,1 @@
-"""Readers of raw logs, one file a format; READERS in `registry` names them."""
+"""Readers of raw logs, one file per format; `READERS` in `readers` names them."""

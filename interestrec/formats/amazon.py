@@ -11,12 +11,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestrec.formats.column_sql import epoch_to_timestamp
+from interestrec.columns.column_sql import epoch_to_timestamp
+from interestrec.columns.row_filters import RowCheck, leave_out
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.file_patterns import expand_patterns
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import scan_objects
-from interestrec.formats.row_filters import RowCheck, leave_out
+from interestrec.rawfiles.file_patterns import expand_patterns
+from interestrec.rawfiles.raw_log import RawLog
+from interestrec.rawfiles.raw_tables import scan_objects
 
 _MAX_SECONDS = 10_000_000_000  # a greater time stamp counts milliseconds
 _ITEM = "nullif(trim(coalesce(record->>'$.parent_asin', record->>'$.asin')), '')"

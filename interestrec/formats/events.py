@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from interestrec.columns.column_sql import id_expression, time_expression
+from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
+from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
 from interestrec.core.errors import VALUE, ConfigError
-from interestrec.formats.column_sql import id_expression, time_expression
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.item_tables import item_expressions, read_items
-from interestrec.formats.raw_log import RawLog, sql_string
-from interestrec.formats.raw_tables import identifier, require_column, scan
-from interestrec.formats.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
-from interestrec.formats.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
 from interestrec.formats.user_tables import read_users
+from interestrec.rawfiles.file_patterns import expand_patterns
+from interestrec.rawfiles.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_tables import identifier, require_column, scan
 
 
 class EventsData(DataSettings):
@@ -69,7 +69,7 @@ def read(log: RawLog, data: EventsData) -> None:
 def _read_events(log: RawLog, path: Path, events: EventTable, items: ItemColumns | None) -> None:
     mapping = events.columns
     column_names = [*mapped_columns(mapping, events.where), *(mapped_columns(items) if items else [])]
-    for columns in scan(log, path, list(dict.fromkeys(column_names)), events.delimiter):
+    for columns in scan(log, path, list(dict.fromkeys(column_names)), events):
         for key, column in mapping:
             if column is not None:
                 require_column(list(columns), column, path, f"data.events.columns.{key}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, pa, pc
-from interestrec.formats.quality_log import EXAMPLES
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.quality_log import EXAMPLES
+from interestrec.rawfiles.raw_log import RawLog
 
 _UNRESOLVED = "the item has no row in the table of items"
 

@@ -12,12 +12,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from interestrec.columns.column_sql import id_expression, time_expression
+from interestrec.columns.row_filters import RowCheck, leave_out, mapped_columns
+from interestrec.columns.table_settings import ItemTable, UserTable
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE
 from interestrec.core.section import Section
-from interestrec.formats.column_sql import id_expression, time_expression
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.file_patterns import expand_patterns
 from interestrec.formats.impression_lists import (
     ItemCoder,
     add_impressions,
@@ -27,12 +28,11 @@ from interestrec.formats.impression_lists import (
 )
 from interestrec.formats.item_codes import code_items
 from interestrec.formats.item_tables import read_items
-from interestrec.formats.quality_log import EXAMPLES
-from interestrec.formats.raw_log import COUNT, RawLog
-from interestrec.formats.raw_tables import identifier, require_column, scan
-from interestrec.formats.row_filters import RowCheck, leave_out, mapped_columns
-from interestrec.formats.table_settings import ItemTable, UserTable
 from interestrec.formats.user_tables import read_users
+from interestrec.rawfiles.file_patterns import expand_patterns
+from interestrec.rawfiles.quality_log import EXAMPLES
+from interestrec.rawfiles.raw_log import COUNT, RawLog
+from interestrec.rawfiles.raw_tables import identifier, require_column, scan
 
 _CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
 _KEY = "data.columns"

@@ -1,6 +1,6 @@
 """Item codes of a raw log: integers that stand for item ids until the corpus numbers its items."""
 
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 
 def code_items(log: RawLog) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from interestrec.formats.column_sql import id_expression, time_expression
-from interestrec.formats.raw_log import RawLog, sql_string
-from interestrec.formats.raw_tables import require_column, scan
-from interestrec.formats.row_filters import filter_checks, leave_out, mapped_columns
-from interestrec.formats.table_settings import ItemColumns, ItemTable
+from interestrec.columns.column_sql import id_expression, time_expression
+from interestrec.columns.row_filters import filter_checks, leave_out, mapped_columns
+from interestrec.columns.table_settings import ItemColumns, ItemTable
+from interestrec.rawfiles.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_tables import require_column, scan
 
 _KEY = "data.items.columns"
 
@@ -32,7 +32,7 @@ def read_items(log: RawLog, path: Path, items: ItemTable) -> None:
     Raises:
         InputMissingError, DataError: the file or a column is missing.
     """
-    for columns in scan(log, path, mapped_columns(items.columns, items.where), items.delimiter):
+    for columns in scan(log, path, mapped_columns(items.columns, items.where), items):
         rows = leave_out(log, filter_checks(columns, path, "data.items.where", items.where))
         values = item_expressions(columns, path, items.columns)
         log.count_without_id("item", rows, f"{values['item_id']} IS NULL")

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from interestrec.columns.row_filters import RowCheck, leave_out
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE
@@ -27,10 +28,9 @@ from interestrec.formats.impression_lists import (
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import COUNT, RawLog, sql_string
-from interestrec.formats.raw_tables import scan_fields
-from interestrec.formats.row_filters import RowCheck, leave_out
-from interestrec.formats.text_lines import nonempty_lines
+from interestrec.rawfiles.raw_log import COUNT, RawLog, sql_string
+from interestrec.rawfiles.raw_tables import scan_fields
+from interestrec.rawfiles.text_lines import nonempty_lines
 
 _NEWS = ["id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
 _BEHAVIOR_COLUMNS = 5

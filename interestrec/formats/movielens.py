@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from interestrec.columns.column_sql import epoch_to_timestamp
+from interestrec.columns.row_filters import RowCheck, leave_out
+from interestrec.columns.table_settings import SomeAttributes
 from interestrec.core.errors import DataError
 from interestrec.core.section import Section
-from interestrec.formats.column_sql import epoch_to_timestamp
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import identifier, require_column, scan, scan_fields
-from interestrec.formats.row_filters import RowCheck, leave_out
-from interestrec.formats.table_settings import SomeAttributes
+from interestrec.rawfiles.raw_log import RawLog
+from interestrec.rawfiles.raw_tables import identifier, require_column, scan, scan_fields
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]
 _MOVIES = ["movieId", "title", "genres"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 SectionT = TypeVar("SectionT", bound=DataSettings, contravariant=True)
 

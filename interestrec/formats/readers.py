@@ -9,9 +9,9 @@ from interestrec.core.deferred_import import duckdb
 from interestrec.core.errors import DataError
 from interestrec.formats import amazon, events, impressions, mind, movielens, recbole
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.database_faults import is_caused_by_file
-from interestrec.formats.raw_log import RawLog
 from interestrec.formats.reader_contract import Reader
+from interestrec.rawfiles.database_faults import is_caused_by_file
+from interestrec.rawfiles.raw_log import RawLog
 
 READERS: dict[str, Reader] = {
     "mind": Reader(mind.MindData, mind.read),

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.formats.column_sql import epoch_to_timestamp
+from interestrec.columns.column_sql import epoch_to_timestamp
+from interestrec.columns.row_filters import RowCheck, leave_out
+from interestrec.columns.table_settings import Attributes
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog, sql_string
-from interestrec.formats.raw_tables import identifier, require_column, scan_fields
-from interestrec.formats.row_filters import RowCheck, leave_out
-from interestrec.formats.table_settings import Attributes
+from interestrec.rawfiles.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_tables import identifier, require_column, scan_fields
 
 _USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
 

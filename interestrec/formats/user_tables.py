@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interestrec.formats.column_sql import id_expression
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import require_column, scan
-from interestrec.formats.row_filters import filter_checks, leave_out, mapped_columns
-from interestrec.formats.table_settings import UserTable
+from interestrec.columns.column_sql import id_expression
+from interestrec.columns.row_filters import filter_checks, leave_out, mapped_columns
+from interestrec.columns.table_settings import UserTable
+from interestrec.rawfiles.raw_log import RawLog
+from interestrec.rawfiles.raw_tables import require_column, scan
 
 
 def read_users(log: RawLog, path: Path, users: UserTable) -> None:
@@ -21,7 +21,7 @@ def read_users(log: RawLog, path: Path, users: UserTable) -> None:
     column_names = list(
         dict.fromkeys([*mapped_columns(users.columns), *users.attributes, *(c.column for c in users.where)])
     )
-    for columns in scan(log, path, column_names, users.delimiter):
+    for columns in scan(log, path, column_names, users):
         require_column(list(columns), key, path, "data.users.columns.user")
         for name in users.attributes:
             require_column(list(columns), name, path, "data.users.attributes")

@@ -9,9 +9,9 @@ from interestrec.config.settings import Settings
 from interestrec.core.errors import CannotCreateError, DataError, InputMissingError, InterestrecError
 from interestrec.corpus.grading import require_weights
 from interestrec.corpus.split import SPLIT_METHODS
-from interestrec.formats.file_patterns import expand_patterns
-from interestrec.formats.quality_log import QualityLog
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.file_patterns import expand_patterns
+from interestrec.rawfiles.quality_log import QualityLog
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.preprocess import open_log, read
 from interestrec.text.tokenizer import tokenizer_digest
 from interestrec.workspace.artifacts import open_artifact

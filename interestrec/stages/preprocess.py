@@ -11,13 +11,13 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.text_cleaning import clean_texts, write_tokens
-from interestrec.formats.database_faults import storage_errors
-from interestrec.formats.file_patterns import expand_patterns
-from interestrec.formats.raw_log import RawLog
 from interestrec.formats.readers import read_raw
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import fingerprint
+from interestrec.rawfiles.database_faults import storage_errors
+from interestrec.rawfiles.file_patterns import expand_patterns
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.text.tokenizer import tokenizer_digest
 from interestrec.workspace.artifacts import Recipe

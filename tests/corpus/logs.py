@@ -27,8 +27,8 @@ from interestrec.formats.impression_lists import (
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
-from interestrec.formats.raw_log import RawLog
 from interestrec.io import artifact_files, files, schemas
+from interestrec.rawfiles.raw_log import RawLog
 
 _SPLIT = {"T": "train", "V": "valid", "E": "test"}
 

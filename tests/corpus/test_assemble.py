@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from interestrec.formats.raw_log import RawLog
 from interestrec.io import schemas
+from interestrec.rawfiles.raw_log import RawLog
 from tests.corpus.logs import built, by_name, column, event_log, grading, impression_log, moment, plan
 
 

@@ -8,7 +8,7 @@ import pytest
 from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.grading import grade
 from interestrec.corpus.preprocess_settings import IntensitySettings, ValueMapSettings
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 from tests.corpus.logs import (
     built,
     by_name,

@@ -6,8 +6,8 @@ import pytest
 
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise, user_id_mapper
-from interestrec.formats.raw_log import RawLog
 from interestrec.io.pseudonyms import fingerprint, pseudonym
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.workspace.forgotten import add_forgotten, read_forgotten
 from tests.corpus.logs import built, by_name, impression_log, plan
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.preprocess_settings import SplitSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 from tests.corpus.logs import coded, event_log, impression_log
 
 FIRST = {"train": "T", "valid": "V", "test": "E"}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.table_settings import RESERVED
+from interestrec.columns.table_settings import RESERVED
 from interestrec.io import schemas
+from interestrec.rawfiles.raw_log import RawLog
 from tests.corpus.logs import Tables, built, event_log, plan, rule
 
 EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "y", 4), ("new", "x", 5), ("c", "x", 2)]

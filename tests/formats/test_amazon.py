@@ -9,7 +9,7 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats.amazon import AmazonData, read
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 OLD_REVIEW = {"reviewerID": "A1", "asin": "B1", "overall": 5.0, "unixReviewTime": 1_500_000_000}
 OLD_ITEM = {

@@ -15,7 +15,7 @@ import pytest
 from interestrec.config.settings import Settings
 from interestrec.core.errors import InterestrecError
 from interestrec.corpus.build import build
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.preprocess import read, run
 from interestrec.stages.run import RunContext
 from tests.formats.damage import DAMAGES

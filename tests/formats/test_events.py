@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core.errors import ConfigError, DataError, InputMissingError
-from interestrec.formats import text_lines
 from interestrec.formats.events import EventsData, read
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles import text_lines
+from interestrec.rawfiles.raw_log import RawLog
 
 EVENTS = "(SELECT *, ord - base AS row FROM events ASOF JOIN sources ON ord > base)"
 HEADER = "user,item,time,kind,stars,invoice\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import DataError
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.preprocess import read
 from tests.formats.inputs import KINDS, settings_of
 

@@ -12,7 +12,7 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats.impressions import ImpressionsData, read
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 ITEMS = {
     "files": ["articles.parquet"],

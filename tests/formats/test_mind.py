@@ -8,9 +8,9 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.corpus.event_codes import code_events
-from interestrec.formats import text_lines
 from interestrec.formats.mind import MindData, read
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles import text_lines
+from interestrec.rawfiles.raw_log import RawLog
 from tests.corpus.logs import listed, rows_of
 
 NEWS = 'N1\tsports\tgolf\tA "title\tAbstract\tu\t[]\t[]\nN2\tnews\t\tTwo\t\t\t\t\n'

@@ -8,7 +8,7 @@ import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
 from interestrec.formats.movielens import MovielensData, read
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 
 RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n2,3,0.5,964982704\n"
 MOVIES = (

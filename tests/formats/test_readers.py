@@ -14,8 +14,8 @@ from interestrec import formats
 from interestrec.config.loading import load_settings
 from interestrec.core.errors import ConfigError
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.raw_log import RawLog
 from interestrec.formats.readers import READERS, AnyData, read_raw
+from interestrec.rawfiles.raw_log import RawLog
 from tests.formats.inputs import KINDS, kinds_of, settings_of
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "your-data.md"

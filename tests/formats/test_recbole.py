@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats import text_lines
-from interestrec.formats.raw_log import RawLog
 from interestrec.formats.recbole import RecboleData, read
+from interestrec.rawfiles import text_lines
+from interestrec.rawfiles.raw_log import RawLog
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t4.5\t881250949.0\n7\t2\t3\t\n"
 ITEM = 'item_id:token\tname:token_seq\tyear:token\tclass:token_seq\n1\tToy "Story\t1995\tAnimation Comedy\n2\tX\t\t\n'

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from interestrec.columns.table_settings import UserTable
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats import text_lines
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.table_settings import UserTable
 from interestrec.formats.user_tables import read_users
+from interestrec.rawfiles import text_lines
+from interestrec.rawfiles.raw_log import RawLog
 from tests.formats import test_events
 
 CSV = "uid,sex,age\nu,F,31\n v , ,007\n,M,5\nu,M,32\n"

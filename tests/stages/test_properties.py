@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from interestrec.corpus.build import build
-from interestrec.formats.raw_log import RawLog
+from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.preprocess import read
 from tests.formats.inputs import settings_of
 

@@ -28,7 +28,7 @@ from typing import Any
 
 from interestrec.core.deferred_import import duckdb, pa, pc
 from interestrec.core.errors import DataError
-from interestrec.formats.quality_log import EXAMPLES, QualityLog, one_line
+from interestrec.rawfiles.quality_log import EXAMPLES, QualityLog, one_line
 
 COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
 # Times are read and stored in UTC, whatever the time zone of the machine.
@@ -97,7 +97,8 @@ class RawLog:
         self.rows_kept = 0  # records handed over, or joined to records handed over
         self.rows_left_out = 0  # records counted under a rule, without malformed ones
         self.source = str(root)  # the current file
-        self._base = 0  # `ord` of a row of the current file minus its row number
+        self.current_relation = ""  # SQL that the view `raw` selects
+        self.base = 0  # `ord` of a row of the current file minus its row number
         self._end = 0  # the greatest `ord` in use
 
     def close(self) -> None:
@@ -139,17 +140,21 @@ class RawLog:
 
     def start_file(self, path: Path) -> int:
         """Start a file and return its base: row r of the file has the `ord` base + r."""
-        self.source, self._base = str(path), self._end
-        self.db.execute("INSERT INTO sources VALUES (?, ?)", [self.source, self._base])
-        return self._base
+        self.source, self.base = str(path), self._end
+        self.db.execute("INSERT INTO sources VALUES (?, ?)", [self.source, self.base])
+        return self.base
+
+    def return_to(self, path: Path, base: int) -> None:
+        """Make a file that was started before the current one again."""
+        self.source, self.base = str(path), base
 
     def advance_to(self, row: int) -> None:
         """Record that the current file has a row of this number; `ord` of the next file begins after its last one."""
-        self._end = max(self._end, self._base + row)
+        self._end = max(self._end, self.base + row)
 
     def orders(self, rows: pa.Array) -> pa.Array:
         """Return the `ord` of rows of the current file, int64, for their numbers in the file."""
-        return pc.add(rows, self._base)
+        return pc.add(rows, self.base)
 
     def add_items(
         self,
@@ -171,7 +176,7 @@ class RawLog:
             category: VARCHAR, levels separated by `/`; price: DOUBLE; published: TIMESTAMP; null where unknown.
             from_events: whether the rows are also handed over as events, by `add_events`.
         """
-        order = f"_row + {self._base}"
+        order = f"_row + {self.base}"
         columns = {"item_id": item_id, "title": title, "text": text, "category": category, "price": price}
         columns |= {"published": published, "ord": order, "event_ord": order if from_events else "NULL"}
         rows = self._append("items", relation, columns)
@@ -186,7 +191,7 @@ class RawLog:
             event: VARCHAR, the type; value: DOUBLE, finite, null where the event has none.
         """
         columns = {"user_id": user, "item_id": item, "time": time, "event": event, "value": value}
-        self.rows_kept += self._append("events", relation, {**columns, "ord": f"_row + {self._base}"})
+        self.rows_kept += self._append("events", relation, {**columns, "ord": f"_row + {self.base}"})
 
     def add_users(self, relation: str, *, user: str, attributes: Mapping[str, str]) -> None:
         """Append users, one per row of a relation with `_row`; rows without an id are left out and counted.
@@ -198,7 +203,7 @@ class RawLog:
         self.user_attributes = list(attributes)
         self.count_without_id("user", relation, f"{user} IS NULL")
         values = f"CAST([{', '.join(attributes.values())}] AS VARCHAR[])"
-        columns = {"user_id": user, "attributes": values, "ord": f"_row + {self._base}"}
+        columns = {"user_id": user, "attributes": values, "ord": f"_row + {self.base}"}
         self.rows_kept += self._append("users", f"{relation} WHERE {user} IS NOT NULL", columns)
 
     def _append(self, table: str, relation: str, columns: Mapping[str, str]) -> int:

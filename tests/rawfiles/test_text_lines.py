@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import DataError, InputMissingError
-from interestrec.formats import text_lines
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.text_lines import nonempty_lines, read_lines
+from interestrec.rawfiles import text_lines
+from interestrec.rawfiles.raw_log import RawLog
+from interestrec.rawfiles.text_lines import nonempty_lines, read_lines
 
 
 def read(path: Path, content: bytes) -> tuple[RawLog, list[tuple]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interestrec.columns.table_settings import RowCondition
 from interestrec.core.section import Section
-from interestrec.formats.quality_log import EXAMPLES
-from interestrec.formats.raw_log import RawLog, sql_string
-from interestrec.formats.raw_tables import require_column
-from interestrec.formats.table_settings import RowCondition
+from interestrec.rawfiles.quality_log import EXAMPLES
+from interestrec.rawfiles.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_tables import require_column
 
 
 @dataclass(frozen=True)

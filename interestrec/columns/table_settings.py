@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.core.section import Section
+from interestrec.rawfiles.text_layout import TextLayout
 
 RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
 
@@ -34,7 +35,7 @@ class RowCondition(Section):
         return self
 
 
-class TableSettings(Section):
+class TableSettings(TextLayout):
     """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too.
 
     Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
@@ -43,9 +44,6 @@ class TableSettings(Section):
     files: list[str] = Field(min_length=1)
     """Names or patterns of the files, relative to `data.root`, such as `day=*/part-*.parquet`. The suffix tells the
     kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; `.gz` may follow."""
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """Character that separates the columns of a text file, where the suffix does not tell; `null` = comma in `.csv`,
-    tab in `.tsv`."""
     where: list[RowCondition] = []
     """Conditions that a row must all meet to be read; other rows are left out and counted."""
 

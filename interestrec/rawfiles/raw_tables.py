@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from interestrec.core.choices import suggestion
 from interestrec.core.deferred_import import duckdb, pa
 from interestrec.core.errors import DataError, InputMissingError, from_os_error
-from interestrec.formats.quoted_records import join_records, split_fields
-from interestrec.formats.raw_log import COUNT, RawLog, sql_string
-from interestrec.formats.text_lines import nonempty_lines, read_lines
 from interestrec.io.parquet_limits import MAX_COLUMNS, limit_violation
+from interestrec.rawfiles.quoted_records import join_records, split_fields
+from interestrec.rawfiles.raw_log import COUNT, RawLog, sql_string
+from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
+from interestrec.rawfiles.text_lines import nonempty_lines, read_lines
 
+_PARQUET = ".parquet"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _MAX_COLUMNS_NAMED = 50  # in a message
 
@@ -24,7 +27,7 @@ def identifier(column: str) -> str:
 
 
 def scan(
-    log: RawLog, path: Path, names: Sequence[str], delimiter: str | None = None, auxiliary: bool = False
+    log: RawLog, path: Path, names: Sequence[str], layout: TextLayout = BY_SUFFIX, auxiliary: bool = False
 ) -> Iterator[dict[str, str]]:
     """Fill the relation `raw` with a file's columns and `_row`, block after block; yields the column types by name.
 
@@ -35,24 +38,72 @@ def scan(
 
     Args:
         names: columns to read from JSON lines, where `a.b` is the value b within a; other files yield all columns.
-        delimiter: of a text file, where the suffix does not determine it.
+        layout: of a text file, where the suffix does not determine it.
         auxiliary: whether the rows only complete rows of other files: they count as kept and get no `ord`.
 
     Raises:
         InputMissingError, DataError: the file is missing, of an unknown kind, or not readable as its kind.
     """
+    yield from _blocks(log, path, _relations(log, path, names, layout), auxiliary)
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """Columns of one raw file as a relation that can be read more than once."""
+
+    path: Path
+    relation: str  # a table or view of the database, with `_row`
+    types: dict[str, str]  # SQL type of each column by name
+    base: int  # `ord` of a row minus its number in the file
+
+
+def land(
+    log: RawLog, path: Path, names: Mapping[str, str], layout: TextLayout = BY_SUFFIX, auxiliary: bool = False
+) -> LandedFile | None:
+    """Read columns of a file into the database, where they can be read more than once; Parquet stays a file.
+
+    `log.return_to(landed.path, landed.base)` makes the file the current one again before its rows are handed over.
+
+    Args:
+        names: columns to keep, each with the configuration key that names it, for the message when it is missing.
+        auxiliary: see `scan`.
+
+    Returns:
+        None if the file has no rows.
+
+    Raises:
+        InputMissingError, DataError: as `scan`; also when a column is missing.
+    """
+    relation = f"landed_{log.rows('sources')}"
+    landed: LandedFile | None = None
+    for columns in scan(log, path, list(names), layout, auxiliary):
+        kept = ", ".join(["_row", *(require_column(list(columns), name, path, key) for name, key in names.items())])
+        if landed is not None:
+            log.db.execute(f"INSERT INTO {relation} SELECT {kept} FROM raw")
+            continue
+        # The view `raw` of a Parquet file is read once more instead of being copied.
+        kind = "VIEW" if _kind(path) == _PARQUET else "TABLE"
+        log.db.execute(f"CREATE TEMP {kind} {relation} AS SELECT {kept} FROM ({log.current_relation})")
+        landed = LandedFile(path, relation, {name: columns[name] for name in names}, log.base)
+    return landed
+
+
+def _kind(path: Path) -> str:
+    return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
+
+
+def _relations(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout) -> Iterator[str]:
+    """Return the SQL of the relations of a file's blocks, by the file's kind."""
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
-    kind = Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
-    if kind == ".parquet":
-        blocks = _parquet(log, path)
-    elif kind in (".jsonl", ".ndjson", ".json"):
-        blocks = _json_lines(log, path, names)
-    elif delimiter or kind in _DELIMITERS:
-        blocks = _delimited(log, path, delimiter or _DELIMITERS[kind])
-    else:
-        raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl or .parquet, or set `delimiter`")
-    yield from _blocks(log, path, blocks, auxiliary)
+    kind = _kind(path)
+    if kind == _PARQUET:
+        return _parquet(log, path)
+    if kind in (".jsonl", ".ndjson", ".json"):
+        return _json_lines(log, path, names)
+    if layout.delimiter or kind in _DELIMITERS:
+        return _delimited(log, path, layout.delimiter or _DELIMITERS[kind])
+    raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl or .parquet, or set `delimiter`")
 
 
 def scan_fields(
@@ -89,7 +140,8 @@ def _blocks(log: RawLog, path: Path, relations: Iterator[str], auxiliary: bool =
     keys = _partitions(path, log.quality.root)
     try:
         for relation in relations:
-            log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *{keys} FROM ({relation})")
+            log.current_relation = f"SELECT *{keys} FROM ({relation})"
+            log.db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS {log.current_relation}")
             types = {name: kind for name, kind, *_ in log.sql("DESCRIBE raw")}
             if auxiliary:
                 log.rows_kept += log.rows("raw")

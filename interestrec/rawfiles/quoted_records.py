@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from interestrec.core.deferred_import import pa, pc
-from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 _MAX_LINES = 10_000  # per record; a quote that stays open for longer is a stray character
 

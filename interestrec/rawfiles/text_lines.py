@@ -9,7 +9,7 @@ from pathlib import Path
 
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import DataError, from_os_error
-from interestrec.formats.raw_log import RawLog, sql_string
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 _BLOCK_BYTES = 1 << 24
 _MAX_LINE_BYTES = 1 << 26  # the longest text of any item is far shorter

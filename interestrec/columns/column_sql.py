@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from interestrec.formats.raw_tables import identifier
+from interestrec.rawfiles.raw_tables import identifier
 
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
 

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interestrec.columns.column_sql import epoch_to_timestamp
 from interestrec.core.errors import DataError, InputMissingError, StorageError
-from interestrec.formats import quoted_records, text_lines
-from interestrec.formats.column_sql import epoch_to_timestamp
-from interestrec.formats.raw_log import RawLog
-from interestrec.formats.raw_tables import require_column, scan
+from interestrec.rawfiles import quoted_records, text_lines
+from interestrec.rawfiles.raw_log import RawLog
+from interestrec.rawfiles.raw_tables import land, require_column, scan
+from interestrec.rawfiles.text_layout import TextLayout
 
 
 def read(
@@ -26,7 +27,11 @@ def read(
 ) -> tuple[RawLog, list[tuple]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     log = RawLog()
-    return log, [row for _ in scan(log, path, wanted, delimiter) for row in log.sql("SELECT * FROM raw ORDER BY _row")]
+    return log, [
+        row
+        for _ in scan(log, path, wanted, TextLayout(delimiter=delimiter))
+        for row in log.sql("SELECT * FROM raw ORDER BY _row")
+    ]
 
 
 def bad(log: RawLog) -> list[tuple]:
@@ -122,9 +127,7 @@ def test_a_key_that_no_record_of_json_has_is_an_error(tmp_path: Path) -> None:
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, None], "b": ["x", "y"]}), tmp_path / "a.parquet")
     log = RawLog()
-    [types] = [
-        (types, log.sql("SELECT * FROM raw ORDER BY _row")) for types in scan(log, tmp_path / "a.parquet", [], None)
-    ]
+    [types] = [(types, log.sql("SELECT * FROM raw ORDER BY _row")) for types in scan(log, tmp_path / "a.parquet", [])]
     assert types == ({"a": "BIGINT", "b": "VARCHAR"}, [(1, "x", 1), (None, "y", 2)])
     assert log.rows_read == 2
 
@@ -137,7 +140,7 @@ def test_a_disk_that_fails_is_no_damage_of_the_file(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(pq, "read_metadata", failing)
     with pytest.raises(StorageError, match=r"t\.parquet: Input/output error"):
-        list(scan(RawLog(tmp_path), tmp_path / "t.parquet", [], None))
+        list(scan(RawLog(tmp_path), tmp_path / "t.parquet", []))
 
 
 @pytest.mark.parametrize("name", ["e.csv", "e.jsonl", "e.parquet"])
@@ -149,7 +152,7 @@ def test_directories_with_an_equals_sign_are_columns(tmp_path: Path, name: str) 
     else:
         path.write_text({"e.csv": "a\n1\n", "e.jsonl": '{"a": "1"}\n'}[name])
     log = RawLog(tmp_path)
-    [found] = [log.sql("SELECT a, day, shop FROM raw") for _ in scan(log, path, ["a"], None)]
+    [found] = [log.sql("SELECT a, day, shop FROM raw") for _ in scan(log, path, ["a"])]
     assert found == [("1", "2026-03-01", "it's=one")]
 
 
@@ -200,7 +203,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes,
 
 def test_missing_file_and_column(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="no such file"):
-        list(scan(RawLog(), tmp_path / "a.csv", [], None))
+        list(scan(RawLog(), tmp_path / "a.csv", []))
     with pytest.raises(DataError, match=r"no column 'itme' \(key\) \(did you mean 'item'\?\); it has: user, item"):
         require_column(["user", "item"], "itme", tmp_path / "a.csv", "key")
 
@@ -216,3 +219,30 @@ def test_moment_refuses_years_that_are_another_unit() -> None:
         assert log.number(f"SELECT year({epoch_to_timestamp(json.dumps(number), unit)})") == year
     for number, unit in [(1.5e12, 1_000_000), (1.5e15, 1_000_000), (1e300, 1)]:
         assert log.sql(f"SELECT {epoch_to_timestamp(json.dumps(number), unit)}") == [(None,)]
+
+
+def test_landed_columns_of_every_kind_of_file_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_lines, "_BLOCK_BYTES", 8)
+    (tmp_path / "a.csv").write_text("a,b,c\n1,2,3\n4,5,6\n7,8,9\n")
+    pq.write_table(pa.table({"a": [10, 11], "c": ["x", None]}), tmp_path / "b.parquet")
+    (tmp_path / "c.jsonl").write_text("")
+    log = RawLog()
+    files = [land(log, tmp_path / name, {"c": "key", "a": "key"}) for name in ("a.csv", "b.parquet", "c.jsonl")]
+    assert files[2] is None
+    first, second = files[0], files[1]
+    assert first is not None and second is not None
+    assert log.sql(f"SELECT c, a, _row FROM {first.relation} ORDER BY _row") == [
+        ("3", "1", 2),
+        ("6", "4", 3),
+        ("9", "7", 4),
+    ]
+    assert log.sql(f"SELECT c, a, _row FROM {second.relation} ORDER BY _row") == [("x", 10, 1), (None, 11, 2)]
+    assert second.types == {"c": "VARCHAR", "a": "BIGINT"}
+    log.return_to(first.path, first.base)
+    assert (log.source, log.base, second.base) == (str(tmp_path / "a.csv"), 0, 4)
+
+
+def test_a_landed_column_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"has no column 'z' \(data.events.columns.item\)"):
+        land(RawLog(), tmp_path / "a.csv", {"z": "data.events.columns.item"})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from interestrec.core.errors import InputMissingError
-from interestrec.formats.file_patterns import expand_patterns
+from interestrec.rawfiles.file_patterns import expand_patterns
 
 
 @pytest.fixture
