@@ -147,7 +147,7 @@ def _last_of_each_user(log: RawLog, table: str, settings: SplitSettings, seed: i
     ranked = _ranked(table, order, join, f", {_draw(seed)} AS draw")
     is_test, is_held_out = f"nth > total - {test_rows}", f"nth > total - {held_out_rows}"
     if table == "events":
-        _count_short_users(log, table, 2)
+        _count_short_users(log, table, settings.method, 2)
     _assign(log, table, ranked, is_test, is_held_out, extra_columns=", nth, total, draw")
 
 
@@ -161,7 +161,7 @@ def _leave_last(log: RawLog, table: str, settings: SplitSettings, seed: int) -> 
     k = settings.k
     is_long = f"total > {2 * k}"
     is_test, is_held_out = (f"{is_long} AND nth > total - {rows}" for rows in (k, 2 * k))
-    _count_short_users(log, table, 2 * k + 1)
+    _count_short_users(log, table, settings.method, 2 * k + 1)
     _assign(log, table, _ranked(table, "time, ord"), is_test, is_held_out, extra_columns=", nth, total")
 
 
@@ -174,13 +174,15 @@ def _ranked(table: str, order: str, join: str = "", columns: str = "") -> str:
     )
 
 
-def _count_short_users(log: RawLog, table: str, fewest: int) -> None:
+def _count_short_users(log: RawLog, table: str, method: str, fewest: int) -> None:
     """Count the users with fewer rows than a split needs, which stay in train."""
     user = '"user"' if table == "events" else "user_id"
     counts = f"SELECT count(*) AS n FROM {table} GROUP BY {user}"
     users, short = log.sql(f"SELECT count(*), count(*) FILTER (WHERE n < {fewest}) FROM ({counts})")[0]
     reason = f"{short} of {users} users have fewer than {fewest} {table}, which stay in train"
     log.quality.count("users too short to split", users, users, reason)
+    if short:
+        log.quality.warn(f"preprocess.split.method {method}: {reason}")
 
 
 def _require_times(log: RawLog, table: str, method: str) -> None:
