@@ -9,9 +9,10 @@ from typing import Literal
 from interestrec.columns.column_sql import id_expression, time_expression
 from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
 from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
+from interestrec.columns.text_values import single_value_checks
 from interestrec.core.errors import VALUE, ConfigError
 from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.item_tables import item_expressions, read_items
+from interestrec.formats.item_tables import item_expressions, item_text_checks, read_items
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -76,6 +77,7 @@ def _read_events(log: RawLog, path: Path, events: EventTable, items: ItemColumns
         checks = [
             *filter_checks(columns, path, "data.events.where", events.where),
             *_event_checks(columns, path, events),
+            *(item_text_checks(columns, path, items) if items else []),
         ]
         rows = leave_out(log, checks)
         log.add_events(
@@ -94,6 +96,9 @@ def _event_checks(columns: Mapping[str, str], path: Path, events: EventTable) ->
     mapping, unit = events.columns, events.time_unit
     no_id = f"{_user(columns, mapping)} IS NULL OR {id_expression(columns, mapping.item)} IS NULL"
     checks = [RowCheck("events of nobody", no_id, f"{path.name}: the user or the item is empty")]
+    for key, meaning in {"user": "id", "session": "id", "item": "id", "event": "type"}.items():
+        if (column := getattr(mapping, key)) is not None:
+            checks += single_value_checks(columns, column, path, f"data.events.columns.{key}", meaning)
     if mapping.event is not None:
         checks.append(RowCheck("", f"{identifier(mapping.event)} IS NULL", "the event type is empty"))
     # A typed column can be neither unreadable nor empty text, so it needs no cast of every row.
