@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from interestrec.columns.whole_columns import WholeColumn, is_clear, is_number_type, is_whole_type
+from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn, is_clear, is_number_type, is_whole_type
 
 FIRST, LAST = "TIMESTAMP '1900-01-01'", "TIMESTAMP '2200-12-31 23:59:59.999999'"
 _FIRST_SECOND, _LAST_SECOND = -2_208_988_800, 7_289_654_399
@@ -101,7 +101,7 @@ def _tallies(column: WholeColumn) -> tuple[int, dict[str, int], dict[str, int], 
     aggregates.append("count(*) FILTER (WHERE x >= 1900 AND x < 2201)")
     sums = [0] * len(aggregates)
     for part in column.parts:
-        if part.sql_type not in ("VARCHAR", "BLOB") and not is_number_type(part.sql_type):
+        if part.sql_type not in TEXT_TYPES and not is_number_type(part.sql_type):
             continue
         numbers = f"SELECT try_cast(v AS DOUBLE) AS x, try_cast(v AS BIGINT) AS n FROM ({column.select(part)})"
         query = f"SELECT {', '.join(aggregates)} FROM ({numbers}) WHERE isfinite(x) AND x <> 0"

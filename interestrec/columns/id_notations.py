@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from interestrec.columns.whole_columns import WholeColumn
-from interestrec.core.errors import DataError
+from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn
 from interestrec.core.section import Count, Section
 from interestrec.rawfiles.raw_tables import identifier
 
@@ -61,13 +60,10 @@ class IdNotation:
     def _as_read(self, sql_type: str) -> str:
         text = self.column.text(sql_type)
         if sql_type in ("DOUBLE", "FLOAT"):
-            number = identifier(self.column.name)
-            whole = f"coalesce(CAST(try_cast({number} AS HUGEINT) AS VARCHAR), {text})"
-            either = f"CASE WHEN {number} = floor({number}) THEN {whole} ELSE {text} END"
-            return f"CASE WHEN isfinite({number}) THEN {either} END"
+            return float_id(identifier(self.column.name))
         if sql_type.startswith("DECIMAL"):
             return f"regexp_replace({text}, '[.]0+$', '')"
-        if sql_type not in ("VARCHAR", "BLOB") or not self.has_fractions:
+        if sql_type not in TEXT_TYPES or not self.has_fractions:
             return text
         short = f"regexp_replace({text}, '[.]0*$', '')"
         if not self.has_exponents:
@@ -79,6 +75,14 @@ class IdNotation:
         )
 
 
+def float_id(number: str) -> str:
+    """Return the SQL of a DOUBLE or FLOAT as an id: a whole number without its fraction; null for NaN and infinity."""
+    text = f"CAST({number} AS VARCHAR)"
+    whole = f"coalesce(CAST(try_cast({number} AS HUGEINT) AS VARCHAR), {text})"
+    either = f"CASE WHEN {number} = floor({number}) THEN {whole} ELSE {text} END"
+    return f"CASE WHEN isfinite({number}) THEN {either} END"
+
+
 def decide_id(column: WholeColumn, spelling: IdSpelling = AS_READ) -> IdNotation:
     """Decide how the ids of a column are written: whether texts such as `17850.0` are whole numbers.
 
@@ -88,11 +92,8 @@ def decide_id(column: WholeColumn, spelling: IdSpelling = AS_READ) -> IdNotation
         spelling: changes to ids that the configuration asks for.
 
     Raises:
-        DataError: the type of the column is not that of ids, or it holds bytes that are not text.
+        DataError: the column holds bytes that are not text.
     """
-    for part in column.parts:
-        if part.sql_type.startswith(("STRUCT", "MAP", "UNION")) or part.sql_type.endswith("]"):
-            raise DataError(f"{column.subject} is of type {part.sql_type}; an id is text or a number")
     look = "count(*) FILTER (WHERE contains(v, '.') OR contains(v, 'e+') OR contains(v, 'E+'))"
     [candidates] = column.totals(column.parts_of_text(), look)
     if not candidates:

@@ -33,6 +33,10 @@ class LandedTable:
     files: list[LandedFile]
     _columns: dict[tuple[str, bool], WholeColumn] = field(default_factory=dict)
 
+    def read_as(self, settings: NotationSettings, key: str) -> LandedTable:
+        """Return the same files, with the values of their columns written as other settings say."""
+        return LandedTable(self.log, settings, key, self.files)
+
     def column(self, name: str, with_nulls: bool = True) -> WholeColumn:
         """Return a column over all files.
 
@@ -80,7 +84,7 @@ class LandedTable:
         return decide_time(self.column(name), self.settings.time_format, self.settings.time_unit)
 
     def is_complete(self) -> bool:
-        """Whether all rows of the files are at hand, rather than a sample of the first ones; ask before `take_files`."""
+        """Whether all rows of the files are at hand, rather than a sample; ask before `take_files`."""
         limit = self.log.sample
         return limit is None or all(self.log.rows(file.relation) < limit for file in self.files)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from interestrec.columns.whole_columns import WholeColumn, is_clear, is_whole_type
+from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn, is_clear, is_whole_type
 from interestrec.core.errors import DataError
 from interestrec.rawfiles.raw_log import sql_string
 
@@ -67,7 +67,7 @@ class NumberNotation:
     def expression(self, sql_type: str) -> str:
         """Return the SQL of a value of this type as a DOUBLE, null where it is missing or unreadable."""
         value = self.column.typed(sql_type)
-        if sql_type in ("VARCHAR", "BLOB") and not self.is_plain:
+        if sql_type in TEXT_TYPES and not self.is_plain:
             return marked_number(value, self.decimal)
         number = f"try_cast({value} AS DOUBLE)"
         return number if is_whole_type(sql_type) else f"CASE WHEN isfinite({number}) THEN {number} END"

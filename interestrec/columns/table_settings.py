@@ -16,6 +16,7 @@ _OF_YEARS = {*"yYGcx"}
 RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
 
 
+ColumnName = Annotated[str, Field(coerce_numbers_to_str=True)]  # numbers name the columns of files without a header
 Scalar = bool | int | float | str
 
 
@@ -46,7 +47,7 @@ class RowCondition(Section):
     Values are compared as what the column holds: truth values, numbers, ids or text.
     """
 
-    column: str
+    column: ColumnName
     """Column that is tested."""
     equals: Scalar | None = None
     """Keeps rows whose value is this truth value, number or text; `17850` is also `17850.0`, and `true` is also `True`,
@@ -111,14 +112,14 @@ class NotationSettings(Section):
 
 
 class TableSettings(NotationSettings, TextLayout):
-    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too.
+    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, text also compressed.
 
     Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
     """
 
     files: list[str] = Field(min_length=1)
     """Names or patterns of the files, relative to `data.root`, such as `day=*/part-*.parquet`. The suffix tells the
-    kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; `.gz` may follow."""
+    kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; text may be compressed: `.gz`, `.bz2`, `.xz`, `.zst`, `.zip`."""
     where: list[RowCondition] = []
     """Conditions that a row must all meet to be read; other rows are left out and counted."""
 
@@ -126,19 +127,19 @@ class TableSettings(NotationSettings, TextLayout):
 class EventColumns(Section):
     """Which column of an event table means what. Give `user`, `session` or both."""
 
-    user: str | None = None
+    user: ColumnName | None = None
     """Column with the id of the user."""
-    session: str | None = None
+    session: ColumnName | None = None
     """Column with the id of the session, which stands for the user where that is empty or has no column."""
-    item: str
+    item: ColumnName
     """Column with the id of the item."""
-    time: str | None = None
+    time: ColumnName | None = None
     """Column with the time: a timestamp, text or a number; see `time_format` and `time_unit`. Without one the split
     method must be `user_random` or `none`."""
-    event: str | None = None
+    event: ColumnName | None = None
     """Column with the type of the event, such as view or purchase; `null` = every row is of the table's type
     `event`."""
-    value: str | None = None
+    value: ColumnName | None = None
     """Column with the measured value, such as a rating, hours or seconds; `preprocess.intensity.values` maps it."""
 
     @model_validator(mode="after")
@@ -163,20 +164,20 @@ class EventTable(TableSettings):
 class ItemColumns(Section):
     """Which column of an item table means what. Give `title`, `text` or both."""
 
-    item: str
+    item: ColumnName
     """Column with the id of the item."""
-    title: list[str] = []
+    title: list[ColumnName] = []
     """Columns that make the title, joined by a space; empty ones are left out."""
-    text: list[str] = []
+    text: list[ColumnName] = []
     """Columns that make the longer text, joined by a space; empty ones are left out."""
-    category: str | None = None
+    category: ColumnName | None = None
     """Column with the category, a path such as `sports/football`."""
     category_separator: str | None = None
     """Text that separates the levels of a category; `null` = `/`."""
-    price: str | None = None
+    price: ColumnName | None = None
     """Column with the price; a currency and thousands marks may stand beside the number. A price that is not one number
     is counted and left empty."""
-    published: str | None = None
+    published: ColumnName | None = None
     """Column with the time of publication: a timestamp, text or a number, such as a year; see `time_format` and
     `time_unit`. A time that cannot be read is counted and left empty."""
 
@@ -197,7 +198,7 @@ class ItemTable(TableSettings):
 class UserColumns(Section):
     """Which column of a user table means what."""
 
-    user: str
+    user: ColumnName
     """Column with the id of the user, as in the events."""
 
 
@@ -212,8 +213,8 @@ def _check_attributes(names: list[str]) -> list[str]:
     return names
 
 
-Attributes = Annotated[list[str], AfterValidator(_check_attributes)]
-SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_check_attributes)]
+Attributes = Annotated[list[ColumnName], AfterValidator(_check_attributes)]
+SomeAttributes = Annotated[list[ColumnName], Field(min_length=1), AfterValidator(_check_attributes)]
 
 
 class UserTable(TableSettings):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from interestrec.columns.epoch_numbers import FIRST, LAST, UNITS, NumberedTime, decide_numbers
 from interestrec.columns.time_layouts import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, TimeLayout, layout_of
-from interestrec.columns.whole_columns import WholeColumn, is_clear, is_number_type
+from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn, is_clear, is_number_type
 from interestrec.core.errors import VALUE, DataError
 from interestrec.rawfiles.raw_log import sql_string
 
@@ -92,7 +92,7 @@ def decide_time(column: WholeColumn, time_format: str | None = None, time_unit: 
             message names two.
     """
     for part in column.parts:
-        if not (_is_timestamp(part.sql_type) or part.sql_type in ("VARCHAR", "BLOB") or is_number_type(part.sql_type)):
+        if not (_is_timestamp(part.sql_type) or part.sql_type in TEXT_TYPES or is_number_type(part.sql_type)):
             raise DataError(
                 f"{column.subject} is of type {part.sql_type}; a time is a timestamp, a date, text or a number"
             )

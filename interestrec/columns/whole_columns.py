@@ -13,6 +13,7 @@ from interestrec.rawfiles.raw_tables import identifier
 
 # Texts that stand for a missing value, as R, pandas, databases and spreadsheets write them; case does not matter.
 NULL_VALUES = ("NA", "N/A", "#N/A", "<NA>", "NaN", "NaT", "NULL", "(null)", "None", "nil", "\\N", "-", "?", "undefined")
+TEXT_TYPES = ("VARCHAR", "BLOB", "JSON")
 _SPACES = " \t\r\n\u00a0\u2007\u202f\ufeff"  # white space that `trim` alone would leave
 _CLEAR = 10  # of two contradicting readings one is chosen if at least this many times as many values speak for it
 
@@ -74,7 +75,7 @@ class WholeColumn:
 
     def parts_of_text(self) -> Iterator[ColumnPart]:
         """Yield the parts whose values are text or bytes."""
-        return (part for part in self.parts if part.sql_type in ("VARCHAR", "BLOB"))
+        return (part for part in self.parts if part.sql_type in TEXT_TYPES)
 
     def parts_of_numbers(self) -> Iterator[ColumnPart]:
         """Yield the parts whose type is a number."""
@@ -94,12 +95,12 @@ class WholeColumn:
 
     def typed(self, sql_type: str) -> str:
         """Return the SQL of a value: clean text where the file has text or bytes, else as it is typed."""
-        return self.text(sql_type) if sql_type in ("VARCHAR", "BLOB") else identifier(self.name)
+        return self.text(sql_type) if sql_type in TEXT_TYPES else identifier(self.name)
 
     def text(self, sql_type: str) -> str:
         """Return the SQL of a value as text without white space around it, null where it is missing."""
         raw = _raw_text(self.name, sql_type)
-        if sql_type not in ("VARCHAR", "BLOB"):
+        if sql_type not in TEXT_TYPES:
             if sql_type in ("DOUBLE", "FLOAT"):
                 return f"CASE WHEN isfinite({identifier(self.name)}) THEN {raw} END"
             return raw

@@ -11,7 +11,8 @@ from interestrec.columns.landed_tables import LandedTable, column_keys, land_tab
 from interestrec.columns.number_notations import NumberNotation
 from interestrec.columns.row_checks import RowCheck
 from interestrec.columns.row_filters import TableFilter
-from interestrec.columns.table_settings import EventTable, EventTables, ItemColumns, ItemTable, UserTable
+from interestrec.columns.table_settings import EventTable, EventTables, ItemTable, UserTable
+from interestrec.columns.text_values import single_value_checks
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.core.errors import VALUE, ConfigError
 from interestrec.formats.item_tables import ItemReader, read_items
@@ -20,6 +21,7 @@ from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.raw_tables import identifier
+from interestrec.rawfiles.text_layout import TextLayout
 
 
 class EventsData(SpelledData):
@@ -58,8 +60,7 @@ def read(log: RawLog, data: EventsData) -> None:
         _require_same_layout(items, shared[0])
     for table in data.events:
         paths = expand_patterns(data.root, table.files)
-        about = items.columns if table in shared else None
-        read_events(log, paths, table, about, data.ids, data.user_ids)
+        read_events(log, paths, table, items if table in shared else None, data.ids, data.user_ids)
     if not shared:
         read_items(log, expand_patterns(data.root, items.files), items, data.ids)
     if data.users is not None:
@@ -68,10 +69,12 @@ def read(log: RawLog, data: EventsData) -> None:
 
 
 def _require_same_layout(items: ItemTable, events: EventTable) -> None:
-    if items.where or items.delimiter != events.delimiter:
+    given = [name for name in TextLayout.model_fields if name in items.model_fields_set]
+    differing = [name for name in given if getattr(items, name) != getattr(events, name)]
+    if items.where or differing:
         raise ConfigError(
-            "data.items names the same files as data.events, so it cannot set other `where` or `delimiter`; "
-            "set them under data.events only"
+            "data.items names the same files as data.events, so it cannot set other "
+            f"{' or '.join(f'`{name}`' for name in ['where', *differing])}; set them under data.events only"
         )
 
 
@@ -79,7 +82,7 @@ def read_events(
     log: RawLog,
     paths: Sequence[Path],
     events: EventTable,
-    items: ItemColumns | None = None,
+    items: ItemTable | None = None,
     ids: IdSpelling = AS_READ,
     user_ids: IdSpelling = AS_READ,
     key: str = "data.events",
@@ -88,7 +91,7 @@ def read_events(
 
     Args:
         paths: all files of the table.
-        items: columns by which its rows describe items as well; None = they describe none.
+        items: the table of items that its rows are as well; None = they describe no items.
         ids, user_ids: how the ids of items and of users are spelled in the log.
         key: configuration key of the table, for messages.
 
@@ -97,13 +100,14 @@ def read_events(
     """
     keys = column_keys(events.columns, key, events.where)
     if items is not None:
-        keys = column_keys(items, "data.items") | keys
+        keys = column_keys(items.columns, "data.items") | keys
     table = land_table(log, paths, keys, events, key)
     reader = EventReader(table, events, ids, user_ids)
-    item_reader = None if items is None else ItemReader(table, items, ids)
+    item_reader = None if items is None else ItemReader(table.read_as(items, "data.items"), items.columns, ids)
     row_filter = TableFilter(table, events.where, events.columns.time)
     for file in table.take_files():
-        rows = row_filter.select(file, reader.checks(file.types, file.path.name))
+        of_items = item_reader.checks(file.types, file.path) if item_reader is not None else []
+        rows = row_filter.select(file, [*reader.checks(file.types, file.path), *of_items])
         reader.add_events(rows, file.types)
         if item_reader is not None:
             item_reader.count_unreadable(rows, file.types)
@@ -121,7 +125,7 @@ class EventReader:
     """
 
     def __init__(self, table: LandedTable, events: EventTable, ids: IdSpelling, user_ids: IdSpelling) -> None:
-        self.log, self.events = table.log, events
+        self.log, self.events, self.key = table.log, events, table.key
         mapping = events.columns
         self.item: IdNotation = table.id(mapping.item, ids)
         self.user: IdNotation | None = table.id(mapping.user, user_ids) if mapping.user is not None else None
@@ -140,11 +144,18 @@ class EventReader:
             value=self.value.expression(types[self.value.column.name]) if self.value else "CAST(NULL AS DOUBLE)",
         )
 
-    def checks(self, types: Mapping[str, str], file: str) -> list[RowCheck]:
-        """Return the checks of rows that are no events; `file` names the file in reasons."""
-        mapping = self.events.columns
+    def checks(self, types: Mapping[str, str], path: Path) -> list[RowCheck]:
+        """Return the checks of rows of a file that are no events.
+
+        Raises:
+            DataError: a column has lists or objects instead of single values.
+        """
+        mapping, file = self.events.columns, path.name
         no_id = f"{self._user(types)} IS NULL OR {self._item(types)} IS NULL"
         checks = [RowCheck("events of nobody", no_id, f"{file}: the user or the item is empty")]
+        for role, meaning in {"user": "id", "session": "id", "item": "id", "event": "type"}.items():
+            if (column := getattr(mapping, role)) is not None:
+                checks += single_value_checks(types, column, path, f"{self.key}.columns.{role}", meaning)
         if mapping.event is not None:
             checks.append(RowCheck("", f"{identifier(mapping.event)} IS NULL", "the event type is empty"))
         if self.time is not None:
@@ -158,7 +169,7 @@ class EventReader:
         if self.events.event_types is not None and mapping.event is not None:
             names = ", ".join(sql_string(name) for name in self.events.event_types)
             event_type = f"CAST({identifier(mapping.event)} AS VARCHAR)"
-            reason = f"{file}: event types that data.events.event_types does not list"
+            reason = f"{file}: event types that {self.key}.event_types does not list"
             checks.append(RowCheck("unlisted event types", f"{event_type} NOT IN ({names})", reason, event_type))
         return checks
 

@@ -9,12 +9,13 @@ from typing import TypedDict
 from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
 from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
 from interestrec.columns.number_notations import NumberNotation
+from interestrec.columns.row_checks import RowCheck
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemColumns, ItemTable
+from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.columns.unreadable_values import count_unreadable
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import identifier
 
 _KEY = "data.items"
 
@@ -48,17 +49,33 @@ class ItemReader:
     def expressions(self, types: Mapping[str, str]) -> ItemExpressions:
         """Return the SQL of an item's attributes over the columns of a file with these types."""
         mapping = self.mapping
-        category = f"nullif(trim({_text(mapping.category)}), '')" if mapping.category else "NULL"
+        category = "NULL"
+        if mapping.category:
+            category = text_expression(types, mapping.category, separator="/")  # a list is a path
         if mapping.category_separator:
             category = f"replace({category}, {sql_string(mapping.category_separator)}, '/')"
         return {
             "item_id": self.id.expression(types[mapping.item]),
-            "title": _joined(mapping.title),
-            "text": _joined(mapping.text),
+            "title": _joined(types, mapping.title),
+            "text": _joined(types, mapping.text),
             "category": category,
             "price": self.price.expression(types[self.price.column.name]) if self.price else "NULL",
             "published": self.published.expression(types[self.published.column.name]) if self.published else "NULL",
         }
+
+    def checks(self, types: Mapping[str, str], path: Path) -> list[RowCheck]:
+        """Return the checks of rows whose id, title, text or category cannot be read.
+
+        Raises:
+            DataError: a column has objects instead of texts, or lists of ids.
+        """
+        mapping, key = self.mapping, f"{_KEY}.columns"
+        sources = [("title", name) for name in mapping.title] + [("text", name) for name in mapping.text]
+        sources += [("category", mapping.category)] if mapping.category else []
+        checks = single_value_checks(types, mapping.item, path, f"{key}.item", "id")
+        for role, name in sources:
+            checks += text_checks(types, name, path, f"{key}.{role}")
+        return checks
 
     def count_unreadable(self, rows: str, types: Mapping[str, str]) -> None:
         """Count the prices and times of publication of a relation that are left empty because they are unreadable."""
@@ -67,12 +84,8 @@ class ItemReader:
                 count_unreadable(notation, rows, types[notation.column.name], subject)
 
 
-def _text(column: str) -> str:
-    return f"CAST({identifier(column)} AS VARCHAR)"
-
-
-def _joined(columns: Sequence[str]) -> str:
-    texts = ", ".join(f"nullif(trim({_text(column)}), '')" for column in columns)
+def _joined(types: Mapping[str, str], columns: Sequence[str]) -> str:
+    texts = ", ".join(text_expression(types, column) for column in columns)
     return f"concat_ws(' ', {texts})" if texts else "''"
 
 
@@ -90,7 +103,7 @@ def read_items(log: RawLog, paths: Sequence[Path], items: ItemTable, ids: IdSpel
     reader = ItemReader(table, items.columns, ids)
     row_filter = TableFilter(table, items.where, items.columns.published)
     for file in table.take_files():
-        rows = row_filter.select(file)
+        rows = row_filter.select(file, reader.checks(file.types, file.path))
         values = reader.expressions(file.types)
         log.count_without_id("item", rows, f"{values['item_id']} IS NULL")
         described = f"{rows} WHERE {values['item_id']} IS NOT NULL"

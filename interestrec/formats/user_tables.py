@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from interestrec.columns.id_notations import AS_READ, IdSpelling
@@ -10,6 +10,7 @@ from interestrec.columns.landed_tables import LandedTable, column_keys, land_tab
 from interestrec.columns.number_notations import decide_number
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import UserTable
+from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.rawfiles.raw_log import RawLog
 
 _KEY = "data.users"
@@ -32,8 +33,13 @@ def read_users(log: RawLog, paths: Sequence[Path], users: UserTable, ids: IdSpel
     attributes = {name: AttributeNotation(table, name) for name in users.attributes}
     row_filter = TableFilter(table, users.where)
     for file in table.take_files():
-        values = {name: notation.expression(file.types[name]) for name, notation in attributes.items()}
-        log.add_users(row_filter.select(file), user=user.expression(file.types[users.columns.user]), attributes=values)
+        values = {name: notation.expression(file.types) for name, notation in attributes.items()}
+        checks = single_value_checks(file.types, users.columns.user, file.path, f"{_KEY}.columns.user", "id")
+        for name in users.attributes:
+            checks += text_checks(file.types, name, file.path, f"{_KEY}.attributes")
+        log.add_users(
+            row_filter.select(file, checks), user=user.expression(file.types[users.columns.user]), attributes=values
+        )
     row_filter.require_rows()
 
 
@@ -41,12 +47,13 @@ class AttributeNotation:
     """How an attribute is handed over as text: `12,5` as a number where all texts are numbers, else as it is."""
 
     def __init__(self, table: LandedTable, name: str) -> None:
-        self.id = table.id(name)
-        number = decide_number(table.column(name), table.settings.decimal, must_decide=False)
+        self.column = table.column(name)
+        number = decide_number(self.column, table.settings.decimal, must_decide=False)
         self.number = number if number.reads_all() and not number.is_plain and not number.doubt else None
 
-    def expression(self, sql_type: str) -> str:
-        """Return the SQL of a value of this type as text, null where it is missing."""
-        if self.number is None:
-            return self.id.expression(sql_type)
-        return f"CAST({self.number.expression(sql_type)} AS VARCHAR)"
+    def expression(self, types: Mapping[str, str]) -> str:
+        """Return the SQL of a value as text, null where it is missing; `types` are those of a file's columns."""
+        name = self.column.name
+        if self.number is not None:
+            return f"CAST({self.number.expression(types[name])} AS VARCHAR)"
+        return f"CASE WHEN {self.column.text(types[name])} IS NOT NULL THEN {text_expression(types, name)} END"
