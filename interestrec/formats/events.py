@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -31,8 +32,27 @@ class EventsData(DataSettings):
     """A table of user attributes that a report may slice by; `null` = there is none."""
 
     @property
+    def tables(self) -> LogTables:
+        """The tables that the configuration names."""
+        return LogTables(self.events, self.items, self.users)
+
+    @property
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
+        return self.tables.names
+
+
+@dataclass(frozen=True)
+class LogTables:
+    """The tables of an event log: what the generic reader is told, by the configuration or by a preset."""
+
+    events: list[EventTable]
+    items: ItemTable
+    users: UserTable | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names and patterns of all files of the tables, relative to `data.root`."""
         users = self.users.files if self.users else []
         return [*(name for table in self.events for name in table.files), *self.items.files, *users]
 
@@ -47,23 +67,37 @@ def read(log: RawLog, data: EventsData) -> None:
         ConfigError: `data.items` names the files of an events table but other filters or another delimiter.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    items = data.items
-    shared = [table for table in data.events if table.files == items.files]
-    if shared and (items.where or items.delimiter != shared[0].delimiter):
+    shared = [table for table in data.events if table.files == data.items.files]
+    if shared and (data.items.where or data.items.delimiter != shared[0].delimiter):
         raise ConfigError(
             "data.items names the same files as data.events, so it cannot set other `where` or `delimiter`; "
             "set them under data.events only"
         )
-    for table in data.events:
-        for path in expand_patterns(data.root, table.files):
-            _read_events(log, path, table, items.columns if table in shared else None)
-    if not shared:
-        for path in expand_patterns(data.root, items.files):
-            read_items(log, path, items)
-    if data.users is not None:
-        for path in expand_patterns(data.root, data.users.files):
-            read_users(log, path, data.users)
+    read_tables(log, data.root, data.tables)
     log.settle_bad_rows(data.max_bad_rows)
+
+
+def read_tables(log: RawLog, root: Path, tables: LogTables) -> None:
+    """Fill `items`, `events` and `users` with the rows of tables; bad rows are not settled yet.
+
+    Where the table of items names the files of an events table, its rows describe the items as well.
+
+    Args:
+        root: directory that the names of files are relative to.
+
+    Raises:
+        InputMissingError, DataError: a file or a column is missing.
+    """
+    shared = [table for table in tables.events if table.files == tables.items.files]
+    for table in tables.events:
+        for path in expand_patterns(root, table.files):
+            _read_events(log, path, table, tables.items.columns if table in shared else None)
+    if not shared:
+        for path in expand_patterns(root, tables.items.files):
+            read_items(log, path, tables.items)
+    if tables.users is not None:
+        for path in expand_patterns(root, tables.users.files):
+            read_users(log, path, tables.users)
 
 
 def _read_events(log: RawLog, path: Path, events: EventTable, items: ItemColumns | None) -> None:
