@@ -12,6 +12,7 @@ from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, 
 from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
 from interestrec.core.errors import VALUE, ConfigError
 from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.item_tables import item_expressions, read_items
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
@@ -34,7 +35,7 @@ class EventsData(DataSettings):
     @property
     def tables(self) -> LogTables:
         """The tables that the configuration names."""
-        return LogTables(self.events, self.items, self.users)
+        return LogTables(self.events, [self.items], self.users)
 
     @property
     def names(self) -> list[str]:
@@ -47,14 +48,14 @@ class LogTables:
     """The tables of an event log: what the generic reader is told, by the configuration or by a preset."""
 
     events: list[EventTable]
-    items: ItemTable
+    items: list[ItemTable]  # each attribute of an item is its most frequent value over all of them
     users: UserTable | None = None
 
     @property
     def names(self) -> list[str]:
         """Names and patterns of all files of the tables, relative to `data.root`."""
-        users = self.users.files if self.users else []
-        return [*(name for table in self.events for name in table.files), *self.items.files, *users]
+        tables = [*self.events, *self.items, *([self.users] if self.users else [])]
+        return list(dict.fromkeys(name for table in tables for name in table.files))
 
 
 def read(log: RawLog, data: EventsData) -> None:
@@ -80,7 +81,7 @@ def read(log: RawLog, data: EventsData) -> None:
 def read_tables(log: RawLog, root: Path, tables: LogTables) -> None:
     """Fill `items`, `events` and `users` with the rows of tables; bad rows are not settled yet.
 
-    Where the table of items names the files of an events table, its rows describe the items as well.
+    Where a table of items names the files of an events table, the rows of events describe the items as well.
 
     Args:
         root: directory that the names of files are relative to.
@@ -88,13 +89,17 @@ def read_tables(log: RawLog, root: Path, tables: LogTables) -> None:
     Raises:
         InputMissingError, DataError: a file or a column is missing.
     """
-    shared = [table for table in tables.events if table.files == tables.items.files]
+    described = {tuple(table.files): table.columns for table in tables.items if table.properties is None}
     for table in tables.events:
         for path in expand_patterns(root, table.files):
-            _read_events(log, path, table, tables.items.columns if table in shared else None)
-    if not shared:
-        for path in expand_patterns(root, tables.items.files):
-            read_items(log, path, tables.items)
+            _read_events(log, path, table, described.get(tuple(table.files)))
+    event_files = [table.files for table in tables.events]
+    for items in tables.items:
+        if items.properties is not None:
+            describe_items(log, items, read_properties(log, root, items, items.properties))
+        elif items.files not in event_files:
+            for path in expand_patterns(root, items.files):
+                read_items(log, path, items)
     if tables.users is not None:
         for path in expand_patterns(root, tables.users.files):
             read_users(log, path, tables.users)
