@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,16 +10,16 @@ from interestrec.columns.column_sql import id_expression, time_expression
 from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
 from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
 from interestrec.core.errors import VALUE, ConfigError
-from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.item_tables import item_expressions, read_items
+from interestrec.formats.table_data import LogTables, TableData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.raw_tables import identifier, require_column, scan
 
 
-class EventsData(DataSettings):
+class EventsData(TableData):
     """An event log by column mapping; items come from a separate table or from the rows of events."""
 
     format: Literal["events"]
@@ -36,26 +35,6 @@ class EventsData(DataSettings):
     def tables(self) -> LogTables:
         """The tables that the configuration names."""
         return LogTables(self.events, [self.items], self.users)
-
-    @property
-    def names(self) -> list[str]:
-        """Names and patterns of all raw files, relative to `root`."""
-        return self.tables.names
-
-
-@dataclass(frozen=True)
-class LogTables:
-    """The tables of an event log: what the generic reader is told, by the configuration or by a preset."""
-
-    events: list[EventTable]
-    items: list[ItemTable]  # each attribute of an item is its most frequent value over all of them
-    users: UserTable | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """Names and patterns of all files of the tables, relative to `data.root`."""
-        tables = [*self.events, *self.items, *([self.users] if self.users else [])]
-        return list(dict.fromkeys(name for table in tables for name in table.files))
 
 
 def read(log: RawLog, data: EventsData) -> None:
@@ -74,6 +53,16 @@ def read(log: RawLog, data: EventsData) -> None:
             "data.items names the same files as data.events, so it cannot set other `where` or `delimiter`; "
             "set them under data.events only"
         )
+    read_preset(log, data)
+
+
+def read_preset(log: RawLog, data: TableData) -> None:
+    """Fill `items`, `events` and `users` with the tables of a format whose columns are known.
+
+    Raises:
+        InputMissingError: a file is missing.
+        DataError: a column is missing, or more malformed rows than tolerated.
+    """
     read_tables(log, data.root, data.tables)
     log.settle_bad_rows(data.max_bad_rows)
 
