@@ -9,10 +9,12 @@ from interestrec.core.deferred_import import duckdb
 from interestrec.core.errors import DataError
 from interestrec.formats import (
     amazon,
+    book_crossing,
     events,
     hm,
     impressions,
     kuairec,
+    lastfm,
     mind,
     movielens,
     recbole,
@@ -33,6 +35,8 @@ READERS: dict[str, Reader] = {
     "movielens": Reader(movielens.MovielensData, movielens.read),
     "amazon": Reader(amazon.AmazonData, amazon.read),
     "recbole": Reader(recbole.RecboleData, recbole.read),
+    "book_crossing": Reader(book_crossing.BookCrossingData, read_preset),
+    "lastfm": Reader(lastfm.LastfmData, lastfm.read),
     "yelp": Reader(yelp.YelpData, read_preset),
     "retailrocket": Reader(retailrocket.RetailrocketData, retailrocket.read),
     "yambda": Reader(yambda.YambdaData, read_preset),

@@ -13,9 +13,9 @@ from interestrec.columns.row_filters import RowCheck, leave_out
 from interestrec.columns.table_settings import Attributes
 from interestrec.formats.data_settings import DataSettings
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import identifier, require_column, scan_fields
+from interestrec.rawfiles.raw_tables import require_column, scan_fields
 
-_USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
+_TIME = "timestamp"  # RecBole's name for the field with the time
 
 
 class RecboleData(DataSettings):
@@ -24,9 +24,15 @@ class RecboleData(DataSettings):
     format: Literal["recbole"]
     """Layout of the raw files: `recbole`, tab-separated with a header of `name:type`."""
     inter: str
-    """Name of the `.inter` file with the fields `user_id`, `item_id` and, where known, `timestamp` in seconds."""
+    """Name of the `.inter` file with the fields of user, item and, where known, time in seconds."""
     item: str
-    """Name of the `.item` file with the field `item_id`."""
+    """Name of the `.item` file."""
+    user_field: str = "user_id"
+    """Field with the id of the user, in the `.inter` and `.user` files."""
+    item_field: str = "item_id"
+    """Field with the id of the item, such as `artist_id` or `product_id`, in the `.inter` and `.item` files."""
+    time_field: str | None = None
+    """Field with the time; `null` = `timestamp`, where the `.inter` file has it."""
     value: str | None = None
     """Field of the `.inter` file with the measured value, such as `rating`; `null` = events have no value."""
     event: str = "event"
@@ -38,7 +44,7 @@ class RecboleData(DataSettings):
     category: str | None = None
     """Field of the `.item` file with an item's category; `null` = items have none."""
     user: str | None = None
-    """Name of the `.user` file with the field `user_id`; needed with `attributes`."""
+    """Name of the `.user` file; needed with `attributes`."""
     attributes: Attributes = []
     """Fields of the `.user` file that a report may slice by, such as `gender`."""
 
@@ -76,7 +82,7 @@ def _fields(log: RawLog, path: Path) -> Iterator[list[str]]:
 
 def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require_column(fields, _ITEM, path, "RecBole's item id")
+        key = require_column(fields, data.item_field, path, "data.item_field")
         title = [_nonempty_text(require_column(fields, name, path, "data.title")) for name in data.title]
         text = [_nonempty_text(require_column(fields, name, path, "data.text")) for name in data.text]
         category = (
@@ -94,7 +100,7 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require_column(fields, _USER, path, "RecBole's user id")
+        key = require_column(fields, data.user_field, path, "data.user_field")
         values = {
             name: _nonempty_text(require_column(fields, name, path, "data.attributes")) for name in data.attributes
         }
@@ -103,8 +109,14 @@ def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        user, item = (require_column(fields, name, path, "RecBole's id") for name in (_USER, _ITEM))
-        stamp = f"nullif({identifier(_TIME)}, '')" if _TIME in fields else "CAST(NULL AS VARCHAR)"
+        user = require_column(fields, data.user_field, path, "data.user_field")
+        item = require_column(fields, data.item_field, path, "data.item_field")
+        time_field = data.time_field or (_TIME if _TIME in fields else None)
+        stamp = (
+            f"nullif({require_column(fields, time_field, path, 'data.time_field')}, '')"
+            if time_field
+            else "CAST(NULL AS VARCHAR)"
+        )
         time = epoch_to_timestamp(f"try_cast({stamp} AS DOUBLE)", 1_000_000)
         value = (
             f"nullif({require_column(fields, data.value, path, 'data.value')}, '')" if data.value else "NULL::VARCHAR"
