@@ -24,12 +24,16 @@ class SplitSettings(Section):
 
     method: SplitName = "global_time"
     """How the split is made: `given` by the files of `data`; `global_time` the last events of all; `user_time` the last
-    of each user; `user_random` random ones of each user; `none` all is train, for production, with the choices of
-    `verified`."""
+    share of each user's; `user_random` a random share of each user's; `leave_last` the last `k` of each user; `none`
+    all is train, for production, with the choices of `verified`."""
     valid: OpenFraction = 0.1
     """Share of the events for valid, on which settings are chosen. Too few users there make choices unsure."""
     test: OpenFraction = 0.2
-    """Share of the events for test, which is only evaluated."""
+    """Share of the events for test, which is only evaluated. A share of a user's events that is no whole number is
+    rounded up or down at random, so that it holds on average for short histories as well."""
+    k: Count = 1
+    """With `method: leave_last`: the last `k` events of each user are test and the `k` before them valid; users with
+    fewer than 2 `k` + 1 events stay in train and are counted."""
     valid_from: str | None = None
     """With `method: given` and no valid files: train rows at or after this time, such as `2019-11-14`, are valid.
     `null` = the last `valid` share of train."""
@@ -40,6 +44,12 @@ class SplitSettings(Section):
     def _consistent(self) -> "SplitSettings":
         if self.valid + self.test >= 1:
             raise ValueError("valid + test must be less than 1; lower one of them")
+        default = type(self).model_fields
+        if self.k != default["k"].default and self.method != "leave_last":
+            raise ValueError(f"k belongs to method: leave_last, not to {self.method}")
+        for name in ("valid", "test") if self.method == "leave_last" else ():
+            if getattr(self, name) != default[name].default:
+                raise ValueError(f"{name} is a share, and method: leave_last takes k events; remove {name} or set k")
         if self.valid_from is not None and self.method != "given":
             raise ValueError("valid_from belongs to method: given; remove it or set that method")
         if self.method == "none" and self.verified is None:

@@ -112,39 +112,77 @@ def _cut_time(log: RawLog, table: str, share: float) -> int | None:
 
 def _user_time(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
     """Assign the last rows of each user to test and valid, ties by source row."""
-    _last_of_each_user(log, table, settings, "time, ord")
+    _last_of_each_user(log, table, settings, seed, "time, ord")
 
 
 def _user_random(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
     """Assign rows of each user, drawn by a hash of their content and the seed, to test and valid."""
     key = f"md5('{seed}' || ':' || user_id || ':' || "
     if table == "impressions":
-        _last_of_each_user(log, table, settings, f"{key}impression_id), ord")
+        _last_of_each_user(log, table, settings, seed, f"{key}impression_id), ord")
         return
     key += "first_id || ':' || event || ':' || coalesce(value, 0))"
-    source = (
-        'events JOIN user_codes USING ("user") JOIN '
-        "(SELECT item, min(item_id) AS first_id FROM item_codes GROUP BY item) USING (item)"
-    )
-    _last_of_each_user(log, table, settings, f"{key}, ord", source)
+    items = "(SELECT item, min(item_id) AS first_id FROM item_codes GROUP BY item)"
+    _last_of_each_user(log, table, settings, seed, f"{key}, ord", f"JOIN {items} USING (item)")
 
 
-def _last_of_each_user(log: RawLog, table: str, settings: SplitSettings, order: str, source: str = "") -> None:
-    user = "user_id" if table == "impressions" else '"user"'
-    test, valid = settings.test, settings.valid
-    test_rows, valid_rows = (f"floor(total * {share!r} + 1e-9)" for share in (test, valid))
-    held_out = f"{test_rows} + {valid_rows}"
-    if table == "impressions":
-        # Many users have few impressions, each with a logged history. Rounding by the user's hash makes shares right on
-        # average, and a single impression can be in test.
-        test_rows, held_out = (f"floor(total * {share!r} + spare)" for share in (test, test + valid))
-    ranked = (
-        f"(SELECT {table}.*, row_number() OVER (PARTITION BY {table}.{user} ORDER BY {order}) AS nth, "
-        f"count(*) OVER (PARTITION BY {table}.{user}) AS total, "
-        f"md5_number_upper(CAST({table}.{user} AS VARCHAR)) / pow(2.0, 64) AS spare FROM {source or table})"
+def _last_of_each_user(log: RawLog, table: str, settings: SplitSettings, seed: int, order: str, join: str = "") -> None:
+    """Assign shares of each user's rows, rounded at random, to test and valid; the last rows in the given order.
+
+    A user with n rows has floor(n × share + r) of them in test, and as many in valid and test together by the sum of
+    both shares, with r drawn from [0, 1) by a hash of the seed and the user's id. So the shares hold on average for
+    users of every n, and do not depend on other users. Of events, at least one of each user stays in train; where
+    n - 1 are fewer than the shares ask for, both are reduced in proportion:
+
+        n    test 0.2, valid 0.1 on average
+        1    0, 0            stays in train, and is counted
+        2    0.4, 0.2
+        10   2, 1            whatever r is
+    """
+    test, held_out = settings.test, settings.test + settings.valid
+    reduced = f"least(total, (total - 1) / {held_out!r})"
+    if table == "impressions":  # many users have a single one, with a logged history: it can be in test
+        reduced = "total"
+    test_rows, held_out_rows = (f"floor({reduced} * {share!r} + draw)" for share in (test, held_out))
+    ranked = _ranked(table, order, join, f", {_draw(seed)} AS draw")
+    is_test, is_held_out = f"nth > total - {test_rows}", f"nth > total - {held_out_rows}"
+    if table == "events":
+        _count_short_users(log, table, settings.method, 2)
+    _assign(log, table, ranked, is_test, is_held_out, extra_columns=", nth, total, draw")
+
+
+def _draw(seed: int) -> str:
+    """Return the SQL of a number in [0, 1) by the user's id; 53 bits of the hash are a DOUBLE without rounding."""
+    return f"(md5_number_upper('{seed}:share:' || user_id) // 2048) / 9007199254740992.0"
+
+
+def _leave_last(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
+    """Assign the last k rows of each user to test and the k before them to valid; with 2 k or fewer, all to train."""
+    k = settings.k
+    is_long = f"total > {2 * k}"
+    is_test, is_held_out = (f"{is_long} AND nth > total - {rows}" for rows in (k, 2 * k))
+    _count_short_users(log, table, settings.method, 2 * k + 1)
+    _assign(log, table, _ranked(table, "time, ord"), is_test, is_held_out, extra_columns=", nth, total")
+
+
+def _ranked(table: str, order: str, join: str = "", columns: str = "") -> str:
+    """Return the SQL of a table with the place `nth` of each row among those of its user, and their `total`."""
+    source = f'events JOIN user_codes USING ("user") {join}' if table == "events" else table
+    return (
+        f"(SELECT {table}.*, row_number() OVER (PARTITION BY user_id ORDER BY {order}) AS nth, "
+        f"count(*) OVER (PARTITION BY user_id) AS total{columns} FROM {source})"
     )
-    is_test, is_held_out = f"nth > total - {test_rows}", f"nth > total - ({held_out})"
-    _assign(log, table, ranked, is_test, is_held_out, extra_columns=", nth, total, spare")
+
+
+def _count_short_users(log: RawLog, table: str, method: str, fewest: int) -> None:
+    """Count the users with fewer rows than a split needs, which stay in train."""
+    user = '"user"' if table == "events" else "user_id"
+    counts = f"SELECT count(*) AS n FROM {table} GROUP BY {user}"
+    users, short = log.sql(f"SELECT count(*), count(*) FILTER (WHERE n < {fewest}) FROM ({counts})")[0]
+    reason = f"{short} of {users} users have fewer than {fewest} {table}, which stay in train"
+    log.quality.count("users too short to split", users, users, reason)
+    if short:
+        log.quality.warn(f"preprocess.split.method {method}: {reason}")
 
 
 def _require_times(log: RawLog, table: str, method: str) -> None:
@@ -173,5 +211,6 @@ SPLIT_METHODS: Mapping[str, SplitMethod] = {
     "global_time": SplitMethod(_global_time, needs_times=True),
     "user_time": SplitMethod(_user_time, needs_times=True),
     "user_random": SplitMethod(_user_random, by_time=False),
+    "leave_last": SplitMethod(_leave_last, needs_times=True),
     "none": SplitMethod(_none, by_files=True, may_lack=("valid", "test")),
 }

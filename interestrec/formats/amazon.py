@@ -76,7 +76,7 @@ def _read_metadata(log: RawLog, path: Path) -> None:
         log.add_items(
             rows,
             item_id=_ITEM,
-            title=f"concat_ws(' ', nullif(record->>'$.title', ''), {brand})",
+            title=f"concat_ws(' ', nullif({_text('title')}, ''), {brand})",
             text=f"trim({_text('features')} || ' ' || {_text('description')})",
             category=f"coalesce(nullif({joined}, ''), nullif(record->>'$.main_category', ''))",
             price=f"try_cast({price} AS DOUBLE)",

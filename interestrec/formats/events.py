@@ -9,9 +9,10 @@ from typing import Literal
 from interestrec.columns.column_sql import id_expression, time_expression
 from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
 from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
+from interestrec.columns.text_values import single_value_checks
 from interestrec.core.errors import VALUE, ConfigError
 from interestrec.formats.item_properties import describe_items, read_properties
-from interestrec.formats.item_tables import item_expressions, read_items
+from interestrec.formats.item_tables import item_expressions, item_text_checks, read_items
 from interestrec.formats.table_data import LogTables, TableData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
@@ -104,6 +105,7 @@ def _read_events(log: RawLog, path: Path, events: EventTable, items: ItemColumns
         checks = [
             *filter_checks(columns, path, "data.events.where", events.where),
             *_event_checks(columns, path, events),
+            *(item_text_checks(columns, path, items) if items else []),
         ]
         rows = leave_out(log, checks)
         log.add_events(
@@ -122,6 +124,9 @@ def _event_checks(columns: Mapping[str, str], path: Path, events: EventTable) ->
     mapping, unit = events.columns, events.time_unit
     no_id = f"{_user(columns, mapping)} IS NULL OR {id_expression(columns, mapping.item)} IS NULL"
     checks = [RowCheck("events of nobody", no_id, f"{path.name}: the user or the item is empty")]
+    for key, meaning in {"user": "id", "session": "id", "item": "id", "event": "type"}.items():
+        if (column := getattr(mapping, key)) is not None:
+            checks += single_value_checks(columns, column, path, f"data.events.columns.{key}", meaning)
     if mapping.event is not None:
         checks.append(RowCheck("", f"{identifier(mapping.event)} IS NULL", "the event type is empty"))
     # A typed column can be neither unreadable nor empty text, so it needs no cast of every row.

@@ -7,6 +7,7 @@ from pathlib import Path
 from interestrec.columns.column_sql import id_expression
 from interestrec.columns.row_filters import filter_checks, leave_out, mapped_columns
 from interestrec.columns.table_settings import UserTable
+from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.rawfiles.raw_tables import require_column, scan
 
@@ -25,6 +26,10 @@ def read_users(log: RawLog, path: Path, users: UserTable) -> None:
         require_column(list(columns), key, path, "data.users.columns.user")
         for name in users.attributes:
             require_column(list(columns), name, path, "data.users.attributes")
-        rows = leave_out(log, filter_checks(columns, path, "data.users.where", users.where))
-        attributes = {name: id_expression(columns, name) for name in users.attributes}
+        checks = filter_checks(columns, path, "data.users.where", users.where)
+        checks += single_value_checks(columns, key, path, "data.users.columns.user", "id")
+        for name in users.attributes:
+            checks += text_checks(columns, name, path, "data.users.attributes")
+        rows = leave_out(log, checks)
+        attributes = {name: text_expression(columns, name) for name in users.attributes}
         log.add_users(rows, user=id_expression(columns, key), attributes=attributes)

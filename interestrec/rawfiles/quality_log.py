@@ -26,6 +26,7 @@ class QualityLog:
     root: Path = Path()  # removed from the paths in examples, so that they do not depend on where the data is
     quotes: bool = True  # whether messages and examples may quote raw values; else they give file and row only
     rules: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # sentences on what is read, but probably not as it was meant
 
     def count(
         self,
@@ -52,6 +53,12 @@ class QualityLog:
         entry["rows_in"] += rows_in
         entry["rows_out"] += rows_out
         entry["examples"] = [*entry["examples"], *new_examples][:EXAMPLES]
+
+    def warn(self, reason: str, value: str | None = None) -> None:
+        """Record a warning, which `preprocess` and `check` show; the arguments are those of `sentence`."""
+        sentence = self.sentence(reason, value)
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
 
     def sentence(self, reason: str, value: str | None) -> str:
         """Return a reason with its raw value, or without it where raw values may not be quoted."""

@@ -30,6 +30,16 @@ from interestrec.formats.item_codes import code_items
 from interestrec.io import artifact_files, files, schemas
 from interestrec.rawfiles.raw_log import RawLog
 
+_EVENTS = pa.schema(
+    {
+        "user_id": pa.string(),
+        "item_id": pa.string(),
+        "time": pa.timestamp("us"),
+        "event": pa.string(),
+        "value": pa.float64(),
+        "ord": pa.int64(),
+    }
+)
 _SPLIT = {"T": "train", "V": "valid", "E": "test"}
 
 
@@ -55,10 +65,12 @@ def event_log(events: Sequence[tuple], items: Sequence[str] | Mapping[str, str] 
     """Events (user, item, seconds or None[, type[, value]]); items as of `add_items`, else all that occur."""
     log = RawLog()
     base = log.start_file(Path("e.csv"))
+    rows = []
     for row, (user, item, seconds, *more) in enumerate(events, 1):
         kind, value = [*more, "view", None][:2] if len(more) != 1 else [more[0], None]
-        values = [user, item, moment(seconds), kind, value, base + row]
-        log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", values)
+        values = user, item, moment(seconds), kind, value, base + row
+        rows.append(dict(zip(_EVENTS.names, values, strict=True)))
+    log.insert("events", pa.Table.from_pylist(rows, _EVENTS))
     log.advance_to(base + len(events))
     add_items(log, items if items is not None else sorted({event[1] for event in events}))
     return log

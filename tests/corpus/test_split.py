@@ -1,6 +1,8 @@
 """Splits by hand, and what must hold for any log."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.preprocess_settings import SplitSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.rawfiles.raw_log import RawLog
-from tests.corpus.logs import coded, event_log, impression_log
+from tests.corpus.logs import coded, event_log, impression_log, rule
+from tests.examples import examples
 
 FIRST = {"train": "T", "valid": "V", "test": "E"}
 
@@ -43,10 +46,87 @@ def test_equal_times_stay_together() -> None:
 
 
 def test_user_time_takes_the_last_of_each_user_ties_by_row() -> None:
-    rows = [("u", "a", 5)] * 5 + [("u", "b", t) for t in (4, 3, 2, 1, 0)] + [("v", "a", t) for t in range(4)]
+    rows = [("u", "a", 5)] * 5 + [("u", "b", t) for t in (4, 3, 2, 1, 0)] + [("v", "a", 1)]
     log = event_log([(u, f"{i}{n}", t) for n, (u, i, t) in enumerate(rows)])
-    # u: rows of times 0 … 4 come first, then the five of time 5 by row; v has too few for a tenth or two tenths.
-    assert run(log, "user_time") == "TTVEE" + "TTTTT" + "TTTT"
+    # u: rows of times 0 … 4 come first, then the five of time 5 by row; the only event of v stays in train.
+    assert run(log, "user_time") == "TTVEE" + "TTTTT" + "T"
+    assert rule(log, "users too short to split")["reason"] == (
+        "1 of 2 users have fewer than 2 events, which stay in train"
+    )
+
+
+def histories(lengths: Sequence[int], user: str = "u{}") -> list[tuple]:
+    """One user per length, in the order of times within each user."""
+    return [(user.format(n), f"i{place}", 100 * n + place) for n, size in enumerate(lengths) for place in range(size)]
+
+
+def by_user(log: RawLog) -> dict[str, str]:
+    """The splits of each user's events in the order of times."""
+    rows = log.sql(
+        "SELECT user_id, string_agg(CASE split WHEN 'test' THEN 'E' WHEN 'valid' THEN 'V' ELSE 'T' END, '' "
+        'ORDER BY time, ord) FROM events JOIN user_codes USING ("user") GROUP BY user_id'
+    )
+    return dict(rows)
+
+
+@pytest.mark.parametrize("method", ["user_time", "user_random"])
+@pytest.mark.parametrize(("valid", "test"), [(0.1, 0.2), (0.3, 0.4)])
+def test_shares_hold_on_average_for_every_length_of_history(method: str, valid: float, test: float) -> None:
+    users = 1_000
+    for length in (2, 3, 5, 7, 10):
+        log = event_log(histories([length] * users))
+        run(log, method, valid, test)
+        found = list(by_user(log).values())
+        # n - 1 of n events is the most that can be held out; valid and test share what is too much.
+        fit = min(1, (length - 1) / (length * (valid + test)))
+        for letter, share in {"V": valid * fit, "E": test * fit}.items():
+            counts = np.array([splits.count(letter) for splits in found])
+            assert counts.min() >= np.floor(length * share - 1e-9) - (letter == "V")
+            assert counts.max() <= np.ceil(length * share + 1e-9)
+            # Five standard errors: a count has a deviation of at most one half.
+            assert abs(counts.mean() - length * share) <= 5 * 0.5 / np.sqrt(users), (length, letter)
+        assert all("T" in splits for splits in found)
+        if method == "user_time":
+            assert all(splits == "".join(sorted(splits, key="TVE".index)) for splits in found)
+
+
+def test_users_with_three_and_with_twenty_events_give_a_fifth_each() -> None:
+    """The input of a report: 1,000 users with 3 events and 50 with 20 gave 200 test rows of 4,000, from 50 users."""
+    found = run(event_log(histories([3] * 1_000 + [20] * 50)), "user_time")
+    assert abs(found.count("E") - 800) < 80
+    assert abs(found.count("V") - 400) < 80
+    assert found[3_000:].count("E") == 200
+
+
+@pytest.mark.parametrize("method", ["user_time", "user_random"])
+def test_the_rounding_follows_the_seed_and_the_id_alone(method: str) -> None:
+    events = histories([3] * 40)
+    outcomes = []
+    for rows, seed in ((events, 1), (events[::-1] + [("another", "i0", 5)] * 3, 1), (events, 2)):
+        log = event_log(rows)
+        run(log, method, seed=seed)
+        outcomes.append({user: splits for user, splits in by_user(log).items() if user != "another"})
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+
+
+@examples(20)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 3))
+def test_leave_last_takes_k_events_of_each_user(lengths: list[int], k: int) -> None:
+    log = event_log(histories([*lengths, 9]))  # the last user is long enough for every k
+    split(coded(log), SplitSettings(method="leave_last", k=k), 1)
+    expected = {
+        f"u{n}": "T" * (size - 2 * k) + "V" * k + "E" * k if size > 2 * k else "T" * size
+        for n, size in enumerate([*lengths, 9])
+    }
+    assert by_user(log) == expected
+    short = sum(size <= 2 * k for size in lengths)
+    assert rule(log, "users too short to split")["reason"].startswith(f"{short} of {len(lengths) + 1} users")
+
+
+def test_leave_last_of_impressions() -> None:
+    rows = [(str(n), "u" if n < 4 else "v", 86400 * n, "train", "", "a-1 b-0") for n in range(6)]
+    log = impression_log(rows, "ab")
+    assert run(log, "leave_last") == "TTVETT" == splits(log, "impressions")
 
 
 def test_user_random_needs_no_times_and_heeds_the_seed() -> None:
@@ -59,7 +139,7 @@ def test_user_random_needs_no_times_and_heeds_the_seed() -> None:
 
 @pytest.mark.slow
 @settings(max_examples=25, deadline=None)
-@given(st.permutations(range(20)), st.sampled_from(["global_time", "user_time", "user_random"]))
+@given(st.permutations(range(20)), st.sampled_from(["global_time", "user_time", "user_random", "leave_last"]))
 def test_the_order_of_rows_decides_nothing(order: list[int], method: str) -> None:
     events = [("uv"[n % 2], f"i{n}", 100 + n) for n in range(20)]
     found = run(event_log([events[n] for n in order]), method)
@@ -125,7 +205,7 @@ def test_none_takes_all_as_train_whatever_the_files_say() -> None:
 
 def test_faults() -> None:
     timed = [("u", f"i{n}", n) for n in range(10)]
-    for method in ("global_time", "user_time"):
+    for method in ("global_time", "user_time", "leave_last"):
         with pytest.raises(DataError, match=rf"e\.csv:11: no time \(1 such row.*is {method}; use user_random"):
             run(event_log([*timed, ("u", "a", None)]), method)
     with pytest.raises(DataError, match="the valid split is empty"):
@@ -150,8 +230,21 @@ def test_every_method_is_a_choice_and_documented(method: str) -> None:
 
 
 def test_a_method_that_is_not_registered_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValidationError, match="'given', 'global_time', 'user_time', 'user_random' or 'none'"):
+    with pytest.raises(ValidationError, match="'user_random', 'leave_last' or 'none'"):
         SplitSettings(method="by_time")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"k": 2, "method": "user_time"}, "k belongs to method: leave_last, not to user_time"),
+        ({"method": "leave_last", "test": 0.3}, "test is a share, and method: leave_last takes k events"),
+        ({"method": "leave_last", "k": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_keys_that_do_not_fit_the_method_are_refused(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        SplitSettings(**keys)
 
 
 @pytest.mark.parametrize("method", SPLIT_METHODS)
