@@ -45,14 +45,15 @@ def read(log: RawLog, data: EventsData) -> None:
 
     Raises:
         InputMissingError: a file is missing.
-        ConfigError: `data.items` names the files of an events table but other filters or another delimiter.
+        ConfigError: `data.items` names the files of an events table but other filters or another layout.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    shared = [table for table in data.events if table.files == data.items.files]
-    if shared and (data.items.where or data.items.delimiter != shared[0].delimiter):
+    items = data.items
+    shared = [table for table in data.events if table.files == items.files and items.properties is None]
+    if shared and (items.where or items.contradicts(shared[0])):
         raise ConfigError(
-            "data.items names the same files as data.events, so it cannot set other `where` or `delimiter`; "
-            "set them under data.events only"
+            "data.items names the same files as data.events, so it cannot set other `where`, `delimiter` or keys of "
+            "the layout; set them under data.events only"
         )
     read_preset(log, data)
 

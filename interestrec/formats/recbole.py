@@ -12,6 +12,7 @@ from interestrec.columns.column_sql import epoch_to_timestamp
 from interestrec.columns.row_filters import RowCheck, leave_out
 from interestrec.columns.table_settings import Attributes
 from interestrec.formats.data_settings import DataSettings
+from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.raw_tables import require_column, scan_fields
 
@@ -67,10 +68,10 @@ def read(log: RawLog, data: RecboleData) -> None:
         InputMissingError: a file is missing.
         DataError: a field is missing, or more malformed rows than tolerated.
     """
-    _read_items(log, data.root / data.item, data)
-    _read_events(log, data.root / data.inter, data)
+    _read_items(log, file_under(data.root, data.item), data)
+    _read_events(log, file_under(data.root, data.inter), data)
     if data.user is not None:
-        _read_users(log, data.root / data.user, data)
+        _read_users(log, file_under(data.root, data.user), data)
     log.settle_bad_rows(data.max_bad_rows)
 
 
