@@ -51,4 +51,4 @@ def test_views_have_the_watched_share(tmp_path: Path) -> None:
         ("0", "3649", datetime(2020, 7, 4, 16, 8, 23, 438000), "view", 1.273397),
         ("0", "9598", None, "view", 1.244),
     ]
-    assert log.sql("SELECT item_id, title FROM items ORDER BY ord") == [("3649", "[9]"), ("9598", "[27, 9]")]
+    assert log.sql("SELECT item_id, title FROM items ORDER BY ord") == [("3649", "9"), ("9598", "27 9")]
