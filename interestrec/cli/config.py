@@ -11,7 +11,7 @@ from interestrec.cli.options import Config, Json, Log, Overrides, Workspace
 
 
 def init(
-    template: Annotated[str, typer.Argument(help="news, shop, video, social, … (all templates: see configs/)")],
+    template: Annotated[str, typer.Argument(help="news, shop, social, yelp, goodreads, …; another word lists all")],
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="File to write")] = Path("interestrec.yaml"),
     as_json: Json = False,
     log: Log = "text",

@@ -15,8 +15,9 @@ from interestrec.columns.table_settings import EventTable, EventTables, ItemTabl
 from interestrec.columns.text_values import single_value_checks
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.core.errors import VALUE, ConfigError
+from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.item_tables import ItemReader, read_items
-from interestrec.formats.spelled_data import SpelledData
+from interestrec.formats.table_data import LogTables, TableData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -24,7 +25,7 @@ from interestrec.rawfiles.raw_tables import identifier
 from interestrec.rawfiles.text_layout import TextLayout
 
 
-class EventsData(SpelledData):
+class EventsData(TableData):
     """An event log by column mapping; items come from a separate table or from the rows of events."""
 
     format: Literal["events"]
@@ -37,10 +38,9 @@ class EventsData(SpelledData):
     """A table of user attributes that a report may slice by; `null` = there is none."""
 
     @property
-    def names(self) -> list[str]:
-        """Names and patterns of all raw files, relative to `root`."""
-        users = self.users.files if self.users else []
-        return [*(name for table in self.events for name in table.files), *self.items.files, *users]
+    def tables(self) -> LogTables:
+        """The tables that the configuration names."""
+        return LogTables(self.events, [self.items], self.users)
 
 
 def read(log: RawLog, data: EventsData) -> None:
@@ -55,17 +55,48 @@ def read(log: RawLog, data: EventsData) -> None:
             tolerated.
     """
     items = data.items
-    shared = [table for table in data.events if table.files == items.files]
+    shared = [table for table in data.events if table.files == items.files and items.properties is None]
     if shared:
         _require_same_layout(items, shared[0])
-    for table in data.events:
-        paths = expand_patterns(data.root, table.files)
-        read_events(log, paths, table, items if table in shared else None, data.ids, data.user_ids)
-    if not shared:
-        read_items(log, expand_patterns(data.root, items.files), items, data.ids)
-    if data.users is not None:
-        read_users(log, expand_patterns(data.root, data.users.files), data.users, data.user_ids)
+    read_preset(log, data)
+
+
+def read_preset(log: RawLog, data: TableData) -> None:
+    """Fill `items`, `events` and `users` with the tables of a format whose columns are known.
+
+    Raises:
+        InputMissingError: a file is missing.
+        DataError: a column is missing or cannot be decided, a filter keeps no row, or more rows are malformed than
+            tolerated.
+    """
+    read_tables(log, data.root, data.tables, data.ids, data.user_ids)
     log.settle_bad_rows(data.max_bad_rows)
+
+
+def read_tables(log: RawLog, root: Path, tables: LogTables, ids: IdSpelling, user_ids: IdSpelling) -> None:
+    """Fill `items`, `events` and `users` with the rows of tables; bad rows are not settled yet.
+
+    Where a table of items names the files of an events table, the rows of events describe the items as well.
+
+    Args:
+        root: directory that the names of files are relative to.
+        ids, user_ids: how the ids of items and of users are spelled in the log.
+
+    Raises:
+        InputMissingError, DataError: see `read_preset`.
+    """
+    described = {tuple(table.files): table for table in tables.items if table.properties is None}
+    for table in tables.events:
+        about = described.get(tuple(table.files))
+        read_events(log, expand_patterns(root, table.files), table, about, ids, user_ids)
+    event_files = [table.files for table in tables.events]
+    for items in tables.items:
+        if items.properties is not None:
+            describe_items(log, items, read_properties(log, root, items, items.properties, ids))
+        elif items.files not in event_files:
+            read_items(log, expand_patterns(root, items.files), items, ids)
+    if tables.users is not None:
+        read_users(log, expand_patterns(root, tables.users.files), tables.users, user_ids)
 
 
 def _require_same_layout(items: ItemTable, events: EventTable) -> None:

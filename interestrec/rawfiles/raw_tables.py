@@ -136,9 +136,10 @@ def scan_fields(
     yield from _blocks(log, path, separated_relations(log, path, separator, fields, list(names), header, fallback))
 
 
-def scan_objects(log: RawLog, path: Path) -> Iterator[dict[str, str]]:
+def scan_objects(log: RawLog, path: Path, auxiliary: bool = False) -> Iterator[dict[str, str]]:
     """Scan JSON lines, as `scan` does, with each object as text in the column `record`."""
-    yield from _blocks(log, path, ("SELECT row AS _row, line AS record FROM lines" for _ in object_blocks(log, path)))
+    blocks = ("SELECT row AS _row, line AS record FROM lines" for _ in object_blocks(log, path))
+    yield from _blocks(log, path, blocks, auxiliary)
 
 
 def _blocks(
