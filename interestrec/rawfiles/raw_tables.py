@@ -164,7 +164,9 @@ def _parquet(log: RawLog, path: Path) -> Iterator[str]:
     _require_plausible(path)
     limit = "" if log.sample is None else f" LIMIT {log.sample}"
     source = f"FROM read_parquet({sql_string(str(path))}, file_row_number = true, hive_partitioning = false){limit}"
-    log.rows_read += log.number(f"SELECT count(*) FROM ({source})")
+    rows = log.number(f"SELECT count(*) FROM ({source})")
+    log.rows_read += rows
+    log.is_cut |= rows == log.sample
     yield f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row {source}"
 
 
