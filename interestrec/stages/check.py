@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from interestrec.columns.time_spans import time_span
 from interestrec.config.settings import Settings
 from interestrec.core.errors import (
     AbsentNameError,
@@ -153,10 +154,10 @@ def _event_types(log: RawLog) -> str:
 
 
 def _times(log: RawLog) -> str:
-    table = "impressions" if log.rows("impressions") else "events"
-    first, last, untimed = log.sql(f"SELECT min(time), max(time), count(*) - count(time) FROM {table}")[0]
-    missing = f"; {untimed:,} rows without a time" if untimed else ""
-    return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}{missing}" if first else "none"
+    span = time_span(log, "impressions" if log.rows("impressions") else "events")
+    for sentence in span.warnings:
+        log.quality.warn(sentence)
+    return span.sentence + (f"; {span.untimed:,} rows without a time" if span.untimed and span.timed else "")
 
 
 def _corpus(log: RawLog, settings: Settings) -> str:

@@ -10,6 +10,7 @@ _SCRIPTS = {
     "VERTICAL": "Han",
     "KANGXI": "Han",
     "KATAKANA-HIRAGANA": "Katakana",
+    "HENTAIGANA": "Hiragana",
     "FEMININE": "Latin",
     "MASCULINE": "Latin",
     "KELVIN": "Latin",

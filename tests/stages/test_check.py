@@ -96,6 +96,21 @@ def test_first_rows_that_do_not_meet_are_looked_at_again_and_then_doubted(shop: 
     assert found(shop, rows=1_000)["corpus"].sentence.startswith("900 items")
 
 
+def test_times_that_are_no_times_are_a_warning(shop: Path) -> None:
+    text = (shop.parent / "events.csv").read_text()
+    (shop.parent / "events.csv").write_text(text.replace("2026-", "1970-"))
+    findings = check(load_settings(shop, []), 10_000)
+    [warning] = [finding.sentence for finding in findings if finding.is_warning]
+    assert "times (100%) lie outside the years 1990 to" in warning
+    rows = [f"u{n % 7},sku-{n % 9},2026-03-01,purchase" for n in range(50)]
+    (shop.parent / "events.csv").write_text("\n".join(["user,item,time,kind", *rows]) + "\n")
+    findings = check(load_settings(shop, []), 10_000)
+    assert [finding.subject for finding in findings if finding.is_warning] == ["warning"]
+    assert "times are equal" in findings[-1].sentence
+    [error] = [finding.error for finding in findings if finding.error]
+    assert "split is empty" in str(error)
+
+
 def test_what_is_read_but_not_as_it_was_meant_is_a_warning(shop: Path) -> None:
     text = (shop.parent / "items.csv").read_text()
     header, *rows = text.splitlines()
