@@ -67,11 +67,12 @@ _STATE = _object(
     running={"type": "array", "items": _ANY_OBJECT},
     unfinished={"type": ["integer", "null"]},
 )
+_FINDINGS = {"type": "array", "items": _object(about=_TEXT, told=_TEXT, level={"enum": ["ok", "warns", "fails"]})}
 _LOOKED_UP = {kind: {"type": "object", "required": [f"{kind}_id"]} for kind in ("user", "item", "impression")}
 _DESCRIBED = {
-    **dict.fromkeys(("items", "users"), _COUNT),
+    **dict.fromkeys(("items", "users", "items_with_only_unknown_tokens"), _COUNT),
     **dict.fromkeys(("events", "impressions", "candidates", "events_per_user", "events_per_item"), _ANY_OBJECT),
-    **dict.fromkeys(("intensity", "time", "cold", "items_without", "user_attributes"), _ANY_OBJECT),
+    **dict.fromkeys(("intensity", "time", "cold", "items_without", "unknown_tokens", "user_attributes"), _ANY_OBJECT),
     **{name: {} for name in ("event_types", "one_class_impressions", "drops", "value_maps")},
     "artifact": _TEXT,
     "sparsity": _FIGURE_OR_NULL,
@@ -92,7 +93,7 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
-    "check": [_object(findings={"type": "array", "items": _object(about=_TEXT, told=_TEXT)})],
+    "check": [_object(findings=_FINDINGS)],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
     "init": [_object(file=_TEXT)],
@@ -103,9 +104,9 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 
 FILTERS = ("pseudonym",)  # commands that print a line per input line and no JSON document
 
-# A failed gate also reports the artifacts; other failures have only the required keys.
+# A failed gate also reports the artifacts, and `check` all findings; other failures have only the required keys.
 _FAILURE = _object(
-    {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}},
+    {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}, "findings": _FINDINGS},
     command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand was recognised
     status={"const": "error"},
     error=_TEXT,

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from interestrec.corpus.text_cleaning import clean_words
 from interestrec.rawfiles.raw_log import EXAMPLES, RawLog
 
 # The text of a number; a text with a leading zero is a code, such as the zip code 02139.
@@ -25,7 +26,7 @@ def with_attributes(log: RawLog, users: pa.Table) -> pa.Table:
     columns = ", ".join(f"CAST(attributes[{n}] AS {sql_type}) AS a{n}" for n, sql_type in enumerate(types, 1))
     values = log.table(f'SELECT {columns} FROM user_numbers n LEFT JOIN users USING (user_id) ORDER BY n."user"')
     for name, column in zip(names, values.columns, strict=True):
-        users = users.append_column(name, column)
+        users = users.append_column(name, clean_words(column) if pa.types.is_string(column.type) else column)
     return users
 
 
