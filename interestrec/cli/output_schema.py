@@ -6,6 +6,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _FLAG: dict[str, Any] = {"type": "boolean"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_COUNTS: dict[str, Any] = {"type": "object", "additionalProperties": _COUNT}
 _FIGURE_OR_NULL: dict[str, Any] = {"type": ["number", "null"]}
 _TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -83,6 +84,15 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     **dict.fromkeys(("preprocess", "pretrain-adapt", "finetune", "rank", "evaluate"), _STAGE_SHAPES),
     "run": [_object(stages={"type": "array", "items": _object(_GATE, **_STAGE)}), _STAGE_SHAPES[1]],
     "encode": [_object(file=_TEXT, items=_COUNT, width=_COUNT, source=_TEXT, digest=_DIGEST)],
+    "convert": [
+        _object(
+            directory=_TEXT,
+            layout=_TEXT,
+            files=_TEXTS,
+            counts=_COUNTS,
+            lost=_TEXTS,
+        )
+    ],
     "status": [_object(workspace=_TEXT, stages={"type": "array", "items": _STATE})],
     "prune": [
         _object(
