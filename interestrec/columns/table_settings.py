@@ -10,10 +10,13 @@ from interestrec.rawfiles.text_layout import TextLayout
 RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
 
 
+ColumnName = Annotated[str, Field(coerce_numbers_to_str=True)]  # numbers name the columns of files without a header
+
+
 class RowCondition(Section):
     """A condition that rows must meet to be read: exactly one test of one column."""
 
-    column: str
+    column: ColumnName
     """Column that is tested."""
     equals: str | float | None = None
     """Keeps rows whose value equals this text or number."""
@@ -36,14 +39,14 @@ class RowCondition(Section):
 
 
 class TableSettings(TextLayout):
-    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, gzip too.
+    """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, text also compressed.
 
     Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
     """
 
     files: list[str] = Field(min_length=1)
     """Names or patterns of the files, relative to `data.root`, such as `day=*/part-*.parquet`. The suffix tells the
-    kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; `.gz` may follow."""
+    kind: `.csv`, `.tsv`, `.jsonl` or `.parquet`; text may be compressed: `.gz`, `.bz2`, `.xz`, `.zst`, `.zip`."""
     where: list[RowCondition] = []
     """Conditions that a row must all meet to be read; other rows are left out and counted."""
 
@@ -51,19 +54,19 @@ class TableSettings(TextLayout):
 class EventColumns(Section):
     """Which column of an event table means what. Give `user`, `session` or both."""
 
-    user: str | None = None
+    user: ColumnName | None = None
     """Column with the id of the user."""
-    session: str | None = None
+    session: ColumnName | None = None
     """Column with the id of the session, which stands for the user where that is empty or has no column."""
-    item: str
+    item: ColumnName
     """Column with the id of the item."""
-    time: str | None = None
+    time: ColumnName | None = None
     """Column with the time: a timestamp, ISO 8601 text or a number in `time_unit`. Without one the split method must be
     `user_random` or `none`."""
-    event: str | None = None
+    event: ColumnName | None = None
     """Column with the type of the event, such as view or purchase; `null` = every row is of the table's type
     `event`."""
-    value: str | None = None
+    value: ColumnName | None = None
     """Column with the measured value, such as a rating, hours or seconds; `preprocess.intensity.values` maps it."""
 
     @model_validator(mode="after")
@@ -90,19 +93,19 @@ class EventTable(TableSettings):
 class ItemColumns(Section):
     """Which column of an item table means what. Give `title`, `text` or both."""
 
-    item: str
+    item: ColumnName
     """Column with the id of the item."""
-    title: list[str] = []
+    title: list[ColumnName] = []
     """Columns that make the title, joined by a space; empty ones are left out."""
-    text: list[str] = []
+    text: list[ColumnName] = []
     """Columns that make the longer text, joined by a space; empty ones are left out."""
-    category: str | None = None
+    category: ColumnName | None = None
     """Column with the category, a path such as `sports/football`."""
     category_separator: str | None = None
     """Text that separates the levels of a category; `null` = `/`."""
-    price: str | None = None
+    price: ColumnName | None = None
     """Column with the price; currency signs and thousands separators (commas) are ignored."""
-    published: str | None = None
+    published: ColumnName | None = None
     """Column with the time of publication: a timestamp, ISO 8601 text or seconds since 1970."""
 
     @model_validator(mode="after")
@@ -122,7 +125,7 @@ class ItemTable(TableSettings):
 class UserColumns(Section):
     """Which column of a user table means what."""
 
-    user: str
+    user: ColumnName
     """Column with the id of the user, as in the events."""
 
 
@@ -137,8 +140,8 @@ def _check_attributes(names: list[str]) -> list[str]:
     return names
 
 
-Attributes = Annotated[list[str], AfterValidator(_check_attributes)]
-SomeAttributes = Annotated[list[str], Field(min_length=1), AfterValidator(_check_attributes)]
+Attributes = Annotated[list[ColumnName], AfterValidator(_check_attributes)]
+SomeAttributes = Annotated[list[ColumnName], Field(min_length=1), AfterValidator(_check_attributes)]
 
 
 class UserTable(TableSettings):

@@ -98,7 +98,7 @@ def _scan(log: RawLog, path: Path, names: list[str]) -> Iterator[None]:
                 require_column(list(types), name, path, "a column of MovieLens")
             yield
         return
-    for _ in scan_fields(log, path, "::", "fields separated by ::", names, encoding="latin-1"):
+    for _ in scan_fields(log, path, "::", "fields separated by ::", names, fallback="latin-1"):
         yield
 
 

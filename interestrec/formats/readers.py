@@ -33,6 +33,7 @@ def read_raw(log: RawLog, data: DataSettings) -> None:
 
     Raises:
         InputMissingError, DataError, ConfigError: see the reader of the format.
+        RuntimeError: the reader lost count of rows, which is a fault of the program.
     """
     try:
         pick(READERS, data.format, "format").read(log, data)
@@ -44,3 +45,9 @@ def read_raw(log: RawLog, data: DataSettings) -> None:
         raise DataError(
             f"{log.source}: cannot be read; check the file and the types of its columns", f" ({reason})"
         ) from error
+    accounted = log.rows_kept + log.rows_left_out + log.rows("bad_rows")
+    if log.rows_read != accounted:
+        raise RuntimeError(
+            f"format {data.format}: {log.rows_read:,} rows read, but {log.rows_kept:,} kept, {log.rows_left_out:,} "
+            f"left out and {log.rows('bad_rows'):,} malformed"
+        )

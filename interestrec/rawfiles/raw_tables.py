@@ -7,23 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interestrec.core.choices import suggestion
 from interestrec.core.deferred_import import duckdb, pa
 from interestrec.core.errors import DataError, InputMissingError, from_os_error
-from interestrec.io.parquet_limits import MAX_COLUMNS, limit_violation
-from interestrec.rawfiles.quoted_records import join_records, split_fields
-from interestrec.rawfiles.raw_log import COUNT, RawLog, sql_string
+from interestrec.io.parquet_limits import limit_violation
+from interestrec.rawfiles.column_names import identifier, require_column
+from interestrec.rawfiles.delimited_tables import delimited_relations, separated_relations
+from interestrec.rawfiles.packed_files import DELIMITERS, JSON, PARQUET, kind_of
+from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
-from interestrec.rawfiles.text_lines import nonempty_lines, read_lines
-
-_PARQUET = ".parquet"
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_MAX_COLUMNS_NAMED = 50  # in a message
-
-
-def identifier(column: str) -> str:
-    """Return the name of a column as an identifier of SQL."""
-    return '"' + column.replace('"', '""') + '"'
+from interestrec.rawfiles.text_lines import nonempty_lines
 
 
 def scan(
@@ -82,28 +74,30 @@ def land(
             log.db.execute(f"INSERT INTO {relation} SELECT {kept} FROM raw")
             continue
         # The view `raw` of a Parquet file is read once more instead of being copied.
-        kind = "VIEW" if _kind(path) == _PARQUET else "TABLE"
+        kind = "VIEW" if kind_of(path) == PARQUET else "TABLE"
         log.db.execute(f"CREATE TEMP {kind} {relation} AS SELECT {kept} FROM ({log.current_relation})")
         landed = LandedFile(path, relation, {name: columns[name] for name in names}, log.base)
     return landed
-
-
-def _kind(path: Path) -> str:
-    return Path(path.stem).suffix.lower() if path.suffix == ".gz" else path.suffix.lower()
 
 
 def _relations(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout) -> Iterator[str]:
     """Return the SQL of the relations of a file's blocks, by the file's kind."""
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
-    kind = _kind(path)
-    if kind == _PARQUET:
+    kind = kind_of(path)
+    if kind == PARQUET:
         return _parquet(log, path)
-    if kind in (".jsonl", ".ndjson", ".json"):
+    if kind in JSON:
         return _json_lines(log, path, names)
-    if layout.delimiter or kind in _DELIMITERS:
-        return _delimited(log, path, layout.delimiter or _DELIMITERS[kind])
-    raise DataError(f"{path}: unknown kind of file; use .csv, .tsv, .jsonl or .parquet, or set `delimiter`")
+    if layout.delimiter or kind in DELIMITERS:
+        delimiter = layout.delimiter or DELIMITERS[kind]
+        # Tables separated by tabs and `.dat` files hardly ever have quotes that enclose fields.
+        sparse = delimiter == "\t" or kind == ".dat"
+        return delimited_relations(log, path, names, layout, delimiter, sparse)
+    raise DataError(
+        f"{path}: unknown kind of file; use .csv, .tsv, .jsonl or .parquet (.gz, .bz2, .xz, .zst or .zip may follow "
+        "text), or set `delimiter`"
+    )
 
 
 def scan_fields(
@@ -113,7 +107,7 @@ def scan_fields(
     fields: str,
     names: Sequence[str] = (),
     header: Callable[[str], str] = str,
-    encoding: str = "utf-8",
+    fallback: str = "utf-8",
 ) -> Iterator[dict[str, str]]:
     """Scan, as `scan` does, a file whose fields are separated by a text and never quoted; an empty field is empty text.
 
@@ -121,12 +115,12 @@ def scan_fields(
         separator: text between fields.
         fields: noun for the fields in messages, such as `tab-separated fields`.
         names: names of the columns. Without any the first line is a header, and `header` maps its fields to names.
-        encoding: encoding of blocks that are not UTF-8.
+        fallback: encoding of blocks that are not UTF-8.
 
     Raises:
         InputMissingError, DataError: the file is missing, is not text, or lacks the header.
     """
-    yield from _blocks(log, path, _separated(log, path, separator, fields, list(names), header, encoding))
+    yield from _blocks(log, path, separated_relations(log, path, separator, fields, list(names), header, fallback))
 
 
 def scan_objects(log: RawLog, path: Path) -> Iterator[dict[str, str]]:
@@ -219,100 +213,3 @@ def _json_value(name: str) -> str:
         f"nullif(CASE WHEN json_type(line, {json_path}) = 'DOUBLE' AND {number} = floor({number}) "
         f"THEN coalesce(CAST(try_cast({number} AS BIGINT) AS VARCHAR), {text}) ELSE {text} END, '')"
     )
-
-
-def _delimited(log: RawLog, path: Path, delimiter: str) -> Iterator[str]:
-    """Yield relations of CSV and similar files: a header, then records."""
-    names: list[str] = []
-    for lines in join_records(log, read_lines(log, path), delimiter):
-        split_fields(log, lines, delimiter)
-        if not names:
-            first = log.sql("SELECT f, row FROM fields ORDER BY row LIMIT 1")
-            if not first:
-                continue
-            header, row = first[0]
-            if header is None:
-                raise DataError(f"{path}:{row}: the header has an unclosed quote; close it")
-            names = unique_names(header, path)
-            log.rows_read -= 1
-            log.db.execute("DELETE FROM fields WHERE row = ?", [row])
-        records = "(SELECT row AS _row, f FROM fields)"
-        unclosed = "a quote is not closed, or followed by more than the delimiter"
-        log.refuse(f"{records} WHERE f IS NULL", unclosed)
-        _refuse_length(log, records, len(names), "columns")
-        columns = ", ".join(f"nullif(f[{n}], '') AS {identifier(name)}" for n, name in enumerate(names, 1))
-        log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE records AS SELECT {columns}, row AS _row FROM fields "
-            f"WHERE len(f) = {len(names)} ORDER BY row"
-        )
-        yield "FROM records"
-    if not names:
-        raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
-
-
-def _separated(
-    log: RawLog,
-    path: Path,
-    separator: str,
-    fields: str,
-    names: list[str],
-    header: Callable[[str], str],
-    encoding: str,
-) -> Iterator[str]:
-    for lines in nonempty_lines(log, path, encoding):
-        if not names:
-            if not lines.num_rows:
-                continue
-            names = unique_names([header(field) for field in lines["line"][0].as_py().split(separator)], path)
-            log.rows_read -= 1
-            lines = lines.slice(1)
-        log.load("lines", lines)
-        log.db.execute(
-            "CREATE OR REPLACE TEMP TABLE fields AS "
-            f"SELECT row AS _row, string_split(line, {sql_string(separator)}) AS f FROM lines"
-        )
-        _refuse_length(log, "fields", len(names), fields)
-        columns = ", ".join(f"f[{n}] AS {identifier(name)}" for n, name in enumerate(names, 1))
-        yield f"SELECT {columns}, _row FROM fields WHERE len(f) = {len(names)}"
-    if not names:
-        raise DataError(f"{path}: the file is empty; expected a header with the names of the columns")
-
-
-def _refuse_length(log: RawLog, records: str, expected: int, fields: str) -> None:
-    """Record those of the records (_row, f VARCHAR[]) that have another number of fields as malformed."""
-    reason = f"expected {expected} {fields}, found {COUNT}"
-    log.refuse(f"{records} WHERE len(f) <> {expected}", reason, counts=["len(f)"])
-
-
-def unique_names(names: list[str], path: Path) -> list[str]:
-    """Return the names of columns; one without a name, such as the index that pandas writes, becomes `column 1`.
-
-    Raises:
-        DataError: two names differ at most in case, or there are more than `MAX_COLUMNS`.
-    """
-    if len(names) > MAX_COLUMNS:
-        raise DataError(f"{path}: has {len(names):,} columns, at most {MAX_COLUMNS:,} can be read; check the delimiter")
-    seen = {"_row"}
-    names = [name or f"column {n}" for n, name in enumerate(names, 1)]
-    for name in names:
-        if name.lower() in seen:
-            raise DataError(f"{path}: two columns have the same name; rename one", f": '{name}'")
-        seen.add(name.lower())
-    return names
-
-
-def require_column(columns: Sequence[str], name: str, path: Path, key: str) -> str:
-    """Return the SQL identifier of a column that must exist.
-
-    Args:
-        key: configuration key or other origin of the name, for the message.
-
-    Raises:
-        DataError: the column does not exist; the message lists those that do.
-    """
-    if name in columns:
-        return identifier(name)
-    more = f" and {len(columns) - _MAX_COLUMNS_NAMED:,} more" if len(columns) > _MAX_COLUMNS_NAMED else ""
-    existing = f"{suggestion(name, list(columns))}; it has: {', '.join(columns[:_MAX_COLUMNS_NAMED])}{more}"
-    # The names are kept apart as a raw value: in a file without a header they are values of the first row.
-    raise DataError(f"{path}: has no column '{name}' ({key})", existing)

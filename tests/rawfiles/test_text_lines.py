@@ -33,8 +33,8 @@ def test_a_line_that_is_no_text_is_a_bad_row_and_the_others_stay(tmp_path: Path)
     log, found = read(path, b"one\nt\xffwo\nthr\x00ee\nf\xc3\xb6ur\n")
     assert found == [(1, "one"), (4, "four".replace("o", "ö"))]
     assert log.sql("SELECT source, row, reason FROM bad_rows ORDER BY row") == [
-        (str(path), 2, "not UTF-8"),
-        (str(path), 3, "not UTF-8"),
+        (str(path), 2, text_lines.NOT_UTF8),
+        (str(path), 3, text_lines.ZERO_BYTE),
     ]
     assert log.rows_read == 4
 
