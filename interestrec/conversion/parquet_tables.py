@@ -9,8 +9,8 @@ import pyarrow as pa
 from interestrec.conversion.target_layout import Destination
 from interestrec.corpus.user_attributes import attribute_type
 from interestrec.io import files
+from interestrec.rawfiles.column_names import identifier
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import identifier
 
 _BATCH_ROWS = 1 << 18
 _TIME = pa.timestamp("us", tz="UTC")

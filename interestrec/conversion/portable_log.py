@@ -17,9 +17,9 @@ from interestrec.corpus.event_codes import CLICK
 from interestrec.corpus.store import Corpus
 from interestrec.formats.item_codes import code_items
 from interestrec.io import artifact_files, files, schemas
+from interestrec.rawfiles.column_names import identifier
 from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import identifier
 
 _TEXTS, _OTHERS = ("title", "text"), ("category", "price", "published")
 _TIMELINE_COLUMNS = ["user", "item", "time", "event", "value", "intensity", "split"]

@@ -9,8 +9,8 @@ from pathlib import Path
 from interestrec.conversion.target_layout import Destination
 from interestrec.corpus.user_attributes import attribute_type
 from interestrec.io.schemas import SPLITS
+from interestrec.rawfiles.column_names import identifier
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import identifier
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from interestrec.rawfiles.column_names import identifier
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import identifier
 
 NULL_WORDS = ("", "na", "n/a", "nan", "null", "none", "\\n", "-", "<na>")
+_CHARACTERS = 400  # of a text that its statistics are taken of
 _FREQUENT = 30  # values of a column that are kept with their counts
 _NULLS = ", ".join("'" + word.replace("'", "''") + "'" for word in NULL_WORDS)
 
@@ -26,6 +27,8 @@ class ColumnProfile:
     whole: float  # share that are whole numbers
     low: float | None  # least number
     high: float | None  # greatest number
+    middle: float | None  # median of the numbers
+    top: float | None  # their 99 % quantile
     words: float  # words of a text, mean
     long_words: float  # words of a text, 90 % quantile
     letters: float  # share with a letter
@@ -72,7 +75,7 @@ def text_of(column: str) -> str:
 
 
 def key_of(column: str) -> str:
-    """Return the SQL of a column's value as an id that is compared between tables: a whole number loses its fraction."""
+    """Return the SQL of a column's value as an id to be compared between tables: a whole number loses its fraction."""
     return f"regexp_replace({text_of(column)}, '\\.0+$', '')"
 
 
@@ -84,22 +87,40 @@ def profile_columns(log: RawLog, relation: str, types: Sequence[tuple[str, str]]
 def _profile(log: RawLog, relation: str, name: str, sql_type: str) -> ColumnProfile:
     foreign = "regexp_replace(t, '[\\p{Latin}\\P{L}]', '', 'g')"
     log.db.execute(f"CREATE OR REPLACE TEMP TABLE profiled AS SELECT {text_of(name)} AS t FROM {relation}")
-    rows, filled, distinct, numbers, whole, low, high, words, long_words, letters, foreign_count, lists, links = (
-        log.sql(
-            f"""
+    (
+        rows,
+        filled,
+        distinct,
+        numbers,
+        whole,
+        low,
+        high,
+        middle,
+        top,
+        words,
+        long_words,
+        letters,
+        foreign_count,
+        lists,
+        links,
+    ) = log.sql(
+        f"""
         WITH values_ AS (
-            SELECT t, try_cast(t AS DOUBLE) AS n, len(string_split_regex(t, '\\s+')) AS w FROM profiled
+            SELECT left(t, {_CHARACTERS}) AS t, hash(t) AS whole, try_cast(t AS DOUBLE) AS n,
+                len(string_split_regex(left(t, {_CHARACTERS}), '\\s+')) AS w
+            FROM profiled
         )
-        SELECT count(*), count(t), count(DISTINCT t), count(n) FILTER (WHERE isfinite(n)),
+        SELECT count(*), count(t), count(DISTINCT whole) FILTER (WHERE t IS NOT NULL),
+            count(n) FILTER (WHERE isfinite(n)),
             count(n) FILTER (WHERE isfinite(n) AND n = floor(n)), min(n) FILTER (WHERE isfinite(n)),
-            max(n) FILTER (WHERE isfinite(n)), avg(w) FILTER (WHERE t IS NOT NULL),
+            max(n) FILTER (WHERE isfinite(n)), median(n) FILTER (WHERE isfinite(n)),
+            quantile_cont(n, 0.99) FILTER (WHERE isfinite(n)), avg(w) FILTER (WHERE t IS NOT NULL),
             quantile_cont(w, 0.9) FILTER (WHERE t IS NOT NULL), count(*) FILTER (WHERE regexp_matches(t, '\\pL')),
             count(*) FILTER (WHERE len({foreign}) > len(regexp_replace(t, '\\P{{L}}', '', 'g')) / 2),
-            count(*) FILTER (WHERE t LIKE '[%]'), count(*) FILTER (WHERE regexp_matches(t, '^https?://'))
+            count(*) FILTER (WHERE t LIKE '[%'), count(*) FILTER (WHERE regexp_matches(t, '^https?://'))
         FROM values_
         """
-        )[0]
-    )
+    )[0]
     frequent = log.sql(
         f"SELECT t, count(*) AS n FROM profiled WHERE t IS NOT NULL GROUP BY t ORDER BY n DESC, t LIMIT {_FREQUENT}"
     )
@@ -114,6 +135,8 @@ def _profile(log: RawLog, relation: str, name: str, sql_type: str) -> ColumnProf
         whole=whole / share,
         low=low,
         high=high,
+        middle=middle,
+        top=top,
         words=float(words or 0),
         long_words=float(long_words or 0),
         letters=letters / share,

@@ -54,7 +54,8 @@ def _entry(
         indent = "  " * len(place)
         for position, entry in enumerate(value):
             inner = (*place, position)
-            if isinstance(entry, Mapping) and any(other[: len(inner)] == inner for other in (*comments, *remarks)):
+            is_deep = any(other[: len(inner)] == inner and other != inner for other in (*comments, *remarks))
+            if isinstance(entry, Mapping) and is_deep:
                 block = _mapping(entry, inner, comments, remarks)
                 first = next(n for n, line in enumerate(block) if not line.lstrip().startswith("#"))
                 block[first] = f"{indent}- {block[first].lstrip()}"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from interestrec.core.errors import DataError
 from interestrec.inspection.draft_parts import ConfigurationDraft, DraftPlace, DraftQuestion
-from interestrec.inspection.event_roles import EventRoles, assign_event_roles, noun_of
+from interestrec.inspection.event_roles import EventRoles, assign_event_roles, is_rating, noun_of
 from interestrec.inspection.intensity_guess import put_value_map, put_weights
 from interestrec.inspection.item_roles import ItemRoles, assign_item_roles, attribute_columns
 from interestrec.inspection.model_guess import put_item_fields, put_model
 from interestrec.inspection.role_names import name_score
 from interestrec.inspection.sampled_table import SampledTable
 from interestrec.inspection.split_guess import guess_split
-from interestrec.inspection.table_joins import TableJoin
+from interestrec.inspection.table_joins import TableJoin, find_people
 from interestrec.inspection.time_guess import TimeGuess
 from interestrec.rawfiles.raw_log import RawLog
 
@@ -37,7 +37,7 @@ def draft_events(
     Raises:
         DataError: no table has users and items.
     """
-    found = _event_tables(tables, times, joins, answers)
+    found = _event_tables(tables, times, joins, find_people(log, tables), answers)
     main = found[0]
     draft.put(("data", "format"), "events")
     draft.put(("data", "root"), str(place.root))
@@ -52,14 +52,9 @@ def draft_events(
     _put_preprocess(log, draft, tables, found)
     has_times = all(roles.time is not None for roles in found)
     described, item_roles = items
-    texts = {role: described.column(item_roles.names(role)[0]) for role in ("title", "text") if item_roles.names(role)}
-    others = {
-        role: described.column(item_roles.names(role)[0])
-        for role in ("category", "price", "published")
-        if item_roles.names(role)
-    }
-    put_item_fields(draft, texts, others, has_times)
-    put_model(draft, list(texts.values()), place, has_times)
+    columns = {role: [described.column(name) for name in item_roles.names(role)] for role in item_roles.roles}
+    put_item_fields(draft, columns, has_times)
+    put_model(draft, [*columns.get("title", []), *columns.get("text", [])], place, has_times)
     used = {roles.position for roles in found} | {tables.index(described)} | people
     unused = [other.group.label for n, other in enumerate(tables) if n not in used]
     if unused:
@@ -70,14 +65,20 @@ def _event_tables(
     tables: Sequence[SampledTable],
     times: Sequence[Mapping[str, TimeGuess]],
     joins: Sequence[TableJoin],
+    relations: Mapping[int, Mapping[str, float]],
     answers: Mapping[str, str],
 ) -> list[EventRoles]:
-    """Return the tables of events, the best one first; further ones have events of the same items."""
+    """Return the tables of events, the best one first; further ones have events of the same items.
+
+    Args:
+        relations: by the position of a table, the result of `find_people`.
+    """
     scored = []
     for position, table in enumerate(tables):
         to_items = [join for join in joins if join.table == position and _describes_items(tables[join.key_table])]
         chosen = answers if answers.get("events", table.group.label) == table.group.label else {}
-        roles = assign_event_roles(position, table, times[position], to_items, _people(tables, joins, position), chosen)
+        people = {**_people(tables, joins, position), **relations.get(position, {})}
+        roles = assign_event_roles(position, table, times[position], to_items, people, chosen)
         if roles.score:
             scored.append(roles)
     scored.sort(key=lambda roles: (-roles.score, -tables[roles.position].rows))
@@ -120,7 +121,7 @@ def _people(tables: Sequence[SampledTable], joins: Sequence[TableJoin], position
     return people
 
 
-def _label(draft: ConfigurationDraft, table: SampledTable) -> str:
+def _label(table: SampledTable) -> str:
     return f"{table.group.label} ({table.rows:,} rows{'' if table.is_whole else ' looked at'})"
 
 
@@ -153,7 +154,7 @@ def _put_event_table(
         draft.put((*where, "where"), conditions, "a guess: rows below are returns or corrections; they are counted")
     who, what = found.roles.get("user") or found.roles["session"], found.roles["item"]
     draft.findings.append(
-        f"{_label(draft, table)} has the events: user is {who.column} ({who.sureness}), "
+        f"{_label(table)} has the events: user is {who.column} ({who.sureness}), "
         f"item is {what.column} ({what.sureness})."
     )
     if found.time is not None:
@@ -203,17 +204,11 @@ def event_name(table: SampledTable, found: EventRoles, by_file: bool) -> str:
         stem = table.group.paths[0].name.partition(".")[0]
         words = [word for word in stem.replace("-", "_").split("_") if len(word) > 2]
         return (words[-1] if words else stem).lower()
-    if "value" in found.roles and name_score(found.roles["value"].column, "value") and _is_rated(table, found):
+    if "value" in found.roles and is_rating(table.column(found.roles["value"].column)):
         return "rating"
     if "quantity" in found.roles or "invoice" in found.roles:
         return "purchase"
     return "event"
-
-
-def _is_rated(table: SampledTable, found: EventRoles) -> bool:
-    from interestrec.inspection.event_roles import is_rating
-
-    return is_rating(table.column(found.roles["value"].column))
 
 
 def _conditions(table: SampledTable, found: EventRoles) -> list[dict[str, Any]]:
@@ -244,13 +239,13 @@ def _put_items(
     if join is not None:
         table, key, taken = tables[join.key_table], join.key, []
         draft.findings.append(
-            f"{_label(draft, table)} describes the items: {join.found:.1%} of the items of the events are in its column "
-            f"{join.key} ({'sure' if join.found > 0.9 else 'likely'})."
+            f"{_label(table)} describes the items: {join.found:.1%} of the items of the events are in its "
+            f"column {join.key} ({'sure' if join.found > 0.9 else 'likely'})."
         )
         guesses = times[join.key_table]
     else:
         table, key = tables[main.position], main.roles["item"].column
-        taken = [choice.column for role, choice in main.roles.items() if role not in ("quantity", "invoice")]
+        taken = [choice.column for choice in main.roles.values()]
         guesses = times[main.position]
         draft.findings.append(f"No other file describes the items, so {table.group.label} does so itself (likely).")
     roles = assign_item_roles(table, key, taken, guesses, answers)
@@ -279,7 +274,7 @@ def _put_item_columns(
             f"which column of {table.group.label} says what an item is?",
             {title[0]: "", **_wordy(table, title[0])},
         )
-        name = draft.ask(question, (*where, "title"), answers)
+        name = draft.ask(question, (*where, "title"), answers) if len(question.choices) > 1 else title[0]
         draft.put((*where, "title"), [name], "a guess: no column is named like a title")
     for role in ("title", "text"):
         choices = roles.roles.get(role, [])
@@ -300,8 +295,8 @@ def _put_item_columns(
         )
 
 
-def _wordy(table: SampledTable, taken: str) -> dict[str, str]:
-    return {c.name: "" for c in table.columns if c.letters > 0.5 and c.name != taken and not c.is_list}
+def _wordy(table: SampledTable, taken: Collection[str]) -> dict[str, str]:
+    return {c.name: "" for c in table.columns if c.letters > 0.5 and c.name not in taken and not c.is_list}
 
 
 def _put_users(
@@ -321,7 +316,7 @@ def _put_users(
         put_layout(draft, table, ("data", "users"))
         draft.put(("data", "users", "columns"), {"user": join.key}, f"{join.found:.1%} of the users of the events")
         draft.put(("data", "users", "attributes"), attributes, "the report can be sliced by these")
-        draft.findings.append(f"{_label(draft, table)} describes users: {', '.join(attributes)} (likely).")
+        draft.findings.append(f"{_label(table)} describes users: {', '.join(attributes)} (likely).")
         return {join.key_table}
     return set()
 
@@ -341,10 +336,14 @@ def _put_preprocess(
         else:
             kinds.append((event_name(tables[roles.position], roles, len(found) > 1), tables[roles.position].rows))
     if len(kinds) > 1:
-        put_weights(draft, kinds, all(tables[roles.position].is_whole for roles in found))
-        draft.findings.append(
-            f"Types of events: {', '.join(f'{name} ({count:,})' for name, count in kinds[:8])}; their weights are guesses."
-        )
+        measured = [
+            event_name(tables[roles.position], roles, len(found) > 1)
+            for roles in found
+            if "value" in roles.roles and "event" not in roles.roles
+        ]
+        put_weights(draft, kinds, measured, all(tables[roles.position].is_whole for roles in found))
+        shown = ", ".join(f"{name} ({count:,})" for name, count in kinds[:8])
+        draft.findings.append(f"Types of events: {shown}; their weights are guesses.")
     for roles in found:
         if "value" in roles.roles and "event" not in roles.roles:
             kind = event_name(tables[roles.position], roles, len(found) > 1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from interestrec.inspection.column_profile import ColumnProfile
+from interestrec.inspection.event_words import event_strength
 from interestrec.inspection.role_names import is_id_name, name_score
 from interestrec.inspection.sampled_table import SampledTable
 from interestrec.inspection.table_joins import TableJoin, can_be_id
@@ -77,11 +78,13 @@ def assign_event_roles(
     item_join = next((join for join in joins if join.column in free and _is_repeated(free[join.column])), None)
     if "item" in found.roles:
         item_join = next((join for join in joins if join.column == found.roles["item"].column), None)
-    give("time", _time(free, times)) if "time" not in found.roles else None
-    if "item" not in found.roles:
-        give("item", _item(free, item_join, table.has_header))
-    if "user" not in found.roles:
-        give("user", _user(free, people, table.has_header))
+    if "time" not in found.roles:
+        give("time", _time(free, times))
+    # Without a name and without a table of items, the user comes first.
+    order = ("item", "user") if table.has_header or item_join else ("user", "item")
+    for role in order:
+        if role not in found.roles:
+            give(role, _item(free, item_join, table.has_header) if role == "item" else _user(free, people, table))
     give("session", _by_name(free, "session", can_be_id, least=0.9))
     if "item" not in found.roles and "user" in found.roles:
         give("item", _item(free, item_join, table.has_header, least=0.0))
@@ -91,11 +94,10 @@ def assign_event_roles(
     give("invoice", _by_name(free, "invoice", can_be_id))
     if "value" not in found.roles:
         give("value", _value(free, table.has_header))
-    found.items = (
-        item_join
-        if item_join and found.roles.get("item", None) and found.roles["item"].column == item_join.column
-        else None
-    )
+    item = found.roles.get("item")
+    found.items = item_join if item_join and item and item.column == item_join.column else None
+    for role, choice in found.roles.items():
+        found.roles[role] = replace(choice, rivals=tuple(name for name in choice.rivals if name in free))
     found.score = _score(table, found)
     return found
 
@@ -119,9 +121,11 @@ def _score(table: SampledTable, found: EventRoles) -> float:
     return max(score - 2 * max(names, default=0), 0.01)
 
 
-def _by_name(free: Mapping[str, ColumnProfile], role: str, fits: object, least: float = 0.7) -> RoleChoice | None:
+def _by_name(
+    free: Mapping[str, ColumnProfile], role: str, fits: Callable[[ColumnProfile], bool], least: float = 0.7
+) -> RoleChoice | None:
     scored = sorted(
-        ((name_score(name, role), -place, name) for place, (name, column) in enumerate(free.items()) if fits(column)),  # type: ignore[operator]
+        ((name_score(name, role), -place, name) for place, (name, column) in enumerate(free.items()) if fits(column)),
         reverse=True,
     )
     if not scored or scored[0][0] < least:
@@ -189,17 +193,17 @@ def _item(
     return _best(scored, "item", least if has_names else 0.0, join)
 
 
-def _user(free: Mapping[str, ColumnProfile], people: Mapping[str, float], has_names: bool) -> RoleChoice | None:
+def _user(free: Mapping[str, ColumnProfile], people: Mapping[str, float], table: SampledTable) -> RoleChoice | None:
     scored = []
     for place, (name, column) in enumerate(free.items()):
         if not can_be_id(column) or column.is_key:
             continue
         score = name_score(name, "user") + (0.1 if is_id_name(name) else 0.0) + people.get(name, 0.0)
         score -= 0.5 * name_score(name, "session")
-        if not has_names:
+        if not table.has_header:
             score += _headerless_score(column, place, 0)
         scored.append((score, -place, name))
-    return _best(scored, "user", 0.5 if has_names else 0.0, None)
+    return _best(scored, "user", 0.5 if table.has_header else 0.0, None)
 
 
 def _headerless_score(column: ColumnProfile, place: int, usual_place: int) -> float:
@@ -242,12 +246,9 @@ def _event_type(free: Mapping[str, ColumnProfile]) -> RoleChoice | None:
     if not scored:
         return None
     score, _, name = max(scored)
-    why = f"{_of(score)}few different words that name actions" if score >= 1.5 else "few different words"
-    return RoleChoice(name, SURE if score >= 1.5 else LIKELY if score >= 0.9 else GUESS, why)
-
-
-def _of(score: float) -> str:
-    return "its name; " if score >= 1.5 else ""
+    if score >= 1.5:
+        return RoleChoice(name, SURE, "its name; few different words that name actions")
+    return RoleChoice(name, LIKELY if score >= 0.9 else GUESS, "few different words")
 
 
 def _value(free: Mapping[str, ColumnProfile], has_names: bool) -> RoleChoice | None:
@@ -276,28 +277,3 @@ def is_rating(column: ColumnProfile) -> bool:
     return (2 <= column.distinct <= 21 and column.high <= 10) or (
         column.distinct <= 101 and column.high == 100 and column.whole > 0.99
     )
-
-
-# Words in names of event types -> usual weight of such an event; a negative one says no.
-_STRENGTHS = {
-    0.1: "impression impress show shown display seen expose",
-    0.2: "view views viewed click clicks clicked pv pageview detail visit open read play start browse watch listen ansicht aufruf klick vista vue",
-    0.4: "search scroll dwell finish complete completed",
-    0.5: "fav favorite favourite favorit like liked love save saved bookmark wishlist wish merken gefaellt collect follow subscribe",
-    0.6: "cart addtocart basket add warenkorb carrito panier reserve",
-    0.8: "share shared comment commented review reply repost checkout forward hate_undo",
-    1.0: "purchase purchased buy bought order ordered transaction transactions sale sold pay paid kauf gekauft bestellung compra achat rating rate rated install download book booked",
-    -1.0: "dislike disliked skip skipped hide hidden block remove removed removefromcart unfollow unlike return returned refund cancel cancelled report downvote",
-}
-_WORD_STRENGTHS = {word: weight for weight, words in _STRENGTHS.items() for word in words.split()}
-
-
-def event_strength(name: str) -> float | None:
-    """Return the usual weight of an event type by its name, below 0 where it says no; None if the name is unknown."""
-    from interestrec.inspection.role_names import words_of
-
-    words = words_of(name)
-    found = [_WORD_STRENGTHS[word] for word in ["".join(words), *words] if word in _WORD_STRENGTHS]
-    if any(weight < 0 for weight in found):
-        return -1.0
-    return found[0] if "".join(words) in _WORD_STRENGTHS else max(found, default=None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from interestrec.inspection.column_profile import ColumnProfile
 from interestrec.inspection.draft_parts import ConfigurationDraft, DraftPlace
 from interestrec.inspection.impression_roles import ImpressionRoles, assign_history_roles
 from interestrec.inspection.intensity_guess import put_value_map
 from interestrec.inspection.item_roles import assign_item_roles
 from interestrec.inspection.model_guess import put_item_fields, put_model
-from interestrec.inspection.role_names import name_score
+from interestrec.inspection.role_names import is_id_name, name_score
 from interestrec.inspection.sampled_table import SampledTable
 from interestrec.inspection.time_guess import TimeGuess
 
@@ -37,20 +38,22 @@ def draft_impressions(
         draft.put(("data", key), value)
     _put_history(draft, tables, position)
     title = _put_items(draft, tables, position)
-    value = max(
-        ((name_score(c.name, "value") + 0.1 * c.name.startswith("next"), c.name) for c in table.columns if c.is_number),
-        default=(0.0, ""),
-    )
-    if value[0] >= 0.6:
-        draft.put(("data", "columns", "value"), value[1], "a guess: named like a measured value of the click")
-        put_value_map(draft, _CLICK, table.column(value[1]))
+    measured = [
+        (name_score(column.name, "value") + 0.2 * column.name.startswith("next"), column)
+        for column in table.columns
+        if column.is_number and not is_id_name(column.name)
+    ]
+    score, measure = max(measured, key=lambda pair: pair[0], default=(0.0, None))
+    if measure is not None and score >= 0.6:
+        draft.put(("data", "columns", "value"), measure.name, "a guess: named like a measured value of the click")
+        put_value_map(draft, _CLICK, measure)
         draft.values["preprocess"]["intensity"]["values"][_CLICK]["missing"] = 0.5
     has_times = guess is not None
     method = "global_time" if has_times else "user_random"
     draft.put(
         ("preprocess", "split"), {"method": method, "valid": 0.1, "test": 0.2}, "or `given`, with files per split"
     )
-    put_item_fields(draft, title, {}, has_times)
+    put_item_fields(draft, {role: [column] for role, column in title.items()}, has_times)
     put_model(draft, list(title.values()), place, has_times)
     draft.findings.append(
         f"{table.group.label} has impressions: items shown in {found.columns['shown'].column} (sure)."
@@ -66,9 +69,11 @@ def _put_history(draft: ConfigurationDraft, tables: Sequence[SampledTable], posi
             draft.findings.append(f"{table.group.label} has the histories of users (sure).")
 
 
-def _put_items(draft: ConfigurationDraft, tables: Sequence[SampledTable], position: int) -> dict[str, object]:
+def _put_items(draft: ConfigurationDraft, tables: Sequence[SampledTable], position: int) -> dict[str, ColumnProfile]:
     for other, table in enumerate(tables):
-        key = next((c.name for c in table.columns if c.is_key and name_score(c.name, "item") >= 0.6), None)
+        key = next(
+            (c.name for c in table.columns if c.is_key and not c.is_list and name_score(c.name, "item") >= 0.6), None
+        )
         if other == position or key is None:
             continue
         roles = assign_item_roles(table, key, (), {}, {})

@@ -71,11 +71,15 @@ def assign_history_roles(table: SampledTable) -> HistoryRoles | None:
     if not name_score(items.name, "item"):
         return None
     columns = {"user": user, "items": items.name}
-    for role, kind in (("times", "time"), ("values", "value")):
-        scored = [(name_score(c.name, kind), c.name) for c in lists if c.name not in columns.values()]
-        best = max(scored, default=(0.0, ""))
-        if best[0] >= 0.6 or (kind == "value" and best[0] and "time" in best[1]):
-            columns[role] = best[1]
+    others = [column for column in lists if column is not items]
+    timed = [column for column in others if column.is_typed_time]
+    times = timed or [column for column in others if name_score(column.name, "time") >= 0.9]
+    if times:
+        columns["times"] = times[0].name
+    measured = [(name_score(c.name, "value"), c.name) for c in others if c not in times]
+    score, name = max(measured, default=(0.0, ""))
+    if score >= 0.6:
+        columns["values"] = name
     return HistoryRoles(columns)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import log1p
 
 from interestrec.inspection.column_profile import ColumnProfile
 from interestrec.inspection.draft_parts import ConfigurationDraft
-from interestrec.inspection.event_roles import event_strength, is_rating
+from interestrec.inspection.event_roles import is_rating
+from interestrec.inspection.event_words import event_strength
 
 _INTENSITY = ("preprocess", "intensity")
 _RELEVANT = ("data", "relevant_at")
@@ -40,9 +41,13 @@ def put_value_map(draft: ConfigurationDraft, event: str, column: ColumnProfile) 
         {"map": "log", "missing": 0.5} if column.filled < column.rows else {"map": "log"},
         f"{span}: log(1 + value) / log(1 + 99 % quantile); or map: quantile",
     )
-    middle = _median_of(column)
-    relevant = round(min(0.5, max(0.1, 0.5 if middle is None else log1p(middle) / log1p(high))), 2)
-    draft.put(_RELEVANT, relevant, "a guess: intensity from which on an event counts as relevant")
+    relevant = log1p(max(column.middle or 0.0, 0.0)) / log1p(max(column.top or 1.0, 1e-9))
+    relevant = round(min(0.5, max(0.05, relevant)), 2)
+    draft.put(
+        _RELEVANT,
+        relevant,
+        f"a guess: a value of {column.middle or 0:g}, as half of the events have, counts as relevant",
+    )
 
 
 def _top_of_scale(high: float) -> float:
@@ -54,31 +59,18 @@ def _good_mark(bottom: float, top: float) -> float:
     return {5.0: 4.0, 10.0: 7.0, 100.0: 70.0}.get(float(top), bottom + round(0.7 * (top - bottom), 1))
 
 
-def _median_of(column: ColumnProfile) -> float | None:
-    """Return a rough median from the most frequent values, which lean to the small ones of a heavy tail."""
-    numbers = sorted((float(value), count) for value, count in column.frequent if _is_number(value))
-    half, seen = sum(count for _, count in numbers) / 2, 0
-    for value, count in numbers:
-        seen += count
-        if seen >= half:
-            return max(value, 0.0)
-    return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _plain(number: float) -> float | int:
     return int(number) if number == int(number) else number
 
 
-def put_weights(draft: ConfigurationDraft, kinds: Sequence[tuple[str, int]], is_whole: bool) -> None:
-    """Weight event types by what their names usually mean; the counts stand beside them."""
+def put_weights(
+    draft: ConfigurationDraft, kinds: Sequence[tuple[str, int]], measured: Collection[str], is_whole: bool
+) -> None:
+    """Weight event types by what their names usually mean; the counts stand beside them.
+
+    Args:
+        measured: types whose values grade them already.
+    """
     weights, negative = {}, {}
     for name, count in kinds:
         strength = event_strength(name)
@@ -87,13 +79,16 @@ def put_weights(draft: ConfigurationDraft, kinds: Sequence[tuple[str, int]], is_
             negative[name] = "zero"
             draft.comments[*_INTENSITY, "negative", name] = f"a guess: says no; {told}"
         else:
-            weights[name] = _UNKNOWN_WEIGHT if strength is None else strength
+            weights[name] = 1.0 if name in measured else _UNKNOWN_WEIGHT if strength is None else strength
             meaning = "its meaning is unknown" if strength is None else "a guess by its name"
+            meaning = "graded by its value" if name in measured else meaning
             draft.comments[*_INTENSITY, "weights", name] = f"{meaning}; {told}"
     draft.put((*_INTENSITY, "weights"), weights)
     draft.remark((*_INTENSITY, "weights"), "How much interest each event shows, from 0 to 1: please correct the order.")
     if negative:
         draft.put((*_INTENSITY, "negative"), negative)
+    if measured and len(weights) > 1:
+        draft.put((*_INTENSITY, "combine"), "max", "several events of a user and an item become the strongest one")
     positive = sorted(set(weights.values()))
     if len(positive) > 1 and "relevant_at" not in draft.values.get("data", {}):
         draft.put(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from interestrec.inspection.column_profile import ColumnProfile
@@ -12,6 +12,7 @@ from interestrec.inspection.sampled_table import SampledTable
 from interestrec.inspection.time_guess import TimeGuess
 
 _MAX_ATTRIBUTE_VALUES = 60
+_MAX_DESCRIPTIVE = 4  # columns of words that make a text
 
 
 @dataclass
@@ -40,7 +41,7 @@ def assign_item_roles(
     """
     found = ItemRoles(item)
     free = {c.name: c for c in table.columns if c.name != item and c.name not in taken and c.filled}
-    _give_texts(found, free, item, answers)
+    _give_texts(found, free, item, bool(taken), answers)
     price = _scored(free, "price", lambda c: c.numbers > 0.5 or "price" in answers)
     if price:
         _give(found, free, "price", price[:1])
@@ -55,11 +56,31 @@ def assign_item_roles(
     if category:
         found.separator = _separator(free[category[0][1]])
         _give(found, free, "category", category[:1])
+    if not found.names("text"):
+        _give_descriptive_words(found, free)
     return found
 
 
-def _give_texts(found: ItemRoles, free: dict[str, ColumnProfile], item: str, answers: Mapping[str, str]) -> None:
-    """Choose the title and the longer text; without any that is named like one, take the column with most words."""
+def _give_descriptive_words(found: ItemRoles, free: dict[str, ColumnProfile]) -> None:
+    """Without a longer text, make one of the columns with the most different words, such as country and material."""
+    words = [
+        (column.distinct, name)
+        for name, column in free.items()
+        if _is_text(column) and not column.is_list and not column.is_typed_time and not is_id_name(name)
+        if column.letters > 0.9 and column.words < 6 and 3 <= column.distinct <= 0.5 * column.filled
+    ]
+    names = [name for _, name in sorted(words, reverse=True)[:_MAX_DESCRIPTIVE]]
+    if names:
+        found.roles["text"] = [RoleChoice(name, "a guess", "words that describe the item") for name in names]
+
+
+def _give_texts(
+    found: ItemRoles, free: dict[str, ColumnProfile], item: str, by_events: bool, answers: Mapping[str, str]
+) -> None:
+    """Choose the title and the longer text; without any that is named like one, take the column with most words.
+
+    A title that several items share gets a second column.
+    """
     if answers.get("title") in free:
         _give(found, free, "title", [(1.3, answers["title"])])
     about = set(words_of(item))
@@ -67,12 +88,21 @@ def _give_texts(found: ItemRoles, free: dict[str, ColumnProfile], item: str, ans
     # `artist_name` next to `label_name`: what shares a word with the item is its title.
     titles.sort(key=lambda pair: -(pair[0] + 0.2 * bool(about & set(words_of(pair[1])) - {"id"})))
     if not found.roles and titles:
-        _give(found, free, "title", titles[:1])
-    texts = _scored(free, "text", _is_text)
+        is_unique = free[titles[0][1]].distinct > 0.95 * free[titles[0][1]].filled
+        second = sorted(titles[1:], key=lambda pair: -free[pair[1]].distinct)[:1]
+        _give(found, free, "title", titles[:1] if is_unique or by_events else titles[:1] + second)
+    texts = _scored(free, "text", lambda c: _is_text(c) and (c.words >= 3 or c.is_list))
     if not found.roles and texts and free[texts[0][1]].words < 12:
         _give(found, free, "title", texts[:1])
     elif texts:
         _give(found, free, "text", texts[:2])
+    makers = _scored(free, "maker", _is_text)
+    if not found.roles and makers:
+        category = _scored(free, "category", lambda c: not c.is_number)
+        found.roles["title"] = [
+            RoleChoice(name, "a guess", "no column is named like a title") for _, name in makers[:1] + category[:1]
+        ]
+        del free[makers[0][1]]
     if not found.roles:
         wordy = [(column.words, name) for name, column in free.items() if _is_text(column) and column.words >= 1.5]
         if wordy:
@@ -89,12 +119,14 @@ def _is_year(column: ColumnProfile) -> bool:
     return column.whole > 0.98 and (column.low or 0) >= 1800 and (column.high or 0) <= 2100
 
 
-def _scored(free: Mapping[str, ColumnProfile], role: str, fits: object) -> list[tuple[float, str]]:
+def _scored(
+    free: Mapping[str, ColumnProfile], role: str, fits: Callable[[ColumnProfile], bool]
+) -> list[tuple[float, str]]:
     """Return columns that are named like a role and fit it, best first."""
     scored = [
-        (name_score(name, role) - 0.3 * is_id_name(name), -place, name)
+        (name_score(name, role) - 0.3 * (is_id_name(name) and column.is_number), -place, name)
         for place, (name, column) in enumerate(free.items())
-        if fits(column)  # type: ignore[operator]
+        if fits(column)
     ]
     return [(score, name) for score, _, name in sorted(scored, reverse=True) if score >= 0.5]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.errors import from_os_error
 from interestrec.inspection.role_names import is_known_name
+from interestrec.rawfiles.file_signatures import require_text
+from interestrec.rawfiles.packed_files import DELIMITERS, kind_of, open_unpacked
 
 _HEAD_BYTES = 1 << 18
 _LINES = 400
 _DELIMITERS = ("\t", ",", ";", "|", "::", "^", "\x01", " ")
-_BY_SUFFIX = {".csv": ",", ".tsv": "\t"}
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?%?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
 
@@ -38,18 +37,18 @@ def guess_layout(path: Path) -> LayoutGuess:
     """Guess the layout of a text file from its beginning.
 
     Raises:
-        InputMissingError, AccessError, StorageError: the file cannot be read.
+        InputMissingError, DataError: the file is missing, damaged or no text.
     """
     head = _head(path)
     encoding = _encoding(head)
     text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
     lines = [line for line in text.splitlines() if line.strip()][:_LINES]
-    suffix = next((s for s in reversed(path.suffixes) if s in _BY_SUFFIX), "")
-    delimiter = _delimiter(lines, _BY_SUFFIX.get(suffix))
+    promised = DELIMITERS.get(kind_of(path))
+    delimiter = _delimiter(lines, promised)
     rows = split_rows(lines, delimiter)
     header, is_sure = _header(rows)
     keys: dict[str, Any] = {}
-    if delimiter != _BY_SUFFIX.get(suffix) and delimiter != "::":
+    if delimiter != promised and delimiter != "::":
         keys["delimiter"] = delimiter
     if encoding not in ("utf-8", "utf-16"):  # a byte-order mark tells itself
         keys["encoding"] = encoding
@@ -59,11 +58,9 @@ def guess_layout(path: Path) -> LayoutGuess:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as source:
-            head = source.read(_HEAD_BYTES)
-    except OSError as error:
-        raise from_os_error(error, path) from error
+    with open_unpacked(path) as source:
+        head = source.read(_HEAD_BYTES)
+    require_text(path, head)
     return head if len(head) < _HEAD_BYTES else head.rpartition(b"\n")[0]
 
 

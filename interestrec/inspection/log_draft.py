@@ -78,7 +78,8 @@ def _put_known(
         draft.put(
             ("preprocess", "split"), {"method": "user_random", "valid": 0.1, "test": 0.2}, "the events have no times"
         )
-    put_item_fields(draft, known.texts, {}, has_times=known.has_times)
+    texts = {role: [column] for role, column in known.texts.items()}
+    put_item_fields(draft, texts, has_times=known.has_times)
     put_model(draft, list(known.texts.values()), place, has_times=known.has_times)
     unused = [table.group.label for n, table in enumerate(tables) if n not in known.used]
     if unused:

@@ -16,31 +16,32 @@ _TOKENS = (8, 16, 24, 32, 48, 64)
 _UNTIMED = ["intensity", "item_item", "collaborative", "ease", "popularity", "content"]  # trending needs times
 
 
-def put_item_fields(
-    draft: ConfigurationDraft, texts: Mapping[str, ColumnProfile], others: Mapping[str, ColumnProfile], has_times: bool
-) -> None:
-    """Write the item fields: texts with their lengths, then price, category and age where the items have them."""
+def put_item_fields(draft: ConfigurationDraft, columns: Mapping[str, Sequence[ColumnProfile]], has_times: bool) -> None:
+    """Write the item fields: texts with their lengths, then category, price and age where the items have them.
+
+    Args:
+        columns: of the roles title, text, category, price and published.
+    """
     fields: list[dict[str, Any]] = []
     for name in ("title", "text"):
-        if name in texts:
-            fields.append({"name": name, "max_tokens": _tokens(texts[name])})
+        if columns.get(name):
+            fields.append({"name": name, "max_tokens": _tokens(columns[name])})
+            longest = sum(column.long_words for column in columns[name])
+            draft.comments["items", "fields", len(fields) - 1] = f"nine of ten have at most {longest:,.0f} words"
     if not fields:
         fields.append({"name": "title", "max_tokens": 16})
-    if "category" in others and others["category"].distinct > 1:
+    if any(column.distinct > 1 for column in columns.get("category", [])):
         fields.append({"name": "category", "kind": "category"})
-    if "price" in others:
+    if columns.get("price"):
         fields.append({"name": "price", "kind": "number", "buckets": 8})
-    if "published" in others and has_times:
+    if columns.get("published") and has_times:
         fields.append({"name": "age", "kind": "number", "buckets": 8})
     draft.put(("items", "fields"), fields)
-    for position, field in enumerate(fields):
-        if column := texts.get(field["name"]):
-            draft.comments["items", "fields", position] = f"nine of ten have at most {column.long_words:,.0f} words"
 
 
-def _tokens(column: ColumnProfile) -> int:
+def _tokens(columns: Sequence[ColumnProfile]) -> int:
     """Tokens for nine of ten texts; a word is about 1.4 tokens. Scripts without spaces count by characters."""
-    needed = 1.4 * column.long_words if column.foreign < _FOREIGN else max(1.4 * column.long_words, 24.0)
+    needed = sum(1.4 * c.long_words if c.foreign < _FOREIGN else max(1.4 * c.long_words, 24.0) for c in columns)
     return next((tokens for tokens in _TOKENS if tokens >= needed), _TOKENS[-1])
 
 

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interestrec.core.errors import InputMissingError
+from interestrec.core.errors import DataError, InputMissingError
+from interestrec.rawfiles.packed_files import DELIMITERS, JSON, PARQUET, kind_of
 
-_PACKED = {".gz", ".bz2", ".xz", ".zst", ".zip"}
-_TEXT = {".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".inter", ".item", ".user", ".base", ".psv"}
-_JSON = {".json", ".jsonl", ".ndjson"}
-_PARQUET = {".parquet"}
+_TEXT = {".txt", ".dat", ".data", ".inter", ".item", ".user", ".base", ".psv"}
 _NO_TABLE = re.compile(r"(read.?me|licen[cs]e|copying|citation|changelog|requirements)", re.IGNORECASE)
 # What tells the parts of one table apart: `part-00000-3f2c…`, a date, a number.
 _PART = re.compile(
@@ -34,14 +32,17 @@ class FileGroup:
         return self.names[0] if len(self.names) == 1 else f"{self.names[0]} and {len(self.names) - 1} more"
 
 
-def kind_of(path: Path) -> str | None:
-    """Return the kind of table that a file's suffixes promise; None if they promise none."""
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix]
-    while suffixes and suffixes[-1] in _PACKED:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
-    kinds = {"text": _TEXT, "json": _JSON, "parquet": _PARQUET}
-    return next((kind for kind, known in kinds.items() if suffix in known), None)
+def _table_kind(path: Path) -> str | None:
+    """Return the kind of table that a file's name promises; None if it promises none."""
+    try:
+        suffix = kind_of(path)
+    except (DataError, OSError):  # an archive of several files
+        return None
+    if suffix == PARQUET:
+        return "parquet"
+    if suffix in JSON:
+        return "json"
+    return "text" if suffix in DELIMITERS or suffix in _TEXT else None
 
 
 def group_files(named: Sequence[Path]) -> tuple[Path, list[FileGroup], list[Path]]:
@@ -62,7 +63,7 @@ def group_files(named: Sequence[Path]) -> tuple[Path, list[FileGroup], list[Path
             hidden = any(part.startswith((".", "_")) for part in inner.relative_to(path).parts)
             if not inner.is_file() or hidden:
                 continue
-            if kind_of(inner) is None or _NO_TABLE.search(inner.name):
+            if _table_kind(inner) is None or _NO_TABLE.search(inner.name):
                 ignored.append(inner)
             else:
                 paths[inner] = None
@@ -71,7 +72,7 @@ def group_files(named: Sequence[Path]) -> tuple[Path, list[FileGroup], list[Path
     root = _common_directory(list(paths), named)
     groups: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
-        groups.setdefault((_series(path.relative_to(root)), kind_of(path) or "text"), []).append(path)
+        groups.setdefault((_series(path.relative_to(root)), _table_kind(path) or "text"), []).append(path)
     return root, [_group(root, parts, kind) for (_, kind), parts in groups.items()], ignored
 
 

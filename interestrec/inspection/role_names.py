@@ -48,10 +48,12 @@ _STRONG: dict[str, str] = {
         beschreibung inhalt zusammenfassung details langtext kurztext
         descripcion resumen sinopsis contenido resume contenu descrizione riassunto contenuto trama descricao resumo
         omschrijving beschrijving описание текст 描述 内容 简介 摘要 説明 概要 설명""",
-    "category": """category categories categoryname genre genres section topic department class subcategory taxonomy brand
+    "category": """category categories categoryname genre genres section topic department class subcategory taxonomy type typ art tipo
         kategorie rubrik warengruppe genre thema ressort sparte gruppe produktgruppe abteilung
         categoria genero tema seccion rubro categorie rubrique categorie genere reparto
         категория жанр 类别 分类 类目 カテゴリ ジャンル 카테고리""",
+    "maker": """brand manufacturer maker vendor seller publisher label studio marke hersteller verlag marca fabricante marque
+        fabricant editeur editorial editore производитель 品牌 出版社 ブランド 브랜드""",
     "price": """price unitprice listprice saleprice cost
         preis stueckpreis einzelpreis verkaufspreis precio prix tarif prezzo preco prijs pris fiyat
         цена 价格 单价 価格 値段 가격""",
@@ -71,7 +73,7 @@ _STRONG: dict[str, str] = {
 _ID_WORDS = frozenset(
     "id ids no nr num number key code uid guid uuid hash nummer numero numer numéro ref index idx ident kennung 编号 番号".split()
 )
-_PLAIN_WORDS = frozenset("of the a de der des du la le per by in is has n raw original fixed".split())
+_PLAIN_WORDS = frozenset("of the a de der des du la le per by in is has n raw original fixed next".split())
 
 
 def _plain(text: str) -> str:

@@ -11,8 +11,10 @@ from interestrec.core.errors import DataError
 from interestrec.inspection.column_profile import ColumnProfile, profile_columns
 from interestrec.inspection.layout_guess import guess_layout
 from interestrec.inspection.raw_file_list import FileGroup
+from interestrec.rawfiles.column_names import identifier
+from interestrec.rawfiles.packed_files import open_unpacked
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import identifier, scan, scan_fields, scan_objects
+from interestrec.rawfiles.raw_tables import scan, scan_fields, scan_objects
 
 SAMPLE_ROWS = 200_000  # rows of a table that are looked at
 _MAX_FILES = 3  # parts of a table that are looked at
@@ -62,7 +64,7 @@ def sample_table(log: RawLog, group: FileGroup, layout: Mapping[str, Any] | None
     for path in group.paths[:_MAX_FILES]:
         if guess is not None and guess.delimiter == "::":
             names = guess.header or [str(n) for n in range(1, _width(guess.header, path) + 1)]
-            blocks = scan_fields(log, path, "::", "fields separated by ::", names, encoding="latin-1")
+            blocks = scan_fields(log, path, "::", "fields separated by ::", names, fallback="latin-1")
         else:
             settings = TableSettings(files=[path.name], **keys)
             blocks = scan(log, path, _json_keys(log, group) if group.kind == "json" else [], settings)
@@ -95,7 +97,7 @@ def sample_table(log: RawLog, group: FileGroup, layout: Mapping[str, Any] | None
 
 
 def _width(header: list[str] | None, path: Any) -> int:
-    with path.open("rb") as source:
+    with open_unpacked(path) as source:
         return source.readline().count(b"::") + 1
 
 

@@ -11,6 +11,7 @@ from interestrec.inspection.sampled_table import SampledTable
 from interestrec.rawfiles.raw_log import RawLog
 
 _VALUES = 5_000  # different values of a column that are looked up
+_SHARED = 1.1  # values of two columns, as a multiple of the different ones, from which on they are of one kind
 _LEAST = 0.2  # share found below which two columns have nothing to do with each other
 
 
@@ -36,7 +37,7 @@ def can_be_id(column: ColumnProfile) -> bool:
     """Whether the values of a column may identify something."""
     if column.is_list or column.is_typed_time or column.distinct < 2 or column.links > 0.5:
         return False
-    return column.words < 4 and (column.whole > 0.98 or column.numbers < 0.9)
+    return column.words < 4 and column.numbers - column.whole < 0.02
 
 
 def find_joins(log: RawLog, tables: Sequence[SampledTable]) -> list[TableJoin]:
@@ -80,3 +81,41 @@ def _join(
     return TableJoin(
         table, column.name, key_table, key.name, share, covered, words_of(column.name) == words_of(key.name)
     )
+
+
+def find_people(log: RawLog, tables: Sequence[SampledTable]) -> dict[int, dict[str, float]]:
+    """Return the columns whose values other tables relate to each other, as friends are, with the share found there.
+
+    A table relates people if its first two columns that may be ids have values in common, and no value of its own in
+    every row.
+    """
+    people: dict[int, dict[str, float]] = {}
+    for position, relation in enumerate(tables):
+        ids = [column for column in relation.columns if can_be_id(column) and column.distinct > 2]
+        if len(relation.columns) > 4 or len(ids) < 2 or any(column.is_key for column in ids[:2]):
+            continue
+        one, other = (key_of(column.name) for column in ids[:2])
+        log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE related AS SELECT DISTINCT {one} AS k FROM {relation.relation} UNION "
+            f"SELECT DISTINCT {other} FROM {relation.relation}"
+        )
+        together = log.rows("related")
+        if ids[0].distinct + ids[1].distinct < _SHARED * together:
+            continue
+        for table, events in enumerate(tables):
+            shares = {
+                column.name: found
+                for column in events.columns
+                if table != position and can_be_id(column) and not column.is_key and column.distinct > 20
+                if (found := _share_of(log, events, column, "related")) > 0.1
+            }
+            if shares:
+                name = max(shares, key=lambda name: shares[name])
+                people.setdefault(table, {})[name] = 0.5
+    return people
+
+
+def _share_of(log: RawLog, table: SampledTable, column: ColumnProfile, keys: str) -> float:
+    """Return how many of the keys a column has, as a share of the keys."""
+    found = log.number(f"SELECT count(*) FROM {keys} WHERE k IN (SELECT {key_of(column.name)} FROM {table.relation})")
+    return found / max(log.rows(keys), 1)

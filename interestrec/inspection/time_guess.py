@@ -50,7 +50,14 @@ def guess_time(log: RawLog, relation: str, column: ColumnProfile) -> TimeGuess |
         f"WHERE {text_of(column.name)} SIMILAR TO '.*[0-9].*' LIMIT {_VALUES}"
     )
     iso = "try_cast(try_cast(regexp_replace(t, ' ?UTC$', '+00:00') AS TIMESTAMPTZ) AS TIMESTAMP)"
-    return _read(log, iso, {}, "ISO 8601") or _by_format(log)
+    guess = _read(log, iso, {}, "ISO 8601") or _by_format(log)
+    if guess is None:
+        return None
+    first, last = log.sql(
+        f"SELECT min(s), max(s) FROM (SELECT {guess.order} AS s FROM (SELECT {text_of(column.name)} AS t FROM {relation})) "
+        "WHERE year(s) BETWEEN 1900 AND 2200"
+    )[0]
+    return replace(guess, first=_utc(first), last=_utc(last))
 
 
 def _epoch(column: ColumnProfile) -> TimeGuess | None:

@@ -67,7 +67,10 @@ def draft(named: Sequence[Path], to: Path, force: bool, ask: Ask | None) -> Draf
         log.close()
     found.findings += unreadable
     found.findings += [f"Left out: {len(ignored)} files that seem to hold no table."] if ignored else []
-    head = [f"Written by `interestrec init --from {' '.join(map(str, named))}`. Every guess says how sure it is:", *_HEAD]
+    head = [
+        f"Written by `interestrec init --from {' '.join(map(str, named))}`. Every guess says how sure it is:",
+        *_HEAD,
+    ]
     with commit.staged_file(to) as partial:
         files.write_text(partial, found.text(head))
         _require_valid(partial, to)
