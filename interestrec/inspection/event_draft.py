@@ -141,7 +141,15 @@ def _put_event_table(
             choices = dict.fromkeys((choice.column, *choice.rivals[:3]), "")
             question = DraftQuestion(role, f"which column of {table.group.label} is {noun_of(role)}?", choices)
             draft.ask(question, (*where, "columns", role), answers)
-    for role in ("user", "session", "item", "time", "event", "value"):
+    value = found.roles.get("value")
+    if value is not None and "event" in found.roles:
+        draft.remark(
+            (*where, "columns", "event"),
+            f"{value.column} measures something: name it by `value: {value.column}`, and say under "
+            "preprocess.intensity.values which type of event it grades.",
+        )
+    graded = ("value",) if "event" not in found.roles else ()
+    for role in ("user", "session", "item", "time", "event", *graded):
         choice = found.roles.get(role)
         if choice is not None:
             draft.choose((*where, "columns", role), choice)
@@ -269,12 +277,12 @@ def _put_item_columns(
     if not roles.names("title") and not roles.names("text"):
         category = roles.names("category")
         title = category or [roles.item]
+        others = _wordy(table, {*title, *(choice.column for choice in main.roles.values())})
         question = DraftQuestion(
-            "title",
-            f"which column of {table.group.label} says what an item is?",
-            {title[0]: "", **_wordy(table, title[0])},
+            "title", f"which column of {table.group.label} says what an item is?", {title[0]: "", **others}
         )
-        name = draft.ask(question, (*where, "title"), answers) if len(question.choices) > 1 else title[0]
+        says_itself = name_score(title[0], "title") >= 0.6 or not others
+        name = title[0] if says_itself else draft.ask(question, (*where, "title"), answers)
         draft.put((*where, "title"), [name], "a guess: no column is named like a title")
     for role in ("title", "text"):
         choices = roles.roles.get(role, [])

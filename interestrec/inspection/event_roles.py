@@ -13,7 +13,9 @@ from interestrec.inspection.table_joins import TableJoin, can_be_id
 from interestrec.inspection.time_guess import TimeGuess
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
+_ANSWERED = ("user", "item", "time", "event", "value")  # roles that a question may be about
 _MAX_EVENT_TYPES = 30
+_MAX_TITLE_WORDS = 12
 
 
 @dataclass(frozen=True)
@@ -72,30 +74,31 @@ def assign_event_roles(
             found.roles[role] = choice
             del free[choice.column]
 
-    for role, name in answers.items():
-        if name in free:
-            give(role, RoleChoice(name, SURE, "you said so"))
-    item_join = next((join for join in joins if join.column in free and _is_repeated(free[join.column])), None)
-    if "item" in found.roles:
-        item_join = next((join for join in joins if join.column == found.roles["item"].column), None)
+    described: dict[str, TableJoin] = {}  # the strongest join of each column that may be the item
+    for join in joins:
+        if _is_repeated(free[join.column]):
+            described.setdefault(join.column, join)
+    for role in _ANSWERED:
+        if answers.get(role) in free:
+            give(role, RoleChoice(answers[role], SURE, "you said so"))
     if "time" not in found.roles:
         give("time", _time(free, times))
     # Without a name and without a table of items, the user comes first.
-    order = ("item", "user") if table.has_header or item_join else ("user", "item")
+    order = ("item", "user") if table.has_header or described else ("user", "item")
     for role in order:
         if role not in found.roles:
-            give(role, _item(free, item_join, table.has_header) if role == "item" else _user(free, people, table))
+            give(role, _item(free, described, table.has_header) if role == "item" else _user(free, people, table))
     give("session", _by_name(free, "session", can_be_id, least=0.9))
     if "item" not in found.roles and "user" in found.roles:
-        give("item", _item(free, item_join, table.has_header, least=0.0))
+        give("item", _item(free, described, table.has_header, least=0.0))
     if "event" not in found.roles:
         give("event", _event_type(free))
     give("quantity", _by_name(free, "quantity", lambda column: column.is_number and column.whole > 0.95))
     give("invoice", _by_name(free, "invoice", can_be_id))
     if "value" not in found.roles:
         give("value", _value(free, table.has_header))
-    item = found.roles.get("item")
-    found.items = item_join if item_join and item and item.column == item_join.column else None
+    if "item" in found.roles:
+        found.items = described.get(found.roles["item"].column)
     for role, choice in found.roles.items():
         found.roles[role] = replace(choice, rivals=tuple(name for name in choice.rivals if name in free))
     found.score = _score(table, found)
@@ -175,22 +178,23 @@ def _time_score(name: str) -> float:
 
 
 def _item(
-    free: Mapping[str, ColumnProfile], join: TableJoin | None, has_names: bool, least: float = 0.6
+    free: Mapping[str, ColumnProfile], joins: Mapping[str, TableJoin], has_names: bool, least: float = 0.6
 ) -> RoleChoice | None:
     scored = []
     for place, (name, column) in enumerate(free.items()):
-        if not can_be_id(column) or column.is_key:
+        wordy = max(name_score(name, "title"), name_score(name, "text"))
+        # Without an id, the title itself says which item it is.
+        is_title = wordy >= 0.6 and not column.is_list and column.words < _MAX_TITLE_WORDS
+        if column.is_key or not (can_be_id(column) or is_title):
             continue
-        score = name_score(name, "item") * (
-            1.0 if is_id_name(name) or column.numbers > 0.9 or column.words < 2 else 0.8
-        )
-        score -= 0.5 * max(name_score(name, "title"), name_score(name, "text")) if not is_id_name(name) else 0
-        if join is not None and name == join.column:
-            score += join.strength
+        score = name_score(name, "item") - name_score(name, "invoice")
+        score -= 0.0 if is_id_name(name) else 0.5 * wordy
+        if name in joins:
+            score += joins[name].strength
         if not has_names:
             score += _headerless_score(column, place, 1)
         scored.append((score, -place, name))
-    return _best(scored, "item", least if has_names else 0.0, join)
+    return _best(scored, "item", least if has_names else 0.0, joins)
 
 
 def _user(free: Mapping[str, ColumnProfile], people: Mapping[str, float], table: SampledTable) -> RoleChoice | None:
@@ -199,11 +203,12 @@ def _user(free: Mapping[str, ColumnProfile], people: Mapping[str, float], table:
         if not can_be_id(column) or column.is_key:
             continue
         score = name_score(name, "user") + (0.1 if is_id_name(name) else 0.0) + people.get(name, 0.0)
-        score -= 0.5 * name_score(name, "session")
+        if name_score(name, "session") > name_score(name, "user"):
+            score -= 0.5
         if not table.has_header:
             score += _headerless_score(column, place, 0)
         scored.append((score, -place, name))
-    return _best(scored, "user", 0.5 if table.has_header else 0.0, None)
+    return _best(scored, "user", 0.5 if table.has_header else 0.0, {})
 
 
 def _headerless_score(column: ColumnProfile, place: int, usual_place: int) -> float:
@@ -213,15 +218,17 @@ def _headerless_score(column: ColumnProfile, place: int, usual_place: int) -> fl
     return 0.3 + 0.1 * min(column.distinct / 100, 1.0) - 0.05 * abs(place - usual_place)
 
 
-def _best(scored: list[tuple[float, int, str]], role: str, least: float, join: TableJoin | None) -> RoleChoice | None:
+def _best(
+    scored: list[tuple[float, int, str]], role: str, least: float, joins: Mapping[str, TableJoin]
+) -> RoleChoice | None:
     scored.sort(reverse=True)
     if not scored or scored[0][0] < least:
         return None
     score, _, name = scored[0]
     rivals = tuple(other for value, _, other in scored[1:] if value > 0.3 and value > score - 0.15)
     why = [f"named like {noun_of(role)}"] if name_score(name, role) >= 0.6 else []
-    if join is not None and name == join.column:
-        why.append(f"{join.found:.1%} of its values are in column {join.key} of the items")
+    if name in joins:
+        why.append(f"{joins[name].found:.1%} of its values are in column {joins[name].key} of the items")
     if not why:
         why.append("by its place and its repeated values")
     return RoleChoice(name, sureness_of(score) if not rivals else GUESS, "; ".join(why), rivals)
@@ -254,7 +261,8 @@ def _event_type(free: Mapping[str, ColumnProfile]) -> RoleChoice | None:
 def _value(free: Mapping[str, ColumnProfile], has_names: bool) -> RoleChoice | None:
     scored = []
     for place, (name, column) in enumerate(free.items()):
-        if not column.is_number or is_id_name(name) or column.distinct < 2 or column.is_key:
+        is_key = column.is_key and column.whole > 0.98
+        if not column.is_number or is_id_name(name) or column.distinct < 2 or is_key:
             continue
         score = name_score(name, "value")
         if name_score(name, "price") >= 0.7 or name_score(name, "category") >= 0.7:

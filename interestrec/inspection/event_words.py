@@ -10,14 +10,14 @@ _STRENGTHS = {
     0.2: """view views viewed click clicks clicked pv pageview detail visit open read play start browse watch listen
         ansicht aufruf klick vista vue visualizacao bekeken 点击 浏览""",
     0.4: "search scroll dwell finish complete completed",
-    0.5: """fav favorite favourite favorit like liked love save saved bookmark wishlist wish merken gefaellt collect follow
-        subscribe 收藏""",
+    0.5: """fav favorite favourite favorit like liked love save saved bookmark wishlist wish merken gefaellt collect
+        follow subscribe 收藏""",
     0.6: "cart addtocart basket add warenkorb carrito panier carrello winkelwagen reserve 加购",
     0.8: "share shared comment commented review reply repost checkout forward",
     1.0: """purchase purchased buy bought order ordered transaction transactions sale sold pay paid checkoutcompleted
         kauf gekauft bestellung compra achat acquisto koop rating rate rated install download book booked 购买""",
-    -1.0: """dislike disliked skip skipped hide hidden block remove removed removefromcart unfollow unlike return returned
-        refund cancel cancelled canceled report downvote storno retoure""",
+    -1.0: """dislike disliked skip skipped hide hidden block remove removed removefromcart unfollow unlike return
+        returned refund cancel cancelled canceled report downvote storno retoure""",
 }
 _WORD_STRENGTHS = {word: weight for weight, words in _STRENGTHS.items() for word in words.split()}
 

@@ -42,7 +42,7 @@ def assign_item_roles(
     found = ItemRoles(item)
     free = {c.name: c for c in table.columns if c.name != item and c.name not in taken and c.filled}
     _give_texts(found, free, item, bool(taken), answers)
-    price = _scored(free, "price", lambda c: c.numbers > 0.5 or "price" in answers)
+    price = _scored(free, "price", _has_digits)
     if price:
         _give(found, free, "price", price[:1])
     published = [
@@ -113,6 +113,11 @@ def _give_texts(
 
 def _is_text(column: ColumnProfile) -> bool:
     return column.letters > 0.5 and column.links < 0.5 and column.distinct > 1
+
+
+def _has_digits(column: ColumnProfile) -> bool:
+    """Whether the values are numbers, perhaps with a currency, as `$1.99` and `12,99 €` are."""
+    return bool(column.frequent) and all(any(c.isdigit() for c in value) for value, _ in column.frequent)
 
 
 def _is_year(column: ColumnProfile) -> bool:

@@ -102,7 +102,7 @@ def _delimiter(lines: Sequence[str], promised: str | None) -> str:
             continue
         share = count / sum(widths.values())
         # A space, or a comma within texts, separates by chance; the delimiter that the suffix promises is favoured.
-        weight = {" ": 0.3, delimiter: 1.0}[delimiter] * (1.5 if delimiter == promised else 1.0)
+        weight = (0.3 if delimiter == " " else 1.0) * (1.5 if delimiter == promised else 1.0)
         score = share**2 * min(width, 4) ** 0.5 * weight * (1.2 if delimiter in ("\t", "::") else 1.0)
         if score > best_score:
             best, best_score = delimiter, score

@@ -51,14 +51,10 @@ def put_model(draft: ConfigurationDraft, texts: Sequence[ColumnProfile], place: 
     fetch = "" if place.has_encoder else f"first: {_FETCH}"
     draft.put(("encoders", "text"), {"source": str(place.encoder)}, fetch or None)
     if foreign >= _FOREIGN:
-        draft.remark(
-            ("encoders",),
-            f"{foreign:.0%} of the texts are not in Latin letters, which minilm-l6 hardly reads. Fetch a multilingual encoder,",
-            f"such as `{_FETCH_MULTILINGUAL}`, and name its directory here.",
-        )
-        draft.findings.append(
-            f"{foreign:.0%} of the texts are not in Latin letters: a multilingual encoder is needed ({_FETCH_MULTILINGUAL})."
-        )
+        told = f"{foreign:.0%} of the texts are not in Latin letters, which minilm-l6 hardly reads"
+        advice = "Fetch a multilingual encoder, and name its directory here:"
+        draft.remark(("encoders",), f"{told}.", f"{advice} `{_FETCH_MULTILINGUAL}`")
+        draft.findings.append(f"{told}: a multilingual encoder is needed (`{_FETCH_MULTILINGUAL}`).")
     draft.put(("finetune",), {"epochs": 2, "batch_size": 256})
     if not has_times:
         draft.put(("rank", "components"), list(_UNTIMED), "trending needs times")

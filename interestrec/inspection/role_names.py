@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Role -> words that name it, strong ones first; a word of the second line names it only beside other evidence.
-_STRONG: dict[str, str] = {
-    "user": """user users usr uid customer client visitor member reviewer reader player account person buyer viewer listener
-        subscriber shopper consumer fullvisitor household patron student follower author_id
+# Role -> words that name it, in English first.
+_ROLE_WORDS: dict[str, str] = {
+    "user": """user users usr uid customer client visitor member reviewer reader player account person buyer viewer
+        listener subscriber shopper consumer fullvisitor household patron student follower author_id
         kunde kunden kundin benutzer nutzer besucher mitglied kaeufer leser teilnehmer konto
         cliente usuario comprador visitante socio lector
         utilisateur acheteur visiteur membre lecteur abonne client
-        utente acquirente visitatore usuario utilizador gebruiker klant bezoeker anvandare kund bruger bruker uzytkownik
+        utente acquirente visitatore usuario utilizador gebruiker klant bezoeker anvandare kund bruger bruker
+        uzytkownik
         kullanici polzovatel пользователь клиент покупатель 用户 会员 顾客 客户 ユーザ ユーザー 会員 사용자 고객""",
     "session": """session sessions sess sessionid visit basket cookie anonymous device
         sitzung besuch warenkorb sesion sesión seance sessione sessao sessie сессия 会话 セッション 세션""",
-    "item": """item items iid product prod article articles artist artists movie movies film films book books isbn asin sku
-        stockcode track tracks song songs video videos post posts recipe game games wine beer business biz hotel poi
+    "item": """item items iid product prod article articles artist artists movie movies film films book books
+        isbn asin
+        sku stockcode track tracks song songs video videos post posts recipe game games wine beer business
+        biz hotel poi
         venue listing offer goods course job anime show album episode channel question paper content place restaurant
         property object story app ad tmdb imdb pin photo image clip news newsid advert
         produkt artikel ware buch lied spiel beitrag angebot
@@ -32,8 +35,8 @@ _STRONG: dict[str, str] = {
     "event": """event events eventtype eventname action actions activity interaction behavior behaviour verb
         ereignis aktion vorgang aktivitaet evento accion evenement azione acao actie
         действие событие 行为 行動 이벤트""",
-    "value": """rating ratings stars star score overall grade hours hour playtime playcount plays listens listencount weight
-        duration seconds secs dwell dwelltime readtime watchtime watchratio minutes completion progress
+    "value": """rating ratings stars star score overall grade hours hour playtime playcount plays listens listencount
+        weight duration seconds secs dwell dwelltime readtime watchtime watchratio minutes completion progress
         bewertung sterne punkte dauer sekunden spielzeit spielstunden stunden
         puntuacion calificacion valoracion note evaluation duree voto valutazione punteggio durata nota avaliacao
         beoordeling betyg оценка рейтинг 评分 分数 評価 평점""",
@@ -42,22 +45,26 @@ _STRONG: dict[str, str] = {
     "title": """title titles name headline label caption productname
         titel bezeichnung ueberschrift artikelname produktname benennung
         titulo nombre denominacion titre nom intitule titolo nome naam titulo namn navn
-        название имя наименование 标题 名称 书名 タイトル 名前 商品名 제목 이름""",
-    "text": """text description desc body abstract summary overview content plot synopsis details about features story subtitle
+        название имя наименование 标题 名称 书名 商品名 片名 タイトル 名前 商品名 제목 이름""",
+    "text": """text description desc body abstract summary overview content plot synopsis details about
+        features story subtitle
         lead teaser
         beschreibung inhalt zusammenfassung details langtext kurztext
         descripcion resumen sinopsis contenido resume contenu descrizione riassunto contenuto trama descricao resumo
         omschrijving beschrijving описание текст 描述 内容 简介 摘要 説明 概要 설명""",
-    "category": """category categories categoryname genre genres section topic department class subcategory taxonomy type typ art tipo
+    "category": """category categories categoryname genre genres section topic department class subcategory
+        taxonomy type typ art tipo
         kategorie rubrik warengruppe genre thema ressort sparte gruppe produktgruppe abteilung
         categoria genero tema seccion rubro categorie rubrique categorie genere reparto
         категория жанр 类别 分类 类目 カテゴリ ジャンル 카테고리""",
-    "maker": """brand manufacturer maker vendor seller publisher label studio marke hersteller verlag marca fabricante marque
+    "maker": """brand manufacturer maker vendor seller publisher label studio marke hersteller verlag marca
+        fabricante marque
         fabricant editeur editorial editore производитель 品牌 出版社 ブランド 브랜드""",
     "price": """price unitprice listprice saleprice cost
         preis stueckpreis einzelpreis verkaufspreis precio prix tarif prezzo preco prijs pris fiyat
         цена 价格 单价 価格 値段 가격""",
-    "published": """published publication publishdate pubdate release released releasedate year firstavailable launched
+    "published": """published publication publishdate pubdate release released releasedate year
+        firstavailable launched
         veroeffentlicht veroeffentlichung erscheinungsdatum erscheinungsjahr erschienen jahr
         publicado publicacion lanzamiento estreno publie publication parution sortie annee pubblicato uscita anno
         publicado lancamento ano jaar опубликовано год 发布 出版 年份 公開日 発売日 출시""",
@@ -65,13 +72,15 @@ _STRONG: dict[str, str] = {
         freund freunde amigo ami amico""",
     "invoice": """invoice order orderid invoiceno transaction receipt bill basket
         rechnung bestellung bestellnummer auftrag beleg bon factura pedido facture commande fattura ordine fatura""",
-    "attribute": """gender sex age agegroup occupation country city region state zip zipcode postcode plan segment language
+    "attribute": """gender sex age agegroup occupation country city region state zip zipcode postcode plan
+        segment language
         education income marital
         geschlecht alter land stadt ort plz beruf sprache genero sexo edad pais ciudad idioma sexe pays ville langue
         sesso eta paese citta 性别 年龄 国家 城市 性別 年齢 성별 나이""",
 }
 _ID_WORDS = frozenset(
-    "id ids no nr num number key code uid guid uuid hash nummer numero numer numéro ref index idx ident kennung 编号 番号".split()
+    """id ids no nr num number key code uid guid uuid hash nummer numero numer ref index idx ident kennung 编号 番号 번호
+    """.split()
 )
 _PLAIN_WORDS = frozenset("of the a de der des du la le per by in is has n raw original fixed next".split())
 
@@ -84,10 +93,11 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c))).lower()
 
 
-WORDS = {role: frozenset(_plain(word) for word in text.split()) for role, text in _STRONG.items()}
-# Word -> German and other compounds are written together: `Kundennummer`, `customerid`, `produktbezeichnung`.
+WORDS = {role: frozenset(_plain(word) for word in text.split()) for role, text in _ROLE_WORDS.items()}
+# Words that names written together may begin or end with: `Kundennummer`, `customerid`, `produktbezeichnung`.
 _STEMS = {
-    role: sorted((word for word in words if len(word) >= 4), key=len, reverse=True) for role, words in WORDS.items()
+    role: sorted((word for word in words if len(word) >= (4 if word.isascii() else 2)), key=len, reverse=True)
+    for role, words in WORDS.items()
 }
 
 
@@ -101,7 +111,9 @@ def is_id_name(name: str) -> bool:
     """Whether a name says that the column holds ids, codes or numbers of something."""
     words = words_of(name)
     joined = "".join(words)
-    return any(word in _ID_WORDS for word in words) or joined.endswith(("id", "nummer", "code", "key"))
+    return any(word in _ID_WORDS for word in words) or joined.endswith(
+        ("id", "nummer", "code", "key", "编号", "番号", "번호")
+    )
 
 
 def name_score(name: str, role: str) -> float:

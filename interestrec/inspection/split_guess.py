@@ -33,10 +33,15 @@ def guess_split(log: RawLog, table: SampledTable, user: str, time: str | None, g
     days = (guess.last - guess.first).total_seconds() / 86400
     if days < 1:
         return SplitGuess("user_random", "the log covers less than a day")
+    hundredths = f"ntile(100) OVER (ORDER BY {guess.order})"
     warm, late = log.sql(
-        f"WITH events AS (SELECT {text_of(user)} AS u, ntile(100) OVER (ORDER BY {guess.order}) AS part "
-        f"FROM (SELECT *, {text_of(time)} AS t FROM {table.relation})), late AS (SELECT u FROM events WHERE part > {100 - 100 * _TEST:g}) "
-        f"SELECT count(*) FILTER (WHERE u IN (SELECT u FROM events WHERE part <= {100 - 100 * _TEST:g})), count(*) FROM late"
+        f"""
+        WITH
+            events AS (SELECT {text_of(user)} AS u, {text_of(time)} AS t FROM {table.relation}),
+            parted AS (SELECT u, {hundredths} AS part FROM events),
+            known AS (SELECT u FROM parted WHERE part <= {100 - 100 * _TEST:g})
+        SELECT count(*) FILTER (WHERE u IN (FROM known)), count(*) FROM parted WHERE part > {100 - 100 * _TEST:g}
+        """
     )[0]
     if late and warm / late < _LEAST_WARM and per_user >= 5:
         return SplitGuess("user_time", f"only {warm / late:.0%} of the last events are of users seen before")

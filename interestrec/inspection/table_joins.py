@@ -30,7 +30,7 @@ class TableJoin:
     @property
     def strength(self) -> float:
         """How much the join says: small integers are found in any key that counts from 1, but do not cover it."""
-        return self.found * (0.4 + 0.6 * min(1.0, 2 * self.covered)) + (0.3 if self.is_same_name else 0.0)
+        return self.found * (0.4 + 0.6 * self.covered) + (0.3 if self.is_same_name else 0.0)
 
 
 def can_be_id(column: ColumnProfile) -> bool:
@@ -47,9 +47,8 @@ def find_joins(log: RawLog, tables: Sequence[SampledTable]) -> list[TableJoin]:
         for key in keyed.columns:
             if not (key.is_key and can_be_id(key)):
                 continue
-            log.db.execute(
-                f"CREATE OR REPLACE TEMP TABLE key_values AS SELECT DISTINCT {key_of(key.name)} AS k FROM {keyed.relation}"
-            )
+            keys = f"SELECT DISTINCT {key_of(key.name)} AS k FROM {keyed.relation}"
+            log.db.execute(f"CREATE OR REPLACE TEMP TABLE key_values AS {keys}")
             for table, other in enumerate(tables):
                 if table == key_table:
                     continue
@@ -67,6 +66,11 @@ def _are_alike(column: ColumnProfile, key: ColumnProfile) -> bool:
     return (column.numbers > 0.5) == (key.numbers > 0.5)
 
 
+def _has_equal_name(column: ColumnProfile, key: ColumnProfile) -> bool:
+    """Whether both columns have the same words; columns without a header are numbered, which says nothing."""
+    return words_of(column.name) == words_of(key.name) and not column.name.isdigit()
+
+
 def _join(
     log: RawLog, table: int, other: SampledTable, column: ColumnProfile, key_table: int, key: ColumnProfile
 ) -> TableJoin | None:
@@ -78,9 +82,7 @@ def _join(
         return None
     share = found / looked_up
     covered = min(1.0, share * column.distinct / max(key.distinct, 1))
-    return TableJoin(
-        table, column.name, key_table, key.name, share, covered, words_of(column.name) == words_of(key.name)
-    )
+    return TableJoin(table, column.name, key_table, key.name, share, covered, _has_equal_name(column, key))
 
 
 def find_people(log: RawLog, tables: Sequence[SampledTable]) -> dict[int, dict[str, float]]:
