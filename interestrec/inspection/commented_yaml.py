@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+
+from interestrec.core.printable import printable
 
 _WIDTH = 100  # of a line with its comment
 _COMMENT_COLUMN = 44
@@ -35,7 +38,7 @@ def _mapping(
         place = (*where, key)
         if not where and lines and isinstance(value, Mapping | list):
             lines.append("")
-        lines += [f"{indent}# {remark}" for remark in remarks.get(place, ())]
+        lines += [f"{indent}# {_one_line(remark)}" for remark in remarks.get(place, ())]
         lines += _entry(f"{indent}{_scalar(key)}:", value, place, comments, remarks)
     return lines
 
@@ -45,7 +48,8 @@ def _entry(
 ) -> list[str]:
     is_annotated = any(other[: len(place)] == place and other != place for other in (*comments, *remarks))
     flow = f"{head} {_flow(value)}"
-    if not is_annotated and (not isinstance(value, Mapping | list) or (len(place) > 1 and len(flow) <= _MAX_FLOW)):
+    is_block = isinstance(value, Mapping | list) and bool(value)
+    if not is_annotated and (not is_block or (len(place) > 1 and len(flow) <= _MAX_FLOW)):
         return _commented(flow, comments.get(place), head)
     if isinstance(value, Mapping):
         return [*_commented(head, comments.get(place), head), *_mapping(value, place, comments, remarks)]
@@ -69,6 +73,7 @@ def _entry(
 def _commented(line: str, comment: str | None, head: str) -> list[str]:
     if not comment:
         return [line]
+    comment = _one_line(comment)
     together = f"{line.ljust(_COMMENT_COLUMN)} # {comment}"
     if len(together) <= _WIDTH + 20:
         return [together]
@@ -77,9 +82,16 @@ def _commented(line: str, comment: str | None, head: str) -> list[str]:
 
 
 def _flow(value: Any) -> str:
+    """Return a value on one line: as YAML writes it, or as JSON, which is YAML, where that would take several."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
-    return text.removesuffix("...\n").strip()
+    text = text.removesuffix("...\n").strip()
+    is_plain = len(text.splitlines()) == 1 and "? " not in text
+    return text if is_plain else json.dumps(value)
 
 
 def _scalar(key: Any) -> str:
     return _flow(key)
+
+
+def _one_line(comment: str) -> str:
+    return printable(" ".join(comment.split()))

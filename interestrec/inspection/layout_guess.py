@@ -69,9 +69,8 @@ def _encoding(head: bytes) -> str:
         return "utf-16"
     try:
         head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # A character may be cut at the end of what was read.
-        return "utf-8" if error.start > len(head) - 4 and len(head) > 4 else _single_byte(head)
+    except UnicodeDecodeError:
+        return _single_byte(head)
     return "utf-8"
 
 

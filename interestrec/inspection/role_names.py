@@ -79,10 +79,10 @@ _ROLE_WORDS: dict[str, str] = {
         sesso eta paese citta 性别 年龄 国家 城市 性別 年齢 성별 나이""",
 }
 _ID_WORDS = frozenset(
-    """id ids no nr num number key code uid guid uuid hash nummer numero numer ref index idx ident kennung 编号 番号 번호
-    """.split()
+    """id ids no nr num number key code uid guid uuid hash nummer numero numer ref index idx ident kennung
+    编号 番号 번호""".split()
 )
-_PLAIN_WORDS = frozenset("of the a de der des du la le per by in is has n raw original fixed next".split())
+_PLAIN_WORDS = frozenset("of the a de der des du la le per by in is has n raw original fixed next type kind".split())
 
 
 def _plain(text: str) -> str:

@@ -118,6 +118,6 @@ def find_people(log: RawLog, tables: Sequence[SampledTable]) -> dict[int, dict[s
 
 
 def _share_of(log: RawLog, table: SampledTable, column: ColumnProfile, keys: str) -> float:
-    """Return how many of the keys a column has, as a share of the keys."""
+    """Return the values that a column shares with keys, as a share of the larger of both."""
     found = log.number(f"SELECT count(*) FROM {keys} WHERE k IN (SELECT {key_of(column.name)} FROM {table.relation})")
-    return found / max(log.rows(keys), 1)
+    return found / max(log.rows(keys), column.distinct)

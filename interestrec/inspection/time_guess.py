@@ -53,9 +53,9 @@ def guess_time(log: RawLog, relation: str, column: ColumnProfile) -> TimeGuess |
     guess = _read(log, iso, {}, "ISO 8601") or _by_format(log)
     if guess is None:
         return None
+    texts = f"(SELECT {text_of(column.name)} AS t FROM {relation})"
     first, last = log.sql(
-        f"SELECT min(s), max(s) FROM (SELECT {guess.order} AS s FROM (SELECT {text_of(column.name)} AS t FROM {relation})) "
-        "WHERE year(s) BETWEEN 1900 AND 2200"
+        f"SELECT min(s), max(s) FROM (SELECT {guess.order} AS s FROM {texts}) WHERE year(s) BETWEEN 1900 AND 2200"
     )[0]
     return replace(guess, first=_utc(first), last=_utc(last))
 
