@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from interestrec.columns.column_sql import id_expression, time_expression
-from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
-from interestrec.columns.table_settings import EventColumns, EventTable, EventTables, ItemColumns, ItemTable, UserTable
+from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
+from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.number_notations import NumberNotation
+from interestrec.columns.row_checks import RowCheck
+from interestrec.columns.row_filters import TableFilter
+from interestrec.columns.table_settings import EventTable, EventTables, ItemColumns, ItemTable, UserTable
+from interestrec.columns.time_notations import TimeNotation
 from interestrec.core.errors import VALUE, ConfigError
-from interestrec.formats.data_settings import DataSettings
-from interestrec.formats.item_tables import item_expressions, read_items
+from interestrec.formats.item_tables import ItemReader, read_items
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import identifier, require_column, scan
+from interestrec.rawfiles.raw_tables import identifier
 
 
-class EventsData(DataSettings):
+class EventsData(SpelledData):
     """An event log by column mapping; items come from a separate table or from the rows of events."""
 
     format: Literal["events"]
@@ -44,99 +48,139 @@ def read(log: RawLog, data: EventsData) -> None:
 
     Raises:
         InputMissingError: a file is missing.
-        ConfigError: `data.items` names the files of an events table but other filters or another delimiter.
-        DataError: a column is missing, or more malformed rows than tolerated.
+        ConfigError: `data.items` names the files of an events table but reads them differently.
+        DataError: a column is missing or cannot be decided, a filter keeps no row, or more rows are malformed than
+            tolerated.
     """
     items = data.items
     shared = [table for table in data.events if table.files == items.files]
-    if shared and (items.where or items.delimiter != shared[0].delimiter):
+    if shared:
+        _require_same_layout(items, shared[0])
+    for table in data.events:
+        paths = expand_patterns(data.root, table.files)
+        about = items.columns if table in shared else None
+        read_events(log, paths, table, about, data.ids, data.user_ids)
+    if not shared:
+        read_items(log, expand_patterns(data.root, items.files), items, data.ids)
+    if data.users is not None:
+        read_users(log, expand_patterns(data.root, data.users.files), data.users, data.user_ids)
+    log.settle_bad_rows(data.max_bad_rows)
+
+
+def _require_same_layout(items: ItemTable, events: EventTable) -> None:
+    if items.where or items.delimiter != events.delimiter:
         raise ConfigError(
             "data.items names the same files as data.events, so it cannot set other `where` or `delimiter`; "
             "set them under data.events only"
         )
-    for table in data.events:
-        for path in expand_patterns(data.root, table.files):
-            _read_events(log, path, table, items.columns if table in shared else None)
-    if not shared:
-        for path in expand_patterns(data.root, items.files):
-            read_items(log, path, items)
-    if data.users is not None:
-        for path in expand_patterns(data.root, data.users.files):
-            read_users(log, path, data.users)
-    log.settle_bad_rows(data.max_bad_rows)
 
 
-def _read_events(log: RawLog, path: Path, events: EventTable, items: ItemColumns | None) -> None:
-    mapping = events.columns
-    column_names = [*mapped_columns(mapping, events.where), *(mapped_columns(items) if items else [])]
-    for columns in scan(log, path, list(dict.fromkeys(column_names)), events):
-        for key, column in mapping:
-            if column is not None:
-                require_column(list(columns), column, path, f"data.events.columns.{key}")
-        checks = [
-            *filter_checks(columns, path, "data.events.where", events.where),
-            *_event_checks(columns, path, events),
-        ]
-        rows = leave_out(log, checks)
-        log.add_events(
+def read_events(
+    log: RawLog,
+    paths: Sequence[Path],
+    events: EventTable,
+    items: ItemColumns | None = None,
+    ids: IdSpelling = AS_READ,
+    user_ids: IdSpelling = AS_READ,
+    key: str = "data.events",
+) -> None:
+    """Append the rows of a table of events.
+
+    Args:
+        paths: all files of the table.
+        items: columns by which its rows describe items as well; None = they describe none.
+        ids, user_ids: how the ids of items and of users are spelled in the log.
+        key: configuration key of the table, for messages.
+
+    Raises:
+        InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
+    """
+    keys = column_keys(events.columns, key, events.where)
+    if items is not None:
+        keys = column_keys(items, "data.items") | keys
+    table = land_table(log, paths, keys, events, key)
+    reader = EventReader(table, events, ids, user_ids)
+    item_reader = None if items is None else ItemReader(table, items, ids)
+    row_filter = TableFilter(table, events.where, events.columns.time)
+    for file in table.take_files():
+        rows = row_filter.select(file, reader.checks(file.types, file.path.name))
+        reader.add_events(rows, file.types)
+        if item_reader is not None:
+            item_reader.count_unreadable(rows, file.types)
+            log.add_items(rows, **item_reader.expressions(file.types), from_events=True)
+    row_filter.require_rows()
+
+
+class EventReader:
+    """Reads events from the columns of a table, whose notations are decided over all its files.
+
+    Args:
+        table: a table with the columns of the mapping.
+        events: which column means what.
+        ids, user_ids: how the ids of items and of users are spelled in the log.
+    """
+
+    def __init__(self, table: LandedTable, events: EventTable, ids: IdSpelling, user_ids: IdSpelling) -> None:
+        self.log, self.events = table.log, events
+        mapping = events.columns
+        self.item: IdNotation = table.id(mapping.item, ids)
+        self.user: IdNotation | None = table.id(mapping.user, user_ids) if mapping.user is not None else None
+        self.session: IdNotation | None = table.id(mapping.session) if mapping.session is not None else None
+        self.time: TimeNotation | None = table.time(mapping.time) if mapping.time is not None else None
+        self.value: NumberNotation | None = table.number(mapping.value) if mapping.value is not None else None
+
+    def add_events(self, rows: str, types: Mapping[str, str]) -> None:
+        """Append the rows of a relation whose columns have these types."""
+        self.log.add_events(
             rows,
-            user=_user(columns, mapping),
-            item=id_expression(columns, mapping.item),
-            time=time_expression(columns, mapping.time, events.time_unit),
-            event=_event_type(events),
-            value=_value(mapping),
+            user=self._user(types),
+            item=self._item(types),
+            time=self.time.expression(types[self.time.column.name]) if self.time else "CAST(NULL AS TIMESTAMP)",
+            event=self._event_type(),
+            value=self.value.expression(types[self.value.column.name]) if self.value else "CAST(NULL AS DOUBLE)",
         )
-        if items is not None:
-            log.add_items(rows, **item_expressions(columns, path, items), from_events=True)
 
+    def checks(self, types: Mapping[str, str], file: str) -> list[RowCheck]:
+        """Return the checks of rows that are no events; `file` names the file in reasons."""
+        mapping = self.events.columns
+        no_id = f"{self._user(types)} IS NULL OR {self._item(types)} IS NULL"
+        checks = [RowCheck("events of nobody", no_id, f"{file}: the user or the item is empty")]
+        if mapping.event is not None:
+            checks.append(RowCheck("", f"{identifier(mapping.event)} IS NULL", "the event type is empty"))
+        if self.time is not None:
+            sql_type = types[self.time.column.name]
+            raw = self.time.column.text(sql_type)
+            checks.append(RowCheck("", self.time.unreadable(sql_type), self.time.reason, raw))
+        if self.value is not None:
+            sql_type = types[self.value.column.name]
+            raw, unreadable = self.value.column.text(sql_type), self.value.unreadable(sql_type)
+            checks.append(RowCheck("", unreadable, f"the value '{VALUE}' is not a number", raw))
+        if self.events.event_types is not None and mapping.event is not None:
+            names = ", ".join(sql_string(name) for name in self.events.event_types)
+            event_type = f"CAST({identifier(mapping.event)} AS VARCHAR)"
+            reason = f"{file}: event types that data.events.event_types does not list"
+            checks.append(RowCheck("unlisted event types", f"{event_type} NOT IN ({names})", reason, event_type))
+        return checks
 
-def _event_checks(columns: Mapping[str, str], path: Path, events: EventTable) -> list[RowCheck]:
-    mapping, unit = events.columns, events.time_unit
-    no_id = f"{_user(columns, mapping)} IS NULL OR {id_expression(columns, mapping.item)} IS NULL"
-    checks = [RowCheck("events of nobody", no_id, f"{path.name}: the user or the item is empty")]
-    if mapping.event is not None:
-        checks.append(RowCheck("", f"{identifier(mapping.event)} IS NULL", "the event type is empty"))
-    # A typed column can be neither unreadable nor empty text, so it needs no cast of every row.
-    if mapping.time is not None and not columns[mapping.time].startswith(("TIMESTAMP", "DATE")):
-        raw = f"CAST({identifier(mapping.time)} AS VARCHAR)"
-        unreadable = f"{raw} <> '' AND {time_expression(columns, mapping.time, unit)} IS NULL"
-        reason = f"the time '{VALUE}' is neither ISO 8601 nor a number of {unit} between 1900 and 2200"
-        checks.append(RowCheck("", unreadable, reason, raw))
-    if mapping.value is not None:
-        raw = f"CAST({identifier(mapping.value)} AS VARCHAR)"
-        filled = f"{raw} <> ''" if columns[mapping.value] == "VARCHAR" else f"{identifier(mapping.value)} IS NOT NULL"
-        unreadable = f"{filled} AND NOT coalesce(isfinite({_value(mapping)}), false)"
-        checks.append(RowCheck("", unreadable, f"the value '{VALUE}' is not a number", raw))
-    if events.event_types is not None and mapping.event is not None:
-        names = ", ".join(sql_string(name) for name in events.event_types)
-        event_type = f"CAST({identifier(mapping.event)} AS VARCHAR)"
-        reason = f"{path.name}: event types that data.events.event_types does not list"
-        checks.append(RowCheck("unlisted event types", f"{event_type} NOT IN ({names})", reason, event_type))
-    return checks
+    def _item(self, types: Mapping[str, str]) -> str:
+        return self.item.expression(types[self.item.column.name])
 
+    def _user(self, types: Mapping[str, str]) -> str:
+        """Return the SQL of the user's id; the session identifies a visitor without an account."""
+        ids = [] if self.user is None else [self.user.expression(types[self.user.column.name])]
+        if self.session is not None:
+            ids.append(f"'session:' || {self.session.expression(types[self.session.column.name])}")
+        return f"coalesce({', '.join(ids)})" if len(ids) > 1 else ids[0]
 
-def _user(columns: Mapping[str, str], mapping: EventColumns) -> str:
-    """Return the SQL of the user's id; the session identifies a visitor without an account."""
-    ids = [id_expression(columns, mapping.user)] if mapping.user is not None else []
-    if mapping.session is not None:
-        ids.append(f"'session:' || {id_expression(columns, mapping.session)}")
-    return f"coalesce({', '.join(ids)})" if len(ids) > 1 else ids[0]
-
-
-def _value(mapping: EventColumns) -> str:
-    if mapping.value is None:
-        return "CAST(NULL AS DOUBLE)"
-    return f"try_cast({identifier(mapping.value)} AS DOUBLE)"
-
-
-def _event_type(events: EventTable) -> str:
-    """Return the SQL of the event type under the name that the configuration uses."""
-    if events.columns.event is None:
-        return sql_string(events.event)
-    raw = f"CAST({identifier(events.columns.event)} AS VARCHAR)"
-    if events.event_types is None:
-        return raw
-    cases = " ".join(
-        f"WHEN {sql_string(raw_name)} THEN {sql_string(name)}" for raw_name, name in events.event_types.items()
-    )
-    return f"CASE {raw} {cases} END"
+    def _event_type(self) -> str:
+        """Return the SQL of the event type under the name that the configuration uses."""
+        events = self.events
+        if events.columns.event is None:
+            return sql_string(events.event)
+        raw = f"CAST({identifier(events.columns.event)} AS VARCHAR)"
+        if events.event_types is None:
+            return raw
+        cases = " ".join(
+            f"WHEN {sql_string(raw_name)} THEN {sql_string(name)}" for raw_name, name in events.event_types.items()
+        )
+        return f"CASE {raw} {cases} END"

@@ -86,7 +86,10 @@ def _flow(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
     text = text.removesuffix("...\n").strip()
     is_plain = len(text.splitlines()) == 1 and "? " not in text
-    return text if is_plain else json.dumps(value)
+    if is_plain:
+        return text
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in quoted)
 
 
 def _scalar(key: Any) -> str:

@@ -193,17 +193,17 @@ def _put_time(
     answers: Mapping[str, str],
 ) -> None:
     guess = found.time
-    if guess is None:
+    if guess is None or not guess.doubt:
         return
-    for key, value in guess.keys.items():
-        if guess.alternative is not None:
-            question = DraftQuestion(
-                "date order",
-                f"do dates in {found.roles['time'].column} begin with the day or the month?",
-                {value: "as most of the world writes", guess.alternative: "the other order"},
-            )
-            value = draft.ask(question, (*where, key), answers)
-        draft.put((*where, key), value)
+    column = found.roles["time"].column
+    if not guess.formats:
+        draft.remark((*where, "columns", "time"), f"{column}: {guess.doubt}.")
+        return
+    meanings = {
+        text: f"{'the day' if text.index('%d') < text.index('%m') else 'the month'} first" for text in guess.formats
+    }
+    question = DraftQuestion("date order", f"does a date in {column} begin with the day or the month?", meanings)
+    draft.put((*where, "time_format"), draft.ask(question, (*where, "time_format"), answers))
 
 
 def event_name(table: SampledTable, found: EventRoles, by_file: bool) -> str:

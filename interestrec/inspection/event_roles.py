@@ -168,7 +168,7 @@ def _time(free: Mapping[str, ColumnProfile], times: Mapping[str, TimeGuess]) -> 
     score, _, name = scored[0]
     guess = times[name]
     why = f"{guess.notation}, {guess.first:%Y-%m-%d} to {guess.last:%Y-%m-%d}"
-    return RoleChoice(name, SURE if score > 0 and guess.alternative is None else LIKELY, why)
+    return RoleChoice(name, SURE if score > 0 and not guess.doubt else LIKELY, why)
 
 
 def _time_score(name: str) -> float:

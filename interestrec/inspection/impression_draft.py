@@ -34,8 +34,6 @@ def draft_impressions(
         draft.choose(("data", "columns", role), choice)
     time = found.columns.get("time")
     guess = times[position].get(time.column) if time else None
-    for key, value in (guess.keys if guess else {}).items():
-        draft.put(("data", key), value)
     _put_history(draft, tables, position)
     title = _put_items(draft, tables, position)
     measured = [

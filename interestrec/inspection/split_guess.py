@@ -37,8 +37,7 @@ def guess_split(log: RawLog, table: SampledTable, user: str, time: str | None, g
     warm, late = log.sql(
         f"""
         WITH
-            events AS (SELECT {text_of(user)} AS u, {text_of(time)} AS t FROM {table.relation}),
-            parted AS (SELECT u, {hundredths} AS part FROM events),
+            parted AS (SELECT {text_of(user)} AS u, {hundredths} AS part FROM {table.relation}),
             known AS (SELECT u FROM parted WHERE part <= {100 - 100 * _TEST:g})
         SELECT count(*) FILTER (WHERE u IN (FROM known)), count(*) FROM parted WHERE part > {100 - 100 * _TEST:g}
         """

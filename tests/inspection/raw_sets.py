@@ -105,7 +105,6 @@ def marks_to_ten(raw: Path, rng: random.Random) -> Expected:
     write_csv(raw / "books.csv", [("book", "title", "year", "genre"), *items])
     return {
         "data.events.columns": {"user": "reviewer", "item": "book", "time": "ts", "value": "score"},
-        "data.events.time_unit": "ms",
         "data.items.columns": {"item": "book", "title": ["title"], "category": "genre", "published": "year"},
         "preprocess.intensity.values": {"rating": {"map": "linear", "low": 1, "high": 10}},
         "data.relevant_at": 0.67,
