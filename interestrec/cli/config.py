@@ -40,8 +40,10 @@ def init(
             named = [*sources, *([Path(template)] if template else []), *(more or [])]
             _draft(output, named, to, force, asks=not yes and not as_json)
             return
-        if template is None or more:
-            raise UsageError("name one template, such as news, or your own files by --from FILE")
+        if template is None or more or yes or force:
+            raise UsageError(
+                "name one template, such as news, or your own files by --from FILE, to which --yes and --force belong"
+            )
         from interestrec.config.templates import write_template
 
         write_template(template, to)

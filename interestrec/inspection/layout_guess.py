@@ -95,14 +95,16 @@ def _delimiter(lines: Sequence[str], promised: str | None) -> str:
     for delimiter in _DELIMITERS:
         if not any(delimiter in line for line in lines[:20]):
             continue
-        widths = Counter(len(row) for row in split_rows(lines, delimiter))
+        rows = split_rows(lines, delimiter)
+        widths = Counter(map(len, rows))
         width, count = max(widths.items(), key=lambda pair: (pair[1], pair[0]))
         if width < 2:
             continue
         share = count / sum(widths.values())
-        # A space, or a comma within texts, separates by chance; the delimiter that the suffix promises is favoured.
-        weight = (0.3 if delimiter == " " else 1.0) * (1.5 if delimiter == promised else 1.0)
-        score = share**2 * min(width, 4) ** 0.5 * weight * (1.2 if delimiter in ("\t", "::") else 1.0)
+        # Spaces, and commas within texts and numbers, separate by chance; the header then has none of them.
+        weight = 0.3 if delimiter == " " else 1.2 if delimiter in (promised, "\t", "::") else 1.0
+        weight *= 1.0 if len(rows[0]) == width else 0.5
+        score = share**2 * min(width, 8) ** 0.5 * weight
         if score > best_score:
             best, best_score = delimiter, score
     return best

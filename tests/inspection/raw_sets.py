@@ -65,8 +65,11 @@ def german_shop(raw: Path, rng: random.Random) -> Expected:
     rows = [(u + 1000, i + 500, iso(t), rng.randrange(1, 4)) for u, i, t in events(rng)]
     header = ("Kundennummer", "Artikelnummer", "Bestelldatum", "Menge")
     write_csv(raw / "bestellungen.csv", [header, *rows], ";", "cp1252")
-    items = [(i + 500, f"Schöne {title(i)} €", f"Lange Beschreibung von {title(i)}", "Küche") for i in range(ITEMS)]
-    header = ("Artikelnummer", "Bezeichnung", "Beschreibung", "Warengruppe")
+    items = [
+        (i + 500, f"Schöne {title(i)} €", f"Lange Beschreibung von {title(i)}", "Küche", f"{i},99 €")
+        for i in range(ITEMS)
+    ]
+    header = ("Artikelnummer", "Bezeichnung", "Beschreibung", "Warengruppe", "Preis")
     write_csv(raw / "artikel.csv", [header, *items], ";", "cp1252")
     return {
         "data.events.delimiter": ";",
@@ -75,6 +78,7 @@ def german_shop(raw: Path, rng: random.Random) -> Expected:
         "data.items.columns.title": ["Bezeichnung"],
         "data.items.columns.text": ["Beschreibung"],
         "data.items.columns.category": "Warengruppe",
+        "data.items.columns.price": "Preis",
         "data.events.event": "purchase",
     }
 
@@ -232,6 +236,16 @@ def pandas_index(raw: Path, rng: random.Random) -> Expected:
     }
 
 
+def swapped_dates(raw: Path, rng: random.Random) -> Expected:
+    """Dates whose day and month fit either way: a question."""
+    rows = [
+        (f"c{u}", f"s{i}", f"{1 + n % 12:02}/{1 + n // 12 % 12:02}/2021") for n, (u, i, _) in enumerate(events(rng))
+    ]
+    write_csv(raw / "orders.csv", [("customer", "sku", "date"), *rows])
+    write_csv(raw / "catalogue.csv", [("sku", "label"), *((f"s{i}", title(i)) for i in range(ITEMS))])
+    return {"data.events.columns.time": "date", "data.events.time_format": "%d/%m/%Y"}
+
+
 def friends(raw: Path, rng: random.Random) -> Expected:
     """Numbered columns without names; a table of ties tells which column is the user."""
     rows = [(i + 1, u + 1, rng.randrange(1, 6), iso(t)[:10]) for u, i, t in events(rng)]
@@ -256,5 +270,6 @@ SETS: dict[str, Callable[[Path, random.Random], Expected]] = {
         one_export,
         pandas_index,
         friends,
+        swapped_dates,
     )
 }

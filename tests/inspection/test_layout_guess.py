@@ -37,6 +37,12 @@ def test_what_the_suffix_tells_is_no_key(tmp_path: Path) -> None:
     assert guess_layout(tmp_path / "b.csv").keys == {"delimiter": ";"}
 
 
+def test_decimal_commas_do_not_separate(tmp_path: Path) -> None:
+    rows = "".join(f"{n};lamp {n};{n},99\n" for n in range(20))
+    (tmp_path / "a.csv").write_text("id;name;price\n" + rows)
+    assert guess_layout(tmp_path / "a.csv").keys == {"delimiter": ";"}
+
+
 @pytest.mark.parametrize(
     ("text", "has_header", "is_sure"),
     [

@@ -100,6 +100,15 @@ def test_answers_are_taken_and_no_longer_open(tmp_path: Path) -> None:
     assert "sure: you said so" in text
 
 
+def test_the_order_of_day_and_month_is_asked(tmp_path: Path) -> None:
+    SETS["swapped_dates"](tmp_path / "raw", random.Random(5))
+    result, text = drafted(tmp_path)
+    assert [question.key for question in result.questions] == ["date order"]
+    assert "(%d/%m/%Y = the day first; %m/%d/%Y = the month first)" in text
+    _, text = drafted(tmp_path, lambda _: "%m/%d/%Y")
+    assert yaml.safe_load(text)["data"]["events"]["time_format"] == "%m/%d/%Y"
+
+
 def test_who_does_not_know_is_asked_once(tmp_path: Path) -> None:
     two_visitors(tmp_path)
     asked: list[str] = []
