@@ -42,7 +42,7 @@ def guess_split(log: RawLog, table: SampledTable, user: str, time: str | None, g
         SELECT count(*) FILTER (WHERE u IN (FROM known)), count(*) FROM parted WHERE part > {100 - 100 * _TEST:g}
         """
     )[0]
-    if late and warm / late < _LEAST_WARM and per_user >= 5:
+    if late and warm / late < _LEAST_WARM and per_user >= 2:
         return SplitGuess("user_time", f"only {warm / late:.0%} of the last events are of users seen before")
     return SplitGuess(
         "global_time", f"{days:,.0f} days; {warm / max(late, 1):.0%} of the last events are of known users"

@@ -12,6 +12,8 @@ from interestrec.rawfiles.raw_log import RawLog
 
 _VALUES = 5_000  # different values of a column that are looked up
 _SHARED = 1.1  # values of two columns, as a multiple of the different ones, from which on they are of one kind
+_FEW = 20  # different values of a column that may be people
+_EVIDENCE = 0.5  # score of a column whose values are people elsewhere
 _LEAST = 0.2  # share found below which two columns have nothing to do with each other
 
 
@@ -105,19 +107,22 @@ def find_people(log: RawLog, tables: Sequence[SampledTable]) -> dict[int, dict[s
         if ids[0].distinct + ids[1].distinct < _SHARED * together:
             continue
         for table, events in enumerate(tables):
-            shares = {
-                column.name: found
+            candidates = [
+                column
                 for column in events.columns
-                if table != position and can_be_id(column) and not column.is_key and column.distinct > 20
-                if (found := _share_of(log, events, column, "related")) > 0.1
-            }
-            if shares:
-                name = max(shares, key=lambda name: shares[name])
-                people.setdefault(table, {})[name] = 0.5
+                if table != position and can_be_id(column) and not column.is_key and column.distinct > _FEW
+            ]
+            shares = {column.name: _shares(log, events, column, "related") for column in candidates}
+            name = max(shares, key=lambda name: shares[name], default="")
+            if name and shares[name][0] > _LEAST:
+                people.setdefault(table, {})[name] = _EVIDENCE
     return people
 
 
-def _share_of(log: RawLog, table: SampledTable, column: ColumnProfile, keys: str) -> float:
-    """Return the values that a column shares with keys, as a share of the larger of both."""
+def _shares(log: RawLog, table: SampledTable, column: ColumnProfile, keys: str) -> tuple[float, float]:
+    """Return the values that a column has in common with keys, as a share of the keys (in percent) and of the column.
+
+    Where ids count from 1, a column with more different values has them all; then the one with fewer others is meant.
+    """
     found = log.number(f"SELECT count(*) FROM {keys} WHERE k IN (SELECT {key_of(column.name)} FROM {table.relation})")
-    return found / max(log.rows(keys), column.distinct)
+    return round(found / max(log.rows(keys), 1), 2), found / column.distinct
