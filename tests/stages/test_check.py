@@ -65,7 +65,7 @@ def test_the_verified_run_must_be_there(shop: Path) -> None:
         ),
         ("data.events.columns.time=null", "corpus", 65, "events.csv:2: no time (98 such row(s))"),
         ("encoders.text.source=nowhere", "encoder", 66, "no tokenizer here"),
-        ("data.events.where=[{column: kind, equals: sale}]", "rows", 65, "(kind equals sale) keeps no row of 99"),
+        ("data.events.where=[{column: kind, equals: sale}]", "rows", 65, "(kind equals sale) keeps no row of 1,120"),
         ("data.items.columns.item=name", "corpus", 65, "the item has no row in the table of items"),
         ("preprocess.split={method: user_time, valid: 0.0001}", "corpus", 65, "the valid split is empty"),
         ("preprocess.intensity.weights={view: 0.2, purchase: 0.4}", "corpus", 65, "no train event is positive"),
