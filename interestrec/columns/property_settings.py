@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from interestrec.core.section import Section
 
 
@@ -15,7 +13,5 @@ class PropertyColumns(Section):
     value: str
     """Column with the value."""
     time: str | None = None
-    """Column with the time from which the value holds. An event is described by the latest values before it; without a
-    time the last value in the file describes the item."""
-    time_unit: Literal["s", "ms", "us"] = "s"
-    """Unit of numeric times since 1970: `s` seconds, `ms` milliseconds, `us` microseconds. Text is read as ISO 8601."""
+    """Column with the time from which the value holds; see `time_format` and `time_unit`. An event is described by the
+    latest values before it; without a time the last value in the file describes the item."""

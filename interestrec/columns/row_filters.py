@@ -1,98 +1,151 @@
-"""Selection of the rows of a table: by conditions of the configuration and by checks for malformed rows."""
+"""Selection of the rows of a table by the conditions of the configuration, compared by what a column holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from interestrec.columns.table_settings import RowCondition
-from interestrec.core.section import Section
-from interestrec.rawfiles.quality_log import EXAMPLES
-from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import require_column
+from interestrec.columns.landed_tables import LandedTable
+from interestrec.columns.row_checks import RowCheck, leave_out
+from interestrec.columns.table_settings import RowCondition, Scalar
+from interestrec.core.deferred_import import duckdb
+from interestrec.core.errors import ConfigError, DataError
+from interestrec.rawfiles.quality_log import EXAMPLES, one_line
+from interestrec.rawfiles.raw_log import sql_string
+from interestrec.rawfiles.raw_tables import LandedFile
+
+_RULE = "filter"
+_TRUE, _FALSE = ("true", "t", "yes", "y", "on", "1", "1.0"), ("false", "f", "no", "n", "off", "0", "0.0")
+_Test = Callable[[Mapping[str, str]], str]  # the SQL of a test for the types of a file's columns
+_EXACT = 1 << 53  # greatest whole number up to which all are exact as DOUBLE
 
 
-@dataclass(frozen=True)
-class RowCheck:
-    """A check of rows, the reason to leave out those that meet it, and the rule they are counted under."""
+class TableFilter:
+    """The conditions that the rows of a table must meet.
 
-    rule: str  # rule of quality.json; empty for malformed rows
-    condition: str  # SQL that is true for rows to leave out
-    reason: str  # a plain sentence; for malformed rows it may have the placeholders of `RawLog.refuse`
-    value: str = "NULL"  # SQL of the raw value at fault; where there is one, examples show it instead of the place
-    counts: tuple[str, ...] = ()  # SQL of the counts that the reason has placeholders for
-
-
-def mapped_columns(mapping: Section, where: Sequence[RowCondition] = ()) -> list[str]:
-    """Return all columns that a mapping and conditions name."""
-    values = mapping.model_dump(exclude={"category_separator"}).values()
-    names = [name for value in values for name in (value if isinstance(value, list) else [value]) if name]
-    return list(dict.fromkeys([*names, *(condition.column for condition in where)]))
-
-
-def leave_out(log: RawLog, checks: Iterable[RowCheck], relation: str = "raw") -> str:
-    """Count the rows of a relation with `_row` by the first check they meet, and return the relation of the others.
-
-    Malformed rows go to `bad_rows`. A condition that is null for a row is not met.
+    Args:
+        table: the table; the notations of its columns are decided once.
+        where: the conditions.
+        time_column: the column that `time_format` and `time_unit` of the table describe.
     """
-    checks = list(checks)
-    if not checks:
-        return f"(FROM {relation})"
-    first = "CASE " + " ".join(f"WHEN {check.condition} THEN {n}" for n, check in enumerate(checks)) + " END"
-    groups = log.sql(
-        f"SELECT failed, count(*), min(_row, {EXAMPLES}) FROM (SELECT _row, {first} AS failed FROM {relation}) "
-        "GROUP BY failed"
-    )
-    counts = {failed: (count, rows) for failed, count, rows in groups}
-    remaining = sum(count for count, _ in counts.values())
-    for n, check in enumerate(checks):
-        count, rows = counts.get(n, (0, []))
-        matching = f"{relation} WHERE ({first}) = {n}"
-        if check.rule:
-            log.leave_out(
-                check.rule, remaining, remaining - count, check.reason, **_evidence(log, check, matching, rows)
+
+    def __init__(self, table: LandedTable, where: Sequence[RowCondition], time_column: str | None = None) -> None:
+        self.table, self.where, self.time_column = table, where, time_column
+        self.kept = [0] * len(where)
+        self.tested = [0] * len(where)
+        self.found = [Counter[str]() for _ in where]  # values of the columns of conditions that kept nothing so far
+        self._is_complete = table.is_complete()
+        self._tests = [self._test(position) for position in range(len(where))]
+
+    def select(self, file: LandedFile, checks: Iterable[RowCheck] = ()) -> str:
+        """Leave out the rows of a file that fail a condition or meet a check, and return the relation of the others."""
+        log, name = self.table.log, file.path.name
+        own = [
+            RowCheck(_RULE, f"NOT coalesce({test(file.types)}, false)", f"{name}: kept where {self._phrase(n)}")
+            for n, test in enumerate(self._tests)
+        ]
+        before = [self._counts(check.reason) for check in own]
+        rows = leave_out(log, [*own, *checks], file.relation)
+        for n, check in enumerate(own):
+            tested, kept = self._counts(check.reason)
+            self.tested[n] += tested - before[n][0]
+            self.kept[n] += kept - before[n][1]
+            if not self.kept[n]:
+                self._find_values(n, file)
+        return rows
+
+    def require_rows(self) -> None:
+        """Check, after all files, that every condition kept a row; a sample need not have such a row.
+
+        Raises:
+            DataError: a condition kept none; the message names it and the values of its column.
+        """
+        for n, condition in enumerate(self.where):
+            if self.tested[n] and not self.kept[n] and self._is_complete:
+                found = self.found[n].most_common(EXAMPLES)
+                frequent = ", ".join(f"'{one_line(value)}' ({count:,})" for value, count in found)
+                more = ", …" if len(self.found[n]) > EXAMPLES else ""
+                raise DataError(
+                    f"{self.table.key}.where.{n} ({self._phrase(n)}) keeps no row of {self.tested[n]:,}; "
+                    f"correct it by the values of the column '{condition.column}'",
+                    f", which has {frequent}{more}" if frequent else ", which has none",
+                )
+
+    def _phrase(self, position: int) -> str:
+        test, value = _test_of(self.where[position])
+        return (
+            f"{self.where[position].column} {test.replace('_', ' ')} {str(value).lower() if value is True else value}"
+        )
+
+    def _counts(self, reason: str) -> tuple[int, int]:
+        for entry in self.table.log.quality.rules:
+            if (entry["rule"], entry["reason"]) == (_RULE, reason):
+                return entry["rows_in"], entry["rows_out"]
+        return 0, 0
+
+    def _find_values(self, position: int, file: LandedFile) -> None:
+        column = self.table.column(self.where[position].column, with_nulls=False)
+        text = column.text(file.types[column.name])
+        self.found[position].update(
+            dict(
+                self.table.log.sql(
+                    f"SELECT coalesce({text}, ''), count(*) AS n FROM {file.relation} "
+                    f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {EXAMPLES + 1}"
+                )
             )
-        elif count:
-            log.refuse(matching, check.reason, check.value, check.counts)
-        remaining -= count
-    return f"(FROM {relation} WHERE ({first}) IS NULL)"
+        )
+
+    def _test(self, position: int) -> _Test:
+        """Return the test of a condition, its notation decided."""
+        condition = self.where[position]
+        test, value = _test_of(condition)
+        name, table = condition.column, self.table
+        if test in ("above", "below"):
+            number, sign = table.number(name), ">" if test == "above" else "<"
+            return lambda types: f"{number.expression(types[name])} {sign} {value!r}"
+        if test in ("from", "to"):
+            time, sign = table.time(name, is_mapped=name == self.time_column), ">=" if test == "from" else "<"
+            return lambda types: f"{time.expression(types[name])} {sign} TIMESTAMP {sql_string(value)}"
+        if test == "not_null":
+            return lambda types: f"{table.column(name).text(types[name])} IS NOT NULL"
+        column = table.column(name, with_nulls=False)
+        if test == "not_prefix":
+            return lambda types: f"NOT starts_with({column.text(types[name])}, {sql_string(value)})"
+        if test == "matches":
+            self._require_pattern(f"{table.key}.where.{position}.matches", value)
+            return lambda types: f"regexp_matches({column.text(types[name])}, {sql_string(value)})"
+        ids = table.id(name, with_nulls=False)
+        values = value if isinstance(value, list) else [value]
+
+        def equals(types: Mapping[str, str]) -> str:
+            text, key = column.text(types[name]), ids.expression(types[name])
+            any_of = "(" + " OR ".join(_equals(text, key, each) for each in values) + ")"
+            return any_of if test in ("equals", "in") else f"NOT coalesce({any_of}, false)"
+
+        return equals
+
+    def _require_pattern(self, key: str, pattern: str) -> None:
+        try:
+            self.table.log.sql("SELECT regexp_matches('', ?)", [pattern])
+        except duckdb.Error as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"{key}: '{pattern}' is not a regular expression of RE2 ({reason})") from error
 
 
-def _evidence(log: RawLog, check: RowCheck, matching: str, rows: list[int]) -> dict[str, list[str]]:
-    if check.value == "NULL" or not rows or not log.quality.quotes:
-        return {"places": [log.row_place(row) for row in rows]}
-    frequent = log.sql(
-        f"SELECT {check.value} AS shown, count(*) AS n FROM {matching} GROUP BY shown "
-        f"ORDER BY n DESC, shown LIMIT {EXAMPLES}"
-    )
-    return {"examples": [f"{shown} ({count})" for shown, count in frequent]}
+def _test_of(condition: RowCondition) -> tuple[str, Any]:
+    """Return the key of a condition's test and its value."""
+    [(test, value)] = condition.model_dump(exclude={"column"}, exclude_none=True).items()
+    return test, value
 
 
-def filter_checks(columns: dict[str, str], path: Path, key: str, where: Sequence[RowCondition]) -> list[RowCheck]:
-    """Return one check per condition of the configuration; a row is kept when all conditions hold."""
-    checks = []
-    for position, condition in enumerate(where):
-        column = require_column(list(columns), condition.column, path, f"{key}.{position}.column")
-        [(test, value)] = condition.model_dump(exclude={"column"}, exclude_none=True).items()
-        reason = f"{path.name}: kept where {condition.column} {test.replace('_', ' ')} {value}"
-        checks.append(RowCheck("filter", f"NOT coalesce({_TESTS[test](column, value)}, false)", reason))
-    return checks
-
-
-def _equals(column: str, value: Any) -> str:
+def _equals(text: str, key: str, value: Scalar) -> str:
+    """Return the SQL of whether a value, given as its text and as an id, equals a value of the configuration."""
+    if isinstance(value, bool):
+        return f"lower({text}) IN ({', '.join(map(sql_string, _TRUE if value else _FALSE))})"
     if isinstance(value, str):
-        return f"CAST({column} AS VARCHAR) = {sql_string(value)}"
-    return f"try_cast({column} AS DOUBLE) = {value!r}"
-
-
-# Key of a condition -> function of a column and the condition's value that returns SQL.
-_TESTS = {
-    "equals": _equals,
-    "one_of": lambda column, values: "(" + " OR ".join(_equals(column, value) for value in values) + ")",
-    "above": lambda column, value: f"try_cast({column} AS DOUBLE) > {value!r}",
-    "below": lambda column, value: f"try_cast({column} AS DOUBLE) < {value!r}",
-    "not_prefix": lambda column, value: f"NOT starts_with(CAST({column} AS VARCHAR), {sql_string(value)})",
-    "not_null": lambda column, value: f"{column} IS NOT NULL",
-}
+        whole = re.sub(r"^([+-]?[0-9]+)\.0+$", r"\1", value.strip())
+        return f"({text} = {sql_string(value.strip())} OR {key} = {sql_string(whole)})"
+    number = f"try_cast({text} AS DOUBLE) = {value!r}" if abs(value) <= _EXACT else "false"
+    return f"({number} OR {key} = {sql_string(str(value))})"

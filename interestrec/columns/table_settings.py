@@ -1,45 +1,118 @@
 """Settings of tables of events, items and users that are read by column mapping, in the `data` section."""
 
+import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.columns.property_settings import PropertyColumns
-from interestrec.core.section import Section
+from interestrec.columns.time_literals import time_literal
+from interestrec.columns.whole_columns import NULL_VALUES
+from interestrec.core.section import Section, written_key
 from interestrec.rawfiles.text_layout import TextLayout
 
+_DIRECTIVES = {*"aAwdbBmyYHIpMSfgnzZjUWGuVcxX%", *(f"-{name}" for name in "dmyHIMSj")}
+_OF_YEARS = {*"yYGcx"}
 RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
 
 
 ColumnName = Annotated[str, Field(coerce_numbers_to_str=True)]  # numbers name the columns of files without a header
+Scalar = bool | int | float | str
+
+
+def _check_format(text: str) -> str:
+    """Check that a format has the directives of `strptime` and nothing that only looks like one."""
+    directives = re.findall("%(-?.?)", text, re.DOTALL)
+    unknown = [name for name in directives if name not in _DIRECTIVES]
+    if unknown:
+        raise ValueError(f"'%{unknown[0]}' is no directive of strptime; write such as %d/%m/%Y %H:%M")
+    if not any(name.strip("-") in _OF_YEARS for name in directives):
+        raise ValueError("the format has no year; write such as %d/%m/%Y %H:%M")
+    return text
+
+
+def _as_text(value: Any) -> Any:
+    """Return a date, which YAML makes of `2020-07-05`, as its text."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+TimeFormat = Annotated[str, AfterValidator(_check_format)]
+TimeUnit = Literal["s", "ms", "us", "ns"]
+TimeText = Annotated[str, BeforeValidator(_as_text), AfterValidator(time_literal)]
 
 
 class RowCondition(Section):
-    """A condition that rows must meet to be read: exactly one test of one column."""
+    """A condition that rows must meet to be read: exactly one test of one column.
+
+    Values are compared as what the column holds: truth values, numbers, ids or text.
+    """
 
     column: ColumnName
     """Column that is tested."""
-    equals: str | float | None = None
-    """Keeps rows whose value equals this text or number."""
-    one_of: list[str | float] | None = None
-    """Keeps rows whose value equals one of these texts or numbers."""
+    equals: Scalar | None = None
+    """Keeps rows whose value is this truth value, number or text; `17850` is also `17850.0`, and `true` is also `True`,
+    `yes` and `1`."""
+    not_equals: Scalar | None = None
+    """Keeps rows whose value is another than this one; rows without a value are kept."""
+    in_: Annotated[list[Scalar], Field(min_length=1)] | None = Field(None, alias="in")
+    """Keeps rows whose value is one of these, compared as by `equals`."""
+    not_in: Annotated[list[Scalar], Field(min_length=1)] | None = None
+    """Keeps rows whose value is none of these; rows without a value are kept."""
     above: float | None = None
     """Keeps rows whose number is greater than this."""
     below: float | None = None
     """Keeps rows whose number is less than this."""
+    from_: TimeText | None = Field(None, alias="from")
+    """Keeps rows whose time is this one or later: `2020`, `2020-07`, `2020-07-05` or `2020-07-05T10:00:00+02:00`; UTC
+    where the time has no offset."""
+    to: TimeText | None = None
+    """Keeps rows whose time is earlier than this one, written as under `from`: `to: 2021-01-01` keeps all of 2020."""
+    matches: Annotated[str, Field(min_length=1)] | None = None
+    """Keeps rows whose text has a match of this regular expression (RE2); `^` and `$` stand for its ends."""
     not_prefix: str | None = None
     """Keeps rows whose text does not begin with this, such as `C` of cancelled invoices."""
     not_null: Literal[True] | None = None
     """With `true`, rows that have a value are kept."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_old_name(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "one_of" in values:
+            raise ValueError("one_of is called `in`; write in: [...]")
+        return values
+
     @model_validator(mode="after")
     def _check_test(self) -> "RowCondition":
+        tests = [written_key(RowCondition, name) for name in RowCondition.model_fields if name != "column"]
         if len(self.model_dump(exclude_none=True)) != 2:
-            raise ValueError("give exactly one of equals, one_of, above, below, not_prefix, not_null")
+            raise ValueError(f"give exactly one of {', '.join(tests)}")
         return self
 
 
-class TableSettings(TextLayout):
+class NotationSettings(Section):
+    """How the values of a table's columns are written."""
+
+    null_values: list[str] = list(NULL_VALUES)
+    """Texts that stand for a missing id, number or time, without regard to case; an empty value is always missing.
+    Titles, texts and categories keep them."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal mark of the table's numbers that are text; `null` = decided for each column by its values."""
+    time_format: TimeFormat | None = None
+    """How the table's times are written, in the directives of `strptime`, such as `%d/%m/%Y %H:%M`; `null` = decided by
+    the values of the column."""
+    time_unit: TimeUnit | None = None
+    """Unit of the table's numeric times since 1970: `s` seconds, `ms` milliseconds, `us` microseconds, `ns`
+    nanoseconds; `null` = decided by the values of the column, which may also be dates such as 20200705."""
+
+    @model_validator(mode="after")
+    def _check_times(self) -> "NotationSettings":
+        if self.time_format is not None and self.time_unit is not None:
+            raise ValueError("give time_format or time_unit, not both")
+        return self
+
+
+class TableSettings(NotationSettings, TextLayout):
     """Files of one table: CSV, TSV, JSON lines or Parquet by their suffix, text also compressed.
 
     Names may be patterns such as `day=*/part-*.parquet`; directories `day=2026-03-01` are a column `day`.
@@ -62,8 +135,8 @@ class EventColumns(Section):
     item: ColumnName
     """Column with the id of the item."""
     time: ColumnName | None = None
-    """Column with the time: a timestamp, ISO 8601 text or a number in `time_unit`. Without one the split method must be
-    `user_random` or `none`."""
+    """Column with the time: a timestamp, text or a number; see `time_format` and `time_unit`. Without one the split
+    method must be `user_random` or `none`."""
     event: ColumnName | None = None
     """Column with the type of the event, such as view or purchase; `null` = every row is of the table's type
     `event`."""
@@ -87,8 +160,6 @@ class EventTable(TableSettings):
     event_types: dict[str, str] | None = None
     """Type in the log to the name that the configuration uses; rows of types not listed are left out and counted.
     `null` = all types, by their names in the log."""
-    time_unit: Literal["s", "ms", "us"] = "s"
-    """Unit of numeric times since 1970: `s` seconds, `ms` milliseconds, `us` microseconds. Text is read as ISO 8601."""
 
 
 class ItemColumns(Section):
@@ -105,9 +176,11 @@ class ItemColumns(Section):
     category_separator: str | None = None
     """Text that separates the levels of a category; `null` = `/`."""
     price: ColumnName | None = None
-    """Column with the price; currency signs and thousands separators (commas) are ignored."""
+    """Column with the price; a currency and thousands marks may stand beside the number. A price that is not one number
+    is counted and left empty."""
     published: ColumnName | None = None
-    """Column with the time of publication: a timestamp, ISO 8601 text or seconds since 1970."""
+    """Column with the time of publication: a timestamp, text or a number, such as a year; see `time_format` and
+    `time_unit`. A time that cannot be read is counted and left empty."""
 
     @model_validator(mode="after")
     def _check_text(self) -> "ItemColumns":

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from interestrec.columns.column_sql import id_expression
-from interestrec.columns.row_filters import RowCheck
+from interestrec.columns.id_notations import float_id
+from interestrec.columns.row_checks import RowCheck
 from interestrec.core.errors import DataError
 from interestrec.rawfiles.raw_log import sql_string
 from interestrec.rawfiles.raw_tables import identifier
@@ -47,7 +47,7 @@ def text_expression(types: Mapping[str, str], column: str, separator: str = " ")
         entries = f"list_transform({lists}, lambda x: {_trimmed(_as_text('x', entry_type))})"
         return f"nullif(array_to_string({entries}, {sql_string(separator)}), '')"
     if sql_type in ("DOUBLE", "FLOAT"):  # a category 12.0 means 12
-        return id_expression(types, column)
+        return float_id(name)
     text = _trimmed(_as_text(name, sql_type))
     if sql_type not in ("VARCHAR", "JSON"):
         return text

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from interestrec.config.settings import Settings
 from interestrec.config.yaml_positions import Location, dotted_key
 from interestrec.core.choices import suggestion
+from interestrec.core.section import written_key
 from interestrec.corpus.item_settings import FIELD_KINDS
 from interestrec.formats.readers import READERS
 
@@ -112,9 +113,10 @@ def _key_locations(section: type[BaseModel], where: Location) -> Iterator[Locati
     """Yield every key of the configuration once, even if several formats have it."""
     seen: set[Location] = set()
     for name, field in section.model_fields.items():
-        yield (*where, name)
+        key = (*where, written_key(section, name))
+        yield key
         for inner in _sections_in(field.annotation):
-            for inner_location in _key_locations(inner, (*where, name)):
+            for inner_location in _key_locations(inner, key):
                 if inner_location not in seen:
                     seen.add(inner_location)
                     yield inner_location
@@ -152,7 +154,7 @@ def _keys_at(where: tuple[int | str, ...]) -> list[str]:
         if part in section.model_fields:
             inner = _sections_in(section.model_fields[str(part)].annotation)
             section = inner[0] if len(inner) == 1 else section
-    return sorted(section.model_fields)
+    return sorted(written_key(section, name) for name in section.model_fields)
 
 
 def _sections_in(annotation: Any) -> list[type[BaseModel]]:

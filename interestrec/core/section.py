@@ -41,16 +41,22 @@ class Choice:
 class Section(BaseModel):
     """A frozen section of the settings; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, serialize_by_alias=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Return the section's JSON Schema with the description of every key."""
         schema = handler.resolve_ref_schema(handler(core_schema))
-        for key, text in key_descriptions(cls).items():
-            choices = [mark for mark in cls.model_fields[key].metadata if isinstance(mark, Choice)]
+        for name, text in key_descriptions(cls).items():
+            choices = [mark for mark in cls.model_fields[name].metadata if isinstance(mark, Choice)]
+            key = written_key(cls, name)
             schema["properties"][key]["description"] = " ".join([text, *(choice.explained() for choice in choices)])
         return schema
+
+
+def written_key(section: type[BaseModel], name: str) -> str:
+    """Return the key that the configuration has for a field; a key such as `in` is no name of Python."""
+    return section.model_fields[name].alias or name
 
 
 def with_keys_of(base: type[Section], name: str, entries: Iterable[type[Section]]) -> type[Section]:

@@ -32,21 +32,25 @@ def assign_numbers(log: RawLog) -> None:
 
     b and c are known before test, and b < c; a follows them, although a < b, because only test has it.
     """
-    for table, splits in {"train_items": "split = 'train'", "known_items": "split <> 'test'"}.items():
-        log.db.execute(
-            f"""
-            CREATE TEMP TABLE {table} AS
-            WITH
-                requests AS (SELECT * FROM impressions WHERE {splits}),
-                histories AS (SELECT DISTINCT segment FROM impression_segments SEMI JOIN requests USING (ord)),
-                occurrences AS (
-                    SELECT item FROM events WHERE {splits}
-                    UNION ALL SELECT unnest(items) FROM segments SEMI JOIN histories USING (segment)
-                    UNION ALL SELECT unnest(shown) FROM requests
-                )
-            SELECT DISTINCT item FROM occurrences
-            """
-        )
+    log.db.execute(
+        """
+        CREATE TEMP TABLE occurring_items AS
+        WITH
+            histories AS (
+                SELECT segment, min(i.split) AS split FROM impression_segments JOIN impressions i USING (ord)
+                GROUP BY segment
+            ),
+            occurrences AS (
+                SELECT item, split FROM events
+                UNION ALL SELECT unnest(items), split FROM segments JOIN histories USING (segment)
+                UNION ALL SELECT unnest(shown), split FROM impressions
+            )
+        SELECT item, min(split) AS first_split FROM occurrences GROUP BY item;
+
+        CREATE TEMP TABLE train_items AS SELECT item FROM occurring_items WHERE first_split = 'train';
+        CREATE TEMP TABLE known_items AS SELECT item FROM occurring_items WHERE first_split <> 'test'
+        """
+    )
     _create_described(log)
     log.db.execute(
         """

@@ -11,18 +11,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestrec.columns.column_sql import epoch_to_timestamp
-from interestrec.columns.row_filters import RowCheck, leave_out
-from interestrec.formats.data_settings import DataSettings
+from interestrec.columns.epoch_numbers import NumberedTime
+from interestrec.columns.id_notations import IdSpelling
+from interestrec.columns.number_notations import marked_number
+from interestrec.columns.row_checks import RowCheck, leave_out
+from interestrec.columns.time_notations import read_text
+from interestrec.columns.unreadable_values import count_unread
+from interestrec.columns.whole_columns import is_missing
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.rawfiles.raw_tables import scan_objects
 
 _MAX_SECONDS = 10_000_000_000  # a greater time stamp counts milliseconds
-_ITEM = "nullif(trim(coalesce(record->>'$.parent_asin', record->>'$.asin')), '')"
+_SECONDS, _MILLISECONDS = (NumberedTime(unit, is_given=True) for unit in ("s", "ms"))
+_DATES = [("%B %d, %Y", 0), ("%b %d, %Y", 0), ("%Y-%m-%d", 0)]  # January 5, 2015
 
 
-class AmazonData(DataSettings):
+class AmazonData(SpelledData):
     """Amazon reviews and metadata, JSON lines of 2018 or 2023. Events are of type `review`, values are stars."""
 
     format: Literal["amazon"]
@@ -46,9 +52,9 @@ def read(log: RawLog, data: AmazonData) -> None:
         DataError: more malformed rows than tolerated.
     """
     for path in expand_patterns(data.root, data.metadata):
-        _read_metadata(log, path)
+        _read_metadata(log, path, data.ids)
     for path in expand_patterns(data.root, data.reviews):
-        _read_reviews(log, path)
+        _read_reviews(log, path, data)
     log.settle_bad_rows(data.max_bad_rows)
 
 
@@ -60,41 +66,57 @@ def _text(key: str) -> str:
     return f"coalesce(CASE json_type({value}) WHEN 'ARRAY' THEN {joined} ELSE {single} END, '')"
 
 
-def _read_metadata(log: RawLog, path: Path) -> None:
+def _id(*keys: str, spelling: IdSpelling) -> str:
+    """Return the SQL of the first of some values that is there as an id, null where none is."""
+    values = ", ".join(f"record->>'$.{key}'" for key in keys)
+    trimmed = f"trim(coalesce({values}))"
+    return spelling.expression(f"CASE WHEN {is_missing(trimmed)} THEN NULL ELSE {trimmed} END")
+
+
+def _item(ids: IdSpelling) -> str:
+    return _id("parent_asin", "asin", spelling=ids)
+
+
+def _read_metadata(log: RawLog, path: Path, ids: IdSpelling) -> None:
     # `categories` was a list of lists and later became a list; the 2018 generation calls the list `category`.
     levels = (
         "CASE WHEN json_type(record->'$.categories[0]') = 'ARRAY' THEN record->'$.categories[0]' "
         "WHEN json_array_length(record->'$.categories') > 0 THEN record->'$.categories' ELSE record->'$.category' END"
     )
     joined = f"array_to_string(from_json({levels}, '[\"VARCHAR\"]'), '/')"
-    # "$12.99" is a price; of "from 5.00" and "$5 - $9" the first number counts.
-    price = "replace(regexp_extract(record->>'$.price', '[0-9][0-9,]*(\\.[0-9]+)?'), ',', '')"
-    date = "coalesce(record->>'$.details.\"Date First Available\"', record->>'$.date')"
+    raw_price = "trim(record->>'$.price')"
+    price = marked_number(raw_price)
+    date = "trim(coalesce(record->>'$.details.\"Date First Available\"', record->>'$.date'))"
+    published = read_text(date, _DATES)
     brand = "coalesce(record->>'$.brand', record->>'$.store')"
     for _ in scan_objects(log, path):
-        rows = leave_out(log, [RowCheck("", f"{_ITEM} IS NULL", "neither parent_asin nor asin")])
+        rows = leave_out(log, [RowCheck("", f"{_item(ids)} IS NULL", "neither parent_asin nor asin")])
+        count_unread(log, rows, raw_price, price, "prices", "not one number")
+        count_unread(log, rows, date, published, "times of publication", "not a date like January 5, 2015")
         log.add_items(
             rows,
-            item_id=_ITEM,
+            item_id=_item(ids),
             title=f"concat_ws(' ', nullif({_text('title')}, ''), {brand})",
             text=f"trim({_text('features')} || ' ' || {_text('description')})",
             category=f"coalesce(nullif({joined}, ''), nullif(record->>'$.main_category', ''))",
-            price=f"try_cast({price} AS DOUBLE)",
-            published=f"coalesce(try_strptime({date}, '%B %d, %Y'), try_cast({date} AS TIMESTAMP))",  # January 5, 2015
+            price=price,
+            published=published,
         )
 
 
-def _read_reviews(log: RawLog, path: Path) -> None:
-    user = "nullif(trim(coalesce(record->>'$.user_id', record->>'$.reviewerID')), '')"
-    number = "try_cast(coalesce(record->>'$.rating', record->>'$.overall') AS DOUBLE)"
-    stamp = "try_cast(coalesce(record->>'$.timestamp', record->>'$.unixReviewTime') AS DOUBLE)"
-    milliseconds, seconds = (epoch_to_timestamp(stamp, unit) for unit in (1_000, 1_000_000))
-    time = f"CASE WHEN {stamp} > {_MAX_SECONDS} THEN {milliseconds} ELSE {seconds} END"
+def _read_reviews(log: RawLog, path: Path, data: AmazonData) -> None:
+    user = _id("user_id", "reviewerID", spelling=data.user_ids)
+    item = _item(data.ids)
+    stars = "try_cast(coalesce(record->>'$.rating', record->>'$.overall') AS DOUBLE)"
+    number = f"CASE WHEN isfinite({stars}) THEN {stars} END"
+    stamp = "coalesce(record->>'$.timestamp', record->>'$.unixReviewTime')"
+    seconds, milliseconds = (unit.expression(stamp, "VARCHAR") for unit in (_SECONDS, _MILLISECONDS))
+    time = f"CASE WHEN try_cast({stamp} AS DOUBLE) > {_MAX_SECONDS} THEN {milliseconds} ELSE {seconds} END"
     checks = [
-        RowCheck("", f"{user} IS NULL OR {_ITEM} IS NULL", "no user or no item"),
-        RowCheck("", f"NOT coalesce(isfinite({number}), false)", "no rating"),
+        RowCheck("", f"{user} IS NULL OR {item} IS NULL", "no user or no item"),
+        RowCheck("", f"({number}) IS NULL", "no rating"),
         RowCheck("", f"({time}) IS NULL", "no time"),
     ]
     for _ in scan_objects(log, path):
         rows = leave_out(log, checks)
-        log.add_events(rows, user=user, item=_ITEM, time=time, event="'review'", value=number)
+        log.add_events(rows, user=user, item=item, time=time, event="'review'", value=number)

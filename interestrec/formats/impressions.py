@@ -12,13 +12,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.columns.column_sql import id_expression, time_expression
-from interestrec.columns.row_filters import RowCheck, leave_out, mapped_columns
-from interestrec.columns.table_settings import ItemTable, UserTable
+from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.row_checks import RowCheck, leave_out
+from interestrec.columns.table_settings import ItemTable, NotationSettings, UserTable
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE
 from interestrec.core.section import Section
-from interestrec.formats.data_settings import DataSettings
 from interestrec.formats.impression_lists import (
     ItemCoder,
     add_impressions,
@@ -28,14 +27,15 @@ from interestrec.formats.impression_lists import (
 )
 from interestrec.formats.item_codes import code_items
 from interestrec.formats.item_tables import read_items
+from interestrec.formats.list_columns import IdLists, NumberLists, TimeLists
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import COUNT, RawLog
-from interestrec.rawfiles.raw_tables import identifier, require_column, scan
+from interestrec.rawfiles.raw_tables import LandedFile
 
 _CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
-_KEY = "data.columns"
 
 
 class ImpressionColumns(Section):
@@ -73,7 +73,7 @@ class HistoryColumns(Section):
     items: str
     """Column with the list of ids of the items read."""
     times: str | None = None
-    """Column with the list of the times of reading, in `time_unit` or as timestamps."""
+    """Column with the list of the times of reading."""
     values: str | None = None
     """Column with the list of measured values, such as seconds read, mapped like the value of a click."""
 
@@ -91,7 +91,7 @@ class HistoryTable(Section):
     """Which column means what."""
 
 
-class ImpressionsData(DataSettings):
+class ImpressionsData(NotationSettings, SpelledData):
     """Impressions with list columns, Parquet or JSON lines, such as the layout of EB-NeRD."""
 
     format: Literal["impressions"]
@@ -106,8 +106,6 @@ class ImpressionsData(DataSettings):
     evaluated."""
     columns: ImpressionColumns
     """Which column of the impressions means what."""
-    time_unit: Literal["s", "ms", "us"] = "s"
-    """Unit of numeric times since 1970: `s` seconds, `ms` milliseconds, `us` microseconds."""
     history: HistoryTable | None = None
     """Tables of histories, where these are not a column of the impressions; `null` = there are none."""
     items: ItemTable | None = None
@@ -136,29 +134,33 @@ def read(log: RawLog, data: ImpressionsData) -> None:
 
     Raises:
         InputMissingError: a file is missing.
-        DataError: a column is missing, or more malformed rows than tolerated.
+        DataError: a column is missing or cannot be decided, or more malformed rows than tolerated.
     """
     files = _files(data.root, data)
     histories = _files(data.root, data.history) if data.history else {}
+    paths = [path for of_split in files.values() for path in of_split]
+    table = land_table(log, paths, column_keys(data.columns, "data"), data, "data")
+    reader = _ImpressionReader(table, data)
+    history_reader = None
+    if data.history is not None:
+        paths = [path for of_split in histories.values() for path in of_split]
+        keys = column_keys(data.history.columns, "data.history")
+        history_reader = _HistoryReader(land_table(log, paths, keys, data, "data"), data, data.history.columns)
     if data.items is not None:
-        for path in expand_patterns(data.root, data.items.files):
-            read_items(log, path, data.items)
+        read_items(log, expand_patterns(data.root, data.items.files), data.items, data.ids)
     else:
-        _add_listed_items(log, files, data, histories)
+        _add_listed_items(log, [*reader.item_lists(), *(history_reader.item_lists() if history_reader else [])])
     if data.users is not None:
-        for path in expand_patterns(data.root, data.users.files):
-            read_users(log, path, data.users)
+        read_users(log, expand_patterns(data.root, data.users.files), data.users, data.user_ids)
     code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
     log.db.execute("CREATE TEMP TABLE user_segments (split split_name, user_id VARCHAR, segment BIGINT)")
-    if data.history is not None:
-        for split, paths in histories.items():
-            for path in paths:
-                _read_histories(coder, path, split, data.history.columns, data.time_unit)
-    for split, paths in files.items():
-        for path in paths:
-            _read_impressions(coder, path, split, data.columns, data.time_unit)
+    if history_reader is not None:
+        for file in history_reader.table.take_files():
+            history_reader.read(coder, file, _split_of(histories, file))
+    for file in table.take_files():
+        reader.read(coder, file, _split_of(files, file))
     log.settle_bad_rows(data.max_bad_rows)
     coder.report()
     settle_histories(log)
@@ -177,48 +179,47 @@ def _files(root: Path, tables: ImpressionsData | HistoryTable) -> dict[str, list
     return {split: expand_patterns(root, names) for split, names in names_by_split.items()}
 
 
-def _add_listed_items(
-    log: RawLog, files: Mapping[str, list[Path]], data: ImpressionsData, histories: Mapping[str, list[Path]]
-) -> None:
-    """Add every id of the list columns as an item without attributes."""
-    lists = [name for name in (data.columns.shown, data.columns.history) if name]
-    sources = [(path, lists) for paths in files.values() for path in paths]
-    if data.history is not None:
-        sources += [(path, [data.history.columns.items]) for paths in histories.values() for path in paths]
+def _add_listed_items(log: RawLog, lists: list[tuple[str, str]]) -> None:
+    """Add every id of columns of lists, given as relation and SQL of the list, as an item without attributes."""
     log.db.execute("CREATE TEMP TABLE listed_items (item_id VARCHAR)")
-    counts = log.rows_read, log.rows_kept
-    for path, names in sources:
-        for types in scan(log, path, names, auxiliary=True):
-            for name in names:
-                require_column(list(types), name, path, _KEY)
-                log.db.execute(f"INSERT INTO listed_items SELECT DISTINCT unnest({_list(types, name)}) FROM raw")
-    ids = "SELECT DISTINCT item_id FROM listed_items WHERE item_id <> ''"
-    log.add_items(f"(SELECT item_id, row_number() OVER (ORDER BY item_id) AS _row FROM ({ids}))", item_id="item_id")
-    log.rows_read, log.rows_kept = counts  # the files are read again, and their rows are counted then
-    log.db.execute("DELETE FROM bad_rows; DROP TABLE listed_items")
+    for relation, ids in lists:
+        log.db.execute(f"INSERT INTO listed_items SELECT DISTINCT unnest({ids}) FROM {relation}")
+    distinct = "SELECT DISTINCT item_id FROM listed_items WHERE item_id <> ''"
+    kept = log.rows_kept
+    log.add_items(
+        f"(SELECT item_id, row_number() OVER (ORDER BY item_id) AS _row FROM ({distinct}))", item_id="item_id"
+    )
+    log.rows_kept = kept  # the rows of the lists are counted when they are handed over
+    log.db.execute("DROP TABLE listed_items")
 
 
-def _list(types: Mapping[str, str], column: str) -> str:
-    """Return the SQL of a list column as VARCHAR[]; JSON is_text is parsed, and a null list becomes an empty one."""
-    name = identifier(column)
-    is_text = types[column] == "VARCHAR"
-    lists = f"try_cast(from_json(try_cast({name} AS JSON), '[\"VARCHAR\"]') AS VARCHAR[])" if is_text else name
-    filled = f"coalesce(CAST({lists} AS VARCHAR[]), [])"
-    if types[column].startswith(("DOUBLE", "FLOAT")):  # the id 13085.0 means 13085
-        return f"list_transform({filled}, lambda x: regexp_replace(x, '\\.0$', ''))"
-    return filled
+def _split_of(files: Mapping[str, list[Path]], file: LandedFile) -> str:
+    return next(split for split, paths in files.items() if file.path in paths)
 
 
-def _read_histories(coder: ItemCoder, path: Path, split: str, columns: HistoryColumns, unit: str) -> None:
-    log = coder.log
-    for types in scan(log, path, mapped_columns(columns)):
-        for role, name in columns:
-            if name:
-                require_column(list(types), name, path, f"data.history.columns.{role}")
-        times, amounts = _timestamps(types, columns.times, unit), _amounts(types, columns.values)
+class _HistoryReader:
+    """Reads tables of histories, one row per user."""
+
+    def __init__(self, table: LandedTable, data: ImpressionsData, columns: HistoryColumns) -> None:
+        self.table, self.columns = table, columns
+        self.user = table.id(columns.user, data.user_ids)
+        self.items = IdLists(table, columns.items, data.ids)
+        self.times = TimeLists(table, columns.times) if columns.times else None
+        self.values = NumberLists(table, columns.values) if columns.values else None
+
+    def item_lists(self) -> list[tuple[str, str]]:
+        """Return the relation and the SQL of the lists of items of every file."""
+        return [(file.relation, self.items.expression(file.types)) for file in self.table.files]
+
+    def read(self, coder: ItemCoder, file: LandedFile, split: str) -> None:
+        """Append the rows of a file to the histories of a split."""
+        log, columns, types = coder.log, self.columns, file.types
+        times = self.times.expression(types) if self.times else "CAST(NULL AS TIMESTAMP[])"
+        amounts = self.values.expression(types) if self.values else "CAST(NULL AS DOUBLE[])"
+        user = self.user.expression(types[columns.user])
         log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {id_expression(types, columns.user)} AS user_id, "
-            f"{_list(types, columns.items)} AS ids, {times} AS times, {amounts} AS amounts FROM raw"
+            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {user} AS user_id, "
+            f"{self.items.expression(types)} AS ids, {times} AS times, {amounts} AS amounts FROM {file.relation}"
         )
         if columns.times or columns.values:  # a null list becomes one null per item
             log.db.execute(
@@ -227,27 +228,8 @@ def _read_histories(coder: ItemCoder, path: Path, split: str, columns: HistoryCo
             )
         uneven = "len(times) <> len(ids) OR len(amounts) <> len(ids)"
         rows = leave_out(log, [RowCheck("", uneven, "times or values are not as many as items")], "parsed")
-        for table in _chunks(log, rows):
-            _add_histories(coder, table, split)
-
-
-def _timestamps(types: Mapping[str, str], column: str | None, unit: str) -> str:
-    """Return the SQL of a list column as TIMESTAMP[]."""
-    if column is None:
-        return "CAST(NULL AS TIMESTAMP[])"
-    if types[column].startswith(("TIMESTAMP", "DATE")):
-        return f"CAST({identifier(column)} AS TIMESTAMP[])"
-    texts = f"CAST({identifier(column)} AS VARCHAR[])"
-    return f"list_transform({texts}, lambda x: {time_expression({'x': 'VARCHAR'}, 'x', unit)})"
-
-
-def _amounts(types: Mapping[str, str], column: str | None) -> str:
-    """Return the SQL of a list column as DOUBLE[]; values that are not finite become null."""
-    if column is None:
-        return "CAST(NULL AS DOUBLE[])"
-    texts = f"CAST({identifier(column)} AS VARCHAR[])" if types[column] == "VARCHAR" else identifier(column)
-    number = "try_cast(x AS DOUBLE)"
-    return f"list_transform({texts}, lambda x: CASE WHEN isfinite({number}) THEN {number} END)"
+        for chunk in _chunks(log, rows):
+            _add_histories(coder, chunk, split)
 
 
 def _with_nulls(name: str, column: str | None) -> str:
@@ -288,57 +270,79 @@ def _drop_repeated_histories(log: RawLog) -> None:
     log.quality.count("repeated histories", rows, log.rows("user_segments"), reason, places=places)
 
 
-def _read_impressions(coder: ItemCoder, path: Path, split: str, columns: ImpressionColumns, unit: str) -> None:
-    log = coder.log
-    for types in scan(log, path, mapped_columns(columns)):
-        for role, name in columns:
-            if name:
-                require_column(list(types), name, path, f"{_KEY}.{role}")
-        _parse(log, types, columns, unit)
-        for table in _chunks(log, leave_out(log, _CHECKS, "parsed")):
+class _ImpressionReader:
+    """Reads tables of impressions, one row per impression."""
+
+    def __init__(self, table: LandedTable, data: ImpressionsData) -> None:
+        self.table, self.columns = table, data.columns
+        columns = data.columns
+        self.user = table.id(columns.user, data.user_ids)
+        self.impression = table.id(columns.impression) if columns.impression else None
+        self.time = table.time(columns.time) if columns.time else None
+        self.value = table.number(columns.value) if columns.value else None
+        self.shown = IdLists(table, columns.shown, data.ids)
+        self.clicked = IdLists(table, columns.clicked, data.ids) if columns.clicked else None
+        self.history = IdLists(table, columns.history, data.ids) if columns.history else None
+        self.labels = NumberLists(table, columns.labels) if columns.labels else None
+
+    def item_lists(self) -> list[tuple[str, str]]:
+        """Return the relation and the SQL of the lists of items of every file."""
+        lists = [self.shown, *([self.history] if self.history else [])]
+        return [(file.relation, each.expression(file.types)) for file in self.table.files for each in lists]
+
+    def read(self, coder: ItemCoder, file: LandedFile, split: str) -> None:
+        """Append the rows of a file to the impressions of a split."""
+        log = coder.log
+        self._parse(file)
+        for table in _chunks(log, leave_out(log, self._checks(), "parsed")):
             counts = pc.list_value_length(table["shown"]).to_numpy()
-            amounts = np.repeat(table["amount"].to_numpy(), counts) if columns.value else None
+            amounts = np.repeat(table["amount"].to_numpy(), counts) if self.value else None
             rows = table.select(["impression_id", "user_id", "time"]).append_column("ord", log.orders(table["_row"]))
             candidates = coder.look_up(table["shown"].combine_chunks())
-            history = coder.look_up(table["history"].combine_chunks()) if columns.history else None
+            history = coder.look_up(table["history"].combine_chunks()) if self.history else None
             marks = table["marks"].combine_chunks().flatten().to_numpy().astype(np.uint8)
             add_impressions(coder, rows, candidates, marks, amounts, history, split)
 
-
-def _parse(log: RawLog, types: Mapping[str, str], columns: ImpressionColumns, unit: str) -> None:
-    """Create the table `parsed`, one row per impression."""
-    # Expressions are repeated in full: a column of the file may have the name of one of the aliases and another type.
-    shown = _list(types, columns.shown)
-    if columns.labels:
-        labels = _list(types, columns.labels)
-        marks = f"list_transform({labels}, lambda x: CAST(try_cast(x AS DOUBLE) > 0 AS UTINYINT))"
-        clicked = "CAST([] AS VARCHAR[])"
-    else:
-        clicked = _list(types, columns.clicked or "")
+    def _parse(self, file: LandedFile) -> None:
+        """Create the table `parsed`, one row per impression of a file."""
+        # Expressions are repeated in full: a column of the file may have the name of an alias and another type.
+        types = file.types
+        shown, empty = self.shown.expression(types), "CAST([] AS VARCHAR[])"
+        clicked = self.clicked.expression(types) if self.clicked else empty
         marks = f"list_transform({shown}, lambda x: CAST(coalesce(list_contains({clicked}, x), false) AS UTINYINT))"
-    name = id_expression(types, columns.impression) if columns.impression else "CAST(_row AS VARCHAR)"
-    raw_time = f"CAST({identifier(columns.time)} AS VARCHAR)" if columns.time else "NULL"
-    amount = _number(columns.value) if columns.value else "CAST(NULL AS DOUBLE)"
-    history = _list(types, columns.history) if columns.history else "CAST([] AS VARCHAR[])"
-    log.db.execute(
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
-        f"{id_expression(types, columns.user)} AS user_id, {time_expression(types, columns.time, unit)} AS time, "
-        f"{raw_time} AS raw_time, {shown} AS shown, {marks} AS marks, "
-        f"{clicked} AS clicked, {history} AS history, {amount} AS amount FROM raw"
-    )
+        if self.labels:
+            labels = f"coalesce({self.labels.expression(types)}, [])"
+            marks = f"list_transform({labels}, lambda x: CAST(x > 0 AS UTINYINT))"
+        name = self.impression.expression(types[self.impression.column.name]) if self.impression else "_row::VARCHAR"
+        time, raw_time = "CAST(NULL AS TIMESTAMP)", "CAST(NULL AS VARCHAR)"
+        if self.time:
+            sql_type = types[self.time.column.name]
+            time, raw_time = self.time.expression(sql_type), self.time.column.text(sql_type)
+        amount = self.value.expression(types[self.value.column.name]) if self.value else "CAST(NULL AS DOUBLE)"
+        history = self.history.expression(types) if self.history else empty
+        self.table.log.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {name} AS impression_id, "
+            f"{self.user.expression(types[self.columns.user])} AS user_id, {time} AS time, {raw_time} AS raw_time, "
+            f"{shown} AS shown, {marks} AS marks, {clicked} AS clicked, {history} AS history, {amount} AS amount "
+            f"FROM {file.relation}"
+        )
 
-
-def _number(column: str) -> str:
-    """Return the SQL of a column as a number, null where it is not finite."""
-    number = f"try_cast({identifier(column)} AS DOUBLE)"
-    return f"CASE WHEN isfinite({number}) THEN {number} END"
+    def _checks(self) -> list[RowCheck]:
+        """Return the checks of rows of the table `parsed` that are no impressions."""
+        reason = self.time.reason if self.time else ""
+        return [
+            *_CHECKS_OF_IDS,
+            RowCheck("", "raw_time IS NOT NULL AND time IS NULL", reason, "raw_time"),
+            *_CHECKS_OF_LISTS,
+        ]
 
 
 _UNLISTED_CLICKS = "list_filter(clicked, lambda x: NOT list_contains(shown, x))"
-_CHECKS = [  # conditions over the columns of the table `parsed`
+_CHECKS_OF_IDS = [  # conditions over the columns of the table `parsed`
     RowCheck("", "user_id IS NULL", "the user is empty"),
     RowCheck("", "impression_id IS NULL", "the id of the impression is empty"),
-    RowCheck("", "raw_time <> '' AND time IS NULL", f"the time '{VALUE}' cannot be read", "raw_time"),
+]
+_CHECKS_OF_LISTS = [
     RowCheck("", "len(shown) = 0", "no candidates"),
     RowCheck("", "len(list_filter(marks, lambda x: x IS NULL)) > 0", "a label is not a number"),
     RowCheck(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
-from interestrec.columns.column_sql import id_expression, time_expression
-from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
+from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
+from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.number_notations import NumberNotation
+from interestrec.columns.row_checks import RowCheck
+from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemColumns, ItemTable
-from interestrec.columns.text_values import text_checks, text_expression
+from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
+from interestrec.columns.time_notations import TimeNotation
+from interestrec.columns.unreadable_values import count_unreadable
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import require_column, scan
-
-_KEY = "data.items.columns"
 
 
 class ItemExpressions(TypedDict):
@@ -27,68 +29,85 @@ class ItemExpressions(TypedDict):
     published: str
 
 
-def read_items(log: RawLog, path: Path, items: ItemTable) -> None:
-    """Append the rows of a file of items, such as one of `data.items`; rows without an id are left out and counted.
+class ItemReader:
+    """Reads the attributes of items from the columns of a table, whose notations are decided over all its files.
+
+    Args:
+        table: a table with the columns of the mapping.
+        mapping: which column means what.
+        ids: how the ids of items are spelled in the log.
+    """
+
+    def __init__(self, table: LandedTable, mapping: ItemColumns, ids: IdSpelling = AS_READ) -> None:
+        self.table, self.mapping = table, mapping
+        self.id: IdNotation = table.id(mapping.item, ids)
+        self.price: NumberNotation | None = table.number(mapping.price) if mapping.price else None
+        self.published: TimeNotation | None = table.time(mapping.published) if mapping.published else None
+
+    def expressions(self, types: Mapping[str, str]) -> ItemExpressions:
+        """Return the SQL of an item's attributes over the columns of a file with these types."""
+        mapping = self.mapping
+        category = "NULL"
+        if mapping.category:
+            category = text_expression(types, mapping.category, separator="/")  # a list is a path
+        if mapping.category_separator:
+            category = f"replace({category}, {sql_string(mapping.category_separator)}, '/')"
+        return {
+            "item_id": self.id.expression(types[mapping.item]),
+            "title": _joined(types, mapping.title),
+            "text": _joined(types, mapping.text),
+            "category": category,
+            "price": self.price.expression(types[self.price.column.name]) if self.price else "NULL",
+            "published": self.published.expression(types[self.published.column.name]) if self.published else "NULL",
+        }
+
+    def checks(self, types: Mapping[str, str], path: Path) -> list[RowCheck]:
+        """Return the checks of rows whose id, title, text or category cannot be read.
+
+        Raises:
+            DataError: a column has objects instead of texts, or lists of ids.
+        """
+        mapping, key = self.mapping, f"{self.table.key}.columns"
+        sources = [("title", name) for name in mapping.title] + [("text", name) for name in mapping.text]
+        sources += [("category", mapping.category)] if mapping.category else []
+        checks = single_value_checks(types, mapping.item, path, f"{key}.item", "id")
+        for role, name in sources:
+            checks += text_checks(types, name, path, f"{key}.{role}")
+        return checks
+
+    def count_unreadable(self, rows: str, types: Mapping[str, str]) -> None:
+        """Count the prices and times of publication of a relation that are left empty because they are unreadable."""
+        for notation, subject in ((self.price, "prices"), (self.published, "times of publication")):
+            if notation is not None:
+                count_unreadable(notation, rows, types[notation.column.name], subject)
+
+
+def _joined(types: Mapping[str, str], columns: Sequence[str]) -> str:
+    texts = ", ".join(text_expression(types, column) for column in columns)
+    return f"concat_ws(' ', {texts})" if texts else "''"
+
+
+def read_items(
+    log: RawLog, paths: Sequence[Path], items: ItemTable, ids: IdSpelling = AS_READ, key: str = "data.items"
+) -> None:
+    """Append the rows of a table of items, such as `data.items`; rows without an id are left out and counted.
+
+    Args:
+        paths: all files of the table.
+        ids: how the ids of items are spelled in the log.
+        key: configuration key of the table, for messages.
 
     Raises:
-        InputMissingError, DataError: the file or a column is missing.
+        InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    for columns in scan(log, path, mapped_columns(items.columns, items.where), items):
-        filters = filter_checks(columns, path, "data.items.where", items.where)
-        rows = leave_out(log, [*filters, *item_text_checks(columns, path, items.columns)])
-        values = item_expressions(columns, path, items.columns)
+    table = land_table(log, paths, column_keys(items.columns, key, items.where), items, key)
+    reader = ItemReader(table, items.columns, ids)
+    row_filter = TableFilter(table, items.where, items.columns.published)
+    for file in table.take_files():
+        rows = row_filter.select(file, reader.checks(file.types, file.path))
+        values = reader.expressions(file.types)
         log.count_without_id("item", rows, f"{values['item_id']} IS NULL")
-        log.add_items(f"{rows} WHERE {values['item_id']} IS NOT NULL", **values)
-
-
-def item_text_checks(columns: Mapping[str, str], path: Path, mapping: ItemColumns) -> list[RowCheck]:
-    """Return the checks of the columns of title, text and category.
-
-    Raises:
-        DataError: a column is missing, or has objects instead of texts.
-    """
-    sources = [("title", name) for name in mapping.title] + [("text", name) for name in mapping.text]
-    sources += [("category", mapping.category)] if mapping.category else []
-    checks = []
-    for key, name in sources:
-        require_column(list(columns), name, path, f"{_KEY}.{key}")
-        checks += text_checks(columns, name, path, f"{_KEY}.{key}")
-    return checks
-
-
-def item_expressions(columns: Mapping[str, str], path: Path, mapping: ItemColumns) -> ItemExpressions:
-    """Return the SQL of an item's attributes over the columns of a table.
-
-    Raises:
-        DataError: a column is missing.
-    """
-    names = list(columns)
-
-    def joined(key: str, sources: list[str]) -> str:
-        for column in sources:
-            require_column(names, column, path, f"{_KEY}.{key}")
-        texts = ", ".join(text_expression(columns, column) for column in sources)
-        return f"concat_ws(' ', {texts})" if texts else "''"
-
-    def single(key: str, column: str | None, template: str) -> str:
-        return template.format(require_column(names, column, path, f"{_KEY}.{key}")) if column else "NULL"
-
-    require_column(names, mapping.item, path, f"{_KEY}.item")
-    category = "NULL"
-    if mapping.category:
-        require_column(names, mapping.category, path, f"{_KEY}.category")
-        category = text_expression(columns, mapping.category, separator="/")  # a list is a path
-    if mapping.category_separator:
-        category = f"replace({category}, {sql_string(mapping.category_separator)}, '/')"
-    if mapping.published:
-        require_column(names, mapping.published, path, f"{_KEY}.published")
-    # `$1,299.00` is a price, too.
-    price = "try_cast(regexp_replace(CAST({} AS VARCHAR), '[$€£, ]', '', 'g') AS DOUBLE)"
-    return {
-        "item_id": id_expression(columns, mapping.item),
-        "title": joined("title", mapping.title),
-        "text": joined("text", mapping.text),
-        "category": category,
-        "price": single("price", mapping.price, price),
-        "published": time_expression(columns, mapping.published, "s"),
-    }
+        described = f"{rows} WHERE {values['item_id']} IS NOT NULL"
+        reader.count_unreadable(described, file.types)
+        log.add_items(described, **values)
+    row_filter.require_rows()

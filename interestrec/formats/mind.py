@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestrec.columns.row_filters import RowCheck, leave_out
+from interestrec.columns.row_checks import RowCheck, leave_out
+from interestrec.columns.time_notations import read_text
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE
@@ -35,7 +36,7 @@ from interestrec.rawfiles.text_lines import nonempty_lines
 
 _NEWS = ["id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
 _BEHAVIOR_COLUMNS = 5
-_TIMES = "['%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']"
+_TIMES = [("%m/%d/%Y %I:%M:%S %p", 0), ("%Y-%m-%d %H:%M:%S", 0), ("%Y-%m-%dT%H:%M:%S", 0)]
 _MARKS = (b"-0", b"-1")  # not an Arrow array: building one at import would load pandas
 
 
@@ -187,7 +188,7 @@ def _words(texts: pa.Array) -> pa.LargeListArray:
 def _faults(log: RawLog, block: Behaviors) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Return the times, and per row its fault and the value at fault: strings, null where there is none."""
     log.load("time_texts", pa.table({"text": block.time_text}))
-    times = log.table(f"SELECT try_strptime(text, {_TIMES}) AS time FROM time_texts")["time"].combine_chunks()
+    times = log.table(f"SELECT {read_text('text', _TIMES)} AS time FROM time_texts")["time"].combine_chunks()
     tokens, offsets = block.tokens.flatten(), block.tokens.offsets.to_numpy()
     no_user = pc.equal(block.user_id, "").to_numpy(zero_copy_only=False)
     bad_time = pc.and_(pc.is_null(times), pc.not_equal(block.time_text, "")).to_numpy(zero_copy_only=False)

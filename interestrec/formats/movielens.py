@@ -9,19 +9,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from interestrec.columns.column_sql import epoch_to_timestamp
-from interestrec.columns.row_filters import RowCheck, leave_out
+from interestrec.columns.epoch_numbers import NumberedTime
+from interestrec.columns.id_notations import IdSpelling, decide_id
+from interestrec.columns.number_notations import NumberNotation
+from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import SomeAttributes
-from interestrec.core.errors import DataError
+from interestrec.columns.whole_columns import block_column
+from interestrec.core.errors import VALUE, DataError
 from interestrec.core.section import Section
-from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import identifier, require_column, scan, scan_fields
+from interestrec.rawfiles.raw_tables import require_column, scan, scan_fields
 
 _RATINGS = ["userId", "movieId", "rating", "timestamp"]
 _MOVIES = ["movieId", "title", "genres"]
 _USERS = ["userId", "gender", "age", "occupation", "zip_code"]
+_SECONDS = NumberedTime("s", is_given=True)
 _NO_GENRES = "(no genres listed)"
 
 
@@ -45,7 +49,7 @@ class MovielensUsers(Section):
     """Columns that a report may slice by, such as `gender` and `age`."""
 
 
-class MovielensData(DataSettings):
+class MovielensData(SpelledData):
     """MovieLens: `.csv` files with headers, or files separated by `::`. Events are of type `rating`."""
 
     format: Literal["movielens"]
@@ -78,12 +82,12 @@ def read(log: RawLog, data: MovielensData) -> None:
         InputMissingError: a file is missing.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    _read_movies(log, file_under(data.root, data.movies))
+    _read_movies(log, file_under(data.root, data.movies), data.ids)
     if data.plots is not None:
         _join_plots(log, data.root, data.links, data.plots)
-    _read_ratings(log, file_under(data.root, data.ratings))
+    _read_ratings(log, file_under(data.root, data.ratings), data.ids, data.user_ids)
     if data.users is not None:
-        _read_users(log, file_under(data.root, data.users.file), data.users.attributes)
+        _read_users(log, file_under(data.root, data.users.file), data.users.attributes, data.user_ids)
     log.settle_bad_rows(data.max_bad_rows)
 
 
@@ -103,15 +107,16 @@ def _scan(log: RawLog, path: Path, names: list[str]) -> Iterator[None]:
         yield
 
 
-def _read_movies(log: RawLog, path: Path) -> None:
+def _read_movies(log: RawLog, path: Path, ids: IdSpelling) -> None:
     year = "nullif(regexp_extract(title, '\\((\\d{4})\\)\\s*$', 1), '')"
     genres = f"nullif(nullif(genres, '{_NO_GENRES}'), '')"
-    missing = "coalesce(trim(movieId), '') = ''"
     for _ in _scan(log, path, _MOVIES):
+        item = decide_id(block_column(log, "movieId"), ids).expression("VARCHAR")
+        missing = f"{item} IS NULL"
         log.count_without_id("item", "raw", missing)
         log.add_items(
             f"(FROM raw WHERE NOT ({missing}))",
-            item_id="trim(movieId)",
+            item_id=item,
             title="coalesce(title, '')",
             text=f"coalesce(replace({genres}, '|', ', '), '')",
             category=f"string_split({genres}, '|')[1]",
@@ -154,24 +159,26 @@ def _read_links(log: RawLog, path: Path, key: str) -> None:
         log.db.execute(f"INSERT INTO links SELECT trim({movie}), trim({name}) FROM raw")
 
 
-def _read_users(log: RawLog, path: Path, attributes: list[str]) -> None:
+def _read_users(log: RawLog, path: Path, attributes: list[str], ids: IdSpelling) -> None:
     for name in attributes if not _is_csv(path) else []:
         require_column(_USERS, name, path, "data.users.attributes")
     for _ in _scan(log, path, ["userId", *attributes] if _is_csv(path) else _USERS):
-        values = {name: f"nullif(trim({identifier(name)}), '')" for name in attributes}
-        log.add_users("raw", user="nullif(trim(userId), '')", attributes=values)
+        values = {name: decide_id(block_column(log, name)).expression("VARCHAR") for name in attributes}
+        user = decide_id(block_column(log, "userId"), ids).expression("VARCHAR")
+        log.add_users("raw", user=user, attributes=values)
 
 
-def _read_ratings(log: RawLog, path: Path) -> None:
-    time = epoch_to_timestamp("try_cast(timestamp AS DOUBLE)", 1_000_000)
-    stars = "try_cast(rating AS DOUBLE)"
-    empty = "trim(userId) = '' OR userId IS NULL OR trim(movieId) = '' OR movieId IS NULL"
-    seconds, number = "the time '{value}' is not a number of seconds", "the rating '{value}' is not a number"
-    checks = [
-        RowCheck("", empty, "user or film is empty"),
-        RowCheck("", f"({time}) IS NULL", seconds, "coalesce(timestamp, '')"),
-        RowCheck("", f"NOT coalesce(isfinite({stars}), false)", number, "coalesce(rating, '')"),
-    ]
+def _read_ratings(log: RawLog, path: Path, ids: IdSpelling, user_ids: IdSpelling) -> None:
+    seconds, number = f"the time '{VALUE}' is not a number of seconds", f"the rating '{VALUE}' is not a number"
     for _ in _scan(log, path, _RATINGS):
+        user = decide_id(block_column(log, "userId"), user_ids).expression("VARCHAR")
+        item = decide_id(block_column(log, "movieId"), ids).expression("VARCHAR")
+        time = _SECONDS.expression(block_column(log, "timestamp").text("VARCHAR"), "VARCHAR")
+        stars = NumberNotation(block_column(log, "rating")).expression("VARCHAR")
+        checks = [
+            RowCheck("", f"{user} IS NULL OR {item} IS NULL", "user or film is empty"),
+            RowCheck("", f"({time}) IS NULL", seconds, "coalesce(timestamp, '')"),
+            RowCheck("", f"({stars}) IS NULL", number, "coalesce(rating, '')"),
+        ]
         rows = leave_out(log, checks)
-        log.add_events(rows, user="trim(userId)", item="trim(movieId)", time=time, event="'rating'", value=stars)
+        log.add_events(rows, user=user, item=item, time=time, event="'rating'", value=stars)

@@ -8,18 +8,23 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.columns.column_sql import epoch_to_timestamp
-from interestrec.columns.row_filters import RowCheck, leave_out
+from interestrec.columns.epoch_numbers import NumberedTime
+from interestrec.columns.id_notations import AS_READ, IdSpelling, decide_id
+from interestrec.columns.number_notations import NumberNotation
+from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import Attributes
-from interestrec.formats.data_settings import DataSettings
+from interestrec.columns.whole_columns import block_column
+from interestrec.core.errors import VALUE
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.raw_tables import require_column, scan_fields
 
+_SECONDS = NumberedTime("s", is_given=True)
 _TIME = "timestamp"  # RecBole's name for the field with the time
 
 
-class RecboleData(DataSettings):
+class RecboleData(SpelledData):
     """RecBole atomic files: `.inter`, `.item` and, where there is one, `.user`."""
 
     format: Literal["recbole"]
@@ -83,15 +88,16 @@ def _fields(log: RawLog, path: Path) -> Iterator[list[str]]:
 
 def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require_column(fields, data.item_field, path, "data.item_field")
+        require_column(fields, data.item_field, path, "data.item_field")
+        key = _id(log, data.item_field, data.ids)
         title = [_nonempty_text(require_column(fields, name, path, "data.title")) for name in data.title]
         text = [_nonempty_text(require_column(fields, name, path, "data.text")) for name in data.text]
         category = (
             _nonempty_text(require_column(fields, data.category, path, "data.category")) if data.category else "NULL"
         )
-        log.count_without_id("item", "raw", f"{key} = ''")
+        log.count_without_id("item", "raw", f"{key} IS NULL")
         log.add_items(
-            f"(FROM raw WHERE {key} <> '')",
+            f"(FROM raw WHERE {key} IS NOT NULL)",
             item_id=key,
             title=f"concat_ws(' ', {', '.join(title)})",
             text=f"concat_ws(' ', {', '.join(text)})" if text else "''",
@@ -101,37 +107,40 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        key = require_column(fields, data.user_field, path, "data.user_field")
-        values = {
-            name: _nonempty_text(require_column(fields, name, path, "data.attributes")) for name in data.attributes
-        }
-        log.add_users("raw", user=_nonempty_text(key), attributes=values)
+        keys = {data.user_field: "data.user_field", **dict.fromkeys(data.attributes, "data.attributes")}
+        for name, key in keys.items():
+            require_column(fields, name, path, key)
+        attributes = {name: _id(log, name) for name in data.attributes}
+        log.add_users("raw", user=_id(log, data.user_field, data.user_ids), attributes=attributes)
 
 
 def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        user = require_column(fields, data.user_field, path, "data.user_field")
-        item = require_column(fields, data.item_field, path, "data.item_field")
+        require_column(fields, data.user_field, path, "data.user_field")
+        require_column(fields, data.item_field, path, "data.item_field")
+        user, item = _id(log, data.user_field, data.user_ids), _id(log, data.item_field, data.ids)
+        checks = [RowCheck("", f"{user} IS NULL OR {item} IS NULL", "user or item is empty")]
+        time, number = "CAST(NULL AS TIMESTAMP)", "CAST(NULL AS DOUBLE)"
         time_field = data.time_field or (_TIME if _TIME in fields else None)
-        stamp = (
-            f"nullif({require_column(fields, time_field, path, 'data.time_field')}, '')"
-            if time_field
-            else "CAST(NULL AS VARCHAR)"
-        )
-        time = epoch_to_timestamp(f"try_cast({stamp} AS DOUBLE)", 1_000_000)
-        value = (
-            f"nullif({require_column(fields, data.value, path, 'data.value')}, '')" if data.value else "NULL::VARCHAR"
-        )
-        number = f"try_cast({value} AS DOUBLE)"
-        seconds = "the time '{value}' is not a number of seconds between 1900 and 2200"
-        unreadable = f"{value} IS NOT NULL AND NOT coalesce(isfinite({number}), false)"
-        checks = [
-            RowCheck("", f"{user} = '' OR {item} = ''", "user or item is empty"),
-            RowCheck("", f"{stamp} IS NOT NULL AND ({time}) IS NULL", seconds, stamp),
-            RowCheck("", unreadable, "the value '{value}' is not a number", value),
-        ]
+        if time_field is not None:
+            require_column(fields, time_field, path, "data.time_field")
+            stamp = block_column(log, time_field).text("VARCHAR")
+            time = _SECONDS.expression(stamp, "VARCHAR")
+            seconds = f"the time '{VALUE}' is not a number of seconds between 1900 and 2200"
+            checks.append(RowCheck("", f"{stamp} IS NOT NULL AND ({time}) IS NULL", seconds, stamp))
+        if data.value is not None:
+            require_column(fields, data.value, path, "data.value")
+            notation = NumberNotation(block_column(log, data.value))
+            number = notation.expression("VARCHAR")
+            raw = notation.column.text("VARCHAR")
+            checks.append(RowCheck("", notation.unreadable("VARCHAR"), f"the value '{VALUE}' is not a number", raw))
         rows = leave_out(log, checks)
         log.add_events(rows, user=user, item=item, time=time, event=sql_string(data.event), value=number)
+
+
+def _id(log: RawLog, name: str, spelling: IdSpelling = AS_READ) -> str:
+    """Return the SQL of a field as an id, null where it is empty."""
+    return decide_id(block_column(log, name), spelling).expression("VARCHAR")
 
 
 def _nonempty_text(column: str) -> str:

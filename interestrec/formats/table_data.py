@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interestrec.columns.table_settings import EventTable, ItemTable, UserColumns, UserTable
-from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
 
 
@@ -24,7 +24,7 @@ class LogTables:
         return list(dict.fromkeys(name for table in tables for name in table.files))
 
 
-class TableData(DataSettings):
+class TableData(SpelledData):
     """A format that is tables: by the configuration (`events`), or with known columns, a preset such as `yelp`."""
 
     @property

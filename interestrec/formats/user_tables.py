@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from interestrec.columns.column_sql import id_expression
-from interestrec.columns.row_filters import filter_checks, leave_out, mapped_columns
+from interestrec.columns.id_notations import AS_READ, IdSpelling
+from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.number_notations import decide_number
+from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import UserTable
 from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.rawfiles.raw_log import RawLog
-from interestrec.rawfiles.raw_tables import require_column, scan
 
 
-def read_users(log: RawLog, path: Path, users: UserTable) -> None:
-    """Append the rows of a file of users, such as one of `data.users`.
+def read_users(
+    log: RawLog, paths: Sequence[Path], users: UserTable, ids: IdSpelling = AS_READ, key: str = "data.users"
+) -> None:
+    """Append the rows of a table of users, such as `data.users`.
+
+    Args:
+        paths: all files of the table.
+        ids: how the ids of users are spelled in the log.
+        key: configuration key of the table, for messages.
 
     Raises:
-        InputMissingError, DataError: the file or a column is missing.
+        InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    key = users.columns.user
-    column_names = list(
-        dict.fromkeys([*mapped_columns(users.columns), *users.attributes, *(c.column for c in users.where)])
-    )
-    for columns in scan(log, path, column_names, users):
-        require_column(list(columns), key, path, "data.users.columns.user")
+    keys = column_keys(users.columns, key, users.where)
+    keys |= {name: f"{key}.attributes" for name in users.attributes if name not in keys}
+    table = land_table(log, paths, keys, users, key)
+    user = table.id(users.columns.user, ids)
+    attributes = {name: AttributeNotation(table, name) for name in users.attributes}
+    row_filter = TableFilter(table, users.where)
+    for file in table.take_files():
+        values = {name: notation.expression(file.types) for name, notation in attributes.items()}
+        checks = single_value_checks(file.types, users.columns.user, file.path, f"{key}.columns.user", "id")
         for name in users.attributes:
-            require_column(list(columns), name, path, "data.users.attributes")
-        checks = filter_checks(columns, path, "data.users.where", users.where)
-        checks += single_value_checks(columns, key, path, "data.users.columns.user", "id")
-        for name in users.attributes:
-            checks += text_checks(columns, name, path, "data.users.attributes")
-        rows = leave_out(log, checks)
-        attributes = {name: text_expression(columns, name) for name in users.attributes}
-        log.add_users(rows, user=id_expression(columns, key), attributes=attributes)
+            checks += text_checks(file.types, name, file.path, f"{key}.attributes")
+        log.add_users(
+            row_filter.select(file, checks), user=user.expression(file.types[users.columns.user]), attributes=values
+        )
+    row_filter.require_rows()
+
+
+class AttributeNotation:
+    """How an attribute is handed over as text: `12,5` as a number where all texts are numbers, else as it is."""
+
+    def __init__(self, table: LandedTable, name: str) -> None:
+        self.column = table.column(name)
+        number = decide_number(self.column, table.settings.decimal, must_decide=False)
+        self.number = number if number.reads_all() and not number.is_plain and not number.doubt else None
+
+    def expression(self, types: Mapping[str, str]) -> str:
+        """Return the SQL of a value as text, null where it is missing; `types` are those of a file's columns."""
+        name = self.column.name
+        if self.number is not None:
+            return f"CAST({self.number.expression(types[name])} AS VARCHAR)"
+        return f"CASE WHEN {self.column.text(types[name])} IS NOT NULL THEN {text_expression(types, name)} END"

@@ -66,10 +66,5 @@ class TextLayout(Section):
     unnest_separator: Annotated[str, Field(min_length=1)] | None = None
     """Text between the entries of a list in a column of text, such as a blank; `null` = the list is in brackets."""
 
-    def contradicts(self, other: TextLayout) -> bool:
-        """Whether a key that is set here differs from another layout."""
-        keys = self.model_fields_set & set(TextLayout.model_fields)
-        return any(getattr(self, key) != getattr(other, key) for key in keys)
-
 
 BY_SUFFIX = TextLayout()  # a layout that the suffix of a file determines

@@ -78,9 +78,9 @@ def test_2023(tmp_path: Path) -> None:
     [
         (12.5, 12.5),
         (None, None),
-        ("from 5.00", 5.0),
+        ("from 5.00", None),
         ("$1,299.00", 1299.0),
-        ("$5.99 - $9.99", 5.99),
+        ("$5.99 - $9.99", None),
         ("", None),
         ("—", None),
         (".a-box-inner{background-color:#fff}", None),

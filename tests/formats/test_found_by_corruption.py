@@ -86,7 +86,7 @@ def test_a_column_without_a_name_is_not_in_the_way(tmp_path: Path, kind: str) ->
 @pytest.mark.parametrize("written_as", ["infinity", "-infinity", "290000-01-01"])
 def test_a_time_beyond_the_calendar_is_a_bad_row(tmp_path: Path, written_as: str) -> None:
     written(tmp_path, "events-csv", "e.csv", added=f"u1,i1,{written_as},3,buy\n".encode())
-    with pytest.raises(DataError, match=rf"e\.csv:38: the time '{written_as}' is neither"):
+    with pytest.raises(DataError, match=rf"e\.csv:38: the time '{written_as}' cannot be read"):
         log_of(tmp_path, "events-csv")
 
 

@@ -33,7 +33,7 @@ def run(directory: Path, name: str = "u.csv", text: str | None = CSV, **changes:
     if text is not None:
         (directory / name).write_text(text)
     log = RawLog(directory)
-    read_users(log, directory / name, UserTable(**mapping(**changes)))
+    read_users(log, [directory / name], UserTable(**mapping(**changes)))
     return log
 
 

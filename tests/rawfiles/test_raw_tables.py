@@ -4,7 +4,6 @@ import csv
 import errno
 import gzip
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interestrec.columns.column_sql import epoch_to_timestamp
 from interestrec.core.errors import DataError, InputMissingError, StorageError
 from interestrec.rawfiles import quoted_records, text_lines
 from interestrec.rawfiles.raw_log import RawLog
@@ -208,19 +206,6 @@ def test_missing_file_and_column(tmp_path: Path) -> None:
         list(scan(RawLog(), tmp_path / "a.csv", []))
     with pytest.raises(DataError, match=r"no column 'itme' \(key\) \(did you mean 'item'\?\); it has: user, item"):
         require_column(["user", "item"], "itme", tmp_path / "a.csv", "key")
-
-
-def test_moment_refuses_years_that_are_another_unit() -> None:
-    log = RawLog()
-    for number, unit, year in [
-        (1.5e9, 1_000_000, 2017),
-        (1.5e12, 1_000, 2017),
-        (1.5e15, 1, 2017),
-        (0, 1_000_000, 1970),
-    ]:
-        assert log.number(f"SELECT year({epoch_to_timestamp(json.dumps(number), unit)})") == year
-    for number, unit in [(1.5e12, 1_000_000), (1.5e15, 1_000_000), (1e300, 1)]:
-        assert log.sql(f"SELECT {epoch_to_timestamp(json.dumps(number), unit)}") == [(None,)]
 
 
 def test_landed_columns_of_every_kind_of_file_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

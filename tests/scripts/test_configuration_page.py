@@ -53,7 +53,7 @@ def test_no_two_headings_are_equal(page: str) -> None:
         "| `losses` | section | `{intensity: 1.0, softmax: 1.0}` |",
         "| `events` | section or list of sections |  |",
         "| `targets` | some of `qkv`, `output`, `up`, `down` | `[qkv]` |",
-        "| `one_of` | list of (text or number) or `null` | `null` |",
+        "| `in` | list of (`true` or `false` or whole number or number or text) or `null` | `null` |",
         "| `refit` | `true` or `false` | `true` |",
         "| `workspace` | path | `workspace` |",
     ],
