@@ -54,10 +54,9 @@ def read(log: RawLog, data: EventsData) -> None:
         DataError: a column is missing or cannot be decided, a filter keeps no row, or more rows are malformed than
             tolerated.
     """
-    items = data.items
-    shared = [table for table in data.events if table.files == items.files and items.properties is None]
-    if shared:
-        _require_same_layout(items, shared[0])
+    shared = [table for table in data.events if table.files == data.items.files]
+    if shared and data.items.properties is None:
+        _require_same_layout(data.items, shared[0])
     read_preset(log, data)
 
 
@@ -66,37 +65,40 @@ def read_preset(log: RawLog, data: TableData) -> None:
 
     Raises:
         InputMissingError: a file is missing.
-        DataError: a column is missing or cannot be decided, a filter keeps no row, or more rows are malformed than
-            tolerated.
+        DataError: a column is missing or cannot be decided, or more rows are malformed than tolerated.
     """
-    read_tables(log, data.root, data.tables, data.ids, data.user_ids)
+    read_tables(log, data, data.tables)
     log.settle_bad_rows(data.max_bad_rows)
 
 
-def read_tables(log: RawLog, root: Path, tables: LogTables, ids: IdSpelling, user_ids: IdSpelling) -> None:
+def read_tables(log: RawLog, data: TableData, tables: LogTables) -> None:
     """Fill `items`, `events` and `users` with the rows of tables; bad rows are not settled yet.
 
     Where a table of items names the files of an events table, the rows of events describe the items as well.
 
     Args:
-        root: directory that the names of files are relative to.
-        ids, user_ids: how the ids of items and of users are spelled in the log.
+        data: says where the files are and how ids are spelled.
+        tables: the tables of `data`, or some of them.
 
     Raises:
-        InputMissingError, DataError: see `read_preset`.
+        InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
+    # Messages name the keys of `events` only where the configuration has them.
+    key = "data." if data.format == "events" else f"format {data.format}: "
     described = {tuple(table.files): table for table in tables.items if table.properties is None}
-    for table in tables.events:
-        about = described.get(tuple(table.files))
-        read_events(log, expand_patterns(root, table.files), table, about, ids, user_ids)
-    event_files = [table.files for table in tables.events]
+    for events in tables.events:
+        paths = expand_patterns(data.root, events.files)
+        about = described.get(tuple(events.files))
+        read_events(log, paths, events, about, data.ids, data.user_ids, f"{key}events")
+    event_files = [events.files for events in tables.events]
     for items in tables.items:
         if items.properties is not None:
-            describe_items(log, items, read_properties(log, root, items, items.properties, ids))
+            describe_items(log, items, read_properties(log, data, items, items.properties))
         elif items.files not in event_files:
-            read_items(log, expand_patterns(root, items.files), items, ids)
+            read_items(log, expand_patterns(data.root, items.files), items, data.ids, f"{key}items")
     if tables.users is not None:
-        read_users(log, expand_patterns(root, tables.users.files), tables.users, user_ids)
+        paths = expand_patterns(data.root, tables.users.files)
+        read_users(log, paths, tables.users, data.user_ids, f"{key}users")
 
 
 def _require_same_layout(items: ItemTable, events: EventTable) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from interestrec.columns.id_notations import IdSpelling
 from interestrec.columns.table_settings import (
     Attributes,
     EventColumns,
@@ -21,6 +22,8 @@ class HmData(TableData):
 
     format: Literal["hm"]
     """Layout of the raw files: `hm`."""
+    ids: IdSpelling = IdSpelling(zero_pad=10)
+    """How the ids of articles are spelled in all tables: with ten digits, also where a copy lost the leading zeros."""
     transactions: list[str] = Field(default=["transactions_train.csv"], min_length=1)
     """Names or patterns of the files of transactions: events of type `purchase`."""
     articles: str = "articles.csv"

@@ -13,28 +13,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interestrec.columns.id_notations import IdSpelling
-from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.landed_tables import LandedTable
 from interestrec.columns.property_settings import PropertyColumns
-from interestrec.columns.row_checks import RowCheck
+from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.row_filters import TableFilter
-from interestrec.columns.table_settings import ItemTable
-from interestrec.columns.text_values import single_value_checks, text_expression
+from interestrec.columns.table_settings import ItemColumns, ItemTable, NotationSettings
+from interestrec.core.errors import DataError
 from interestrec.formats.item_tables import ItemReader
+from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import LandedFile, identifier
+from interestrec.rawfiles.raw_tables import LandedFile, identifier, require_column, scan
 
-_KEY = "data.items"
 _ITEM = "item of the row"  # column of the relation that describes items; beside it are columns named by properties
+_KEY = "data.items"
 
 
-def read_properties(log: RawLog, root: Path, items: ItemTable, mapping: PropertyColumns, ids: IdSpelling) -> str:
+def read_properties(log: RawLog, data: SpelledData, items: ItemTable, mapping: PropertyColumns) -> str:
     """Read the values of the properties that `items.columns` names; rows of other properties are left out and counted.
 
     Args:
-        root: directory that the names of files are relative to.
-        ids: how the ids of items are spelled in the log.
+        data: says where the files are and how the ids of items are spelled.
 
     Returns:
         The name of a table with item, name, value VARCHAR (the value is null where the row has none);
@@ -43,43 +42,68 @@ def read_properties(log: RawLog, root: Path, items: ItemTable, mapping: Property
     Raises:
         InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    columns = {items.columns.item: f"{_KEY}.columns.item"}
-    columns |= {column: f"{_KEY}.properties.{role}" for role, column in mapping if column is not None}
-    columns |= {condition.column: f"{_KEY}.where.{n}.column" for n, condition in enumerate(items.where)}
     properties = f"properties_{log.rows('sources')}"
     log.db.execute(
         f"CREATE TEMP TABLE {properties} (item VARCHAR, name VARCHAR, value VARCHAR, time TIMESTAMP, ord BIGINT)"
     )
-    table = land_table(log, expand_patterns(root, items.files), columns, items, _KEY)
-    item = table.id(items.columns.item, ids)
-    time = None if mapping.time is None else table.time(mapping.time)
+    files = [_land_named(log, path, items, mapping) for path in expand_patterns(data.root, items.files)]
+    table = LandedTable(log, items, _KEY, [file for file in files if file is not None])
+    item = table.id(items.columns.item, data.ids)
+    time = table.time(mapping.time) if mapping.time else None
     row_filter = TableFilter(table, items.where, mapping.time)
-    named = ", ".join(sql_string(name) for name in _property_names(items))
     for file in table.take_files():
-        types, path = file.types, file.path
-        item_id, name = item.expression(types[items.columns.item]), text_expression(types, mapping.name)
-        unused = f"{path.name}: properties that data.items.columns does not name"
-        checks = [
-            *single_value_checks(types, items.columns.item, path, f"{_KEY}.columns.item", "id"),
-            RowCheck("unused properties", f"coalesce({name} NOT IN ({named}), true)", unused),
-            RowCheck("items without an id", f"{item_id} IS NULL", "the item's id is empty"),
-        ]
+        types = file.types
+        item_id = item.expression(types[items.columns.item])
+        checks = [RowCheck("items without an id", f"{item_id} IS NULL", "the item's id is empty")]
         stamp = "CAST(NULL AS TIMESTAMP)"
         if time is not None:
-            raw = time.column.text(types[time.column.name])
-            stamp = time.expression(types[time.column.name])
-            checks.append(RowCheck("", f"{stamp} IS NULL", time.reason, f"coalesce({raw}, '')"))
-        value = text_expression(types, mapping.value)
+            sql_type = types[time.column.name]
+            stamp = time.expression(sql_type)
+            raw = f"coalesce({time.column.text(sql_type)}, '')"
+            checks.append(RowCheck("", f"{stamp} IS NULL", time.reason, raw))
+        rows = row_filter.select(file, checks)
         log.rows_kept += log.number(
-            f"INSERT INTO {properties} SELECT {item_id}, {name}, {value}, {stamp}, _row + {log.base} "
-            f"FROM {row_filter.select(file, checks)}"
+            f"INSERT INTO {properties} SELECT {item_id}, {_trimmed(mapping.name)}, {_trimmed(mapping.value)}, {stamp}, "
+            f"_row + {log.base} FROM {rows}"
         )
     row_filter.require_rows()
     return properties
 
 
-def _property_names(items: ItemTable) -> list[str]:
-    return list(column_keys(items.columns.model_copy(update={"item": ""}), _KEY))
+def _land_named(log: RawLog, path: Path, items: ItemTable, mapping: PropertyColumns) -> LandedFile | None:
+    """Read the rows of a file whose property is named into the database; the others, often most, are counted only."""
+    keys = {items.columns.item: f"{_KEY}.columns.item"}
+    keys |= {column: f"{_KEY}.properties.{role}" for role, column in mapping if column}
+    keys |= {each.column: f"{_KEY}.where.{n}.column" for n, each in enumerate(items.where) if each.column not in keys}
+    names = ", ".join(sql_string(name) for name in _property_names(items.columns))
+    others = RowCheck(
+        "unused properties",
+        f"coalesce({_trimmed(mapping.name)} NOT IN ({names}), true)",
+        f"{path.name}: properties that {_KEY}.columns does not name",
+    )
+    relation = f"named_{log.rows('sources')}"
+    landed: LandedFile | None = None
+    for types in scan(log, path, list(keys), items):
+        columns = [require_column(list(types), name, path, key) for name, key in keys.items()]
+        if types[mapping.value].endswith(("[]", ")")) and not types[mapping.value].startswith("DECIMAL"):
+            raise DataError(f"{path}: the values of column '{mapping.value}' are lists or objects; write them as texts")
+        query = f"SELECT {', '.join(columns)}, _row FROM {leave_out(log, [others])}"
+        if landed is None:
+            log.db.execute(f"CREATE TEMP TABLE {relation} AS {query}")
+            landed = LandedFile(path, relation, {name: types[name] for name in keys}, log.base)
+        else:
+            log.db.execute(f"INSERT INTO {relation} {query}")
+    return landed
+
+
+def _trimmed(column: str) -> str:
+    return f"nullif(trim(CAST({identifier(column)} AS VARCHAR)), '')"
+
+
+def _property_names(columns: ItemColumns) -> list[str]:
+    values = columns.model_dump(exclude={"item", "category_separator"}).values()
+    names = [name for value in values for name in (value if isinstance(value, list) else [value]) if name]
+    return list(dict.fromkeys(names))
 
 
 def describe_items(log: RawLog, items: ItemTable, properties: str) -> None:
@@ -88,24 +112,28 @@ def describe_items(log: RawLog, items: ItemTable, properties: str) -> None:
     With times there is one description per row of `events`; events without an earlier value are counted. Without times
     there is one per item, by the last value of each property.
     """
-    names = _property_names(items)
-    from_events = items.properties is not None and items.properties.time is not None
-    if from_events:
-        log.db.execute(f"CREATE TEMP TABLE descriptions AS {_latest_before_each_event(properties, names)}")
+    names = _property_names(items.columns)
+    over_time = items.properties is not None and items.properties.time is not None
+    relation = (_latest_before_each_event if over_time else _last_of_each_item)(properties, names)
+    log.db.execute(f"CREATE TEMP TABLE descriptions AS {relation}")
+    if over_time:
         some = " OR ".join(f"{identifier(name)} IS NOT NULL" for name in names)
         described = log.number(f"SELECT count(*) FROM descriptions WHERE {some}")
         reason = "the item has no property before the event, so that the event does not describe it"
         log.quality.count("events without earlier properties", log.rows("descriptions"), described, reason)
-    else:
-        log.db.execute(f"CREATE TEMP TABLE descriptions AS {_last_of_each_item(properties, names)}")
-    # `_row` of a description is an `ord` already, and the rows of properties are counted already.
-    file = LandedFile(Path(log.source), "descriptions", dict.fromkeys([_ITEM, *names], "VARCHAR"), base=0)
-    table = LandedTable(log, items, _KEY, [file])
+    types = dict.fromkeys([_ITEM, *names], "VARCHAR")
+    # `time_format` and `time_unit` of the table are those of the column with times, not of a property.
+    notations = NotationSettings(null_values=items.null_values, decimal=items.decimal)
+    place = Path(log.source)
+    table = LandedTable(log, notations, _KEY, [LandedFile(place, "descriptions", types, 0)])
     reader = ItemReader(table, items.columns.model_copy(update={"item": _ITEM}))
+    reader.count_unreadable("descriptions", types)
+    expressions = reader.expressions(types)
+    expressions["item_id"] = identifier(_ITEM)
+    # `_row` is an `ord` already, the ids are read, and the rows of properties are counted.
     base, kept = log.base, log.rows_kept
     log.base = 0
-    reader.count_unreadable(file.relation, file.types)
-    log.add_items(file.relation, **reader.expressions(file.types), from_events=from_events)
+    log.add_items("descriptions", **expressions, from_events=over_time)
     log.base, log.rows_kept = base, kept
     log.db.execute(f"DROP TABLE descriptions; DROP TABLE {properties}")
 

@@ -53,7 +53,7 @@ class KuairecData(TableData):
             else ItemTable(files=[self.captions], columns=_CAPTIONS)
         )
         return LogTables(
-            [EventTable(files=self.interactions, event="view", columns=views)],
+            [EventTable(files=self.interactions, event="view", columns=views, time_unit="s")],
             [videos],
             user_table(self.users, "user_id", self.attributes),
         )

@@ -65,8 +65,9 @@ class LastfmData(TableData):
             attributes = [str(_FIELDS.index(name) + 2) for name in self.attributes]
             users = user_table(profiles, "1", attributes, _NO_HEADER)
         layout = _NO_HEADER.model_dump()
-        events = EventTable(files=files, event="play", columns=plays, **layout)
-        return LogTables([events], [ItemTable(files=files, columns=columns, **layout)], users)
+        # Names of artists are ids, and there are artists called None and NA.
+        events = EventTable(files=files, event="play", columns=plays, null_values=[], **layout)
+        return LogTables([events], [ItemTable(files=files, columns=columns, null_values=[], **layout)], users)
 
 
 def read(log: RawLog, data: LastfmData) -> None:
@@ -76,6 +77,6 @@ def read(log: RawLog, data: LastfmData) -> None:
         InputMissingError: a file is missing.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    read_tables(log, data.root, data.tables, data.ids, data.user_ids)
+    read_tables(log, data, data.tables)
     log.user_attributes = list(data.attributes)  # columns of a file without a header are numbers
     log.settle_bad_rows(data.max_bad_rows)

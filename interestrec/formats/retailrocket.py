@@ -7,15 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from interestrec.columns.id_notations import decide_id
+from interestrec.columns.landed_tables import LandedTable
 from interestrec.columns.property_settings import PropertyColumns
-from interestrec.columns.table_settings import EventColumns, EventTable, ItemColumns, ItemTable
-from interestrec.columns.whole_columns import block_column
+from interestrec.columns.table_settings import EventColumns, EventTable, ItemColumns, ItemTable, NotationSettings
 from interestrec.formats.events import read_tables
 from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.table_data import LogTables, TableData
+from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog, sql_string
-from interestrec.rawfiles.raw_tables import require_column, scan
+from interestrec.rawfiles.raw_tables import land
 
 _CATEGORY = "categoryid"
 _MOST_LEVELS = 20  # of the tree of categories; ends a cycle
@@ -69,15 +69,15 @@ def read(log: RawLog, data: RetailrocketData) -> None:
     tables = data.tables
     [items] = tables.items
     assert items.properties is not None
-    read_tables(log, data.root, LogTables(tables.events, []), data.ids, data.user_ids)
-    properties = read_properties(log, data.root, items, items.properties, data.ids)
+    read_tables(log, data, LogTables(tables.events, []))
+    properties = read_properties(log, data, items, items.properties)
     if data.price is not None:  # a number is written as n12.000, beside the hashes of words
         log.db.execute(
             f"UPDATE {properties} SET value = value[2:] "
             f"WHERE name = {sql_string(data.price)} AND regexp_full_match(value, 'n-?[0-9.]+')"
         )
     if data.category_tree is not None:
-        paths = _category_paths(log, data.root / data.category_tree)
+        paths = _category_paths(log, file_under(data.root, data.category_tree))
         log.db.execute("CREATE TEMP TABLE category_paths (category VARCHAR, path VARCHAR)")
         log.db.executemany("INSERT INTO category_paths VALUES (?, ?)", list(paths.items()))
         log.db.execute(
@@ -91,11 +91,12 @@ def read(log: RawLog, data: RetailrocketData) -> None:
 def _category_paths(log: RawLog, path: Path) -> dict[str, str]:
     """Return the path of each category, from the root of the tree, with levels separated by `/`."""
     parents: dict[str, str | None] = {}
-    for types in scan(log, path, ["categoryid", "parentid"], auxiliary=True):
-        for name in ("categoryid", "parentid"):
-            require_column(list(types), name, path, "a column of Retailrocket")
-        ids = [decide_id(block_column(log, name)).expression(types[name]) for name in ("categoryid", "parentid")]
-        parents |= dict(log.sql(f"SELECT {', '.join(ids)} FROM raw WHERE {ids[0]} IS NOT NULL"))
+    names = dict.fromkeys(("categoryid", "parentid"), "a column of Retailrocket")
+    landed = land(log, path, names, auxiliary=True)
+    if landed is not None:
+        table = LandedTable(log, NotationSettings(), "data.category_tree", [landed])
+        ids = [table.id(name).expression(landed.types[name]) for name in names]
+        parents |= dict(log.sql(f"SELECT {', '.join(ids)} FROM {landed.relation} WHERE {ids[0]} IS NOT NULL"))
     paths = {}
     for category in parents:
         levels: list[str] = []

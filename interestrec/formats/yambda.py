@@ -39,7 +39,9 @@ class YambdaData(TableData):
             value=_VALUE if self.event in (None, "listen") else None,
         )
         types = {name: name for name in _EVENT_TYPES} if self.event is None else None
-        events = EventTable(files=self.interactions, columns=columns, event=self.event or "event", event_types=types)
+        events = EventTable(
+            files=self.interactions, columns=columns, event=self.event or "event", event_types=types, time_unit="s"
+        )
         # Rows of events describe tracks as well: not every track has an artist.
         items = [ItemTable(files=self.interactions, columns=ItemColumns(item="item_id", text=["item_id"]))]
         if self.artists is not None:

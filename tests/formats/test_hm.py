@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from interestrec.formats.events import read_preset
 from interestrec.formats.hm import HmData
@@ -60,3 +62,12 @@ def test_ids_keep_their_zeros_and_days_are_times(tmp_path: Path) -> None:
         ("0663713001", "Atlanta Push Bra Black", "Underwear"),
         ("0108775015", "Top Vest B", "U"),
     ]
+
+
+def test_a_copy_that_lost_the_zeros_matches(tmp_path: Path) -> None:
+    columns = {"t_dat": ["2018-09-20"], "customer_id": ["000058a1"], "article_id": [663713001], "price": [0.05]}
+    pq.write_table(pa.table(columns), tmp_path / "transactions.parquet")
+    write(tmp_path / "articles.csv", ARTICLES, [("0663713001", "Atlanta Push", "Bra", "Underwear", "Black", "")])
+    log = RawLog(tmp_path)
+    read_preset(log, HmData(format="hm", root=tmp_path, transactions=["transactions.parquet"]))
+    assert log.sql("SELECT item_id FROM events UNION ALL SELECT item_id FROM items") == [("0663713001",)] * 2

@@ -61,6 +61,12 @@ def test_artists_of_plays(tmp_path: Path) -> None:
     assert log.sql("SELECT title FROM items ORDER BY ord") == [("Deep Dish",), ("\u5742\u672c\u9f8d\u4e00",)]
 
 
+def test_artists_may_be_called_none(tmp_path: Path) -> None:
+    names = ["None", "NA", "-", "1349", "007"]
+    write(tmp_path / PLAYS_1K, [("user_1", "2009-05-04T23:08:57Z", "", name, "", "x") for name in names])
+    assert run(tmp_path).sql("SELECT item_id FROM events ORDER BY ord") == [(name,) for name in names]
+
+
 def test_tracks_without_an_id_are_counted(tmp_path: Path) -> None:
     write(tmp_path / PLAYS_1K, ROWS_1K)
     log = run(tmp_path, items="tracks")
