@@ -102,6 +102,7 @@ def _spread_objects(log: RawLog, path: Path, encoding: str | None) -> Iterator[p
             yield _object_table(rows, texts)
             rows, texts, size = [], [], 0
         if row == log.sample:
+            log.is_cut = True  # perhaps: the next value is not read
             break
     yield _object_table(rows, texts)
 

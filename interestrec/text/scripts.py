@@ -1,6 +1,7 @@
 """Scripts of characters, such as Latin, Cyrillic, Han or Thai, by the names that Unicode gives the characters."""
 
 import unicodedata
+from functools import cache
 
 EMOJI = "Emoji and symbols"
 # The first word of a character's name is its script, except for these words.
@@ -27,6 +28,7 @@ _WIDTHS = ("FULLWIDTH", "HALFWIDTH")
 _AGES = ("OLD", "NEW", "LINEAR", "SMALL", "MEETEI", "TAI", "PHAGS-PA")  # the script's name has a second word
 
 
+@cache
 def script_of(character: str) -> str | None:
     """Return the script of a letter, `EMOJI` for a symbol that is no letter, None for marks, digits and punctuation."""
     category = unicodedata.category(character)

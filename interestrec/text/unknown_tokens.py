@@ -59,12 +59,12 @@ def unknown_tokens(tokenizer: Tokenizer, columns: Sequence[tuple[pa.Array, pa.Li
         is_suspect[suspects] = True
         for start in range(0, len(suspects), _BATCH):
             batch = suspects[start : start + _BATCH]
-            for row, code_points in zip(
-                batch, _unread(tokenizer, texts.take(pa.array(batch)).to_pylist()), strict=True
-            ):
-                np.add.at(unknown, code_points, 1)
-                for script in {script_of(chr(code)) for code in np.unique(code_points)} - {None}:
-                    rows_by_script.setdefault(str(script), set()).add(int(row))
+            places, code_points = _unread(tokenizer, texts.take(pa.array(batch)).to_pylist())
+            unknown += np.bincount(code_points, minlength=_CODE_POINTS)
+            distinct, inverse = np.unique(code_points, return_inverse=True)
+            names = np.array([script_of(chr(code)) or "" for code in distinct], object)[inverse]
+            for script in set(names) - {""}:
+                rows_by_script.setdefault(script, set()).update(batch[places[names == script]].tolist())
     scripts: dict[str, ScriptCounts] = {}
     for code in np.flatnonzero(letters):
         if script := script_of(chr(code)):
@@ -93,17 +93,17 @@ def _lacks_tokens(tokenizer: Tokenizer, texts: pa.Array, tokens: pa.ListArray) -
     return (counts > 0) | ((np.diff(tokens.offsets.to_numpy()) == 0) & ~is_empty)
 
 
-def _unread(tokenizer: Tokenizer, texts: list[str]) -> list[np.ndarray]:
-    """Return the code points of each text that no known token covers; int64 [characters]."""
-    unread = []
-    for text, (ids, spans) in zip(texts, tokenizer.spans(texts), strict=True):
-        known = spans[ids != tokenizer.unknown_id]
-        # +1 where a known token begins and -1 behind its end: the running sum is above 0 within known tokens.
-        steps = np.zeros(len(text) + 1, np.int64)
+def _unread(tokenizer: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the characters of texts that no known token covers: int64 place of the text, int64 code point."""
+    starts = ragged.from_lengths([len(text) for text in texts])
+    # +1 where a known token begins and -1 behind its end: the running sum is above 0 within known tokens.
+    steps = np.zeros(starts[-1] + 1, np.int64)
+    for start, (ids, spans) in zip(starts[:-1], tokenizer.spans(texts), strict=True):
+        known = spans[ids != tokenizer.unknown_id] + start
         np.add.at(steps, known[:, 0], 1)
         np.add.at(steps, known[:, 1], -1)
-        unread.append(_code_points(text)[np.cumsum(steps[:-1]) == 0])
-    return unread
+    is_unread = np.cumsum(steps[:-1]) == 0
+    return ragged.owner(starts)[is_unread], _code_points("".join(texts))[is_unread]
 
 
 def _has_words(
