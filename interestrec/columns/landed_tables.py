@@ -83,11 +83,6 @@ class LandedTable:
             return decide_time(self.column(name))
         return decide_time(self.column(name), self.settings.time_format, self.settings.time_unit)
 
-    def is_complete(self) -> bool:
-        """Whether all rows of the files are at hand, rather than a sample; ask before `take_files`."""
-        limit = self.log.sample
-        return limit is None or all(self.log.rows(file.relation) < limit for file in self.files)
-
     def take_files(self) -> Iterator[LandedFile]:
         """Yield each file as the current one of the log; its rows are dropped after use."""
         for file in self.files:

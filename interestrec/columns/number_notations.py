@@ -138,6 +138,6 @@ def decide_number(column: WholeColumn, decimal: str | None = None, must_decide: 
         doubt = "values such as 1.299 do not tell whether the point separates decimals or thousands"
     if doubt:
         doubt += f"; set `decimal` in {column.key} to the decimal mark"
-        if must_decide and column.is_complete():
+        if must_decide and not column.log.is_cut:
             raise DataError(f"{column.subject} cannot be read as numbers: {doubt}")
     return NumberNotation(column, chosen, is_plain=False, doubt=doubt)

@@ -36,7 +36,6 @@ class TableFilter:
         self.kept = [0] * len(where)
         self.tested = [0] * len(where)
         self.found = [Counter[str]() for _ in where]  # values of the columns of conditions that kept nothing so far
-        self._is_complete = table.is_complete()
         self._tests = [self._test(position) for position in range(len(where))]
 
     def select(self, file: LandedFile, checks: Iterable[RowCheck] = ()) -> str:
@@ -63,7 +62,7 @@ class TableFilter:
             DataError: a condition kept none; the message names it and the values of its column.
         """
         for n, condition in enumerate(self.where):
-            if self.tested[n] and not self.kept[n] and self._is_complete:
+            if self.tested[n] and not self.kept[n] and not self.table.log.is_cut:
                 found = self.found[n].most_common(EXAMPLES)
                 frequent = ", ".join(f"'{one_line(value)}' ({count:,})" for value, count in found)
                 more = ", …" if len(self.found[n]) > EXAMPLES else ""

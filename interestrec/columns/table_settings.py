@@ -168,11 +168,11 @@ class ItemColumns(Section):
     item: ColumnName
     """Column with the id of the item."""
     title: list[ColumnName] = []
-    """Columns that make the title, joined by a space; empty ones are left out."""
+    """Columns that make the title, joined by a space, as lists are; empty ones are left out."""
     text: list[ColumnName] = []
-    """Columns that make the longer text, joined by a space; empty ones are left out."""
+    """Columns that make the longer text, joined by a space, as lists are; empty ones are left out."""
     category: ColumnName | None = None
-    """Column with the category, a path such as `sports/football`."""
+    """Column with the category, a path such as `sports/football`, or a list of its levels."""
     category_separator: str | None = None
     """Text that separates the levels of a category; `null` = `/`."""
     price: ColumnName | None = None

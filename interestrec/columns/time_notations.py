@@ -104,7 +104,7 @@ def decide_time(column: WholeColumn, time_format: str | None = None, time_unit: 
         numbers = None
     if numbers is not None and numbers.doubt:
         doubts.append(f"{numbers.doubt}; set `time_format` or `time_unit` in {column.key}")
-    if doubts and column.is_complete():
+    if doubts and not column.log.is_cut:
         raise DataError(f"{column.subject} cannot be read as times: {doubts[0]}")
     return TimeNotation(column, layouts, numbers, doubts[0] if doubts else "")
 

@@ -133,11 +133,6 @@ class WholeColumn:
         if self.log.number(f"SELECT count(*) FROM {part.relation} WHERE {name} IS NOT NULL AND {decoded} IS NULL"):
             raise DataError(f"{self.subject} holds bytes that are not UTF-8 text; write it as text or as a number")
 
-    def is_complete(self) -> bool:
-        """Whether all rows of the files are at hand, rather than a sample of the first ones."""
-        limit = self.log.sample
-        return limit is None or all(self.log.rows(part.relation) < limit for part in self.parts)
-
     def examples(self, relation: str, condition: str, sql_type: str, limit: int) -> tuple[int, list[str]]:
         """Return the number of rows of a relation that meet a condition, and their most frequent raw texts."""
         raw = _raw_text(self.name, sql_type)

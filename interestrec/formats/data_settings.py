@@ -26,7 +26,7 @@ class DataSettings(Section):
     look at the rows that the error names."""
     max_items_without_text: Fraction = 0.05
     """Share of items that may lack both title and text; above it `preprocess` fails. 1 allows a catalogue without any
-    text."""
+    text. Texts that the encoder's tokenizer does not know are not counted here; a warning tells of them."""
 
     @property
     def names(self) -> list[str]:

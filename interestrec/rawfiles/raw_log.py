@@ -92,6 +92,7 @@ class RawLog:
         self.db.execute(_SETTINGS + TABLES)
         self.quality = QualityLog(root, quotes)
         self.sample = sample
+        self.is_cut = False  # whether a file has, or may have, more rows than the sample
         self.merge_items = merge_items
         self.user_attributes: list[str] = []  # names of the attributes in `users`, in order
         self.rows_read = 0  # records in the raw files, malformed ones included

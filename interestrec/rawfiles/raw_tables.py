@@ -174,7 +174,9 @@ def _parquet(log: RawLog, path: Path, names: Sequence[str]) -> Iterator[str]:
     _require_plausible(path)
     limit = "" if log.sample is None else f" LIMIT {log.sample}"
     source = f"FROM read_parquet({sql_string(str(path))}, file_row_number = true, hive_partitioning = false){limit}"
-    log.rows_read += log.number(f"SELECT count(*) FROM ({source})")
+    rows = log.number(f"SELECT count(*) FROM ({source})")
+    log.rows_read += rows
+    log.is_cut |= rows == log.sample
     columns = {row[0] for row in log.sql(f"DESCRIBE {source}")}
     nested = "".join(_nested_values(log, source, names, columns))
     yield f"SELECT * EXCLUDE (file_row_number){nested}, file_row_number + 1 AS _row {source}"

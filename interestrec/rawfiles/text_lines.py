@@ -61,6 +61,7 @@ def read_lines(log: RawLog, path: Path, encoding: str | None = None, fallback: s
         log.rows_read += pc.sum(pc.not_equal(texts, "")).as_py() or 0
         yield pa.table({"row": rows, "line": texts})
         if log.sample is not None and row > log.sample:
+            log.is_cut = True
             return
 
 
