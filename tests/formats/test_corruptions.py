@@ -72,7 +72,7 @@ def read_all(settings: Settings, directory: Path | None) -> int | None:
         return bad
     except InterestrecError as error:
         require_explained(error)
-        if "cannot be read" in str(error):  # of text it is rows that are wrong, never the file
+        if "cannot be read;" in str(error):  # of text it is rows that are wrong, never the file
             assert ".parquet" in str(error)
         return None
     finally:
