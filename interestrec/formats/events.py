@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from interestrec.columns.column_sql import id_expression, time_expression
 from interestrec.columns.row_filters import RowCheck, filter_checks, leave_out, mapped_columns
@@ -29,6 +31,16 @@ class EventsData(DataSettings):
     """The table of items. Where the rows of events describe their items, name the same files as under `events`."""
     users: UserTable | None = None
     """A table of user attributes that a report may slice by; `null` = there is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_items(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("items") is None:
+            raise ValueError(
+                "'items' is missing; add the table of items, or, where there is none, name the files of data.events in "
+                "it with `columns: {item: ITEM, title: [ITEM]}`, by which ids stand for titles"
+            )
+        return values
 
     @property
     def names(self) -> list[str]:
