@@ -30,18 +30,18 @@ class TimeGuess:
 
 
 def guess_time(log: RawLog, relation: str, column: ColumnProfile) -> TimeGuess | None:
-    """Return how to read a column as times; None if it seems to hold none."""
+    """Return how to read a column as times; None if it seems to hold none.
+
+    Args:
+        log: a log that is cut, so that what its rows leave open is a doubt and no error.
+    """
     if column.is_list or not column.filled or column.words > _LONGEST_WORDS or not _may_be_time(column):
         return None
     whole = WholeColumn(log, column.name, (ColumnPart(relation, column.sql_type),), key="the table")
-    sample = log.sample
-    log.sample = 1  # the rows are treated as a sample, so that a doubt is said instead of raised
     try:
         notation = decide_time(whole)
     except DataError:
         return None
-    finally:
-        log.sample = sample
     expression = notation.expression(column.sql_type)
     values = f"(SELECT {notation.raw(column.sql_type)} AS v, {expression} AS t FROM {relation})"
     filled, readable, first, last = log.sql(f"SELECT count(v), count(t), min(t), max(t) FROM {values}")[0]
