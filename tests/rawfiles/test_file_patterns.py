@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from interestrec.core.errors import InputMissingError
 from interestrec.formats.data_settings import DataSettings
@@ -88,3 +89,5 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
     assert file_under(tmp_path / "elsewhere", "~/a.csv") == tmp_path / "a.csv"
     assert file_under(tmp_path, "~nobody-of-this-name/a.csv") == tmp_path / "~nobody-of-this-name/a.csv"
     assert DataSettings(root=Path("~/data")).root == tmp_path / "data"
+    with pytest.raises(ValidationError, match="files elsewhere are named by their whole URL"):
+        DataSettings(root=Path("s3://bucket/logs"))
