@@ -91,7 +91,7 @@ class TableFilter:
         self.found[position].update(
             dict(
                 self.table.log.sql(
-                    f"SELECT coalesce({text}, ''), count(*) AS n FROM {file.relation} "
+                    f"SELECT {text}, count(*) AS n FROM {file.relation} WHERE {text} IS NOT NULL "
                     f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {EXAMPLES + 1}"
                 )
             )
