@@ -138,6 +138,9 @@ def decide_number(column: WholeColumn, decimal: str | None = None, must_decide: 
         doubt = "values such as 1.299 do not tell whether the point separates decimals or thousands"
     if doubt:
         doubt += f"; set `decimal` in {column.key} to the decimal mark"
-        if must_decide and column.is_complete():
-            raise DataError(f"{column.subject} cannot be read as numbers: {doubt}")
+        sentence = f"{column.subject} cannot be read as numbers: {doubt}"
+        if must_decide and column.is_complete:
+            raise DataError(sentence)
+        if must_decide:
+            column.log.quality.doubts.append(f"of the first rows, {sentence}")
     return NumberNotation(column, chosen, is_plain=False, doubt=doubt)

@@ -36,7 +36,6 @@ class TableFilter:
         self.kept = [0] * len(where)
         self.tested = [0] * len(where)
         self.found = [Counter[str]() for _ in where]  # values of the columns of conditions that kept nothing so far
-        self._is_complete = table.is_complete()
         self._tests = [self._test(position) for position in range(len(where))]
 
     def select(self, file: LandedFile, checks: Iterable[RowCheck] = ()) -> str:
@@ -57,21 +56,25 @@ class TableFilter:
         return rows
 
     def require_rows(self) -> None:
-        """Check, after all files, that every condition kept a row; a sample need not have such a row.
+        """Check, after all files, that every condition kept a row; of a sample it is only a doubt.
 
         Raises:
             DataError: a condition kept none; the message names it and the values of its column.
         """
+        quality = self.table.log.quality
         for n, condition in enumerate(self.where):
-            if self.tested[n] and not self.kept[n] and self._is_complete:
+            if self.tested[n] and not self.kept[n]:
                 found = self.found[n].most_common(EXAMPLES)
                 frequent = ", ".join(f"'{one_line(value)}' ({count:,})" for value, count in found)
                 more = ", …" if len(self.found[n]) > EXAMPLES else ""
-                raise DataError(
+                reason = (
                     f"{self.table.key}.where.{n} ({self._phrase(n)}) keeps no row of {self.tested[n]:,}; "
-                    f"correct it by the values of the column '{condition.column}'",
-                    f", which has {frequent}{more}" if frequent else ", which has none",
+                    f"correct it by the values of the column '{condition.column}'"
                 )
+                shown = f", which has {frequent}{more}" if frequent else ", which has none"
+                if self.table.is_complete:
+                    raise DataError(reason, shown)
+                quality.doubts.append(quality.sentence(f"of the first rows, {reason}", shown))
 
     def _phrase(self, position: int) -> str:
         test, value = _test_of(self.where[position])

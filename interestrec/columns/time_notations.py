@@ -104,8 +104,11 @@ def decide_time(column: WholeColumn, time_format: str | None = None, time_unit: 
         numbers = None
     if numbers is not None and numbers.doubt:
         doubts.append(f"{numbers.doubt}; set `time_format` or `time_unit` in {column.key}")
-    if doubts and column.is_complete():
-        raise DataError(f"{column.subject} cannot be read as times: {doubts[0]}")
+    if doubts:
+        doubt = f"{column.subject} cannot be read as times: {doubts[0]}"
+        if column.is_complete:
+            raise DataError(doubt)
+        column.log.quality.doubts.append(f"of the first rows, {doubt}")
     return TimeNotation(column, layouts, numbers, doubts[0] if doubts else "")
 
 

@@ -95,7 +95,8 @@ def _rows(log: RawLog, settings: Settings) -> str:
     if not counts["items"]:
         raise DataError("no item among the first rows; check the columns and filters of the items")
     found = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{log.rows_read:,} rows read: {found}; {malformed} malformed"
+    doubts = "".join(f"; {doubt}" for doubt in log.quality.doubts)
+    return f"{log.rows_read:,} rows read: {found}; {malformed} malformed{doubts}"
 
 
 def _event_types(log: RawLog, settings: Settings) -> str:
