@@ -93,6 +93,14 @@ def export_vectors(context: RunContext, to: Path | None, from_model: bool) -> di
         return encode.run(context, to, from_model)
 
 
+def convert_log(context: RunContext, to: Path, layout: str, by_split: bool) -> dict[str, Any]:
+    """Write events as files of another tool; arguments and result are those of `stages.convert.run`."""
+    from interestrec.stages import convert
+
+    with _stage_scope("convert", context):
+        return convert.run(context, to, layout, by_split)
+
+
 @contextmanager
 def _stage_scope(name: str, context: RunContext) -> Iterator[None]:
     """Put the stage's name into log lines, and read and write artifacts with the run's key."""

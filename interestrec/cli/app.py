@@ -59,6 +59,14 @@ _FETCH_EXAMPLES = (
     "interestrec fetch minilm-l6; interestrec fetch ml-100k; "
     "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --revision COMMIT"
 )
+_CONVERT_EXAMPLES = (
+    "interestrec convert --config my-shop.yaml --as recbole --to converted/my-shop; "
+    "interestrec convert --config my-shop.yaml --as lenskit --split --to converted/my-shop-split"
+)
+_INIT_EXAMPLES = (
+    "interestrec init news --to news.yaml; interestrec init --from orders.csv --from products.csv; "
+    "interestrec init --from data/my-shop --to my-shop.yaml --yes"
+)
 _SHOW_EXAMPLE = "Example: interestrec config show --config news.yaml --set seed=7"
 
 # `--help` lists the commands in this order.
@@ -73,12 +81,13 @@ app.command(epilog=f"Examples: {_RANK_EXAMPLES}")(stage_commands.rank)
 app.command(epilog=f"Examples: {_EVALUATE_EXAMPLES}")(stage_commands.evaluate)
 app.command(epilog="Example: interestrec run --config quickstart.yaml")(stage_commands.run)
 app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")(stage_commands.encode)
+app.command(epilog=f"Examples: {_CONVERT_EXAMPLES}")(stage_commands.convert)
 app.command(epilog="Example: interestrec status --config news.yaml --json | jq '.stages[].state'")(workspace.status)
 app.command(epilog="Example: interestrec prune --config news.yaml --retention-days 30 --dry-run")(workspace.prune)
 app.command(epilog="Example: interestrec describe --config news.yaml")(inspect.describe)
 app.command(epilog="Example: interestrec inspect --config news.yaml --user u17 --limit 5")(inspect.inspect)
 app.command(epilog="Example: interestrec check --config news.yaml --rows 1000")(inspect.check)
-app.command(epilog="Example: interestrec init news --to news.yaml")(config.init)
+app.command(epilog=f"Examples: {_INIT_EXAMPLES}")(config.init)
 app.command(epilog="Example: interestrec forget --config news.yaml --users leavers.txt")(workspace.forget)
 app.command(epilog="Example: interestrec pseudonym --config news.yaml < ids > pseudonyms")(workspace.pseudonym)
 app.command(epilog=f"Examples: {_FETCH_EXAMPLES}")(download.fetch)

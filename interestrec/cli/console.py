@@ -17,6 +17,7 @@ from interestrec.core.printable import printable
 from interestrec.io import artifact_files
 
 if TYPE_CHECKING:
+    from interestrec.stages.check import CheckFinding
     from interestrec.stages.run import StageResult
     from interestrec.workspace.plan import BuildPlan
 
@@ -47,17 +48,28 @@ class Output:
         elif not self.quiet:
             write(text)
 
-    def findings(self, found: list[tuple[str, str, InterestrecError | None]]) -> None:
-        """Print findings as tuples of subject, sentence and error; the first error determines the exit status.
+    def findings(self, found: "Sequence[CheckFinding]") -> None:
+        """Print the findings of `check`; the first error determines the exit status.
 
         Raises:
-            InterestrecError: a finding has an error; with JSON its message combines all errors.
+            InterestrecError: a finding has an error; with JSON its message combines all errors, and it carries all
+                findings.
         """
-        errors = [error for _, _, error in found if error is not None]
-        lines = [f"{'fails' if error else 'ok':5}  {subject}: {sentence}" for subject, sentence, error in found]
+        errors = [finding.error for finding in found if finding.error is not None]
+        levels = ["fails" if finding.error else "warns" if finding.is_warning else "ok" for finding in found]
+        values = {
+            "findings": [
+                {"about": finding.subject, "told": finding.sentence, "level": level}
+                for finding, level in zip(found, levels, strict=True)
+            ]
+        }
         if errors and self.as_json:
-            raise type(errors[0])("; ".join(str(error) for error in errors))
-        values = {"findings": [{"about": subject, "told": sentence} for subject, sentence, _ in found]}
+            combined = type(errors[0])("; ".join(str(error) for error in errors))
+            combined.document = values
+            raise combined
+        lines = [
+            f"{level:5}  {finding.subject}: {finding.sentence}" for finding, level in zip(found, levels, strict=True)
+        ]
         self.show(values, printable("\n".join(lines)))
         if errors:
             raise errors[0]
@@ -130,7 +142,7 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
     line = f"{artifact.stage}: {'built' if result.built else 'up to date'}"
     full_line = f"{line}  {'  '.join(figures)}".rstrip()
     if result.metrics is None:
-        return "\n".join([full_line, *(finding["sentence"] for finding in result.summary.get("findings", []))])
+        return "\n".join([full_line, *map(_finding, result.summary.get("findings", []))])
     from interestrec.report.conclusion import MAX_WIDTH, conclusion
     from interestrec.report.metrics_table import metrics_table
 
@@ -147,6 +159,11 @@ def _as_text(result: "StageResult", verbose: bool, warnings: Sequence[str] = ())
     if not verbose:
         return f"{line}\n\n{end}"
     return "\n\n".join([full_line, metrics_table(result.metrics, width or MAX_WIDTH, color), end])
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    """Return a finding of a stage as a line of text; one that is bad news is a warning."""
+    return printable(f"{'warning: ' if finding['better'] is False else ''}{finding['sentence']}")
 
 
 def _terminal_width() -> int | None:

@@ -30,13 +30,14 @@ def check(
 ) -> None:
     """Check the configuration and the first rows of files.
 
-    Reads no more than that and writes nothing; finds most reasons for which `preprocess` would fail.
+    Does with them what `preprocess` does, and writes nothing. Where they leave nothing to work with, reads up to 100
+    times as many.
     """
     with session("check", as_json, quiet, log) as output:
         from interestrec.stages.check import check as findings
 
         settings = context(config, overrides, workspace, force=False).settings
-        output.findings([(finding.subject, finding.sentence, finding.error) for finding in findings(settings, rows)])
+        output.findings(findings(settings, rows))
 
 
 def describe(

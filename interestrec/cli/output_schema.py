@@ -6,6 +6,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _FLAG: dict[str, Any] = {"type": "boolean"}
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+_COUNTS: dict[str, Any] = {"type": "object", "additionalProperties": _COUNT}
 _FIGURE_OR_NULL: dict[str, Any] = {"type": ["number", "null"]}
 _TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
@@ -40,6 +41,7 @@ def _object(optional: dict[str, Any] | None = None, **required: Any) -> dict[str
     }
 
 
+_FINDINGS = {"type": "array", "items": _object(about=_TEXT, told=_TEXT)}
 _STAGE: dict[str, Any] = {
     "stage": _TEXT,
     "artifact": _TEXT,  # path of its directory
@@ -67,11 +69,12 @@ _STATE = _object(
     running={"type": "array", "items": _ANY_OBJECT},
     unfinished={"type": ["integer", "null"]},
 )
+_FINDINGS = {"type": "array", "items": _object(about=_TEXT, told=_TEXT, level={"enum": ["ok", "warns", "fails"]})}
 _LOOKED_UP = {kind: {"type": "object", "required": [f"{kind}_id"]} for kind in ("user", "item", "impression")}
 _DESCRIBED = {
-    **dict.fromkeys(("items", "users"), _COUNT),
+    **dict.fromkeys(("items", "users", "items_with_only_unknown_tokens"), _COUNT),
     **dict.fromkeys(("events", "impressions", "candidates", "events_per_user", "events_per_item"), _ANY_OBJECT),
-    **dict.fromkeys(("intensity", "time", "cold", "items_without", "user_attributes"), _ANY_OBJECT),
+    **dict.fromkeys(("intensity", "time", "cold", "items_without", "unknown_tokens", "user_attributes"), _ANY_OBJECT),
     **{name: {} for name in ("event_types", "one_class_impressions", "drops", "value_maps")},
     "artifact": _TEXT,
     "sparsity": _FIGURE_OR_NULL,
@@ -83,6 +86,15 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     **dict.fromkeys(("preprocess", "pretrain-adapt", "finetune", "rank", "evaluate"), _STAGE_SHAPES),
     "run": [_object(stages={"type": "array", "items": _object(_GATE, **_STAGE)}), _STAGE_SHAPES[1]],
     "encode": [_object(file=_TEXT, items=_COUNT, width=_COUNT, source=_TEXT, digest=_DIGEST)],
+    "convert": [
+        _object(
+            directory=_TEXT,
+            layout=_TEXT,
+            files=_TEXTS,
+            counts=_COUNTS,
+            lost=_TEXTS,
+        )
+    ],
     "status": [_object(workspace=_TEXT, stages={"type": "array", "items": _STATE})],
     "prune": [
         _object(
@@ -92,10 +104,10 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
-    "check": [_object(findings={"type": "array", "items": _object(about=_TEXT, told=_TEXT)})],
+    "check": [_object(findings=_FINDINGS)],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
-    "init": [_object(file=_TEXT)],
+    "init": [_object({"findings": _FINDINGS, "questions": _FINDINGS}, file=_TEXT)],
     "fetch": [_object(directory=_TEXT, built=_FLAG)],
     "config show": [_object(settings=_ANY_OBJECT, origins=_ANY_OBJECT, hash=_DIGEST)],
     "config schema": [_object(schema=_ANY_OBJECT)],
@@ -103,9 +115,9 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
 
 FILTERS = ("pseudonym",)  # commands that print a line per input line and no JSON document
 
-# A failed gate also reports the artifacts; other failures have only the required keys.
+# A failed gate also reports the artifacts, and `check` all findings; other failures have only the required keys.
 _FAILURE = _object(
-    {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}},
+    {**_STAGE, **_GATE, "stages": {"type": "array", "items": _object(_GATE, **_STAGE)}, "findings": _FINDINGS},
     command={"enum": ["", "config", *SHAPES, *FILTERS]},  # empty: no subcommand was recognised
     status={"const": "error"},
     error=_TEXT,

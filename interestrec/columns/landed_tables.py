@@ -25,19 +25,17 @@ class LandedTable:
         settings: how its values are written.
         key: configuration key of the table, such as `data.events`.
         files: its files that have rows.
-        is_complete: whether all rows of the files are at hand, rather than a sample of the first ones.
     """
 
     log: RawLog
     settings: NotationSettings
     key: str
     files: list[LandedFile]
-    is_complete: bool = True
     _columns: dict[tuple[str, bool], WholeColumn] = field(default_factory=dict)
 
     def read_as(self, settings: NotationSettings, key: str) -> LandedTable:
         """Return the same files, with the values of their columns written as other settings say."""
-        return LandedTable(self.log, settings, key, self.files, self.is_complete)
+        return LandedTable(self.log, settings, key, self.files)
 
     def column(self, name: str, with_nulls: bool = True) -> WholeColumn:
         """Return a column over all files.
@@ -47,12 +45,10 @@ class LandedTable:
         """
         if (name, with_nulls) not in self._columns:
             parts = tuple(ColumnPart(file.relation, file.types[name]) for file in self.files)
-            place = ", ".join(map(str, [file.path for file in self.files[:1]]))
+            place = str(self.files[0].path) if self.files else self.key
             place += f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
             nulls = tuple(self.settings.null_values) if with_nulls else ()
-            self._columns[name, with_nulls] = WholeColumn(
-                self.log, name, parts, nulls, place, self.key, self.is_complete
-            )
+            self._columns[name, with_nulls] = WholeColumn(self.log, name, parts, nulls, place, self.key)
         return self._columns[name, with_nulls]
 
     def elements(self, name: str, lists: Mapping[str, str]) -> WholeColumn:
@@ -67,7 +63,7 @@ class LandedTable:
             values = f"(SELECT unnest({lists[sql_type]}) AS x FROM {file.relation})"
             parts.append(ColumnPart(values, element_type(sql_type)))
         column = self.column(name)
-        return WholeColumn(self.log, "x", tuple(parts), column.nulls, column.place, self.key, self.is_complete)
+        return WholeColumn(self.log, "x", tuple(parts), column.nulls, column.place, self.key)
 
     def id(self, name: str, spelling: IdSpelling = AS_READ, with_nulls: bool = True) -> IdNotation:
         """Decide how the ids of a column are written; see `decide_id` and `column`."""
@@ -113,12 +109,7 @@ def land_table(
     layout = settings if isinstance(settings, TextLayout) else BY_SUFFIX
     landed = [land(log, path, names, layout) for path in paths]
     files = [file for file in landed if file is not None]
-    is_complete = log.sample is None or all(_last_row(log, file) < log.sample for file in files)
-    return LandedTable(log, settings, key, files, is_complete)
-
-
-def _last_row(log: RawLog, file: LandedFile) -> int:
-    return log.number(f"SELECT max(_row) FROM {file.relation}")
+    return LandedTable(log, settings, key, files)
 
 
 def column_keys(mapping: Section, key: str, where: Sequence[RowCondition] = ()) -> dict[str, str]:

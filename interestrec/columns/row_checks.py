@@ -51,7 +51,7 @@ def leave_out(log: RawLog, checks: Iterable[RowCheck], relation: str = "raw") ->
 
 def _evidence(log: RawLog, check: RowCheck, matching: str, rows: list[int]) -> dict[str, list[str]]:
     if check.value == "NULL" or not rows or not log.quality.quotes:
-        return {"places": [f"{log.source}:{row}" for row in rows]}
+        return {"places": [log.row_place(row) for row in rows]}
     frequent = log.sql(
         f"SELECT {check.value} AS shown, count(*) AS n FROM {matching} GROUP BY shown "
         f"ORDER BY n DESC, shown LIMIT {EXAMPLES}"

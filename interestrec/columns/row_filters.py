@@ -11,7 +11,7 @@ from interestrec.columns.landed_tables import LandedTable
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import RowCondition, Scalar
 from interestrec.core.deferred_import import duckdb
-from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.errors import ConfigError, TooFewRowsError
 from interestrec.rawfiles.quality_log import EXAMPLES, one_line
 from interestrec.rawfiles.raw_log import sql_string
 from interestrec.rawfiles.raw_tables import LandedFile
@@ -56,25 +56,21 @@ class TableFilter:
         return rows
 
     def require_rows(self) -> None:
-        """Check, after all files, that every condition kept a row; of a sample it is only a doubt.
+        """Check, after all files, that every condition kept a row.
 
         Raises:
-            DataError: a condition kept none; the message names it and the values of its column.
+            TooFewRowsError: a condition kept none; the message names it and the values of its column.
         """
-        quality = self.table.log.quality
         for n, condition in enumerate(self.where):
             if self.tested[n] and not self.kept[n]:
                 found = self.found[n].most_common(EXAMPLES)
                 frequent = ", ".join(f"'{one_line(value)}' ({count:,})" for value, count in found)
                 more = ", …" if len(self.found[n]) > EXAMPLES else ""
-                reason = (
+                raise TooFewRowsError(
                     f"{self.table.key}.where.{n} ({self._phrase(n)}) keeps no row of {self.tested[n]:,}; "
-                    f"correct it by the values of the column '{condition.column}'"
+                    f"correct it by the values of the column '{condition.column}'",
+                    f", which has {frequent}{more}" if frequent else ", which has none",
                 )
-                shown = f", which has {frequent}{more}" if frequent else ", which has none"
-                if self.table.is_complete:
-                    raise DataError(reason, shown)
-                quality.doubts.append(quality.sentence(f"of the first rows, {reason}", shown))
 
     def _phrase(self, position: int) -> str:
         test, value = _test_of(self.where[position])

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from interestrec.columns.property_settings import PropertyColumns
 from interestrec.columns.time_literals import time_literal
 from interestrec.columns.whole_columns import NULL_VALUES
 from interestrec.core.section import Section, written_key
@@ -167,11 +168,11 @@ class ItemColumns(Section):
     item: ColumnName
     """Column with the id of the item."""
     title: list[ColumnName] = []
-    """Columns that make the title, joined by a space; empty ones are left out."""
+    """Columns that make the title, joined by a space, as lists are; empty ones are left out."""
     text: list[ColumnName] = []
-    """Columns that make the longer text, joined by a space; empty ones are left out."""
+    """Columns that make the longer text, joined by a space, as lists are; empty ones are left out."""
     category: ColumnName | None = None
-    """Column with the category, a path such as `sports/football`."""
+    """Column with the category, a path such as `sports/football`, or a list of its levels."""
     category_separator: str | None = None
     """Text that separates the levels of a category; `null` = `/`."""
     price: ColumnName | None = None
@@ -189,10 +190,13 @@ class ItemColumns(Section):
 
 
 class ItemTable(TableSettings):
-    """A table of items, one row per item."""
+    """A table of items, one row per item, or of their properties, one row per value."""
 
     columns: ItemColumns
     """Which column means what."""
+    properties: PropertyColumns | None = None
+    """For a table with one row per item, property and time: which column means what. `columns.item` is then still a
+    column, and the other keys of `columns` name properties. `null` = one row per item."""
 
 
 class UserColumns(Section):

@@ -24,7 +24,7 @@ _NUMBER = r"-?[0-9][0-9.eE+-]*"
 _NO_VALUE = "null|None|nan|NaN"
 _LIST = rf"(?s)\[(?:[\s,\[\]]|{_QUOTED}|{_NUMBER}|{_NO_VALUE}|true|false|True|False)*\]"
 _ENTRY = rf"(?s){_QUOTED}|[^\s,\[\]]+"
-_OBJECT = rf"(?s)^[\[\s]*\{{\s*(?:\}}|(?:{_QUOTED}|{_NUMBER})\s*:)"
+_OBJECT = rf"(?s)[\[\s]*\{{\s*(?:\}}|(?:{_QUOTED}|{_NUMBER})\s*:).*"
 _NESTED = ("STRUCT(", "MAP(", "UNION(")  # types of objects
 _ARRAY = re.compile(r"\[\d*\]$")  # the end of the type of a list
 
@@ -53,7 +53,7 @@ def text_expression(types: Mapping[str, str], column: str, separator: str = " ")
         return text
     entries = f"list_transform(regexp_extract_all({name}, {sql_string(_ENTRY)}), lambda x: {_trimmed(_unquoted('x'))})"
     joined = f"nullif(array_to_string({entries}, {sql_string(separator)}), '')"
-    return f"CASE WHEN {is_list(name)} THEN {joined} ELSE {text} END"
+    return f"CASE WHEN {_is_list(name)} THEN {joined} ELSE {text} END"
 
 
 def text_checks(types: Mapping[str, str], column: str, path: Path, key: str) -> list[RowCheck]:
@@ -107,16 +107,24 @@ def single_value_checks(types: Mapping[str, str], column: str, path: Path, key: 
     if sql_type not in ("VARCHAR", "JSON"):
         return []
     reason = f"'{column}' is a list or an object instead of one {meaning}; {advice}"
-    return [RowCheck("", f"{is_list(name)} OR {_is_object(name)}", reason)]
+    return [RowCheck("", f"{_is_list(name)} OR {_is_object(name)}", reason)]
 
 
-def is_list(name: str) -> str:
+def _is_list(name: str) -> str:
     """Return the SQL that is true where a text is a whole list."""
-    return f"coalesce(starts_with({name}, '[') AND regexp_full_match({name}, {sql_string(_LIST)}), false)"
+    return _matches(name, "[", _LIST)
 
 
 def _is_object(name: str) -> str:
-    return f"left(ltrim({name}), 1) IN ('[', '{{') AND regexp_matches({name}, {sql_string(_OBJECT)})"
+    """Return the SQL that is true where a text is an object or a list of objects."""
+    return f"({_matches(name, '{', _OBJECT)} OR {_matches(name, '[', _OBJECT)})"
+
+
+def _matches(name: str, first: str, pattern: str) -> str:
+    # CASE, unlike AND, evaluates the regular expression for the few texts alone that begin so.
+    return (
+        f"CASE WHEN starts_with({name}, '{first}') THEN regexp_full_match({name}, {sql_string(pattern)}) ELSE false END"
+    )
 
 
 def _as_text(value: str, sql_type: str) -> str:

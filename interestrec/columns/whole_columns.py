@@ -58,7 +58,6 @@ class WholeColumn:
         nulls: texts that stand for a missing value.
         place: names the file in messages.
         key: configuration key of the table in messages, such as `data.events`.
-        is_complete: whether all rows of the files are at hand, rather than a sample of the first ones.
     """
 
     log: RawLog
@@ -67,7 +66,6 @@ class WholeColumn:
     nulls: tuple[str, ...] = NULL_VALUES
     place: str = "the log"
     key: str = "data"
-    is_complete: bool = True
 
     @property
     def subject(self) -> str:

@@ -74,6 +74,10 @@ class ArtifactError(InterestrecError):
     exit_status = 65
 
 
+class TooFewRowsError(DataError):
+    """The rows that were read leave nothing to work with; if they are the first of a file, further ones may."""
+
+
 class InputMissingError(InterestrecError):
     """A file, directory or artifact that the stage needs does not exist."""
 
@@ -132,6 +136,10 @@ class ConfigError(InterestrecError):
     """The configuration is invalid; the message names file, line and column where they are known."""
 
     exit_status = 78
+
+
+class AbsentNameError(ConfigError):
+    """The configuration names what no row that was read has; if they are the first of a file, further ones may."""
 
 
 def from_os_error(error: OSError, path: object) -> InterestrecError:

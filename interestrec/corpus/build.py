@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core.errors import DataError
+from interestrec.core.errors import TooFewRowsError
 from interestrec.core.progress import log as logger
 from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
@@ -21,6 +21,7 @@ from interestrec.io import artifact_files, files, schemas
 from interestrec.rawfiles.raw_log import RawLog
 
 _REQUESTED = ["user", "item", "time", "intensity", "split"]  # columns of the timelines that make an event's request
+_MAX_LOSSES = 3  # rules named where no event is left
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,24 @@ def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: i
     """Write users, timelines, impressions and candidates into a directory; `log.quality` counts what cleaning drops.
 
     Raises:
-        ConfigError, DataError: see the steps; also when no event is left or no train event is positive.
+        ConfigError, DataError: see `prepare`.
+    """
+    value_maps = prepare(log, data, settings, seed)
+    items = assemble.item_table(log)
+    click_weight = grading.click_weight(settings.intensity)
+    counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
+    return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
+
+
+def prepare(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: int) -> dict[str, Any]:
+    """Code, clean, split, grade and number the rows of a log, so that the tables of a corpus can be made from it.
+
+    Returns:
+        The fitted value maps by event type.
+
+    Raises:
+        ConfigError, DataError: see the steps.
+        TooFewRowsError: no event is left, a split is empty, or no train event is positive.
     """
     code_events(log)
     if settings.duplicates == "drop":
@@ -44,7 +62,8 @@ def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: i
     if settings.burst_seconds is not None:
         cleaning.drop_bursts(log, settings.burst_seconds)
     if not log.rows("events"):
-        raise DataError("no event is left after cleaning; check the files, filters and ids (see the counts above)")
+        losses = _largest_losses(log)
+        raise TooFewRowsError(f"no event is left after cleaning{losses}; check the files, filters and ids")
     split(log, settings.split, seed)
     if settings.robots is not None:
         cleaning.drop_robots(log, settings.robots)
@@ -53,15 +72,20 @@ def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: i
     value_maps = grading.grade(log, settings.intensity, data.max_bad_rows)
     positive = "intensity > 0" if data.relevant_at is None else f"intensity >= CAST({data.relevant_at!r} AS FLOAT)"
     if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {positive}"):
-        raise DataError(
+        raise TooFewRowsError(
             "no train event is positive: none has an intensity of data.relevant_at or more; "
             "check data.relevant_at, preprocess.intensity and the labels"
         )
     assemble.assign_numbers(log)
-    items = assemble.item_table(log)
-    click_weight = grading.click_weight(settings.intensity)
-    counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
-    return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
+    return value_maps
+
+
+def _largest_losses(log: RawLog) -> str:
+    """Return the rules that left out most rows as a part of a sentence; empty if none did."""
+    losses = [(rule["rows_in"] - rule["rows_out"], rule) for rule in log.quality.rules if rule["rows_in"]]
+    largest = sorted((pair for pair in losses if pair[0]), key=lambda pair: -pair[0])[:_MAX_LOSSES]
+    sentences = [f"{rule['rule']} {lost:,} of {rule['rows_in']:,}, {rule['reason']}" for lost, rule in largest]
+    return f" ({'; '.join(sentences)})" if sentences else ""
 
 
 def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:

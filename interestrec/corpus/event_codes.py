@@ -1,8 +1,7 @@
 """Codes of the users, items and types of all events, assigned before events are cleaned or counted."""
 
 from interestrec.columns.id_repairs import RepairAdvice, repair_advice
-from interestrec.core.errors import DataError
-from interestrec.core.progress import log as logger
+from interestrec.core.errors import TooFewRowsError
 from interestrec.formats.item_codes import code_items
 from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -21,7 +20,7 @@ def code_events(log: RawLog) -> None:
     left out.
 
     Raises:
-        DataError: no event has an item with a row; the message says which spelling of ids would help.
+        TooFewRowsError: no event has an item with a row; the message says which spelling of ids would help.
     """
     code_items(log)
     log.db.execute(
@@ -56,13 +55,13 @@ def _count_unresolved(log: RawLog) -> None:
     advice = unresolved_ids(log)
     if not known:
         events, items = _examples(log, "events"), _examples(log, "item_codes")
-        raise DataError(
+        raise TooFewRowsError(
             f"none of {rows:,} events has an item of the table of items; {advice.sentence('data.ids')}",
             f"; the events have {events}, the table of items has {items or 'none'}",
         )
     if advice.explains:
         reason = f"{rows - known:,} of {rows:,} events are of no known item; {advice.sentence('data.ids')}"
-        logger.warning("preprocess: %s", reason)
+        log.quality.warn(reason)
         log.quality.count("ids spelled differently", rows, rows, reason)
 
 
@@ -90,5 +89,5 @@ def _warn_of_large_shares(log: RawLog) -> None:
             f"one {kind} has {first:,} of {total:,} events, the next has {second:,}; if its id stands for a missing "
             "one, add it to `null_values` of the events"
         )
-        logger.warning("preprocess: %s%s", reason, f": '{name}'" if log.quality.quotes else "")
+        log.quality.warn(reason, f": '{name}'")
         log.quality.count(f"implausible {kind}", total, total, reason, [str(name)])

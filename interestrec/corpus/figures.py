@@ -43,6 +43,8 @@ def describe(corpus: Corpus) -> dict[str, Any]:
             "price": items["price"].null_count,
             "category": items["category"].null_count,
         },
+        "items_with_only_unknown_tokens": quality.get("counts", {}).get("items_with_only_unknown_tokens", 0),
+        "unknown_tokens": quality.get("unknown_tokens", {}),
         "user_attributes": {name: attribute(corpus.users[name]) for name in corpus.user_attributes},
         "event_types": _event_types(corpus),
         "one_class_impressions": _one_class(impressions, corpus.relevant(impressions.label)),

@@ -7,7 +7,7 @@ import pyarrow as pa
 from duckdb import func, sqltypes
 
 from interestrec.core.choices import pick, suggestion
-from interestrec.core.errors import VALUE, ConfigError, DataError
+from interestrec.core.errors import VALUE, AbsentNameError, ConfigError, DataError
 from interestrec.corpus.combine import combine_events
 from interestrec.corpus.event_codes import CLICK
 from interestrec.corpus.preprocess_settings import IntensitySettings, ValueMapSettings
@@ -74,7 +74,7 @@ def _refuse_unknown_types(log: RawLog, grading: IntensitySettings) -> None:
     for key, configured in {"values": list(grading.values), "negative": list(grading.negative)}.items():
         for event_type in configured:
             if event_type not in event_types and event_type != CLICK:
-                raise ConfigError(
+                raise AbsentNameError(
                     f"preprocess.intensity.{key}: no event of the log is of type '{event_type}'",
                     f"{suggestion(event_type, event_types)}; there are: {', '.join(event_types)}",
                 )

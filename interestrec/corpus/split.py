@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interestrec.core.choices import pick
-from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.errors import ConfigError, DataError, TooFewRowsError
 from interestrec.rawfiles.raw_log import RawLog
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _count_short_users(log: RawLog, table: str, method: str, fewest: int) -> Non
     users, short = log.sql(f"SELECT count(*), count(*) FILTER (WHERE n < {fewest}) FROM ({counts})")[0]
     reason = f"{short} of {users} users have fewer than {fewest} {table}, which stay in train"
     log.quality.count("users too short to split", users, users, reason)
-    if short:
+    if short and not log.is_cut:  # the first rows of a file tell nothing about the length of histories
         log.quality.warn(f"preprocess.split.method {method}: {reason}")
 
 
@@ -202,7 +202,9 @@ def _require_rows(log: RawLog, table: str, method: SplitMethod) -> None:
     for name in SPLITS:
         # Without test files the method `given` has no test on purpose: a model can be trained, but not evaluated.
         if not counts.get(name) and name not in method.may_lack:
-            raise DataError(f"the {name} split is empty ({counts or 'no rows'}); check preprocess.split and the log")
+            raise TooFewRowsError(
+                f"the {name} split is empty ({counts or 'no rows'}); check preprocess.split and the log"
+            )
 
 
 # Value of `preprocess.split.method` -> split method.

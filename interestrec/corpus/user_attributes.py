@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from interestrec.columns.id_repairs import repair_advice
-from interestrec.core.progress import log as logger
+from interestrec.corpus.text_cleaning import clean_words
 from interestrec.rawfiles.raw_log import EXAMPLES, RawLog
 
 _REPAIRABLE = 0.1  # share of users without a row above which repairs of ids are tried
@@ -25,16 +25,17 @@ def with_attributes(log: RawLog, users: pa.Table) -> pa.Table:
     if not names:
         return users
     _warn_of_spelling(log)
-    types = [_sql_type(log, n) for n in range(1, len(names) + 1)]
+    types = [attribute_type(log, n) for n in range(1, len(names) + 1)]
     _drop_unused_rows(log)
     columns = ", ".join(f"CAST(attributes[{n}] AS {sql_type}) AS a{n}" for n, sql_type in enumerate(types, 1))
     values = log.table(f'SELECT {columns} FROM user_numbers n LEFT JOIN users USING (user_id) ORDER BY n."user"')
     for name, column in zip(names, values.columns, strict=True):
-        users = users.append_column(name, column)
+        users = users.append_column(name, clean_words(column) if pa.types.is_string(column.type) else column)
     return users
 
 
-def _sql_type(log: RawLog, position: int) -> str:
+def attribute_type(log: RawLog, position: int) -> str:
+    """Return the SQL type of an attribute, by its position from 1: DOUBLE if every value is a number, else VARCHAR."""
     is_number = f"coalesce(regexp_full_match(v, '{_NUMBER}') AND isfinite(try_cast(v AS DOUBLE)), false)"
     values, texts = log.sql(
         f"SELECT count(v), count(v) FILTER (WHERE NOT {is_number}) FROM (SELECT attributes[{position}] AS v FROM users)"
@@ -51,7 +52,7 @@ def _warn_of_spelling(log: RawLog) -> None:
     advice = repair_advice(log, missing, "SELECT DISTINCT user_id AS id FROM users WHERE user_id IS NOT NULL")
     if advice.explains:
         reason = f"{without:,} of {rows:,} users have no row in the table of users; {advice.sentence('data.user_ids')}"
-        logger.warning("preprocess: %s", reason)
+        log.quality.warn(reason)
         log.quality.count("user ids spelled differently", rows, rows, reason)
 
 

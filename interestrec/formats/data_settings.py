@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from interestrec.core.section import CountOrZero, Fraction, Section
+from interestrec.rawfiles.file_patterns import expand_home
 
 
 class DataSettings(Section):
@@ -14,8 +15,9 @@ class DataSettings(Section):
     if TYPE_CHECKING:
         format: str
 
-    root: Path = Path()
-    """Directory that all names of data files are relative to; itself relative to the working directory."""
+    root: Annotated[Path, AfterValidator(expand_home)] = Path()
+    """Directory that all names of data files are relative to; itself relative to the working directory, or to the home
+    directory where it begins with `~`."""
     relevant_at: Annotated[float, Field(gt=0, le=1)] | None = None
     """Least intensity, above 0 and up to 1, that counts as relevant in ranking metrics and as a positive event for the
     scorers. Required where values are mapped to intensities; without it everything above 0 is relevant."""
@@ -24,7 +26,7 @@ class DataSettings(Section):
     look at the rows that the error names."""
     max_items_without_text: Fraction = 0.05
     """Share of items that may lack both title and text; above it `preprocess` fails. 1 allows a catalogue without any
-    text."""
+    text. Texts that the encoder's tokenizer does not know are not counted here; a warning tells of them."""
 
     @property
     def names(self) -> list[str]:

@@ -15,8 +15,9 @@ from interestrec.columns.table_settings import EventTable, EventTables, ItemTabl
 from interestrec.columns.text_values import single_value_checks
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.core.errors import VALUE, ConfigError
+from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.item_tables import ItemReader, read_items
-from interestrec.formats.spelled_data import SpelledData
+from interestrec.formats.table_data import LogTables, TableData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -24,7 +25,7 @@ from interestrec.rawfiles.raw_tables import identifier
 from interestrec.rawfiles.text_layout import TextLayout
 
 
-class EventsData(SpelledData):
+class EventsData(TableData):
     """An event log by column mapping; items come from a separate table or from the rows of events."""
 
     format: Literal["events"]
@@ -37,10 +38,9 @@ class EventsData(SpelledData):
     """A table of user attributes that a report may slice by; `null` = there is none."""
 
     @property
-    def names(self) -> list[str]:
-        """Names and patterns of all raw files, relative to `root`."""
-        users = self.users.files if self.users else []
-        return [*(name for table in self.events for name in table.files), *self.items.files, *users]
+    def tables(self) -> LogTables:
+        """The tables that the configuration names."""
+        return LogTables(self.events, [self.items], self.users)
 
 
 def read(log: RawLog, data: EventsData) -> None:
@@ -54,18 +54,51 @@ def read(log: RawLog, data: EventsData) -> None:
         DataError: a column is missing or cannot be decided, a filter keeps no row, or more rows are malformed than
             tolerated.
     """
-    items = data.items
-    shared = [table for table in data.events if table.files == items.files]
-    if shared:
-        _require_same_layout(items, shared[0])
-    for table in data.events:
-        paths = expand_patterns(data.root, table.files)
-        read_events(log, paths, table, items if table in shared else None, data.ids, data.user_ids)
-    if not shared:
-        read_items(log, expand_patterns(data.root, items.files), items, data.ids)
-    if data.users is not None:
-        read_users(log, expand_patterns(data.root, data.users.files), data.users, data.user_ids)
+    shared = [table for table in data.events if table.files == data.items.files]
+    if shared and data.items.properties is None:
+        _require_same_layout(data.items, shared[0])
+    read_preset(log, data)
+
+
+def read_preset(log: RawLog, data: TableData) -> None:
+    """Fill `items`, `events` and `users` with the tables of a format whose columns are known.
+
+    Raises:
+        InputMissingError: a file is missing.
+        DataError: a column is missing or cannot be decided, or more rows are malformed than tolerated.
+    """
+    read_tables(log, data, data.tables)
     log.settle_bad_rows(data.max_bad_rows)
+
+
+def read_tables(log: RawLog, data: TableData, tables: LogTables) -> None:
+    """Fill `items`, `events` and `users` with the rows of tables; bad rows are not settled yet.
+
+    Where a table of items names the files of an events table, the rows of events describe the items as well.
+
+    Args:
+        data: says where the files are and how ids are spelled.
+        tables: the tables of `data`, or some of them.
+
+    Raises:
+        InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
+    """
+    # Messages name the keys of `events` only where the configuration has them.
+    key = "data." if data.format == "events" else f"format {data.format}: "
+    described = {tuple(table.files): table for table in tables.items if table.properties is None}
+    for events in tables.events:
+        paths = expand_patterns(data.root, events.files)
+        about = described.get(tuple(events.files))
+        read_events(log, paths, events, about, data.ids, data.user_ids, f"{key}events")
+    event_files = [events.files for events in tables.events]
+    for items in tables.items:
+        if items.properties is not None:
+            describe_items(log, items, read_properties(log, data, items, items.properties))
+        elif items.files not in event_files:
+            read_items(log, expand_patterns(data.root, items.files), items, data.ids, f"{key}items")
+    if tables.users is not None:
+        paths = expand_patterns(data.root, tables.users.files)
+        read_users(log, paths, tables.users, data.user_ids, f"{key}users")
 
 
 def _require_same_layout(items: ItemTable, events: EventTable) -> None:

@@ -17,8 +17,7 @@ from interestrec.columns.landed_tables import LandedTable, column_keys, land_tab
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import ItemTable, NotationSettings, UserTable
 from interestrec.core.deferred_import import np, pa, pc
-from interestrec.core.errors import VALUE, DataError
-from interestrec.core.progress import log as logger
+from interestrec.core.errors import VALUE, TooFewRowsError
 from interestrec.core.section import Section
 from interestrec.formats.impression_lists import (
     ItemCoder,
@@ -181,7 +180,7 @@ def _require_known_items(coder: ItemCoder) -> None:
     """Refuse a log none of whose candidates is a known item, or warn where another spelling of ids would find them.
 
     Raises:
-        DataError: no candidate is known.
+        TooFewRowsError: no candidate is known.
     """
     log, unknown = coder.log, list(coder.unknown.get("candidates", ()))
     total, known = coder.entries.get("candidates", [0, 0])
@@ -191,10 +190,10 @@ def _require_known_items(coder: ItemCoder) -> None:
     advice = repair_advice(log, "FROM unknown_candidates", "SELECT DISTINCT item_id AS id FROM item_codes")
     log.db.execute("DROP TABLE unknown_candidates")
     if not known:
-        raise DataError(f"none of {total:,} candidates is in the table of items; {advice.sentence('data.ids')}")
+        raise TooFewRowsError(f"none of {total:,} candidates is in the table of items; {advice.sentence('data.ids')}")
     if advice.explains:
         reason = f"{total - known:,} of {total:,} candidates are no known items; {advice.sentence('data.ids')}"
-        logger.warning("preprocess: %s", reason)
+        log.quality.warn(reason)
         log.quality.count("ids spelled differently", total, total, reason)
 
 

@@ -17,8 +17,6 @@ from interestrec.columns.time_notations import TimeNotation
 from interestrec.columns.unreadable_values import count_unreadable
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 
-_KEY = "data.items"
-
 
 class ItemExpressions(TypedDict):
     """SQL expressions of an item's attributes: arguments of `RawLog.add_items`."""
@@ -69,7 +67,7 @@ class ItemReader:
         Raises:
             DataError: a column has objects instead of texts, or lists of ids.
         """
-        mapping, key = self.mapping, f"{_KEY}.columns"
+        mapping, key = self.mapping, f"{self.table.key}.columns"
         sources = [("title", name) for name in mapping.title] + [("text", name) for name in mapping.text]
         sources += [("category", mapping.category)] if mapping.category else []
         checks = single_value_checks(types, mapping.item, path, f"{key}.item", "id")
@@ -89,17 +87,20 @@ def _joined(types: Mapping[str, str], columns: Sequence[str]) -> str:
     return f"concat_ws(' ', {texts})" if texts else "''"
 
 
-def read_items(log: RawLog, paths: Sequence[Path], items: ItemTable, ids: IdSpelling = AS_READ) -> None:
+def read_items(
+    log: RawLog, paths: Sequence[Path], items: ItemTable, ids: IdSpelling = AS_READ, key: str = "data.items"
+) -> None:
     """Append the rows of a table of items, such as `data.items`; rows without an id are left out and counted.
 
     Args:
         paths: all files of the table.
         ids: how the ids of items are spelled in the log.
+        key: configuration key of the table, for messages.
 
     Raises:
         InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    table = land_table(log, paths, column_keys(items.columns, _KEY, items.where), items, _KEY)
+    table = land_table(log, paths, column_keys(items.columns, key, items.where), items, key)
     reader = ItemReader(table, items.columns, ids)
     row_filter = TableFilter(table, items.where, items.columns.published)
     for file in table.take_files():

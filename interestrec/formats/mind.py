@@ -29,6 +29,7 @@ from interestrec.formats.impression_lists import (
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
+from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import COUNT, RawLog, sql_string
 from interestrec.rawfiles.raw_tables import scan_fields
 from interestrec.rawfiles.text_lines import nonempty_lines
@@ -69,13 +70,13 @@ def read(log: RawLog, data: MindData) -> None:
         DataError: more malformed rows than tolerated.
     """
     for name in data.news:
-        _read_news(log, data.root / name)
+        _read_news(log, file_under(data.root, name))
     code_items(log)
     coder = ItemCoder(log)
     stage_histories(log)
     for split, names in {"train": data.train, "valid": data.valid, "test": data.test}.items():
         for name in names:
-            _read_behaviors(coder, data.root / name, split)
+            _read_behaviors(coder, file_under(data.root, name), split)
     log.settle_bad_rows(data.max_bad_rows)
     coder.report()
     _drop_repeated(log)

@@ -18,6 +18,7 @@ from interestrec.columns.whole_columns import block_column
 from interestrec.core.errors import VALUE, DataError
 from interestrec.core.section import Section
 from interestrec.formats.spelled_data import SpelledData
+from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.rawfiles.raw_tables import require_column, scan, scan_fields
 
@@ -81,12 +82,12 @@ def read(log: RawLog, data: MovielensData) -> None:
         InputMissingError: a file is missing.
         DataError: a column is missing, or more malformed rows than tolerated.
     """
-    _read_movies(log, data.root / data.movies, data.ids)
+    _read_movies(log, file_under(data.root, data.movies), data.ids)
     if data.plots is not None:
         _join_plots(log, data.root, data.links, data.plots)
-    _read_ratings(log, data.root / data.ratings, data.ids, data.user_ids)
+    _read_ratings(log, file_under(data.root, data.ratings), data.ids, data.user_ids)
     if data.users is not None:
-        _read_users(log, data.root / data.users.file, data.users.attributes, data.user_ids)
+        _read_users(log, file_under(data.root, data.users.file), data.users.attributes, data.user_ids)
     log.settle_bad_rows(data.max_bad_rows)
 
 
@@ -126,7 +127,7 @@ def _read_movies(log: RawLog, path: Path, ids: IdSpelling) -> None:
 def _join_plots(log: RawLog, root: Path, links: str | None, plots: PlotTable) -> None:
     """Add plots to the texts of films; their key is `movieId`, or a column of the links such as `tmdbId`."""
     log.db.execute("CREATE TEMP TABLE plots (key VARCHAR, plot VARCHAR)")
-    path = root / plots.file
+    path = file_under(root, plots.file)
     for types in scan(log, path, [plots.key, plots.column], auxiliary=True):
         key = require_column(list(types), plots.key, path, "data.plots.key")
         text = require_column(list(types), plots.column, path, "data.plots.column")
@@ -137,7 +138,7 @@ def _join_plots(log: RawLog, root: Path, links: str | None, plots: PlotTable) ->
             raise DataError(
                 f"{path}: data.plots.key is {plots.key}; name the file that joins it to movieId under data.links"
             )
-        _read_links(log, root / links, plots.key)
+        _read_links(log, file_under(root, links), plots.key)
         # 862.0 and 0862 mean 862.
         number = "coalesce(CAST(try_cast({} AS BIGINT) AS VARCHAR), {})".format
         source = (

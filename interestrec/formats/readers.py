@@ -7,8 +7,25 @@ from typing import TYPE_CHECKING, Union
 from interestrec.core.choices import pick
 from interestrec.core.deferred_import import duckdb
 from interestrec.core.errors import DataError
-from interestrec.formats import amazon, events, impressions, mind, movielens, recbole
+from interestrec.formats import (
+    amazon,
+    book_crossing,
+    events,
+    goodreads,
+    hm,
+    impressions,
+    kuairec,
+    lastfm,
+    mind,
+    movielens,
+    otto,
+    recbole,
+    retailrocket,
+    yambda,
+    yelp,
+)
 from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.events import read_preset
 from interestrec.formats.reader_contract import Reader
 from interestrec.rawfiles.database_faults import is_caused_by_file
 from interestrec.rawfiles.raw_log import RawLog
@@ -20,6 +37,15 @@ READERS: dict[str, Reader] = {
     "movielens": Reader(movielens.MovielensData, movielens.read),
     "amazon": Reader(amazon.AmazonData, amazon.read),
     "recbole": Reader(recbole.RecboleData, recbole.read),
+    "book_crossing": Reader(book_crossing.BookCrossingData, read_preset),
+    "goodreads": Reader(goodreads.GoodreadsData, goodreads.read),
+    "lastfm": Reader(lastfm.LastfmData, lastfm.read),
+    "yelp": Reader(yelp.YelpData, read_preset),
+    "retailrocket": Reader(retailrocket.RetailrocketData, retailrocket.read),
+    "otto": Reader(otto.OttoData, read_preset),
+    "yambda": Reader(yambda.YambdaData, read_preset),
+    "hm": Reader(hm.HmData, read_preset),
+    "kuairec": Reader(kuairec.KuairecData, read_preset),
 }
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from interestrec.columns.table_settings import Attributes
 from interestrec.columns.whole_columns import block_column
 from interestrec.core.errors import VALUE
 from interestrec.formats.spelled_data import SpelledData
+from interestrec.rawfiles.file_patterns import file_under
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.raw_tables import require_column, scan_fields
 
 _SECONDS = NumberedTime("s", is_given=True)
-_USER, _ITEM, _TIME = "user_id", "item_id", "timestamp"
+_TIME = "timestamp"  # RecBole's name for the field with the time
 
 
 class RecboleData(SpelledData):
@@ -29,9 +30,15 @@ class RecboleData(SpelledData):
     format: Literal["recbole"]
     """Layout of the raw files: `recbole`, tab-separated with a header of `name:type`."""
     inter: str
-    """Name of the `.inter` file with the fields `user_id`, `item_id` and, where known, `timestamp` in seconds."""
+    """Name of the `.inter` file with the fields of user, item and, where known, time in seconds."""
     item: str
-    """Name of the `.item` file with the field `item_id`."""
+    """Name of the `.item` file."""
+    user_field: str = "user_id"
+    """Field with the id of the user, in the `.inter` and `.user` files."""
+    item_field: str = "item_id"
+    """Field with the id of the item, such as `artist_id` or `product_id`, in the `.inter` and `.item` files."""
+    time_field: str | None = None
+    """Field with the time; `null` = `timestamp`, where the `.inter` file has it."""
     value: str | None = None
     """Field of the `.inter` file with the measured value, such as `rating`; `null` = events have no value."""
     event: str = "event"
@@ -43,7 +50,7 @@ class RecboleData(SpelledData):
     category: str | None = None
     """Field of the `.item` file with an item's category; `null` = items have none."""
     user: str | None = None
-    """Name of the `.user` file with the field `user_id`; needed with `attributes`."""
+    """Name of the `.user` file; needed with `attributes`."""
     attributes: Attributes = []
     """Fields of the `.user` file that a report may slice by, such as `gender`."""
 
@@ -66,10 +73,10 @@ def read(log: RawLog, data: RecboleData) -> None:
         InputMissingError: a file is missing.
         DataError: a field is missing, or more malformed rows than tolerated.
     """
-    _read_items(log, data.root / data.item, data)
-    _read_events(log, data.root / data.inter, data)
+    _read_items(log, file_under(data.root, data.item), data)
+    _read_events(log, file_under(data.root, data.inter), data)
     if data.user is not None:
-        _read_users(log, data.root / data.user, data)
+        _read_users(log, file_under(data.root, data.user), data)
     log.settle_bad_rows(data.max_bad_rows)
 
 
@@ -81,8 +88,8 @@ def _fields(log: RawLog, path: Path) -> Iterator[list[str]]:
 
 def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        require_column(fields, _ITEM, path, "RecBole's item id")
-        key = _id(log, _ITEM, data.ids)
+        require_column(fields, data.item_field, path, "data.item_field")
+        key = _id(log, data.item_field, data.ids)
         title = [_nonempty_text(require_column(fields, name, path, "data.title")) for name in data.title]
         text = [_nonempty_text(require_column(fields, name, path, "data.text")) for name in data.text]
         category = (
@@ -100,21 +107,24 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        for name, key in {_USER: "RecBole's user id", **dict.fromkeys(data.attributes, "data.attributes")}.items():
+        keys = {data.user_field: "data.user_field", **dict.fromkeys(data.attributes, "data.attributes")}
+        for name, key in keys.items():
             require_column(fields, name, path, key)
         attributes = {name: _id(log, name) for name in data.attributes}
-        log.add_users("raw", user=_id(log, _USER, data.user_ids), attributes=attributes)
+        log.add_users("raw", user=_id(log, data.user_field, data.user_ids), attributes=attributes)
 
 
 def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        for name in (_USER, _ITEM):
-            require_column(fields, name, path, "RecBole's id")
-        user, item = _id(log, _USER, data.user_ids), _id(log, _ITEM, data.ids)
+        require_column(fields, data.user_field, path, "data.user_field")
+        require_column(fields, data.item_field, path, "data.item_field")
+        user, item = _id(log, data.user_field, data.user_ids), _id(log, data.item_field, data.ids)
         checks = [RowCheck("", f"{user} IS NULL OR {item} IS NULL", "user or item is empty")]
         time, number = "CAST(NULL AS TIMESTAMP)", "CAST(NULL AS DOUBLE)"
-        if _TIME in fields:
-            stamp = block_column(log, _TIME).text("VARCHAR")
+        time_field = data.time_field or (_TIME if _TIME in fields else None)
+        if time_field is not None:
+            require_column(fields, time_field, path, "data.time_field")
+            stamp = block_column(log, time_field).text("VARCHAR")
             time = _SECONDS.expression(stamp, "VARCHAR")
             seconds = f"the time '{VALUE}' is not a number of seconds between 1900 and 2200"
             checks.append(RowCheck("", f"{stamp} IS NOT NULL AND ({time}) IS NULL", seconds, stamp))

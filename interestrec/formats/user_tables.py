@@ -13,30 +13,31 @@ from interestrec.columns.table_settings import UserTable
 from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.rawfiles.raw_log import RawLog
 
-_KEY = "data.users"
 
-
-def read_users(log: RawLog, paths: Sequence[Path], users: UserTable, ids: IdSpelling = AS_READ) -> None:
+def read_users(
+    log: RawLog, paths: Sequence[Path], users: UserTable, ids: IdSpelling = AS_READ, key: str = "data.users"
+) -> None:
     """Append the rows of a table of users, such as `data.users`.
 
     Args:
         paths: all files of the table.
         ids: how the ids of users are spelled in the log.
+        key: configuration key of the table, for messages.
 
     Raises:
         InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    keys = column_keys(users.columns, _KEY, users.where)
-    keys |= {name: f"{_KEY}.attributes" for name in users.attributes if name not in keys}
-    table = land_table(log, paths, keys, users, _KEY)
+    keys = column_keys(users.columns, key, users.where)
+    keys |= {name: f"{key}.attributes" for name in users.attributes if name not in keys}
+    table = land_table(log, paths, keys, users, key)
     user = table.id(users.columns.user, ids)
     attributes = {name: AttributeNotation(table, name) for name in users.attributes}
     row_filter = TableFilter(table, users.where)
     for file in table.take_files():
         values = {name: notation.expression(file.types) for name, notation in attributes.items()}
-        checks = single_value_checks(file.types, users.columns.user, file.path, f"{_KEY}.columns.user", "id")
+        checks = single_value_checks(file.types, users.columns.user, file.path, f"{key}.columns.user", "id")
         for name in users.attributes:
-            checks += text_checks(file.types, name, file.path, f"{_KEY}.attributes")
+            checks += text_checks(file.types, name, file.path, f"{key}.attributes")
         log.add_users(
             row_filter.select(file, checks), user=user.expression(file.types[users.columns.user]), attributes=values
         )

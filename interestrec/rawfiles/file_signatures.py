@@ -72,8 +72,10 @@ def _kind_by_bytes(head: bytes) -> tuple[str, str] | None:
     return next((kind for mark, kind in _SIGNATURES.items() if head.startswith(mark)), None)
 
 
-def reason_not_parquet(path: Path, head: bytes) -> str | None:
+def reason_not_parquet(path: Path) -> str | None:
     """Return what a file named `.parquet` is instead, with advice, as the rest of a sentence; None if it is Parquet."""
+    with path.open("rb") as source:
+        head = source.read(HEAD_BYTES)
     if head.startswith((b"PAR1", b"PARE")):
         return None
     if kind := _kind_by_bytes(head):

@@ -26,7 +26,6 @@ class QualityLog:
     root: Path = Path()  # removed from the paths in examples, so that they do not depend on where the data is
     quotes: bool = True  # whether messages and examples may quote raw values; else they give file and row only
     rules: list[dict[str, Any]] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)  # what a sample leaves open and all rows would decide or refuse
     warnings: list[str] = field(default_factory=list)  # sentences on what is read, but probably not as it was meant
 
     def count(

@@ -77,6 +77,10 @@ class DelimitedFile:
     def _shapes(self) -> RowShapes:
         return RowShapes(self._grammar, self._head[self.header_end :], self.width)
 
+    @cached_property
+    def _strict(self) -> re.Pattern[str] | None:
+        return self._grammar.strict_record(self.width)
+
     def _read_header(self, first: int) -> tuple[list[str], int]:
         text = "\n".join(self._head[first:])
         record = self._grammar.read(text, 0)
@@ -170,22 +174,26 @@ class DelimitedFile:
             if found is None and not at_end:
                 return records, lines[position:]
             if found is None and self._is_cut(log, lines[position:]):
-                found = [], len(lines)
-            fields, end = found or (self._grammar.fields_alone(texts[position]), position + 1)
-            consumed = sum(line != "" for line in texts[position:end])
-            log.rows_read -= consumed - bool(fields)
-            if fields:
-                records.append((row, self._grammar.line_of(fields)))
+                found = "", len(lines)
+            record, end = found or self._alone(texts, position)
+            log.rows_read -= sum(line != "" for line in texts[position:end]) - bool(record)
+            if record:
+                records.append((row, record))
             position = end
         return records, []
 
     def _record(
         self, texts: Sequence[str], starts: Sequence[int], text: str, position: int, at_end: bool
-    ) -> tuple[list[str], int] | None:
-        """Return the fields of the record that begins in a line, and the number of the line after it.
+    ) -> tuple[str, int] | None:
+        """Return the record that begins in a line, and the number of the line after it.
 
         None where the record is still open at the end of the lines.
         """
+        strict = self._strict and self._strict.match(text, starts[position])
+        if strict:
+            following = texts[position + 1 : bisect_right(starts, strict.end())]
+            if self._belong(texts[position], following):
+                return strict[0], position + 1 + len(following)
         is_open = False
         for grammar in (self._grammar, self._with_backslash):
             if grammar is None:
@@ -198,15 +206,21 @@ class DelimitedFile:
             if grammar is self._with_backslash and "\\" + _QUOTE not in text[starts[position] : record.end]:
                 continue
             following = texts[position + 1 : bisect_right(starts, record.end)]
-            if not following and not record.bare:
-                return record.fields, position + 1
-            if not following or (is_open and not at_end) or len(following) >= _MAX_LINES:
+            if (following and is_open and not at_end) or (not following and record.bare):
                 continue
-            if not self._automatic or not self._shapes.are_rows(texts[position], following):
-                return record.fields, position + 1 + len(following)
-        if is_open:
-            return None
-        return self._grammar.fields_alone(texts[position]), position + 1
+            if self._belong(texts[position], following):
+                return self._grammar.line_of(record.fields), position + 1 + len(following)
+        return None if is_open else self._alone(texts, position)
+
+    def _belong(self, first: str, following: Sequence[str]) -> bool:
+        """Whether the lines that quotes join to a record of the right width are one."""
+        if not following or not self._automatic:
+            return True
+        return len(following) < _MAX_LINES and not self._shapes.are_rows(first, following)
+
+    def _alone(self, texts: Sequence[str], position: int) -> tuple[str, int]:
+        """Return a line that is judged alone as a record, and the number of the next line."""
+        return self._grammar.line_of(self._grammar.fields_alone(texts[position])), position + 1
 
     def _is_cut(self, log: RawLog, lines: _Lines) -> bool:
         """Whether a sample ends within the record that begins in the first of some lines."""

@@ -16,7 +16,8 @@ A reader fills these tables and counts the rows that it leaves out; the corpus i
 `bad_rows`     source VARCHAR, row BIGINT; reason VARCHAR, in which `{value}` stands for value VARCHAR, the raw value
                at fault
 
-`ord` numbers the rows of all files in their order; `place` converts it to file and row. Items in lists are codes of
+`ord` numbers the rows of all files in their order; `place` converts it to file and row. Where a record of a file holds
+several rows, its number is multiplied by `unit`, which leaves room for them. Items in lists are codes of
 `item_codes`, so that a list of a hundred ids takes four hundred bytes and one hash look-up per entry.
 """
 
@@ -49,7 +50,7 @@ CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP
 CREATE TABLE impression_segments (ord BIGINT, segment BIGINT);
 CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
 CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR, value VARCHAR);
-CREATE TABLE sources (source VARCHAR, base BIGINT);
+CREATE TABLE sources (source VARCHAR, base BIGINT, unit BIGINT);
 """
 
 
@@ -91,6 +92,7 @@ class RawLog:
         self.db.execute(_SETTINGS + TABLES)
         self.quality = QualityLog(root, quotes)
         self.sample = sample
+        self.is_cut = False  # whether a file has, or may have, more rows than the sample
         self.merge_items = merge_items
         self.user_attributes: list[str] = []  # names of the attributes in `users`, in order
         self.rows_read = 0  # records in the raw files, malformed ones included
@@ -99,6 +101,7 @@ class RawLog:
         self.source = str(root)  # the current file
         self.current_relation = ""  # SQL that the view `raw` selects
         self.base = 0  # `ord` of a row of the current file minus its row number
+        self.unit = 1  # row numbers of the current file from one record to the next
         self._end = 0  # the greatest `ord` in use
 
     def close(self) -> None:
@@ -138,15 +141,20 @@ class RawLog:
         self.db.execute(f"CREATE TABLE replacement AS {query}", parameters)
         self.db.execute(f"DROP TABLE {table}; ALTER TABLE replacement RENAME TO {table}")
 
-    def start_file(self, path: Path) -> int:
-        """Start a file and return its base: row r of the file has the `ord` base + r."""
-        self.source, self.base = str(path), self._end
-        self.db.execute("INSERT INTO sources VALUES (?, ?)", [self.source, self.base])
+    def start_file(self, path: Path, unit: int = 1) -> int:
+        """Start a file and return its base: row r of the file has the `ord` base + r.
+
+        Args:
+            unit: row numbers from one record of the file to the next.
+        """
+        self.source, self.base, self.unit = str(path), self._end, unit
+        self.db.execute("INSERT INTO sources VALUES (?, ?, ?)", [self.source, self.base, unit])
         return self.base
 
     def return_to(self, path: Path, base: int) -> None:
         """Make a file that was started before the current one again."""
         self.source, self.base = str(path), base
+        self.unit = self.number("SELECT unit FROM sources WHERE source = ? AND base = ?", [self.source, base])
 
     def advance_to(self, row: int) -> None:
         """Record that the current file has a row of this number; `ord` of the next file begins after its last one."""
@@ -222,15 +230,19 @@ class RawLog:
         sentence = first + "".join(
             f" || CAST(CAST({count} AS BIGINT) AS VARCHAR) || {part}" for count, part in zip(counts, rest, strict=True)
         )
-        columns = {"source": sql_string(self.source), "row": "_row", "reason": sentence, "value": value}
+        columns = {"source": sql_string(self.source), "row": f"_row // {self.unit}", "reason": sentence, "value": value}
         self._append("bad_rows", relation, columns)
 
     def place(self, order: int) -> str:
         """`file:row` of an `ord`."""
-        source, base = self.sql(
-            "SELECT source, base FROM sources WHERE base < ? ORDER BY base DESC, rowid DESC LIMIT 1", [order]
+        source, base, unit = self.sql(
+            "SELECT source, base, unit FROM sources WHERE base < ? ORDER BY base DESC, rowid DESC LIMIT 1", [order]
         )[0]
-        return f"{source}:{order - base}"
+        return f"{source}:{(order - base) // unit}"
+
+    def row_place(self, row: int) -> str:
+        """`file:row` of a `_row` of the current file."""
+        return f"{self.source}:{row // self.unit}"
 
     def places(self, orders: Sequence[int]) -> list[str]:
         """Return `file:row` of each `ord`."""
@@ -273,7 +285,7 @@ class RawLog:
             f"SELECT count(*), count(*) FILTER (WHERE {missing}), min(_row, {EXAMPLES}) FILTER (WHERE {missing}) "
             f"FROM {relation}"
         )[0]
-        places = [f"{self.source}:{row}" for row in first or []]
+        places = [self.row_place(row) for row in first or []]
         reason = f"the {kind}'s id is empty"
         self.leave_out(f"{kind}s without an id", rows, rows - lacking, reason, places=places)
 

@@ -12,10 +12,13 @@ from interestrec.core.errors import DataError, InputMissingError, from_os_error
 from interestrec.io.parquet_limits import limit_violation
 from interestrec.rawfiles.column_names import identifier, require_column
 from interestrec.rawfiles.delimited_tables import delimited_relations, separated_relations
+from interestrec.rawfiles.file_signatures import reason_not_parquet
+from interestrec.rawfiles.json_records import json_relations, object_blocks
+from interestrec.rawfiles.nested_rows import ENTRIES_PER_RECORD, nested_relations, record_columns
 from interestrec.rawfiles.packed_files import DELIMITERS, JSON, PARQUET, kind_of
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
-from interestrec.rawfiles.text_lines import nonempty_lines
+from interestrec.rawfiles.value_paths import parse_path, struct_value
 
 
 def scan(
@@ -29,14 +32,17 @@ def scan(
     file become columns of text.
 
     Args:
-        names: columns to read from JSON lines, where `a.b` is the value b within a; other files yield all columns.
-        layout: of a text file, where the suffix does not determine it.
+        names: columns to read. Delimited and Parquet files yield all others, too. In JSON and Parquet a name may be a
+            path to a value within another, see `value_paths`.
+        layout: of the file, where the suffix does not determine it. Where it unnests lists, every entry is a row, and
+            `_row` tells the record and the place in it.
         auxiliary: whether the rows only complete rows of other files: they count as kept and get no `ord`.
 
     Raises:
         InputMissingError, DataError: the file is missing, of an unknown kind, or not readable as its kind.
     """
-    yield from _blocks(log, path, _relations(log, path, names, layout), auxiliary)
+    unit = ENTRIES_PER_RECORD if layout.unnest else 1
+    yield from _blocks(log, path, _relations(log, path, names, layout), auxiliary, unit)
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,18 @@ def _relations(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout
     """Return the SQL of the relations of a file's blocks, by the file's kind."""
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
+    if not layout.unnest:
+        return _records(log, path, names, layout)
+    records = _records(log, path, record_columns(names, layout), layout)
+    return nested_relations(log, path, records, layout, names, lazy=kind_of(path) == PARQUET)
+
+
+def _records(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout) -> Iterator[str]:
     kind = kind_of(path)
     if kind == PARQUET:
-        return _parquet(log, path)
+        return _parquet(log, path, names)
     if kind in JSON:
-        return _json_lines(log, path, names)
+        return json_relations(log, path, names, layout.encoding)
     if layout.delimiter or kind in DELIMITERS:
         delimiter = layout.delimiter or DELIMITERS[kind]
         # Tables separated by tabs and `.dat` files hardly ever have quotes that enclose fields.
@@ -123,14 +136,17 @@ def scan_fields(
     yield from _blocks(log, path, separated_relations(log, path, separator, fields, list(names), header, fallback))
 
 
-def scan_objects(log: RawLog, path: Path) -> Iterator[dict[str, str]]:
+def scan_objects(log: RawLog, path: Path, auxiliary: bool = False) -> Iterator[dict[str, str]]:
     """Scan JSON lines, as `scan` does, with each object as text in the column `record`."""
-    yield from _blocks(log, path, ("SELECT row AS _row, line AS record FROM lines" for _ in _object_lines(log, path)))
+    blocks = ("SELECT row AS _row, line AS record FROM lines" for _ in object_blocks(log, path))
+    yield from _blocks(log, path, blocks, auxiliary)
 
 
-def _blocks(log: RawLog, path: Path, relations: Iterator[str], auxiliary: bool = False) -> Iterator[dict[str, str]]:
+def _blocks(
+    log: RawLog, path: Path, relations: Iterator[str], auxiliary: bool = False, unit: int = 1
+) -> Iterator[dict[str, str]]:
     """Make each relation the view `raw` and yield the types of its columns."""
-    log.start_file(path)
+    log.start_file(path, unit)
     keys = _partitions(path, log.quality.root)
     try:
         for relation in relations:
@@ -154,17 +170,38 @@ def _partitions(path: Path, root: Path) -> str:
     return "".join(f", {sql_string(value)} AS {identifier(key)}" for key, value in pairs)
 
 
-def _parquet(log: RawLog, path: Path) -> Iterator[str]:
+def _parquet(log: RawLog, path: Path, names: Sequence[str]) -> Iterator[str]:
     _require_plausible(path)
     limit = "" if log.sample is None else f" LIMIT {log.sample}"
     source = f"FROM read_parquet({sql_string(str(path))}, file_row_number = true, hive_partitioning = false){limit}"
-    log.rows_read += log.number(f"SELECT count(*) FROM ({source})")
-    yield f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _row {source}"
+    rows = log.number(f"SELECT count(*) FROM ({source})")
+    log.rows_read += rows
+    log.is_cut |= rows == log.sample
+    columns = {row[0] for row in log.sql(f"DESCRIBE {source}")}
+    nested = "".join(_nested_values(log, source, names, columns))
+    yield f"SELECT * EXCLUDE (file_row_number){nested}, file_row_number + 1 AS _row {source}"
+
+
+def _nested_values(log: RawLog, source: str, names: Sequence[str], columns: set[str]) -> Iterator[str]:
+    """Yield the SQL of the wanted values within the structs and lists of a Parquet file."""
+    for name in names:
+        path = parse_path(name)
+        column = str(path.steps[0][1])
+        if name in columns or path.is_plain or column not in columns:
+            continue
+        value = f", {struct_value(identifier(column), path.steps[1:])} AS {identifier(name)}"
+        try:
+            log.sql(f"DESCRIBE SELECT *{value} {source}")
+        except duckdb.BinderException:  # there is none, and the reader says that the column is missing
+            continue
+        yield value
 
 
 def _require_plausible(path: Path) -> None:
     import pyarrow.parquet as pq
 
+    if reason := reason_not_parquet(path):
+        raise DataError(f"{path}: {reason}")
     try:
         fault = limit_violation(pq.read_metadata(path), path.stat().st_size)
     except (OSError, pa.ArrowException) as error:
@@ -174,42 +211,3 @@ def _require_plausible(path: Path) -> None:
         raise DataError(f"{path}: cannot be read; check the file", f" ({reason})") from error
     if fault:
         raise DataError(f"{path}: is not a plausible table, {fault}; do not use it")
-
-
-def _json_lines(log: RawLog, path: Path, names: Sequence[str]) -> Iterator[str]:
-    """Yield relations of a file with one JSON object per line; whole numbers lose their fraction: 13085.0 is 13085."""
-    keys: set[str] = set()
-    filled: set[str] = set()
-    for _ in _object_lines(log, path):
-        if not keys:
-            keys = {row[0] for row in log.sql("SELECT DISTINCT unnest(json_keys(line)) FROM (FROM lines LIMIT 1000)")}
-        columns = ", ".join([*(f"{_json_value(name)} AS {identifier(name)}" for name in names), "row AS _row"])
-        log.db.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT {columns} FROM lines")
-        counts = ", ".join(f"count({identifier(name)})" for name in names)
-        filled |= {n for n, count in zip(names, log.sql(f"SELECT {counts} FROM records")[0], strict=True) if count}
-        yield "FROM records"
-    # A key that is always null is a column without values; a path without any value is a spelling mistake.
-    absent = [name for name in names if name not in filled and ("." in name or name not in keys)]
-    if absent and keys:
-        require_column(sorted(keys), absent[0], path, "no record has it")
-
-
-def _object_lines(log: RawLog, path: Path) -> Iterator[None]:
-    """Fill the table `lines` (row, line) with the JSON objects of a file, block after block."""
-    is_object = "coalesce(json_type(try_cast(line AS JSON)) = 'OBJECT', false)"
-    for lines in nonempty_lines(log, path):
-        log.load("lines", lines)
-        log.refuse(f"(SELECT row AS _row FROM lines WHERE NOT {is_object})", "not a JSON object")
-        log.db.execute(f"DELETE FROM lines WHERE NOT {is_object}")
-        yield
-
-
-def _json_value(name: str) -> str:
-    steps = [part.replace("\\", "\\\\").replace('"', '\\"') for part in name.split(".")]
-    json_path = sql_string("$" + "".join(f'."{step}"' for step in steps))
-    text = f"json_extract_string(line, {json_path})"
-    number = f"try_cast({text} AS DOUBLE)"
-    return (
-        f"nullif(CASE WHEN json_type(line, {json_path}) = 'DOUBLE' AND {number} = floor({number}) "
-        f"THEN coalesce(CAST(try_cast({number} AS BIGINT) AS VARCHAR), {text}) ELSE {text} END, '')"
-    )

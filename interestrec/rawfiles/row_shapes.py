@@ -64,16 +64,22 @@ class RowShapes:
             first: the line in which the quote opens.
             following: the lines after it, to the one in which the quote closes.
         """
-        quote = self._grammar.quote or ""
-        before = []  # values of the row that the quote opens in
-        for text, enclosed in self._grammar.raw_fields(first):
-            if text.startswith(quote) and not enclosed:
-                break
-            before.append(text)
         lines = [line for line in following if line.strip()]
-        evidence = [self._evidence(line, before) for line in lines]
+        # A line of a text hardly ever has as many delimiters as a row.
+        possible = [line for line in lines if line.count(self._grammar.delimiter) >= self.width - 1]
         share = 0.5 if any(look.weight for look in self.looks) else 0.9
+        if len(possible) < share * len(lines):
+            return False
+        before = self._values_before_quote(first)
+        evidence = [self._evidence(line, before) for line in possible]
         return sum(evidence) >= _MIN_EVIDENCE and sum(e > 0 for e in evidence) >= share * len(lines)
+
+    def _values_before_quote(self, line: str) -> list[str]:
+        """Return the values of a row before the field whose quote is left open."""
+        quote = self._grammar.quote or ""
+        fields = self._grammar.raw_fields(line)
+        opening = next((n for n, (text, closed) in enumerate(fields) if text.startswith(quote) and not closed), 0)
+        return [text for text, _ in fields[:opening]]
 
     def _evidence(self, line: str, before: Sequence[str]) -> int:
         fields = self._grammar.raw_fields(line)

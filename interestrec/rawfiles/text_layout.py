@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from interestrec.core.section import Section
 
@@ -33,8 +33,15 @@ def _check_quote(text: str) -> str:
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
+
+
+Name = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+
+
 class TextLayout(Section):
-    """The layout of the text files of one table."""
+    """The layout of the files of one table."""
 
     delimiter: Mark | None = None
     """Character that separates the columns of a text file, where the suffix does not tell; `null` = comma in `.csv`,
@@ -52,6 +59,12 @@ class TextLayout(Section):
     header: bool = True
     """Whether the first row of a delimited file has the names of the columns. With `false` the columns are named by
     their numbers from 1."""
+    unnest: Annotated[list[Name], BeforeValidator(_as_list, json_schema_input_type=Name | list[Name])] = []
+    """Column, or columns of equal length, with a list whose every entry is a row, as where a line is a session with its
+    events. Fields of the entries are columns such as `events.item`; an entry without fields has the list's own name.
+    The other columns repeat. In text a list is `[1, 2]`, or see `unnest_separator`."""
+    unnest_separator: Annotated[str, Field(min_length=1)] | None = None
+    """Text between the entries of a list in a column of text, such as a blank; `null` = the list is in brackets."""
 
 
 BY_SUFFIX = TextLayout()  # a layout that the suffix of a file determines

@@ -61,6 +61,7 @@ def read_lines(log: RawLog, path: Path, encoding: str | None = None, fallback: s
         log.rows_read += pc.sum(pc.not_equal(texts, "")).as_py() or 0
         yield pa.table({"row": rows, "line": texts})
         if log.sample is not None and row > log.sample:
+            log.is_cut = True
             return
 
 
@@ -80,7 +81,7 @@ def text_blocks(path: Path, encoding: str | None = None) -> Iterator[bytes]:
         InputMissingError, DataError: see `read_lines`.
     """
     parts: list[bytes] = []  # parts of a long line, joined once: joining them block by block takes quadratic time
-    for block in _utf8_blocks(path, encoding):
+    for block in utf8_blocks(path, encoding):
         complete, end, tail = block.rpartition(b"\n")
         if end:
             yield b"".join([*parts, complete])
@@ -95,14 +96,27 @@ def text_blocks(path: Path, encoding: str | None = None) -> Iterator[bytes]:
         yield rest
 
 
-def _utf8_blocks(path: Path, encoding: str | None) -> Iterator[bytes]:
-    """Yield the content of a file in UTF-8, without a byte-order mark, lines ending in LF or CR LF."""
+def utf8_head(path: Path, encoding: str | None) -> bytes:
+    """Return the first bytes of a text file in UTF-8, without a byte-order mark.
+
+    Raises:
+        InputMissingError, DataError: the file is missing, damaged or no text.
+    """
     head = head_of(path)
     require_text(path, head)
     codec = encoding_of(path, head, encoding)
+    text = (
+        head if codec == _UTF8 else codecs.getincrementaldecoder(codec)("replace").decode(head).encode(_UTF8, "replace")
+    )
+    return text.removeprefix(codecs.BOM_UTF8)
+
+
+def utf8_blocks(path: Path, encoding: str | None) -> Iterator[bytes]:
+    """Yield the content of a text file in UTF-8, without a byte-order mark, lines ending in LF or CR LF."""
+    head = head_of(path)
+    line_end = line_end_of(utf8_head(path, encoding))
+    codec = encoding_of(path, head, encoding)
     decoder = None if codec == _UTF8 else codecs.getincrementaldecoder(codec)(_UNDECODABLE)
-    text = head if decoder is None else codecs.getincrementaldecoder(codec)("replace").decode(head).encode()
-    line_end = line_end_of(text)
     with open_unpacked(path) as source:
         if decoder is None and head.startswith(codecs.BOM_UTF8):
             source.read(len(codecs.BOM_UTF8))

@@ -16,7 +16,17 @@ _ONE_CLASS = {
 
 def page(figures: dict[str, Any]) -> str:
     """Return the sections for the result of `corpus.figures.describe`, separated by empty lines."""
-    sections = [_size, _splits, _spreads, _intensity, _event_types, _drops, _value_maps, _user_attributes]
+    sections = [
+        _size,
+        _unknown_tokens,
+        _splits,
+        _spreads,
+        _intensity,
+        _event_types,
+        _drops,
+        _value_maps,
+        _user_attributes,
+    ]
     texts = ["\n".join(section(figures)) for section in sections]
     return "\n\n".join(text for text in texts if text)
 
@@ -35,6 +45,21 @@ def _size(figures: dict[str, Any]) -> Iterator[str]:
     if "min_users" in figures:
         yield f"  figures of fewer than {figures['min_users']:,} users, and single events and items, are withheld"
     yield "  items without " + ", ".join(f"{name}: {count:,}" for name, count in missing.items())
+    if only_unknown := figures["items_with_only_unknown_tokens"]:
+        yield f"  of the items without text, {only_unknown:,} have one of which the encoder knows no word"
+
+
+def _unknown_tokens(figures: dict[str, Any]) -> list[str]:
+    rows = [
+        [name, counts["letters"], format_share(counts["share"]), counts["items"]]
+        for name, counts in figures["unknown_tokens"].items()
+        if counts["unknown"]
+    ]
+    return (
+        ["Characters that the encoder does not know", *columns(["script", "all", "unknown", "items"], rows)]
+        if rows
+        else []
+    )
 
 
 def _splits(figures: dict[str, Any]) -> list[str]:

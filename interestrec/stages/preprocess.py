@@ -7,10 +7,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from interestrec.config.settings import Settings
-from interestrec.core.errors import DataError
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
-from interestrec.corpus.text_cleaning import clean_texts, write_tokens
+from interestrec.corpus.text_cleaning import clean_texts, require_texts, tokenize_items
 from interestrec.formats.readers import read_raw
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
@@ -19,7 +18,7 @@ from interestrec.rawfiles.database_faults import storage_errors
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.run import RunContext, StageResult, produce
-from interestrec.text.tokenizer import tokenizer_digest
+from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.forgotten import read_forgotten
 
@@ -58,17 +57,26 @@ def _build(directory: Path, settings: Settings) -> None:
         log.close()
     shutil.rmtree(scratch)
     items = clean_texts(built.items, preprocess.boilerplate, log.quality)
-    n_without_text = items.num_rows - (pc.sum(items["has_text"]).as_py() or 0)
-    if n_without_text > data.max_items_without_text * items.num_rows:
-        raise DataError(
-            f"{n_without_text} of {items.num_rows} items have no text, more than data.max_items_without_text "
-            f"({data.max_items_without_text:g}) allows; check the text columns or raise the limit"
-        )
-    files.write_parquet(directory / artifact_files.ITEMS, items, schemas.ITEMS)
-    write_tokens(directory / artifact_files.FEATURES, items, settings.encoder.source)
+    require_texts(items, data.max_items_without_text)
+    tokenizer = load_tokenizer(settings.encoder.source)
+    tokenized = tokenize_items(items, tokenizer, log.quality)
+    files.write_parquet(directory / artifact_files.ITEMS, tokenized.items, schemas.ITEMS)
+    tokenized.write(directory / artifact_files.FEATURES, tokenizer)
     missing = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
-    counts = {**built.counts, "items_without_text": n_without_text, **missing}
-    quality = {"rules": log.quality.rules, "counts": counts, "value_maps": built.value_maps}
+    with_text = pc.sum(tokenized.items["has_text"]).as_py() or 0
+    counts = {
+        **built.counts,
+        "items_without_text": items.num_rows - with_text,
+        "items_with_only_unknown_tokens": tokenized.only_unknown,
+        **missing,
+    }
+    quality = {
+        "rules": log.quality.rules,
+        "warnings": log.quality.warnings,
+        "counts": counts,
+        "unknown_tokens": tokenized.unknown_by_script(),
+        "value_maps": built.value_maps,
+    }
     files.write_json(directory / artifact_files.QUALITY, quality)
 
 
@@ -116,10 +124,12 @@ def _pseudonym_key(settings: Settings) -> bytes | None:
 
 
 def _summarise(directory: Path) -> dict[str, Any]:
-    counts = files.read_json(directory / artifact_files.QUALITY)["counts"]
+    quality = files.read_json(directory / artifact_files.QUALITY)
+    counts = quality["counts"]
     return {
         "items": counts["items"],
         "users": counts["users"],
         "events": sum(counts["events"].values()),
         "impressions": sum(counts["impressions"].values()),
+        "findings": [{"sentence": sentence, "better": False} for sentence in quality.get("warnings", [])],
     }

@@ -41,8 +41,10 @@ def normalise(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
     """
     encoded = _encoded(texts)
     distinct = _decode_entities(encoded.dictionary)
-    for pattern in (*_CODE, _TAG):
-        distinct = pc.replace_substring_regex(distinct, pattern, " ")
+    if pc.any(_has_code(distinct)).as_py():
+        for pattern in _CODE:
+            distinct = pc.replace_substring_regex(distinct, pattern, " ")
+    distinct = pc.replace_substring_regex(distinct, _TAG, " ")
     distinct = pc.utf8_normalize(distinct, "NFC")
     distinct = pc.replace_substring_regex(distinct, _INVISIBLE, "")
     distinct = pc.replace_substring_regex(distinct, _CONTROL, " ")
@@ -53,11 +55,14 @@ def normalise(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
 def has_code(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return bool [n], whether `normalise` removes a script or a style sheet from a text."""
     encoded = _encoded(texts)
-    distinct = _decode_entities(encoded.dictionary)
-    found = pa.array([False] * len(distinct), pa.bool_())
+    return _has_code(_decode_entities(encoded.dictionary)).take(encoded.indices)
+
+
+def _has_code(texts: pa.Array) -> pa.Array:
+    found = pa.nulls(len(texts), pa.bool_()).fill_null(False)
     for pattern in _CODE:
-        found = pc.or_(found, pc.match_substring_regex(distinct, pattern))
-    return found.take(encoded.indices)
+        found = pc.or_(found, pc.match_substring_regex(texts, pattern))
+    return found
 
 
 def _encoded(texts: pa.ChunkedArray | pa.Array) -> pa.DictionaryArray:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -32,6 +33,7 @@ _REQUIRED_TOKENS = ("cls", "sep", "pad", "mask")
 _ALIASES = {"cls": "bos", "sep": "eos"}
 # Older checkpoints do not name the special tokens; these are the defaults of the tokenizer classes.
 _DEFAULTS = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>")}
+_UNKNOWN = ("[UNK]", "<unk>")
 _BATCH = 4096
 _MAX_ID = 1 << 24  # the largest vocabularies have a million tokens
 _MAX_GROWTH = 64  # factor by which a tokenizer's normaliser may lengthen a text
@@ -50,6 +52,7 @@ class Tokenizer:
     mask_id: int
     special_ids: tuple[int, ...]
     digest: str
+    unknown_id: int | None = None  # id of the token that stands for what the vocabulary lacks; None if there is none
 
     @property
     def rows(self) -> int:
@@ -68,6 +71,23 @@ class Tokenizer:
         offsets = ragged.from_lengths(lengths).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(values)))
 
+    def spans(self, texts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Tokenize texts to ids and the characters that each token covers, which is slower than `encode`.
+
+        Returns:
+            Per text: ids int32 [tokens]; first character and end of each token, int32 [tokens, 2].
+        """
+        encoded = self.backend.encode_batch(texts, add_special_tokens=False)
+        return [(np.array(one.ids, np.int32), np.array(one.offsets, np.int32).reshape(-1, 2)) for one in encoded]
+
+    def word_mask(self) -> np.ndarray:
+        """Mark the tokens with a letter, a digit or a symbol such as an emoji; bool [highest id + 1]."""
+        mask = np.zeros(self.rows, bool)
+        vocabulary = self.backend.get_vocab(with_added_tokens=True)
+        special = {*self.special_ids, self.unknown_id}
+        mask[[number for token, number in vocabulary.items() if number not in special and _has_word(token)]] = True
+        return mask
+
     def continuation_mask(self) -> np.ndarray:
         """Mark the tokens that continue the word of the previous token; bool [highest id + 1].
 
@@ -82,6 +102,10 @@ class Tokenizer:
         mask = np.zeros(self.rows, bool)
         mask[[index for token, index in vocabulary.items() if index not in excluded and is_continuation(token)]] = True
         return mask
+
+
+def _has_word(token: str) -> bool:
+    return any(character.isalnum() or unicodedata.category(character) == "So" for character in token)
 
 
 def tokenizer_files(directory: Path) -> list[Path]:
@@ -139,7 +163,15 @@ def load_tokenizer(directory: Path) -> Tokenizer:
         mask_id=ids["mask"],
         special_ids=tuple(sorted(all_special)),
         digest=digest,
+        unknown_id=_unknown_id(backend),
     )
+
+
+def _unknown_id(backend: Any) -> int | None:
+    """Return the id of the unknown token: the one that the model names, else one with a usual name."""
+    names = [getattr(backend.model, "unk_token", None), *_UNKNOWN]
+    ids = (backend.token_to_id(name) for name in names if name is not None)
+    return next((number for number in ids if number is not None), None)
 
 
 def _require_bounded(backend: Any, directory: Path) -> None:

@@ -17,14 +17,14 @@ class Notation(Protocol):
     def expression(self, sql_type: str) -> str: ...
 
 
-def column(*files: list[Any] | pa.Array, is_complete: bool = True, nulls: tuple[str, ...] = NULL_VALUES) -> WholeColumn:
+def column(*files: list[Any] | pa.Array, nulls: tuple[str, ...] = NULL_VALUES) -> WholeColumn:
     """A column `v` over files with these values, lists or Arrow arrays."""
     log = RawLog()
     parts = []
     for number, values in enumerate(files):
         log.load(f"file{number}", pa.table({"v": values}))
         parts.append(ColumnPart(f"file{number}", log.sql(f"DESCRIBE file{number}")[0][1]))
-    return WholeColumn(log, "v", tuple(parts), nulls, "a.csv", "data.events", is_complete)
+    return WholeColumn(log, "v", tuple(parts), nulls, "a.csv", "data.events")
 
 
 def values(notation: Notation) -> list[Any]:

@@ -92,10 +92,6 @@ def test_a_filter_that_keeps_nothing_is_named(tmp_path: Path) -> None:
         "which has 'False' (1), 'True' (1)"
     )
     assert "False" not in str(error.value.without_value())
-    sampled = RawLog(tmp_path, sample=2)
-    assert kept(sampled, name, {"column": "liked", "equals": "maybe"}) == []  # later rows may meet it
-    [doubt] = sampled.quality.doubts
-    assert "of the first rows, data.events.where.0 (liked equals maybe) keeps no row of 1" in doubt
 
 
 def test_a_pattern_that_is_none_is_an_error(tmp_path: Path) -> None:

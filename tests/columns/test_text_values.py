@@ -89,6 +89,7 @@ def test_written_objects_are_refused(value: str) -> None:
         (pa.array(["a"]).dictionary_encode(), "a"),
         (pa.array([12.0]), "12"),
         (pa.array([1.5]), "1.5"),
+        (pa.array([float("nan")]), None),
         (pa.array([7], pa.uint8()), "7"),
         (pa.array([[]], pa.list_(pa.string())), None),
     ],

@@ -97,13 +97,13 @@ def _on_cells(change: Callable[[list[list[Any]], Rng], None]) -> Callable[[Path,
             change(rows, rng)
             columns = [_column([row[n] for row in rows[1:]]) for n in range(len(rows[0]))]
             pq.write_table(pa.Table.from_arrays(columns, names=[str(name) for name in rows[0]]), path)
-        elif kind == "jsonl":
-            records = [json.loads(line) for line in path.read_text().splitlines()]
+        elif kind in ("jsonl", "json"):
+            records = [json.loads(line) for line in _content(path).decode().splitlines()]
             rows = [list(records[0]), *(list(record.values()) for record in records)]
             change(rows, rng)
             names = [json.dumps(str(name)) for name in rows[0]]
             lines = [", ".join(f"{n}: {_json(v)}" for n, v in zip(names, row, strict=True)) for row in rows[1:]]
-            path.write_text("".join(f"{{{line}}}\n" for line in lines))
+            _store(path, "".join(f"{{{line}}}\n" for line in lines).encode())
         else:
             text = _content(path).decode("latin-1")
             mark = {"csv": ",", "dat": "::"}.get(kind, "\t")

@@ -29,7 +29,8 @@ def test_every_section_of_a_format_is_registered(name: str) -> None:
         own = inspect.isclass(section) and section.__module__ == module.__name__
         if own and issubclass(section, DataSettings) and "format" in section.model_fields:
             [key] = get_args(section.model_fields["format"].annotation)
-            entry = f'"{key}": Reader({name}.{section.__name__}, {name}.read)'
+            function = f"{name}.read" if hasattr(module, "read") else "read_preset"
+            entry = f'"{key}": Reader({name}.{section.__name__}, {function})'
             registered = READERS.get(key)
             assert registered is not None, f"write `{entry}` into READERS of interestrec/formats/readers.py"
             assert registered.section is section

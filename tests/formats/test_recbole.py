@@ -93,6 +93,27 @@ def test_fields_of_users(tmp_path: Path) -> None:
         read(RawLog(tmp_path), section(tmp_path, user="a.user", attributes=["sex"]))
 
 
+def test_fields_have_free_names(tmp_path: Path) -> None:
+    files = {
+        "a.inter": "listener:token\tartist_id:token\tweight:float\twhen:float\n2\t51\t13883\t881250949\n",
+        "a.item": "artist_id:token\tname:token\ttags:token_seq\tvector:float_seq\n51\tDuran Duran\tpop rock\t0.1 0.2\n",
+        "a.user": "listener:token\tage:token\n2\t30\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    fields = {"user_field": "listener", "item_field": "artist_id", "time_field": "when", "value": "weight"}
+    log = RawLog(tmp_path)
+    read(log, section(tmp_path, **fields, text=["tags", "vector"], user="a.user", attributes=["age"]))
+    expected = ("2", "51", datetime(1997, 12, 4, 15, 55, 49), 13883.0)
+    assert log.sql("SELECT user_id, item_id, time, value FROM events") == [expected]
+    assert log.sql("SELECT item_id, title, text FROM items") == [("51", "Duran Duran", "pop rock 0.1 0.2")]
+    assert log.sql("SELECT user_id, attributes FROM users") == [("2", ["30"])]
+    with pytest.raises(DataError, match=r"a\.inter: has no column 'time' \(data\.time_field\)"):
+        read(RawLog(tmp_path), section(tmp_path, **{**fields, "time_field": "time"}))
+    with pytest.raises(DataError, match=r"a\.item: has no column 'item_id' \(data\.item_field\).*artist_id"):
+        read(RawLog(tmp_path), section(tmp_path))
+
+
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no column 'stars' \(data\.value\).*it has: user_id, item_id, rating"):
         run(tmp_path, value="stars")

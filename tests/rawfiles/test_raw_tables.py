@@ -191,7 +191,8 @@ def test_reads_what_the_csv_module_writes(
         ("a.csv", b"a,A\n1,2\n", "two columns have the same name; rename one: 'A'"),
         ("a.csv", b'"a,b\n1,2\n', "the header has an unclosed quote"),
         ("a.xls", b"a", "unknown kind of file"),
-        ("a.parquet", b"not parquet", "cannot be read"),
+        ("a.parquet", b"not parquet", "is text .* not Parquet"),
+        ("a.parquet", b"PAR1 damaged PAR1", "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, message: str) -> None:

@@ -69,7 +69,7 @@ def test_an_older_version_that_is_asked_for_again_is_linked_not_built(shop: Path
 def test_the_artifact_has_every_file_of_its_schema(shop: Path, tiny_encoder: Path) -> None:
     result = preprocess(shop)
     assert result.built
-    assert result.summary == {"items": 5, "users": 4, "events": 40, "impressions": 40}
+    assert result.summary == {"items": 5, "users": 4, "events": 40, "impressions": 40, "findings": []}
     corpus = shop / "workspace" / "corpus"
     tokenizer = load_tokenizer(tiny_encoder)
     features = f"features/text-{tokenizer.digest[:16]}.parquet"
