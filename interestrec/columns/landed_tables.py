@@ -45,7 +45,7 @@ class LandedTable:
         """
         if (name, with_nulls) not in self._columns:
             parts = tuple(ColumnPart(file.relation, file.types[name]) for file in self.files)
-            place = ", ".join(map(str, [file.path for file in self.files[:1]]))
+            place = str(self.files[0].path) if self.files else self.key
             place += f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
             nulls = tuple(self.settings.null_values) if with_nulls else ()
             self._columns[name, with_nulls] = WholeColumn(self.log, name, parts, nulls, place, self.key)
@@ -107,8 +107,9 @@ def land_table(
         InputMissingError, DataError: see `land`.
     """
     layout = settings if isinstance(settings, TextLayout) else BY_SUFFIX
-    files = [land(log, path, names, layout) for path in paths]
-    return LandedTable(log, settings, key, [file for file in files if file is not None])
+    landed = [land(log, path, names, layout) for path in paths]
+    files = [file for file in landed if file is not None]
+    return LandedTable(log, settings, key, files)
 
 
 def column_keys(mapping: Section, key: str, where: Sequence[RowCondition] = ()) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn, is_clear, is_whole_type
-from interestrec.core.errors import DataError
+from interestrec.core.errors import TooFewRowsError
 from interestrec.rawfiles.raw_log import sql_string
 
 # Codes of ISO 4217 and the signs of letters that shops write; other signs, such as € and ₽, are of Unicode's class Sc.
@@ -106,13 +106,13 @@ def decide_number(column: WholeColumn, decimal: str | None = None, must_decide: 
 
     Args:
         decimal: the decimal mark that the configuration gives; None = by the values.
-        must_decide: whether a whole column that does not tell the decimal mark is an error.
+        must_decide: whether it is an error if the column does not tell the decimal mark.
 
     Returns:
-        The notation. `doubt` says why the decimal mark is not certain, if the column is a sample or need not tell it.
+        The notation; `doubt` says why the decimal mark is not certain, if it need not be.
 
     Raises:
-        DataError: the whole column does not tell the decimal mark.
+        TooFewRowsError: the column does not tell the decimal mark.
     """
     plain = "isfinite(try_cast(v AS DOUBLE)) AND NOT contains(v, '_')"
     values, n_plain = column.totals(column.parts_of_text(), "count(*)", f"count(*) FILTER (WHERE {plain})")
@@ -138,6 +138,6 @@ def decide_number(column: WholeColumn, decimal: str | None = None, must_decide: 
         doubt = "values such as 1.299 do not tell whether the point separates decimals or thousands"
     if doubt:
         doubt += f"; set `decimal` in {column.key} to the decimal mark"
-        if must_decide and not column.log.is_cut:
-            raise DataError(f"{column.subject} cannot be read as numbers: {doubt}")
+        if must_decide:
+            raise TooFewRowsError(f"{column.subject} cannot be read as numbers: {doubt}")
     return NumberNotation(column, chosen, is_plain=False, doubt=doubt)

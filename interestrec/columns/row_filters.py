@@ -11,7 +11,7 @@ from interestrec.columns.landed_tables import LandedTable
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import RowCondition, Scalar
 from interestrec.core.deferred_import import duckdb
-from interestrec.core.errors import ConfigError, DataError
+from interestrec.core.errors import ConfigError, TooFewRowsError
 from interestrec.rawfiles.quality_log import EXAMPLES, one_line
 from interestrec.rawfiles.raw_log import sql_string
 from interestrec.rawfiles.raw_tables import LandedFile
@@ -56,17 +56,17 @@ class TableFilter:
         return rows
 
     def require_rows(self) -> None:
-        """Check, after all files, that every condition kept a row; a sample need not have such a row.
+        """Check, after all files, that every condition kept a row.
 
         Raises:
-            DataError: a condition kept none; the message names it and the values of its column.
+            TooFewRowsError: a condition kept none; the message names it and the values of its column.
         """
         for n, condition in enumerate(self.where):
-            if self.tested[n] and not self.kept[n] and not self.table.log.is_cut:
+            if self.tested[n] and not self.kept[n]:
                 found = self.found[n].most_common(EXAMPLES)
                 frequent = ", ".join(f"'{one_line(value)}' ({count:,})" for value, count in found)
                 more = ", …" if len(self.found[n]) > EXAMPLES else ""
-                raise DataError(
+                raise TooFewRowsError(
                     f"{self.table.key}.where.{n} ({self._phrase(n)}) keeps no row of {self.tested[n]:,}; "
                     f"correct it by the values of the column '{condition.column}'",
                     f", which has {frequent}{more}" if frequent else ", which has none",
@@ -90,7 +90,7 @@ class TableFilter:
         self.found[position].update(
             dict(
                 self.table.log.sql(
-                    f"SELECT coalesce({text}, ''), count(*) AS n FROM {file.relation} "
+                    f"SELECT {text}, count(*) AS n FROM {file.relation} WHERE {text} IS NOT NULL "
                     f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {EXAMPLES + 1}"
                 )
             )

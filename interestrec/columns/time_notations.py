@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from interestrec.columns.epoch_numbers import FIRST, LAST, UNITS, NumberedTime, decide_numbers
 from interestrec.columns.time_layouts import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, TimeLayout, layout_of
 from interestrec.columns.whole_columns import TEXT_TYPES, WholeColumn, is_clear, is_number_type
-from interestrec.core.errors import VALUE, DataError
+from interestrec.core.errors import VALUE, DataError, TooFewRowsError
 from interestrec.rawfiles.raw_log import sql_string
 
 _SAMPLE = 20_000  # values whose shapes are looked at in one round
@@ -29,7 +29,7 @@ class TimeNotation:
     column: WholeColumn
     layouts: tuple[tuple[str, int], ...] = ()  # (format of strptime, minutes east of UTC), the most frequent first
     numbers: NumberedTime | None = None
-    doubt: str = ""  # why the notation is only one of several possible ones; set for samples only
+    doubt: str = ""  # why the notation is only one of several possible ones
     given_format: str | None = None
 
     @property
@@ -77,19 +77,23 @@ class TimeNotation:
         return f"{self.raw(sql_type)} IS NOT NULL AND {self.expression(sql_type)} IS NULL"
 
 
-def decide_time(column: WholeColumn, time_format: str | None = None, time_unit: str | None = None) -> TimeNotation:
+def decide_time(
+    column: WholeColumn, time_format: str | None = None, time_unit: str | None = None, must_decide: bool = True
+) -> TimeNotation:
     """Decide how the times of a column are written.
 
     Args:
         time_format: format of `strptime` that the configuration gives; None = the formats that the values have.
         time_unit: unit of numbers since 1970 that the configuration gives; None = by the values.
 
+        must_decide: whether it is an error if the column leaves several notations possible.
+
     Returns:
-        The notation. Where the log reads a sample that leaves several possible, `doubt` says so.
+        The notation; `doubt` says why it is only one of several, if it need not be the only one.
 
     Raises:
-        DataError: the type is not that of times; or the whole column leaves several notations possible, of which the
-            message names two.
+        DataError: the type is not that of times.
+        TooFewRowsError: the column leaves several notations possible, which the message names.
     """
     for part in column.parts:
         if not (_is_timestamp(part.sql_type) or part.sql_type in TEXT_TYPES or is_number_type(part.sql_type)):
@@ -104,8 +108,8 @@ def decide_time(column: WholeColumn, time_format: str | None = None, time_unit: 
         numbers = None
     if numbers is not None and numbers.doubt:
         doubts.append(f"{numbers.doubt}; set `time_format` or `time_unit` in {column.key}")
-    if doubts and not column.log.is_cut:
-        raise DataError(f"{column.subject} cannot be read as times: {doubts[0]}")
+    if doubts and must_decide:
+        raise TooFewRowsError(f"{column.subject} cannot be read as times: {doubts[0]}")
     return TimeNotation(column, layouts, numbers, doubts[0] if doubts else "")
 
 

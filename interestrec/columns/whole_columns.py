@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from interestrec.core.errors import DataError
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -132,14 +131,6 @@ class WholeColumn:
         name = identifier(self.name)
         if self.log.number(f"SELECT count(*) FROM {part.relation} WHERE {name} IS NOT NULL AND {decoded} IS NULL"):
             raise DataError(f"{self.subject} holds bytes that are not UTF-8 text; write it as text or as a number")
-
-    def examples(self, relation: str, condition: str, sql_type: str, limit: int) -> tuple[int, list[str]]:
-        """Return the number of rows of a relation that meet a condition, and their most frequent raw texts."""
-        raw = _raw_text(self.name, sql_type)
-        rows: list[tuple[Any, ...]] = self.log.sql(
-            f"SELECT {raw}, count(*) AS n FROM {relation} WHERE {condition} GROUP BY 1 ORDER BY n DESC, 1"
-        )
-        return sum(count for _, count in rows), [f"{shown} ({count})" for shown, count in rows[:limit]]
 
 
 def _raw_text(name: str, sql_type: str) -> str:

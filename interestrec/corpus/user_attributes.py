@@ -2,8 +2,11 @@
 
 import pyarrow as pa
 
+from interestrec.columns.id_repairs import repair_advice
 from interestrec.corpus.text_cleaning import clean_words
 from interestrec.rawfiles.raw_log import EXAMPLES, RawLog
+
+_REPAIRABLE = 0.1  # share of users without a row above which repairs of ids are tried
 
 # The text of a number; a text with a leading zero is a code, such as the zip code 02139.
 _NUMBER = "[+-]?((0|[1-9][0-9]*)(\\.[0-9]+)?|\\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -21,6 +24,7 @@ def with_attributes(log: RawLog, users: pa.Table) -> pa.Table:
     names = log.user_attributes
     if not names:
         return users
+    _warn_of_spelling(log)
     types = [attribute_type(log, n) for n in range(1, len(names) + 1)]
     _drop_unused_rows(log)
     columns = ", ".join(f"CAST(attributes[{n}] AS {sql_type}) AS a{n}" for n, sql_type in enumerate(types, 1))
@@ -37,6 +41,19 @@ def attribute_type(log: RawLog, position: int) -> str:
         f"SELECT count(v), count(v) FILTER (WHERE NOT {is_number}) FROM (SELECT attributes[{position}] AS v FROM users)"
     )[0]
     return "DOUBLE" if values and not texts else "VARCHAR"
+
+
+def _warn_of_spelling(log: RawLog) -> None:
+    """Warn where many users have no row and another spelling of ids would find theirs."""
+    missing = "SELECT user_id AS id FROM user_numbers ANTI JOIN users USING (user_id)"
+    rows, without = log.rows("user_numbers"), log.number(f"SELECT count(*) FROM ({missing})")
+    if without <= _REPAIRABLE * rows or not log.rows("users"):
+        return
+    advice = repair_advice(log, missing, "SELECT DISTINCT user_id AS id FROM users WHERE user_id IS NOT NULL")
+    if advice.explains:
+        reason = f"{without:,} of {rows:,} users have no row in the table of users; {advice.sentence('data.user_ids')}"
+        log.quality.warn(reason)
+        log.quality.count("user ids spelled differently", rows, rows, reason)
 
 
 def _drop_unused_rows(log: RawLog) -> None:

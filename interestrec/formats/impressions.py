@@ -12,11 +12,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from interestrec.columns.id_repairs import repair_advice
 from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.table_settings import ItemTable, NotationSettings, UserTable
 from interestrec.core.deferred_import import np, pa, pc
-from interestrec.core.errors import VALUE
+from interestrec.core.errors import VALUE, TooFewRowsError
 from interestrec.core.section import Section
 from interestrec.formats.impression_lists import (
     ItemCoder,
@@ -35,6 +36,7 @@ from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import COUNT, RawLog
 from interestrec.rawfiles.raw_tables import LandedFile
 
+_REPAIRABLE = 0.1  # share of unknown candidates above which repairs of ids are tried
 _CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
 
 
@@ -163,6 +165,7 @@ def read(log: RawLog, data: ImpressionsData) -> None:
         reader.read(coder, file, _split_of(files, file))
     log.settle_bad_rows(data.max_bad_rows)
     coder.report()
+    _require_known_items(coder)
     settle_histories(log)
     if data.history is not None:
         _drop_repeated_histories(log)
@@ -171,6 +174,27 @@ def read(log: RawLog, data: ImpressionsData) -> None:
             "SELECT ord, segment FROM impressions JOIN user_segments USING (user_id, split)"
         )
     count_one_class(log)
+
+
+def _require_known_items(coder: ItemCoder) -> None:
+    """Refuse a log none of whose candidates is a known item, or warn where another spelling of ids would find them.
+
+    Raises:
+        TooFewRowsError: no candidate is known.
+    """
+    log, unknown = coder.log, list(coder.unknown.get("candidates", ()))
+    total, known = coder.entries.get("candidates", [0, 0])
+    if total - known <= _REPAIRABLE * total:
+        return
+    log.load("unknown_candidates", pa.table({"id": pa.array(unknown, pa.string())}))
+    advice = repair_advice(log, "FROM unknown_candidates", "SELECT DISTINCT item_id AS id FROM item_codes")
+    log.db.execute("DROP TABLE unknown_candidates")
+    if not known:
+        raise TooFewRowsError(f"none of {total:,} candidates is in the table of items; {advice.sentence('data.ids')}")
+    if advice.explains:
+        reason = f"{total - known:,} of {total:,} candidates are no known items; {advice.sentence('data.ids')}"
+        log.quality.warn(reason)
+        log.quality.count("ids spelled differently", total, total, reason)
 
 
 def _files(root: Path, tables: ImpressionsData | HistoryTable) -> dict[str, list[Path]]:

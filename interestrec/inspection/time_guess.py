@@ -39,7 +39,7 @@ def guess_time(log: RawLog, relation: str, column: ColumnProfile) -> TimeGuess |
         return None
     whole = WholeColumn(log, column.name, (ColumnPart(relation, column.sql_type),), key="the table")
     try:
-        notation = decide_time(whole)
+        notation = decide_time(whole, must_decide=False)
     except DataError:
         return None
     expression = notation.expression(column.sql_type)

@@ -98,5 +98,5 @@ def test_faults() -> None:
     with pytest.raises(DataError, match=r"no train event is positive.*data\.relevant_at") as error:
         built(event_log(graded), plan(relevant_at=0.8, grading=grading(values={"rate": stars()})))
     assert error.value.exit_status == 65
-    with pytest.raises(DataError, match="no event is left after cleaning"):
+    with pytest.raises(DataError, match="none of 30 events has an item of the table of items"):
         built(event_log(EVENTS, items="z"), plan())

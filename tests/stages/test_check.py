@@ -66,7 +66,7 @@ def test_the_verified_run_must_be_there(shop: Path) -> None:
         ("data.events.columns.time=null", "corpus", 65, "events.csv:2: no time (98 such row(s))"),
         ("encoders.text.source=nowhere", "encoder", 66, "no tokenizer here"),
         ("data.events.where=[{column: kind, equals: sale}]", "rows", 65, "(kind equals sale) keeps no row of 1,120"),
-        ("data.items.columns.item=name", "corpus", 65, "the item has no row in the table of items"),
+        ("data.items.columns.item=name", "corpus", 65, "none of 1,120 events has an item of the table of items"),
         ("preprocess.split={method: user_time, valid: 0.0001}", "corpus", 65, "the valid split is empty"),
         ("preprocess.intensity.weights={view: 0.2, purchase: 0.4}", "corpus", 65, "no train event is positive"),
         ("data.items.columns.title=[kind]", "rows", 65, "has no column 'kind'"),
@@ -91,7 +91,7 @@ def test_first_rows_that_do_not_meet_are_looked_at_again_and_then_doubted(shop: 
     write_apart(shop.parent, 900)
     finding = found(shop, rows=5)["corpus"]
     assert (finding.error, finding.is_warning) == (None, True)
-    assert finding.sentence.startswith("in the first 500 rows of each file, no event is left after cleaning")
+    assert finding.sentence.startswith("in the first 500 rows of each file, none of 50 events has an item")
     assert found(shop, rows=1_000)["corpus"].sentence.startswith("900 items")
 
 
