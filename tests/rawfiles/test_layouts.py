@@ -315,7 +315,7 @@ EXCEL = b"PK\x03\x04....[Content_Types].xml"
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", gzip.compress(b"a,b\n"), r"is compressed by gzip; name it `a.csv.gz`"),
+        ("a.csv", gzip.compress(b"a,b\n", mtime=0), r"is compressed by gzip; name it `a.csv.gz`"),
         ("a.csv", bz2.compress(b"a,b\n"), r"is compressed by bzip2; name it `a.csv.bz2`"),
         ("a.tsv", zstandard(b"a,b\n"), r"is compressed by Zstandard; name it `a.tsv.zst`"),
         ("a.csv", b"PK\x03\x04 data.csv", r"is a zip archive; name it `a.csv.zip`"),
@@ -331,7 +331,7 @@ EXCEL = b"PK\x03\x04....[Content_Types].xml"
         ("a.csv", "user,item\n1,2\n".encode("utf-16-be"), r"encoding: utf-16-be.*iconv -f utf-16-be"),
         ("a.parquet", b"user,item\n1,2\n", r"is text \(`.csv` or `.tsv`\), not Parquet; name it after what it is"),
         ("a.parquet", b'{"user": 1}\n', r"is JSON lines \(`.jsonl`\), not Parquet"),
-        ("a.parquet", gzip.compress(b"PAR1"), r"is compressed by gzip, not Parquet"),
+        ("a.parquet", gzip.compress(b"PAR1", mtime=0), r"is compressed by gzip, not Parquet"),
         ("a.parquet", b"", r"is empty, not Parquet"),
         ("a.xlsx", EXCEL, r"unknown kind of file; use .csv"),
     ],
