@@ -41,7 +41,7 @@ def _object(optional: dict[str, Any] | None = None, **required: Any) -> dict[str
     }
 
 
-_FINDINGS = {"type": "array", "items": _object(about=_TEXT, told=_TEXT)}
+_TOLD = {"type": "array", "items": _object(about=_TEXT, told=_TEXT)}
 _STAGE: dict[str, Any] = {
     "stage": _TEXT,
     "artifact": _TEXT,  # path of its directory
@@ -107,7 +107,7 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     "check": [_object(findings=_FINDINGS)],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
-    "init": [_object({"findings": _FINDINGS, "questions": _FINDINGS}, file=_TEXT)],
+    "init": [_object({"findings": _TOLD, "questions": _TOLD}, file=_TEXT)],
     "fetch": [_object(directory=_TEXT, built=_FLAG)],
     "config show": [_object(settings=_ANY_OBJECT, origins=_ANY_OBJECT, hash=_DIGEST)],
     "config schema": [_object(schema=_ANY_OBJECT)],

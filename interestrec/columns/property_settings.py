@@ -13,5 +13,5 @@ class PropertyColumns(Section):
     value: str
     """Column with the value."""
     time: str | None = None
-    """Column with the time from which the value holds; see `time_format` and `time_unit`. An event is described by the
-    latest values before it; without a time the last value in the file describes the item."""
+    """Column with the time from which the value holds, written as `time_format` and `time_unit` of the table say. An
+    event is described by the latest values before it; without a time the last value in the file describes the item."""

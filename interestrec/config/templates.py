@@ -13,6 +13,18 @@ def template_names() -> list[str]:
     return sorted(Path(entry.name).stem for entry in directory.iterdir() if entry.name.endswith(".yaml"))
 
 
+def template_text(name: str) -> str:
+    """Return the text of a template.
+
+    Raises:
+        ConfigError: the template does not exist.
+    """
+    names = template_names()
+    if name not in names:
+        raise ConfigError(f"unknown template '{name}'{suggestion(name, names)}; choose from: {', '.join(names)}")
+    return (resources.files("interestrec") / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 def write_template(name: str, to: Path) -> None:
     """Write a template to a new file.
 
@@ -20,10 +32,7 @@ def write_template(name: str, to: Path) -> None:
         ConfigError: the template does not exist.
         CannotCreateError: the file exists already; it is never overwritten.
     """
-    names = template_names()
-    if name not in names:
-        raise ConfigError(f"unknown template '{name}'{suggestion(name, names)}; choose from: {', '.join(names)}")
-    text = (resources.files("interestrec") / "configs" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = template_text(name)
     try:
         with to.open("x", encoding="utf-8") as target:
             target.write(text)

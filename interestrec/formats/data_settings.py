@@ -1,5 +1,6 @@
 """The keys of the `data` section that all raw formats share; each reader's module defines the keys of its format."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,13 +10,19 @@ from interestrec.core.section import CountOrZero, Fraction, Section
 from interestrec.rawfiles.file_patterns import expand_home
 
 
+def _local_directory(root: Path) -> Path:
+    if re.match(r"[A-Za-z0-9+.-]{2,}:/", str(root)):  # what a path leaves of a URL
+        raise ValueError("write a directory; files elsewhere are named by their whole URL, such as s3://bucket/day.csv")
+    return expand_home(root)
+
+
 class DataSettings(Section):
     """Keys that all formats share; each format adds a key `format` with its name as the only choice."""
 
     if TYPE_CHECKING:
         format: str
 
-    root: Annotated[Path, AfterValidator(expand_home)] = Path()
+    root: Annotated[Path, AfterValidator(_local_directory)] = Path()
     """Directory that all names of data files are relative to; itself relative to the working directory, or to the home
     directory where it begins with `~`."""
     relevant_at: Annotated[float, Field(gt=0, le=1)] | None = None

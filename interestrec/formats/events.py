@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
 from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
@@ -36,6 +38,16 @@ class EventsData(TableData):
     """The table of items. Where the rows of events describe their items, name the same files as under `events`."""
     users: UserTable | None = None
     """A table of user attributes that a report may slice by; `null` = there is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_items(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("items") is None:
+            raise ValueError(
+                "'items' is missing; add the table of items, or, where there is none, name the files of data.events in "
+                "it with `columns: {item: ITEM, title: [ITEM]}`, by which ids stand for titles"
+            )
+        return values
 
     @property
     def tables(self) -> LogTables:

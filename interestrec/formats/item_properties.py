@@ -18,7 +18,7 @@ from interestrec.columns.property_settings import PropertyColumns
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemColumns, ItemTable, NotationSettings
-from interestrec.core.errors import DataError
+from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.formats.item_tables import ItemReader
 from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import expand_patterns
@@ -54,7 +54,11 @@ def read_properties(log: RawLog, data: SpelledData, items: ItemTable, mapping: P
     for file in table.take_files():
         types = file.types
         item_id = item.expression(types[items.columns.item])
-        checks = [RowCheck("items without an id", f"{item_id} IS NULL", "the item's id is empty")]
+        checks = [
+            *single_value_checks(types, items.columns.item, file.path, f"{_KEY}.columns.item", "id"),
+            *text_checks(types, mapping.value, file.path, f"{_KEY}.properties.value"),
+            RowCheck("items without an id", f"{item_id} IS NULL", "the item's id is empty"),
+        ]
         stamp = "CAST(NULL AS TIMESTAMP)"
         if time is not None:
             sql_type = types[time.column.name]
@@ -62,9 +66,9 @@ def read_properties(log: RawLog, data: SpelledData, items: ItemTable, mapping: P
             raw = f"coalesce({time.column.text(sql_type)}, '')"
             checks.append(RowCheck("", f"{stamp} IS NULL", time.reason, raw))
         rows = row_filter.select(file, checks)
+        name, value = text_expression(types, mapping.name), text_expression(types, mapping.value)
         log.rows_kept += log.number(
-            f"INSERT INTO {properties} SELECT {item_id}, {_trimmed(mapping.name)}, {_trimmed(mapping.value)}, {stamp}, "
-            f"_row + {log.base} FROM {rows}"
+            f"INSERT INTO {properties} SELECT {item_id}, {name}, {value}, {stamp}, _row + {log.base} FROM {rows}"
         )
     row_filter.require_rows()
     return properties
@@ -76,28 +80,20 @@ def _land_named(log: RawLog, path: Path, items: ItemTable, mapping: PropertyColu
     keys |= {column: f"{_KEY}.properties.{role}" for role, column in mapping if column}
     keys |= {each.column: f"{_KEY}.where.{n}.column" for n, each in enumerate(items.where) if each.column not in keys}
     names = ", ".join(sql_string(name) for name in _property_names(items.columns))
-    others = RowCheck(
-        "unused properties",
-        f"coalesce({_trimmed(mapping.name)} NOT IN ({names}), true)",
-        f"{path.name}: properties that {_KEY}.columns does not name",
-    )
+    reason = f"{path.name}: properties that {_KEY}.columns does not name"
     relation = f"named_{log.rows('sources')}"
     landed: LandedFile | None = None
     for types in scan(log, path, list(keys), items):
         columns = [require_column(list(types), name, path, key) for name, key in keys.items()]
-        if types[mapping.value].endswith(("[]", ")")) and not types[mapping.value].startswith("DECIMAL"):
-            raise DataError(f"{path}: the values of column '{mapping.value}' are lists or objects; write them as texts")
-        query = f"SELECT {', '.join(columns)}, _row FROM {leave_out(log, [others])}"
+        is_other = f"coalesce({text_expression(types, mapping.name)} NOT IN ({names}), true)"
+        rows = leave_out(log, [RowCheck("unused properties", is_other, reason)])
+        query = f"SELECT {', '.join(columns)}, _row FROM {rows}"
         if landed is None:
             log.db.execute(f"CREATE TEMP TABLE {relation} AS {query}")
             landed = LandedFile(path, relation, {name: types[name] for name in keys}, log.base)
         else:
             log.db.execute(f"INSERT INTO {relation} {query}")
     return landed
-
-
-def _trimmed(column: str) -> str:
-    return f"nullif(trim(CAST({identifier(column)} AS VARCHAR)), '')"
 
 
 def _property_names(columns: ItemColumns) -> list[str]:

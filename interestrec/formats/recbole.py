@@ -107,23 +107,23 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
 
 def _read_users(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        keys = {data.user_field: "data.user_field", **dict.fromkeys(data.attributes, "data.attributes")}
-        for name, key in keys.items():
-            require_column(fields, name, path, key)
+        require_column(fields, data.user_field, path, "data.user_field")
+        for name in data.attributes:
+            require_column(fields, name, path, "data.attributes")
         attributes = {name: _id(log, name) for name in data.attributes}
         log.add_users("raw", user=_id(log, data.user_field, data.user_ids), attributes=attributes)
 
 
 def _read_events(log: RawLog, path: Path, data: RecboleData) -> None:
     for fields in _fields(log, path):
-        require_column(fields, data.user_field, path, "data.user_field")
-        require_column(fields, data.item_field, path, "data.item_field")
+        for key in ("user_field", "item_field", "time_field"):
+            if (name := getattr(data, key)) is not None:
+                require_column(fields, name, path, f"data.{key}")
         user, item = _id(log, data.user_field, data.user_ids), _id(log, data.item_field, data.ids)
         checks = [RowCheck("", f"{user} IS NULL OR {item} IS NULL", "user or item is empty")]
         time, number = "CAST(NULL AS TIMESTAMP)", "CAST(NULL AS DOUBLE)"
         time_field = data.time_field or (_TIME if _TIME in fields else None)
         if time_field is not None:
-            require_column(fields, time_field, path, "data.time_field")
             stamp = block_column(log, time_field).text("VARCHAR")
             time = _SECONDS.expression(stamp, "VARCHAR")
             seconds = f"the time '{VALUE}' is not a number of seconds between 1900 and 2200"

@@ -84,8 +84,8 @@ def _commented(line: str, comment: str | None, head: str) -> list[str]:
 def _flow(value: Any) -> str:
     """Return a value on one line: as YAML writes it, or as JSON, which is YAML, where that would take several."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
-    text = text.removesuffix("...\n").strip()
-    is_plain = len(text.splitlines()) == 1 and "? " not in text
+    text = text.removesuffix("...\n").strip("\n")
+    is_plain = all(map(str.isprintable, text)) and "? " not in text
     if is_plain:
         return text
     quoted = json.dumps(value, ensure_ascii=False)

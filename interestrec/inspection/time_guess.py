@@ -30,7 +30,11 @@ class TimeGuess:
 
 
 def guess_time(log: RawLog, relation: str, column: ColumnProfile) -> TimeGuess | None:
-    """Return how to read a column as times; None if it seems to hold none."""
+    """Return how to read a column as times; None if it seems to hold none.
+
+    Args:
+        log: a log that is cut, so that what its rows leave open is a doubt and no error.
+    """
     if column.is_list or not column.filled or column.words > _LONGEST_WORDS or not _may_be_time(column):
         return None
     whole = WholeColumn(log, column.name, (ColumnPart(relation, column.sql_type),), key="the table")

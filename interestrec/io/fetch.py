@@ -1,6 +1,7 @@
 """Download of an encoder or the quickstart data: pinned, verified by digest, unpacked member by member.
 
-This is the only module that uses the network; every stage runs offline.
+Only this module uses the network, and `rawfiles.remote_files` for raw files that the configuration names by URL; every
+other stage runs offline.
 """
 
 import re

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interestrec.core.errors import InputMissingError
+from interestrec.rawfiles.remote_files import download, is_remote
 
 _WILDCARDS = frozenset("*?[")
 
@@ -12,8 +13,8 @@ def expand_patterns(root: Path, names: Sequence[str]) -> list[Path]:
     """Return the files that names or patterns such as `day=*/part-*.parquet` match, sorted within a pattern.
 
     A directory stands for the files in it and below, as Spark writes a table: without hidden ones, empty ones, and
-    those that begin with `_`, such as `_SUCCESS`. `~` is the home directory. A file that several names match is
-    returned once.
+    those that begin with `_`, such as `_SUCCESS`. `~` is the home directory, and a URL stands for a
+    local copy. A file that several names match is returned once.
 
     Args:
         root: directory that relative names start from.
@@ -23,6 +24,9 @@ def expand_patterns(root: Path, names: Sequence[str]) -> list[Path]:
     """
     paths: dict[Path, None] = {}
     for name in names:
+        if is_remote(name):
+            paths.update(dict.fromkeys(download(name)))
+            continue
         whole = file_under(root, name)
         matches = _files_of(whole) if whole.exists() else []
         if not matches and _WILDCARDS & set(name):
@@ -39,7 +43,9 @@ def expand_patterns(root: Path, names: Sequence[str]) -> list[Path]:
 
 
 def file_under(root: Path, name: str) -> Path:
-    """Return the path of a name that is relative to a directory, absolute, or begins with `~`."""
+    """Return the path of a name that is relative to a directory, absolute, begins with `~` or is the URL of a file."""
+    if is_remote(name):
+        return download(name)[0]
     return root / expand_home(Path(name))
 
 

@@ -93,16 +93,16 @@ def encoding_of(path: Path, head: bytes, encoding: str | None) -> str:
         DataError: the file is UTF-16 without a mark, and no encoding is set.
     """
     marked = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
-    # Endianness that is set with the mark present, as in `utf-16-le`, decodes the mark as a character of its own.
-    if marked is not None or encoding is not None:
-        return codecs.lookup(marked or encoding or "").name
-    order = _order_of_utf16(head)
-    if order is not None:
+    name = codecs.lookup(marked or encoding or "utf-8").name
+    order = _order_of_utf16(head) if marked is None else None
+    if name == "utf-16" and marked is None:  # which needs the mark
+        return order or "utf-16-le"
+    if order is not None and encoding is None:
         raise DataError(
-            f"{path}: is UTF-16 without a byte-order mark; set `encoding: {order}` for the table, or "
-            f"convert the file with `iconv -f {order} -t utf-8`"
+            f"{path}: is UTF-16 without a byte-order mark; set `encoding: {order}` for the table, or convert the file "
+            f"with `iconv -f {order} -t utf-8`"
         )
-    return "utf-8"
+    return f"{name}-le" if name == "utf-32" and marked is None else name
 
 
 def _order_of_utf16(head: bytes) -> str | None:

@@ -47,10 +47,10 @@ class RecordGrammar:
         escaped = f"|{e}." if e else ""
         inner = f"(?:[^{q}{e}]++{escaped}|{q}{q})*+"
         self._closed = re.compile(f"(?s){q}({inner}){q}(?=[{d}\n]|\\Z)") if q else None
-        self._open = re.compile(f"(?s){q}{inner}\\Z") if q else None
+        self._open = re.compile(f"(?s){q}{inner}(?:{e})?\\Z") if q else None
         outer = f"(?:[^{d}{e}\n]++{escaped})*+" if escape_anywhere and e else f"[^{d}\n]*+"
         self._plain = re.compile(f"(?s){outer}")
-        plain_after_escape = f"[{q}{e}{d}\n]" if escape_anywhere else f"[{q}{e}]"
+        plain_after_escape = f'["{q}{e}{d}\n]' if escape_anywhere else f"[{q}{e}]"
         alternatives = [f"{e}({plain_after_escape})"] * bool(e) + [f"{q}({q})"] * bool(q)
         self._unquote = self._replacement("|".join(alternatives))
         self._unescape = self._replacement(f"{e}({plain_after_escape})" if e and escape_anywhere else "")
@@ -85,6 +85,8 @@ class RecordGrammar:
                 fields.append(self._unescape(field))
             if start == len(text) or text[start] == "\n":
                 return ReadRecord(Reading.COMPLETE, fields, start, bare, needed)
+            if text[start] == self.escape:  # of the end of the line, behind which the text is cut
+                return ReadRecord(Reading.OPEN, [], start)
             start += 1
 
     def strict_record(self, width: int) -> re.Pattern[str] | None:
@@ -109,6 +111,7 @@ class RecordGrammar:
             closed = self._closed.match(line, start) if self._closed is not None else None
             plain = self._plain.match(line, start) if closed is None else None
             end = closed.end() if closed else plain.end() if plain else start
+            end = len(line) if line[end : end + 1] == self.escape else end
             fields.append((closed[1] if closed else line[start:end], closed is not None))
             if end >= len(line):
                 return fields

@@ -85,10 +85,11 @@ class DelimitedFile:
         text = "\n".join(self._head[first:])
         record = self._grammar.read(text, 0)
         if record.reading is Reading.COMPLETE:
-            lines = text[: record.end].count("\n")
-            rows = (self._grammar.raw_fields(line) for line in self._head[first + 1 : first + 1 + lines])
-            if not any(len(row) == len(record.fields) for row in rows):
-                return record.fields, first + 1 + lines
+            end = first + 1 + text[: record.end].count("\n")
+            width, following, after = len(record.fields), self._head[first + 1 : end], self._head[end:]
+            alike = any(len(self._grammar.raw_fields(line)) == width for line in following)
+            if not alike or (any(after) and not RowShapes(self._grammar, after, width).are_rows("", following)):
+                return record.fields, end
         elif not self._head[first].count(self._grammar.quote or "") % 2:
             return self._grammar.fields_alone(self._head[first]), first + 1
         raise DataError(f"{self._path}:{first + 1}: the header has an unclosed quote; close it, or set `quote: none`")
@@ -200,7 +201,8 @@ class DelimitedFile:
                 continue
             record = grammar.read(text, starts[position])
             if record.reading is Reading.OPEN:
-                is_open |= len(texts) - position <= _MAX_LINES and grammar is self._grammar
+                explains = grammar is self._grammar or "\\" + _QUOTE in texts[position]
+                is_open |= explains and len(texts) - position <= _MAX_LINES
             if record.reading is not Reading.COMPLETE or len(record.fields) != self.width:
                 continue
             if grammar is self._with_backslash and "\\" + _QUOTE not in text[starts[position] : record.end]:

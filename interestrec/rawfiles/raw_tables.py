@@ -17,6 +17,7 @@ from interestrec.rawfiles.json_records import json_relations, object_blocks
 from interestrec.rawfiles.nested_rows import ENTRIES_PER_RECORD, nested_relations, record_columns
 from interestrec.rawfiles.packed_files import DELIMITERS, JSON, PARQUET, kind_of
 from interestrec.rawfiles.raw_log import RawLog, sql_string
+from interestrec.rawfiles.remote_files import remote_cache
 from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
 from interestrec.rawfiles.value_paths import parse_path, struct_value
 
@@ -164,8 +165,9 @@ def _blocks(
 
 
 def _partitions(path: Path, root: Path) -> str:
-    """Return the SQL of the columns that directories `key=value` below the root define."""
-    parts = path.relative_to(root).parent.parts if path.is_relative_to(root) else ()
+    """Return the SQL of the columns that directories `key=value` below the root, or in object storage, define."""
+    base = next((base for base in (root, remote_cache()) if path.is_relative_to(base)), None)
+    parts = path.relative_to(base).parent.parts if base is not None else ()
     pairs = [part.split("=", 1) for part in parts if re.fullmatch(r"[A-Za-z_]\w*=.*", part)]
     return "".join(f", {sql_string(value)} AS {identifier(key)}" for key, value in pairs)
 

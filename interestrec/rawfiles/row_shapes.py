@@ -18,6 +18,7 @@ class _ColumnLook:
     """What the values of a column have in common."""
 
     shapes: frozenset[str] | None  # all shapes of values, where the column has a few; None = it has many
+    has_empty: bool  # whether some values are empty
     is_known: bool  # whether there are enough values to tell
     enclosed: bool  # whether quotes enclose every value
     weight: int  # evidence of a value that looks like them
@@ -85,24 +86,28 @@ class RowShapes:
         fields = self._grammar.raw_fields(line)
         if len(fields) != self.width:
             return 0
+        quote = self._grammar.quote or ""
         total = self.width - 1
         for column, ((text, enclosed), look) in enumerate(zip(fields, self.looks, strict=True)):
-            if not text:
+            if not text and (look.shapes is None or look.has_empty):
                 continue
             known = look.shapes
             if known is None and not look.is_known and column < len(before):
                 known = frozenset([shape_of(before[column])])
-            if (look.enclosed and not enclosed) or (known is not None and shape_of(text) not in known):
+            if (look.enclosed and not enclosed) or (
+                known is not None and shape_of(text.replace(quote, "")) not in known
+            ):
                 return 0
             total += look.weight or known is not None
         return total
 
 
 def _look(values: Sequence[tuple[str, bool]]) -> _ColumnLook:
-    filled = [value for value in values if value[0]]
-    shapes = frozenset(shape_of(text) for text, _ in filled)
+    filled = [text for text, _ in values if text]
+    shapes = frozenset(map(shape_of, filled))
     is_known = len(filled) >= 3
     alike = is_known and (len(shapes) == 1 or len(shapes) ** 2 <= len(filled))
     weight = (5 if len(filled) >= 10 else 3) if alike else 0
-    enclosed = bool(filled) and all(closed for _, closed in filled)
-    return _ColumnLook(shapes if alike else None, is_known, enclosed, weight)
+    there = [closed for text, closed in values if text or closed]
+    enclosed = bool(there) and all(there)
+    return _ColumnLook(shapes if alike else None, len(filled) < len(values), is_known, enclosed, weight)

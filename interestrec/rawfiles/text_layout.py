@@ -17,7 +17,7 @@ def _check_encoding(name: str) -> str:
     try:
         if not codecs.lookup(name)._is_text_encoding:
             raise LookupError
-        codecs.getincrementaldecoder(name)("replace").decode(b"a\nb\n", True)
+        codecs.getincrementaldecoder(name)().decode("a\n".encode(name), True)
     except (LookupError, UnicodeError, ValueError):
         examples = "utf-8, latin-1, cp1252, utf-16, shift_jis, gb18030"
         raise ValueError(f"'{name}' is no encoding of text; write one such as {examples}") from None

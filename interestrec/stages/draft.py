@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from interestrec.config.loading import load_settings
+from interestrec.config.templates import template_text
 from interestrec.core.errors import CannotCreateError, ConfigError, DataError, InterestrecError
 from interestrec.core.progress import log as logger
 from interestrec.inspection.draft_parts import ConfigurationDraft, DraftPlace, DraftQuestion
 from interestrec.inspection.log_draft import draft_configuration
+from interestrec.inspection.published_files import published_format
 from interestrec.inspection.raw_file_list import group_files
 from interestrec.inspection.sampled_table import SAMPLE_ROWS, SampledTable, sample_table
 from interestrec.io import commit, files
@@ -50,7 +53,12 @@ def draft(named: Sequence[Path], to: Path, force: bool, ask: Ask | None) -> Draf
     if to.exists() and not force:
         raise CannotCreateError(f"{to}: the file exists already; choose another by --to, or replace it by --force")
     root, groups, ignored = group_files(named)
+    place = DraftPlace(_as_named(root), Path("workspace") / _slug(root, to), _ENCODER, _ENCODER.is_dir())
+    known = published_format(root, [path for group in groups for path in group.paths])
+    if known is not None:
+        return _write_known(known, place, to)
     log = RawLog(root, sample=SAMPLE_ROWS)
+    log.is_cut = True  # the log is only looked at: what its rows leave open is a doubt and no error
     unreadable: list[str] = []
     try:
         tables: list[SampledTable] = []
@@ -61,7 +69,6 @@ def draft(named: Sequence[Path], to: Path, force: bool, ask: Ask | None) -> Draf
                 unreadable.append(f"Not read: {error}.")
         if not tables:
             raise DataError("; ".join(unreadable) or f"{root}: no table could be read")
-        place = DraftPlace(_as_named(root), Path("workspace") / _slug(root, to), _ENCODER, _ENCODER.is_dir())
         found = _settled(log, tables, place, ask)
     finally:
         log.close()
@@ -75,6 +82,19 @@ def draft(named: Sequence[Path], to: Path, force: bool, ask: Ask | None) -> Draf
         files.write_text(partial, found.text(head))
         _require_valid(partial, to)
     return DraftResult(to, found.findings, found.questions)
+
+
+def _write_known(name: str, place: DraftPlace, to: Path) -> DraftResult:
+    """Write the template of a format whose published files are all there, with their directory."""
+    lines = template_text(name).splitlines()
+    for key, value in {"workspace:": place.workspace, "  root:": place.root}.items():
+        number = next(n for n, line in enumerate(lines) if line.startswith(f"{key} "))
+        lines[number] = f"{key} {json.dumps(str(value))}"
+    text = "\n".join(lines) + "\n"
+    with commit.staged_file(to) as partial:
+        files.write_text(partial, text)
+        _require_valid(partial, to)
+    return DraftResult(to, [f"The files have the published names of data.format {name}, which reads them (sure)."], [])
 
 
 _HEAD = (

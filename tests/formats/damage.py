@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,64 @@ def _other_delimiter(data: bytes, rng: Rng) -> bytes:
 def _long_line(data: bytes, rng: Rng) -> bytes:
     line = rng.choice(data.split(b"\n")) if b"\n" in data else data
     return data + bytes(line)[:10] + b"x" * 300_000 + b"\n"
+
+
+def _stray_quotes(data: bytes, rng: Rng) -> bytes:
+    """Quotes at the beginning and the end of fields, as titles that are cut off and inches have them."""
+    marks = [mark for mark in (b"::", b"\t", b",", b"\n") if mark in data] or [b"\n"]
+    for _ in range(4):
+        mark = marks[int(rng.integers(len(marks)))]
+        parts = data.split(mark)
+        n = int(rng.integers(len(parts)))
+        parts[n] = b'"' + parts[n] if rng.random() < 0.5 else parts[n] + b'"'
+        data = mark.join(parts)
+    return data
+
+
+def _unclosed_quote(data: bytes, rng: Rng) -> bytes:
+    lines = data.split(b"\n")
+    n = int(rng.integers(len(lines)))
+    mark = next((mark for mark in (b"::", b"\t", b",") if mark in lines[n]), b",")
+    lines[n] = lines[n].replace(mark, mark + b'"', 1)
+    return b"\n".join(lines)
+
+
+def _as_encoded(encoding: str, mark: bytes = b"") -> Callable[[bytes, Rng], bytes]:
+    """The text in another encoding, with a letter beyond ASCII somewhere."""
+
+    def change(data: bytes, rng: Rng) -> bytes:
+        text = data.decode("latin-1")
+        place = int(rng.integers(len(text) + 1))
+        return mark + (text[:place] + "\xe9" + text[place:]).encode(encoding)
+
+    return change
+
+
+def _packed(suffix: str, pack: Callable[[bytes], bytes], share: float) -> Callable[[Path, Rng], Path]:
+    """The file compressed, whole or cut off somewhere."""
+
+    def apply(path: Path, rng: Rng) -> Path:
+        packed = pack(_content(path))
+        path.unlink()
+        target = path.with_name(path.name.removesuffix(".gz") + suffix)
+        target.write_bytes(packed if rng.random() > share else packed[: int(rng.integers(1, len(packed)))])
+        return target
+
+    return apply
+
+
+def _zip(data: bytes) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", data)
+    return target.getvalue()
+
+
+def _other_kind(path: Path, rng: Rng) -> Path:
+    """The content of another kind of file under the name."""
+    contents = [gzip.compress(_content(path)), _zip(_content(path)), b"PAR1\x15\x04", b"<html><body>Not found</body>"]
+    path.write_bytes(contents[int(rng.integers(len(contents)))])
+    return path
 
 
 def _directory(path: Path, rng: Rng) -> Path:
@@ -166,6 +226,19 @@ DAMAGES: dict[str, Callable[[Path, Rng], Path]] = {
     "nul": _on_bytes(_inserted(b"\0", b"\0\0\0")),
     "line-ends": _on_bytes(_mixed_ends),
     "quote": _on_bytes(_inserted(b'"', times=1)),
+    "stray-quotes": _on_bytes(_stray_quotes),
+    "unclosed-quote": _on_bytes(_unclosed_quote),
+    "escaped": _on_bytes(_inserted(b'\\"', b"\\", b'""')),
+    "utf-16": _on_bytes(_as_encoded("utf-16")),
+    "utf-16-le": _on_bytes(_as_encoded("utf-16-le")),
+    "latin-1": _on_bytes(_as_encoded("latin-1")),
+    "carriage-returns": _on_bytes(lambda data, rng: data.replace(b"\n", b"\r")),
+    "byte-order-mark": _on_bytes(lambda data, rng: b"\xef\xbb\xbf" + data),
+    "half-zst": _packed(".zst", lambda data: pa.compress(data, codec="zstd", asbytes=True), 0.8),
+    "half-xz": _packed(".xz", lzma.compress, 0.8),
+    "half-zip": _packed(".zip", _zip, 0.8),
+    "other-kind": _other_kind,
+    "array": _on_bytes(lambda data, rng: b"[" + data.replace(b"\n", b",")[:-1] + b"]"),
     "flipped": _on_bytes(_flipped),
     "empty": _on_bytes(lambda data, rng: b""),
     "blank": _on_bytes(lambda data, rng: b"\n\r\n\n" if rng.random() < 0.5 else b"\xff\n\0\n"),

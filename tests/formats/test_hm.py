@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from interestrec.core.errors import DataError
 from interestrec.formats.events import read_preset
 from interestrec.formats.hm import HmData
 from interestrec.rawfiles.raw_log import RawLog
@@ -71,3 +73,9 @@ def test_a_copy_that_lost_the_zeros_matches(tmp_path: Path) -> None:
     log = RawLog(tmp_path)
     read_preset(log, HmData(format="hm", root=tmp_path, transactions=["transactions.parquet"]))
     assert log.sql("SELECT item_id FROM events UNION ALL SELECT item_id FROM items") == [("0663713001",)] * 2
+
+
+def test_a_message_names_no_key_that_the_configuration_lacks(tmp_path: Path) -> None:
+    write_sample(tmp_path, np.random.default_rng(0))
+    with pytest.raises(DataError, match=r"has no column 'sex' \(format hm: users\.attributes\)"):
+        read_preset(RawLog(tmp_path), HmData(format="hm", root=tmp_path, attributes=["sex"]))

@@ -75,7 +75,7 @@ def test_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     assert described == [("x", None, None)]
     lost = {entry["rule"]: entry["rows_in"] - entry["rows_out"] for entry in log.quality.rules}
     assert (lost["unused properties"], lost["items without an id"], lost["bad rows"]) == (1, 1, 1)
-    with pytest.raises(DataError, match=r"p\.csv:5: the time 'noon' cannot be read"):
+    with pytest.raises(DataError, match=r"p\.csv:5: the time 'noon' cannot be read as seconds"):
         run(tmp_path, [("u", "a", 5)], values)
 
 

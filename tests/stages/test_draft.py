@@ -59,6 +59,16 @@ def test_public_layouts_are_recognised(kind: str, tmp_path: Path, tiny_encoder: 
     assert not [finding for finding in check(settings, 1000) if finding.error]
 
 
+@pytest.mark.parametrize("name", ["yelp", "hm", "otto", "book_crossing"])
+def test_published_names_are_recognised(name: str, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    KINDS[name](tmp_path / "raw", np.random.default_rng(5))
+    drafted(tmp_path)
+    settings = load_settings(tmp_path / "log.yaml")
+    assert settings.data.format == name
+    assert settings.data.root.resolve() == (tmp_path / "raw").resolve()
+
+
 def test_impressions_and_histories(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     KINDS["impressions-parquet"](tmp_path / "raw", np.random.default_rng(5))
