@@ -98,10 +98,11 @@ def read_tables(log: RawLog, data: TableData, tables: LogTables) -> None:
     # Messages name the keys of `events` only where the configuration has them.
     key = "data." if data.format == "events" else f"format {data.format}: "
     described = {tuple(table.files): table for table in tables.items if table.properties is None}
-    for events in tables.events:
+    for position, events in enumerate(tables.events):
         paths = expand_patterns(data.root, events.files)
         about = described.get(tuple(events.files))
-        read_events(log, paths, events, about, data.ids, data.user_ids, f"{key}events")
+        place = f"{key}events.{position}" if len(tables.events) > 1 else f"{key}events"
+        read_events(log, paths, events, about, data.ids, data.user_ids, place)
     event_files = [events.files for events in tables.events]
     for items in tables.items:
         if items.properties is not None:
