@@ -1,5 +1,6 @@
 """Columns that tests read: values in a table of a log, and what a notation makes of them."""
 
+from functools import cache
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -17,9 +18,15 @@ class Notation(Protocol):
     def expression(self, sql_type: str) -> str: ...
 
 
+@cache
+def _log() -> RawLog:
+    """One database for all columns, because a new one takes longer than what is asked of it."""
+    return RawLog(threads=1)
+
+
 def column(*files: list[Any] | pa.Array, nulls: tuple[str, ...] = NULL_VALUES) -> WholeColumn:
     """A column `v` over files with these values, lists or Arrow arrays."""
-    log = RawLog()
+    log = _log()
     parts = []
     for number, values in enumerate(files):
         log.load(f"file{number}", pa.table({"v": values}))
