@@ -26,7 +26,7 @@ class IdSpelling(Section):
     strip_fraction: bool = False
     """With `true`, ids lose `.0` at the end, even in a column where not all ids are numbers."""
     case: Literal["lower", "upper"] | None = None
-    """Case that the letters of ids are changed to."""
+    """Case that the letters of ids are changed to: `lower` or `upper`; `null` = none."""
 
     def expression(self, text: str) -> str:
         """Return the SQL of an id in this spelling; `text` is the SQL of the id as it is read."""

@@ -30,7 +30,8 @@ class GoodreadsData(TableData):
     """Names or patterns of the files of interactions or reviews, also those of one genre, such as
     `goodreads_interactions_poetry.json.gz`; or `goodreads_interactions.csv`."""
     time: Literal["date_added", "date_updated", "read_at", "started_at"] | None = "date_added"
-    """Field with the time; the last two are often empty. `null` = there is none, as in `goodreads_interactions.csv`."""
+    """Field with the time: `date_added` to a shelf, `date_updated`, or `read_at` and `started_at`, which are often
+    empty. `null` = there is none, as in `goodreads_interactions.csv`."""
     books: list[str] = Field(default=["goodreads_books.json.gz"], min_length=1)
     """Names or patterns of the files of books: titles and descriptions."""
     authors: str | None = "goodreads_book_authors.json.gz"

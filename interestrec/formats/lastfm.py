@@ -32,7 +32,8 @@ class LastfmData(TableData):
     edition: Literal["1K", "360K"] = "1K"
     """Which edition: `1K` has plays with times, `360K` counts of plays, which are the values of its events."""
     items: Literal["artists", "tracks"] = "artists"
-    """What an item is. `tracks`, only in 1K, leaves out and counts the plays of tracks without an id, about a ninth."""
+    """What an item is: `artists`, or `tracks`, only in 1K, where plays of tracks without an id are left out and
+    counted."""
     plays: str | None = None
     """Name of the file of plays; `null` = the published one, such as `usersha1-artmbid-artname-plays.tsv`."""
     profiles: str | None = None

@@ -22,7 +22,8 @@ class YambdaData(TableData):
     """Names of the files with all types of events in a column `event_type`; or of one type, such as `likes.parquet`,
     where `event` says which."""
     event: Literal["listen", "like", "dislike", "unlike", "undislike"] | None = None
-    """Type of all events where the files have no column `event_type`."""
+    """Type of all events where the files have no column `event_type`: `listen`, `like`, `dislike`, `unlike` or
+    `undislike`; `null` = the files have the column."""
     artists: str | None = "artist_item_mapping.parquet"
     """Name of the file that joins artists to tracks: the artist's number is the category and the title of a track;
     `null` = it is not read."""

@@ -47,9 +47,9 @@ class TextLayout(Section):
     """Character that separates the columns of a text file, where the suffix does not tell; `null` = comma in `.csv`,
     tab in `.tsv`."""
     quote: Annotated[str, AfterValidator(_check_quote)] = AUTOMATIC
-    """Character that encloses fields with delimiters or line breaks, `none`, or `auto`: `"`, and text that only looks
-    like it stays text: a quote that would join lines which are rows of their own, or that stands within a field. Tables
-    separated by tabs, and `.dat` files, have no quotes unless the file shows that it uses them."""
+    """Character that encloses fields with delimiters or line breaks, `none`, or `auto`: `"`, except where a quote stands
+    within a field or would join lines that are rows of their own. Tables separated by tabs and `.dat` files have no
+    quotes unless the file shows that it uses them."""
     escape: Mark | None = None
     r"""Character that makes the next quote, delimiter, line break or itself ordinary text, such as `\`; `null` = a
     quote within quotes is doubled, and `\"` is understood where doubling does not explain the row."""
@@ -61,8 +61,8 @@ class TextLayout(Section):
     their numbers from 1."""
     unnest: Annotated[list[Name], BeforeValidator(_as_list, json_schema_input_type=Name | list[Name])] = []
     """Column, or columns of equal length, with a list whose every entry is a row, as where a line is a session with its
-    events. Fields of the entries are columns such as `events.item`; an entry without fields has the list's own name.
-    The other columns repeat. In text a list is `[1, 2]`, or see `unnest_separator`."""
+    events. Fields of entries are columns such as `events.item`; entries without fields have the list's name. The other
+    columns repeat. In text a list is `[1, 2]`; see `unnest_separator`."""
     unnest_separator: Annotated[str, Field(min_length=1)] | None = None
     """Text between the entries of a list in a column of text, such as a blank; `null` = the list is in brackets."""
 

@@ -12,6 +12,7 @@ from interestrec.core import ragged
 
 _TOKENS_A_BATCH = 1024  # more made it no faster, and the last batch of every length is filled up with repeats
 _STEP = 4  # lengths of batches are multiples of it: at most three padding positions a text
+_SHORTEST = 8  # of these lengths; shorter rows of attention share a register, and one may differ in its last bit
 _TILE = 48  # rows that matrix kernels work on at once; one left over may take another path and differ in its last bit
 
 
@@ -103,7 +104,7 @@ def batches(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     last filled up with its first row, so that its tokens are whole tiles. So a text's vector is the same to the last
     bit at any place and in any company: texts may be added, and some be encoded while others come from a cache.
     """
-    padded = -(-lengths // _STEP) * _STEP
+    padded = np.maximum(-(-lengths // _STEP) * _STEP, _SHORTEST)
     for length in np.unique(padded):
         rows = np.flatnonzero(padded == length)
         size = rows_of(int(length))

@@ -11,7 +11,7 @@ from interestrec.config.loading import settings_schema
 from interestrec.config.settings import Settings
 from interestrec.core import key_descriptions as described
 from interestrec.core.key_descriptions import key_descriptions
-from interestrec.core.section import Choice, Section
+from interestrec.core.section import Choice, Section, written_key
 from interestrec.scoring.rank_settings import BlendSettings
 from interestrec.training.finetune_settings import VectorCacheSettings
 
@@ -76,7 +76,7 @@ def test_every_choice_is_explained_by_name(section: type[BaseModel], key: str) -
 
 @pytest.mark.parametrize(("section", "key"), KEYS, ids=[f"{section.__name__}.{key}" for section, key in KEYS])
 def test_every_entry_of_a_registry_is_summed_up(section: type[BaseModel], key: str) -> None:
-    description = section.model_json_schema()["properties"][key]["description"]
+    description = section.model_json_schema()["properties"][written_key(section, key)]["description"]
     for mark in section.model_fields[key].metadata:
         for name, entry in mark.registry.items() if isinstance(mark, Choice) else ():
             assert f"`{name}`: {entry.summary}" in description
