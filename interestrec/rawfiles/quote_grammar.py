@@ -43,6 +43,7 @@ class RecordGrammar:
     ) -> None:
         self.delimiter, self.quote = delimiter, quote
         self.escape = escape if escape != quote else None
+        self._escape_anywhere = escape_anywhere and self.escape is not None
         d, q, e = re.escape(delimiter), re.escape(quote or ""), re.escape(self.escape or "")
         escaped = f"|{e}." if e else ""
         inner = f"(?:[^{q}{e}]++{escaped}|{q}{q})*+"
@@ -94,10 +95,11 @@ class RecordGrammar:
 
         None where it takes more than an expression to tell. Reading is slower, and gives the fields.
         """
-        if self.quote is None or self.escape is not None:
+        if self.quote is None or self._escape_anywhere:
             return None
-        d, q = re.escape(self.delimiter), re.escape(self.quote)
-        field = f"(?:{q}(?:[^{q}]++|{q}{q})*+{q}(?=[{d}\n]|\\Z)|[^{q}{d}\n]*+(?=[{d}\n]|\\Z))"
+        d, q, e = re.escape(self.delimiter), re.escape(self.quote), re.escape(self.escape or "")
+        inner = f"(?:[^{q}{e}]++{f'|{e}.' if e else ''}|{q}{q})*+"
+        field = f"(?:{q}{inner}{q}(?=[{d}\n]|\\Z)|[^{q}{d}\n]*+(?=[{d}\n]|\\Z))"
         return re.compile(f"(?s){field}(?:{d}{field}){{{width - 1}}}(?=\n|\\Z)")
 
     def raw_fields(self, line: str) -> list[tuple[str, bool]]:

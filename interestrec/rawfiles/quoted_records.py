@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +25,19 @@ from interestrec.rawfiles.text_layout import AUTOMATIC, NO_QUOTES, TextLayout
 
 _MAX_LINES = 10_000  # per record; a quote that stays open for longer is a stray character
 _QUOTE = '"'
+_ESCAPED = '\\"'
 _Lines = list[tuple[int, str]]  # row and text of each line
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some lines of a file in a row."""
+
+    lines: Sequence[str]
+    text: str  # all of them
+    starts: Sequence[int]  # position of each in the text
+    has_escapes: bool  # whether a backslash precedes a quote somewhere
+    at_end: bool  # whether no line follows
 
 
 class DelimitedFile:
@@ -80,6 +93,10 @@ class DelimitedFile:
     @cached_property
     def _strict(self) -> re.Pattern[str] | None:
         return self._grammar.strict_record(self.width)
+
+    @cached_property
+    def _strict_with_backslash(self) -> re.Pattern[str] | None:
+        return self._with_backslash.strict_record(self.width) if self._with_backslash else None
 
     def _read_header(self, first: int) -> tuple[list[str], int]:
         text = "\n".join(self._head[first:])
@@ -150,7 +167,7 @@ class DelimitedFile:
                 texts = pc.if_else(quoted, lines, "")
                 suspects = pc.and_(quoted, pc.invert(pc.match_substring_regex(texts, grammar.whole_line)))
                 if self._with_backslash is not None:
-                    suspects = pc.or_(suspects, pc.match_substring(texts, "\\" + self.quote))
+                    suspects = pc.or_(suspects, pc.match_substring(texts, _ESCAPED))
                 if grammar.quote is None:
                     suspects = quoted
         if grammar.escape is not None:
@@ -162,6 +179,7 @@ class DelimitedFile:
         """Return the records (row, text) of some lines, and the lines of a record that is still open at their end."""
         texts = [text for _, text in lines]
         text, starts = joined_lines(texts)
+        part = _Part(texts, text, starts, _ESCAPED in text, at_end)
         records: _Lines = []
         position = 0
         while position < len(lines):
@@ -171,7 +189,7 @@ class DelimitedFile:
                 records.append(lines[position])
                 position += 1
                 continue
-            found = self._record(texts, starts, text, position, at_end)
+            found = self._record(part, position)
             if found is None and not at_end:
                 return records, lines[position:]
             if found is None and self._is_cut(log, lines[position:]):
@@ -183,32 +201,33 @@ class DelimitedFile:
             position = end
         return records, []
 
-    def _record(
-        self, texts: Sequence[str], starts: Sequence[int], text: str, position: int, at_end: bool
-    ) -> tuple[str, int] | None:
+    def _record(self, part: _Part, position: int) -> tuple[str, int] | None:
         """Return the record that begins in a line, and the number of the line after it.
 
         None where the record is still open at the end of the lines.
         """
+        texts, text, starts = part.lines, part.text, part.starts
         strict = self._strict and self._strict.match(text, starts[position])
         if strict:
             following = texts[position + 1 : bisect_right(starts, strict.end())]
             if self._belong(texts[position], following):
                 return strict[0], position + 1 + len(following)
+        escaped = self._strict_with_backslash and self._strict_with_backslash.match(texts[position])
+        if escaped and _ESCAPED in escaped[0] and "\\\\" not in escaped[0]:
+            return escaped[0].replace(_ESCAPED, 2 * _QUOTE), position + 1
         is_open = False
-        for grammar in (self._grammar, self._with_backslash):
-            if grammar is None:
-                continue
+        with_backslash = self._with_backslash if part.has_escapes else None
+        for grammar in filter(None, (self._grammar, with_backslash)):
             record = grammar.read(text, starts[position])
             if record.reading is Reading.OPEN:
-                explains = grammar is self._grammar or "\\" + _QUOTE in texts[position]
+                explains = grammar is self._grammar or _ESCAPED in texts[position]
                 is_open |= explains and len(texts) - position <= _MAX_LINES
             if record.reading is not Reading.COMPLETE or len(record.fields) != self.width:
                 continue
-            if grammar is self._with_backslash and "\\" + _QUOTE not in text[starts[position] : record.end]:
+            if grammar is with_backslash and _ESCAPED not in text[starts[position] : record.end]:
                 continue
             following = texts[position + 1 : bisect_right(starts, record.end)]
-            if (following and is_open and not at_end) or (not following and record.bare):
+            if (following and is_open and not part.at_end) or (not following and record.bare):
                 continue
             if self._belong(texts[position], following):
                 return self._grammar.line_of(record.fields), position + 1 + len(following)
