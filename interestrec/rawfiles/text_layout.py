@@ -47,7 +47,7 @@ class TextLayout(Section):
     """Character that separates the columns of a text file, where the suffix does not tell; `null` = comma in `.csv`,
     tab in `.tsv`."""
     quote: Annotated[str, AfterValidator(_check_quote)] = AUTOMATIC
-    """Character that encloses fields with delimiters or line breaks, `none`, or `auto`: `"`, except where a quote stands
+    """Character that encloses fields with delimiters or line breaks, `none`, or `auto`: `"`, except where it stands
     within a field or would join lines that are rows of their own. Tables separated by tabs and `.dat` files have no
     quotes unless the file shows that it uses them."""
     escape: Mark | None = None
