@@ -97,7 +97,7 @@ class NotationSettings(Section):
     """Texts that stand for a missing id, number or time, without regard to case; an empty value is always missing.
     Titles, texts and categories keep them."""
     decimal: Literal[".", ","] | None = None
-    """Decimal mark of numbers that are text: `.` as in 1,299.00, or `,` as in 1.299,00; `null` = decided for each column
+    """Decimal mark of numbers that are text: `.` as in 1,299.00, `,` as in 1.299,00; `null` = decided for each column
     by its values."""
     time_format: TimeFormat | None = None
     """How the table's times are written, in the directives of `strptime`, such as `%d/%m/%Y %H:%M`; `null` = decided by
