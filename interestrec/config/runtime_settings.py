@@ -30,4 +30,4 @@ class RuntimeSettings(Section):
     """Key that encrypts Parquet artifacts: a file (mode 0600, at least 32 bytes), or `fd:N` for an open file
     descriptor; `null` = no encryption."""
     memory: Positive = 2.0
-    """Memory in GiB that the database of `preprocess` may use before it spills to disk."""
+    """Memory in GiB that the database of `preprocess` may use; the rest of it is on disk."""

@@ -35,8 +35,10 @@ COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
 # Times are read and stored in UTC, whatever the time zone of the machine.
 _SETTINGS = (
     "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
-    "SET allocator_background_threads = false;"
+    "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB';"
 )
+
+_DATABASE = "log.duckdb"
 
 TABLES = """
 CREATE TYPE split_name AS ENUM ('train', 'valid', 'test');
@@ -64,7 +66,7 @@ class RawLog:
 
     Args:
         root: directory of the raw files.
-        directory: directory that the database spills to; None = all data must fit into memory.
+        directory: directory of the database's files; None = all data must fit into memory.
         memory: maximum memory of the database in GiB; None = the default of DuckDB.
         threads: number of threads; None = one per core.
         sample: number of rows read per file; None = all.
@@ -88,7 +90,9 @@ class RawLog:
         if threads is not None:
             config["threads"] = threads
         config["temp_directory"] = "" if directory is None else str(directory / "spill")
-        self.db = duckdb.connect(config=config)
+        # A database in a file holds its tables compressed, and drops from memory what the file has. Without a file,
+        # every pass over tables that exceed the memory writes and reads them as they are.
+        self.db = duckdb.connect(":memory:" if directory is None else str(directory / _DATABASE), config=config)
         self.db.execute(_SETTINGS + TABLES)
         self.quality = QualityLog(root, quotes)
         self.sample = sample
