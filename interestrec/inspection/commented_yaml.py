@@ -82,14 +82,25 @@ def _commented(line: str, comment: str | None, head: str) -> list[str]:
 
 
 def _flow(value: Any) -> str:
-    """Return a value on one line: as YAML writes it, or as JSON, which is YAML, where that would take several."""
+    """Return a value on one line: as YAML writes it, or with every text in quotes where that would take several."""
+    text = _dump(value)
+    return text if all(map(str.isprintable, text)) and "? " not in text else _quoted(value)
+
+
+def _dump(value: Any) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
-    text = text.removesuffix("...\n").strip("\n")
-    is_plain = all(map(str.isprintable, text)) and "? " not in text
-    if is_plain:
-        return text
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in quoted)
+    return text.removesuffix("...\n").strip("\n")
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(key)}: {_quoted(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_quoted, value)) + "]"
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+        return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08X}" for letter in text)
+    return _dump(value)
 
 
 def _scalar(key: Any) -> str:
