@@ -35,7 +35,8 @@ COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
 # Times are read and stored in UTC, whatever the time zone of the machine.
 _SETTINGS = (
     "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
-    "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB';"
+    "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB'; "
+    "PRAGMA disable_checkpoint_on_shutdown;"
 )
 
 _DATABASE = "log.duckdb"

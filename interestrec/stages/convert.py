@@ -79,7 +79,8 @@ def _require_replaceable(to: Path, force: bool) -> None:
 def _write(context: RunContext, destination: Destination, target: str) -> dict[str, Any]:
     scratch = destination.directory / "scratch"
     scratch.mkdir()
-    log = open_log(context.settings, scratch)
+    with storage_errors(scratch):
+        log = open_log(context.settings, scratch)
     try:  # rules are reported even on failure, because their counts help to explain it
         with log.quality.withheld_values(), storage_errors(scratch):
             if destination.by_split:

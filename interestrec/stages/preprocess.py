@@ -47,7 +47,8 @@ def _build(directory: Path, settings: Settings) -> None:
     data, preprocess = settings.data, settings.preprocess
     scratch = directory / "scratch"
     scratch.mkdir()
-    log = open_log(settings, scratch)
+    with storage_errors(scratch):
+        log = open_log(settings, scratch)
     try:  # rules are reported even on failure, because their counts help to explain it
         with log.quality.withheld_values(), storage_errors(scratch):
             read(log, settings)
