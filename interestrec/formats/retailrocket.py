@@ -79,7 +79,8 @@ def read(log: RawLog, data: RetailrocketData) -> None:
     if data.category_tree is not None:
         paths = _category_paths(log, file_under(data.root, data.category_tree))
         log.db.execute("CREATE TEMP TABLE category_paths (category VARCHAR, path VARCHAR)")
-        log.db.executemany("INSERT INTO category_paths VALUES (?, ?)", list(paths.items()))
+        if paths:
+            log.db.executemany("INSERT INTO category_paths VALUES (?, ?)", list(paths.items()))
         log.db.execute(
             f"UPDATE {properties} p SET value = path FROM category_paths c "
             f"WHERE p.name = '{_CATEGORY}' AND p.value = c.category"

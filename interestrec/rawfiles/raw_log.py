@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from interestrec.core.deferred_import import duckdb, pa, pc
 from interestrec.core.errors import DataError
@@ -38,8 +39,6 @@ _SETTINGS = (
     "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB'; "
     "PRAGMA disable_checkpoint_on_shutdown;"
 )
-
-_DATABASE = "log.duckdb"
 
 TABLES = """
 CREATE TYPE split_name AS ENUM ('train', 'valid', 'test');
@@ -92,8 +91,10 @@ class RawLog:
             config["threads"] = threads
         config["temp_directory"] = "" if directory is None else str(directory / "spill")
         # A database in a file holds its tables compressed, and drops from memory what the file has. Without a file,
-        # every pass over tables that exceed the memory writes and reads them as they are.
-        self.db = duckdb.connect(":memory:" if directory is None else str(directory / _DATABASE), config=config)
+        # every pass over tables that exceed the memory writes and reads them as they are. Its name is new, because
+        # within a process DuckDB hands out a database of the same name again until nothing refers to it.
+        place = ":memory:" if directory is None else str(directory / f"{uuid4().hex}.duckdb")
+        self.db = duckdb.connect(place, config=config)
         self.db.execute(_SETTINGS + TABLES)
         self.quality = QualityLog(root, quotes)
         self.sample = sample

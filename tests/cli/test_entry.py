@@ -196,7 +196,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
         (("config", "show", "--as-of", "now"), "config show", "--as-of, which belongs to `interestrec rank`"),
         (("evaluat",), "", "no such command 'evaluat'. Did you mean 'evaluate'"),
         (("inspect", "--limit", "x"), "inspect", "invalid value for '--limit'"),
-        (("init",), "init", "missing argument 'template'; see `interestrec init --help`"),
+        (("init",), "init", "name one template, such as news, or your own files by --from FILE"),
         (("run", "--log", "xml"), "run", "invalid value for '--log'"),
         (("config",), "config", ""),
         ((), "", ""),

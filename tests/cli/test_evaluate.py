@@ -96,7 +96,7 @@ def test_run_ends_with_what_adaptation_made_worse(directory: Path, capsys: pytes
     with console.session("run", as_json=False, quiet=False) as output:
         output.results([adapted, pipeline.run_stage("evaluate", context)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:3] == ["pretrain-adapt: built  steps 3", "The loss fell.", "Uniformity rose."]
+    assert lines[:3] == ["pretrain-adapt: built  steps 3", "The loss fell.", "warning: Uniformity rose."]
     assert lines.index("Warning: pretrain-adapt: Uniformity rose.") < len(lines) - 5
     assert lines[-1].startswith("report: ")
     assert "Warning: pretrain-adapt: The loss fell." not in lines
