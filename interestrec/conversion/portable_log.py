@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from interestrec.corpus.event_codes import CLICK
 from interestrec.corpus.store import Corpus
+from interestrec.corpus.user_attributes import drop_repeated_users
 from interestrec.formats.item_codes import code_items
 from interestrec.io import artifact_files, files, schemas
 from interestrec.rawfiles.column_names import identifier
@@ -51,13 +52,7 @@ def settle_log(log: RawLog) -> None:
         f"CREATE TABLE portable_items AS WITH ids AS (SELECT item_id, min(ord) AS ord FROM items GROUP BY item_id), "
         f"{steps} SELECT item_id, {columns}, ord FROM ids {joins}"
     )
-    log.drop(
-        "repeated users",
-        "users",
-        "ord NOT IN (SELECT min(ord) FROM users GROUP BY user_id)",
-        "a second row for a user; the first one counts",
-        "user_id",
-    )
+    drop_repeated_users(log)
 
 
 def _most_frequent(name: str) -> str:

@@ -130,11 +130,11 @@ def _by_split(counts: Counter[str]) -> dict[str, int]:
     return {name: counts[name] for name in schemas.SPLITS}
 
 
-def report_rules(log: RawLog) -> None:
-    """Log one line per cleaning rule that left out rows."""
+def report_rules(log: RawLog, command: str) -> None:
+    """Log one line per cleaning rule that left out rows, for a command such as `preprocess`."""
     for rule in log.quality.rules:
         left_out = rule["rows_in"] - rule["rows_out"]
         if left_out:
             logger.info(
-                "preprocess: %s: %s of %s left out, %s", rule["rule"], left_out, rule["rows_in"], rule["reason"]
+                "%s: %s: %s of %s left out, %s", command, rule["rule"], left_out, rule["rows_in"], rule["reason"]
             )

@@ -56,8 +56,8 @@ def _warn_of_spelling(log: RawLog) -> None:
         log.quality.count("user ids spelled differently", rows, rows, reason)
 
 
-def _drop_unused_rows(log: RawLog) -> None:
-    """Keep one row per user of the corpus; other rows are dropped and counted."""
+def drop_repeated_users(log: RawLog) -> None:
+    """Keep the first row of each user; other rows are dropped and counted."""
     log.drop(
         "repeated users",
         "users",
@@ -65,6 +65,11 @@ def _drop_unused_rows(log: RawLog) -> None:
         "a second row for a user; the first one counts",
         "user_id",
     )
+
+
+def _drop_unused_rows(log: RawLog) -> None:
+    """Keep one row per user of the corpus; other rows are dropped and counted."""
+    drop_repeated_users(log)
     log.drop(
         "unknown users",
         "users",

@@ -102,7 +102,7 @@ def _write(context: RunContext, destination: Destination, target: str) -> dict[s
             if log.rows("segments"):
                 destination.losses.append(_HISTORIES)
     finally:
-        report_rules(log)
+        report_rules(log, "convert")
         log.close()
     shutil.rmtree(scratch)
     names = sorted(path.name for path in destination.directory.iterdir())

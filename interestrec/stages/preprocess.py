@@ -54,7 +54,7 @@ def _build(directory: Path, settings: Settings) -> None:
             read(log, settings)
             built = build(log, data, preprocess, settings.seed, directory)
     finally:
-        report_rules(log)
+        report_rules(log, "preprocess")
         log.close()
     shutil.rmtree(scratch)
     items = clean_texts(built.items, preprocess.boilerplate, log.quality)
