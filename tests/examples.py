@@ -1,6 +1,7 @@
 """How many examples a property is tried on: few by default, 1,000 or 10,000 where HYPOTHESIS_PROFILE says so.
 
-`mutation` tries the same few each time and writes nothing down, so that a mutant's end does not hang on the last one's.
+All but `nightly` try the same examples each time and write nothing down, so that a run fails for what changed in the code
+and not for the draw; `nightly` looks for new ones.
 """
 
 import os
@@ -15,7 +16,7 @@ def choose_profile() -> None:
     """Register the profiles and load the chosen one; an unknown name is an error."""
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     for name, count in PROFILES.items():
-        same = {"derandomize": True, "database": None} if name in ("push", "mutation") else {}
+        same = {"derandomize": True, "database": None} if name != "nightly" else {}
         chosen = settings(max_examples=count, deadline=None, suppress_health_check=slow, **same)
         settings.register_profile(name, chosen)
     settings.load_profile(_CHOSEN)

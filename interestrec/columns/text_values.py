@@ -18,8 +18,9 @@ from interestrec.rawfiles.raw_tables import identifier
 
 _QUOTED = r'u?"(?:[^"\\]|\\.)*"' + r"|u?'(?:[^'\\]|\\.)*'"  # Python 2 wrote u'home'
 _QUOTES = "^u?['\"]|['\"]$"
-_WHITE_SPACE = r"\\[nrt]"
-_ESCAPED = r"""\\([\\'"])"""
+_ESCAPE_OR_TEXT = r"(?s)\\.|[^\\]+|\\$"  # read from the left, so that the second backslash of two escapes nothing
+_WHITE_SPACE = r"\n", r"\r", r"\t"
+_ESCAPED = r"\\", r"\'", r'\"'
 _NUMBER = r"-?[0-9][0-9.eE+-]*"
 _NO_VALUE = "null|None|nan|NaN"
 _LIST = rf"(?s)\[(?:[\s,\[\]]|{_QUOTED}|{_NUMBER}|{_NO_VALUE}|true|false|True|False)*\]"
@@ -142,8 +143,12 @@ def _unquoted(entry: str) -> str:
     which becomes a space.
     """
     bare = f"regexp_replace({entry}, {sql_string(_QUOTES)}, '', 'g')"
-    spaced = f"regexp_replace({bare}, {sql_string(_WHITE_SPACE)}, ' ', 'g')"
-    inner = f"regexp_replace({spaced}, {sql_string(_ESCAPED)}, '\\1', 'g')"
+    meaning = (
+        f"CASE WHEN part IN ({', '.join(map(sql_string, _WHITE_SPACE))}) THEN ' ' "
+        f"WHEN part IN ({', '.join(map(sql_string, _ESCAPED))}) THEN substr(part, 2) ELSE part END"
+    )
+    parts = f"regexp_extract_all({bare}, {sql_string(_ESCAPE_OR_TEXT)})"
+    inner = f"array_to_string(list_transform({parts}, lambda part: {meaning}), '')"
     return (
         f"CASE WHEN {entry} IN ('null', 'None', 'nan', 'NaN') THEN NULL "
         f"WHEN left({entry}, 1) = '\"' THEN coalesce(json_extract_string(try_cast({entry} AS JSON), '$'), {inner}) "

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
@@ -132,6 +132,7 @@ WRITERS = {
 @pytest.mark.parametrize("writer", WRITERS)
 @examples(60)
 @given(st.lists(words, min_size=1, max_size=4))
+@example(["\\r", "\\\\n", "a\\", "\\'"])
 def test_lists_of_any_words_are_joined(writer: str, entries: list[str]) -> None:
     # Python writes some characters as escapes, which is not what this is about.
     entries = [entry for entry in entries if entry.isprintable()]
