@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from interestrec.scoring.evidence import COLD, WARM, WHOLE
-from interestrec.scoring.fit_blend import KNOWN_USERS, NEW_USERS, BlendFit, Choice, SegmentChoice
+from interestrec.scoring.fit_blend import KNOWN_USERS, NEW_USERS, BlendFit, SegmentChoice, WeightChoice
 from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights
 
 _SEGMENTS = {"known_users": KNOWN_USERS, "new_users": NEW_USERS}
@@ -62,7 +62,7 @@ def explain(users: str, choice: SegmentChoice, components: Sequence[str], metric
     return " ".join(sentences)
 
 
-def _decider(choice: Choice, components: Sequence[str]) -> str:
+def _decider(choice: WeightChoice, components: Sequence[str]) -> str:
     if choice.method.share == 0:
         return f"{components[choice.best]} alone decides, the others where it sees no difference"
     order = np.argsort(-choice.weights.values[: len(components)], kind="stable")[:3]
@@ -73,7 +73,7 @@ def _decider(choice: Choice, components: Sequence[str]) -> str:
     return f"weights by {choice.method.objective}{towards} ({leading})"
 
 
-def _reason(choice: Choice, metric: str) -> str:
+def _reason(choice: WeightChoice, metric: str) -> str:
     if choice.lists == 0:
         return "validation has no list to tell"
     if choice.method.share == 0:
@@ -95,7 +95,7 @@ def _describe_weights(weights: SegmentWeights, voters: Sequence[str]) -> dict[st
     return {"warm_items": describe(weights.warm), "cold_items": cold}
 
 
-def _describe_choice(choice: Choice, components: Sequence[str]) -> dict[str, Any]:
+def _describe_choice(choice: WeightChoice, components: Sequence[str]) -> dict[str, Any]:
     return {
         "method": choice.method.objective,
         "share": choice.method.share,

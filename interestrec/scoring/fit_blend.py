@@ -33,7 +33,7 @@ class Method(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Choice:
+class WeightChoice:
     """Weights for a kind of lists, and the held-out evidence for them."""
 
     weights: ItemWeights
@@ -51,7 +51,7 @@ class SegmentChoice:
     """Weights of one kind of users."""
 
     weights: SegmentWeights
-    items: dict[str, Choice]  # by WHOLE, or by WARM and COLD
+    items: dict[str, WeightChoice]  # by WHOLE, or by WARM and COLD
     borrowed: bool  # decided on the lists of all users, because there are few of this kind
 
 
@@ -134,7 +134,7 @@ class _Fit:
         weights = merged if best == 1 else replace(merged, offset=_BEHIND)
         return SegmentChoice(weights, {WARM: warm, COLD: cold}, borrowed)
 
-    def choose(self, among: str, lists: np.ndarray) -> Choice:
+    def choose(self, among: str, lists: np.ndarray) -> WeightChoice:
         """Choose the weights for lists of such items alone."""
         by_fold = [self.alternatives(among, lists & (self.fold != fold)) for fold in range(FOLDS)]
         contest = Contest(lists, among, [[SegmentWeights(w) for w in found.values()] for found in by_fold])
@@ -147,7 +147,7 @@ class _Fit:
             nested[here] = values[self.prefer(values, lists & ~here), here]
         held_out, component, honest = _mean(np.stack([values[chosen], values[0], nested]), self.evidence.weight, lists)
         method = methods[chosen]
-        return Choice(
+        return WeightChoice(
             weights=self.alternatives(among, lists, [method])[method],
             of_folds=[found[method] for found in by_fold],
             method=method,
@@ -200,7 +200,7 @@ class _Fit:
         errors = [np.bincount(user, weight * row) for row in gain - mean[:, None]]
         return int(np.argmax(mean - _CAUTION * np.linalg.norm(errors, axis=1) / weight.sum()))
 
-    def merge(self, warm: Choice, cold: Choice, lists: np.ndarray, fold: int | None) -> SegmentWeights:
+    def merge(self, warm: WeightChoice, cold: WeightChoice, lists: np.ndarray, fold: int | None) -> SegmentWeights:
         """Return both kinds of items in one list: scale and offset of cold ones by conditional logit.
 
         Args:

@@ -18,6 +18,7 @@ from interestrec.scorers import queries
 from interestrec.scorers import requests as requests_module
 from interestrec.scorers.item_knn import ItemKnn
 from interestrec.scorers.requests import Requests
+from interestrec.scoring.decision import voters
 from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
@@ -386,7 +387,7 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     assert (weights.offset, weights.scale, weights.cold.power) == (0.5, 3.0, 0.5)
     assert weights.cold.values.tolist() == [2.0] * 5
     warm = ours["catalogue"]["known_users"]["warm_items"]["weights"]
-    assert weights.warm.values.tolist() == [warm[name] for name in names]
+    assert weights.warm.values.tolist() == [warm[name] for name in voters(decision.components)]
 
 
 @pytest.mark.slow
