@@ -14,7 +14,7 @@ _CELLS = 1 << 22  # requests × items of one dense block
 
 @dataclass(frozen=True)
 class Events:
-    """Positive events that a scorer is fitted on."""
+    """Positive events, those with an intensity above 0, that a scorer is fitted on."""
 
     user: np.ndarray  # int32 [n]
     item: np.ndarray  # int32 [n]

@@ -1,35 +1,40 @@
-"""Trending: scores an item by its recent positive events."""
+"""Trending: scores an item by its recent events."""
 
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
-from interestrec.core.section import Positive, Section
+from interestrec.core.section import Positive
 from interestrec.scorers import recency
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
 
-class TrendingSettings(Section):
+class TrendingSettings(EvidenceSettings):
     """Settings of `trending`: items by their recent events."""
 
     half_life: Positive = 7.0
     """Days after which an event counts half; shorter follows the news faster, longer comes close to `popularity`."""
 
 
-def fit(events: Events, half_life: float) -> ItemScores:
-    """Score items by log(1 + 10⁴ · their share of Σ 2^(−age / half_life) over all positive events).
+def fit(events: Events, relevant_from: float, half_life: float, weak_evidence: float = 0.0) -> ItemScores:
+    """Score items by log(1 + 10⁴ · their share of Σ weight · 2^(−age / half_life) over all events).
 
     Ages are relative to the latest event. Events without a time are not counted; if no event has a time, every item
     scores 0.
 
     Args:
+        events: positive events; their weights are those of Evidence.
+        relevant_from: minimum relevant intensity.
         half_life: days.
+        weak_evidence: see Evidence.
     """
     from interestrec.corpus.store import NO_TIME
 
-    weight = np.where(events.time == NO_TIME, 0.0, recency.event_recency(events, half_life))
-    lately = np.bincount(events.item, weight, minlength=events.n_items)
+    events, weight = Evidence(relevant_from, weak_evidence).select(events)
+    value = np.where(events.time == NO_TIME, 0.0, weight * recency.event_recency(events, half_life))
+    lately = np.bincount(events.item, value, minlength=events.n_items)
     total = lately.sum()
     return ItemScores(np.log1p(lately * (1e4 / total if total > 0 else 0.0)).astype(np.float32))
 
@@ -37,9 +42,11 @@ def fit(events: Events, half_life: float) -> ItemScores:
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=ItemScores,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
+    needs=("relevant_from",),
     settings=TrendingSettings,
-    space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
+    space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0], "weak_evidence": WEAK_EVIDENCE},
     time_settings=("half_life",),
+    evidence_settings=("weak_evidence",),
     component="trending",
 )

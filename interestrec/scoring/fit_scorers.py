@@ -9,7 +9,8 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
-from interestrec.scorers.definition import EVENTS, LABELS, MODEL, NOTHING
+from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, LABELS, MODEL, NOTHING
+from interestrec.scorers.evidence import Evidence
 from interestrec.scorers.registry import SCORERS, scorer_definition
 from interestrec.scorers.requests import Events, Labels, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
@@ -18,7 +19,7 @@ from interestrec.scoring.search import SettingsSearch
 
 @dataclass(frozen=True)
 class FitData:
-    """Training data of scorers: relevant events, and candidates with a known label."""
+    """Training data of scorers: positive events, and candidates with a known label."""
 
     events: Events
     labels: Labels
@@ -106,9 +107,10 @@ def fit_scorer(
     arguments = {**inputs.select(name, definition.needs), **settings}
     sources: dict[str, Any] = {NOTHING: None, MODEL: inputs, **scorers}
     if data is not None:
-        sources |= {EVENTS: data.events, LABELS: data.labels}
+        relevant = Evidence(inputs.relevant_from).select(data.events)[0]
+        sources |= {EVENTS: relevant, GRADED_EVENTS: data.events, LABELS: data.labels}
     if definition.fitted_on not in sources:
-        choices = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
+        choices = (EVENTS, GRADED_EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
         near = suggestion(definition.fitted_on, choices)
         raise ConfigError(
             f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is unavailable; set fitted_on in its "

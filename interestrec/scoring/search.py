@@ -49,6 +49,7 @@ class SettingsSearch:
     intensity: SearchGoal  # for scorers that predict an intensity
     trials: int  # fits per scorer, including the configured settings; a smaller space is searched exhaustively
     has_times: bool  # whether any event has a time
+    has_weak_events: bool  # whether any positive event is not relevant
     seed: int
 
     def run(
@@ -81,9 +82,10 @@ class SettingsSearch:
         """Return distinct points of the space, the configured one first."""
         from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-        space: dict[str, Sequence[Any]] = {
-            key: values for key, values in scorer.space.items() if self.has_times or key not in scorer.time_settings
-        }
+        idle = (() if self.has_times else scorer.time_settings) + (
+            () if self.has_weak_events else scorer.evidence_settings
+        )
+        space: dict[str, Sequence[Any]] = {key: values for key, values in scorer.space.items() if key not in idle}
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
             return [start]
@@ -101,11 +103,13 @@ def settings_search(
         tie_order: [items], distinct; among equal scores the lower value ranks first.
         trials: fits per scorer.
     """
+    intensity = corpus.timelines.intensity
     return SettingsSearch(
         ranking=_ranking_goal(corpus, exclude_seen, tie_order, seed),
         intensity=_intensity_goal(corpus),
         trials=trials,
         has_times=bool((corpus.timelines.time != NO_TIME).any()),
+        has_weak_events=bool(((intensity > 0) & ~corpus.relevant(intensity)).any()),
         seed=seed,
     )
 
