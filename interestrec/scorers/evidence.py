@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core.deferred_import import np
@@ -38,8 +38,7 @@ class Evidence:
         """Return the events with a weight above 0, and their weights, float64 [events]."""
         weight = self.weigh(events.intensity)
         kept = weight > 0
-        columns = {name: getattr(events, name)[kept] for name in ("user", "item", "intensity", "time")}
-        return replace(events, **columns), weight[kept]
+        return events.rows(kept), weight[kept]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""

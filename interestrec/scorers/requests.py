@@ -23,6 +23,16 @@ class Events:
     n_users: int
     n_items: int
 
+    def rows(self, selected: np.ndarray) -> Events:
+        """Return the events marked by `selected`, bool [n]."""
+        user, item, intensity, time = (
+            self.user[selected],
+            self.item[selected],
+            self.intensity[selected],
+            self.time[selected],
+        )
+        return Events(user, item, intensity, time, self.n_users, self.n_items)
+
 
 @dataclass(frozen=True)
 class Labels:

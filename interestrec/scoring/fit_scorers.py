@@ -1,9 +1,11 @@
 """Fits scorers: settings are selected on train → valid, then the scorers are fitted again on more events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
@@ -11,6 +13,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
 from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, LABELS, MODEL, NOTHING
 from interestrec.scorers.evidence import Evidence
+from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, scorer_definition
 from interestrec.scorers.requests import Events, Labels, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
@@ -28,6 +31,10 @@ class FitData:
     def before_split(cls, corpus: Corpus, split: int, as_of: int | None = None) -> "FitData":
         """Return events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
         return cls(queries.positive_events(corpus, split, as_of), queries.known_labels(corpus, split, as_of))
+
+    def of_users(self, users: np.ndarray) -> "FitData":
+        """Return the events of `users`, bool [users], and all labels."""
+        return replace(self, events=self.events.rows(users[self.events.user]))
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,29 @@ def fit_scorers(
         settings: configured settings by scorer.
     """
     fitted = FittedScorers(fit_static(names, inputs, settings))
+    user_rank = id_hashes(inputs.user_ids, inputs.seed) / 2.0**64
     for name in names:
         if not scorer_definition(name).is_static:
-            fit = partial(fit_scorer, name, data, inputs, fitted.scorers)
+            fit = partial(_fit_on_share, name, data, user_rank, inputs, fitted.scorers)
             result = search.run(scorer_definition(name), fit, settings[name])
             fitted.scorers[name], fitted.settings[name] = result.scorer, result.settings
             if result.trials:
                 fitted.trials[name] = result.trials
     return fitted
+
+
+def _fit_on_share(
+    name: str,
+    data: FitData,
+    user_rank: np.ndarray,
+    inputs: ScorerInputs,
+    scorers: Mapping[str, Scorer],
+    settings: Mapping[str, Any],
+    share: float,
+) -> Scorer:
+    """Fit one scorer on a share of the users, those whose `user_rank`, float [users] in [0, 1), is below it."""
+    part = data if share == 1.0 else data.of_users(user_rank < share)
+    return fit_scorer(name, part, inputs, scorers, settings)
 
 
 def refit_scorers(

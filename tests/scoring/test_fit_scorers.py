@@ -96,13 +96,13 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
     ],
 )
 def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_events: bool, keys: set[str]) -> None:
-    def fit(settings: object) -> Scorer:
+    def fit(settings: object, share: float) -> Scorer:
         return ItemScores(np.ones(1, np.float32))
 
     goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
     configured = {"level": 1.0, "half_life": None, "weak_evidence": 0.0}
     found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, fit, configured)
-    assert all(set(trial) == {*keys, "m"} for trial in found.trials)
+    assert all(set(trial) == {*keys, "share_of_users", "m"} for trial in found.trials)
     assert found.settings == configured  # of equals, the configured ones
 
 
