@@ -10,7 +10,7 @@ from typing import Any, Self
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Positive
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_matrix, history_matrix, item_dots, one_blas_thread
 from interestrec.scorers.requests import Events, Requests
 
@@ -36,7 +36,7 @@ class Als:
     item_factors: np.ndarray  # float32 [warm items, factors]
     warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
-    evidence: Evidence
+    event_weights: EventWeights
     regularization: float
     alpha: float
 
@@ -59,7 +59,7 @@ class Als:
             "item_factors": self.item_factors,
             "warm_items": self.warm_items,
             "n_items": np.array(self.n_items),
-            **self.evidence.arrays(),
+            **self.event_weights.arrays(),
             "regularization": np.array(self.regularization),
             "alpha": np.array(self.alpha),
         }
@@ -71,7 +71,7 @@ class Als:
             item_factors=arrays["item_factors"],
             warm_items=arrays["warm_items"],
             n_items=int(arrays["n_items"]),
-            evidence=Evidence.from_arrays(arrays),
+            event_weights=EventWeights.from_arrays(arrays),
             regularization=float(arrays["regularization"]),
             alpha=float(arrays["alpha"]),
         )
@@ -91,7 +91,7 @@ class Als:
         return model
 
     def _user_factors(self, requests: Requests) -> np.ndarray:
-        history = history_matrix(requests, self.evidence, self.n_items)[:, self.warm_items]
+        history = history_matrix(requests, self.event_weights, self.n_items)[:, self.warm_items]
         with one_blas_thread():
             return self._solver.recalculate_user(np.arange(len(requests)), _damped(history))
 
@@ -112,18 +112,18 @@ def fit(
     the other users and items of the corpus, nor on the names of users.
 
     Args:
-        events: positive events; their weights are those of Evidence.
+        events: positive events; their weights are those of EventWeights.
         relevant_from: minimum relevant intensity.
-        weak_evidence: see Evidence.
+        weak_evidence: see EventWeights.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
-    evidence = Evidence(relevant_from, weak_evidence)
-    events, weight = evidence.select(events)
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
     warm_items = np.unique(events.item).astype(np.int64)
     if len(warm_items) == 0:
         no_factors = np.zeros((0, factors), dtype=np.float32)
-        return Als(no_factors, warm_items, events.n_items, evidence, regularization, alpha)
+        return Als(no_factors, warm_items, events.n_items, event_weights, regularization, alpha)
     totals = event_matrix(events, weight)[:, warm_items]
     with one_blas_thread():
         model = AlternatingLeastSquares(
@@ -135,7 +135,7 @@ def fit(
             random_state=seed,
         )
         model.fit(_damped(totals), show_progress=False)
-    return Als(model.item_factors, warm_items, events.n_items, evidence, regularization, alpha)
+    return Als(model.item_factors, warm_items, events.n_items, event_weights, regularization, alpha)
 
 
 def _damped(totals: sparse.csr_matrix) -> sparse.csr_matrix:

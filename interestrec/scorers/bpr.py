@@ -10,7 +10,7 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, CountOrZero, Positive
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -46,7 +46,7 @@ class BprFactors:
     popularity: np.ndarray  # float64 [warm items], shares of training pairs: sampling rates of negatives
     warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
-    evidence: Evidence
+    event_weights: EventWeights
     regularization: float
     fold_steps: int
 
@@ -72,7 +72,7 @@ class BprFactors:
             "popularity": self.popularity,
             "warm_items": self.warm_items,
             "n_items": np.array(self.n_items),
-            **self.evidence.arrays(),
+            **self.event_weights.arrays(),
             "regularization": np.array(self.regularization),
             "fold_steps": np.array(self.fold_steps),
         }
@@ -83,13 +83,13 @@ class BprFactors:
         return cls(
             **{name: arrays[name] for name in ("factors", "bias", "popularity", "warm_items")},
             n_items=int(arrays["n_items"]),
-            evidence=Evidence.from_arrays(arrays),
+            event_weights=EventWeights.from_arrays(arrays),
             regularization=float(arrays["regularization"]),
             fold_steps=int(arrays["fold_steps"]),
         )
 
     def _fold_in(self, requests: Requests) -> np.ndarray:
-        history = history_recency_matrix(requests, self.evidence, self.n_items, None)[:, self.warm_items]
+        history = history_recency_matrix(requests, self.event_weights, self.n_items, None)[:, self.warm_items]
         return fold_in(history, self.factors, self.bias, self.popularity, self.regularization, self.fold_steps)
 
 
@@ -111,20 +111,22 @@ def fit(
     other users and items of the corpus, nor on the names of users.
 
     Args:
-        events: positive events; their weights are those of Evidence.
+        events: positive events; their weights are those of EventWeights.
         relevant_from: minimum relevant intensity.
         regularization: λ, in training and in `fold_in`.
         fold_steps: see `fold_in`.
-        weak_evidence: see Evidence; weights are rounded to tenths.
+        weak_evidence: see EventWeights; weights are rounded to tenths.
     """
     from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-    evidence = Evidence(relevant_from, weak_evidence)
-    events, weight = evidence.select(events)
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
     warm_items = np.unique(events.item).astype(np.int64)
     if len(warm_items) == 0:
         none = np.zeros(0, dtype=np.float32)
-        return BprFactors(none[:, None], none, none, warm_items, events.n_items, evidence, regularization, fold_steps)
+        return BprFactors(
+            none[:, None], none, none, warm_items, events.n_items, event_weights, regularization, fold_steps
+        )
     seen = event_recency_matrix(events, weight, None)[:, warm_items]
     pairs, passes = _repeated(seen)
     model = BayesianPersonalizedRanking(
@@ -144,7 +146,7 @@ def fit(
         popularity=drawn / drawn.sum(),
         warm_items=warm_items,
         n_items=events.n_items,
-        evidence=evidence,
+        event_weights=event_weights,
         regularization=regularization,
         fold_steps=fold_steps,
     )

@@ -11,7 +11,7 @@ from interestrec.core.section import Section
 from interestrec.scorers.requests import Scorer
 
 EVENTS = "events"  # relevant events: `fit(events, …)`; fitted again on train and valid if `rank.refit` is set
-GRADED_EVENTS = "graded_events"  # positive events, weighed by scorers/evidence.py; fitted again in the same way
+GRADED_EVENTS = "graded_events"  # positive events, weighed by scorers/event_weights.py; fitted again in the same way
 LABELS = "labels"  # candidates with a known label: `fit(labels, …)`; fitted again in the same way
 NOTHING = "nothing"  # only `needs` and settings: `fit(…)`, once
 MODEL = "model"  # the artifact `model`, which stores the scorer: `fit(inputs, …)`, once

@@ -12,7 +12,7 @@ from interestrec.core.deferred_import import np, sparse
 from interestrec.core.errors import NumericError
 from interestrec.core.section import Count, Positive
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -110,7 +110,7 @@ class Ease:
     items: np.ndarray  # int64 [fitted items], their corpus rows, ascending
     n_items: int
     omitted_items: int  # number of items with events that exceed `max_size`
-    evidence: Evidence
+    event_weights: EventWeights
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
@@ -133,7 +133,7 @@ class Ease:
             "items": self.items,
             "n_items": np.array(self.n_items),
             "omitted_items": np.array(self.omitted_items),
-            **self.evidence.arrays(),
+            **self.event_weights.arrays(),
             "half_life": pack_optional(self.half_life),
         }
 
@@ -145,12 +145,12 @@ class Ease:
             items=arrays["items"],
             n_items=int(arrays["n_items"]),
             omitted_items=int(arrays["omitted_items"]),
-            evidence=Evidence.from_arrays(arrays),
+            event_weights=EventWeights.from_arrays(arrays),
             half_life=unpack_optional(arrays["half_life"]),
         )
 
     def _histories(self, requests: Requests) -> sparse.csr_matrix:
-        return history_recency_matrix(requests, self.evidence, self.n_items, self.half_life)[:, self.items]
+        return history_recency_matrix(requests, self.event_weights, self.n_items, self.half_life)[:, self.items]
 
 
 def fit(
@@ -168,19 +168,19 @@ def fit(
 
     Args:
         events: positive events; an entry of X is the highest weight · recency of a pair, where the weight is that of
-            Evidence and the recency is 1 without a half-life.
+            EventWeights and the recency is 1 without a half-life.
         relevant_from: minimum relevant intensity.
         regularization: λ.
         max_size: maximum rows of the matrix to invert; if both users and items exceed it, only the `max_size` items
             with the most users take part, ties by the lower corpus row.
         half_life: days after which the weight of an event or history entry halves; None: never.
-        weak_evidence: see Evidence.
+        weak_evidence: see EventWeights.
 
     Raises:
         NumericError: the regularized Gram matrix is not positive definite.
     """
-    evidence = Evidence(relevant_from, weak_evidence)
-    seen = event_recency_matrix(*evidence.select(events), half_life)
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    seen = event_recency_matrix(*event_weights.select(events), half_life)
     users = np.diff(seen.tocsc().indptr)
     warm_items = np.flatnonzero(users).astype(np.int64)
     most = len(warm_items) if min(seen.shape[0], len(warm_items)) <= max_size else max_size
@@ -188,7 +188,7 @@ def fit(
     seen = seen[:, items]
     with one_blas_thread():
         solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
-    return Ease(solution, items, events.n_items, len(warm_items) - len(items), evidence, half_life)
+    return Ease(solution, items, events.n_items, len(warm_items) - len(items), event_weights, half_life)
 
 
 def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:

@@ -7,7 +7,7 @@ from typing import Any
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.scorers import recency
-from interestrec.scorers.evidence import Evidence
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.random import mix_hashes
 from interestrec.scorers.requests import Events, Requests
 
@@ -32,9 +32,9 @@ def event_matrix(events: Events, weight: np.ndarray) -> sparse.csr_matrix:
     return _users_by_content(_totals(events.user, events.item, weight, shape))
 
 
-def history_matrix(requests: Requests, evidence: Evidence, n_items: int) -> sparse.csr_matrix:
+def history_matrix(requests: Requests, event_weights: EventWeights, n_items: int) -> sparse.csr_matrix:
     """float32 [requests, items]: total weight of the history entries per request and item."""
-    weight = evidence.weigh(requests.intensity)
+    weight = event_weights.weigh(requests.intensity)
     kept = weight > 0
     return _totals(requests.owner[kept], requests.item[kept], weight[kept], (len(requests), n_items))
 
@@ -53,14 +53,14 @@ def event_recency_matrix(events: Events, weight: np.ndarray, half_life: float | 
 
 
 def history_recency_matrix(
-    requests: Requests, evidence: Evidence, n_items: int, half_life: float | None
+    requests: Requests, event_weights: EventWeights, n_items: int, half_life: float | None
 ) -> sparse.csr_matrix:
     """float64 [requests, items]: the highest product of weight and recency of an item's entries in a history.
 
     Args:
         half_life: days, or None.
     """
-    weight = evidence.weigh(requests.intensity)
+    weight = event_weights.weigh(requests.intensity)
     kept = weight > 0
     value = weight * recency.history_recency(requests, half_life)
     return _highest(requests.owner[kept], requests.item[kept], value[kept], (len(requests), n_items))

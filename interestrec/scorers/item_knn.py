@@ -12,7 +12,7 @@ from interestrec.core.choices import pick
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, NotNegative, Positive
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
@@ -43,17 +43,17 @@ class ItemKnn:
     similarity: sparse.csr_matrix  # float32 [items, items]; rows are items of the history
     warm: np.ndarray  # bool [items]: the item has events of a weight above 0
     neighbours: int  # maximum number of similar items per item
-    evidence: Evidence
+    event_weights: EventWeights
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        history = history_recency_matrix(requests, self.evidence, self.similarity.shape[0], self.half_life)
+        history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
         return (history.astype(np.float32) @ self.similarity).toarray()
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        history = history_recency_matrix(requests, self.evidence, self.similarity.shape[0], self.half_life)
+        history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
         return sparse_dots(history, ragged.owner(offsets), self._by_candidate, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -62,7 +62,7 @@ class ItemKnn:
             **pack_matrix("similarity", self.similarity),
             "warm": self.warm,
             "neighbours": np.array(self.neighbours),
-            **self.evidence.arrays(),
+            **self.event_weights.arrays(),
             "half_life": pack_optional(self.half_life),
         }
 
@@ -73,7 +73,7 @@ class ItemKnn:
             similarity=unpack_matrix("similarity", arrays),
             warm=arrays["warm"],
             neighbours=int(arrays["neighbours"]),
-            evidence=Evidence.from_arrays(arrays),
+            event_weights=EventWeights.from_arrays(arrays),
             half_life=unpack_optional(arrays["half_life"]),
         )
 
@@ -94,7 +94,7 @@ def fit(
     """Compute the similarities of items by their users, shrunk towards 0 for items with few users.
 
     With x_i the vector over users of their highest weight · recency of an event with item i, where the weight is that
-    of Evidence and the recency is 1 without a half-life, and d = x_i · x_j, s(i, j) is
+    of EventWeights and the recency is 1 without a half-life, and d = x_i · x_j, s(i, j) is
 
     - cosine: d / (|x_i| |x_j| + shrinkage) (Deshpande and Karypis 2004; shrinkage as in Bell and Koren 2007);
     - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which is |U_i ∩ U_j| / (|U_i ∪ U_j| + shrinkage) if all
@@ -106,14 +106,14 @@ def fit(
         events: positive events.
         relevant_from: minimum relevant intensity.
         half_life: days after which the weight of an event or history entry halves; None: never.
-        weak_evidence: see Evidence.
+        weak_evidence: see EventWeights.
 
     Raises:
         ConfigError: `similarity` is unknown.
     """
     normaliser = pick(SIMILARITIES, similarity, "similarity")
-    evidence = Evidence(relevant_from, weak_evidence)
-    events, weight = evidence.select(events)
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
     seen = event_recency_matrix(events, weight, half_life)
     length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
     item_users = seen.T.tocsr()
@@ -131,7 +131,7 @@ def fit(
     similarities.sort_indices()
     warm = np.zeros(events.n_items, dtype=bool)
     warm[events.item] = True
-    return ItemKnn(similarities, warm, neighbours, evidence, half_life)
+    return ItemKnn(similarities, warm, neighbours, event_weights, half_life)
 
 
 def nearest(

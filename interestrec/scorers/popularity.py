@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interestrec.core.deferred_import import np
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_recency_matrix
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
@@ -21,11 +21,11 @@ def fit(events: Events, relevant_from: float, weak_evidence: float = 0.0) -> Ite
     scorer is fitted again on more events.
 
     Args:
-        events: positive events; their weights are those of Evidence.
+        events: positive events; their weights are those of EventWeights.
         relevant_from: minimum relevant intensity.
-        weak_evidence: see Evidence.
+        weak_evidence: see EventWeights.
     """
-    seen = event_recency_matrix(*Evidence(relevant_from, weak_evidence).select(events), None)
+    seen = event_recency_matrix(*EventWeights(relevant_from, weak_evidence).select(events), None)
     users = np.asarray(seen.sum(axis=0)).ravel()
     return ItemScores(np.log1p(users * (1e4 / max(seen.shape[0], 1))).astype(np.float32))
 

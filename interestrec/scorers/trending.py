@@ -6,7 +6,7 @@ from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive
 from interestrec.scorers import recency
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.evidence import WEAK_EVIDENCE, Evidence, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
@@ -25,14 +25,14 @@ def fit(events: Events, relevant_from: float, half_life: float, weak_evidence: f
     scores 0.
 
     Args:
-        events: positive events; their weights are those of Evidence.
+        events: positive events; their weights are those of EventWeights.
         relevant_from: minimum relevant intensity.
         half_life: days.
-        weak_evidence: see Evidence.
+        weak_evidence: see EventWeights.
     """
     from interestrec.corpus.store import NO_TIME
 
-    events, weight = Evidence(relevant_from, weak_evidence).select(events)
+    events, weight = EventWeights(relevant_from, weak_evidence).select(events)
     value = np.where(events.time == NO_TIME, 0.0, weight * recency.event_recency(events, half_life))
     lately = np.bincount(events.item, value, minlength=events.n_items)
     total = lately.sum()

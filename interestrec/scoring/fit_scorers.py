@@ -12,7 +12,7 @@ from interestrec.core.errors import ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
 from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, LABELS, MODEL, NOTHING
-from interestrec.scorers.evidence import Evidence
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, scorer_definition
 from interestrec.scorers.requests import Events, Labels, Scorer
@@ -129,7 +129,7 @@ def fit_scorer(
     arguments = {**inputs.select(name, definition.needs), **settings}
     sources: dict[str, Any] = {NOTHING: None, MODEL: inputs, **scorers}
     if data is not None:
-        relevant = Evidence(inputs.relevant_from).select(data.events)[0]
+        relevant = EventWeights(inputs.relevant_from).select(data.events)[0]
         sources |= {EVENTS: relevant, GRADED_EVENTS: data.events, LABELS: data.labels}
     if definition.fitted_on not in sources:
         choices = (EVENTS, GRADED_EVENTS, LABELS, NOTHING, MODEL, *SCORERS)

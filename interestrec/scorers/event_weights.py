@@ -1,4 +1,4 @@
-"""Evidence: the weight of an event or a history entry by its intensity."""
+"""EventWeights: the weight of an event or a history entry by its intensity, as evidence of interest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EvidenceSettings(Section):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EventWeights:
     """Weighs intensities x: 1 if x ≥ relevant_from, otherwise weak · x / relevant_from."""
 
     relevant_from: float  # minimum relevant intensity

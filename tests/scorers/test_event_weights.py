@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from interestrec.scorers.evidence import Evidence
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import event_matrix, event_recency_matrix
 from tests.scoring.asking import events
 
@@ -14,11 +14,11 @@ INTENSITY = np.array([0.0, 0.2, 0.4, 0.5, 1.0], np.float32)
     ("weak", "expected"), [(0.0, [0, 0, 0, 1, 1]), (0.5, [0, 0.2, 0.4, 1, 1]), (1.0, [0, 0.4, 0.8, 1, 1])]
 )
 def test_weak_events_weigh_in_proportion_to_their_intensity(weak: float, expected: list[float]) -> None:
-    np.testing.assert_allclose(Evidence(0.5, weak).weigh(INTENSITY), expected, rtol=1e-6)
+    np.testing.assert_allclose(EventWeights(0.5, weak).weigh(INTENSITY), expected, rtol=1e-6)
 
 
 def test_where_every_positive_intensity_is_relevant_all_weigh_alike() -> None:
-    weight = Evidence(float(np.finfo(np.float32).tiny), 0.7).weigh(INTENSITY)
+    weight = EventWeights(float(np.finfo(np.float32).tiny), 0.7).weigh(INTENSITY)
     assert weight.tolist() == [0, 1, 1, 1, 1]
 
 
