@@ -14,9 +14,9 @@ WEAK_EVIDENCE = [0.0, 0.1, 0.3, 1.0]  # values of the search space
 
 
 class EvidenceSettings(Section):
-    """The keys that all scorers of graded events share."""
+    """The key that the personal scorers of graded events share."""
 
-    weak_evidence: Fraction = 0.0
+    weak_evidence: Fraction = 0.3
     """Weight of events below `data.relevant_at`, such as views or low ratings, as a share of the weight of relevant
     ones, in proportion to their intensity; 0 counts relevant events alone."""
 

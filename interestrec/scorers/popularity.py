@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
+from interestrec.core.section import Fraction, Section
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import event_recency_matrix
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
 
-class PopularitySettings(EvidenceSettings):
+class PopularitySettings(Section):
     """Settings of `popularity`: items by their users."""
+
+    weak_evidence: Fraction = 0.0
+    """Weight of events below `data.relevant_at`, as a share of the weight of relevant ones, in proportion to their
+    intensity; 0 counts relevant events alone. Not searched, as higher weights ranked worse."""
 
 
 def fit(events: Events, relevant_from: float, weak_evidence: float = 0.0) -> ItemScores:
@@ -36,7 +41,5 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=PopularitySettings,
-    space={"weak_evidence": WEAK_EVIDENCE},
-    evidence_settings=("weak_evidence",),
     component="popularity",
 )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
-from interestrec.core.section import Positive
+from interestrec.core.section import Fraction, Positive, Section
 from interestrec.scorers import recency
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
 
-class TrendingSettings(EvidenceSettings):
+class TrendingSettings(Section):
     """Settings of `trending`: items by their recent events."""
 
     half_life: Positive = 7.0
     """Days after which an event counts half; shorter follows the news faster, longer comes close to `popularity`."""
+    weak_evidence: Fraction = 0.0
+    """Weight of events below `data.relevant_at`, as a share of the weight of relevant ones, in proportion to their
+    intensity; 0 counts relevant events alone. Not searched, as higher weights ranked worse."""
 
 
 def fit(events: Events, relevant_from: float, half_life: float, weak_evidence: float = 0.0) -> ItemScores:
@@ -45,8 +48,7 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=TrendingSettings,
-    space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0], "weak_evidence": WEAK_EVIDENCE},
+    space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
     time_settings=("half_life",),
-    evidence_settings=("weak_evidence",),
     component="trending",
 )
