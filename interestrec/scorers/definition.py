@@ -40,6 +40,7 @@ class ScorerDefinition:
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # values of settings that `rank.trials` draws from
     time_settings: tuple[str, ...] = ()  # not searched if no event has a time, as they have no effect then
     evidence_settings: tuple[str, ...] = ()  # not searched if all positive events are relevant, for the same reason
+    per_user_settings: tuple[str, ...] = ()  # grow with the number of users: a fit on a share of them takes that share
     is_system: bool = True  # whether `rank.systems` may name it
     component: str | None = None  # its name in `rank.components`; None: it is never blended
     predicts_intensity: bool = False  # scores are intensities in [0, 1] and need no calibration

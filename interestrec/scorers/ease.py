@@ -232,11 +232,12 @@ DEFINITION = ScorerDefinition(
     needs=("relevant_from",),
     settings=EaseSettings,
     space={
-        "regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0],
+        "regularization": [5.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 450.0, 700.0, 1000.0, 1500.0, 2500.0],
         "half_life": HALF_LIVES,
         "weak_evidence": WEAK_EVIDENCE,
     },
     time_settings=("half_life",),
     evidence_settings=("weak_evidence",),
+    per_user_settings=("regularization",),
     component="ease",
 )

@@ -177,4 +177,5 @@ DEFINITION = ScorerDefinition(
     },
     time_settings=("half_life",),
     evidence_settings=("weak_evidence",),
+    per_user_settings=("shrinkage",),
 )

@@ -84,7 +84,8 @@ class SettingsSearch:
         trials: list[dict[str, Any]] = []
 
         def measure(point: Mapping[str, Any], share: float) -> tuple[float, Scorer]:
-            fitted = fit({**configured, **point}, share)
+            settings = {**configured, **point}
+            fitted = fit({**settings, **{key: settings[key] * share for key in scorer.per_user_settings}}, share)
             value = goal.measure(fitted)
             trials.append(goal.describe(point, share, value))
             return (value if goal.lower else -value), fitted

@@ -236,7 +236,7 @@ def test_the_defaults_and_every_value_of_the_space_are_valid_settings(name: str)
     entry = SCORERS[name]
     keys = set(entry.settings.model_fields) if entry.settings else set()
     assert set(entry.space) <= keys, f"the space of '{name}' has keys that are no settings of it"
-    for group in ("time_settings", "evidence_settings"):
+    for group in ("time_settings", "evidence_settings", "per_user_settings"):
         assert set(getattr(entry, group)) <= keys, f"{group} of '{name}' has keys that are no settings of it"
     if entry.settings is None:
         return

@@ -86,6 +86,18 @@ def test_a_space_within_the_budget_is_searched_whole() -> None:
     assert found.settings == {"x": 4, "y": 5}
 
 
+def test_settings_that_grow_with_the_number_of_users_are_those_of_the_share() -> None:
+    taken = []
+
+    def record(settings: Mapping[str, Any], share: float) -> Fitted:
+        taken.append(settings["y"])
+        return fit({**settings, "y": settings["y"] / share}, share)
+
+    found = search(8).run(replace(DEFINITION, per_user_settings=("y",)), record, {"x": 0, "y": 8})
+    assert taken == [trial["y"] * trial["share_of_users"] for trial in found.trials]
+    assert found.settings["y"] in DEFINITION.space["y"]
+
+
 def test_without_data_for_the_metric_the_configured_settings_stay() -> None:
     goal = SearchGoal("m", lower=False, measure=lambda _: np.nan)
     found = SettingsSearch(goal, goal, 8, True, True, seed=1).run(DEFINITION, fit, {"x": 4, "y": 4})
