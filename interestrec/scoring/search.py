@@ -73,10 +73,7 @@ class SettingsSearch:
             fit: returns the scorer fitted with settings on a share of the users.
             configured: the configured settings of the scorer.
         """
-        idle = (() if self.has_times else scorer.time_settings) + (
-            () if self.has_weak_events else scorer.evidence_settings
-        )
-        space = {key: values for key, values in scorer.space.items() if key not in idle}
+        space = self._effective_space(scorer)
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
             return SearchResult({**configured}, fit(configured, 1.0), [])
@@ -104,6 +101,14 @@ class SettingsSearch:
             if loss < best_loss:
                 settings, best_loss, best = point, loss, candidate
         return SearchResult({**configured, **settings}, best, trials)
+
+    def _effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
+        """Return the scorer's space without the settings that have no effect on this log."""
+        without_effect = {
+            *(() if self.has_times else scorer.time_settings),
+            *(() if self.has_weak_events else scorer.evidence_settings),
+        }
+        return {key: values for key, values in scorer.space.items() if key not in without_effect}
 
 
 def low_discrepancy_points(
