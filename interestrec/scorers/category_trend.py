@@ -131,7 +131,7 @@ DEFINITION = ScorerDefinition(
     needs=("relevant_from", "item_categories"),
     settings=CategoryTrendSettings,
     space={
-        "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0],
+        "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0, 365.0],
         "history_half_life": HALF_LIVES,
         "smoothing": [1.0, 2.0, 5.0, 15.0, 50.0],
         "strength": [0.25, 0.5, 1.0, 1.5],

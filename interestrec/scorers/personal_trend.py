@@ -182,9 +182,8 @@ DEFINITION = ScorerDefinition(
     needs=("relevant_from", "text_vectors"),
     settings=PersonalTrendSettings,
     space={
-        "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0],
+        "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0, 365.0],
         "history_half_life": HALF_LIVES,
-        "neighbours": [100, 200, 400],
         "shrinkage": [0.3, 1.0, 3.0, 10.0],
         "lift": [0.25, 0.5, 0.75, 1.0, 1.5],
         "text": [0.0, 0.5, 1.0, 2.0],

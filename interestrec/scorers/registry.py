@@ -25,6 +25,7 @@ from interestrec.scorers import (
     personal_trend,
     popularity,
     random,
+    repeat,
     tfidf,
     trending,
 )
@@ -42,6 +43,7 @@ SCORERS: dict[str, ScorerDefinition] = {
     "ease": ease.DEFINITION,
     "bpr": bpr.DEFINITION,
     "tfidf": tfidf.DEFINITION,
+    "repeat": repeat.DEFINITION,
     "content": content.DEFINITION,
     "mean_intensity": mean_intensity.DEFINITION,
     "bias": bias.DEFINITION,
