@@ -164,8 +164,9 @@ def fit(
 
 def _lifts(events: Events, half_life: float, neighbours: int, shrinkage: float) -> sparse.csr_matrix:
     """float32 [items, items]: L, the `neighbours` largest of each row."""
-    users, lately = event_recency_matrix(events, None), event_recency_matrix(events, half_life)
-    users.data /= ragged.repeat(users.indptr, np.sqrt(np.maximum(np.diff(users.indptr), 1)))
+    lately = event_recency_matrix(events, half_life)
+    users = lately.copy()
+    users.data[:] = ragged.repeat(lately.indptr, 1.0 / np.sqrt(np.maximum(np.diff(lately.indptr), 1)))
     share = np.asarray(lately.sum(axis=0)).ravel()
     share /= max(share.sum(), _TINY)
 
