@@ -27,7 +27,7 @@ class CovisitSettings(Section):
 
     window_days: Positive = 30.0
     """Days within which an item must follow another; shorter finds what is taken together, longer what comes next."""
-    following: Count = 100
+    following: Count = 50
     """Most events after an event, and as many of the same time, that count as following it; bounds the time."""
     neighbours: Count = 200
     """Items that each item keeps; fewer are faster and less noisy."""

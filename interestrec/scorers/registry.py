@@ -27,6 +27,7 @@ from interestrec.scorers import (
     popularity,
     random,
     repeat,
+    session_knn,
     tfidf,
     trending,
 )
@@ -44,6 +45,7 @@ SCORERS: dict[str, ScorerDefinition] = {
     "ease": ease.DEFINITION,
     "bpr": bpr.DEFINITION,
     "tfidf": tfidf.DEFINITION,
+    "session_knn": session_knn.DEFINITION,
     "covisit": covisit.DEFINITION,
     "repeat": repeat.DEFINITION,
     "content": content.DEFINITION,
