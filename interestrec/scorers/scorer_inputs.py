@@ -67,6 +67,11 @@ class ScorerInputs:
         return [" ".join(parts) for parts in zip(*columns, strict=True)]
 
     @property
+    def item_categories(self) -> list[str | None]:
+        """Category of each item, in corpus order; None if it is unknown."""
+        return self.corpus.items["category"].to_pylist()
+
+    @property
     def train_items(self) -> np.ndarray:
         """bool [items]: the item occurs in an event, a history or a candidate list of train."""
         from interestrec.scorers import queries

@@ -11,7 +11,6 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.scorers import queries
-from interestrec.scorers.ease import Ease
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, component_scorer, required_scorers, scorer_definition
 from interestrec.scorers.scorer_inputs import ScorerInputs
@@ -49,14 +48,12 @@ class FittedSystems:
             systems[BEFORE_RULES] = {}
         shared = settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
         shared["rules"].pop("available")  # a machine-dependent path; the inputs of the artifact identify its content
-        ease = self.ensemble.scorers.get("ease")
-        omitted = ease.omitted_items if isinstance(ease, Ease) else 0
         return {
             "systems": systems,
             "scorers": self.selection.settings,
             "tried": self.selection.trials,
             "settings": shared,
-            "counts": {"ease_items_left_out": omitted, **counts},
+            "counts": dict(counts),
         }
 
 
