@@ -23,6 +23,7 @@ from interestrec.scorers import (
     mf,
     popularity,
     random,
+    sequence,
     tfidf,
     trending,
 )
@@ -37,6 +38,7 @@ SCORERS: dict[str, ScorerDefinition] = {
     "als": als.DEFINITION,
     "ease": ease.DEFINITION,
     "bpr": bpr.DEFINITION,
+    "sequence": sequence.DEFINITION,
     "tfidf": tfidf.DEFINITION,
     "content": content.DEFINITION,
     "mean_intensity": mean_intensity.DEFINITION,
