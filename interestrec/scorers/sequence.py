@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,8 +220,18 @@ def _train(
     optimizer = AdamW([WeightGroup(variables, learning_rate)], _WEIGHT_DECAY, _CLIP)
     engine = Engine(strategy, NextItemObjective(model), {LOSS: 1.0}, optimizer, 1, seed)
     schedule = RateSchedule(epochs * batches.per_epoch, "cosine", _WARM_UP)
-    store = None if checkpoints is None else checkpoints("sequence")
+    store = None if checkpoints is None else checkpoints(f"sequence-{_digest(model, batches, learning_rate, epochs)}")
     StepTraining(engine, schedule, store).run(batches.after, "learning (sequence)", _not_finite)
+
+
+def _digest(model: NextItem, batches: StepBatches, learning_rate: float, epochs: int) -> str:
+    """Return what tells the fits of one command apart: a hash of events and settings."""
+    steps = batches.steps
+    sizes = (model.config, batches.step_items, batches.negatives, batches.size, batches.seed, learning_rate, epochs)
+    content = hashlib.sha256(repr(sizes).encode())
+    for array in (steps.item, steps.step_offsets, steps.gap, steps.offsets):
+        content.update(array.tobytes())
+    return content.hexdigest()[:16]
 
 
 def _not_finite(step: int, rows: np.ndarray) -> NumericError:
