@@ -37,9 +37,9 @@ class SequenceSettings(Section):
     """Attention heads of a block."""
     length: Count = 50
     """Most recent steps of a history that are read."""
-    step_items: Count = 8
-    """Most items of one step. Items of equal times share a step, as their order means nothing; smaller steps learn more
-    from what is taken together and cost more time."""
+    step_items: Count | None = None
+    """Most items of one step. Items of equal times share steps, as their order means nothing; smaller steps learn more
+    from what is taken together and cost more time. `null` = half of the mean number at equal times."""
     negatives: Count = 256
     """Items drawn at random per history that the next ones are compared with."""
     dropout: Fraction = 0.2
@@ -146,7 +146,7 @@ def fit(
     blocks: int,
     heads: int,
     length: int,
-    step_items: int,
+    step_items: int | None,
     negatives: int,
     dropout: float,
     learning_rate: float,
@@ -182,14 +182,20 @@ def fit(
         model = NextItem(NextItemConfig(len(warm_items), GAPS, length, width, blocks, heads, dropout), seed)
         _train(model, batches, learning_rate, epochs, checkpoints, seed)
         weights = model.export_weights()
-    return SequenceScorer(weights, warm_items, events.n_items, relevant_from, step_items, heads)
+    return SequenceScorer(weights, warm_items, events.n_items, relevant_from, batches.step_items, heads)
 
 
 def _batches(
-    events: Events, warm_items: np.ndarray, length: int, step_items: int, negatives: int, batch_size: int, seed: int
+    events: Events,
+    warm_items: np.ndarray,
+    length: int,
+    step_items: int | None,
+    negatives: int,
+    batch_size: int,
+    seed: int,
 ) -> StepBatches:
     """Return the batches of the histories of all users, in an order that does not depend on the users' names."""
-    from interestrec.scorers.sequence_steps import HistorySteps, StepBatches, content_order, windows
+    from interestrec.scorers.sequence_steps import HistorySteps, StepBatches, content_order, mean_moment, windows
 
     order = np.lexsort((events.time, events.user))
     item = np.searchsorted(warm_items, events.item[order]).astype(np.int32)
@@ -197,7 +203,9 @@ def _batches(
     offsets = np.append(first, len(order))
     by_content = content_order(offsets, item, events.time[order]) if len(users) else users
     offsets, entries = ragged.take(offsets, by_content)
-    steps = HistorySteps.from_entries(offsets, item[entries], events.time[order][entries], step_items)
+    time = events.time[order][entries]
+    step_items = step_items or max(round(mean_moment(offsets, time) / 2), 1)
+    steps = HistorySteps.from_entries(offsets, item[entries], time, step_items)
     return StepBatches(steps, *windows(steps, length), len(warm_items), step_items, negatives, batch_size, seed)
 
 

@@ -42,9 +42,7 @@ class HistorySteps:
             time: int64 [entries], microseconds, NO_TIME where null.
             step_items: maximum items of a step.
         """
-        owner = ragged.owner(offsets)
-        begins = np.ones(len(item), bool)
-        begins[1:] = (np.diff(owner) != 0) | (np.diff(time) != 0)
+        begins = _moment_begins(offsets, time)
         moment = np.cumsum(begins) - 1
         place = ragged.positions(np.append(np.flatnonzero(begins), len(item)))
         first = np.flatnonzero(place % step_items == 0)
@@ -131,6 +129,11 @@ def windows(steps: HistorySteps, length: int) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(ragged.repeat(offsets, start), end - length), end
 
 
+def mean_moment(offsets: np.ndarray, time: np.ndarray) -> float:
+    """Return the mean number of entries of one history with equal times, 0 without entries; as in `from_entries`."""
+    return len(time) / max(int(_moment_begins(offsets, time).sum()), 1)
+
+
 def content_order(offsets: np.ndarray, item: np.ndarray, time: np.ndarray) -> np.ndarray:
     """Return histories in an order that depends on their content alone, not on who they belong to; int64 [histories].
 
@@ -139,6 +142,13 @@ def content_order(offsets: np.ndarray, item: np.ndarray, time: np.ndarray) -> np
     """
     mixed = mix_hashes(item.astype(np.uint64), time.astype(np.uint64))
     return np.argsort(np.add.reduceat(mixed, offsets[:-1]), kind="stable")
+
+
+def _moment_begins(offsets: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Whether an entry is the first of its history and time, bool [entries]."""
+    begins = np.ones(len(time), bool)
+    begins[1:] = (np.diff(ragged.owner(offsets)) != 0) | (np.diff(time) != 0)
+    return begins
 
 
 def _gaps(time: np.ndarray, first: np.ndarray) -> np.ndarray:

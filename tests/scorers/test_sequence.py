@@ -53,6 +53,14 @@ def test_steps_are_moments_of_at_most_so_many_items() -> None:
     np.testing.assert_array_equal(steps.targets(begin, end, 2), [[[2, -1], [3, 4]], [[6, -1], [-1, -1]]])
 
 
+def test_a_step_holds_half_of_what_is_taken_at_once_unless_the_settings_say_otherwise() -> None:
+    pairs = [(user, item) for user in range(3) for item in range(8)]
+    log = events(pairs, 3, 8, [float(item // 4) for _, item in pairs])  # four a day
+    assert fitted(log, epochs=1).step_items == 2
+    assert fitted(log, epochs=1, step_items=3).step_items == 3
+    assert fitted(cycles(3), epochs=1).step_items == 1
+
+
 def test_items_of_one_moment_are_shuffled_and_no_others() -> None:
     time = np.array([0, 0, 0, 0, DAY, 2 * DAY, 2 * DAY])
     steps = HistorySteps.from_entries(np.array([0, 7]), np.arange(7, dtype=np.int32), time, 2)
