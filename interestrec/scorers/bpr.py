@@ -8,9 +8,9 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
-from interestrec.core.section import Count, CountOrZero, Positive
+from interestrec.core.section import Count, CountOrZero, Fraction, Positive, Section
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -21,7 +21,7 @@ from interestrec.scorers.requests import Events, Requests
 _UNITS = 10  # repetitions of a pair of weight 1 if weights differ
 
 
-class BprSettings(EvidenceSettings):
+class BprSettings(Section):
     """Settings of `bpr`: matrix factorisation that learns the order of pairs."""
 
     factors: Count = 64
@@ -35,6 +35,9 @@ class BprSettings(EvidenceSettings):
     fold_steps: CountOrZero = 0
     """Steps from the mean of a history's item vectors towards the user vector that explains it best; 0 takes the
     mean."""
+    weak_evidence: Fraction = 0.0
+    """Weight of events below `data.relevant_at`, as a share of the weight of relevant ones, in proportion to their
+    intensity; 0 counts relevant events alone."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ WEAK_EVIDENCE = [0.0, 0.1, 0.3, 1.0]  # values of the search space
 
 
 class EvidenceSettings(Section):
-    """The key that the personal scorers of graded events share."""
+    """The key that `item_knn`, `als` and `ease` share."""
 
     weak_evidence: Fraction = 0.3
     """Weight of events below `data.relevant_at`, such as views or low ratings, as a share of the weight of relevant
