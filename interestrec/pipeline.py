@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 from interestrec.config.settings import Settings
 from interestrec.core.choices import pick
 from interestrec.core.logs import log_stage
+from interestrec.core.progress import log
 from interestrec.io import encryption
-from interestrec.stages.run import DryRun, RunContext, StageResult
+from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult
 from interestrec.workspace.artifacts import STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, current_version
 
@@ -69,6 +71,47 @@ def run_all(context: RunContext, stages: Collection[str] | None = None) -> Itera
     for name in STAGES:
         if name in selected:
             yield run_stage(name, context)
+
+
+def run_windows(context: RunContext, windows: int, stages: Collection[str] | None = None) -> Iterator[StageResult]:
+    """Run stages in several test windows, from the earliest to the last, and yield each result; then evaluate together.
+
+    The last window is that of `run_all`, so that the links of the workspace lead to its artifacts in the end. The
+    quality gate is that of the last window; its findings are on the last result, of kind `windows`.
+
+    Args:
+        windows: number of windows, of which 1 is the last.
+        stages: names of the stages that may build, `evaluate` among them; None = all five. The artifacts of the others
+            must exist.
+
+    Raises:
+        ConfigError: the split has no earlier windows.
+        InputMissingError: an artifact of a stage that may not build is missing.
+    """
+    from interestrec.stages import evaluate_windows
+
+    settings = [context.settings.at_window(window) for window in range(1, windows + 1)]
+    evaluate = import_module(STAGES["evaluate"])
+    evaluate.check_gate(context)
+    earlier = evaluate.earlier_report(context)  # opened before the workspace's link moves to the reports of windows
+    last_gate = replace(context.gate, not_worse_than=earlier.path if earlier else None)
+    artifacts: dict[int, evaluate_windows.WindowArtifacts] = {}
+    for window in range(windows, 0, -1):
+        log.info("window %d of %d", window, windows)
+        results: dict[str, StageResult] = {}
+        gate = last_gate if window == 1 else GateRequest()
+        for name in STAGES:
+            existing = stages is not None and name not in stages
+            force = context.force and not existing
+            of_window = replace(context, settings=settings[window - 1], gate=gate, existing=existing, force=force)
+            results[name] = run_stage(name, of_window)
+            yield replace(results[name], notes=(), failures=())
+        kinds = {kind: results[stage].artifact for stage, kind in KINDS.items()}
+        artifacts[window] = evaluate_windows.WindowArtifacts(kinds["corpus"], kinds["rankings"], kinds["report"])
+    gated = results["evaluate"]
+    with _stage_scope("evaluate", context):
+        together = evaluate_windows.run(context, dict(sorted(artifacts.items())))
+    yield replace(together, notes=gated.notes, failures=gated.failures)
 
 
 def run_stage(name: str, context: RunContext) -> StageResult:

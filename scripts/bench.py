@@ -8,6 +8,7 @@
     scripts/bench.py train --corpus workspace/news/corpus             # see bench_train.py
     scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
     scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
+    scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
 second and summed over the processes that the command starts; pages shared by processes count once per process. Every
@@ -30,6 +31,7 @@ from typing import Any
 
 import bench_encode
 import bench_evaluate
+import bench_quality
 import bench_rank
 import bench_train
 import psutil
@@ -245,12 +247,13 @@ def main() -> None:
     bench_train.add_parser(benches, _ENCODER)
     bench_rank.add_parser(benches)
     bench_evaluate.add_parser(benches)
+    bench_quality.add_parser(benches)
     arguments = parser.parse_args()
     if arguments.bench in (modules := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
         modules[arguments.bench].run(arguments)
         return
-    if arguments.bench == "evaluate":
-        bench_evaluate.run(arguments, measure)
+    if arguments.bench in (measured := {"evaluate": bench_evaluate, "quality": bench_quality}):
+        measured[arguments.bench].run(arguments, measure)
         return
     if arguments.bench == "preprocess":
         sizes = (arguments.impressions, arguments.events)

@@ -65,6 +65,10 @@ Seeds = Annotated[
     list[Path] | None,
     path_option("--seeds", "Rankings of one seed, or their workspace; repeat it to report the mean over seeds"),
 ]
+Windows = Annotated[
+    int | None,
+    typer.Option("--windows", metavar="N", min=2, help="Do so in the last N test windows, and evaluate them together"),
+]
 
 
 def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "GateRequest":
@@ -96,6 +100,21 @@ def seed_rankings(seeds: list[Path] | None, rankings: Path | None) -> tuple[Path
     if seeds and len(seeds) < 2:
         raise UsageError(f"--seeds {seeds[0]}: a mean needs at least two seeds; repeat the option for each")
     return tuple(seeds or ())
+
+
+def require_windows_alone(windows: int | None, **others: object) -> None:
+    """Refuse options that determine the artifacts or the plan of a single window, by their names.
+
+    Raises:
+        UsageError: --windows is specified together with one of them.
+    """
+    from interestrec.core.errors import UsageError
+
+    for name, value in others.items():
+        if windows is not None and value:
+            option = f"--{name.replace('_', '-')}"
+            advice = "for a single window, use --set preprocess.split.window=N"
+            raise UsageError(f"--windows and {option} exclude each other; {advice}")
 
 
 def rank_request(as_of: str | None, users: str | None, shard: str | None) -> "RankRequest":

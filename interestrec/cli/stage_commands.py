@@ -28,11 +28,13 @@ from interestrec.cli.options import (
     Start,
     Users,
     Verbose,
+    Windows,
     Workspace,
     context,
     gate_request,
     path_option,
     rank_request,
+    require_windows_alone,
     seed_rankings,
 )
 from interestrec.core.errors import UsageError
@@ -171,6 +173,7 @@ def evaluate(
     corpus: Corpus = None,
     rankings: Rankings = None,
     seeds: Seeds = None,
+    windows: Windows = None,
     require: Require = None,
     not_worse_than: NotWorseThan = None,
     as_json: Json = False,
@@ -182,11 +185,15 @@ def evaluate(
 ) -> None:
     """Stage 5: compute metrics and write a report.
 
-    Writes the artifact `report`. The exit status is 1 if a requirement does not hold.
+    Writes the artifact `report`, or with --windows the artifact `windows` from the rankings that `run --windows` made.
+    The exit status is 1 if a requirement does not hold.
+
+    Example: interestrec evaluate --config shop --windows 4
     """
     with session("evaluate", as_json, quiet, log, verbose) as output:
         from interestrec import pipeline
 
+        require_windows_alone(windows, dry_run=dry_run, corpus=corpus, rankings=rankings, seeds=seeds)
         rankings_of_seeds = seed_rankings(seeds, rankings)
         gate = gate_request(require, not_worse_than)
         run_context = context(
@@ -202,6 +209,9 @@ def evaluate(
         )
         if dry_run:
             output.plans(pipeline.build_plans(["evaluate"], run_context))
+        elif windows is not None:
+            *_, together = pipeline.run_windows(run_context, windows, ["evaluate"])
+            output.result(together)
         else:
             output.result(pipeline.run_stage("evaluate", run_context))
 
@@ -210,6 +220,7 @@ def run(
     config: Config = None,
     overrides: Overrides = None,
     workspace: Workspace = None,
+    windows: Windows = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -217,13 +228,22 @@ def run(
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run all five stages, skipping what is up to date."""
+    """Run all five stages, skipping what is up to date.
+
+    With --windows the log is split at several times, each window with its own train and valid before its test; the
+    artifact `windows` has the mean over windows and their spread.
+
+    Example: interestrec run --config shop --windows 4
+    """
     with session("run", as_json, quiet, log, verbose) as output:
         from interestrec import pipeline
 
+        require_windows_alone(windows, dry_run=dry_run)
         run_context = context(config, overrides, workspace, force, dry_run=dry_run)
         if dry_run:
             output.plans(pipeline.build_plans(list(pipeline.STAGES), run_context))
+        elif windows is not None:
+            output.results(pipeline.run_windows(run_context, windows))
         else:
             output.results(pipeline.run_all(run_context))
 

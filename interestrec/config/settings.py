@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 
 from interestrec.config.runtime_settings import RuntimeSettings
 from interestrec.core.choices import suggestion
+from interestrec.core.errors import ConfigError
 from interestrec.core.section import CountOrZero, Section
 from interestrec.corpus.item_settings import ItemsSettings, TextField
 from interestrec.corpus.preprocess_settings import PreprocessSettings
+from interestrec.corpus.split import windows_refusal
 from interestrec.encoding.encoder_settings import EncoderSettings
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
@@ -68,6 +70,22 @@ class Settings(Section):
     def encoder(self) -> EncoderSettings:
         """The text encoder."""
         return next(iter(self.encoders.values()))
+
+    def at_window(self, window: int) -> "Settings":
+        """Return the settings of a test window; the quality gate is that of the last window, which is 1.
+
+        Raises:
+            ConfigError: the split method has no earlier windows.
+        """
+        split = self.preprocess.split
+        if refusal := windows_refusal(split.method):
+            raise ConfigError(f"preprocess.split.method: {refusal}")
+        update: dict[str, Any] = {
+            "preprocess": self.preprocess.model_copy(update={"split": split.model_copy(update={"window": window})})
+        }
+        if window > 1:
+            update["evaluate"] = self.evaluate.model_copy(update={"require": [], "not_worse_than": None})
+        return self.model_copy(update=update)
 
     def lineage(self, *sections: str) -> dict[str, Any]:
         """Return sections as JSON values for an artifact's recipe, without paths and without the gate.

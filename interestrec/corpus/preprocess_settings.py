@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
 from interestrec.corpus.combine import COMBINATIONS
-from interestrec.corpus.split import SPLIT_METHODS
+from interestrec.corpus.split import SPLIT_METHODS, windows_refusal
 from interestrec.corpus.value_maps import MAPS
 from interestrec.io.keys import KeySource
 
@@ -34,6 +34,9 @@ class SplitSettings(Section):
     k: Count = 1
     """With `method: leave_last`: the last `k` events of each user are test and the `k` before them valid; users with
     fewer than 2 `k` + 1 events stay in train and are counted."""
+    window: Count = 1
+    """Test window, counted back from the end: 1 is the last; window n is the same split of the log without the test
+    events of window n - 1. For `global_time`, `user_time` and `leave_last`; `run --windows` runs several."""
     valid_from: str | None = None
     """With `method: given` and no valid files: train rows at or after this time, such as `2019-11-14`, are valid.
     `null` = the last `valid` share of train."""
@@ -50,6 +53,8 @@ class SplitSettings(Section):
         for name in ("valid", "test") if self.method == "leave_last" else ():
             if getattr(self, name) != default[name].default:
                 raise ValueError(f"{name} is a share, and method: leave_last takes k events; remove {name} or set k")
+        if self.window > 1 and (refusal := windows_refusal(self.method)):
+            raise ValueError(f"window: {refusal}")
         if self.valid_from is not None and self.method != "given":
             raise ValueError("valid_from belongs to method: given; remove it or set that method")
         if self.method == "none" and self.verified is None:

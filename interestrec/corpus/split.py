@@ -27,6 +27,8 @@ class SplitMethod:
         by_files: whether raw files may determine the split of their rows; other methods refuse such files.
         by_time: whether no row of a later split is earlier in time than a row of an earlier split.
         may_lack: splits that may be empty.
+        has_windows: whether the log without its test rows can be split again, as an earlier window.
+        fewest: rows that a user needs so that some can leave train, of a table and by the settings; 0 = not counted.
     """
 
     assign: Callable[[RawLog, str, SplitSettings, int], None]
@@ -34,6 +36,8 @@ class SplitMethod:
     by_files: bool = False
     by_time: bool = True
     may_lack: tuple[str, ...] = ()
+    has_windows: bool = False
+    fewest: Callable[[str, SplitSettings], int] = lambda table, settings: 0
 
 
 def split(log: RawLog, settings: SplitSettings, seed: int) -> None:
@@ -51,10 +55,36 @@ def split(log: RawLog, settings: SplitSettings, seed: int) -> None:
         raise ConfigError(f"preprocess.split.method is {settings.method}, but data names files per split; use given")
     if method.needs_times:
         _require_times(log, table, settings.method)
+    _end_at_window(log, table, settings, seed)
+    if fewest := method.fewest(table, settings):
+        _count_short_users(log, table, settings.method, fewest)
     method.assign(log, table, settings, seed)
     if table == "impressions":  # a click is in the split of its impression
         log.replace_table("events", "SELECT e.* EXCLUDE (split), i.split FROM events e JOIN impressions i USING (ord)")
     _require_rows(log, table, method)
+
+
+def _end_at_window(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
+    """Remove the rows after the window's end: those that are test in a later window, one window after the other.
+
+    With `test: 0.2`, window 2 has the first 80 % of the rows, of which the last 20 % are its test, window 3 the first
+    80 % of these. No row is test in two windows, and every window is the split of a log that ends where it ends.
+    """
+    rows = log.rows(table)
+    for _ in range(1, settings.window):
+        SPLIT_METHODS[settings.method].assign(log, table, settings, seed)
+        log.replace_table(table, f"SELECT * FROM {table} WHERE split <> 'test'")
+    if settings.window > 1:
+        reason = f"later than the end of window {settings.window} (preprocess.split.window)"
+        log.quality.count(f"{table} after the window", rows, log.rows(table), reason)
+
+
+def windows_refusal(method: str) -> str:
+    """Return the sentence that refuses windows of a split method; empty if it has them."""
+    if SPLIT_METHODS[method].has_windows:
+        return ""
+    names = [name for name, entry in SPLIT_METHODS.items() if entry.has_windows]
+    return f"a split by method: {method} has no earlier windows; use {', '.join(names[:-1])} or {names[-1]}"
 
 
 def _given(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
@@ -146,8 +176,6 @@ def _last_of_each_user(log: RawLog, table: str, settings: SplitSettings, seed: i
     test_rows, held_out_rows = (f"floor({reduced} * {share!r} + draw)" for share in (test, held_out))
     ranked = _ranked(table, order, join, f", {_draw(seed)} AS draw")
     is_test, is_held_out = f"nth > total - {test_rows}", f"nth > total - {held_out_rows}"
-    if table == "events":
-        _count_short_users(log, table, settings.method, 2)
     _assign(log, table, ranked, is_test, is_held_out, extra_columns=", nth, total, draw")
 
 
@@ -161,8 +189,12 @@ def _leave_last(log: RawLog, table: str, settings: SplitSettings, seed: int) -> 
     k = settings.k
     is_long = f"total > {2 * k}"
     is_test, is_held_out = (f"{is_long} AND nth > total - {rows}" for rows in (k, 2 * k))
-    _count_short_users(log, table, settings.method, 2 * k + 1)
     _assign(log, table, _ranked(table, "time, ord"), is_test, is_held_out, extra_columns=", nth, total")
+
+
+def _fewest_of_share(table: str, settings: SplitSettings) -> int:
+    """A single event of a user stays in train; a single impression may be in test."""
+    return 2 if table == "events" else 0
 
 
 def _ranked(table: str, order: str, join: str = "", columns: str = "") -> str:
@@ -210,9 +242,11 @@ def _require_rows(log: RawLog, table: str, method: SplitMethod) -> None:
 # Value of `preprocess.split.method` -> split method.
 SPLIT_METHODS: Mapping[str, SplitMethod] = {
     "given": SplitMethod(_given, by_files=True, may_lack=("test",)),
-    "global_time": SplitMethod(_global_time, needs_times=True),
-    "user_time": SplitMethod(_user_time, needs_times=True),
-    "user_random": SplitMethod(_user_random, by_time=False),
-    "leave_last": SplitMethod(_leave_last, needs_times=True),
+    "global_time": SplitMethod(_global_time, needs_times=True, has_windows=True),
+    "user_time": SplitMethod(_user_time, needs_times=True, has_windows=True, fewest=_fewest_of_share),
+    "user_random": SplitMethod(_user_random, by_time=False, fewest=_fewest_of_share),
+    "leave_last": SplitMethod(
+        _leave_last, needs_times=True, has_windows=True, fewest=lambda table, settings: 2 * settings.k + 1
+    ),
     "none": SplitMethod(_none, by_files=True, may_lack=("valid", "test")),
 }

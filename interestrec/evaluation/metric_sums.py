@@ -42,7 +42,7 @@ class MetricSums:
     @property
     def n(self) -> np.ndarray:
         """Number of lists or rows behind the value; int64 [systems]."""
-        return self.counts.sum(axis=0).astype(np.int64)
+        return np.rint(self.counts.sum(axis=0)).astype(np.int64)
 
     def evaluate(self, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Return the metric from sums [..., seeds, parts] and counts [...]; NaN where the count is 0."""

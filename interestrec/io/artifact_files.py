@@ -41,3 +41,6 @@ EXPOSURE = "exposure.parquet"
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"
 REPORT_PAGE = "report.html"
+
+# Windows, beside a page and tables of METRICS and COMPARISONS that name the window
+WINDOWS = "windows.json"

@@ -175,6 +175,12 @@ COMPARISONS = pa.schema(
     ]
 )
 
+# The same rows of several test windows: `window` is null for the mean over windows, counted back from the last, which
+# is 1. `window_sd` is the standard deviation between windows.
+_WINDOW = pa.field("window", pa.int32())
+WINDOW_METRICS = pa.schema([_WINDOW, *METRICS, pa.field("window_sd", pa.float64())])
+WINDOW_COMPARISONS = pa.schema([_WINDOW, *COMPARISONS])
+
 # Difference between the best and the worst slice of users per system; a family is `activity` or a user attribute.
 GAPS = pa.schema(
     [

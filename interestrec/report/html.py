@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interestrec import __version__
 from interestrec.evaluation.leak_audit import LOOK
@@ -17,7 +17,29 @@ from interestrec.report.page_data import PageData
 
 TEMPLATE = "report.html.j2"
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 Rows = Sequence[dict[str, Any]]
+
+
+def template(name: str) -> "Template":
+    """Return a template of this package with the filters that format figures."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("interestrec.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["signed"] = _signed
+    environment.filters["share"] = lambda value: "n/a" if value is None else f"{value:.1%}"
+    environment.filters["count"] = lambda value: "withheld" if value is None else f"{value:,}"
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    return environment.get_template(name)
 
 
 def page(
@@ -48,24 +70,10 @@ def page(
             left out.
         suppressed: number of metric rows that are withheld because fewer users are behind them.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("interestrec.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
-    environment.filters["signed"] = _signed
-    environment.filters["share"] = lambda value: "n/a" if value is None else f"{value:.1%}"
-    environment.filters["count"] = lambda value: "withheld" if value is None else f"{value:,}"
-    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     blend = systems["systems"].get(OURS, {})
     protocols = [name for name in TITLES if _has_protocol(metrics, name)]
     alone = blend.get("alone", {})
-    return environment.get_template(TEMPLATE).render(
+    return template(TEMPLATE).render(
         version=__version__,
         our_system=OURS,
         protocols=[

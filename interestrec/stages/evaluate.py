@@ -1,6 +1,5 @@
 """`evaluate`: compute metrics, intervals and comparisons of ranked lists; nothing is fitted."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,22 @@ from interestrec.evaluation import (
     gate,
     leak_audit,
     metric_sums,
-    population,
-    protocols,
     resampling,
     seeds,
     statistics,
     verdicts,
 )
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
+from interestrec.evaluation.measurement import evaluation_context, measure_lists, system_order
 from interestrec.evaluation.metric_rows import metrics_by_system
-from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
-from interestrec.evaluation.ranking_blocks import IdNumbers
 from interestrec.evaluation.requirements import MetricBound, parse_bound
-from interestrec.evaluation.slices import ALL, all_slices
+from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.suppression import suppress_small_groups
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
-from interestrec.scorers import queries
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_within
 
@@ -53,7 +48,7 @@ def run(context: RunContext) -> StageResult:
         InputMissingError: the earlier report does not exist.
     """
     requirements = check_gate(context)
-    earlier = _earlier(context)  # opened before the workspace's link moves to the new report
+    earlier = earlier_report(context)  # opened before the workspace's link moves to the new report
     corpus_artifact = context.open("corpus")
     rankings = _rankings(context, corpus_artifact)
     if (requirements or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
@@ -78,7 +73,7 @@ def run(context: RunContext) -> StageResult:
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:
-        evaluation = _evaluation_context(corpus, rankings[0], settings.evaluate)
+        evaluation = evaluation_context(corpus, rankings[0].path, settings.evaluate)
         bounds.check_slices(requirements, [part.name for part in evaluation.slices])
         encrypted = settings.runtime.encryption_key is not None
         _build(directory, corpus, rankings, evaluation, settings.evaluate, recipe, with_examples=not encrypted)
@@ -117,7 +112,7 @@ def check_gate(context: RunContext) -> list[MetricBound]:
     available = bounds.available_metrics(*metric_sums.split_metric_names(settings.metrics))
     for requirement in requirements:
         bounds.requirement_protocol(requirement, available)
-    earlier = _earlier(context)
+    earlier = earlier_report(context)
     if earlier is not None and settings.min_users > 1:
         raise ConfigError(
             f"evaluate.min_users is {settings.min_users}, so reports keep no values per user, which not_worse_than "
@@ -130,7 +125,12 @@ def check_gate(context: RunContext) -> list[MetricBound]:
     return requirements
 
 
-def _earlier(context: RunContext) -> Artifact | None:
+def earlier_report(context: RunContext) -> Artifact | None:
+    """Open the report that the new one must not be worse than; None if the gate names none.
+
+    Raises:
+        InputMissingError, ArtifactError: the report is missing or damaged.
+    """
     path = context.gate.not_worse_than or context.settings.evaluate.not_worse_than
     if path is None:
         return None
@@ -165,14 +165,14 @@ def _build(
     with_examples: bool,
 ) -> None:
     systems_file = files.read_json(rankings[0].path / artifact_files.SYSTEMS)
-    systems = sorted(systems_file["systems"], key=lambda name: (name != OURS, name))
+    systems = system_order(systems_file["systems"])
     ranking_metrics, _ = metric_sums.split_metric_names(settings.metrics)
     top_k = systems_file["settings"]["top_k"]
     for name in ranking_metrics:
         if (cutoff(name) or 0) > top_k:
             raise ConfigError(f"evaluate.metrics: {name} needs longer lists than rank.top_k = {top_k}; raise top_k")
     items = beyond_accuracy.item_statistics(corpus, evaluation.population)
-    results = [_measure(ranking.path, systems, settings.metrics, items, evaluation) for ranking in rankings]
+    results = [measure_lists(ranking.path, systems, settings.metrics, items, evaluation) for ranking in rankings]
     averaged = seeds.average_seeds([result for result, _ in results])
     min_users = settings.min_users
     measured = suppress_small_groups(averaged, evaluation.slices, evaluation.n_users, min_users)
@@ -214,45 +214,6 @@ def _build(
         suppressed=measured.suppressed,
     )
     files.write_text(directory / artifact_files.REPORT_PAGE, page)
-
-
-def _measure(
-    rankings: Path,
-    systems: list[str],
-    metrics: list[str],
-    items: beyond_accuracy.ItemStatistics,
-    evaluation: EvaluationContext,
-) -> tuple[ProtocolResult, Mapping[str, beyond_accuracy.TopLists]]:
-    """Compute the metrics of one seed's rankings; also return the top lists."""
-    ranking_metrics, intensity_metrics = metric_sums.split_metric_names(metrics)
-    measured = ProtocolResult()
-    protocols.add_impression_metrics(
-        measured, rankings / artifact_files.IMPRESSIONS, systems, ranking_metrics, intensity_metrics, evaluation
-    )
-    top_lists = protocols.add_catalogue_metrics(
-        measured, rankings / artifact_files.CATALOGUE, systems, ranking_metrics, items, evaluation
-    )
-    if (rankings / artifact_files.COLD_CATALOGUE).exists():
-        protocols.add_cold_catalogue_metrics(
-            measured, rankings / artifact_files.COLD_CATALOGUE, systems, ranking_metrics, evaluation
-        )
-    return measured, top_lists
-
-
-def _evaluation_context(corpus: Corpus, rankings: Artifact, settings: EvaluateSettings) -> EvaluationContext:
-    """Load what lists are evaluated against, for the users with a test impression in the order of the corpus."""
-    requests = queries.catalogue_requests(corpus, queries.TEST)
-    ids = IdNumbers(
-        user=corpus.users["user_id"].take(pa.array(requests.user)).combine_chunks(),
-        item=corpus.items["item_id"].combine_chunks(),
-    )
-    truth = protocols.truth_by_user(files.read_parquet(rankings.path / artifact_files.TRUTH, schemas.TRUTH), ids)
-    population_facts = population.describe_population(
-        corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
-    )
-    return EvaluationContext(
-        population_facts, all_slices(population_facts), truth, ids, graded=settings.gain == "graded"
-    )
 
 
 def _write_figures(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interestrec.config.settings import Settings
-from interestrec.core.errors import LockedError, PeerLostError
+from interestrec.core.errors import InputMissingError, LockedError, PeerLostError
 from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
@@ -82,6 +82,7 @@ class RunContext:
     seeds: tuple[Path, ...] = ()  # rankings, or their workspaces, to average over
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory; replaces the workspace's
     dry_run: bool = False  # raise `DryRun` with the plan instead of building
+    existing: bool = False  # link the version that exists and refuse to build one
 
     def open(self, kind: str) -> Artifact:
         """Open the input artifact of this kind: the one in `paths`, else the workspace's current one."""
@@ -131,6 +132,7 @@ def produce(
         LockedError: another process writes the same output.
         PeerLostError: the chief did not commit the artifact in time.
         DryRun: the context is that of a dry run.
+        InputMissingError: the version does not exist, and the context is one of existing versions.
     """
     workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
@@ -142,6 +144,11 @@ def produce(
                 pass
         log.info("%s: up to date", recipe.stage)
         return StageResult(found, False, summarise(found.path))
+    if context.existing and not recipe.version_path(workspace).exists():
+        window = context.settings.preprocess.split.window
+        raise InputMissingError(
+            f"{workspace}: no {recipe.kind} of window {window} with these settings; use `interestrec run --windows N`"
+        )
     if worker_number(context.settings.runtime.distribution) > 0:
         if all_workers:
             with tempfile.TemporaryDirectory() as scratch:

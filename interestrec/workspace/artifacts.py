@@ -34,7 +34,11 @@ STAGE_OF_KIND = {
     "lists": "rank",
     "shard": "rank",
     "report": "evaluate",
+    "windows": "evaluate",
 }
+
+# Kind of artifact -> the module of `stages` that writes it, where its name is not that of the stage.
+_MODULE_OF_KIND = {"windows": "evaluate_windows"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Recipe:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "code", source_digests(self.stage.replace("-", "_")))
+        object.__setattr__(self, "code", source_digests(_MODULE_OF_KIND.get(self.kind, self.stage.replace("-", "_"))))
         content = {
             "kind": self.kind,
             "schema": SCHEMA_VERSION,

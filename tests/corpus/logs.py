@@ -160,8 +160,8 @@ class Plan:
 
 def plan(**changes: Any) -> Plan:
     """Settings with short names for those of the split, of `data` and of sections."""
-    usual: dict[str, Any] = {"method": "global_time", "valid": 0.2, "test": 0.2}
-    split = {key: changes.pop(key, usual.get(key)) for key in ("method", "valid", "test", "valid_from")}
+    usual: dict[str, Any] = {"method": "global_time", "valid": 0.2, "test": 0.2, "window": 1}
+    split = {key: changes.pop(key, usual.get(key)) for key in ("method", "valid", "test", "window", "valid_from")}
     if split["method"] == "none":
         split["verified"] = "elsewhere"
     data = DataSettings(relevant_at=changes.pop("relevant_at", None))

@@ -1,11 +1,26 @@
 """The whole way from a log to tables: faults, counts, and what must not change the result."""
 
+from datetime import UTC
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestrec.core.errors import DataError
-from tests.corpus.logs import built, by_name, event_log, grading, impression_log, plan, rule, stars
+from interestrec.rawfiles.raw_log import RawLog
+from tests.corpus.logs import (
+    built,
+    by_name,
+    event_log,
+    grading,
+    impression_log,
+    moment,
+    plan,
+    rule,
+    stars,
+    value_map,
+)
 
 EVENTS = [("uvw"[n % 3], "abcdefg"[n % 7], n) for n in range(30)]
 IMPRESSIONS = [
@@ -100,3 +115,38 @@ def test_faults() -> None:
     assert error.value.exit_status == 65
     with pytest.raises(DataError, match="none of 30 events has an item of the table of items"):
         built(event_log(EVENTS, items="z"), plan())
+
+
+@pytest.mark.parametrize("method", ["global_time", "user_time"])
+def test_nothing_after_the_end_of_a_window_is_in_its_corpus(method: str) -> None:
+    """The corpus of an earlier window is that of a log without the later rows, whatever these are."""
+    rng = np.random.default_rng(4)
+    rows = [(f"u{rng.integers(5)}", f"i{rng.integers(12)}", n, "hours", float(rng.integers(1, 9))) for n in range(80)]
+    graded = {"grading": grading(values={"hours": value_map("quantile")}), "relevant_at": 0.5, "method": method}
+    first = built(described(rows), plan(**graded))
+    users, items, timelines = (table.to_pylist() for table in (first.users, first.items, first.timelines))
+    tested = {
+        (users[row["user"]]["user_id"], items[row["item"]]["item_id"], row["time"])
+        for row in timelines
+        if row["split"] == "test"
+    }
+    is_later = [(user, item, moment(at).replace(tzinfo=UTC)) in tested for user, item, at, *_ in rows]
+    assert sum(is_later) == len(tested)
+    kept = [row for row, later in zip(rows, is_later, strict=True) if not later]
+    other = [(row[0], f"x{n}", *row[2:4], 50.0) if is_later[n] else row for n, row in enumerate(rows)]
+    whole = built(described(kept), plan(**graded))
+    for log in (rows, other):
+        window = built(described(log), plan(**graded, window=2))
+        for name in ("items", "users", "timelines", "impressions", "candidates"):
+            assert getattr(window, name).equals(getattr(whole, name)), name
+        assert (window.value_maps, window.counts) == (whole.value_maps, whole.counts)
+
+
+def described(rows: list[tuple]) -> RawLog:
+    """A log whose events describe their items, by a title that changes with time."""
+    log = event_log(rows, items=[])
+    first = log.number("SELECT min(ord) FROM events")
+    for n, (_, item, *_) in enumerate(rows):
+        values = [item, f"{item} as of {n // 20}", "", None, float(n), None, first + n, first + n]
+        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    return log

@@ -1,6 +1,7 @@
 """Splits by hand, and what must hold for any log."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.preprocess_settings import SplitSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.rawfiles.raw_log import RawLog
-from tests.corpus.logs import coded, event_log, impression_log, rule
+from tests.corpus.logs import coded, event_log, impression_log, rows_of, rule
 from tests.examples import examples
 
 FIRST = {"train": "T", "valid": "V", "test": "E"}
@@ -245,6 +246,59 @@ def test_a_method_that_is_not_registered_is_refused_with_the_choices() -> None:
 def test_keys_that_do_not_fit_the_method_are_refused(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         SplitSettings(**keys)
+
+
+def windowed(rows: Sequence[tuple], window: int, **keys: Any) -> dict[str, list[str]]:
+    """The items of the rows of each split, in the order of rows."""
+    log = coded(event_log(rows))
+    split(log, SplitSettings(window=window, **keys), 1)
+    found: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for name, item in rows_of(log, "split, item_id"):
+        found[name].append(item)
+    return found
+
+
+def test_a_window_ends_where_the_test_of_the_next_one_begins() -> None:
+    rows = [("uv"[n % 2], f"i{n:02}", n) for n in range(20)]
+    halves = {"method": "global_time", "valid": 0.25, "test": 0.25}
+    # 20 rows: test is i15 to i19. 15 rows are left: test starts at floor(15 × 0.75) = 11, valid at floor(15 × 0.5) = 7.
+    assert windowed(rows, 2, **halves) == {
+        "train": [f"i{n:02}" for n in range(7)],
+        "valid": [f"i{n:02}" for n in range(7, 11)],
+        "test": [f"i{n:02}" for n in range(11, 15)],
+    }
+    assert windowed(rows, 3, **halves)["test"] == ["i08", "i09", "i10"]
+    last = windowed([("u", f"{letter}{n}", n) for n in range(5) for letter in "a"], 2, method="leave_last")
+    assert last == {"train": ["a0", "a1"], "valid": ["a2"], "test": ["a3"]}
+
+
+@pytest.mark.parametrize("method", [name for name, method in SPLIT_METHODS.items() if method.has_windows])
+def test_windows_are_the_splits_of_logs_that_end_earlier_and_share_no_test_row(method: str) -> None:
+    rng = np.random.default_rng(3)
+    rows = [(f"u{rng.integers(6)}", f"i{n}", int(rng.integers(90))) for n in range(120)]
+    windows = [windowed(rows, n, method=method) for n in (1, 2, 3, 4)]
+    tested = [item for window in windows for item in window["test"]]
+    assert len(set(tested)) == len(tested)
+    for later, window in pairwise(windows):
+        kept = [row for row in rows if row[1] in {*later["train"], *later["valid"]}]
+        assert windowed(kept, 1, method=method) == window
+
+
+def test_the_rows_after_a_window_are_counted_and_short_users_once() -> None:
+    log = coded(event_log([("uv"[n % 2], f"i{n}", n) for n in range(40)] + [("w", "x", 0)]))
+    split(log, SplitSettings(method="user_time", window=3), 1)
+    left_out = rule(log, "events after the window")
+    assert (left_out["rows_in"], left_out["rows_out"]) == (41, log.rows("events"))
+    assert [found["rule"] for found in log.quality.rules].count("users too short to split") == 1
+
+
+@pytest.mark.parametrize("method", [name for name, method in SPLIT_METHODS.items() if not method.has_windows])
+def test_a_method_without_windows_refuses_an_earlier_one(method: str) -> None:
+    verified = Path("elsewhere") if method == "none" else None
+    with pytest.raises(
+        ValidationError, match=f"method: {method} has no earlier windows; use global_time, user_time or"
+    ):
+        SplitSettings(method=method, window=2, verified=verified)
 
 
 @pytest.mark.parametrize("method", SPLIT_METHODS)
