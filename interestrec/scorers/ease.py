@@ -38,7 +38,7 @@ class EaseSettings(Section):
     max_size: Count = 8000
     """Users or items, whichever are fewer, up to which the solution is exact; above it each item is predicted from its
     `neighbours` most similar items. Memory grows with its square, time with its cube."""
-    neighbours: Count = 200
+    neighbours: Count = 100
     """Items that predict an item where the solution is not exact; more are closer to it and slower."""
 
 
@@ -158,7 +158,7 @@ def fit(
     regularization: float,
     max_size: int,
     half_life: float | None = None,
-    neighbours: int = 200,
+    neighbours: int = 100,
 ) -> Ease:
     """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
 
