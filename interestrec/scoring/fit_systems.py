@@ -62,7 +62,7 @@ def train_data(corpus: Corpus) -> FitData:
         DataError: no event is relevant.
     """
     data = FitData.before_split(corpus, queries.VALID)
-    if len(data.events.item) == 0:
+    if not corpus.relevant(data.events.intensity).any():
         raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
     return data
 

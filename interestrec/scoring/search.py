@@ -1,7 +1,9 @@
-"""SettingsSearch: selects settings of scorers on valid_select with an equal number of trials per scorer."""
+"""SettingsSearch: selects settings of scorers on valid_select with an equal budget per scorer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,16 @@ from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.definition import ScorerDefinition
+from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, ScorerDefinition
 from interestrec.scorers.requests import Scorer, request_blocks
 from interestrec.scoring.blend import has_both_classes
 from interestrec.scoring.impression_scores import impression_scores
 
 _USERS = 2000  # maximum number of users whose catalogue lists measure a trial
 _DEPTH = 10  # length of these lists
+_SHARE = 0.25  # of the users, on which the first rung fits
+_LEAST_TRIALS = 4  # budget of a search in rungs
+_DRAWS = 64  # points of the sequence per distinct point of the grid
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class SearchGoal:
     lower: bool
     measure: Callable[[Scorer], float]  # NaN if valid_select has no data for the metric
 
-    def describe(self, settings: Mapping[str, Any], value: float) -> dict[str, Any]:
-        """Return a trial, its settings and metric, for systems.json."""
-        return {**settings, self.metric: None if np.isnan(value) else round(value, 6)}
+    def describe(self, settings: Mapping[str, Any], share: float, value: float) -> dict[str, Any]:
+        """Return a trial, its settings, the share of users that it was fitted on, and its metric, for systems.json."""
+        return {**settings, "share_of_users": share, self.metric: None if np.isnan(value) else round(value, 6)}
 
 
 @dataclass(frozen=True)
@@ -43,52 +48,87 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class SettingsSearch:
-    """Random search with an equal budget for every scorer."""
+    """Successive halving over users with an equal budget for every scorer (Jamieson and Talwalkar 2016).
+
+    The budget is `trials` fits on all users. A small space is searched exhaustively. Otherwise the first rung fits many
+    settings on a quarter of the users, for half of the budget, and the second rung fits the best of these, and the
+    configured ones, on all users. All trials are measured on the same users. Scorers that learn something of each user
+    that they do not take from the request, those of labels, have no first rung.
+    """
 
     ranking: SearchGoal
     intensity: SearchGoal  # for scorers that predict an intensity
-    trials: int  # fits per scorer, including the configured settings; a smaller space is searched exhaustively
+    trials: int  # budget per scorer in fits on all users, including one of the configured settings
     has_times: bool  # whether any event has a time
+    has_weak_events: bool  # whether any positive event is not relevant
     seed: int
 
     def run(
-        self, scorer: ScorerDefinition, fit: Callable[[Mapping[str, Any]], Scorer], configured: Mapping[str, Any]
+        self, scorer: ScorerDefinition, fit: Callable[[Mapping[str, Any], float], Scorer], configured: Mapping[str, Any]
     ) -> SearchResult:
-        """Fit with the configured settings and with others drawn from the scorer's space, and keep the best.
+        """Fit with the configured settings and with others from the scorer's space, and keep the best.
 
         Args:
             scorer: its space; a scorer without a space is fitted once.
-            fit: returns the scorer fitted with settings.
+            fit: returns the scorer fitted with settings on a share of the users.
             configured: the configured settings of the scorer.
         """
-        goal = self.intensity if scorer.predicts_intensity else self.ranking
-        first, *others = self._draw(scorer, configured)
-        settings = {**configured, **first}
-        best = fit(settings)
-        if not others:
-            return SearchResult(settings, best, [])
-        best_value = goal.measure(best)
-        trials = [goal.describe(first, best_value)]
-        for draw in others:
-            candidate = fit({**configured, **draw})
-            value = goal.measure(candidate)
-            trials.append(goal.describe(draw, value))
-            if value < best_value if goal.lower else value > best_value:
-                settings, best, best_value = {**configured, **draw}, candidate, value
-        return SearchResult(settings, best, trials)
-
-    def _draw(self, scorer: ScorerDefinition, configured: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return distinct points of the space, the configured one first."""
-        from sklearn.model_selection import ParameterGrid, ParameterSampler
-
-        space: dict[str, Sequence[Any]] = {
-            key: values for key, values in scorer.space.items() if self.has_times or key not in scorer.time_settings
-        }
+        idle = (() if self.has_times else scorer.time_settings) + (
+            () if self.has_weak_events else scorer.evidence_settings
+        )
+        space = {key: values for key, values in scorer.space.items() if key not in idle}
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
-            return [start]
-        draws = ParameterSampler(space, min(self.trials, len(ParameterGrid(space))), random_state=self.seed)
-        return [start, *[dict(sorted(draw.items())) for draw in draws if draw != start]][: self.trials]
+            return SearchResult({**configured}, fit(configured, 1.0), [])
+        goal = self.intensity if scorer.predicts_intensity else self.ranking
+        trials: list[dict[str, Any]] = []
+
+        def measure(point: Mapping[str, Any], share: float) -> tuple[float, Scorer]:
+            settings = {**configured, **point}
+            fitted = fit({**settings, **{key: settings[key] * share for key in scorer.per_user_settings}}, share)
+            value = goal.measure(fitted)
+            trials.append(goal.describe(point, share, value))
+            return (value if goal.lower else -value), fitted
+
+        has_first_rung = scorer.fitted_on in (EVENTS, GRADED_EVENTS) and self.trials >= _LEAST_TRIALS
+        first_rung = round(self.trials / 2 / _SHARE) if has_first_rung else 0
+        points = low_discrepancy_points(space, start, max(first_rung, self.trials), self.seed)
+        if len(points) > self.trials:
+            losses = [measure(point, _SHARE)[0] for point in points]
+            others = [int(n) for n in np.argsort(losses, kind="stable") if n != 0]  # NaN comes last
+            points = [start, *(points[n] for n in others[: self.trials - ceil(len(points) * _SHARE) - 1])]
+        best_loss, best = measure(start, 1.0)
+        settings = start
+        for point in points[1:]:
+            loss, candidate = measure(point, 1.0)
+            if loss < best_loss:
+                settings, best_loss, best = point, loss, candidate
+        return SearchResult({**configured, **settings}, best, trials)
+
+
+def low_discrepancy_points(
+    space: Mapping[str, Sequence[Any]], start: Mapping[str, Any], most: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return at most `most` distinct points that cover a grid evenly: `start`, then a scrambled Halton sequence.
+
+    A grid of at most `most` points, with `start`, is returned whole.
+
+    Args:
+        space: values by key.
+        start: a point, within the grid or not.
+    """
+    from scipy.stats import qmc
+
+    whole = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    if len(others := [point for point in whole if point != start]) < most:
+        return [dict(start), *others]
+    sizes = [len(values) for values in space.values()]
+    sequence = qmc.Halton(len(space), rng=np.random.default_rng(seed))
+    cells = np.floor(sequence.random(_DRAWS * most) * sizes).astype(np.int64)
+    drawn = dict.fromkeys(
+        np.ravel_multi_index(tuple(cells.T), sizes).tolist()
+    )  # distinct, in the order of the sequence
+    return [dict(start), *[whole[n] for n in drawn if whole[n] != start][: most - 1]]
 
 
 def settings_search(
@@ -99,13 +139,15 @@ def settings_search(
     Args:
         exclude_seen: whether catalogue lists omit items of the history.
         tie_order: [items], distinct; among equal scores the lower value ranks first.
-        trials: fits per scorer.
+        trials: budget per scorer in fits on all users.
     """
+    intensity = corpus.timelines.intensity
     return SettingsSearch(
         ranking=_ranking_goal(corpus, exclude_seen, tie_order, seed),
         intensity=_intensity_goal(corpus),
         trials=trials,
         has_times=bool((corpus.timelines.time != NO_TIME).any()),
+        has_weak_events=bool(((intensity > 0) & ~corpus.relevant(intensity)).any()),
         seed=seed,
     )
 
