@@ -109,6 +109,11 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
     return known
 
 
+def first_seen(corpus: Corpus, split: int) -> np.ndarray:
+    """bool [items]: the first event, history or candidate list with the item is of `split`."""
+    return known_items(corpus, split + 1) & ~known_items(corpus, split)
+
+
 def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQueries:
     """Return requests for the candidates of impressions.
 

@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import ranked_lists, ranking
-from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
 from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, ScorerDefinition
-from interestrec.scorers.requests import Scorer, request_blocks
-from interestrec.scoring.blend import has_both_classes
+from interestrec.scorers.requests import Scorer
+from interestrec.scoring.catalogue_lists import METRIC, CatalogueLists
 from interestrec.scoring.impression_scores import impression_scores
 
-_USERS = 2000  # maximum number of users whose catalogue lists measure a trial
-_DEPTH = 10  # length of these lists
 _SHARE = 0.25  # of the users, on which the first rung fits
 _LEAST_TRIALS = 4  # budget of a search in rungs
 _DRAWS = 64  # points of the sequence per distinct point of the grid
@@ -73,10 +71,7 @@ class SettingsSearch:
             fit: returns the scorer fitted with settings on a share of the users.
             configured: the configured settings of the scorer.
         """
-        idle = (() if self.has_times else scorer.time_settings) + (
-            () if self.has_weak_events else scorer.evidence_settings
-        )
-        space = {key: values for key, values in scorer.space.items() if key not in idle}
+        space = self._effective_space(scorer)
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
             return SearchResult({**configured}, fit(configured, 1.0), [])
@@ -105,6 +100,14 @@ class SettingsSearch:
                 settings, best_loss, best = point, loss, candidate
         return SearchResult({**configured, **settings}, best, trials)
 
+    def _effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
+        """Return the scorer's space without the settings that have no effect on this log."""
+        without_effect = {
+            *(() if self.has_times else scorer.time_settings),
+            *(() if self.has_weak_events else scorer.evidence_settings),
+        }
+        return {key: values for key, values in scorer.space.items() if key not in without_effect}
+
 
 def low_discrepancy_points(
     space: Mapping[str, Sequence[Any]], start: Mapping[str, Any], most: int, seed: int
@@ -131,19 +134,16 @@ def low_discrepancy_points(
     return [dict(start), *[whole[n] for n in drawn if whole[n] != start][: most - 1]]
 
 
-def settings_search(
-    corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, trials: int, seed: int
-) -> SettingsSearch:
+def settings_search(corpus: Corpus, lists: CatalogueLists, trials: int, seed: int) -> SettingsSearch:
     """Return the search on a corpus.
 
     Args:
-        exclude_seen: whether catalogue lists omit items of the history.
-        tie_order: [items], distinct; among equal scores the lower value ranks first.
+        lists: the lists of valid_select users over the catalogue.
         trials: budget per scorer in fits on all users.
     """
     intensity = corpus.timelines.intensity
     return SettingsSearch(
-        ranking=_ranking_goal(corpus, exclude_seen, tie_order, seed),
+        ranking=_ranking_goal(corpus, lists),
         intensity=_intensity_goal(corpus),
         trials=trials,
         has_times=bool((corpus.timelines.time != NO_TIME).any()),
@@ -152,12 +152,13 @@ def settings_search(
     )
 
 
-def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, seed: int) -> SearchGoal:
+def _ranking_goal(corpus: Corpus, lists: CatalogueLists) -> SearchGoal:
     """Return `auc` within impressions if any has both classes, otherwise `ndcg@10` over the catalogue."""
     shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
     query = queries.impression_queries(corpus, impression)
     relevant = corpus.relevant(shown.label[query.rows])
-    if has_both_classes(query.offsets, relevant).any():
+    positives = np.bincount(ragged.owner(query.offsets)[relevant], minlength=len(query.offsets) - 1)
+    if ((positives > 0) & (positives < np.diff(query.offsets))).any():
 
         def auc(scorer: Scorer) -> float:
             score = impression_scores(corpus, scorer, impression).astype(np.float64)
@@ -166,7 +167,7 @@ def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, see
             )
 
         return SearchGoal("auc", lower=False, measure=auc)
-    return SearchGoal(f"ndcg@{_DEPTH}", lower=False, measure=_catalogue_ndcg(corpus, exclude_seen, tie_order, seed))
+    return SearchGoal(METRIC, lower=False, measure=_catalogue_ndcg(lists))
 
 
 def _intensity_goal(corpus: Corpus) -> SearchGoal:
@@ -182,30 +183,12 @@ def _intensity_goal(corpus: Corpus) -> SearchGoal:
     return SearchGoal("rmse", lower=True, measure=rmse)
 
 
-def _catalogue_ndcg(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, seed: int) -> Callable[[Scorer], float]:
-    users = queries.valid_users(corpus, select=True, most=_USERS, seed=seed)
-    requests = queries.catalogue_requests(corpus, queries.VALID, users)
-    truth = queries.request_truth(corpus, requests, queries.VALID)
-    relevant = corpus.relevant(truth.label) & ~(truth.seen & exclude_seen)
-
+def _catalogue_ndcg(lists: CatalogueLists) -> Callable[[Scorer], float]:
     def ndcg(scorer: Scorer) -> float:
         values = [np.zeros(0)]
-        for start, stop in request_blocks(len(requests), corpus.items.num_rows):
-            block = requests.block(start, stop)
-            score = scorer.score_catalogue(block)
-            if exclude_seen:
-                score[block.owner, block.item] = -np.inf
-            targets = truth.matrix(relevant, start, stop, corpus.items.num_rows)
-            top = top_k(score, _DEPTH, tie_order)
-            row = np.arange(len(block))[:, None]
-            hits = targets[row, top].ravel()
-            offsets = np.arange(len(block) + 1) * top.shape[1]
-            owner = np.nonzero(targets)[0]
-            ones = np.ones(len(owner))
-            ranked = ranked_lists.rank_with_truth(
-                offsets, score[row, top].ravel().astype(np.float64), hits, hits * 1.0, owner, ones > 0, ones
-            )
-            values.append(ranking.ndcg(ranked, _DEPTH))
+        for start, stop in lists.blocks(1):
+            score = scorer.score_catalogue(lists.requests.block(start, stop))
+            values.append(lists.values(score, start, stop))
         return _mean(np.concatenate(values))
 
     return ndcg
