@@ -11,6 +11,7 @@ from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import NotNegative, Positive, Section
 from interestrec.scorers import recency, trending
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
@@ -79,7 +80,7 @@ class CategoryTrend:
     def _lifts(self, requests: Requests) -> np.ndarray:
         """float32 [requests, categories]: strength · ln(s / T), where s = (n(c) + k T(c)) / (n + k)."""
         items = len(self.category)
-        history = history_recency_matrix(requests, self.relevant_from, items, self.half_life)
+        history = history_recency_matrix(requests, EventWeights(self.relevant_from), items, self.half_life)
         membership = (np.ones(items), (np.arange(items), self.category))
         count = (history @ sparse.csr_matrix(membership, shape=(items, len(self.share)))).toarray()
         total = count.sum(axis=1, keepdims=True) + self.smoothing
@@ -115,7 +116,7 @@ def fit(
         strength: weight of the categories.
         history_half_life: days, of history entries; None: equal weights.
     """
-    trend = trending.fit(events, half_life).score
+    trend = trending.fit(events, relevant_from, half_life).score
     names = [name or "" for name in item_categories]
     category = np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
     weight = np.bincount(category[events.item], recency.event_recency(events, half_life), minlength=category.max() + 1)

@@ -12,6 +12,7 @@ from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers import recency
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix, sparse_dots
 from interestrec.scorers.largest_entries import largest_per_row
 from interestrec.scorers.recency import HALF_LIVES
@@ -85,7 +86,7 @@ class Covisit:
 
     def _histories(self, requests: Requests) -> tuple[sparse.csr_matrix, np.ndarray]:
         """Return a, float32 [requests, items], whose rows sum to 1, and Σ_i a_i · backoff(i), float32 [requests]."""
-        history = history_recency_matrix(requests, self.relevant_from, len(self.share), self.half_life)
+        history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.share), self.half_life)
         total = np.asarray(history.sum(axis=1)).ravel()
         history.data /= ragged.repeat(history.indptr, np.where(total > 0, total, 1.0))
         shares = history.astype(np.float32)

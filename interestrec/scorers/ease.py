@@ -10,9 +10,10 @@ from typing import Self
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.errors import NumericError
-from interestrec.core.section import Count, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.core.section import Count, Positive
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
 from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -27,7 +28,7 @@ from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack
 _CELLS = 1 << 22  # items × users of one dense block
 
 
-class EaseSettings(Section):
+class EaseSettings(EvidenceSettings):
     """Settings of `ease`: item-item regression in closed form."""
 
     regularization: Positive = 200.0
@@ -106,12 +107,12 @@ class DualEaseWeights:
 
 @dataclass(frozen=True)
 class Ease:
-    """Scores h B, where h holds the recencies of the distinct positive items of the history."""
+    """Scores h B, where h holds weight · recency of the distinct items of the history."""
 
     solution: EaseWeights | DualEaseWeights | SparseEaseWeights
     items: np.ndarray  # int64 [fitted items], their corpus rows, ascending
     n_items: int
-    relevant_from: float
+    event_weights: EventWeights
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
@@ -133,7 +134,7 @@ class Ease:
             **self.solution.arrays(),
             "items": self.items,
             "n_items": np.array(self.n_items),
-            "relevant_from": np.array(self.relevant_from),
+            **self.event_weights.arrays(),
             "half_life": pack_optional(self.half_life),
         }
 
@@ -144,12 +145,12 @@ class Ease:
             solution=_form(arrays).from_arrays(arrays),
             items=arrays["items"],
             n_items=int(arrays["n_items"]),
-            relevant_from=float(arrays["relevant_from"]),
+            event_weights=EventWeights.from_arrays(arrays),
             half_life=unpack_optional(arrays["half_life"]),
         )
 
     def _histories(self, requests: Requests) -> sparse.csr_matrix:
-        return history_recency_matrix(requests, self.relevant_from, self.n_items, self.half_life)[:, self.items]
+        return history_recency_matrix(requests, self.event_weights, self.n_items, self.half_life)[:, self.items]
 
 
 def fit(
@@ -158,6 +159,7 @@ def fit(
     regularization: float,
     max_size: int,
     half_life: float | None = None,
+    weak_evidence: float = 0.0,
     neighbours: int = 100,
 ) -> Ease:
     """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
@@ -166,18 +168,21 @@ def fit(
     items, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹.
 
     Args:
-        events: positive events; an entry of X is the recency of the latest event of a pair, 1 without a half-life.
-        relevant_from: minimum intensity of a positive history entry.
+        events: positive events; an entry of X is the highest weight · recency of a pair, where the weight is that of
+            EventWeights and the recency is 1 without a half-life.
+        relevant_from: minimum relevant intensity.
         regularization: λ.
         max_size: maximum rows of the matrix to invert; if both users and items exceed it, the solution is that of
             `neighbour_weights`.
-        half_life: days after which the weight of an event or history entry halves; None: equal weights.
+        half_life: days after which the weight of an event or history entry halves; None: never.
+        weak_evidence: see EventWeights.
         neighbours: number of items that predict an item beyond `max_size`.
 
     Raises:
         NumericError: the regularized Gram matrix is not positive definite.
     """
-    seen = event_recency_matrix(events, half_life)[np.unique(events.user)]
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    seen = event_recency_matrix(*event_weights.select(events), half_life)
     items = np.flatnonzero(np.diff(seen.tocsc().indptr)).astype(np.int64)
     seen = seen[:, items]
     solution: EaseWeights | DualEaseWeights | SparseEaseWeights
@@ -186,7 +191,7 @@ def fit(
             solution = neighbour_weights(seen, regularization, neighbours)
         else:
             solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
-    return Ease(solution, items, events.n_items, relevant_from, half_life)
+    return Ease(solution, items, events.n_items, event_weights, half_life)
 
 
 def _form(arrays: Mapping[str, np.ndarray]) -> type[EaseWeights | DualEaseWeights | SparseEaseWeights]:
@@ -232,10 +237,16 @@ def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Ease,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=EaseSettings,
-    space={"regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": HALF_LIVES},
+    space={
+        "regularization": [5.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 450.0, 700.0, 1000.0, 1500.0, 2500.0],
+        "half_life": HALF_LIVES,
+        "weak_evidence": WEAK_EVIDENCE,
+    },
     time_settings=("half_life",),
+    evidence_settings=("weak_evidence",),
+    per_user_settings=("regularization",),
     component="ease",
 )

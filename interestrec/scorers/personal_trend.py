@@ -13,6 +13,7 @@ from interestrec.core.section import Count, NotNegative, Positive, Section
 from interestrec.scorers import trending
 from interestrec.scorers.content import unit_rows
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -101,7 +102,7 @@ class PersonalTrend:
 
     def _histories(self, requests: Requests) -> sparse.csr_matrix:
         """float32 [requests, items]: a, the recencies of the history over their sum and 1."""
-        history = history_recency_matrix(requests, self.relevant_from, len(self.trend), self.half_life)
+        history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.trend), self.half_life)
         total = np.asarray(history.sum(axis=1)).ravel() + 1.0
         history.data /= ragged.repeat(history.indptr, total)
         return history.astype(np.float32)
@@ -157,14 +158,14 @@ def fit(
     item, count = np.unique(events.item, return_counts=True)
     everyone = np.asarray(count @ unit[item] / max(count.sum(), 1), dtype=np.float32)
     lifts = _lifts(events, half_life, neighbours, shrinkage) * np.float32(lift)
-    trend = trending.fit(events, half_life).score
+    trend = trending.fit(events, relevant_from, half_life).score
     weight_of_text = text if len(events.item) else 0.0
     return PersonalTrend(trend, lifts, unit, everyone, weight_of_text, relevant_from, history_half_life)
 
 
 def _lifts(events: Events, half_life: float, neighbours: int, shrinkage: float) -> sparse.csr_matrix:
     """float32 [items, items]: L, the `neighbours` largest of each row."""
-    lately = event_recency_matrix(events, half_life)
+    lately = event_recency_matrix(events, np.ones(len(events.item)), half_life)
     users = lately.copy()
     users.data[:] = ragged.repeat(lately.indptr, 1.0 / np.sqrt(np.maximum(np.diff(lately.indptr), 1)))
     share = np.asarray(lately.sum(axis=0)).ravel()

@@ -10,6 +10,7 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix
 from interestrec.scorers.largest_entries import largest_per_row
 from interestrec.scorers.requests import Events, Requests
@@ -87,7 +88,7 @@ class SessionKnn:
 
     def _scores(self, requests: Requests) -> sparse.csr_matrix:
         """float32 [requests, items]"""
-        history = history_recency_matrix(requests, self.relevant_from, len(self.rarity), self.half_life)
+        history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.rarity), self.half_life)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1)).ravel())
         history.data /= ragged.repeat(history.indptr, np.where(length > 0, length, 1.0))  # very old entries weigh 0
         blocks = [self._block_scores(history[start:stop]) for start, stop in self._blocks(history)]

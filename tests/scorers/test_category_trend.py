@@ -35,7 +35,7 @@ def test_the_user_shares_add_up_to_1_and_multiply_the_trend_within_the_category(
 
 
 def test_without_a_history_or_without_categories_it_is_the_trend() -> None:
-    trend = trending.fit(LOG, 7.0).score
+    trend = trending.fit(LOG, 0.5, 7.0).score
     empty = fitted().score_catalogue(requests([], [0], intensity=[0.4]))
     np.testing.assert_array_equal(empty, [trend, trend])
     neutral = category_trend.fit(LOG, 0.5, [None] * 6, 7.0, 2.0, 1.0)
@@ -57,7 +57,7 @@ def test_an_entry_a_half_life_older_than_the_latest_counts_half() -> None:
 
 def test_without_strength_it_is_the_trend_and_with_more_it_is_personal() -> None:
     asked = requests([2, 2])
-    assert (fitted(strength=0.0).score_catalogue(asked)[0] == trending.fit(LOG, 7.0).score).all()
+    assert (fitted(strength=0.0).score_catalogue(asked)[0] == trending.fit(LOG, 0.5, 7.0).score).all()
     weak, strong = (fitted(strength=value).score_catalogue(asked)[0] for value in (0.5, 1.0))
     trend = fitted().trend
     np.testing.assert_allclose(strong - trend, 2 * (weak - trend), rtol=1e-4, atol=1e-6)

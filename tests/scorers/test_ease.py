@@ -1,5 +1,7 @@
 """EASE by hand, and both of its forms against a ridge regression of each item on all others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -77,6 +79,20 @@ def test_recency_weighs_the_fit_and_the_history(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(ease, "_CELLS", 1)  # blocks of one item
     model = ease.fit(log, 0.5, 1.5, 100, half_life=20.0)
     np.testing.assert_allclose(model.score_catalogue(asked)[0], history @ naive(weighted, 1.5), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("users", "items"), [(40, 12), (11, 30)])
+def test_weak_events_are_smaller_cells_of_the_regression(users: int, items: int) -> None:
+    rng = np.random.default_rng(users)
+    cells = np.where(rng.random((users, items)) < 0.4, rng.choice([0.1, 0.3, 0.5, 1.0], (users, items)), 0)
+    log = events(pairs_of(cells), users, items)
+    graded = replace(log, intensity=cells[cells > 0].astype(np.float32))
+    model = ease.fit(graded, 0.5, 2.5, 100, weak_evidence=0.7)
+    weights = np.where(cells >= 0.5, 1.0, 0.7 * cells / 0.5)
+    asked, history = asking(items)
+    np.testing.assert_allclose(model.score_catalogue(asked), history @ naive(weights, 2.5), rtol=1e-4, atol=1e-6)
+    weak = replace(asked, intensity=np.full(len(asked.item), 0.25, np.float32))  # weighs 0.35
+    np.testing.assert_allclose(model.score_catalogue(weak), 0.35 * model.score_catalogue(asked), rtol=1e-4, atol=1e-6)
 
 
 def test_beyond_the_largest_size_the_solution_is_sparse_and_no_item_is_left_out() -> None:

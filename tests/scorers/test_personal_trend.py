@@ -37,13 +37,13 @@ def test_without_a_history_it_is_exactly_the_trend() -> None:
     log = random_log(1)
     vectors = np.random.default_rng(2).normal(size=(10, 3))
     score = fitted(log, vectors, text=2.0).score_catalogue(requests([], [3], intensity=[0.4]))
-    np.testing.assert_array_equal(score, [trending.fit(log, 5.0).score] * 2)
+    np.testing.assert_array_equal(score, [trending.fit(log, 0.5, 5.0).score] * 2)
 
 
 def test_a_history_that_is_no_ones_else_leaves_the_trend() -> None:
     log = events([(0, 0), (1, 1), (2, 1)], 3, 3)
     score = fitted(log).score_catalogue(requests([0], [2]))
-    np.testing.assert_array_equal(score, [trending.fit(log, 5.0).score] * 2)
+    np.testing.assert_array_equal(score, [trending.fit(log, 0.5, 5.0).score] * 2)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -71,7 +71,7 @@ def test_all_parts_against_dense_algebra(seed: int) -> None:
     weight[1, [9, 8]] = 2.0 ** (-np.array([4, 0]) / 4)
     weight /= weight.sum(axis=1, keepdims=True) + 1
     texts = (weight @ unit - weight.sum(axis=1, keepdims=True) * everyone) @ unit.T
-    expected = trending.fit(log, 5.0).score + 0.7 * weight @ lift + 1.3 * texts
+    expected = trending.fit(log, 0.5, 5.0).score + 0.7 * weight @ lift + 1.3 * texts
     np.testing.assert_allclose(model.score_catalogue(asked), expected, rtol=1e-4, atol=1e-5)
 
 
