@@ -138,5 +138,6 @@ DEFINITION = ScorerDefinition(
         "strength": [0.25, 0.5, 1.0, 1.5],
     },
     time_settings=("half_life", "history_half_life"),
+    is_baseline=False,
     component="category_trend",
 )

@@ -182,5 +182,6 @@ DEFINITION = ScorerDefinition(
         "history_half_life": [None, 1.0, 7.0, 30.0, 120.0],
     },
     time_settings=("window_days", "half_life", "history_half_life"),
+    is_baseline=False,
     component="covisit",
 )

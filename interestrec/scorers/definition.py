@@ -42,6 +42,7 @@ class ScorerDefinition:
     evidence_settings: tuple[str, ...] = ()  # not searched if all positive events are relevant, for the same reason
     per_user_settings: tuple[str, ...] = ()  # grow with the number of users: a fit on a share of them takes that share
     is_system: bool = True  # whether `rank.systems` may name it
+    is_baseline: bool = True  # whether `rank.systems` names it by default
     component: str | None = None  # its name in `rank.components`; None: it is never blended
     predicts_intensity: bool = False  # scores are intensities in [0, 1] and need no calibration
     is_estimator: bool = False  # whether `rank.estimators` may name it

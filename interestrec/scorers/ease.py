@@ -39,7 +39,7 @@ class EaseSettings(EvidenceSettings):
     max_size: Count = 8000
     """Users or items, whichever are fewer, up to which the solution is exact; above it each item is predicted from its
     `neighbours` most similar items. Memory grows with its square, time with its cube."""
-    neighbours: Count = 200
+    neighbours: Count = 100
     """Items that predict an item where the solution is not exact; more are closer to it and slower."""
 
 
@@ -160,7 +160,7 @@ def fit(
     max_size: int,
     half_life: float | None = None,
     weak_evidence: float = 0.0,
-    neighbours: int = 200,
+    neighbours: int = 100,
 ) -> Ease:
     """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
 

@@ -13,7 +13,7 @@ from interestrec.scorers.interactions import one_blas_thread, sparse_dots
 from interestrec.scorers.largest_entries import item_matrix, largest_per_row
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
 
-_PARTNERS = 500  # largest entries of a row of the Gram matrix, which bound its memory
+_ENTRIES = 1 << 25  # of the Gram matrix, which bounds its memory
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ def neighbour_weights(seen: sparse.csr_matrix, regularization: float, neighbours
     inverse of XᵀX + λI with a given pattern, for the purpose of SANSA (Spišák et al. 2023). The solution is that of
     EASE if N holds all other items; items that never occur with j are not in N.
 
-    Memory is proportional to items · _PARTNERS, time to items · neighbours · (_PARTNERS + neighbours²): the Gram matrix
-    keeps the products of each item with its most similar items, and products of other pairs count as 0.
+    Up to about 5,800 items the Gram matrix is complete. Beyond that it keeps the products of each item with its most
+    similar items, 2²⁵ altogether, and those of other pairs count as 0. Time is proportional to
+    neighbours · (2²⁵ + items · neighbours²).
 
     Args:
         seen: float64 [users, items], X; every item has entries.
@@ -66,7 +67,7 @@ def neighbour_weights(seen: sparse.csr_matrix, regularization: float, neighbours
     def cosine(row: np.ndarray, column: np.ndarray, product: np.ndarray) -> np.ndarray:
         return product / (size[row] * size[column])
 
-    partners = item_matrix(seen, seen, cosine, max(_PARTNERS, neighbours))
+    partners = item_matrix(seen, seen, cosine, max(_ENTRIES // max(len(size), 1), neighbours))
     partners = partners.maximum(partners.T).tocsr()  # what is kept in one row is kept in the other
     partners.sort_indices()
     support = largest_per_row(partners, neighbours)

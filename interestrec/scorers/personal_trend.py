@@ -191,5 +191,6 @@ DEFINITION = ScorerDefinition(
         "text": [0.0, 0.5, 1.0, 2.0],
     },
     time_settings=("half_life", "history_half_life"),
+    is_baseline=False,
     component="personal_trend",
 )

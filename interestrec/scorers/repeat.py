@@ -221,5 +221,6 @@ DEFINITION = ScorerDefinition(
         "interval_prior": [1.0, 5.0, 20.0, 1000.0],
     },
     time_settings=("pause_hours", "item_prior", "interval_prior"),
+    is_baseline=False,
     component="repeat",
 )

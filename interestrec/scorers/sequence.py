@@ -254,5 +254,6 @@ DEFINITION = ScorerDefinition(
     fitted_on=EVENTS,
     needs=("relevant_from", "checkpoints", "seed"),
     settings=SequenceSettings,
+    is_baseline=False,
     component="sequence",
 )

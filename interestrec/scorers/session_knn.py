@@ -90,7 +90,7 @@ class SessionKnn:
         """float32 [requests, items]"""
         history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.rarity), self.half_life)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1)).ravel())
-        history.data /= ragged.repeat(history.indptr, length)
+        history.data /= ragged.repeat(history.indptr, np.where(length > 0, length, 1.0))  # very old entries weigh 0
         blocks = [self._block_scores(history[start:stop]) for start, stop in self._blocks(history)]
         score = sparse.vstack([sparse.csr_matrix((0, len(self.rarity))), *blocks], format="csr")
         score.data *= self.rarity[score.indices]
@@ -229,5 +229,6 @@ DEFINITION = ScorerDefinition(
         "step_decay": [None, 1.0, 3.0],
     },
     time_settings=("pause_hours", "half_life", "history_half_life", "step_decay"),
+    is_baseline=False,
     component="session_knn",
 )

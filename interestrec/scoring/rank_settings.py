@@ -9,6 +9,7 @@ from interestrec.core.section import Count, Fraction, NotNegative, Positive, Sec
 from interestrec.scorers.registry import COMPONENTS, SCORERS
 
 _SYSTEMS = ("interestrec", *(name for name, entry in SCORERS.items() if entry.is_system))
+_BASELINES = [name for name, entry in SCORERS.items() if entry.is_system and entry.is_baseline]
 _ESTIMATORS = tuple(name for name, entry in SCORERS.items() if entry.is_estimator)
 
 if TYPE_CHECKING:
@@ -84,12 +85,23 @@ class _SystemChoices(Section):
     """The keys of `rank` before the sections of the scorers."""
 
     systems: list[SystemName] = Field(
-        default=list(_SYSTEMS),
+        default=[_SYSTEMS[0], *_BASELINES],
         description="Systems that are ranked and compared: `interestrec`, the blend of `components`, and scorers as "
         f"baselines: {_quoted({name: name for name in _SYSTEMS[1:]})}. docs/ranking.md describes each.",
     )
     components: list[ComponentName] = Field(
-        default=["intensity", "item_item", "collaborative", "ease", "popularity", "trending", "content"],
+        default=[
+            "intensity",
+            "item_item",
+            "collaborative",
+            "ease",
+            "session_knn",
+            "covisit",
+            "popularity",
+            "trending",
+            "personal_trend",
+            "content",
+        ],
         description=f"Scores that are blended, with the scorer behind them: {_quoted(COMPONENTS)}.",
     )
     blend: BlendSettings = BlendSettings()

@@ -40,7 +40,7 @@ def test_an_item_that_never_occurs_with_another_has_no_weights() -> None:
 
 
 def test_where_products_are_left_out_the_solution_is_still_stable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ease_neighbours, "_PARTNERS", 2)
+    monkeypatch.setattr(ease_neighbours, "_ENTRIES", 80)
     seen = (np.random.default_rng(0).random((300, 40)) < 0.7).astype(float)
     found = neighbour_weights(sparse.csr_matrix(seen), 1e-6, 2).weights
     assert np.isfinite(found.data).all()

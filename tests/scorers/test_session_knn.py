@@ -101,3 +101,11 @@ def test_without_times_a_user_is_a_session() -> None:
 def test_entries_below_relevance_do_not_count() -> None:
     log = events([(0, 0), (0, 1)], 1, 2)
     assert not fitted(log).score_catalogue(requests([0], intensity=[0.4])).any()
+
+
+def test_entries_that_are_too_old_to_weigh_anything_are_like_none() -> None:
+    log = events([(0, 0), (0, 1)], 1, 3)
+    asked = requests([0, 2], intensity=[1.0, 0.4], days=[0, 3000])
+    score = fitted(log, history_half_life=1.0).score_catalogue(asked)
+    assert np.isfinite(score).all()
+    assert not score.any()
