@@ -28,7 +28,7 @@ class SessionKnnSettings(Section):
     """Hours without an event after which the next event of a user begins a new session."""
     neighbours: Count = 200
     """Sessions that a request takes items from; fewer are faster and less noisy."""
-    latest: Count = 1000
+    latest: Count = 100
     """Latest sessions of an item that can be neighbours; bounds the time per request."""
     half_life: Positive | None = None
     """Days after which a session counts half; `null` = all count alike."""
