@@ -59,7 +59,7 @@ def generate(to: Path, impressions: int, users: int, systems: int) -> None:
         truth = {"user_id": _ids("U", pairs // items), "item_id": _ids("N", pairs % items)}
         ones = {"label": np.ones(len(pairs), np.float32), "relevant": np.ones(len(pairs), dtype=bool)}
         files.write_parquet(directory / artifact_files.TRUTH, pa.table({**truth, **ones}), schemas.TRUTH)
-        fitted = {"components": [], "impressions": {"fitted_on_lists": 0}, "catalogue": {"fitted_on_lists": 0}}
+        fitted = {"components": {}}
         described = {"systems": dict.fromkeys(names, fitted), "settings": {"top_k": 100}, "counts": {}}
         files.write_json(directory / artifact_files.SYSTEMS, described)
     (to / "interestrec.yaml").write_text(_CONFIG.format(workspace=json.dumps(str(to))))

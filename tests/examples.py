@@ -1,7 +1,7 @@
 """How many examples a property is tried on: few by default, 1,000 or 10,000 where HYPOTHESIS_PROFILE says so.
 
-All but `nightly` try the same examples each time and write nothing down, so that a run fails for what changed in the code
-and not for the draw; `nightly` looks for new ones.
+All but `nightly` try the same examples each time and write nothing down, so that a run fails for what changed in the
+code and not for the draw; `nightly` looks for new ones.
 """
 
 import os

@@ -159,6 +159,8 @@ class Corpus:
     def cold_items(self, before: int) -> np.ndarray:
         """Find items without a positive event, and outside impression histories, in splits before `before`.
 
+        An event is positive if its intensity is above 0, whether or not it is relevant.
+
         Args:
             before: index into schemas.SPLITS.
 
@@ -171,7 +173,7 @@ class Corpus:
         starts = np.bincount(impressions.history_start[early], minlength=n + 1)
         ends = np.bincount(impressions.history_end[early], minlength=n + 1)
         in_history = np.cumsum(starts - ends)[:n] > 0
-        known = in_history | ((events.split < before) & self.relevant(events.intensity))
+        known = in_history | ((events.split < before) & (events.intensity > 0))
         cold = np.ones(self.items.num_rows, dtype=bool)
         cold[events.item[known]] = False
         return cold

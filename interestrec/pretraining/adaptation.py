@@ -1,22 +1,21 @@
 """Adaptation: trains all layers of an encoder on the texts of a corpus."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
-from interestrec.core.progress import log, track
+from interestrec.core.progress import log
 from interestrec.pretraining.held_out_texts import HeldOutTexts
-from interestrec.pretraining.passages import Passages, passage_batches
+from interestrec.pretraining.passages import Passages
 from interestrec.pretraining.text_task import TextTask
-from interestrec.training.distribution import raise_peer_loss
 from interestrec.training.engine import Engine, format_rows
 from interestrec.training.execution import ExecutionSettings
+from interestrec.training.length_batches import length_batches
 from interestrec.training.optimizer import AdamW, WeightGroup
-from interestrec.training.schedule import DECAYS, rate_share
-from interestrec.training.training_checkpoint import CheckpointStore, assign, values
+from interestrec.training.step_training import RateSchedule, StepBatch, StepTraining
+from interestrec.training.training_checkpoint import CheckpointStore
 
 _WARM_UP, _CLIP = 0.1, 1.0
 
@@ -68,34 +67,20 @@ def adapt(
     weights = {objective.name: 1.0}
     engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
     measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
-    state = {"weights": variables, "optimizer": optimizer.state}
-    with raise_peer_loss():
-        checkpoint = checkpoints.latest(execution.strategy)
-    if checkpoint is None:
-        before, losses = measure(), []
-        log.info("pretrain-adapt: held-out %s before", _format_figures(before))
+    training = StepTraining(engine, RateSchedule(plan.steps, "linear", _WARM_UP), checkpoints, execution.watch)
+    if training.losses:
+        before = training.notes["before"]
+        log.info("pretrain-adapt: resuming from step %d", len(training.losses))
     else:
-        before, losses = checkpoint.progress["before"], checkpoint.progress["losses"]
-        for name, group in state.items():
-            assign(group, checkpoint.groups[name])
-        log.info("pretrain-adapt: resuming from step %d", len(losses))
-    order = passage_batches(train.lengths, plan.batch_size, plan.seed, len(losses))
-    with raise_peer_loss(), interrupts.deferred():
-        for step in track(range(len(losses) + 1, plan.steps + 1), f"learning ({objective.name})", unit="steps"):
-            rows = next(order)
-            batch = objective.batch(train, rows, [plan.seed, 0, step])
-            slices = [tuple(np.array_split(array, engine.slices)[n] for array in batch) for n in engine.local_slices]
-            rate = rate_share(DECAYS["linear"], _WARM_UP, (step - 0.5) / plan.steps)
-            figures, _ = engine.step(slices, step, step, rate)
-            if not engine.is_finite(figures):
-                raise _not_finite(step, train.items[rows])
-            losses.append(figures["loss"])
-            if execution.watch:
-                execution.watch(step, figures)
-            if checkpoints.is_due():
-                arrays = {name: values(group) for name, group in state.items()}
-                checkpoints.save(step, arrays, {"before": before, "losses": losses})
-            interrupts.check()
+        before = training.notes["before"] = measure()
+        log.info("pretrain-adapt: held-out %s before", _format_figures(before))
+
+    def batches(done: int) -> Iterator[StepBatch]:
+        order = length_batches(train.lengths, plan.batch_size, plan.seed, done)
+        for step, rows in enumerate(order, done + 1):
+            yield StepBatch(objective.batch(train, rows, [plan.seed, 0, step]), train.items[rows])
+
+    losses = training.run(batches, f"learning ({objective.name})", _not_finite)
     after = measure()
     log.info("pretrain-adapt: held-out %s after %d steps", _format_figures(after), plan.steps)
     return AdaptationResult(before, after, losses)

@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Any, Self
 
 from interestrec.core.deferred_import import np, sparse
-from interestrec.core.section import Count, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.core.section import Count, Positive
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_matrix, history_matrix, item_dots, one_blas_thread
 from interestrec.scorers.requests import Events, Requests
 
 
-class AlsSettings(Section):
+class AlsSettings(EvidenceSettings):
     """Settings of `als`: implicit matrix factorisation."""
 
     factors: Count = 64
@@ -24,7 +25,8 @@ class AlsSettings(Section):
     iterations: Count = 15
     """Rounds of solving for users and items in turn."""
     alpha: Positive = 1.0
-    """Weight of observed pairs: confidence is `1 + alpha * log(1 + events)`. Larger trusts observed events more."""
+    """Weight of observed pairs: confidence is `1 + alpha * log(1 + weight of the events)`. Larger trusts observed
+    events more."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Als:
     item_factors: np.ndarray  # float32 [warm items, factors]
     warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
-    relevant_from: float
+    event_weights: EventWeights
     regularization: float
     alpha: float
 
@@ -57,7 +59,7 @@ class Als:
             "item_factors": self.item_factors,
             "warm_items": self.warm_items,
             "n_items": np.array(self.n_items),
-            "relevant_from": np.array(self.relevant_from),
+            **self.event_weights.arrays(),
             "regularization": np.array(self.regularization),
             "alpha": np.array(self.alpha),
         }
@@ -69,7 +71,7 @@ class Als:
             item_factors=arrays["item_factors"],
             warm_items=arrays["warm_items"],
             n_items=int(arrays["n_items"]),
-            relevant_from=float(arrays["relevant_from"]),
+            event_weights=EventWeights.from_arrays(arrays),
             regularization=float(arrays["regularization"]),
             alpha=float(arrays["alpha"]),
         )
@@ -89,8 +91,7 @@ class Als:
         return model
 
     def _user_factors(self, requests: Requests) -> np.ndarray:
-        positive = requests.intensity >= self.relevant_from
-        history = history_matrix(requests, positive, self.n_items)[:, self.warm_items]
+        history = history_matrix(requests, self.event_weights, self.n_items)[:, self.warm_items]
         with one_blas_thread():
             return self._solver.recalculate_user(np.arange(len(requests)), _damped(history))
 
@@ -103,23 +104,27 @@ def fit(
     iterations: int,
     alpha: float,
     seed: int,
+    weak_evidence: float = 0.0,
 ) -> Als:
-    """Factorise by Hu, Koren and Volinsky 2008 with confidence 1 + alpha · log(1 + count) per pair with events.
+    """Factorise by Hu, Koren and Volinsky 2008 with confidence 1 + alpha · log(1 + Σ weight) per pair with events.
 
     Only users and items with events take part, so that the initial values, and therefore the result, do not depend on
-    the other users and items of the corpus.
+    the other users and items of the corpus, nor on the names of users.
 
     Args:
-        events: positive events.
-        relevant_from: minimum intensity of a positive history entry.
+        events: positive events; their weights are those of EventWeights.
+        relevant_from: minimum relevant intensity.
+        weak_evidence: see EventWeights.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
     warm_items = np.unique(events.item).astype(np.int64)
     if len(warm_items) == 0:
         no_factors = np.zeros((0, factors), dtype=np.float32)
-        return Als(no_factors, warm_items, events.n_items, relevant_from, regularization, alpha)
-    counts = event_matrix(events)[np.unique(events.user)][:, warm_items]
+        return Als(no_factors, warm_items, events.n_items, event_weights, regularization, alpha)
+    totals = event_matrix(events, weight)[:, warm_items]
     with one_blas_thread():
         model = AlternatingLeastSquares(
             factors=factors,
@@ -129,25 +134,27 @@ def fit(
             num_threads=1,
             random_state=seed,
         )
-        model.fit(_damped(counts), show_progress=False)
-    return Als(model.item_factors, warm_items, events.n_items, relevant_from, regularization, alpha)
+        model.fit(_damped(totals), show_progress=False)
+    return Als(model.item_factors, warm_items, events.n_items, event_weights, regularization, alpha)
 
 
-def _damped(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """log(1 + count), because each further event of a pair adds less evidence of preference."""
-    return counts.log1p().tocsr()
+def _damped(totals: sparse.csr_matrix) -> sparse.csr_matrix:
+    """log(1 + total weight), because each further event of a pair adds less evidence of preference."""
+    return totals.log1p().tocsr()
 
 
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Als,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
     needs=("relevant_from", "seed"),
     settings=AlsSettings,
     space={
         "factors": [16, 32, 64, 128, 256],
         "regularization": [0.01, 0.05, 0.2, 1.0, 5.0],
         "alpha": [0.5, 1.0, 4.0, 16.0, 64.0],
+        "weak_evidence": WEAK_EVIDENCE,
     },
+    evidence_settings=("weak_evidence",),
     component="collaborative",
 )

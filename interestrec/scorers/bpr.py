@@ -8,14 +8,17 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
-from interestrec.core.section import Count, CountOrZero, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.core.section import Count, CountOrZero, Fraction, Positive, Section
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
     one_blas_thread,
 )
 from interestrec.scorers.requests import Events, Requests
+
+_UNITS = 10  # repetitions of a pair of weight 1 if weights differ
 
 
 class BprSettings(Section):
@@ -32,6 +35,9 @@ class BprSettings(Section):
     fold_steps: CountOrZero = 0
     """Steps from the mean of a history's item vectors towards the user vector that explains it best; 0 takes the
     mean."""
+    weak_evidence: Fraction = 0.0
+    """Weight of events below `data.relevant_at`, as a share of the weight of relevant ones, in proportion to their
+    intensity; 0 counts relevant events alone."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class BprFactors:
     popularity: np.ndarray  # float64 [warm items], shares of training pairs: sampling rates of negatives
     warm_items: np.ndarray  # int64 [warm items], corpus rows of the items with events, ascending
     n_items: int
-    relevant_from: float
+    event_weights: EventWeights
     regularization: float
     fold_steps: int
 
@@ -69,7 +75,7 @@ class BprFactors:
             "popularity": self.popularity,
             "warm_items": self.warm_items,
             "n_items": np.array(self.n_items),
-            "relevant_from": np.array(self.relevant_from),
+            **self.event_weights.arrays(),
             "regularization": np.array(self.regularization),
             "fold_steps": np.array(self.fold_steps),
         }
@@ -80,13 +86,13 @@ class BprFactors:
         return cls(
             **{name: arrays[name] for name in ("factors", "bias", "popularity", "warm_items")},
             n_items=int(arrays["n_items"]),
-            relevant_from=float(arrays["relevant_from"]),
+            event_weights=EventWeights.from_arrays(arrays),
             regularization=float(arrays["regularization"]),
             fold_steps=int(arrays["fold_steps"]),
         )
 
     def _fold_in(self, requests: Requests) -> np.ndarray:
-        history = history_recency_matrix(requests, self.relevant_from, self.n_items, None)[:, self.warm_items]
+        history = history_recency_matrix(requests, self.event_weights, self.n_items, None)[:, self.warm_items]
         return fold_in(history, self.factors, self.bias, self.popularity, self.regularization, self.fold_steps)
 
 
@@ -99,48 +105,67 @@ def fit(
     iterations: int,
     fold_steps: int,
     seed: int,
+    weak_evidence: float = 0.0,
 ) -> BprFactors:
     """Maximise Σ ln σ(x_ui − x_uj) − λ/2 ‖·‖² over positives i and negatives j of users u (Rendle et al. 2009).
 
-    Negatives j are drawn in proportion to their number of users. Only users and items with events take part, so that
-    the initial values, and therefore the result, do not depend on the other users and items of the corpus.
+    Positive pairs are drawn in proportion to their highest weight, and negatives j to the sum of these over users. Only
+    users and items with events take part, so that the initial values, and therefore the result, do not depend on the
+    other users and items of the corpus, nor on the names of users.
 
     Args:
-        events: positive events; repetitions of a (user, item) pair have no effect.
-        relevant_from: minimum intensity of a positive history entry.
+        events: positive events; their weights are those of EventWeights.
+        relevant_from: minimum relevant intensity.
         regularization: λ, in training and in `fold_in`.
         fold_steps: see `fold_in`.
+        weak_evidence: see EventWeights; weights are rounded to tenths.
     """
     from implicit.cpu.bpr import BayesianPersonalizedRanking
 
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
     warm_items = np.unique(events.item).astype(np.int64)
     if len(warm_items) == 0:
         none = np.zeros(0, dtype=np.float32)
         return BprFactors(
-            none[:, None], none, none, warm_items, events.n_items, relevant_from, regularization, fold_steps
+            none[:, None], none, none, warm_items, events.n_items, event_weights, regularization, fold_steps
         )
-    seen = event_recency_matrix(events, None)[np.unique(events.user)][:, warm_items].astype(np.float32)
+    seen = event_recency_matrix(events, weight, None)[:, warm_items]
+    pairs, passes = _repeated(seen)
     model = BayesianPersonalizedRanking(
         factors=factors,
         learning_rate=learning_rate,
         regularization=regularization,
-        iterations=iterations,
+        iterations=max(1, round(iterations / passes)),
         num_threads=1,
         random_state=seed,
     )
     with one_blas_thread():
-        model.fit(seen, show_progress=False)
-    users = np.bincount(seen.indices, minlength=len(warm_items))
+        model.fit(pairs, show_progress=False)
+    drawn = np.bincount(pairs.indices, minlength=len(warm_items))
     return BprFactors(
         factors=np.ascontiguousarray(model.item_factors[:, :-1]),
         bias=np.ascontiguousarray(model.item_factors[:, -1]),
-        popularity=users / users.sum(),
+        popularity=drawn / drawn.sum(),
         warm_items=warm_items,
         n_items=events.n_items,
-        relevant_from=relevant_from,
+        event_weights=event_weights,
         regularization=regularization,
         fold_steps=fold_steps,
     )
+
+
+def _repeated(seen: sparse.csr_matrix) -> tuple[sparse.csr_matrix, float]:
+    """Return pairs repeated in proportion to their weights, and how often a pair is drawn more than without repetition.
+
+    `implicit` draws pairs uniformly. Pairs of equal weight occur once each.
+    """
+    if (seen.data == 1.0).all():
+        return seen.astype(np.float32), 1.0
+    times = np.maximum(np.rint(seen.data * _UNITS), 1).astype(np.int64)
+    pointer = np.concatenate([[0], np.cumsum(times)])[seen.indptr]
+    ones = np.ones(times.sum(), np.float32)
+    return sparse.csr_matrix((ones, np.repeat(seen.indices, times), pointer), shape=seen.shape), float(_UNITS)
 
 
 def fold_in(
@@ -155,22 +180,22 @@ def fold_in(
 
     Gradient ascent starts from the mean of the history's factors and maximises
 
-        f(u) = mean over i of ln σ(u · (v_i − v̄) + b_i − b̄) − λ/2 ‖u‖²,
+        f(u) = weighted mean over i of ln σ(u · (v_i − v̄) + b_i − b̄) − λ/2 ‖u‖²,
 
     where v̄ and b̄ are the means over the distribution of negatives. f is concave with curvature at most
     mean |v_i − v̄|² / 4 + λ; the step size is the inverse of that bound, so every step increases f.
 
     Args:
-        history: [requests, items], 1 at each item of the history.
+        history: [requests, items], weights of the items of the history.
         popularity: [items], shares of the negatives.
         regularization: λ.
         steps: number of ascent steps; few steps keep u near the mean, which ranks better than the maximum.
     """
     from scipy.special import expit
 
-    size = np.diff(history.indptr)
+    total = np.asarray(history.sum(axis=1))
     row = ragged.owner(history.indptr)
-    mean = history.multiply(1.0 / np.maximum(size, 1)[:, None]).tocsr()
+    mean = history.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
     margin = factors - popularity @ factors
     margin_bias = (bias - popularity @ bias)[history.indices]
     step = 1.0 / ((mean @ (margin**2).sum(axis=1))[:, None] / 4 + regularization)
@@ -187,7 +212,7 @@ def fold_in(
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=BprFactors,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
     needs=("relevant_from", "seed"),
     settings=BprSettings,
     space={
@@ -196,6 +221,8 @@ DEFINITION = ScorerDefinition(
         "regularization": [0.001, 0.01, 0.05],
         "iterations": [50, 100, 200],
         "fold_steps": [0, 3],
+        "weak_evidence": WEAK_EVIDENCE,
     },
+    evidence_settings=("weak_evidence",),
     component="factorization",
 )

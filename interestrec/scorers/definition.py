@@ -10,7 +10,8 @@ from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
 from interestrec.scorers.requests import Scorer
 
-EVENTS = "events"  # positive events: `fit(events, …)`; fitted again on train and valid if `rank.refit` is set
+EVENTS = "events"  # relevant events: `fit(events, …)`; fitted again on train and valid if `rank.refit` is set
+GRADED_EVENTS = "graded_events"  # positive events, weighed by scorers/event_weights.py; fitted again in the same way
 LABELS = "labels"  # candidates with a known label: `fit(labels, …)`; fitted again in the same way
 NOTHING = "nothing"  # only `needs` and settings: `fit(…)`, once
 MODEL = "model"  # the artifact `model`, which stores the scorer: `fit(inputs, …)`, once
@@ -38,6 +39,8 @@ class ScorerDefinition:
     settings: type[Section] | None = None  # the section `rank.<name>`
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # values of settings that `rank.trials` draws from
     time_settings: tuple[str, ...] = ()  # not searched if no event has a time, as they have no effect then
+    evidence_settings: tuple[str, ...] = ()  # not searched if all positive events are relevant, for the same reason
+    per_user_settings: tuple[str, ...] = ()  # grow with the number of users: a fit on a share of them takes that share
     is_system: bool = True  # whether `rank.systems` may name it
     component: str | None = None  # its name in `rank.components`; None: it is never blended
     predicts_intensity: bool = False  # scores are intensities in [0, 1] and need no calibration

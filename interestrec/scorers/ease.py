@@ -10,8 +10,10 @@ from typing import Self
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.errors import NumericError
-from interestrec.core.section import Count, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.core.section import Count, Positive
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
@@ -26,7 +28,7 @@ from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack
 _CELLS = 1 << 22  # items × users of one dense block
 
 
-class EaseSettings(Section):
+class EaseSettings(EvidenceSettings):
     """Settings of `ease`: item-item regression in closed form."""
 
     regularization: Positive = 200.0
@@ -35,8 +37,10 @@ class EaseSettings(Section):
     """Days after which an event and a history entry count half; shorter follows trends faster. `null` = all count
     alike."""
     max_size: Count = 8000
-    """Users or items, whichever are fewer, up to which the solution is exact; above it only the most popular items take
-    part. Memory grows with its square, time with its cube."""
+    """Users or items, whichever are fewer, up to which the solution is exact; above it each item is predicted from its
+    `neighbours` most similar items. Memory grows with its square, time with its cube."""
+    neighbours: Count = 200
+    """Items that predict an item where the solution is not exact; more are closer to it and slower."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,12 @@ class DualEaseWeights:
 
 @dataclass(frozen=True)
 class Ease:
-    """Scores h B, where h holds the recencies of the distinct positive items of the history."""
+    """Scores h B, where h holds weight · recency of the distinct items of the history."""
 
-    solution: EaseWeights | DualEaseWeights
+    solution: EaseWeights | DualEaseWeights | SparseEaseWeights
     items: np.ndarray  # int64 [fitted items], their corpus rows, ascending
     n_items: int
-    omitted_items: int  # number of items with events that exceed `max_size`
-    relevant_from: float
+    event_weights: EventWeights
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
@@ -131,8 +134,7 @@ class Ease:
             **self.solution.arrays(),
             "items": self.items,
             "n_items": np.array(self.n_items),
-            "omitted_items": np.array(self.omitted_items),
-            "relevant_from": np.array(self.relevant_from),
+            **self.event_weights.arrays(),
             "half_life": pack_optional(self.half_life),
         }
 
@@ -140,20 +142,25 @@ class Ease:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """See StorableScorer."""
         return cls(
-            solution=(EaseWeights if "weights" in arrays else DualEaseWeights).from_arrays(arrays),
+            solution=_form(arrays).from_arrays(arrays),
             items=arrays["items"],
             n_items=int(arrays["n_items"]),
-            omitted_items=int(arrays["omitted_items"]),
-            relevant_from=float(arrays["relevant_from"]),
+            event_weights=EventWeights.from_arrays(arrays),
             half_life=unpack_optional(arrays["half_life"]),
         )
 
     def _histories(self, requests: Requests) -> sparse.csr_matrix:
-        return history_recency_matrix(requests, self.relevant_from, self.n_items, self.half_life)[:, self.items]
+        return history_recency_matrix(requests, self.event_weights, self.n_items, self.half_life)[:, self.items]
 
 
 def fit(
-    events: Events, relevant_from: float, regularization: float, max_size: int, half_life: float | None = None
+    events: Events,
+    relevant_from: float,
+    regularization: float,
+    max_size: int,
+    half_life: float | None = None,
+    weak_evidence: float = 0.0,
+    neighbours: int = 200,
 ) -> Ease:
     """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
 
@@ -161,25 +168,36 @@ def fit(
     items, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹.
 
     Args:
-        events: positive events; an entry of X is the recency of the latest event of a pair, 1 without a half-life.
-        relevant_from: minimum intensity of a positive history entry.
+        events: positive events; an entry of X is the highest weight · recency of a pair, where the weight is that of
+            EventWeights and the recency is 1 without a half-life.
+        relevant_from: minimum relevant intensity.
         regularization: λ.
-        max_size: maximum rows of the matrix to invert; if both users and items exceed it, only the `max_size` items
-            with the most users take part, ties by the lower corpus row.
-        half_life: days after which the weight of an event or history entry halves; None: equal weights.
+        max_size: maximum rows of the matrix to invert; if both users and items exceed it, the solution is that of
+            `neighbour_weights`.
+        half_life: days after which the weight of an event or history entry halves; None: never.
+        weak_evidence: see EventWeights.
+        neighbours: number of items that predict an item beyond `max_size`.
 
     Raises:
         NumericError: the regularized Gram matrix is not positive definite.
     """
-    seen = event_recency_matrix(events, half_life)[np.unique(events.user)]
-    users = np.diff(seen.tocsc().indptr)
-    warm_items = np.flatnonzero(users).astype(np.int64)
-    most = len(warm_items) if min(seen.shape[0], len(warm_items)) <= max_size else max_size
-    items = np.sort(warm_items[np.argsort(-users[warm_items], kind="stable")[:most]])
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    seen = event_recency_matrix(*event_weights.select(events), half_life)
+    items = np.flatnonzero(np.diff(seen.tocsc().indptr)).astype(np.int64)
     seen = seen[:, items]
+    solution: EaseWeights | DualEaseWeights | SparseEaseWeights
     with one_blas_thread():
-        solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
-    return Ease(solution, items, events.n_items, len(warm_items) - len(items), relevant_from, half_life)
+        if min(seen.shape) > max_size:
+            solution = neighbour_weights(seen, regularization, neighbours)
+        else:
+            solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
+    return Ease(solution, items, events.n_items, event_weights, half_life)
+
+
+def _form(arrays: Mapping[str, np.ndarray]) -> type[EaseWeights | DualEaseWeights | SparseEaseWeights]:
+    if "weights" in arrays:
+        return EaseWeights
+    return DualEaseWeights if "kernel" in arrays else SparseEaseWeights
 
 
 def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:
@@ -219,10 +237,16 @@ def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Ease,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=EaseSettings,
-    space={"regularization": [5.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0], "half_life": HALF_LIVES},
+    space={
+        "regularization": [5.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 450.0, 700.0, 1000.0, 1500.0, 2500.0],
+        "half_life": HALF_LIVES,
+        "weak_evidence": WEAK_EVIDENCE,
+    },
     time_settings=("half_life",),
+    evidence_settings=("weak_evidence",),
+    per_user_settings=("regularization",),
     component="ease",
 )

@@ -1,4 +1,4 @@
-"""Interaction matrices: positive events and request histories as sparse matrices, and products of them."""
+"""Interaction matrices: weighted events and request histories as sparse matrices, and products of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.scorers import recency
+from interestrec.scorers.event_weights import EventWeights
+from interestrec.scorers.random import mix_hashes
 from interestrec.scorers.requests import Events, Requests
 
 
@@ -20,44 +22,48 @@ def one_blas_thread() -> Any:
     return threadpool_limits(1, "blas")
 
 
-def event_matrix(events: Events) -> sparse.csr_matrix:
-    """float32 [users, items]: number of events per user and item."""
-    return _counts(events.user, events.item, (events.n_users, events.n_items))
-
-
-def history_matrix(requests: Requests, positive: np.ndarray, n_items: int) -> sparse.csr_matrix:
-    """float32 [requests, items]: number of history entries per request and item.
+def event_matrix(events: Events, weight: np.ndarray) -> sparse.csr_matrix:
+    """float32 [users with events, items]: total weight of the events per user and item; rows as in _users_by_content.
 
     Args:
-        positive: bool [len(requests.item)], the history entries to count.
+        weight: float64 [events], above 0.
     """
-    row = requests.owner
-    return _counts(row[positive], requests.item[positive], (len(requests), n_items))
+    shape = (events.n_users, events.n_items)
+    return _users_by_content(_totals(events.user, events.item, weight, shape))
 
 
-def event_recency_matrix(events: Events, half_life: float | None) -> sparse.csr_matrix:
-    """float64 [users, items]: the recency of the latest event of each pair, which is 1 without a half-life.
+def history_matrix(requests: Requests, event_weights: EventWeights, n_items: int) -> sparse.csr_matrix:
+    """float32 [requests, items]: total weight of the history entries per request and item."""
+    weight = event_weights.weigh(requests.intensity)
+    kept = weight > 0
+    return _totals(requests.owner[kept], requests.item[kept], weight[kept], (len(requests), n_items))
+
+
+def event_recency_matrix(events: Events, weight: np.ndarray, half_life: float | None) -> sparse.csr_matrix:
+    """float64 [users with events, items]: the highest product of weight and recency of a pair's events.
+
+    The recency of all events is 1 without a half-life. The order of the rows is that of _users_by_content.
 
     Args:
+        weight: float64 [events], above 0.
         half_life: days, or None.
     """
-    weight = recency.event_recency(events, half_life)
-    return _highest(events.user, events.item, weight, (events.n_users, events.n_items))
+    value = weight * recency.event_recency(events, half_life)
+    return _users_by_content(_highest(events.user, events.item, value, (events.n_users, events.n_items)))
 
 
 def history_recency_matrix(
-    requests: Requests, relevant_from: float, n_items: int, half_life: float | None
+    requests: Requests, event_weights: EventWeights, n_items: int, half_life: float | None
 ) -> sparse.csr_matrix:
-    """float64 [requests, items]: the recency of the latest positive entry of each item in a request's history.
+    """float64 [requests, items]: the highest product of weight and recency of an item's entries in a history.
 
     Args:
-        relevant_from: minimum intensity of a positive history entry.
         half_life: days, or None.
     """
-    positive = requests.intensity >= relevant_from
-    row = requests.owner
-    weight = recency.history_recency(requests, half_life)
-    return _highest(row[positive], requests.item[positive], weight[positive], (len(requests), n_items))
+    weight = event_weights.weigh(requests.intensity)
+    kept = weight > 0
+    value = weight * recency.history_recency(requests, half_life)
+    return _highest(requests.owner[kept], requests.item[kept], value[kept], (len(requests), n_items))
 
 
 def sparse_dots(left: sparse.csr_matrix, row: np.ndarray, right: sparse.csr_matrix, other: np.ndarray) -> np.ndarray:
@@ -106,10 +112,24 @@ def item_positions(fitted_items: np.ndarray, item: np.ndarray) -> tuple[np.ndarr
     return position, fitted_items[position] == item
 
 
-def _counts(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
-    cell, count = np.unique(row.astype(np.int64) * shape[1] + column, return_counts=True)
+def _users_by_content(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the rows with entries, in an order that depends on their entries alone.
+
+    Neither the names nor the order of the users then have an effect on random start values, on the order of samples or
+    on the rounding of sums. Columns without entries have none either.
+    """
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    column = np.unique(matrix.indices, return_inverse=True)[1].astype(np.uint64)
+    entry = mix_hashes(mix_hashes(column, column), matrix.data.astype(np.float64).view(np.uint64))
+    content = np.add.reduceat(entry, matrix.indptr[rows]) if len(rows) else entry
+    return matrix[rows[np.argsort(content, kind="stable")]]
+
+
+def _totals(row: np.ndarray, column: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    cell, entry = np.unique(row.astype(np.int64) * shape[1] + column, return_inverse=True)
+    total = np.bincount(entry, weight, minlength=len(cell)).astype(np.float32)
     pointer = np.searchsorted(cell, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
-    return sparse.csr_matrix((count.astype(np.float32), (cell % shape[1]).astype(np.int32), pointer), shape=shape)
+    return sparse.csr_matrix((total, (cell % shape[1]).astype(np.int32), pointer), shape=shape)
 
 
 def _highest(row: np.ndarray, column: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> sparse.csr_matrix:

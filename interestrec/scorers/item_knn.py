@@ -10,8 +10,9 @@ from typing import Literal, Self
 from interestrec.core import ragged
 from interestrec.core.choices import pick
 from interestrec.core.deferred_import import np, sparse
-from interestrec.core.section import Count, NotNegative, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.core.section import Count, NotNegative, Positive
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
@@ -20,7 +21,7 @@ from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack
 _BLOCK = 1024  # items per block, which bounds the memory for similarities
 
 
-class ItemKnnSettings(Section):
+class ItemKnnSettings(EvidenceSettings):
     """Settings of `item_knn`: items that the users of the history's items also had."""
 
     similarity: Literal["cosine", "jaccard"] = "cosine"
@@ -37,22 +38,22 @@ class ItemKnnSettings(Section):
 
 @dataclass(frozen=True)
 class ItemKnn:
-    """Scores by the recency-weighted sum of the similarities of a candidate to the distinct positive history items."""
+    """Scores by the sum of the similarities of a candidate to the distinct history items times weight · recency."""
 
     similarity: sparse.csr_matrix  # float32 [items, items]; rows are items of the history
-    warm: np.ndarray  # bool [items]: the item has positive events
+    warm: np.ndarray  # bool [items]: the item has events of a weight above 0
     neighbours: int  # maximum number of similar items per item
-    relevant_from: float
+    event_weights: EventWeights
     half_life: float | None
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
+        history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
         return (history.astype(np.float32) @ self.similarity).toarray()
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        history = history_recency_matrix(requests, self.relevant_from, self.similarity.shape[0], self.half_life)
+        history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
         return sparse_dots(history, ragged.owner(offsets), self._by_candidate, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -61,7 +62,7 @@ class ItemKnn:
             **pack_matrix("similarity", self.similarity),
             "warm": self.warm,
             "neighbours": np.array(self.neighbours),
-            "relevant_from": np.array(self.relevant_from),
+            **self.event_weights.arrays(),
             "half_life": pack_optional(self.half_life),
         }
 
@@ -72,7 +73,7 @@ class ItemKnn:
             similarity=unpack_matrix("similarity", arrays),
             warm=arrays["warm"],
             neighbours=int(arrays["neighbours"]),
-            relevant_from=float(arrays["relevant_from"]),
+            event_weights=EventWeights.from_arrays(arrays),
             half_life=unpack_optional(arrays["half_life"]),
         )
 
@@ -88,28 +89,32 @@ def fit(
     shrinkage: float,
     similarity: str = "cosine",
     half_life: float | None = None,
+    weak_evidence: float = 0.0,
 ) -> ItemKnn:
     """Compute the similarities of items by their users, shrunk towards 0 for items with few users.
 
-    With x_i the vector over users of the recency of their latest event with item i (1 without a half-life) and
-    d = x_i · x_j, s(i, j) is
+    With x_i the vector over users of their highest weight · recency of an event with item i, where the weight is that
+    of EventWeights and the recency is 1 without a half-life, and d = x_i · x_j, s(i, j) is
 
     - cosine: d / (|x_i| |x_j| + shrinkage) (Deshpande and Karypis 2004; shrinkage as in Bell and Koren 2007);
-    - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which without a half-life is |U_i ∩ U_j| / (|U_i ∪ U_j| +
-      shrinkage), and with a half-life is its Tanimoto extension.
+    - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which is |U_i ∩ U_j| / (|U_i ∪ U_j| + shrinkage) if all
+      entries are 1, and its Tanimoto extension otherwise.
 
     Each item j keeps its `neighbours` most similar items i, ties by the lower row.
 
     Args:
-        events: positive events; repetitions of a (user, item) pair have no effect.
-        relevant_from: minimum intensity of a positive history entry.
-        half_life: days after which the weight of an event or history entry halves; None: equal weights.
+        events: positive events.
+        relevant_from: minimum relevant intensity.
+        half_life: days after which the weight of an event or history entry halves; None: never.
+        weak_evidence: see EventWeights.
 
     Raises:
         ConfigError: `similarity` is unknown.
     """
     normaliser = pick(SIMILARITIES, similarity, "similarity")
-    seen = event_recency_matrix(events, half_life)
+    event_weights = EventWeights(relevant_from, weak_evidence)
+    events, weight = event_weights.select(events)
+    seen = event_recency_matrix(events, weight, half_life)
     length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
     item_users = seen.T.tocsr()
     columns = []
@@ -126,7 +131,7 @@ def fit(
     similarities.sort_indices()
     warm = np.zeros(events.n_items, dtype=bool)
     warm[events.item] = True
-    return ItemKnn(similarities, warm, neighbours, relevant_from, half_life)
+    return ItemKnn(similarities, warm, neighbours, event_weights, half_life)
 
 
 def nearest(
@@ -160,7 +165,7 @@ SIMILARITIES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarra
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=ItemKnn,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=ItemKnnSettings,
     space={
@@ -168,6 +173,9 @@ DEFINITION = ScorerDefinition(
         "neighbours": [20, 50, 100, 200, 400],
         "shrinkage": [0.0, 3.0, 10.0, 30.0, 100.0],
         "half_life": HALF_LIVES,
+        "weak_evidence": WEAK_EVIDENCE,
     },
     time_settings=("half_life",),
+    evidence_settings=("weak_evidence",),
+    per_user_settings=("shrinkage",),
 )

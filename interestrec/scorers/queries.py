@@ -67,14 +67,14 @@ def has_logged_histories(corpus: Corpus) -> bool:
 
 
 def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Events:
-    """Return the relevant events of the splits before `before`.
+    """Return the positive events, those with an intensity above 0, of the splits before `before`.
 
     Args:
         before: VALID for train, TEST for train and valid.
         as_of: microseconds; replaces `before` by all events before this time and those without a time.
     """
     rows = corpus.timelines
-    is_positive = (rows.split < before if as_of is None else rows.time < as_of) & corpus.relevant(rows.intensity)
+    is_positive = (rows.split < before if as_of is None else rows.time < as_of) & (rows.intensity > 0)
     return Events(
         user=rows.user[is_positive],
         item=rows.item[is_positive],
@@ -107,6 +107,11 @@ def known_items(corpus: Corpus, before: int = TEST) -> np.ndarray:
     shown = ragged.repeat(corpus.impressions.offsets, corpus.impressions.split < before)
     known[corpus.impressions.item[shown]] = True
     return known
+
+
+def first_seen(corpus: Corpus, split: int) -> np.ndarray:
+    """bool [items]: the first event, history or candidate list with the item is of `split`."""
+    return known_items(corpus, split + 1) & ~known_items(corpus, split)
 
 
 def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQueries:

@@ -6,7 +6,7 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np
 from interestrec.scorers.requests import Events, Requests
 
-HALF_LIVES = [None, 14.0, 45.0, 90.0, 365.0]  # days, values of the search space
+HALF_LIVES = [None, 7.0, 14.0, 30.0, 90.0, 365.0]  # days, values of the search space
 _DAY = 86_400_000_000  # microseconds
 
 

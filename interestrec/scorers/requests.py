@@ -14,7 +14,7 @@ _CELLS = 1 << 22  # requests × items of one dense block
 
 @dataclass(frozen=True)
 class Events:
-    """Positive events that a scorer is fitted on."""
+    """Positive events, those with an intensity above 0, that a scorer is fitted on."""
 
     user: np.ndarray  # int32 [n]
     item: np.ndarray  # int32 [n]
@@ -22,6 +22,16 @@ class Events:
     time: np.ndarray  # int64 [n], microseconds, store.NO_TIME where null
     n_users: int
     n_items: int
+
+    def rows(self, selected: np.ndarray) -> Events:
+        """Return the events marked by `selected`, bool [n]."""
+        user, item, intensity, time = (
+            self.user[selected],
+            self.item[selected],
+            self.intensity[selected],
+            self.time[selected],
+        )
+        return Events(user, item, intensity, time, self.n_users, self.n_items)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:
     from interestrec.corpus.store import Corpus
+    from interestrec.training.training_checkpoint import CheckpointStore
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ScorerInputs:
     requests: Iterable[Requests]  # upcoming requests, whose user texts are encoded together
     seed: int
     retrieve: int | None = None  # `rank.retrieve`
+    checkpoints: Callable[[str], CheckpointStore] | None = None  # of a fit by name, from which it resumes
 
     def select(self, scorer: str, needs: Iterable[str]) -> dict[str, Any]:
         """Return the attributes that a scorer needs, by name.
@@ -65,6 +67,11 @@ class ScorerInputs:
         """Title and text of each item, in corpus order."""
         columns = (self.corpus.items[column].to_pylist() for column in ("title", "text"))
         return [" ".join(parts) for parts in zip(*columns, strict=True)]
+
+    @property
+    def item_categories(self) -> list[str | None]:
+        """Category of each item, in corpus order; None if it is unknown."""
+        return self.corpus.items["category"].to_pylist()
 
     @property
     def train_items(self) -> np.ndarray:

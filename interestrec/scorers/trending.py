@@ -1,11 +1,12 @@
-"""Trending: scores an item by its recent positive events."""
+"""Trending: scores an item by its recent events."""
 
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
-from interestrec.core.section import Positive, Section
+from interestrec.core.section import Fraction, Positive, Section
 from interestrec.scorers import recency
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
 
@@ -15,21 +16,28 @@ class TrendingSettings(Section):
 
     half_life: Positive = 7.0
     """Days after which an event counts half; shorter follows the news faster, longer comes close to `popularity`."""
+    weak_evidence: Fraction = 0.0
+    """Weight of events below `data.relevant_at`, as a share of the weight of relevant ones, in proportion to their
+    intensity; 0 counts relevant events alone. Not searched, as higher weights ranked worse."""
 
 
-def fit(events: Events, half_life: float) -> ItemScores:
-    """Score items by log(1 + 10⁴ · their share of Σ 2^(−age / half_life) over all positive events).
+def fit(events: Events, relevant_from: float, half_life: float, weak_evidence: float = 0.0) -> ItemScores:
+    """Score items by log(1 + 10⁴ · their share of Σ weight · 2^(−age / half_life) over all events).
 
     Ages are relative to the latest event. Events without a time are not counted; if no event has a time, every item
     scores 0.
 
     Args:
+        events: positive events; their weights are those of EventWeights.
+        relevant_from: minimum relevant intensity.
         half_life: days.
+        weak_evidence: see EventWeights.
     """
     from interestrec.corpus.store import NO_TIME
 
-    weight = np.where(events.time == NO_TIME, 0.0, recency.event_recency(events, half_life))
-    lately = np.bincount(events.item, weight, minlength=events.n_items)
+    events, weight = EventWeights(relevant_from, weak_evidence).select(events)
+    value = np.where(events.time == NO_TIME, 0.0, weight * recency.event_recency(events, half_life))
+    lately = np.bincount(events.item, value, minlength=events.n_items)
     total = lately.sum()
     return ItemScores(np.log1p(lately * (1e4 / total if total > 0 else 0.0)).astype(np.float32))
 
@@ -37,7 +45,8 @@ def fit(events: Events, half_life: float) -> ItemScores:
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=ItemScores,
-    fitted_on=EVENTS,
+    fitted_on=GRADED_EVENTS,
+    needs=("relevant_from",),
     settings=TrendingSettings,
     space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
     time_settings=("half_life",),

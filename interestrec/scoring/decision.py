@@ -1,4 +1,4 @@
-"""Decision: the system `interestrec`, a sum of standardised components with weights per segment."""
+"""Decision: the system `interestrec`, a weighted sum of standardised voters with weights per segment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +11,23 @@ from interestrec.scorers.requests import Requests
 from interestrec.scoring.blend import standardise_lists, standardise_rows
 from interestrec.scoring.segments import SegmentBlend
 
+LAST_VOTER = "popularity"  # the scorer that decides where no component tells candidates apart
 ScorerParts = Mapping[str, np.ndarray]  # scores of a block by scorer
+
+
+def voters(components: Mapping[str, str]) -> dict[str, str]:
+    """Return the scorers whose scores are summed, by name: the components, then the last voter if it is none of them.
+
+    Args:
+        components: scorer by component.
+    """
+    others = {} if LAST_VOTER in components.values() else {LAST_VOTER: LAST_VOTER}
+    return {**components, **others}
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Components in a fixed order and their weights for candidates of impressions and for the catalogue."""
+    """Components in a fixed order and the weights for candidates of impressions and for the catalogue."""
 
     components: Mapping[str, str]  # component -> its scorer
     candidate_blend: SegmentBlend
@@ -30,12 +41,11 @@ class Decision:
 
     def score_candidates(self, parts: ScorerParts, query: ImpressionQueries, item: np.ndarray) -> np.ndarray:
         """Blend scores of the impressions' candidates `item`: float64 [len(item)], from scores of that shape."""
-        standardised = (standardise_lists(parts[scorer], query.offsets) for scorer in self.components.values())
+        standardised = [standardise_lists(parts[name], query.offsets) for name in voters(self.components).values()]
         new = ragged.repeat(query.offsets, query.without_history)
         return self.candidate_blend(standardised, self.cold_items[item], new)
 
     def score_catalogue(self, parts: ScorerParts, requests: Requests) -> np.ndarray:
         """Blend catalogue scores: float64 [requests, items], from scores of that shape."""
-        standardised = (standardise_rows(parts[scorer], self.known_items) for scorer in self.components.values())
-        new = (np.diff(requests.offsets) == 0)[:, None]
-        return self.catalogue_blend(standardised, self.cold_items[None, :], new)
+        standardised = [standardise_rows(parts[name], self.known_items) for name in voters(self.components).values()]
+        return self.catalogue_blend(standardised, self.cold_items[None, :], np.diff(requests.offsets) == 0)

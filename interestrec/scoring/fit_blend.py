@@ -1,160 +1,231 @@
-"""Blend weights, fitted on the valid_blend half of the validation split."""
+"""Blend weights: proposed by fits on two thirds of the users of valid_blend, chosen by the metric of the other third.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+Users with and without a history, and items with and without events, get choices of their own where there are lists to
+tell. Each choice starts from the best single component and moves away from it only as far as held-out users ask for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from interestrec.core import ragged
-from interestrec.corpus.store import Corpus
-from interestrec.io.schemas import OURS
-from interestrec.metrics import ranked_lists, ranking
-from interestrec.metrics.topk import top_k
-from interestrec.scorers import queries
-from interestrec.scorers.requests import Scorer, request_blocks
-from interestrec.scoring.blend import standardise_lists, standardise_rows
-from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentChoice, apply_power, choose, uniform
+from interestrec.scoring.blend import POWERS, Powers, raise_to
+from interestrec.scoring.blend_lists import BlendLists
+from interestrec.scoring.evidence import COLD, FOLDS, WARM, WHOLE, Contest, Evidence, folds
+from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights, item_weights
+from interestrec.scoring.weight_objectives import fit_logit, weight_objectives
 
-_USERS = 2000  # whose catalogue lists weights are fitted on
-_POWERS = (1.0, 0.5)
-_FIRST = 50  # of each component; on Online Retail's valid_blend better than 20, 100, 200 and than all items
+KNOWN_USERS, NEW_USERS = "users with a history", "users without a history"
+LEAST = 40  # lists with a value, of a segment that gets choices of its own
+_PRIOR = 20.0  # lists of all users that each segment's quality of components is shrunk by
+_SHARES = (0.25, 0.5, 0.75, 1.0)  # of fitted weights; the remainder is the best component's
+_CAUTION = 0.5  # standard errors that a gain over the best component must exceed
+_BEHIND = -1e6  # offset that puts cold items behind all others
+
+
+class Method(NamedTuple):
+    """How weights are made: `share` of those that the objective wants, the remainder of the best component."""
+
+    objective: str  # "one component" or a name of weight_objectives
+    power: float = 1.0
+    share: float = 0.0
+
+
+@dataclass(frozen=True)
+class WeightChoice:
+    """Weights for a kind of lists, and the held-out evidence for them."""
+
+    weights: ItemWeights
+    of_folds: list[ItemWeights]  # by the same method, each fitted without its fold
+    method: Method
+    best: int  # position of the best component alone
+    lists: int  # lists with a value that decided
+    held_out: float  # the metric of held-out users by this method; NaN without lists
+    component: float  # the same of the best component, chosen without the held-out users
+    optimism: float  # by how much the choice among methods flatters `held_out`
+
+
+@dataclass(frozen=True)
+class SegmentChoice:
+    """Weights of one kind of users."""
+
+    weights: SegmentWeights
+    items: dict[str, WeightChoice]  # by WHOLE, or by WARM and COLD
+    borrowed: bool  # decided on the lists of all users, because there are few of this kind
 
 
 @dataclass(frozen=True)
 class BlendFit:
-    """Fitted weights and, of each component alone and of the blend, the mean metric on the same lists."""
+    """The fitted blend."""
 
-    choice: SegmentChoice
+    blend: SegmentBlend
     metric: str
-    quality: dict[str, float]
+    lists: int  # with a value
+    choices: dict[str, SegmentChoice] = field(default_factory=dict)  # by KNOWN_USERS, NEW_USERS; empty: fixed weights
+    alone: np.ndarray | None = None  # float64 [components], metric of each on all lists
 
 
-def of_impressions(corpus: Corpus, scores: Sequence[np.ndarray]) -> BlendLists:
-    """The valid_blend impressions of at least two candidates as lists to fit on.
+def fixed_blend(weights: np.ndarray, evidence: Evidence, voters: int) -> BlendFit:
+    """Return the blend with these weights, float64 [components], for everyone and everything."""
+    of_all = SegmentWeights(item_weights(weights, np.zeros(len(weights)), 1.0, voters))
+    return BlendFit(SegmentBlend(of_all, of_all), evidence.metric, len(evidence.user))
+
+
+def fit_blend(evidence: Evidence, components: int, voters: int) -> BlendFit:
+    """Choose the weights of both kinds of users.
 
     Args:
-        scores: of each component those of all candidates of the validation impressions of valid_blend.
+        components: number of the first voters that get weights.
+        voters: all voters; a further one breaks ties.
     """
-    impression = queries.valid_impressions(corpus, select=False)
-    asked = queries.impression_queries(corpus, impression)
-    features = np.stack([standardise_lists(score, asked.offsets) for score in scores], axis=1)
-    everything = BlendLists(
-        features=features,
-        offsets=asked.offsets,
-        relevant=corpus.relevant(corpus.impressions.label[asked.rows]),
-        cold=corpus.cold_items(queries.VALID)[corpus.impressions.item[asked.rows]],
-        new=asked.without_history,
-        contested=np.ones(len(features), dtype=bool),
-    )
-    return everything.select(np.diff(asked.offsets) > 1)
+    fit = _Fit(evidence, components, voters)
+    everyone = np.ones(len(evidence.user), dtype=bool)
+    choices: dict[str, SegmentChoice] = {}
+    for name, lists in ((KNOWN_USERS, ~evidence.new), (NEW_USERS, evidence.new)):
+        own = fit.told(WHOLE, lists) >= LEAST
+        choices[name] = fit.segment(lists if own else everyone, borrowed=not own)
+    known, new = (choices[name].weights for name in (KNOWN_USERS, NEW_USERS))
+    alone = fit.alone_means(WHOLE, everyone)
+    return BlendFit(SegmentBlend(known, new), evidence.metric, fit.told(WHOLE, everyone), choices, alone)
 
 
-def of_catalogue(corpus: Corpus, components: Mapping[str, Scorer], exclude_seen: bool, seed: int) -> BlendLists:
-    """The relevant validation items of users in valid_blend among all known items, as lists to fit on.
+class _Fit:
+    """Choices on one evidence."""
 
-    Of the others a list holds what any component has among its first 50: what the blend's first ones are chosen from.
-    Users beyond 2,000 are left out at random.
-    """
-    known, cold = queries.known_items(corpus), corpus.cold_items(queries.VALID)
-    users = queries.valid_users(corpus, select=False, most=_USERS, seed=seed)
-    requests = queries.catalogue_requests(corpus, queries.VALID, users)
-    truth = queries.request_truth(corpus, requests, queries.VALID)
-    liked = corpus.relevant(truth.label)
-    tie_order = np.random.default_rng(seed).permutation(corpus.items.num_rows)
-    made = [_Block.empty(len(components))]
-    for start, stop in request_blocks(len(requests), corpus.items.num_rows):
-        block = requests.block(start, stop)
-        wanted = truth.matrix(liked, start, stop, len(known))
-        eligible = np.repeat(known[None, :], len(block), axis=0)
-        if exclude_seen:
-            eligible[block.owner, block.item] = False
-        parts = [standardise_rows(scorer.score_catalogue(block), known) for scorer in components.values()]
-        made.append(_Block.of(parts, eligible, wanted, tie_order))
-    size = np.concatenate([block.size for block in made])
-    filled = size > 0
-    return BlendLists(
-        features=np.concatenate([block.features for block in made]),
-        offsets=ragged.from_lengths(size[filled]),
-        relevant=np.concatenate([block.relevant for block in made]),
-        cold=cold[np.concatenate([block.item for block in made])],
-        new=(np.diff(requests.offsets) == 0)[filled],
-        contested=np.concatenate([block.contested for block in made]),
-    )
+    def __init__(self, evidence: Evidence, components: int, voters: int) -> None:
+        self.evidence, self.components, self.voters = evidence, components, voters
+        self.fold = folds(evidence.user)
+        self.everyone = np.ones(len(evidence.user), dtype=bool)
+        self.objectives = weight_objectives(evidence.metric)
+        single = [SegmentWeights(ItemWeights(one)) for one in np.eye(voters)[:components]]
+        kinds = (WHOLE, WARM, COLD)
+        contests = [Contest(self.everyone, among, [single] * FOLDS) for among in kinds]
+        self.alone = dict(zip(kinds, evidence.compare(contests), strict=True))  # float64 [components, lists]
 
+    def told(self, among: str, lists: np.ndarray) -> int:
+        """Number of lists, of bool [lists], with a value."""
+        return int((lists & ~np.isnan(self.alone[among][0])).sum())
 
-class _Block(NamedTuple):
-    """Rows of some lists."""
+    def alone_means(self, among: str, lists: np.ndarray) -> np.ndarray:
+        """Return the metric of each component over the lists, shrunk to that over all lists; float64 [components]."""
+        overall = _mean(self.alone[among], self.evidence.weight, self.everyone)
+        own = _mean(self.alone[among], self.evidence.weight, lists)
+        count = self.told(among, lists)
+        return (count * np.nan_to_num(own) + _PRIOR * np.nan_to_num(overall)) / (count + _PRIOR)
 
-    features: np.ndarray  # float64 [rows, components]
-    size: np.ndarray  # int64 [lists]
-    relevant: np.ndarray  # bool [rows]
-    item: np.ndarray  # int64 [rows]
-    contested: np.ndarray  # bool [rows]
+    def segment(self, lists: np.ndarray, borrowed: bool) -> SegmentChoice:
+        """Choose the weights of a kind of users by these lists, bool [lists]."""
+        whole = self.choose(WHOLE, lists)
+        of_cold = lists if self.told(COLD, lists) >= LEAST else self.everyone
+        if self.told(COLD, of_cold) < LEAST or self.told(WARM, lists) < LEAST:
+            return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
+        warm, cold = self.choose(WARM, lists), self.choose(COLD, of_cold)
+        together = [self.merge(warm, cold, lists, fold) for fold in range(FOLDS)]
+        alternatives = [
+            [SegmentWeights(whole.of_folds[fold]), together[fold], replace(together[fold], offset=_BEHIND)]
+            for fold in range(FOLDS)
+        ]
+        [values] = self.evidence.compare([Contest(lists, WHOLE, alternatives)])
+        best = int(np.argmax(_mean(values, self.evidence.weight, lists)))
+        if best == 0:
+            return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
+        merged = self.merge(warm, cold, lists, None)
+        weights = merged if best == 1 else replace(merged, offset=_BEHIND)
+        return SegmentChoice(weights, {WARM: warm, COLD: cold}, borrowed)
 
-    @classmethod
-    def empty(cls, components: int) -> "_Block":
-        none, no = np.zeros(0, np.int64), np.zeros(0, dtype=bool)
-        return cls(np.zeros((0, components)), none, no, none, no)
-
-    @classmethod
-    def of(
-        cls, parts: Sequence[np.ndarray], eligible: np.ndarray, wanted: np.ndarray, tie_order: np.ndarray
-    ) -> "_Block":
-        """From components [requests, items], what may be listed, and what was liked."""
-        contested = np.zeros(eligible.shape, dtype=bool)
-        for part in parts:
-            first = top_k(np.where(eligible, part, -np.inf), _FIRST, tie_order)
-            contested[np.arange(len(part))[:, None], first] = True
-        contested &= eligible
-        row, item = np.nonzero(contested | (wanted & eligible))
-        return cls(
-            features=np.stack([part[row, item] for part in parts], axis=1),
-            size=np.bincount(row, minlength=len(eligible)),
-            relevant=wanted[row, item],
-            item=item,
-            contested=contested[row, item],
+    def choose(self, among: str, lists: np.ndarray) -> WeightChoice:
+        """Choose the weights for lists of such items alone."""
+        by_fold = [self.alternatives(among, lists & (self.fold != fold)) for fold in range(FOLDS)]
+        contest = Contest(lists, among, [[SegmentWeights(w) for w in found.values()] for found in by_fold])
+        [values] = self.evidence.compare([contest])
+        methods = list(by_fold[0])
+        chosen = self.prefer(values, lists)
+        nested = np.full(len(lists), np.nan)
+        for fold in range(FOLDS):
+            here = lists & (self.fold == fold)
+            nested[here] = values[self.prefer(values, lists & ~here), here]
+        held_out, component, honest = _mean(np.stack([values[chosen], values[0], nested]), self.evidence.weight, lists)
+        method = methods[chosen]
+        return WeightChoice(
+            weights=self.alternatives(among, lists, [method])[method],
+            of_folds=[found[method] for found in by_fold],
+            method=method,
+            best=int(np.argmax(self.alone_means(among, lists))),
+            lists=self.told(among, lists),
+            held_out=float(held_out),
+            component=float(component),
+            optimism=float(held_out - honest),
         )
 
+    def alternatives(
+        self, among: str, lists: np.ndarray, methods: Sequence[Method] | None = None
+    ) -> dict[Method, ItemWeights]:
+        """Return weights by method, fitted on these lists; the first method is the best component alone."""
+        quality = self.alone_means(among, lists)
+        one = np.eye(self.components)[int(np.argmax(quality))]
+        fitted_on = self.evidence.proposals(among)
+        fitted_on = fitted_on.select(lists[fitted_on.source])
+        fitted_on = fitted_on.with_features(fitted_on.features[:, : self.components])
+        every = [Method("one component")] + [
+            Method(name, power, share) for power in POWERS for name in self.objectives for share in _SHARES
+        ]
+        found: dict[Method, ItemWeights] = {}
+        wanted: dict[tuple[str, float], np.ndarray] = {}
+        for method in every if methods is None else methods:
+            weights = one
+            if method.share:
+                key = method.objective, method.power
+                if key not in wanted:
+                    features = raise_to(fitted_on.features, method.power)
+                    wanted[key] = self.objectives[method.objective](fitted_on.with_features(features))
+                weights = method.share * wanted[key] / wanted[key].sum() + (1.0 - method.share) * one
+            found[method] = item_weights(weights, quality, method.power, self.voters)
+        return found
 
-def fit(names: list[str], given: BlendLists, metric: str, fixed: np.ndarray | None) -> BlendFit:
-    """Weights by segments, and how well each component and the blend rank the same lists.
+    def prefer(self, values: np.ndarray, lists: np.ndarray) -> int:
+        """Return the alternative whose gain over the first, less half its standard error, is the largest.
 
-    Scores enter as they are or by their square roots, whichever ranks these lists better: EASE's and item-item's few
-    sure items are far above all others, and on some logs that says less than it seems to. Where one component alone
-    ranks them better than any blend, it decides alone.
+        Args:
+            values: float64 [alternatives, all lists].
+            lists: bool [all lists].
+        """
+        told = lists & ~np.isnan(values[0])
+        if not told.any():
+            return 0
+        weight = self.evidence.weight[told]
+        gain = (values - values[0])[:, told]
+        mean = gain @ weight / weight.sum()
+        user = np.unique(self.evidence.user[told], return_inverse=True)[1]
+        errors = [np.bincount(user, weight * row) for row in gain - mean[:, None]]
+        return int(np.argmax(mean - _CAUTION * np.linalg.norm(errors, axis=1) / weight.sum()))
 
-    Args:
-        fixed: float64 [components], weights that are not to be fitted.
-    """
-    if fixed is not None:
-        choice = SegmentChoice(uniform(fixed), "none", len(given.new))
-        return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
-    fits = [_learned(names, given, metric, power) for power in _POWERS]
-    best = max(fits, key=lambda fitted: fitted.quality.get(OURS, 0.0))
-    alone = {name: best.quality[name] for name in names if name in best.quality}
-    if not alone or max(alone.values()) <= best.quality[OURS]:
-        return best
-    single = np.array([float(name == max(alone, key=alone.__getitem__)) for name in names])
-    choice = SegmentChoice(uniform(single), "one component", best.choice.lists, best.choice.held_out)
-    return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
+    def merge(self, warm: WeightChoice, cold: WeightChoice, lists: np.ndarray, fold: int | None) -> SegmentWeights:
+        """Return both kinds of items in one list: scale and offset of cold ones by conditional logit.
+
+        Args:
+            fold: the fold that is left out; None: the final weights.
+        """
+        rows = self.evidence.proposals(WHOLE)
+        rows = rows.select(lists[rows.source] & (self.fold[rows.source] != (-1 if fold is None else fold)))
+        of_warm, of_cold = (c.weights if fold is None else c.of_folds[fold] for c in (warm, cold))
+        features = np.stack([*_utilities(rows, of_warm, of_cold), rows.cold.astype(np.float64)], axis=1)
+        own, scale, offset = fit_logit(rows.with_features(features), free=1)
+        if own <= 0:
+            return SegmentWeights(of_warm, of_cold, offset=_BEHIND)
+        return SegmentWeights(of_warm, of_cold, float(max(scale / own, 1e-3)), float(offset / own))
 
 
-def _learned(names: list[str], given: BlendLists, metric: str, power: float) -> BlendFit:
-    contested = given.contested_only()
-    choice = choose(replace(contested, features=apply_power(contested.features, power)))
-    choice = replace(choice, blend=replace(choice.blend, power=power))
-    return BlendFit(choice, metric, quality(names, given, metric, choice.blend))
+def _utilities(rows: BlendLists, warm: ItemWeights, cold: ItemWeights) -> tuple[np.ndarray, np.ndarray]:
+    parts = Powers(list(rows.features.T))
+    return warm.utility(parts) * ~rows.cold, cold.utility(parts) * rows.cold
 
 
-def quality(names: list[str], given: BlendLists, metric: str, blend: SegmentBlend) -> dict[str, float]:
-    """The mean metric of each component alone and of the blend, under its name; without any value it is left out."""
-    columns = {name: given.features[:, index] for index, name in enumerate(names)}
-    columns[OURS] = given.scores(blend)
-    found = {}
-    for name, score in columns.items():
-        ranked = ranked_lists.rank_lists(given.offsets, score, given.relevant, given.relevant.astype(np.float64))
-        values = ranking.metric(metric)(ranked)
-        if not np.isnan(values).all():
-            found[name] = round(float(np.nanmean(values)), 6)
-    return found
+def _mean(values: np.ndarray, weight: np.ndarray, lists: np.ndarray) -> np.ndarray:
+    """Return the weighted means of values [alternatives, lists] over the lists with a value; NaN without any."""
+    chosen = values[:, lists]
+    told = ~np.isnan(chosen)
+    weights = weight[lists] * told
+    total = weights.sum(axis=1)
+    summed = (np.where(told, chosen, 0.0) * weights).sum(axis=1)
+    return np.divide(summed, total, out=np.full(len(values), np.nan), where=total > 0)

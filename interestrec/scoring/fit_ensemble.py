@@ -1,7 +1,6 @@
 """Fits an ensemble: weights and calibrations on valid_blend, and their description for systems.json."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,26 @@ from interestrec.metrics.calibration import Isotonic, fit_isotonic
 from interestrec.scorers import queries
 from interestrec.scorers.registry import component_scorer, scorer_definition
 from interestrec.scorers.requests import Scorer
-from interestrec.scoring import fit_blend, intensity_estimate
-from interestrec.scoring.decision import Decision
+from interestrec.scoring import intensity_estimate
+from interestrec.scoring.blend_description import describe_blend, read_blend
+from interestrec.scoring.catalogue_lists import CatalogueLists
+from interestrec.scoring.decision import Decision, voters
 from interestrec.scoring.ensemble import Ensemble
-from interestrec.scoring.fit_blend import BlendFit
+from interestrec.scoring.evidence import CatalogueEvidence, ImpressionEvidence, impression_evidence
+from interestrec.scoring.fit_blend import BlendFit, fit_blend, fixed_blend
 from interestrec.scoring.impression_scores import impression_scores
 from interestrec.scoring.intensity_estimate import IntensityEstimate
 from interestrec.scoring.rank_settings import RankSettings
-from interestrec.scoring.segments import BlendLists, SegmentBlend, SegmentWeights
 
 
-def fit_ensemble(corpus: Corpus, settings: RankSettings, scorers: Mapping[str, Scorer], seed: int) -> Ensemble:
+def fit_ensemble(
+    corpus: Corpus, settings: RankSettings, scorers: Mapping[str, Scorer], lists: CatalogueLists
+) -> Ensemble:
     """Fit weights and calibrations on valid_blend.
 
     Args:
         scorers: fitted on train, by their names in scorers/registry.py.
+        lists: the lists of valid_blend users over the catalogue.
     """
     impression = queries.valid_impressions(corpus, select=False)
     parts = {name: impression_scores(corpus, scorer, impression) for name, scorer in scorers.items()}
@@ -35,7 +39,7 @@ def fit_ensemble(corpus: Corpus, settings: RankSettings, scorers: Mapping[str, S
     description: dict[str, Any] = {}
     for name in settings.systems:
         if name == OURS:
-            blends, description = _fit_blends(corpus, settings, scorers, parts, seed)
+            blends, description = _fit_blends(corpus, settings, scorers, parts, lists)
             systems |= blends
         else:
             systems[name] = name
@@ -66,56 +70,46 @@ def reference_ensemble(
         scorers: fitted on all events, by their names in scorers/registry.py.
         cold_items: bool [items], items without events in the fit of the scorers.
     """
-    names = list(description["components"])
+    names = list(voters(description["components"]))
     impressions, catalogue = (description[protocol] for protocol in ("impressions", "catalogue"))
     decision = Decision(
         components=description["components"],
-        candidate_blend=_read_blend(impressions if impressions["fitted_on_lists"] else catalogue, names),
-        catalogue_blend=_read_blend(catalogue if catalogue["fitted_on_lists"] else impressions, names),
+        candidate_blend=read_blend(impressions if impressions["lists"] else catalogue, names),
+        catalogue_blend=read_blend(catalogue if catalogue["lists"] else impressions, names),
         known_items=queries.known_items(corpus),
         cold_items=cold_items,
     )
     return Ensemble(scorers, {OURS: decision}, {OURS: IntensityEstimate(description["intensity"])}, description)
 
 
-def _read_blend(description: Mapping[str, Any], names: Sequence[str]) -> SegmentBlend:
-    """Restore a blend from the result of _describe_blend."""
-
-    def read(part: Mapping[str, Any]) -> SegmentWeights:
-        warm = np.array([part["weights"][name] for name in names])
-        if "cold_items" not in part:
-            return SegmentWeights(warm, warm)
-        cold = part["cold_items"]
-        return SegmentWeights(warm, np.array([cold["weights"][name] for name in names]), cold["offset"])
-
-    return SegmentBlend(read(description), read(description.get("new_users", description)), description["power"])
-
-
 def _fit_blends(
-    corpus: Corpus, settings: RankSettings, scorers: Mapping[str, Scorer], parts: Mapping[str, np.ndarray], seed: int
+    corpus: Corpus,
+    settings: RankSettings,
+    scorers: Mapping[str, Scorer],
+    parts: Mapping[str, np.ndarray],
+    lists: CatalogueLists,
 ) -> tuple[dict[str, str | Decision], dict[str, Any]]:
     """Return the blend, and with an ablation its parts, as systems, and the description of the blend."""
     components = {name: component_scorer(name) for name in settings.components}
-    component_scorers = {name: scorers[scorer] for name, scorer in components.items()}
-    exclude_seen = settings.rules.seen == "out"
-    lists = {
-        "impressions": fit_blend.of_impressions(corpus, [parts[scorer] for scorer in components.values()]),
-        "catalogue": fit_blend.of_catalogue(corpus, component_scorers, exclude_seen, seed),
-    }
+    voting = voters(components)
+    evidence = (
+        impression_evidence(corpus, [parts[scorer] for scorer in voting.values()]),
+        CatalogueEvidence(lists, [scorers[scorer] for scorer in voting.values()], queries.known_items(corpus)),
+    )
     weights = settings.blend.fixed_weights
-    decision, fits = _fit_decision(corpus, components, lists, weights)
+    decision, fits = _fit_decision(corpus, components, evidence, weights)
     systems: dict[str, str | Decision] = {OURS: decision}
     single = {name: scorer if scorer in settings.systems else f"{ONLY}{name}" for name, scorer in components.items()}
     description: dict[str, Any] = {"components": components, "alone": {} if settings.ablation == "none" else single}
-    for protocol, blend_fit in fits.items():
-        description[protocol] = _describe_blend(blend_fit, list(components))
+    for protocol, fitted in fits.items():
+        description[protocol] = describe_blend(fitted, list(components), list(voting))
     if settings.ablation != "none":
         systems |= {single[name]: scorer for name, scorer in components.items() if single[name] not in settings.systems}
     if settings.ablation == "full" and len(components) > 1:
         for omitted in components:
             others = {name: scorer for name, scorer in components.items() if name != omitted}
-            columns = [column for column, name in enumerate(components) if name != omitted]
-            reduced = {name: replace(part, features=part.features[:, columns]) for name, part in lists.items()}
+            kept = [scorer in voters(others).values() for scorer in voting.values()]
+            reduced = (evidence[0].select_voters(kept), evidence[1].select_voters(kept))
             systems[f"{WITHOUT}{omitted}"] = _fit_decision(corpus, others, reduced, weights)[0]
     return systems, description
 
@@ -123,46 +117,24 @@ def _fit_blends(
 def _fit_decision(
     corpus: Corpus,
     components: Mapping[str, str],
-    lists: Mapping[str, BlendLists],
+    evidence: tuple[ImpressionEvidence, CatalogueEvidence],
     weights: Mapping[str, float] | None,
 ) -> tuple[Decision, dict[str, BlendFit]]:
     """Return the decision and its fits by protocol; a protocol without lists uses the weights of the other one."""
-    metrics = {"impressions": "auc", "catalogue": "ndcg@10"}
-    fixed_weights = None if weights is None else np.array([weights.get(name, 0.0) for name in components])
-    fits = {name: fit_blend.fit(list(components), part, metrics[name], fixed_weights) for name, part in lists.items()}
-    impressions, catalogue = fits["impressions"], fits["catalogue"]
+    voting = len(voters(components))
+    if weights is None:
+        impressions, catalogue = (fit_blend(part, len(components), voting) for part in evidence)
+    else:
+        fixed = np.array([weights.get(name, 0.0) for name in components])
+        impressions, catalogue = (fixed_blend(fixed, part, voting) for part in evidence)
     decision = Decision(
         components=components,
-        candidate_blend=(impressions if impressions.choice.lists else catalogue).choice.blend,
-        catalogue_blend=(catalogue if catalogue.choice.lists else impressions).choice.blend,
+        candidate_blend=(impressions if impressions.lists else catalogue).blend,
+        catalogue_blend=(catalogue if catalogue.lists else impressions).blend,
         known_items=queries.known_items(corpus),
         cold_items=corpus.cold_items(queries.VALID),
     )
-    return decision, fits
-
-
-def _describe_blend(blend_fit: BlendFit, names: Sequence[str]) -> dict[str, Any]:
-    """Return the weights by kind of user, and those of cold items if they differ, for systems.json."""
-
-    def describe(weights: SegmentWeights) -> dict[str, Any]:
-        warm, cold = (
-            {name: round(float(weight), 6) for name, weight in zip(names, values, strict=True)}
-            for values in (weights.warm, weights.cold)
-        )
-        if warm == cold:
-            return {"weights": warm}
-        return {"weights": warm, "cold_items": {"weights": cold, "offset": round(weights.offset, 6)}}
-
-    blend = blend_fit.choice.blend
-    return {
-        **describe(blend.known),
-        **({} if blend.new is blend.known else {"new_users": describe(blend.new)}),
-        "power": blend.power,
-        "segments": blend_fit.choice.segments,
-        "fitted_on_lists": blend_fit.choice.lists,
-        "held_out_losses": blend_fit.choice.held_out,
-        "valid_blend": {blend_fit.metric: blend_fit.quality},
-    }
+    return decision, {"impressions": impressions, "catalogue": catalogue}
 
 
 def _mean_train_label(corpus: Corpus) -> float:

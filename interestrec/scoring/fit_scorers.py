@@ -1,15 +1,19 @@
 """Fits scorers: settings are selected on train → valid, then the scorers are fitted again on more events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
-from interestrec.scorers.definition import EVENTS, LABELS, MODEL, NOTHING
+from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, LABELS, MODEL, NOTHING
+from interestrec.scorers.event_weights import EventWeights
+from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, scorer_definition
 from interestrec.scorers.requests import Events, Labels, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
@@ -18,7 +22,7 @@ from interestrec.scoring.search import SettingsSearch
 
 @dataclass(frozen=True)
 class FitData:
-    """Training data of scorers: relevant events, and candidates with a known label."""
+    """Training data of scorers: positive events, and candidates with a known label."""
 
     events: Events
     labels: Labels
@@ -27,6 +31,10 @@ class FitData:
     def before_split(cls, corpus: Corpus, split: int, as_of: int | None = None) -> "FitData":
         """Return events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
         return cls(queries.positive_events(corpus, split, as_of), queries.known_labels(corpus, split, as_of))
+
+    def of_users(self, users: np.ndarray) -> "FitData":
+        """Return the events of `users`, bool [users], and all labels."""
+        return replace(self, events=self.events.rows(users[self.events.user]))
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,29 @@ def fit_scorers(
         settings: configured settings by scorer.
     """
     fitted = FittedScorers(fit_static(names, inputs, settings))
+    user_rank = id_hashes(inputs.user_ids, inputs.seed) / 2.0**64
     for name in names:
         if not scorer_definition(name).is_static:
-            fit = partial(fit_scorer, name, data, inputs, fitted.scorers)
+            fit = partial(_fit_on_share, name, data, user_rank, inputs, fitted.scorers)
             result = search.run(scorer_definition(name), fit, settings[name])
             fitted.scorers[name], fitted.settings[name] = result.scorer, result.settings
             if result.trials:
                 fitted.trials[name] = result.trials
     return fitted
+
+
+def _fit_on_share(
+    name: str,
+    data: FitData,
+    user_rank: np.ndarray,
+    inputs: ScorerInputs,
+    scorers: Mapping[str, Scorer],
+    settings: Mapping[str, Any],
+    share: float,
+) -> Scorer:
+    """Fit one scorer on a share of the users, those whose `user_rank`, float [users] in [0, 1), is below it."""
+    part = data if share == 1.0 else data.of_users(user_rank < share)
+    return fit_scorer(name, part, inputs, scorers, settings)
 
 
 def refit_scorers(
@@ -106,9 +129,10 @@ def fit_scorer(
     arguments = {**inputs.select(name, definition.needs), **settings}
     sources: dict[str, Any] = {NOTHING: None, MODEL: inputs, **scorers}
     if data is not None:
-        sources |= {EVENTS: data.events, LABELS: data.labels}
+        relevant = EventWeights(inputs.relevant_from).select(data.events)[0]
+        sources |= {EVENTS: relevant, GRADED_EVENTS: data.events, LABELS: data.labels}
     if definition.fitted_on not in sources:
-        choices = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
+        choices = (EVENTS, GRADED_EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
         near = suggestion(definition.fitted_on, choices)
         raise ConfigError(
             f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is unavailable; set fitted_on in its "

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,21 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.scorers import queries
-from interestrec.scorers.ease import Ease
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, component_scorer, required_scorers, scorer_definition
 from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.catalogue_lists import CatalogueLists, catalogue_lists
+from interestrec.scoring.decision import voters
 from interestrec.scoring.ensemble import Ensemble
+from interestrec.scoring.fit_blend import LEAST
 from interestrec.scoring.fit_ensemble import fit_ensemble, reference_ensemble
 from interestrec.scoring.fit_scorers import FitData, FittedScorers, fit_scorers, fit_static, refit_scorers
 from interestrec.scoring.intensity_estimate import CONSTANT
 from interestrec.scoring.rank_settings import RankSettings
+from interestrec.scoring.rules import load_rules
 from interestrec.scoring.search import settings_search
+
+_STAND_INS = 500  # users with a history who are asked without it, where validation has few new users
 
 
 @dataclass(frozen=True)
@@ -42,14 +48,12 @@ class FittedSystems:
             systems[BEFORE_RULES] = {}
         shared = settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
         shared["rules"].pop("available")  # a machine-dependent path; the inputs of the artifact identify its content
-        ease = self.ensemble.scorers.get("ease")
-        omitted = ease.omitted_items if isinstance(ease, Ease) else 0
         return {
             "systems": systems,
             "scorers": self.selection.settings,
             "tried": self.selection.trials,
             "settings": shared,
-            "counts": {"ease_items_left_out": omitted, **counts},
+            "counts": dict(counts),
         }
 
 
@@ -65,7 +69,7 @@ def train_data(corpus: Corpus) -> FitData:
         DataError: no event is relevant.
     """
     data = FitData.before_split(corpus, queries.VALID)
-    if len(data.events.item) == 0:
+    if not corpus.relevant(data.events.intensity).any():
         raise DataError(f"{corpus.path}: no train event is relevant; check data.relevant_at and event weights")
     return data
 
@@ -77,19 +81,32 @@ def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as
         settings = settings.model_copy(update={"systems": [OURS], "ablation": "none"})
     names = [name for name in settings.systems if name != OURS]
     if OURS in settings.systems:
-        names += [*map(component_scorer, settings.components), *settings.estimators]
-    order = tie_order(corpus, inputs.seed)
-    search = settings_search(corpus, settings.rules.seen == "out", order, settings.trials, inputs.seed)
+        components = {name: component_scorer(name) for name in settings.components}
+        names += [*voters(components).values(), *settings.estimators]
+    rules = load_rules(corpus, settings, _valid_start(corpus))
+    lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings.top_k, seed=inputs.seed)
+    search = settings_search(corpus, lists(select=True), settings.trials, inputs.seed)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}
     selection = fit_scorers(names, train, inputs, configured, search)
-    ensemble = fit_ensemble(corpus, settings, selection.scorers, inputs.seed)
+    ensemble = fit_ensemble(corpus, settings, selection.scorers, _with_enough_new_users(lists(select=False)))
     if settings.refit:
         data = FitData.before_split(corpus, queries.TEST, as_of)
         static = {name: scorer for name, scorer in selection.scorers.items() if SCORERS[name].is_static}
         scorers = refit_scorers(static, selection.settings, data, inputs)
         ensemble = ensemble.with_scorers(scorers, _cold_items(corpus, data))
     return FittedSystems(ensemble, selection)
+
+
+def _valid_start(corpus: Corpus) -> int:
+    """Time of the lists that choices are made by: the start of the validation split, in microseconds."""
+    shown = corpus.impressions
+    return int(shown.time[shown.split == queries.VALID].min(initial=np.iinfo(np.int64).max))
+
+
+def _with_enough_new_users(lists: CatalogueLists) -> CatalogueLists:
+    """Return the lists; where few are of new users, some of the others are also asked without their history."""
+    return lists if lists.new.sum() >= LEAST else lists.with_new_users(_STAND_INS)
 
 
 def reference_systems(
@@ -101,8 +118,10 @@ def reference_systems(
         reference: systems.json of the reference run.
     """
     description = reference["systems"][OURS]
-    components = [component_scorer(name) for name in description["components"]]
-    names = required_scorers([*components, *(name for name in description["intensity"] if name != CONSTANT)])
+    components = {name: component_scorer(name) for name in description["components"]}
+    names = required_scorers(
+        [*voters(components).values(), *(name for name in description["intensity"] if name != CONSTANT)]
+    )
     static = fit_static(names, inputs, {name: settings.scorer_settings(name) for name in names})
     selected = {name: reference["scorers"][name] for name in names if not scorer_definition(name).is_static}
     data = FitData.before_split(inputs.corpus, queries.TEST, as_of)

@@ -104,8 +104,8 @@ class _SystemChoices(Section):
     """Further systems that show what components do: `none`; `parts` ranks each component alone; `full` also ranks the
     blend without each."""
     trials: Count = 8
-    """Settings tried per scorer on half of valid, those of this configuration first; 1 = these alone. More take
-    proportionally longer."""
+    """Budget of the search of each scorer's settings on half of valid, in fits on all users; from 4 on, half of it goes
+    to fits on a quarter of the users. 1 = this configuration alone. More take proportionally longer."""
     refit: bool = True
     """With `true` the scorers are fitted again on train and valid after all choices are made, so that they know the
     latest events."""

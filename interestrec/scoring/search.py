@@ -1,22 +1,25 @@
-"""SettingsSearch: selects settings of scorers on valid_select with an equal number of trials per scorer."""
+"""SettingsSearch: selects settings of scorers on valid_select with an equal budget per scorer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import ceil
 from typing import Any
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import ranked_lists, ranking
-from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.definition import ScorerDefinition
-from interestrec.scorers.requests import Scorer, request_blocks
-from interestrec.scoring.blend import has_both_classes
+from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.requests import Scorer
+from interestrec.scoring.catalogue_lists import METRIC, CatalogueLists
 from interestrec.scoring.impression_scores import impression_scores
 
-_USERS = 2000  # maximum number of users whose catalogue lists measure a trial
-_DEPTH = 10  # length of these lists
+_SHARE = 0.25  # of the users, on which the first rung fits
+_LEAST_TRIALS = 4  # budget of a search in rungs
+_DRAWS = 64  # points of the sequence per distinct point of the grid
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class SearchGoal:
     lower: bool
     measure: Callable[[Scorer], float]  # NaN if valid_select has no data for the metric
 
-    def describe(self, settings: Mapping[str, Any], value: float) -> dict[str, Any]:
-        """Return a trial, its settings and metric, for systems.json."""
-        return {**settings, self.metric: None if np.isnan(value) else round(value, 6)}
+    def describe(self, settings: Mapping[str, Any], share: float, value: float) -> dict[str, Any]:
+        """Return a trial, its settings, the share of users that it was fitted on, and its metric, for systems.json."""
+        return {**settings, "share_of_users": share, self.metric: None if np.isnan(value) else round(value, 6)}
 
 
 @dataclass(frozen=True)
@@ -43,79 +46,119 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class SettingsSearch:
-    """Random search with an equal budget for every scorer."""
+    """Successive halving over users with an equal budget for every scorer (Jamieson and Talwalkar 2016).
+
+    The budget is `trials` fits on all users. A small space is searched exhaustively. Otherwise the first rung fits many
+    settings on a quarter of the users, for half of the budget, and the second rung fits the best of these, and the
+    configured ones, on all users. All trials are measured on the same users. Scorers that learn something of each user
+    that they do not take from the request, those of labels, have no first rung.
+    """
 
     ranking: SearchGoal
     intensity: SearchGoal  # for scorers that predict an intensity
-    trials: int  # fits per scorer, including the configured settings; a smaller space is searched exhaustively
+    trials: int  # budget per scorer in fits on all users, including one of the configured settings
     has_times: bool  # whether any event has a time
+    has_weak_events: bool  # whether any positive event is not relevant
     seed: int
 
     def run(
-        self, scorer: ScorerDefinition, fit: Callable[[Mapping[str, Any]], Scorer], configured: Mapping[str, Any]
+        self, scorer: ScorerDefinition, fit: Callable[[Mapping[str, Any], float], Scorer], configured: Mapping[str, Any]
     ) -> SearchResult:
-        """Fit with the configured settings and with others drawn from the scorer's space, and keep the best.
+        """Fit with the configured settings and with others from the scorer's space, and keep the best.
 
         Args:
             scorer: its space; a scorer without a space is fitted once.
-            fit: returns the scorer fitted with settings.
+            fit: returns the scorer fitted with settings on a share of the users.
             configured: the configured settings of the scorer.
         """
-        goal = self.intensity if scorer.predicts_intensity else self.ranking
-        first, *others = self._draw(scorer, configured)
-        settings = {**configured, **first}
-        best = fit(settings)
-        if not others:
-            return SearchResult(settings, best, [])
-        best_value = goal.measure(best)
-        trials = [goal.describe(first, best_value)]
-        for draw in others:
-            candidate = fit({**configured, **draw})
-            value = goal.measure(candidate)
-            trials.append(goal.describe(draw, value))
-            if value < best_value if goal.lower else value > best_value:
-                settings, best, best_value = {**configured, **draw}, candidate, value
-        return SearchResult(settings, best, trials)
-
-    def _draw(self, scorer: ScorerDefinition, configured: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return distinct points of the space, the configured one first."""
-        from sklearn.model_selection import ParameterGrid, ParameterSampler
-
-        space: dict[str, Sequence[Any]] = {
-            key: values for key, values in scorer.space.items() if self.has_times or key not in scorer.time_settings
-        }
+        space = self._effective_space(scorer)
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
-            return [start]
-        draws = ParameterSampler(space, min(self.trials, len(ParameterGrid(space))), random_state=self.seed)
-        return [start, *[dict(sorted(draw.items())) for draw in draws if draw != start]][: self.trials]
+            return SearchResult({**configured}, fit(configured, 1.0), [])
+        goal = self.intensity if scorer.predicts_intensity else self.ranking
+        trials: list[dict[str, Any]] = []
+
+        def measure(point: Mapping[str, Any], share: float) -> tuple[float, Scorer]:
+            settings = {**configured, **point}
+            fitted = fit({**settings, **{key: settings[key] * share for key in scorer.per_user_settings}}, share)
+            value = goal.measure(fitted)
+            trials.append(goal.describe(point, share, value))
+            return (value if goal.lower else -value), fitted
+
+        has_first_rung = scorer.fitted_on in (EVENTS, GRADED_EVENTS) and self.trials >= _LEAST_TRIALS
+        first_rung = round(self.trials / 2 / _SHARE) if has_first_rung else 0
+        points = low_discrepancy_points(space, start, max(first_rung, self.trials), self.seed)
+        if len(points) > self.trials:
+            losses = [measure(point, _SHARE)[0] for point in points]
+            others = [int(n) for n in np.argsort(losses, kind="stable") if n != 0]  # NaN comes last
+            points = [start, *(points[n] for n in others[: self.trials - ceil(len(points) * _SHARE) - 1])]
+        best_loss, best = measure(start, 1.0)
+        settings = start
+        for point in points[1:]:
+            loss, candidate = measure(point, 1.0)
+            if loss < best_loss:
+                settings, best_loss, best = point, loss, candidate
+        return SearchResult({**configured, **settings}, best, trials)
+
+    def _effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
+        """Return the scorer's space without the settings that have no effect on this log."""
+        without_effect = {
+            *(() if self.has_times else scorer.time_settings),
+            *(() if self.has_weak_events else scorer.evidence_settings),
+        }
+        return {key: values for key, values in scorer.space.items() if key not in without_effect}
 
 
-def settings_search(
-    corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, trials: int, seed: int
-) -> SettingsSearch:
+def low_discrepancy_points(
+    space: Mapping[str, Sequence[Any]], start: Mapping[str, Any], most: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return at most `most` distinct points that cover a grid evenly: `start`, then a scrambled Halton sequence.
+
+    A grid of at most `most` points, with `start`, is returned whole.
+
+    Args:
+        space: values by key.
+        start: a point, within the grid or not.
+    """
+    from scipy.stats import qmc
+
+    whole = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    if len(others := [point for point in whole if point != start]) < most:
+        return [dict(start), *others]
+    sizes = [len(values) for values in space.values()]
+    sequence = qmc.Halton(len(space), rng=np.random.default_rng(seed))
+    cells = np.floor(sequence.random(_DRAWS * most) * sizes).astype(np.int64)
+    drawn = dict.fromkeys(
+        np.ravel_multi_index(tuple(cells.T), sizes).tolist()
+    )  # distinct, in the order of the sequence
+    return [dict(start), *[whole[n] for n in drawn if whole[n] != start][: most - 1]]
+
+
+def settings_search(corpus: Corpus, lists: CatalogueLists, trials: int, seed: int) -> SettingsSearch:
     """Return the search on a corpus.
 
     Args:
-        exclude_seen: whether catalogue lists omit items of the history.
-        tie_order: [items], distinct; among equal scores the lower value ranks first.
-        trials: fits per scorer.
+        lists: the lists of valid_select users over the catalogue.
+        trials: budget per scorer in fits on all users.
     """
+    intensity = corpus.timelines.intensity
     return SettingsSearch(
-        ranking=_ranking_goal(corpus, exclude_seen, tie_order, seed),
+        ranking=_ranking_goal(corpus, lists),
         intensity=_intensity_goal(corpus),
         trials=trials,
         has_times=bool((corpus.timelines.time != NO_TIME).any()),
+        has_weak_events=bool(((intensity > 0) & ~corpus.relevant(intensity)).any()),
         seed=seed,
     )
 
 
-def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, seed: int) -> SearchGoal:
+def _ranking_goal(corpus: Corpus, lists: CatalogueLists) -> SearchGoal:
     """Return `auc` within impressions if any has both classes, otherwise `ndcg@10` over the catalogue."""
     shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
     query = queries.impression_queries(corpus, impression)
     relevant = corpus.relevant(shown.label[query.rows])
-    if has_both_classes(query.offsets, relevant).any():
+    positives = np.bincount(ragged.owner(query.offsets)[relevant], minlength=len(query.offsets) - 1)
+    if ((positives > 0) & (positives < np.diff(query.offsets))).any():
 
         def auc(scorer: Scorer) -> float:
             score = impression_scores(corpus, scorer, impression).astype(np.float64)
@@ -124,7 +167,7 @@ def _ranking_goal(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, see
             )
 
         return SearchGoal("auc", lower=False, measure=auc)
-    return SearchGoal(f"ndcg@{_DEPTH}", lower=False, measure=_catalogue_ndcg(corpus, exclude_seen, tie_order, seed))
+    return SearchGoal(METRIC, lower=False, measure=_catalogue_ndcg(lists))
 
 
 def _intensity_goal(corpus: Corpus) -> SearchGoal:
@@ -140,30 +183,12 @@ def _intensity_goal(corpus: Corpus) -> SearchGoal:
     return SearchGoal("rmse", lower=True, measure=rmse)
 
 
-def _catalogue_ndcg(corpus: Corpus, exclude_seen: bool, tie_order: np.ndarray, seed: int) -> Callable[[Scorer], float]:
-    users = queries.valid_users(corpus, select=True, most=_USERS, seed=seed)
-    requests = queries.catalogue_requests(corpus, queries.VALID, users)
-    truth = queries.request_truth(corpus, requests, queries.VALID)
-    relevant = corpus.relevant(truth.label) & ~(truth.seen & exclude_seen)
-
+def _catalogue_ndcg(lists: CatalogueLists) -> Callable[[Scorer], float]:
     def ndcg(scorer: Scorer) -> float:
         values = [np.zeros(0)]
-        for start, stop in request_blocks(len(requests), corpus.items.num_rows):
-            block = requests.block(start, stop)
-            score = scorer.score_catalogue(block)
-            if exclude_seen:
-                score[block.owner, block.item] = -np.inf
-            targets = truth.matrix(relevant, start, stop, corpus.items.num_rows)
-            top = top_k(score, _DEPTH, tie_order)
-            row = np.arange(len(block))[:, None]
-            hits = targets[row, top].ravel()
-            offsets = np.arange(len(block) + 1) * top.shape[1]
-            owner = np.nonzero(targets)[0]
-            ones = np.ones(len(owner))
-            ranked = ranked_lists.rank_with_truth(
-                offsets, score[row, top].ravel().astype(np.float64), hits, hits * 1.0, owner, ones > 0, ones
-            )
-            values.append(ranking.ndcg(ranked, _DEPTH))
+        for start, stop in lists.blocks(1):
+            score = scorer.score_catalogue(lists.requests.block(start, stop))
+            values.append(lists.values(score, start, stop))
         return _mean(np.concatenate(values))
 
     return ndcg

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from interestrec.scoring.write_lists import (
 from interestrec.stages.run import RankRequest, RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.reference_run import reference_decision
+
+if TYPE_CHECKING:
+    from interestrec.training.training_checkpoint import CheckpointStore
 
 
 def run(context: RunContext) -> StageResult:
@@ -67,6 +71,7 @@ def run(context: RunContext) -> StageResult:
         settings=settings.rank,
         seed=settings.seed,
         request=request,
+        checkpoints=partial(_checkpoints, context.work(recipe), settings.runtime.checkpoint_seconds),
         reference=reference,
         to_corpus_id=user_id_mapper(key, corpus_artifact.manifest["config"]) if key and request.users else None,
     )
@@ -82,6 +87,7 @@ class _RankStage:
     settings: RankSettings
     seed: int
     request: RankRequest
+    checkpoints: "Callable[[str], CheckpointStore]"  # of a fit by name
     reference: Mapping[str, Any]  # systems.json of the reference run that decides here; empty: this run decides
     to_corpus_id: Callable[[str], str] | None  # from an id in the file of users to the corpus's
 
@@ -100,6 +106,7 @@ class _RankStage:
             requests=upcoming_requests(corpus, impressions, requests),
             seed=self.seed,
             retrieve=settings.retrieve,
+            checkpoints=self.checkpoints,
         )
         if self.reference:
             systems = reference_systems(self.reference, inputs, settings, request.as_of)
@@ -123,6 +130,12 @@ class _RankStage:
             if (log := self.model.path / TRAINING_LOG).exists():  # for the HTML report
                 files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
         files.write_json(directory / SYSTEMS, systems.describe(settings, rules.reranks, counts))
+
+
+def _checkpoints(work: Path, seconds: float, fit: str) -> "CheckpointStore":
+    from interestrec.training.training_checkpoint import CheckpointStore
+
+    return CheckpointStore(work / fit, seconds)
 
 
 def _summarise(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -57,6 +58,22 @@ def test_two_processes_find_the_same_bits() -> None:
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     here = fitted().score_catalogue(requests([0, 1], [7], []))
     assert hashlib.sha256(here.tobytes()).hexdigest() == other
+
+
+def test_pairs_are_drawn_in_proportion_to_their_weights() -> None:
+    log = events([(0, 0), (1, 1), (1, 0), (2, 1)], 3, 2)
+    graded = replace(log, intensity=np.array([1.0, 0.5, 0.25, 0.01], np.float32))
+    model = bpr.fit(graded, 0.5, 2, 0.1, 0.1, 1, 0, seed=1, weak_evidence=0.6)
+    # weights 1, 1, 0.3 and 0.012: 10, 10, 3 and at least 1 of 24 draws
+    np.testing.assert_allclose(model.popularity, [13 / 24, 11 / 24])
+    assert bpr.fit(graded, 0.5, 2, 0.1, 0.1, 1, 0, seed=1).popularity.tolist() == [0.5, 0.5]
+
+
+def test_a_weak_entry_of_a_history_pulls_less() -> None:
+    factors = np.array([[1.0, 0.0], [0.0, 1.0]])
+    history = sparse.csr_matrix(np.array([[1.0, 0.25]]))
+    user = bpr.fold_in(history, factors, np.zeros(2), np.array([0.5, 0.5]), 0.1, 0)
+    np.testing.assert_allclose(user, [[0.8, 0.2]])
 
 
 def test_without_any_event_every_score_is_zero() -> None:

@@ -1,5 +1,7 @@
 """EASE by hand, and both of its forms against a ridge regression of each item on all others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -79,20 +81,32 @@ def test_recency_weighs_the_fit_and_the_history(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(model.score_catalogue(asked)[0], history @ naive(weighted, 1.5), rtol=1e-4, atol=1e-6)
 
 
-def test_beyond_the_largest_size_the_items_of_most_users_are_kept() -> None:
-    seen = np.zeros((6, 7))
-    for item, users in enumerate([1, 5, 3, 0, 5, 3, 6]):
-        seen[:users, item] = 1
-    model = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=4)
-    assert model.items.tolist() == [1, 2, 4, 6]
-    assert model.omitted_items == 2
-    kept = seen[:, model.items]
-    score = model.score_catalogue(requests([0, 1, 6], [5]))
-    np.testing.assert_allclose(score[0, model.items], np.array([1, 0, 0, 1]) @ naive(kept, 1.0), rtol=1e-5)
-    assert not score[:, [0, 3, 5]].any()
-    assert not score[1].any()
-    whole = ease.fit(events(pairs_of(seen), 6, 7), 0.5, 1.0, max_size=6)  # users are few enough
-    assert whole.omitted_items == 0
+@pytest.mark.parametrize(("users", "items"), [(40, 12), (11, 30)])
+def test_weak_events_are_smaller_cells_of_the_regression(users: int, items: int) -> None:
+    rng = np.random.default_rng(users)
+    cells = np.where(rng.random((users, items)) < 0.4, rng.choice([0.1, 0.3, 0.5, 1.0], (users, items)), 0)
+    log = events(pairs_of(cells), users, items)
+    graded = replace(log, intensity=cells[cells > 0].astype(np.float32))
+    model = ease.fit(graded, 0.5, 2.5, 100, weak_evidence=0.7)
+    weights = np.where(cells >= 0.5, 1.0, 0.7 * cells / 0.5)
+    asked, history = asking(items)
+    np.testing.assert_allclose(model.score_catalogue(asked), history @ naive(weights, 2.5), rtol=1e-4, atol=1e-6)
+    weak = replace(asked, intensity=np.full(len(asked.item), 0.25, np.float32))  # weighs 0.35
+    np.testing.assert_allclose(model.score_catalogue(weak), 0.35 * model.score_catalogue(asked), rtol=1e-4, atol=1e-6)
+
+
+def test_beyond_the_largest_size_the_solution_is_sparse_and_no_item_is_left_out() -> None:
+    seen = (np.random.default_rng(3).random((40, 12)) < 0.3).astype(float)
+    seen[0] = 1  # every item occurs with every other, so that each is predicted from all others
+    model = ease.fit(events(pairs_of(seen), 40, 13), 0.5, 2.5, max_size=11)
+    assert isinstance(model.solution, ease.SparseEaseWeights)
+    assert model.items.tolist() == list(range(12))
+    asked, history = asking(12)
+    expected = history @ naive(seen, 2.5)
+    np.testing.assert_allclose(model.score_catalogue(asked)[:, :12], expected, rtol=1e-4, atol=1e-6)
+    assert not model.score_catalogue(asked)[:, 12].any()
+    whole = ease.fit(events(pairs_of(seen), 40, 13), 0.5, 2.5, max_size=12)
+    assert isinstance(whole.solution, ease.EaseWeights)
 
 
 def test_history_entries_below_relevance_do_not_count() -> None:

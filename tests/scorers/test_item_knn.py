@@ -1,5 +1,7 @@
 """Item-kNN by hand and against dense algebra."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,19 @@ def test_history_entries_below_relevance_do_not_count() -> None:
     model = item_knn.fit(events([(0, 0), (0, 1)], 1, 2), 0.5, 10, 0.0)
     assert not model.score_catalogue(requests([0], intensity=[0.4])).any()
     assert model.score_catalogue(requests([0], intensity=[0.5]))[0, 1] == pytest.approx(1)
+
+
+def test_a_weak_event_weighs_in_the_fit_and_in_the_history_by_hand() -> None:
+    # relevant from 0.5, weak evidence 0.5: 0.25 weighs 0.25 and 0.4 weighs 0.4; the stronger event of a pair counts
+    log = events([(0, 0), (0, 0), (0, 1), (1, 0), (1, 1)], 2, 2)
+    graded = replace(
+        log, intensity=np.array([0.25, 0.4, 0.5, 1.0, 0.25], np.float32)
+    )  # x_0 = (0.4, 1), x_1 = (1, 0.25)
+    model = item_knn.fit(graded, 0.5, 10, 1.0, weak_evidence=0.5)
+    cosine = 0.65 / (np.sqrt(1.16 * 1.0625) + 1)
+    assert model.similarity[0, 1] == pytest.approx(cosine)
+    score = model.score_catalogue(requests([0], [0], intensity=[1.0, 0.25]))
+    assert score[:, 1].tolist() == pytest.approx([cosine, cosine / 4])
 
 
 def test_each_item_keeps_its_nearest_neighbours() -> None:

@@ -29,10 +29,10 @@ def event_log(path: Path) -> Corpus:
     return Corpus(write_event_log(path, 3, 5, log), relevant_at=0.5)
 
 
-def test_only_relevant_events_of_earlier_splits_are_fitted_on(tmp_path: Path) -> None:
+def test_positive_events_of_earlier_splits_are_fitted_on(tmp_path: Path) -> None:
     corpus = event_log(tmp_path)
-    assert queries.positive_events(corpus, queries.VALID).item.tolist() == [0, 1]
-    assert queries.positive_events(corpus, queries.TEST).item.tolist() == [0, 2, 1]
+    assert queries.positive_events(corpus, queries.VALID).item.tolist() == [0, 1, 1]
+    assert queries.positive_events(corpus, queries.TEST).item.tolist() == [0, 1, 2, 1]
     assert np.flatnonzero(queries.known_items(corpus)).tolist() == [0, 1, 2]
 
 

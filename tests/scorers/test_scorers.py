@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from interestrec import scorers as package
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
-from interestrec.scorers.definition import EVENTS, LABELS, MODEL, NOTHING, ScorerDefinition, StorableScorer
+from interestrec.scorers.definition import (
+    EVENTS,
+    GRADED_EVENTS,
+    LABELS,
+    MODEL,
+    NOTHING,
+    ScorerDefinition,
+    StorableScorer,
+)
 from interestrec.scorers.registry import SCORERS, required_scorers
 from interestrec.scorers.requests import Events, Labels, Requests, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
@@ -149,7 +158,7 @@ def test_a_stored_scorer_gives_the_same_bits(name: str, kind: str, fitted: Any, 
     }
 
 
-@pytest.mark.parametrize(("name", "kind"), of(EVENTS, LABELS))
+@pytest.mark.parametrize(("name", "kind"), of(EVENTS, GRADED_EVENTS, LABELS))
 def test_users_and_items_without_events_do_not_move_the_others(name: str, kind: str, fitted: Any) -> None:
     """Deleting what only the test split holds must leave the fit as it was."""
     a, b = (fitted(name, kind, size).score_catalogue(queried()) for size in ("small", "large"))
@@ -157,7 +166,44 @@ def test_users_and_items_without_events_do_not_move_the_others(name: str, kind: 
     assert (b[:, ITEMS:] == b[:, ITEMS:][:, :1]).all(), "nothing is known of these items: they must tie"
 
 
-@pytest.mark.parametrize(("name", "kind"), of(EVENTS, LABELS))
+@pytest.mark.parametrize(("name", "kind"), of(EVENTS, GRADED_EVENTS))
+def test_names_and_order_of_users_have_no_effect(name: str, kind: str, inputs: dict[str, ScorerInputs]) -> None:
+    data = FitData.before_split(inputs["small"].corpus, queries.TEST)
+    renamed = np.random.default_rng(8).permutation(USERS).astype(np.int32)
+    user = renamed[data.events.user]
+    order = np.argsort(user, kind="stable")
+    columns = {key: getattr(data.events, key)[order] for key in ("item", "intensity", "time")}
+    permuted = FitData(replace(data.events, user=user[order], **columns), data.labels)
+    asked = queried()
+    plain = fit_all(name, kind, inputs["small"], data).score_catalogue(asked)
+    other = fit_all(name, kind, inputs["small"], permuted).score_catalogue(replace(asked, user=renamed[asked.user]))
+    np.testing.assert_array_equal(plain, other)
+
+
+@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if SCORERS[case[0]].fitted_on == GRADED_EVENTS])
+def test_without_weak_evidence_relevant_events_count_alone(
+    name: str, kind: str, inputs: dict[str, ScorerInputs]
+) -> None:
+    """The scores are the bits of a fit and of histories without the events that are not relevant."""
+    graded = replace(inputs["small"], corpus=replace(inputs["small"].corpus, relevant_at=0.5))
+    data = FitData.before_split(graded.corpus, queries.TEST)
+    relevant = data.events.intensity >= 0.5
+    assert 0 < relevant.sum() < len(relevant)
+    columns = {key: getattr(data.events, key)[relevant] for key in ("user", "item", "intensity", "time")}
+    chosen = {**chosen_settings(name, kind), "weak_evidence": 0.0}
+    strength = [0.25, 1, 0.5, 1, 0.25, 1, 0.25, 0.5]
+    asked = requests([0, 3, 3], [], [14], [7, 2], [13, 0], intensity=strength, days=[1, 3, 9, 4, 2, 8, 5, 9])
+    cut = requests([3, 3], [], [14], [2], [0], intensity=[1, 0.5, 1, 1, 0.5], days=[3, 9, 4, 8, 9])
+    whole, part = (
+        fit_scorer(name, FitData(events, data.labels), graded, {}, chosen)
+        for events in (data.events, replace(data.events, **columns))
+    )
+    np.testing.assert_array_equal(whole.score_catalogue(asked), part.score_catalogue(cut))
+    weak = fit_scorer(name, data, graded, {}, {**chosen, "weak_evidence": 1.0})
+    assert (weak.score_catalogue(asked) != whole.score_catalogue(asked)).any(), "weak events have no effect"
+
+
+@pytest.mark.parametrize(("name", "kind"), of(EVENTS, GRADED_EVENTS, LABELS))
 def test_nothing_to_fit_on_scores_nothing(name: str, kind: str, inputs: dict[str, ScorerInputs]) -> None:
     no, none = np.zeros(0, np.int32), np.zeros(0, np.float32)
     data = FitData(
@@ -176,7 +222,7 @@ def test_predicted_intensities_are_within_0_and_1(name: str, fitted: Any) -> Non
 @pytest.mark.parametrize("name", SCORERS)
 def test_a_definition_agrees_with_its_fit(name: str) -> None:
     entry = SCORERS[name]
-    sources = (EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
+    sources = (EVENTS, GRADED_EVENTS, LABELS, NOTHING, MODEL, *SCORERS)
     assert entry.fitted_on in sources, f"set fitted_on of '{name}' to one of {sources}"
     parameters = list(inspect.signature(entry.fit).parameters)[0 if entry.fitted_on == NOTHING else 1 :]
     keys = list(entry.settings.model_fields) if entry.settings else []
@@ -190,7 +236,8 @@ def test_the_defaults_and_every_value_of_the_space_are_valid_settings(name: str)
     entry = SCORERS[name]
     keys = set(entry.settings.model_fields) if entry.settings else set()
     assert set(entry.space) <= keys, f"the space of '{name}' has keys that are no settings of it"
-    assert set(entry.time_settings) <= keys, f"time_settings of '{name}' has keys that are no settings of it"
+    for group in ("time_settings", "evidence_settings", "per_user_settings"):
+        assert set(getattr(entry, group)) <= keys, f"{group} of '{name}' has keys that are no settings of it"
     if entry.settings is None:
         return
     entry.settings.model_validate(entry.settings().model_dump())

@@ -22,8 +22,9 @@ DEFINITION = ScorerDefinition(
     fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
     scorer=ItemScores,
     fitted_on=EVENTS,
-    space={"level": [1.0, 2.0, 3.0], "half_life": [1.0, 2.0]},
+    space={"level": [1.0, 2.0, 3.0], "half_life": [1.0, 2.0], "weak_evidence": [0.0, 1.0]},
     time_settings=("half_life",),
+    evidence_settings=("weak_evidence",),
 )
 
 
@@ -78,7 +79,7 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
 
     add(monkeypatch, fitted_on="random", fit=lambda base, level: Twice(base.item_hash[:1].astype(np.float32) * level))
     goal = SearchGoal("mean", lower=True, measure=level)
-    search = SettingsSearch(goal, goal, trials=3, has_times=False, seed=1)
+    search = SettingsSearch(goal, goal, trials=3, has_times=False, has_weak_events=False, seed=1)
     fitted = fit_scorers(["random", "level"], data, inputs, {"random": {}, "level": {"level": 2.0}}, search)
     assert fitted.settings == {"level": {"level": 1.0}}
     assert sorted(trial["level"] for trial in fitted.trials["level"]) == [1.0, 2.0, 3.0]
@@ -86,15 +87,23 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
     np.testing.assert_array_equal(fitted.scorers["level"].score, own)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("has_times", "keys"), [(True, {"level", "half_life"}), (False, {"level"})])
-def test_settings_of_time_are_searched_only_where_events_have_times(has_times: bool, keys: set[str]) -> None:
-    def fit(settings: object) -> Scorer:
+@pytest.mark.parametrize(
+    ("has_times", "has_weak_events", "keys"),
+    [
+        (True, True, {"level", "half_life", "weak_evidence"}),
+        (False, True, {"level", "weak_evidence"}),
+        (True, False, {"level", "half_life"}),
+    ],
+)
+def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_events: bool, keys: set[str]) -> None:
+    def fit(settings: object, share: float) -> Scorer:
         return ItemScores(np.ones(1, np.float32))
 
     goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
-    found = SettingsSearch(goal, goal, 4, has_times, seed=2).run(DEFINITION, fit, {"level": 1.0, "half_life": None})
-    assert all(set(trial) == {*keys, "m"} for trial in found.trials)
-    assert found.settings == {"level": 1.0, "half_life": None}  # of equals, the configured ones
+    configured = {"level": 1.0, "half_life": None, "weak_evidence": 0.0}
+    found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, fit, configured)
+    assert all(set(trial) == {*keys, "share_of_users", "m"} for trial in found.trials)
+    assert found.settings == configured  # of equals, the configured ones
 
 
 def test_events_of_a_time_reach_over_the_splits(inputs: ScorerInputs) -> None:

@@ -18,6 +18,7 @@ from interestrec.scorers import queries
 from interestrec.scorers import requests as requests_module
 from interestrec.scorers.item_knn import ItemKnn
 from interestrec.scorers.requests import Requests
+from interestrec.scoring.decision import voters
 from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
 from interestrec.stages import rank
@@ -142,7 +143,7 @@ def test_refit_lets_the_valid_split_into_the_counts_only(tmp_path: Path) -> None
         path = rank.run(workspace(tmp_path / str(refit), log, refit=refit, rules={"seen": "in"})).artifact.path
         frame = pq.read_table(path / "catalogue.parquet").to_pandas()
         tables.append(frame[frame["system"] == "trending"].sort_values("rank")["item_id"].iloc[0])
-        weights.append(files.read_json(path / "systems.json")["systems"]["interestrec"]["catalogue"]["weights"])
+        weights.append(files.read_json(path / "systems.json")["systems"]["interestrec"]["catalogue"]["known_users"])
     assert tables[0] == "i3"
     assert tables[1] != "i3"
     assert weights[0] == weights[1]
@@ -151,9 +152,10 @@ def test_refit_lets_the_valid_split_into_the_counts_only(tmp_path: Path) -> None
 def test_impressions_with_both_classes_get_weights_of_their_own(tmp_path: Path) -> None:
     path = rank.run(workspace(tmp_path, None)).artifact.path
     ours = files.read_json(path / "systems.json")["systems"]["interestrec"]
-    assert ours["impressions"]["fitted_on_lists"] > 5
-    assert ours["impressions"]["valid_blend"]["auc"]["interestrec"] > 0.6
-    assert ours["impressions"]["weights"] != ours["catalogue"]["weights"]
+    assert ours["impressions"]["lists"] > 5
+    assert max(ours["impressions"]["alone"].values()) > 0.6
+    assert ours["impressions"]["known_users"] != ours["catalogue"]["known_users"]
+    assert ours["impressions"]["metric"] == "auc"
     shown = pq.read_table(path / "impressions.parquet").to_pandas()
     for _, group in shown.groupby(["system", "impression_id"]):
         assert sorted(group["rank"]) == list(range(1, len(group) + 1))
@@ -209,7 +211,7 @@ def test_an_empty_test_split_and_a_log_without_positives_are_data_errors(tmp_pat
         rank.run(workspace(tmp_path / "b", [e._replace(intensity=0.25) for e in log]))
 
 
-def test_settings_are_chosen_on_valid_with_the_same_number_of_trials(tmp_path: Path) -> None:
+def test_settings_are_chosen_on_valid_with_the_same_budget(tmp_path: Path) -> None:
     systems = ["als", "item_knn", "trending", "bias"]
     described = [
         files.read_json(
@@ -224,11 +226,13 @@ def test_settings_are_chosen_on_valid_with_the_same_number_of_trials(tmp_path: P
     for name in systems:
         tried = described[0]["tried"][name]
         metric = "rmse" if name == "bias" else "ndcg@10"
-        assert len(tried) == 4
-        assert len({str({key: value for key, value in trial.items() if key != metric}) for trial in tried}) == 4
-        best = (min if name == "bias" else max)(tried, key=lambda trial: trial[metric])
+        assert 3 < sum(trial["share_of_users"] for trial in tried) <= 4
+        points = [{key: value for key, value in trial.items() if key != metric} for trial in tried]
+        assert len({str(point) for point in points}) == len(points)
+        whole = [trial for trial in tried if trial["share_of_users"] == 1.0]
+        best = (min if name == "bias" else max)(whole, key=lambda trial: trial[metric])
         chosen = described[0]["systems"][name]
-        assert all(chosen[key] == value for key, value in best.items() if key != metric)
+        assert all(chosen[key] == value for key, value in best.items() if key not in (metric, "share_of_users"))
 
 
 def test_fixed_weights_and_a_single_component(tmp_path: Path) -> None:
@@ -351,7 +355,7 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     assert set(described["systems"]) == {"interestrec"}
     assert described["systems"]["interestrec"] == decided["systems"]["interestrec"]
     estimators = set(decided["systems"]["interestrec"]["intensity"]) - {"intensity", "constant"}
-    names = {"trending", "item_item", "item_knn", "als", *estimators}
+    names = {"trending", "item_item", "item_knn", "als", "popularity", *estimators}
     assert described["scorers"] == {name: decided["scorers"][name] for name in described["scorers"]}
     assert set(described["scorers"]) == names
     lists = pq.read_table(path / "catalogue.parquet").to_pandas()
@@ -375,16 +379,17 @@ def test_weights_by_segment_are_read_back_as_they_were_written(tmp_path: Path) -
     described = files.read_json(path / "systems.json")
     corpus = Corpus((tmp_path / "corpus").resolve(), 0.5)
     cold = corpus.cold_items(1)
-    described["systems"]["interestrec"]["catalogue"]["cold_items"] = {
-        "weights": dict.fromkeys(COMPONENTS, 2.0),
-        "offset": 0.5,
-    }
-    read = reference_ensemble(corpus, described["systems"]["interestrec"], {}, cold)
+    ours = described["systems"]["interestrec"]
+    names = [*COMPONENTS, "popularity"]
+    cold_items = {"weights": dict.fromkeys(names, 2.0), "power": 0.5, "scale": 3.0, "offset": 0.5}
+    ours["catalogue"]["known_users"]["cold_items"] = cold_items
+    read = reference_ensemble(corpus, ours, {}, cold)
     (decision,) = read.systems.values()
-    assert decision.catalogue_blend.known.offset == 0.5
-    assert decision.catalogue_blend.known.cold.tolist() == [2.0] * 4
-    weights = described["systems"]["interestrec"]["catalogue"]["weights"]
-    assert decision.catalogue_blend.known.warm.tolist() == [weights[name] for name in decision.components]
+    weights = decision.catalogue_blend.known
+    assert (weights.offset, weights.scale, weights.cold.power) == (0.5, 3.0, 0.5)
+    assert weights.cold.values.tolist() == [2.0] * 5
+    warm = ours["catalogue"]["known_users"]["warm_items"]["weights"]
+    assert weights.warm.values.tolist() == [warm[name] for name in voters(decision.components)]
 
 
 @pytest.mark.slow

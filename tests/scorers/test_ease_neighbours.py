@@ -1,0 +1,59 @@
+"""EASE on the nearest items, against a ridge regression of each item on them."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.linear_model import Ridge
+
+from interestrec.scorers import ease, ease_neighbours
+from interestrec.scorers.ease_neighbours import neighbour_weights
+from tests.scoring.asking import events, requests, split_candidates
+
+
+def nearest(seen: np.ndarray, item: int, count: int) -> np.ndarray:
+    size = np.linalg.norm(seen, axis=0)
+    cosine = seen.T @ seen[:, item] / (size * size[item])
+    cosine[item] = 0
+    order = np.lexsort((np.arange(len(cosine)), -cosine.astype(np.float32)))[:count]
+    return np.sort(order[cosine[order] > 0])
+
+
+@pytest.mark.parametrize("count", [1, 3, 50])
+@pytest.mark.parametrize("seed", range(3))
+def test_each_item_is_regressed_on_its_nearest_items(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    seen = (rng.random((40, 12)) < 0.25) * rng.random((40, 12))
+    seen[0] = 0.5
+    expected = np.zeros((12, 12))
+    for item in range(12):
+        near = nearest(seen, item, count)
+        ridge = Ridge(alpha=0.8, fit_intercept=False, solver="cholesky")
+        expected[near, item] = ridge.fit(seen[:, near], seen[:, item]).coef_
+    found = neighbour_weights(sparse.csr_matrix(seen), 0.8, count).weights
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_item_that_never_occurs_with_another_has_no_weights() -> None:
+    seen = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
+    found = neighbour_weights(sparse.csr_matrix(seen), 1.0, 5).weights.toarray()
+    np.testing.assert_allclose(found, [[0, 2 / 3, 0], [2 / 3, 0, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_where_products_are_left_out_the_solution_is_still_stable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease_neighbours, "_PARTNERS", 2)
+    seen = (np.random.default_rng(0).random((300, 40)) < 0.7).astype(float)
+    found = neighbour_weights(sparse.csr_matrix(seen), 1e-6, 2).weights
+    assert np.isfinite(found.data).all()
+    assert np.abs(found.data).max() < 2
+
+
+def test_it_is_restored_bit_by_bit_and_scores_candidates_as_the_catalogue() -> None:
+    rng = np.random.default_rng(1)
+    pairs = [(int(u), int(i)) for u, i in zip(rng.integers(0, 30, 200), rng.integers(0, 20, 200), strict=True)]
+    model = ease.fit(events(pairs, 30, 20), 0.5, 2.0, max_size=5, neighbours=4)
+    restored = ease.Ease.from_arrays(model.arrays())
+    asked = requests([0, 4, 7], [19], [])
+    np.testing.assert_array_equal(restored.score_catalogue(asked), model.score_catalogue(asked))
+    lists = [[0, 1, 2, 3], [5, 19], [8]]
+    whole = [model.score_catalogue(asked)[row, item] for row, items in enumerate(lists) for item in items]
+    np.testing.assert_allclose(restored.score_candidates(asked, *split_candidates(lists)), whole, rtol=1e-5)

@@ -1,0 +1,142 @@
+"""The search of settings: its budget, its points, and that what it keeps was fitted on all users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from interestrec.corpus.store import Corpus
+from interestrec.scorers import queries
+from interestrec.scorers.definition import EVENTS, LABELS, ScorerDefinition
+from interestrec.scorers.item_scores import ItemScores
+from interestrec.scorers.registry import SCORERS
+from interestrec.scorers.requests import Events, Scorer
+from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.fit_scorers import FitData, fit_scorers
+from interestrec.scoring.search import SearchGoal, SettingsSearch, low_discrepancy_points
+from tests.scoring.corpora import Event, write_event_log
+
+DEFINITION = ScorerDefinition(
+    fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
+    scorer=ItemScores,
+    fitted_on=EVENTS,
+    space={"x": list(range(10)), "y": list(range(10))},
+)
+
+
+@dataclass(frozen=True)
+class Fitted(ItemScores):
+    """A scorer that remembers how it was fitted."""
+
+    settings: Mapping[str, Any]
+    share: float
+
+
+def fit(settings: Mapping[str, Any], share: float) -> Fitted:
+    return Fitted(np.zeros(1, np.float32), settings, share)
+
+
+def distance(scorer: Scorer) -> float:
+    """The squared distance of the settings to (7, 2)."""
+    assert isinstance(scorer, Fitted)
+    return float((scorer.settings["x"] - 7) ** 2 + (scorer.settings["y"] - 2) ** 2)
+
+
+def search(trials: int, lower: bool = True) -> SettingsSearch:
+    goal = SearchGoal("m", lower, distance if lower else lambda scorer: -distance(scorer))
+    return SettingsSearch(goal, goal, trials, has_times=True, has_weak_events=True, seed=1)
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_two_rungs_spend_the_budget_and_end_on_all_users(lower: bool) -> None:
+    found = search(8, lower).run(DEFINITION, fit, {"x": 0, "y": 9, "z": 5})
+    assert [trial["share_of_users"] for trial in found.trials] == [0.25] * 16 + [1.0] * 4
+    first, final = found.trials[:16], found.trials[16:]
+    assert (first[0]["x"], first[0]["y"]) == (final[0]["x"], final[0]["y"]) == (0, 9)  # configured: in both rungs
+    by_metric = sorted(first, key=lambda trial: trial["m"] if lower else -trial["m"])
+    assert [(t["x"], t["y"]) for t in final[1:]] == [(t["x"], t["y"]) for t in by_metric[:3]]
+    assert isinstance(found.scorer, Fitted)
+    assert found.scorer.share == 1.0
+    assert found.scorer.settings == found.settings == {"x": final[1]["x"], "y": final[1]["y"], "z": 5}
+
+
+@pytest.mark.parametrize("trials", range(1, 20))
+@pytest.mark.parametrize(("columns", "source"), [(1, EVENTS), (2, EVENTS), (2, LABELS)])
+def test_no_search_costs_more_than_its_budget(trials: int, columns: int, source: str) -> None:
+    space = dict(list(DEFINITION.space.items())[:columns])
+    definition = replace(DEFINITION, space=space, fitted_on=source)
+    found = search(trials).run(definition, fit, {"x": 3, "y": 3})
+    cost = sum(trial["share_of_users"] for trial in found.trials)
+    assert cost <= trials
+    assert trials == 1 or columns == 1 or cost > trials - 1
+    points = [(trial["x"], trial.get("y"), trial["share_of_users"]) for trial in found.trials]
+    assert len(set(points)) == len(points)
+    assert source == EVENTS or all(share == 1.0 for *_, share in points)
+
+
+def test_a_space_within_the_budget_is_searched_whole() -> None:
+    definition = replace(DEFINITION, space={"x": [1, 2, 3, 4], "y": [5, 6]})
+    found = search(8).run(definition, fit, {"x": 2, "y": 5})
+    assert len(found.trials) == 8
+    assert all(trial["share_of_users"] == 1.0 for trial in found.trials)
+    assert found.settings == {"x": 4, "y": 5}
+
+
+def test_settings_that_grow_with_the_number_of_users_are_those_of_the_share() -> None:
+    taken = []
+
+    def record(settings: Mapping[str, Any], share: float) -> Fitted:
+        taken.append(settings["y"])
+        return fit({**settings, "y": settings["y"] / share}, share)
+
+    found = search(8).run(replace(DEFINITION, per_user_settings=("y",)), record, {"x": 0, "y": 8})
+    assert taken == [trial["y"] * trial["share_of_users"] for trial in found.trials]
+    assert found.settings["y"] in DEFINITION.space["y"]
+
+
+def test_without_data_for_the_metric_the_configured_settings_stay() -> None:
+    goal = SearchGoal("m", lower=False, measure=lambda _: np.nan)
+    found = SettingsSearch(goal, goal, 8, True, True, seed=1).run(DEFINITION, fit, {"x": 4, "y": 4})
+    assert found.settings == {"x": 4, "y": 4}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_cover_the_space_evenly(seed: int) -> None:
+    """Sixteen of 100 points are far less uneven in each setting than random draws."""
+    points = low_discrepancy_points(DEFINITION.space, {"x": 3, "y": 3}, 16, seed)
+    assert points[0] == {"x": 3, "y": 3}
+    assert len({tuple(point.values()) for point in points}) == len(points) == 16
+    for key in ("x", "y"):
+        values = sorted({point[key] for point in points})
+        assert max(after - before for before, after in pairwise([-1, *values, 10])) <= 2
+
+
+def test_a_start_outside_the_grid_is_added_to_it() -> None:
+    points = low_discrepancy_points({"x": [1, 2]}, {"x": 7}, 3, seed=0)
+    assert [point["x"] for point in points] == [7, 1, 2]
+
+
+def test_the_first_rung_sees_whole_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the users by their ids, each with all events, and the final scorer sees everyone."""
+    log = [Event(user, item, day) for user in range(80) for item, day in ((0, 1), (1, 2))]
+    corpus = Corpus(write_event_log(tmp_path / "corpus", 80, 3, log), None)
+    seen: list[tuple[int, int]] = []
+
+    def counted(events: Events, x: int, y: int) -> ItemScores:
+        seen.append((len(np.unique(events.user)), len(events.user)))
+        return ItemScores(np.full(3, x, np.float32))
+
+    monkeypatch.setitem(SCORERS, "counted", replace(DEFINITION, fit=counted))
+    goal = SearchGoal("m", lower=False, measure=lambda scorer: float(scorer.score[0]))  # type: ignore[attr-defined]
+    inputs = ScorerInputs(tmp_path, tmp_path, corpus, tmp_path, (), seed=1)
+    data = FitData.before_split(corpus, queries.VALID)
+    settings = {"counted": {"x": 0, "y": 0}}
+    fit_scorers(["counted"], data, inputs, settings, SettingsSearch(goal, goal, 8, True, True, seed=1))
+    assert all(events == 2 * users for users, events in seen)
+    assert len({users for users, _ in seen[:16]}) == 1
+    assert 10 <= seen[0][0] <= 30
+    assert [users for users, _ in seen[16:]] == [80] * 4
