@@ -159,10 +159,13 @@ def main() -> None:
         library = name.partition("_")[0]
         interpreter = environment(library, to, pythons.get(library, sys.executable))
         command = [str(interpreter), str(_WORKER), name, str(to), str(arguments.seconds)]
-        if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
+        outcome = to / f"{name}.json"
+        outcome.unlink(missing_ok=True)
+        subprocess.run(command, check=False, stdout=sys.stderr)
+        if not outcome.exists():  # its status tells nothing: the trainer of RecTools ends with 0 on a signal
             print(f"{name} failed; it is left out", file=sys.stderr)
             continue
-        peers[name] = json.loads((to / f"{name}.json").read_text())
+        peers[name] = json.loads(outcome.read_text())
     merge(rankings, corpus, to, peers)
     command = [sys.executable, "-m", "interestrec", "evaluate", "--config", arguments.config, "--workspace", str(to)]
     command += ["--corpus", str(artifact.path), *(word for key in arguments.set for word in ("--set", key))]
