@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench_peer import Worker, serve
+from bench_worker import Worker, serve
 
 _BATCH_SIZES = (16, 32, 64, 128, 256)
 _WARM_UP = 256  # texts encoded before the measurement

@@ -287,7 +287,7 @@ def run(arguments: argparse.Namespace, measure: Measure) -> None:
     results: dict[str, dict[str, SetResult]] = {}
     for name, root in roots.items():
         for value in values if root is not None else ():
-            keys = [*arguments.set, *([value] if value else ["rank.ablation=full"])]
+            keys = [*arguments.set, *([value] if value else ["rank.ablation=full", "evaluate.bootstrap=4000"])]
             result = run_set(chosen[name], root, to, arguments.windows, keys, measure)
             results.setdefault(name, {})[value.partition("=")[2] if value else ""] = result
             line = {"what": "quality", "set": name, "with": keys, "windows": result.windows, "metric": result.metric}

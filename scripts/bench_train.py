@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench_peer import Worker, serve
+from bench_worker import Worker, serve
 
 _LENGTH, _RATE, _DROPOUT = 16, 1e-5, 0.1
 _STEP_SIZES = (32, 64, 128, 256)
