@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from interestrec.config.settings import Settings
 from interestrec.config.yaml_positions import Location, dotted_key
-from interestrec.core.choices import suggestion
+from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import written_key
 from interestrec.corpus.item_settings import FIELD_KINDS
 from interestrec.formats.readers import READERS
@@ -53,8 +53,11 @@ def _sentence(problem: ErrorDetails, values: Any, origins: Mapping[Location, str
     if kind == "missing":
         return f"{origin}: '{key}' is missing; add it"
     if kind.startswith("union_tag"):
+        choices = f"must be one of {', '.join(READERS)}"
+        if where[-1] != "format":
+            return f"{origin}: unknown key '{key}'{suggestion(str(where[-1]), ['format'])}; 'data.format' {choices}"
         hint = suggestion(str(value.get("format")), READERS) if isinstance(value, dict) else ""
-        return f"{origin}: '{key}' must be one of {', '.join(READERS)}{hint}"
+        return f"{origin}: '{key}' {choices}{hint}"
     hint = suggestion(value, _expected(problem)) if isinstance(value, str) else ""
     return f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}{hint}"
 
@@ -62,13 +65,21 @@ def _sentence(problem: ErrorDetails, values: Any, origins: Mapping[Location, str
 def _location_and_message(where: Location, problem: ErrorDetails) -> tuple[Location, str]:
     """Return the location and the message of a problem; a rule between keys puts the location before its message."""
     if problem["type"].startswith("union_tag"):
-        return (*where, "format"), ""
+        return (*where, _format_key(problem["input"])), ""
     message = problem["msg"].removeprefix("Value error, ")
     key = _KEY_FIRST.match(message) if problem["type"] == "value_error" else None
     if key is None:
         return where, message
     below = (int(part) if part.isdecimal() else part for part in key[1].split("."))
     return (*where, *below), message[key.end() :]
+
+
+def _format_key(data: Any) -> str:
+    """Return the key of `data` that selects the format, misspelt if the section has an unknown key like it only."""
+    if not isinstance(data, dict) or "format" in data:
+        return "format"
+    known = {key for reader in READERS.values() for key in _section_keys(reader.section)}
+    return most_similar("format", data.keys() - known) or "format"
 
 
 def _expected(problem: ErrorDetails) -> list[str]:
@@ -154,6 +165,10 @@ def _keys_at(where: tuple[int | str, ...]) -> list[str]:
         if part in section.model_fields:
             inner = _sections_in(section.model_fields[str(part)].annotation)
             section = inner[0] if len(inner) == 1 else section
+    return _section_keys(section)
+
+
+def _section_keys(section: type[BaseModel]) -> list[str]:
     return sorted(written_key(section, name) for name in section.model_fields)
 
 

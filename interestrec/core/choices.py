@@ -23,5 +23,10 @@ def pick(registry: Mapping[str, T], name: str, kind: str) -> T:
 
 def suggestion(name: str, choices: Iterable[str]) -> str:
     """Return `" (did you mean 'x'?)"` for the most similar choice, or an empty string if none is similar."""
-    matches = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f" (did you mean '{matches[0]}'?)" if matches else ""
+    match = most_similar(name, choices)
+    return "" if match is None else f" (did you mean '{match}'?)"
+
+
+def most_similar(name: str, choices: Iterable[str]) -> str | None:
+    """Return the choice that is most similar to a name; None if none is similar."""
+    return next(iter(difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)), None)

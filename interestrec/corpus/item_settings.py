@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from interestrec.core.choices import suggestion
+from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import Count, Section
 
 KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number", "id": "id"}
@@ -70,10 +70,16 @@ def _spelling_hint(value: Any, choices: Iterable[str]) -> str:
 
 
 def _check_kind(field: Any) -> Any:
-    """Return a field with its kind, `text` by default; refuse a kind that the field's name does not have."""
+    """Return a field with its kind, `text` by default; refuse a kind that the field's name does not have.
+
+    If the key is misspelt, the field has the kind of its name, whose section refuses the unknown key.
+    """
     if not isinstance(field, dict):
         return field
-    field = {"kind": "text", **field}
+    if "kind" not in field:
+        known = {key for section in FIELD_KINDS.values() for key in section.model_fields}
+        misspelt = most_similar("kind", field.keys() - known) is not None
+        field = {**field, "kind": KINDS.get(str(field.get("name")), "text") if misspelt else "text"}
     name, kind = field.get("name"), field["kind"]
     if not isinstance(kind, str) or kind not in FIELD_KINDS:
         raise ValueError(

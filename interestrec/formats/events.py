@@ -16,6 +16,7 @@ from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import EventTable, EventTables, ItemTable, UserTable
 from interestrec.columns.text_values import single_value_checks
 from interestrec.columns.time_notations import TimeNotation
+from interestrec.core.choices import most_similar
 from interestrec.core.errors import VALUE, ConfigError
 from interestrec.formats.item_properties import describe_items, read_properties
 from interestrec.formats.item_tables import ItemReader, read_items
@@ -42,7 +43,9 @@ class EventsData(TableData):
     @model_validator(mode="before")
     @classmethod
     def _require_items(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("items") is None:
+        if not isinstance(values, dict) or values.get("items") is not None:
+            return values
+        if most_similar("items", values.keys() - cls.model_fields.keys()) is None:  # else it is refused as unknown
             raise ValueError(
                 "'items' is missing; add the table of items, or, where there is none, name the files of data.events in "
                 "it with `columns: {item: ITEM, title: [ITEM]}`, by which ids stand for titles"

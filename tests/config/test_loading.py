@@ -97,6 +97,9 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
             GOOD.replace("mind", "mnd"),
             "'data.format' must be one of mind, impressions, events,",
         ),
+        (GOOD.replace("format: mind", "fomat: mind"), "3:3: unknown key 'data.fomat' (did you mean 'format'?)"),
+        (GOOD.replace("format: mind", "root: ."), "2:1: 'data.format' must be one of mind, impressions, events,"),
+        ("data: {format: events, itms: {}}\n", "1:24: unknown key 'data.itms' (did you mean 'items'?)"),
         (GOOD.replace("  news: [news.tsv]\n", ""), "'data.news' is missing"),
         (GOOD + "items: {fields: [{name: title, encoder: txt}]}\n", "no encoder 'txt'"),
         (GOOD + "preprocess: {intensity: {values: {rate: {map: linear, low: 0, high: 5}}}}\n", "data.relevant_at"),
@@ -156,7 +159,7 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         ),
         (
             GOOD + "preprocess: {epochs: 3}\n",
-            "finetune.epochs (`interestrec finetune`); preprocess takes: boilerplate,",
+            "finetune.epochs (`interestrec finetune`) or rank.sequence.epochs (`interestrec rank`); preprocess takes: boiler",
         ),
         (GOOD + "refit: false\n", "unknown key 'refit'; 'refit' belongs to rank.refit (`interestrec rank`);"),
         (
@@ -204,6 +207,7 @@ TITLE = "{name: title}"
     ("dump_yaml", "expected"),
     [
         ([TITLE, "{name: price}"], "10:33: items.fields.1: the field 'price' is not of kind text; write kind: number"),
+        ([TITLE, "{name: price, kindd: number}"], "10:47: unknown key 'items.fields.1.kindd' (did you mean 'kind'?)"),
         ([TITLE, "{name: price, kind: category}"], "'price' is not of kind category; write kind: number"),
         ([TITLE, "{name: colour, kind: category}"], "unknown field 'colour'; choose from title, text, category, price"),
         ([TITLE, "{name: price, kind: image}"], "unknown kind 'image'; choose from text, category, number"),
