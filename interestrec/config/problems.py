@@ -53,11 +53,11 @@ def _sentence(problem: ErrorDetails, values: Any, origins: Mapping[Location, str
     if kind == "missing":
         return f"{origin}: '{key}' is missing; add it"
     if kind.startswith("union_tag"):
-        choices = f"must be one of {', '.join(READERS)}"
+        formats = f"must be one of {', '.join(READERS)}"
         if where[-1] != "format":
-            return f"{origin}: unknown key '{key}'{suggestion(str(where[-1]), ['format'])}; 'data.format' {choices}"
+            return f"{origin}: unknown key '{key}'{suggestion(str(where[-1]), ['format'])}; 'data.format' {formats}"
         hint = suggestion(str(value.get("format")), READERS) if isinstance(value, dict) else ""
-        return f"{origin}: '{key}' {choices}{hint}"
+        return f"{origin}: '{key}' {formats}{hint}"
     hint = suggestion(value, _expected(problem)) if isinstance(value, str) else ""
     return f"{origin}: {f'{key}: ' if key else ''}{message[0].lower()}{message[1:]}{hint}"
 
