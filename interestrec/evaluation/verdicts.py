@@ -41,6 +41,12 @@ def verdict_word(comparison: dict[str, Any]) -> str:
     return plain if comparison["p_holm"] < SIGNIFICANT else plain + UNCORRECTED_SUFFIX
 
 
+def comparison_figures(comparison: dict[str, Any]) -> dict[str, float | None]:
+    """Return the figures of a row of schemas.COMPARISONS as JSON values; the ends of an unbounded interval are None."""
+    ends = {name: comparison[name] if math.isfinite(comparison[name]) else None for name in ("ci_low", "ci_high")}
+    return {"difference": comparison["difference"], **ends, "p_holm": comparison["p_holm"]}
+
+
 def best_component(
     metrics: Rows, comparisons: Rows, protocol: str, component_systems: Mapping[str, str]
 ) -> tuple[str, dict[str, Any], int] | None:
@@ -82,13 +88,14 @@ def blend_verdict(name: str, comparison: dict[str, Any], n_comparisons: int, use
     return f"{claim}: {figures}.{_caveats(comparison, n_comparisons, users)}"
 
 
-def _inference(comparison: dict[str, Any], users: int) -> str:
-    """Return the difference, its interval and the number of users as text."""
+def _inference(comparison: dict[str, Any], users: int | None) -> str:
+    """Return the difference, its interval and, unless withheld, the number of users as text."""
     low, high = comparison["ci_low"], comparison["ci_high"]
     interval = (
         f"95 % interval {_endpoint(low)} to {_endpoint(high)}" if math.isfinite(low) else "no bounded 95 % interval"
     )
-    return f"difference {comparison['difference']:+.4f}, {interval}, {users:,} users"
+    n_users = "" if users is None else f", {users:,} users"
+    return f"difference {comparison['difference']:+.4f}, {interval}{n_users}"
 
 
 def _endpoint(value: float) -> str:
@@ -96,13 +103,13 @@ def _endpoint(value: float) -> str:
     return f"{value:+.4f}" if value == 0 or abs(value) >= 0.00005 else f"{value:+.1e}"
 
 
-def _caveats(comparison: dict[str, Any], n_comparisons: int, users: int) -> str:
+def _caveats(comparison: dict[str, Any], n_comparisons: int, users: int | None) -> str:
     """Return caveats about an interval as sentences, each with a leading space."""
     sentences = ""
     if verdict_word(comparison).endswith(UNCORRECTED_SUFFIX):
         p = f"p is {comparison['p_holm']:.2g}"
         sentences += f" The interval excludes 0, but after correction for {n_comparisons} comparisons {p}."
-    if users < FEW_USERS:
+    if users is not None and users < FEW_USERS:
         sentences += f" {users} users are too few for a reliable interval."
     return sentences
 
@@ -159,19 +166,20 @@ def all_verdicts(
         )
         if component is not None:
             name, row, n_comparisons = component
-            figures = {key: row[key] for key in ("metric", "difference", "ci_low", "ci_high", "p_holm")}
-            if not math.isfinite(row["ci_low"]):  # JSON has no infinity
-                figures |= {"ci_low": None, "ci_high": None}
             sentences[protocol] |= {
                 "best_component": name,
                 "blend": blend_verdict(name, row, n_comparisons, n_users),
-                "blend_minus_best": {**figures, "word": verdict_word(row)},
+                "blend_minus_best": {"metric": row["metric"], **comparison_figures(row), "word": verdict_word(row)},
             }
     return sentences
 
 
 def rival_verdict(
-    metrics: Sequence[dict[str, Any]], comparisons: Sequence[dict[str, Any]], protocol: str, our_system: str, users: int
+    metrics: Sequence[dict[str, Any]],
+    comparisons: Sequence[dict[str, Any]],
+    protocol: str,
+    our_system: str,
+    users: int | None,
 ) -> str | None:
     """Return the sentence that compares `our_system` with the strongest other system; None if one of them is missing.
 

@@ -11,7 +11,7 @@ from interestrec.evaluation import resampling, statistics
 from interestrec.evaluation.metric_sums import MetricSums, PooledMetric
 from interestrec.evaluation.protocols import ProtocolResult
 from interestrec.evaluation.slices import ALL
-from interestrec.evaluation.verdicts import BETTER, WORSE, headline, rival_verdict, verdict_word
+from interestrec.evaluation.verdicts import BETTER, WORSE, comparison_figures, headline, rival_verdict, verdict_word
 from interestrec.io.schemas import OURS, is_part
 from interestrec.metrics import intensity_errors
 
@@ -84,7 +84,9 @@ def window_rows(pooled: PooledWindows, resamples: int, seed: int) -> tuple[Rows,
     return metrics, [{"window": None, **row} for row in comparisons]
 
 
-def window_verdicts(metrics: Rows, comparisons: Rows, pooled: PooledWindows) -> dict[str, dict[str, Any]]:
+def window_verdicts(
+    metrics: Rows, comparisons: Rows, pooled: PooledWindows, min_users: int = 1
+) -> dict[str, dict[str, Any]]:
     """Return what the windows say of our system by protocol, as JSON values.
 
     Each has the sentence on the strongest other system over all windows, and per slice and other system by the headline
@@ -93,6 +95,8 @@ def window_verdicts(metrics: Rows, comparisons: Rows, pooled: PooledWindows) -> 
     Args:
         metrics: rows of schemas.WINDOW_METRICS of all windows.
         comparisons: rows of schemas.WINDOW_COMPARISONS of all windows.
+        min_users: minimum number of users behind a figure. If above 1, the number of users of all windows is left out:
+            with that of each window, it would give the number of users whom two windows share.
     """
     over_all = [row for row in metrics if row["window"] is None]
     compared = [row for row in comparisons if row["window"] is None]
@@ -102,7 +106,7 @@ def window_verdicts(metrics: Rows, comparisons: Rows, pooled: PooledWindows) -> 
     verdicts: dict[str, dict[str, Any]] = {}
     for protocol in dict.fromkeys(row["protocol"] for row in compared):
         metric = headline(compared, protocol)
-        n_users = users.get((protocol, str(metric)), 0)
+        n_users = users.get((protocol, str(metric)), 0) if min_users == 1 else None
         rows = [row for row in compared if (row["protocol"], row["metric"]) == (protocol, metric)]
         verdicts[protocol] = {
             "metric": metric,
@@ -110,7 +114,9 @@ def window_verdicts(metrics: Rows, comparisons: Rows, pooled: PooledWindows) -> 
             "rival": rival_verdict(over_all, compared, protocol, OURS, n_users),
             "against": [
                 {
-                    **{name: row[name] for name in ("slice", "system_b", "difference", "ci_low", "ci_high", "p_holm")},
+                    "slice": row["slice"],
+                    "system_b": row["system_b"],
+                    **comparison_figures(row),
                     "word": words[None, *_key(row)],
                     "better_in": [n for n in numbers if words.get((n, *_key(row))) == BETTER],
                     "worse_in": [n for n in numbers if words.get((n, *_key(row))) == WORSE],

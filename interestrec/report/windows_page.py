@@ -14,12 +14,13 @@ from interestrec.report import html, plots
 TEMPLATE = "windows.html.j2"
 
 
-def page(metrics: Sequence[dict[str, Any]], document: Mapping[str, Any]) -> str:
+def page(metrics: Sequence[dict[str, Any]], document: Mapping[str, Any], min_users: int = 1) -> str:
     """Return the page.
 
     Args:
         metrics: rows of schemas.WINDOW_METRICS.
         document: content of windows.json.
+        min_users: minimum number of users behind a figure.
     """
     numbers = [window["window"] for window in document["windows"]]
     protocols = [
@@ -28,7 +29,11 @@ def page(metrics: Sequence[dict[str, Any]], document: Mapping[str, Any]) -> str:
         if name in document["verdicts"]
     ]
     return html.template(TEMPLATE).render(
-        version=__version__, our_system=OURS, windows=document["windows"], protocols=protocols
+        version=__version__,
+        our_system=OURS,
+        windows=document["windows"],
+        protocols=protocols,
+        min_users=min_users,
     )
 
 

@@ -52,19 +52,20 @@ def run(context: RunContext, artifacts: Mapping[int, WindowArtifacts]) -> StageR
 
 def _build(directory: Path, artifacts: Mapping[int, WindowArtifacts], settings: Settings) -> None:
     metrics, comparisons, spans, results = [], [], [], []
+    min_users = settings.evaluate.min_users
     for number, of in artifacts.items():
         corpus = Corpus(of.corpus.path, settings.data.relevant_at)
         systems = system_order(files.read_json(of.rankings.path / artifact_files.SYSTEMS)["systems"])
         evaluation = evaluation_context(corpus, of.rankings.path, settings.evaluate)
         items = beyond_accuracy.item_statistics(corpus, evaluation.population)
         measured, _ = measure_lists(of.rankings.path, systems, settings.evaluate.metrics, items, evaluation)
-        shown = suppress_small_groups(measured, evaluation.slices, evaluation.n_users, settings.evaluate.min_users)
+        shown = suppress_small_groups(measured, evaluation.slices, evaluation.n_users, min_users)
         results.append(windows.WindowResult(shown, systems, evaluation.ids.user))
         rows = files.read_parquet(of.report.path / artifact_files.METRICS, schemas.METRICS).to_pylist()
         metrics += [{**row, "window": number, "window_sd": None} for row in rows]
         rows = files.read_parquet(of.report.path / artifact_files.COMPARISONS, schemas.COMPARISONS).to_pylist()
         comparisons += [{**row, "window": number} for row in rows]
-        spans.append({"window": number, "users": evaluation.n_users, **_span(corpus)})
+        spans.append({"window": number, **_span(corpus, evaluation.n_users, min_users)})
     pooled = windows.pool_windows(results)
     over_all = windows.window_rows(pooled, settings.evaluate.bootstrap, settings.seed)
     metrics, comparisons = [*over_all[0], *metrics], [*over_all[1], *comparisons]
@@ -75,18 +76,26 @@ def _build(directory: Path, artifacts: Mapping[int, WindowArtifacts], settings: 
     for name, (table_rows, schema) in tables.items():
         files.write_parquet(directory / name, pa.Table.from_pylist(table_rows, schema=schema), schema)
     files.write_json(directory / artifact_files.METRICS_JSON, metrics)
-    verdicts_by_protocol = windows.window_verdicts(metrics, comparisons, pooled)
+    verdicts_by_protocol = windows.window_verdicts(metrics, comparisons, pooled, min_users)
     document = {"windows": spans, "verdicts": verdicts_by_protocol}
     files.write_json(directory / artifact_files.WINDOWS, document)
-    files.write_text(directory / artifact_files.REPORT_PAGE, windows_page.page(metrics, document))
+    files.write_text(directory / artifact_files.REPORT_PAGE, windows_page.page(metrics, document, min_users))
 
 
-def _span(corpus: Corpus) -> dict[str, Any]:
-    """Return the number of events per split and the first and last time of the test events."""
+def _span(corpus: Corpus, n_users: int, min_users: int) -> dict[str, Any]:
+    """Return the number of test users, of events per split, and the first and last time of the test events.
+
+    If `min_users` is above 1, times, which are those of single events, and numbers of events, whose differences between
+    windows belong to an unknown number of users, are None, and the number of users is None if it is smaller.
+    """
+    if min_users > 1:
+        shown = n_users if n_users >= min_users else None
+        return {"users": shown, "events": dict.fromkeys(schemas.SPLITS), "test_from": None, "test_to": None}
     events = corpus.timelines
     counts = np.bincount(events.split, minlength=len(schemas.SPLITS)).tolist()
     span = figures.time_span(events.time[events.split == schemas.TEST])
     return {
+        "users": n_users,
         "events": dict(zip(schemas.SPLITS, counts, strict=True)),
         "test_from": span["first"],
         "test_to": span["last"],

@@ -159,7 +159,7 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         ),
         (
             GOOD + "preprocess: {epochs: 3}\n",
-            "finetune.epochs (`interestrec finetune`) or rank.sequence.epochs (`interestrec rank`); preprocess takes: b",
+            "finetune.epochs (`interestrec finetune`) or rank.sequence.epochs (`interestrec rank`); preprocess takes:",
         ),
         (GOOD + "refit: false\n", "unknown key 'refit'; 'refit' belongs to rank.refit (`interestrec rank`);"),
         (

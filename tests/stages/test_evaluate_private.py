@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from interestrec.core.errors import ConfigError
-from interestrec.stages import evaluate, rank
+from interestrec.stages import evaluate, evaluate_windows, rank
+from interestrec.stages.evaluate_windows import WindowArtifacts
 from interestrec.stages.run import GateRequest, RunContext
 from tests.stages.ranking import log_of_events, stand_in_for_intensity, workspace
 from tests.stages.reports import by_hand
@@ -49,6 +51,13 @@ def test_slices_of_few_are_left_out_and_nobody_is_shown(
     assert json.loads((path / "slices.json").read_text())["left_out"] == {}
     assert "All counts of preprocess" not in (path / "report.html").read_text()
     assert "All counts of preprocess" in (open_report / "report.html").read_text()
+    # Of the decision, the weights stay: the page shows no numbers of lists, and no values of a metric on few lists.
+    for one, is_open in ((path, False), (open_report, True)):
+        page = (one / "report.html").read_text()
+        decision = page[page.index('id="decision"') : page.index('id="audit"')]
+        assert "<td>catalogue</td>" in decision
+        assert (re.search(r"held-out lists|has no list to tell", decision) is not None) == is_open
+        assert (re.search(r"<td>[0-9,]+</td></tr>", decision) is not None) == is_open
 
 
 def test_nothing_is_told_of_too_few_in_all(tmp_path: Path) -> None:
@@ -64,6 +73,34 @@ def test_nothing_is_told_of_too_few_in_all(tmp_path: Path) -> None:
     page = (path / "report.html").read_text()
     assert "fewer than 4 users" in page
     assert "<svg" not in page
+
+
+def of_windows(root: Path, least: int) -> Path:
+    """The artifact `windows` of two windows with the same three users."""
+    artifacts = {}
+    for number in (1, 2):
+        context = asking(by_hand(root / str(number)), min_users=least)
+        report = evaluate.run(context).artifact
+        artifacts[number] = WindowArtifacts(context.open("corpus"), context.open("rankings"), report)
+    return evaluate_windows.run(asking(by_hand(root / "all"), min_users=least), artifacts).artifact.path
+
+
+@pytest.mark.parametrize("least", [1, 2, 4])
+def test_windows_show_no_times_and_no_numbers_of_few(tmp_path: Path, least: int) -> None:
+    path = of_windows(tmp_path, least)
+    document = json.loads((path / "windows.json").read_text())
+    page = (path / "report.html").read_text()
+    span = document["windows"][0]
+    assert span["users"] == (None if least == 4 else 3)
+    assert (span["test_from"] is None) == (span["events"]["test"] is None) == (least > 1)
+    assert (rows(path, "metrics.parquet") == []) == (document["verdicts"] == {}) == (least == 4)
+    for verdict in document["verdicts"].values():
+        assert verdict["users"] == (None if least == 2 else 3)
+        assert ("users" in verdict["rival"]) == (least == 1)
+    assert (f"fewer than {least} users are withheld" in page) == (least > 1)
+    assert ("withheld</td>" in page) == (least > 1)
+    assert ("Z</td>" in page) == (least == 1)
+    assert "None" not in page
 
 
 def test_values_of_users_that_are_not_kept_are_not_promised(tmp_path: Path) -> None:
