@@ -1,8 +1,9 @@
 """The schema of every table that stages exchange; other programs read these files too.
 
 A change that makes older files unreadable, such as another name, type or meaning of a column, raises the major number
-of `SCHEMA_VERSION`; a compatible change, such as a new file or column, raises the minor number. `tests/golden/` has
-artifacts of each version that is still read.
+of `SCHEMA_VERSION`; a compatible change, such as a new file or column, raises the minor number. If only one kind of
+artifact becomes unreadable, the minor number rises, and `OLDEST_MINOR` tells it. `tests/golden/` has artifacts of each
+version that is still read.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+OLDEST_MINOR = {"rankings": 1}  # by kind, if not 0; 1.1: systems.json has the blend by users and items
 
 SPLITS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(len(SPLITS))  # codes in arrays: positions in SPLITS

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from interestrec.core.errors import ArtifactError
 from interestrec.io import artifact_files, files
-from interestrec.io.schemas import SCHEMA_VERSION
+from interestrec.io.schemas import OLDEST_MINOR, SCHEMA_VERSION
 
 _MAX_BYTES = 16 << 20  # a manifest has a few KiB
 
@@ -70,11 +70,13 @@ def read(directory: Path, stage: str) -> dict[str, Any]:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "too deep"}
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise ArtifactError(f"{path}: not a manifest ({reason}); run `interestrec {stage} --force`") from None
-    version = content["schema_version"]
-    if _major(version) != _major(SCHEMA_VERSION):
+    version, oldest = content["schema_version"], OLDEST_MINOR.get(content["kind"], 0)
+    (major, minor), (our_major, _) = _numbers(version), _numbers(SCHEMA_VERSION)
+    if major != our_major or minor < oldest:
+        readable = f"{our_major}.{oldest} and later minor versions" if oldest else f"{our_major}.x"
         raise ArtifactError(
-            f"{directory}: schema version {version}, this release reads {_major(SCHEMA_VERSION)}.x (writes "
-            f"{SCHEMA_VERSION}); run `interestrec {stage}` again, or the release that wrote it"
+            f"{directory}: schema version {version}, this release reads {readable} (writes {SCHEMA_VERSION}); "
+            f"run `interestrec {stage}` again, or the release that wrote it"
         )
     return content
 
@@ -113,5 +115,6 @@ def _entries(directory: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in sorted([*names, *links]))
 
 
-def _major(version: str) -> int:
-    return int(version.partition(".")[0])
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")
+    return int(major), int(minor)

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from interestrec.io import files, schemas
+from interestrec.scoring.blend_description import describe_blend
+from interestrec.scoring.fit_blend import BlendFit
+from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 from tests.scoring.corpora import Event, write_event_log
 from tests.stages.ranking import log_of_events, workspace, write_features
+
+COMPONENT = "popularity"  # the only one of our system
 
 
 def value(path: Path, system: str, protocol: str, metric: str, part: str = "all") -> dict[str, float]:
@@ -44,7 +50,9 @@ def by_hand(root: Path, seed: int = 1, first: str = "i1", predicted: float = 0.7
         names = ("system", "user_id", "item_id", "rank", "score")
         table = pa.table(dict(zip(names, (list(column) for column in zip(*listed, strict=True)), strict=True)))
         table = table.append_column("predicted", pa.array([0.5] * len(listed), pa.float32()))
-        files.write_parquet(directory / "catalogue.parquet", table, schemas.RANKED_CATALOGUE)
+        table = table.append_column(COMPONENT, pa.nulls(len(listed), pa.float32()))
+        schema = schemas.with_components(schemas.RANKED_CATALOGUE, [COMPONENT])
+        files.write_parquet(directory / "catalogue.parquet", table, schema)
         truth = pa.table({"user_id": ["u0", "u1", "u2"], "item_id": ["i1", "i2", "i3"], "label": [1.0] * 3})
         truth = truth.append_column("relevant", pa.array([True] * 3))
         files.write_parquet(directory / "truth.parquet", truth, schemas.TRUTH)
@@ -58,9 +66,15 @@ def by_hand(root: Path, seed: int = 1, first: str = "i1", predicted: float = 0.7
                 "score": [0.0] * 6,
                 "rank": [1] * 6,
                 "predicted": [1.0, 1.0, predicted, 0.5, 0.5, 0.5],
+                COMPONENT: pa.nulls(6, pa.float32()),
             }
         )
-        files.write_parquet(directory / "impressions.parquet", impressions, schemas.RANKED_IMPRESSIONS)
-        described = {"systems": {"random": {}, "interestrec": {}}, "settings": {"top_k": 10}, "counts": {}}
+        schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, [COMPONENT])
+        files.write_parquet(directory / "impressions.parquet", impressions, schema)
+        whole = SegmentWeights(ItemWeights(np.ones(1)))
+        blend = BlendFit(SegmentBlend(whole, whole), "ndcg@10", lists=3)
+        ours = dict.fromkeys(("impressions", "catalogue"), describe_blend(blend, [COMPONENT], [COMPONENT]))
+        systems = {"random": {}, "interestrec": {"components": {COMPONENT: COMPONENT}, **ours}}
+        described = {"systems": systems, "settings": {"top_k": 10}, "counts": {}}
         files.write_json(directory / "systems.json", described)
     return context

@@ -83,6 +83,17 @@ def test_a_newer_minor_version_is_read(tmp_path: Path, corpus: Path) -> None:
     assert open_artifact(tmp_path / "corpus", "corpus").kind == "corpus"
 
 
+def test_a_kind_that_a_minor_version_changed_is_refused_before_it(tmp_path: Path, corpus: Path) -> None:
+    changed(corpus, "schema_version", "1.0")
+    assert open_artifact(tmp_path / "corpus", "corpus").kind == "corpus"
+    changed(corpus, "kind", "rankings")
+    told = r"schema version 1\.0, this release reads 1\.1 and later minor .*; run `interestrec rank` again"
+    with pytest.raises(ArtifactError, match=told):
+        open_artifact(tmp_path / "corpus", "rankings")
+    changed(corpus, "schema_version", "1.1")
+    assert open_artifact(tmp_path / "corpus", "rankings").kind == "rankings"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", '"x"', "[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
 def test_a_manifest_that_is_none(tmp_path: Path, corpus: Path, content: str) -> None:
     (corpus / "manifest.json").write_text(content)
