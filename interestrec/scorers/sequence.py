@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
-from interestrec.core.errors import NumericError
 from interestrec.core.section import Count, Fraction, Positive, Section
 from interestrec.scorers.definition import EVENTS, ScorerDefinition
 from interestrec.scorers.interactions import item_positions, one_blas_thread
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 _WEIGHTS = "weights."  # prefix of the model's weights among the arrays
 _REQUESTS = 256  # whose histories are read at once
-_WARM_UP, _CLIP, _WEIGHT_DECAY = 0.1, 1.0, 0.0
 
 
 class SequenceSettings(Section):
@@ -174,13 +171,14 @@ def fit(
     """
     from interestrec.model.next_item import NextItem, NextItemConfig
     from interestrec.scorers.sequence_steps import GAPS
+    from interestrec.scorers.sequence_training import train
 
     warm_items = np.unique(events.item).astype(np.int64)
     batches = _batches(events, warm_items, length, step_items, negatives, batch_size, seed)
     weights: dict[str, np.ndarray] = {}
     if batches.per_epoch:
         model = NextItem(NextItemConfig(len(warm_items), GAPS, length, width, blocks, heads, dropout), seed)
-        _train(model, batches, learning_rate, epochs, checkpoints, seed)
+        train(model, batches, learning_rate, epochs, checkpoints, seed)
         weights = model.export_weights()
     return SequenceScorer(weights, warm_items, events.n_items, relevant_from, batches.step_items, heads)
 
@@ -207,45 +205,6 @@ def _batches(
     step_items = step_items or max(round(mean_moment(offsets, time) / 2), 1)
     steps = HistorySteps.from_entries(offsets, item[entries], time, step_items)
     return StepBatches(steps, *windows(steps, length), len(warm_items), step_items, negatives, batch_size, seed)
-
-
-def _train(
-    model: NextItem,
-    batches: StepBatches,
-    learning_rate: float,
-    epochs: int,
-    checkpoints: Callable[[str], CheckpointStore] | None,
-    seed: int,
-) -> None:
-    from interestrec.training import device
-    from interestrec.training.engine import Engine
-    from interestrec.training.next_item_objective import LOSS, NextItemObjective
-    from interestrec.training.optimizer import AdamW, WeightGroup
-    from interestrec.training.step_training import RateSchedule, StepTraining
-
-    strategy = device.prepare("auto", None, seed)
-    variables = [variable.value for variable in model.trainable_variables]
-    optimizer = AdamW([WeightGroup(variables, learning_rate)], _WEIGHT_DECAY, _CLIP)
-    engine = Engine(strategy, NextItemObjective(model), {LOSS: 1.0}, optimizer, 1, seed)
-    schedule = RateSchedule(epochs * batches.per_epoch, "cosine", _WARM_UP)
-    store = None if checkpoints is None else checkpoints(f"sequence-{_digest(model, batches, learning_rate, epochs)}")
-    StepTraining(engine, schedule, store).run(batches.after, "learning (sequence)", _not_finite)
-
-
-def _digest(model: NextItem, batches: StepBatches, learning_rate: float, epochs: int) -> str:
-    """Return what tells the fits of one command apart: a hash of events and settings."""
-    steps = batches.steps
-    sizes = (model.config, batches.step_items, batches.negatives, batches.size, batches.seed, learning_rate, epochs)
-    content = hashlib.sha256(repr(sizes).encode())
-    for array in (steps.item, steps.step_offsets, steps.gap, steps.offsets):
-        content.update(array.tobytes())
-    return content.hexdigest()[:16]
-
-
-def _not_finite(step: int, rows: np.ndarray) -> NumericError:
-    return NumericError(
-        f"sequence: the loss or its gradient is not finite at step {step}; lower rank.sequence.learning_rate"
-    )
 
 
 DEFINITION = ScorerDefinition(
