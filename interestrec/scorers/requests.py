@@ -71,6 +71,26 @@ class Requests:
         rows = slice(first, last)
         return Requests(self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows])
 
+    def rows(self, chosen: np.ndarray) -> Requests:
+        """Return some requests, int64 [chosen], in this order."""
+        offsets, entries = ragged.take(self.offsets, chosen)
+        return Requests(self.user[chosen], offsets, self.item[entries], self.intensity[entries], self.time[entries])
+
+    def without_history(self) -> Requests:
+        """Return the same users with empty histories."""
+        none = slice(0, 0)
+        return Requests(self.user, np.zeros_like(self.offsets), self.item[none], self.intensity[none], self.time[none])
+
+    def appended(self, others: Requests) -> Requests:
+        """Return these requests, then the others."""
+        return Requests(
+            user=np.append(self.user, others.user),
+            offsets=np.append(self.offsets, self.offsets[-1] + others.offsets[1:]),
+            item=np.append(self.item, others.item),
+            intensity=np.append(self.intensity, others.intensity),
+            time=np.append(self.time, others.time),
+        )
+
 
 def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of requests that are small enough for a dense requests × items matrix."""

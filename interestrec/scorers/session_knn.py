@@ -129,9 +129,8 @@ class SessionKnn:
         item, step = self.sessions.indices[entries], self.sessions.data[entries].astype(np.float64)
         row = ragged.repeat(offsets, request)
         weight = np.asarray(history[row, item]).ravel()
-        pair = ragged.owner(offsets)
-        order = np.lexsort((step, weight, pair))
-        shared = step[order[offsets[1:] - 1]]  # the last of each pair: the highest weight, then the latest step
+        highest = ragged.repeat(offsets, np.maximum.reduceat(weight, offsets[:-1]))
+        shared = np.maximum.reduceat(np.where(weight == highest, step, 0.0), offsets[:-1])  # steps count from 1
         value = ragged.repeat(offsets, near.data) * np.exp2(-np.abs(step - ragged.repeat(offsets, shared)) / step_decay)
         return sparse.csr_matrix((value, (row, item)), shape=(near.shape[0], len(self.rarity)))
 

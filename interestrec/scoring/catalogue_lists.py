@@ -26,7 +26,8 @@ _USERS = 2000  # whose lists choices are made by; further ones are left out at r
 class CatalogueLists:
     """Requests of validation users, their relevant items, and what their lists may hold."""
 
-    requests: Requests
+    requests: Requests  # what scorers are asked
+    owned: Requests  # the same users with all that they had before, to which the rules apply
     truth: RequestTruth  # relevant pairs that a list may contain
     time: np.ndarray  # int64 [requests], microseconds of the user's first impression; NO_TIME where unknown
     rules: Rules
@@ -49,7 +50,7 @@ class CatalogueLists:
     def permitted(self, start: int, stop: int) -> np.ndarray:
         """bool [stop − start, items]: what the lists of these requests may hold."""
         score = np.zeros((stop - start, len(self.cold)))
-        self.rules.apply(score, self.requests.block(start, stop))
+        self.rules.apply(score, self.owned.block(start, stop))
         return score > -np.inf
 
     def relevant(self, start: int, stop: int) -> np.ndarray:
@@ -64,7 +65,7 @@ class CatalogueLists:
             among: bool [items], the only items that lists and truth consist of; None: all.
         """
         score = score.astype(np.float64)
-        self.rules.apply(score, self.requests.block(start, stop))
+        self.rules.apply(score, self.owned.block(start, stop))
         targets, order = self.relevant(start, stop), self.tie_order
         if among is not None:
             score, targets, order = score[:, among], targets[:, among], order[among]
@@ -85,24 +86,25 @@ class CatalogueLists:
     def with_new_users(self, most: int) -> "CatalogueLists":
         """Return the lists with those of at most `most` of the users who have a history, asked without it.
 
-        They stand in for new users where validation has few of them.
+        They stand in for new users where validation has few of them. The rules still apply to what they had, which
+        their truth cannot hold.
         """
         known = np.flatnonzero(~self.new)
         chosen = known[:: max(1, -(-len(known) // most))] if len(known) else known
-        asked, truth = self.requests, self.truth
-        offsets, pairs = ragged.take(ragged.from_owner(truth.request, len(self)), chosen)
-        requests = replace(
-            asked,
-            user=np.append(asked.user, asked.user[chosen]),
-            offsets=np.append(asked.offsets, np.full(len(chosen), asked.offsets[-1])),
+        offsets, pairs = ragged.take(ragged.from_owner(self.truth.request, len(self)), chosen)
+        truth = RequestTruth(
+            request=np.append(self.truth.request, len(self) + ragged.owner(offsets)),
+            item=np.append(self.truth.item, self.truth.item[pairs]),
+            label=np.append(self.truth.label, self.truth.label[pairs]),
+            seen=np.append(self.truth.seen, self.truth.seen[pairs]),
         )
-        joined = RequestTruth(
-            request=np.append(truth.request, len(self) + ragged.owner(offsets)),
-            item=np.append(truth.item, truth.item[pairs]),
-            label=np.append(truth.label, truth.label[pairs]),
-            seen=np.append(truth.seen, np.zeros(len(pairs), dtype=bool)),
+        return replace(
+            self,
+            requests=self.requests.appended(self.requests.rows(chosen).without_history()),
+            owned=self.owned.appended(self.owned.rows(chosen)),
+            truth=truth,
+            time=np.append(self.time, self.time[chosen]),
         )
-        return replace(self, requests=requests, truth=joined, time=np.append(self.time, self.time[chosen]))
 
 
 def catalogue_lists(
@@ -126,6 +128,7 @@ def catalogue_lists(
     requests = queries.catalogue_requests(corpus, queries.VALID, users)
     return CatalogueLists(
         requests=requests,
+        owned=requests,
         truth=_wanted(corpus, requests, rules),
         time=_first_times(corpus, requests),
         rules=rules,

@@ -122,16 +122,17 @@ class _Fit:
             return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
         warm, cold = self.choose(WARM, lists), self.choose(COLD, of_cold)
         together = [self.merge(warm, cold, lists, fold) for fold in range(FOLDS)]
+        # The first is preferred: it orders cold items among each other by what held-out lists of them ask for.
         alternatives = [
-            [SegmentWeights(whole.of_folds[fold]), together[fold], replace(together[fold], offset=_BEHIND)]
+            [together[fold], replace(together[fold], offset=_BEHIND), SegmentWeights(whole.of_folds[fold])]
             for fold in range(FOLDS)
         ]
         [values] = self.evidence.compare([Contest(lists, WHOLE, alternatives)])
-        best = int(np.argmax(_mean(values, self.evidence.weight, lists)))
-        if best == 0:
+        best = self.prefer(values, lists)
+        if best == 2:
             return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
         merged = self.merge(warm, cold, lists, None)
-        weights = merged if best == 1 else replace(merged, offset=_BEHIND)
+        weights = merged if best == 0 else replace(merged, offset=_BEHIND)
         return SegmentChoice(weights, {WARM: warm, COLD: cold}, borrowed)
 
     def choose(self, among: str, lists: np.ndarray) -> WeightChoice:

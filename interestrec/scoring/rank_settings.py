@@ -97,6 +97,7 @@ class _SystemChoices(Section):
             "ease",
             "session_knn",
             "covisit",
+            "sequence",
             "popularity",
             "trending",
             "personal_trend",

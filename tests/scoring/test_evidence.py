@@ -70,8 +70,10 @@ def catalogue() -> CatalogueEvidence:
         label=np.ones(12, np.float32),
         seen=np.zeros(12, dtype=bool),
     )
+    asked = requests([1], [2], [3], [4], [], [])
     lists = CatalogueLists(
-        requests([1], [2], [3], [4], [], []),
+        asked,
+        asked,
         truth,
         np.full(6, NO_TIME),
         Rules("out", 1.0, np.arange(ITEMS) != 9, None, 0.0, 50),

@@ -24,8 +24,10 @@ def evidence(
     """Users who took one item each, and components [users, items] or [items]."""
     users = len(taken)
     none = np.zeros(users, dtype=bool)
+    asked = requests(*[[] if is_new else [0] for is_new in new])
     lists = CatalogueLists(
-        requests(*[[] if is_new else [0] for is_new in new]),
+        asked,
+        asked,
         RequestTruth(np.arange(users), taken.astype(np.int32), np.ones(users, np.float32), none),
         np.full(users, NO_TIME),
         Rules("in", 1.0, np.ones(ITEMS, dtype=bool), None, 0.0, 50),
