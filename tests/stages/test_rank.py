@@ -418,3 +418,20 @@ def test_weights_are_fitted_on_one_half_of_valid_and_settings_on_the_other(tmp_p
         for name, events in {"as it is": log, "select": shuffled(True), "blend": shuffled(False)}.items()
     }
     assert ours["select"] == ours["as it is"] != ours["blend"]
+
+
+@pytest.mark.parametrize("blend", [{}, {"method": "single", "component": "collaborative"}], ids=["learned", "single"])
+@pytest.mark.parametrize("of_events", [True, False], ids=["events", "impressions"])
+def test_the_tie_order_decides_only_what_no_component_tells_apart(
+    tmp_path: Path, blend: dict[str, str], of_events: bool
+) -> None:
+    """Also for users without a history and items without events, of whom collaborative filtering knows nothing."""
+    log = [e for e in log_of_events() if e.split == "test" or (e.user >= 6 and e.item < N_ITEMS - 4)]
+    path = rank.run(workspace(tmp_path, log if of_events else None, blend=blend)).artifact.path
+    for name, owner in (("catalogue", "user_id"), ("cold_catalogue", "user_id"), ("impressions", "impression_id")):
+        frame = pq.read_table(path / f"{name}.parquet").to_pandas()
+        ours = frame[frame["system"] == "interestrec"].sort_values([owner, "rank"])
+        tied = (ours["score"].diff() == 0) & (ours[owner] == ours[owner].shift())
+        differs = (ours[COMPONENTS].diff() != 0).any(axis=1)
+        assert len(ours) > 0 or name == "cold_catalogue"
+        assert not (tied & differs).any(), ours[tied & differs]
