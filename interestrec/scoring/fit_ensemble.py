@@ -14,11 +14,12 @@ from interestrec.scorers.registry import component_scorer, scorer_definition
 from interestrec.scorers.requests import Scorer
 from interestrec.scoring import intensity_estimate
 from interestrec.scoring.blend_description import describe_blend, read_blend
+from interestrec.scoring.catalogue_evidence import CatalogueEvidence
 from interestrec.scoring.catalogue_lists import CatalogueLists
 from interestrec.scoring.decision import Decision, voters
 from interestrec.scoring.ensemble import Ensemble
-from interestrec.scoring.evidence import CatalogueEvidence, ImpressionEvidence, impression_evidence
 from interestrec.scoring.fit_blend import BlendFit, fit_blend, fixed_blend
+from interestrec.scoring.impression_evidence import ImpressionEvidence, impression_evidence
 from interestrec.scoring.impression_scores import impression_scores
 from interestrec.scoring.intensity_estimate import IntensityEstimate
 from interestrec.scoring.rank_settings import RankSettings

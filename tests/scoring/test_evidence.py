@@ -9,18 +9,11 @@ from interestrec.corpus.store import NO_TIME
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scorers.requests import Requests
-from interestrec.scoring import evidence as evidence_module
+from interestrec.scoring import catalogue_evidence
+from interestrec.scoring.catalogue_evidence import CatalogueEvidence
 from interestrec.scoring.catalogue_lists import CatalogueLists
-from interestrec.scoring.evidence import (
-    COLD,
-    WARM,
-    WHOLE,
-    CatalogueEvidence,
-    Contest,
-    ImpressionEvidence,
-    folds,
-    time_weights,
-)
+from interestrec.scoring.evidence import COLD, WARM, WHOLE, Contest, folds, time_weights
+from interestrec.scoring.impression_evidence import ImpressionEvidence
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.segments import ItemWeights, SegmentWeights
 from tests.scoring.asking import requests
@@ -125,7 +118,7 @@ def test_scores_are_kept_if_they_are_few_and_computed_again_otherwise(
     own = catalogue.voters[0]
     first, second = catalogue.compare([contest]), catalogue.compare([contest])
     assert own.calls == 1  # type: ignore[attr-defined]
-    monkeypatch.setattr(evidence_module, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(catalogue_evidence, "_KEPT_BYTES", 0)
     monkeypatch.setattr("interestrec.scorers.requests._CELLS", 2 * ITEMS)
     again = CatalogueEvidence(catalogue.lists, catalogue.voters, catalogue.known_items)
     third = again.compare([contest])

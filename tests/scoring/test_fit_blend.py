@@ -7,9 +7,11 @@ from interestrec.corpus.store import NO_TIME
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scoring.blend_description import describe_blend, read_blend
+from interestrec.scoring.catalogue_evidence import CatalogueEvidence
 from interestrec.scoring.catalogue_lists import CatalogueLists
-from interestrec.scoring.evidence import COLD, WARM, WHOLE, CatalogueEvidence, ImpressionEvidence
+from interestrec.scoring.evidence import COLD, WARM, WHOLE
 from interestrec.scoring.fit_blend import KNOWN_USERS, NEW_USERS, fit_blend, fixed_blend
+from interestrec.scoring.impression_evidence import ImpressionEvidence
 from interestrec.scoring.rules import Rules
 from tests.scoring.asking import requests
 from tests.scoring.blending import blend_lists, chosen
