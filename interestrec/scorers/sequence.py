@@ -47,6 +47,8 @@ class SequenceSettings(Section):
     """Histories per optimizer step; smaller takes more steps per epoch."""
     epochs: Count = 20
     """Passes over the events; more fit more and cost proportionally more time."""
+    max_steps: Count = 4000
+    """Most optimizer steps, which bound the time on large logs; there, the passes are fewer."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def fit(
     learning_rate: float,
     batch_size: int,
     epochs: int,
+    max_steps: int,
     seed: int,
 ) -> SequenceScorer:
     """Train SASRec (Kang and McAuley 2018) with a softmax over sampled negatives, as eSASRec (Tikhonovich et al. 2025).
@@ -178,7 +181,7 @@ def fit(
     weights: dict[str, np.ndarray] = {}
     if batches.per_epoch:
         model = NextItem(NextItemConfig(len(warm_items), GAPS, length, width, blocks, heads, dropout), seed)
-        train(model, batches, learning_rate, epochs, checkpoints, seed)
+        train(model, batches, learning_rate, min(epochs * batches.per_epoch, max_steps), checkpoints, seed)
         weights = model.export_weights()
     return SequenceScorer(weights, warm_items, events.n_items, relevant_from, batches.step_items, heads)
 

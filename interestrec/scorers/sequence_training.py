@@ -22,7 +22,7 @@ def train(
     model: NextItem,
     batches: StepBatches,
     learning_rate: float,
-    epochs: int,
+    steps: int,
     checkpoints: Callable[[str], CheckpointStore] | None,
     seed: int,
 ) -> None:
@@ -30,6 +30,7 @@ def train(
 
     Args:
         learning_rate: peak, reached after a tenth of the steps; from there it falls by a cosine.
+        steps: steps of the optimizer.
         checkpoints: returns the checkpoints of a name; None: there are none.
 
     Raises:
@@ -40,17 +41,17 @@ def train(
     variables = [variable.value for variable in model.trainable_variables]
     optimizer = AdamW([WeightGroup(variables, learning_rate)], _WEIGHT_DECAY, _CLIP)
     engine = Engine(strategy, NextItemObjective(model), {LOSS: 1.0}, optimizer, 1, seed)
-    schedule = RateSchedule(epochs * batches.per_epoch, "cosine", _WARM_UP)
-    store = None if checkpoints is None else checkpoints(f"sequence-{_digest(model, batches, learning_rate, epochs)}")
+    schedule = RateSchedule(steps, "cosine", _WARM_UP)
+    store = None if checkpoints is None else checkpoints(f"sequence-{_digest(model, batches, learning_rate, steps)}")
     StepTraining(engine, schedule, store).run(batches.after, "learning (sequence)", _not_finite)
 
 
-def _digest(model: NextItem, batches: StepBatches, learning_rate: float, epochs: int) -> str:
+def _digest(model: NextItem, batches: StepBatches, learning_rate: float, steps: int) -> str:
     """Return what tells the fits of one command apart: a hash of events and settings."""
-    steps = batches.steps
-    sizes = (model.config, batches.step_items, batches.negatives, batches.size, batches.seed, learning_rate, epochs)
+    histories = batches.steps
+    sizes = (model.config, batches.step_items, batches.negatives, batches.size, batches.seed, learning_rate, steps)
     content = hashlib.sha256(repr(sizes).encode())
-    for array in (steps.item, steps.step_offsets, steps.gap, steps.offsets):
+    for array in (histories.item, histories.step_offsets, histories.gap, histories.offsets):
         content.update(array.tobytes())
     return content.hexdigest()[:16]
 

@@ -138,3 +138,10 @@ def test_an_interrupted_fit_resumes_with_the_same_bits(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_names_the_setting() -> None:
     with pytest.raises(NumericError, match=r"rank\.sequence\.learning_rate"):
         fitted(cycles(9), learning_rate=1e30)
+
+
+def test_the_number_of_steps_is_bounded() -> None:
+    log = cycles(9)
+    per_epoch = sequence._batches(log, np.unique(log.item), 10, None, 8, 8, 1).per_epoch
+    short, bounded = fitted(log, epochs=2), fitted(log, epochs=50, max_steps=2 * per_epoch)
+    np.testing.assert_array_equal(short.weights["items"], bounded.weights["items"])
