@@ -9,7 +9,8 @@ from interestrec.core.section import Count, Section
 from interestrec.scorers.content import unit_rows
 from interestrec.scorers.definition import ScorerDefinition
 from interestrec.scorers.interactions import one_blas_thread
-from interestrec.scorers.item_knn import ItemKnn, nearest
+from interestrec.scorers.item_knn import ItemKnn
+from interestrec.scorers.largest_entries import largest_per_row
 
 _CELLS = 1 << 22  # cold items × warm items of one dense block
 
@@ -46,9 +47,8 @@ def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKn
     for start in range(0, len(cold), step):
         block = cold[start : start + step]
         like = _nearest_texts(unit, block, warm, text_neighbours)
-        entries = (like @ by_column + like).tocoo()
-        row, column, value = nearest(entries.row, entries.col, entries.data, base.neighbours)
-        parts.append((block[row], column, value))
+        entries = largest_per_row((like @ by_column + like).tocsr(), base.neighbours).tocoo()
+        parts.append((block[entries.row], entries.col, entries.data))
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
     filled = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=base.similarity.shape)
     return replace(base, similarity=(base.similarity + filled).tocsr())

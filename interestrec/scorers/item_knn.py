@@ -14,11 +14,10 @@ from interestrec.core.section import Count, NotNegative, Positive
 from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
 from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
+from interestrec.scorers.largest_entries import item_matrix
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
-
-_BLOCK = 1024  # items per block, which bounds the memory for similarities
 
 
 class ItemKnnSettings(EvidenceSettings):
@@ -116,36 +115,16 @@ def fit(
     events, weight = event_weights.select(events)
     seen = event_recency_matrix(events, weight, half_life)
     length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
-    item_users = seen.T.tocsr()
-    columns = []
-    for start in range(0, events.n_items, _BLOCK):
-        shared = (item_users[start : start + _BLOCK] @ seen).tocoo()
-        row, column = shared.row + start, shared.col
-        size = normaliser(length[row], length[column], shared.data) + shrinkage
-        value = np.divide(shared.data, size, out=np.zeros_like(size), where=size > 0)  # very old events weigh 0
-        other = row != column
-        columns.append(nearest(row[other], column[other], value[other], neighbours))
-    row, column, value = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    shape = (events.n_items, events.n_items)
-    similarities = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=shape)
+
+    def similarity_of(row: np.ndarray, column: np.ndarray, shared: np.ndarray) -> np.ndarray:
+        size = normaliser(length[row], length[column], shared) + shrinkage
+        return np.divide(shared, size, out=np.zeros_like(size), where=size > 0)  # very old events weigh 0
+
+    similarities = item_matrix(seen, seen, similarity_of, neighbours).T.tocsr()
     similarities.sort_indices()
     warm = np.zeros(events.n_items, dtype=bool)
     warm[events.item] = True
     return ItemKnn(similarities, warm, neighbours, event_weights, half_life)
-
-
-def nearest(
-    row: np.ndarray, column: np.ndarray, value: np.ndarray, neighbours: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Select the `neighbours` largest entries of each row of a sparse matrix, ties by the lower column.
-
-    Takes and returns rows, columns and values of entries.
-    """
-    order = np.lexsort((column, -value, row))
-    row, column, value = row[order], column[order], value[order]
-    first = np.searchsorted(row, row)  # index of the first entry of the row, as `row` is sorted
-    kept = np.arange(len(row)) - first < neighbours
-    return row[kept], column[kept], value[kept]
 
 
 def _cosine(left: np.ndarray, right: np.ndarray, _: np.ndarray) -> np.ndarray:

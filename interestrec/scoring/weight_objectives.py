@@ -11,7 +11,7 @@ from interestrec.scoring.blend_lists import BlendLists
 _RIDGE = 1e-3  # on the weights; makes the solution unique for collinear components
 _SMOOTH_RIDGE = 3e-5  # the same beside a smooth metric, which changes less with the weights
 _LARGEST = 30.0  # weight of a component; smooth metrics have no other bound
-_NEAREST = 100  # rows of a list, by the weights to start from, that compete for its first ranks
+_NEAREST = 50  # rows of a list, by the weights to start from, that compete for its first ranks
 
 
 def fit_logit(lists: BlendLists, free: int = 0) -> np.ndarray:
@@ -39,7 +39,7 @@ def fit_smooth_ndcg(lists: BlendLists) -> np.ndarray:
 
     Maximises Σ 1/log2(1 + r) over the relevant rows of each list, over the best possible sum, where the rank
     r = 1/2 + Σ_j sigmoid(s_j − s_i) sums over the rows of the list. The sum has several maxima: the search starts at
-    the weights of conditional logit and at equal ones. Only rows that the former rank among the first 100 compete.
+    the weights of conditional logit and at equal ones. Only rows that the former rank among the first 50 compete.
     """
     return _fit_pairs(lists.with_both_classes(), _smooth_ndcg)
 
