@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from interestrec.core import ragged
+from interestrec.core.progress import log
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import ONLY, OURS, TRAIN, WITHOUT
 from interestrec.metrics.calibration import Isotonic, fit_isotonic
@@ -104,6 +105,9 @@ def _fit_blends(
     description: dict[str, Any] = {"components": components, "alone": {} if settings.ablation == "none" else single}
     for protocol, fitted in fits.items():
         description[protocol] = describe_blend(fitted, list(components), list(voting))
+        for segment in ("known_users", "new_users"):
+            if fitted.lists and "why" in description[protocol][segment]:
+                log.info("rank, %s: %s", protocol, description[protocol][segment]["why"])
     if settings.ablation != "none":
         systems |= {single[name]: scorer for name, scorer in components.items() if single[name] not in settings.systems}
     if settings.ablation == "full" and len(components) > 1:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
-from interestrec.corpus.store import Corpus
+from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests
@@ -68,7 +68,7 @@ def load_rules(corpus: Corpus, settings: RankSettings, as_of: int | None) -> Rul
     if rules.max_age_days is not None:
         shown = corpus.impressions
         now = as_of if as_of is not None else int(shown.time[shown.split == queries.TEST].min())
-        eligible &= queries.published_since(corpus, now - int(rules.max_age_days * _DAY))
+        eligible &= queries.published_since(corpus, max(now - int(rules.max_age_days * _DAY), NO_TIME))
     return Rules(
         seen=rules.seen,
         seen_penalty=rules.seen_penalty,

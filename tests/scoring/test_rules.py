@@ -1,9 +1,14 @@
 """What lists may hold."""
 
+from pathlib import Path
+
 import numpy as np
 
-from interestrec.scoring.rules import Rules, rerank
+from interestrec.corpus.store import Corpus
+from interestrec.scoring.rank_settings import RankSettings
+from interestrec.scoring.rules import Rules, load_rules, rerank
 from tests.scoring.asking import requests
+from tests.scoring.corpora import Event, Impression, write_corpus
 
 INF = np.inf
 
@@ -76,3 +81,11 @@ def test_diversity_prefers_what_is_unlike_the_items_before() -> None:
 def test_what_may_not_be_listed_is_not_listed() -> None:
     assert arranged([1.0, -INF, 3.0, -INF]) == [2, 0, -1, -1]
     assert arranged([-INF, -INF]) == [-1, -1]
+
+
+def test_an_age_limit_lets_everything_pass_in_a_log_without_times(tmp_path: Path) -> None:
+    shown = [Impression(0, "train", (0, 0), [(0, 1.0)]), Impression(0, "test", (0, 1), [(1, 1.0)])]
+    log = [Event(0, 0, None), Event(0, 1, None, "test")]
+    corpus = Corpus(write_corpus(tmp_path / "corpus", 1, 2, log, shown), None)
+    loaded = load_rules(corpus, RankSettings.model_validate({"rules": {"max_age_days": 3}}), as_of=None)
+    assert loaded.eligible.all()
