@@ -9,7 +9,6 @@ import sys
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -21,7 +20,8 @@ from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 from interestrec.io.locks import hold_lock
 from interestrec.pipeline import STAGES, build_plans, run_all, run_stage
-from interestrec.scoring.rank_settings import SystemName
+from interestrec.scorers.registry import COMPONENTS
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.stages.run import RunContext
 from tests.generated import write_mind, write_shop
 from tests.offline import offline
@@ -76,7 +76,9 @@ def test_being_offline_is_noticed() -> None:
 
 def test_every_system_has_every_metric(news: Path) -> None:
     metrics = pq.read_table(news / "first" / "report" / "metrics.parquet").to_pandas()
-    systems = {*get_args(SystemName), "only:intensity", "only:item_item"}
+    settings = RankSettings()
+    alone = {name for name in settings.components if COMPONENTS[name] not in settings.systems}
+    systems = {*settings.systems, *(f"only:{name}" for name in alone)}
     whole = metrics[metrics["slice"] == "all"]
     for protocol, names in {
         "impressions": {"auc", "mrr", "rr", "ndcg@5", "ndcg@10"},

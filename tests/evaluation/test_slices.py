@@ -74,7 +74,7 @@ def test_facts_of_a_corpus(tmp_path: Path) -> None:
     log = [
         Event(0, 0, 1),  # in the history of a valid impression and positive
         Event(0, 1, 2, intensity=0.1),  # not positive, but in that history
-        Event(0, 2, 5, "valid", intensity=0.1),  # not positive and in the history of a test impression alone
+        Event(0, 2, 5, "valid", intensity=0.1),  # not relevant, but positive: weak evidence
         Event(1, 3, 3),  # positive
         Event(1, 4, 9, "test"),
         Event(2, 0, 9, "test"),
@@ -88,7 +88,7 @@ def test_facts_of_a_corpus(tmp_path: Path) -> None:
     corpus = Corpus(write_corpus(tmp_path, 3, 6, log, shown), relevant_at=0.5)
     past = PastEvents(np.array([0, 3, 3, 3]), np.array([0, 1, 2]))
     found = known.describe_population(corpus, np.arange(3), past, np.array([4]))
-    assert np.flatnonzero(found.cold).tolist() == [2, 4, 5]
+    assert np.flatnonzero(found.cold).tolist() == [4, 5]
     assert found.warm.tolist() == [True, True, False]  # user 1 asks without a history but has a train event
     had, users = known.train_users(corpus)
     assert had.tolist() == [1, 0, 0, 1, 0, 0]
