@@ -98,5 +98,6 @@ DEFINITION = ScorerDefinition(
         "user_regularization": [1.0, 3.0, 5.0, 10.0, 25.0],
     },
     predicts_intensity=True,
+    component="bias",
     is_estimator=True,
 )

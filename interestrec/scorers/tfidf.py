@@ -85,4 +85,5 @@ DEFINITION = ScorerDefinition(
     fitted_on=NOTHING,
     needs=("item_texts", "train_items"),
     settings=TfidfSettings,
+    component="tfidf",
 )

@@ -95,6 +95,7 @@ class _SystemChoices(Section):
             "item_item",
             "collaborative",
             "ease",
+            "factorization",
             "session_knn",
             "covisit",
             "sequence",
@@ -102,6 +103,8 @@ class _SystemChoices(Section):
             "trending",
             "personal_trend",
             "content",
+            "tfidf",
+            "bias",
         ],
         description=f"Scores that are blended, with the scorer behind them: {_quoted(COMPONENTS)}.",
     )
