@@ -63,6 +63,8 @@ def explain(users: str, choice: SegmentChoice, components: Sequence[str], metric
 
 
 def _decider(choice: WeightChoice, components: Sequence[str]) -> str:
+    if np.ptp(choice.weights.values[: len(components)]) < 1e-9:
+        return "all components weigh alike"
     if choice.method.share == 0:
         return f"{components[choice.best]} alone decides, the others where it sees no difference"
     order = np.argsort(-choice.weights.values[: len(components)], kind="stable")[:3]

@@ -164,7 +164,9 @@ class _Fit:
     ) -> dict[Method, ItemWeights]:
         """Return weights by method, fitted on these lists; the first method is the best component alone."""
         quality = self.alone_means(among, lists)
-        one = np.eye(self.components)[int(np.argmax(quality))]
+        one = np.full(self.components, 1.0 / self.components)  # where nothing tells components apart
+        if quality.any():
+            one = np.eye(self.components)[int(np.argmax(quality))]
         fitted_on = self.evidence.proposals(among)
         fitted_on = fitted_on.select(lists[fitted_on.source])
         fitted_on = fitted_on.with_features(fitted_on.features[:, : self.components])

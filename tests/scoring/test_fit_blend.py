@@ -110,6 +110,11 @@ def test_few_lists_of_a_kind_borrow_the_choice_of_all() -> None:
 def test_without_lists_all_components_weigh_alike() -> None:
     nothing = fit_blend(evidence([np.zeros((0, ITEMS)), np.zeros(ITEMS)], np.zeros(0, int), np.zeros(0, bool)), 2, 2)
     assert nothing.lists == 0
+    np.testing.assert_allclose(nothing.blend.known.warm.values, 0.5, atol=1e-5)
+    assert (
+        "all components weigh alike; validation has no list"
+        in describe_blend(nothing, ["a", "b"], ["x", "y"])["new_users"]["why"]
+    )
     assert describe_blend(nothing, ["a", "b"], ["x", "y"])["known_users"]["evidence"][WHOLE]["held_out"] is None
 
 
