@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from interestrec.scoring.evidence import COLD, WARM, WHOLE
 from interestrec.scoring.fit_blend import KNOWN_USERS, NEW_USERS, BlendFit, SegmentChoice, WeightChoice
 from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights
 
-_SEGMENTS = {"known_users": KNOWN_USERS, "new_users": NEW_USERS}
+# key in the description -> the kind of users
+SEGMENTS = {"known_users": KNOWN_USERS, "new_users": NEW_USERS}
 
 
 def describe_blend(fitted: BlendFit, components: Sequence[str], voters: Sequence[str]) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def describe_blend(fitted: BlendFit, components: Sequence[str], voters: Sequence
     found: dict[str, Any] = {"metric": fitted.metric, "lists": fitted.lists}
     if fitted.alone is not None:
         found["alone"] = {name: _rounded(value) for name, value in zip(components, fitted.alone, strict=True)}
-    for key, name in _SEGMENTS.items():
+    for key, name in SEGMENTS.items():
         weights = fitted.blend.known if name == KNOWN_USERS else fitted.blend.new
         found[key] = _describe_weights(weights, voters)
         if name in fitted.choices:
@@ -44,19 +44,19 @@ def read_blend(description: Mapping[str, Any], voters: Sequence[str]) -> Segment
         cold = part["cold_items"]
         return SegmentWeights(read(part["warm_items"]), read(cold), cold["scale"], cold["offset"])
 
-    return SegmentBlend(*(segment(description[key]) for key in _SEGMENTS))
+    return SegmentBlend(*(segment(description[key]) for key in SEGMENTS))
 
 
 def explain(users: str, choice: SegmentChoice, components: Sequence[str], metric: str) -> str:
     """Return sentences that say what decides for these users, and why."""
-    told = {
-        WHOLE: "everything",
-        WARM: "items with events",
-        COLD: "items without events",
-    }
     sentences = []
     for items, part in choice.items.items():
-        sentences.append(f"{users.capitalize()}, {told[items]}: {_decider(part, components)}; {_reason(part, metric)}.")
+        sentences.append(f"{users.capitalize()}, {items}: {_decider(part, components)}; {_reason(part, metric)}.")
+    if choice.stand_ins:
+        sentences.append(
+            f"{choice.stand_ins:,} of the lists are of users with a history who were asked without it, because "
+            "validation has few new users."
+        )
     if choice.borrowed:
         sentences.append("The lists of all users decided, because validation has few lists of this kind.")
     return " ".join(sentences)

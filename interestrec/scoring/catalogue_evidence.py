@@ -26,14 +26,20 @@ class CatalogueEvidence:
     lists: CatalogueLists
     voters: Sequence[Scorer]
     known_items: np.ndarray  # bool [items], the items that define the scale of catalogue scores
-    metric: str = catalogue_lists.METRIC
     _kept: dict[int, list[np.ndarray]] = field(default_factory=dict)
     _proposals: dict[str, BlendLists] = field(default_factory=dict)
+
+    metric = catalogue_lists.METRIC
 
     @property
     def new(self) -> np.ndarray:
         """See Evidence."""
         return self.lists.new
+
+    @property
+    def stand_in(self) -> np.ndarray:
+        """See Evidence."""
+        return self.lists.stand_in
 
     @property
     def user(self) -> np.ndarray:
@@ -65,7 +71,7 @@ class CatalogueEvidence:
         """Return the same lists with some of the voters."""
         voters = list(compress(self.voters, kept))
         parts = {start: list(compress(block, kept)) for start, block in self._kept.items()}
-        return CatalogueEvidence(self.lists, voters, self.known_items, self.metric, parts)
+        return CatalogueEvidence(self.lists, voters, self.known_items, parts)
 
     def compare(self, contests: Sequence[Contest]) -> list[np.ndarray]:
         """See Evidence."""

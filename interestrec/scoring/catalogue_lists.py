@@ -33,6 +33,7 @@ class CatalogueLists:
     rules: Rules
     cold: np.ndarray  # bool [items], without positive events before the validation split
     tie_order: np.ndarray  # [items], distinct; among equal scores the lower value ranks first
+    stand_in: np.ndarray  # bool [requests], of users with a history who are asked without it
     length: int  # of the lists; beyond the metric's ranks it matters to items that are tied at its last one
 
     def __len__(self) -> int:
@@ -104,6 +105,7 @@ class CatalogueLists:
             owned=self.owned.appended(self.owned.rows(chosen)),
             truth=truth,
             time=np.append(self.time, self.time[chosen]),
+            stand_in=np.append(self.stand_in, np.ones(len(chosen), dtype=bool)),
         )
 
 
@@ -134,6 +136,7 @@ def catalogue_lists(
         rules=rules,
         cold=corpus.cold_items(queries.VALID),
         tie_order=tie_order,
+        stand_in=np.zeros(len(requests), dtype=bool),
         length=length,
     )
 

@@ -56,6 +56,10 @@ class Evidence(Protocol):
         """bool [lists], of users without a history."""
 
     @property
+    def stand_in(self) -> np.ndarray:
+        """bool [lists], of users with a history who are asked without it, where few users are new."""
+
+    @property
     def user(self) -> np.ndarray:
         """int [lists]"""
 

@@ -6,6 +6,7 @@ tell. Each choice starts from the best single component and moves away from it o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ class SegmentChoice:
     weights: SegmentWeights
     items: dict[str, WeightChoice]  # by WHOLE, or by WARM and COLD
     borrowed: bool  # decided on the lists of all users, because there are few of this kind
+    stand_ins: int  # lists of users with a history who were asked without it
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def fit_blend(evidence: Evidence, components: int, voters: int) -> BlendFit:
         voters: all voters; a further one breaks ties.
     """
     fit = _Fit(evidence, components, voters)
-    everyone = np.ones(len(evidence.user), dtype=bool)
-    choices: dict[str, SegmentChoice] = {}
-    for name, lists in ((KNOWN_USERS, ~evidence.new), (NEW_USERS, evidence.new)):
-        own = fit.told(WHOLE, lists) >= LEAST
-        choices[name] = fit.segment(lists if own else everyone, borrowed=not own)
-    known, new = (choices[name].weights for name in (KNOWN_USERS, NEW_USERS))
-    alone = fit.alone_means(WHOLE, everyone)
-    return BlendFit(SegmentBlend(known, new), evidence.metric, fit.told(WHOLE, everyone), choices, alone)
+    known, new = fit.users(~evidence.new), fit.users(evidence.new)
+    return BlendFit(
+        blend=SegmentBlend(known.weights, new.weights),
+        metric=evidence.metric,
+        lists=fit.told(WHOLE, fit.everyone),
+        choices={KNOWN_USERS: known, NEW_USERS: new},
+        alone=fit.alone_means(WHOLE, fit.everyone),
+    )
 
 
 class _Fit:
@@ -96,11 +98,12 @@ class _Fit:
     def __init__(self, evidence: Evidence, components: int, voters: int) -> None:
         self.evidence, self.components, self.voters = evidence, components, voters
         self.fold = folds(evidence.user)
-        self.everyone = np.ones(len(evidence.user), dtype=bool)
+        self.everyone = ~evidence.stand_in
         self.objectives = weight_objectives(evidence.metric)
         single = [SegmentWeights(ItemWeights(one)) for one in np.eye(voters)[:components]]
         kinds = (WHOLE, WARM, COLD)
-        contests = [Contest(self.everyone, among, [single] * FOLDS) for among in kinds]
+        every_list = np.ones(len(evidence.user), dtype=bool)
+        contests = [Contest(every_list, among, [single] * FOLDS) for among in kinds]
         self.alone = dict(zip(kinds, evidence.compare(contests), strict=True))  # float64 [components, lists]
 
     def told(self, among: str, lists: np.ndarray) -> int:
@@ -114,12 +117,25 @@ class _Fit:
         count = self.told(among, lists)
         return (count * np.nan_to_num(own) + _PRIOR * np.nan_to_num(overall)) / (count + _PRIOR)
 
-    def segment(self, lists: np.ndarray, borrowed: bool) -> SegmentChoice:
-        """Choose the weights of a kind of users by these lists, bool [lists]."""
+    def users(self, lists: np.ndarray) -> SegmentChoice:
+        """Choose the weights of a kind of users by their lists, bool [lists], or by those of all where they are few."""
+        if self.told(WHOLE, lists) < LEAST:
+            return replace(self.of_everyone, borrowed=True)
+        if (lists == self.everyone).all():
+            return self.of_everyone
+        return self.segment(lists)
+
+    @cached_property
+    def of_everyone(self) -> SegmentChoice:
+        """The choice by the lists of all users."""
+        return self.segment(self.everyone)
+
+    def segment(self, lists: np.ndarray) -> SegmentChoice:
+        """Choose the weights of users by these lists, bool [lists]."""
         whole = self.choose(WHOLE, lists)
         of_cold = lists if self.told(COLD, lists) >= LEAST else self.everyone
         if self.told(COLD, of_cold) < LEAST or self.told(WARM, lists) < LEAST:
-            return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
+            return self.segment_choice(SegmentWeights(whole.weights), {WHOLE: whole}, lists)
         warm, cold = self.choose(WARM, lists), self.choose(COLD, of_cold)
         together = [self.merge(warm, cold, lists, fold) for fold in range(FOLDS)]
         # The first is preferred: it orders cold items among each other by what held-out lists of them ask for.
@@ -130,10 +146,17 @@ class _Fit:
         [values] = self.evidence.compare([Contest(lists, WHOLE, alternatives)])
         best = self.prefer(values, lists)
         if best == 2:
-            return SegmentChoice(SegmentWeights(whole.weights), {WHOLE: whole}, borrowed)
+            return self.segment_choice(SegmentWeights(whole.weights), {WHOLE: whole}, lists)
         merged = self.merge(warm, cold, lists, None)
         weights = merged if best == 0 else replace(merged, offset=_BEHIND)
-        return SegmentChoice(weights, {WARM: warm, COLD: cold}, borrowed)
+        return self.segment_choice(weights, {WARM: warm, COLD: cold}, lists)
+
+    def segment_choice(
+        self, weights: SegmentWeights, items: dict[str, WeightChoice], lists: np.ndarray
+    ) -> SegmentChoice:
+        """Return the choice of users by these lists, bool [lists], of their own."""
+        stand_ins = self.told(WHOLE, lists & self.evidence.stand_in)
+        return SegmentChoice(weights, items, borrowed=False, stand_ins=stand_ins)
 
     def choose(self, among: str, lists: np.ndarray) -> WeightChoice:
         """Choose the weights for lists of such items alone."""

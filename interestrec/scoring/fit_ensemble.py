@@ -14,7 +14,7 @@ from interestrec.scorers import queries
 from interestrec.scorers.registry import component_scorer, scorer_definition
 from interestrec.scorers.requests import Scorer
 from interestrec.scoring import intensity_estimate
-from interestrec.scoring.blend_description import describe_blend, read_blend
+from interestrec.scoring.blend_description import SEGMENTS, describe_blend, read_blend
 from interestrec.scoring.catalogue_evidence import CatalogueEvidence
 from interestrec.scoring.catalogue_lists import CatalogueLists
 from interestrec.scoring.decision import Decision, voters
@@ -105,7 +105,7 @@ def _fit_blends(
     description: dict[str, Any] = {"components": components, "alone": {} if settings.ablation == "none" else single}
     for protocol, fitted in fits.items():
         description[protocol] = describe_blend(fitted, list(components), list(voting))
-        for segment in ("known_users", "new_users"):
+        for segment in SEGMENTS:
             if fitted.lists and "why" in description[protocol][segment]:
                 log.info("rank, %s: %s", protocol, description[protocol][segment]["why"])
     if settings.ablation != "none":

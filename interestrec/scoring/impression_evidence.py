@@ -23,7 +23,12 @@ class ImpressionEvidence:
     lists: BlendLists
     new: np.ndarray
     user: np.ndarray
-    metric: str = "auc"
+    metric = "auc"
+
+    @property
+    def stand_in(self) -> np.ndarray:
+        """See Evidence; none."""
+        return np.zeros(len(self.user), dtype=bool)
 
     @property
     def weight(self) -> np.ndarray:

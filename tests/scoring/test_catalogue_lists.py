@@ -52,6 +52,7 @@ def drawn(seed: int) -> tuple[CatalogueLists, np.ndarray]:
         permitted,
         rng.random(ITEMS) < 0.3,
         rng.permutation(ITEMS),
+        np.zeros(USERS, dtype=bool),
         20,
     )
     return lists, rng.integers(0, 6, (USERS, ITEMS)).astype(np.float32)
@@ -103,6 +104,7 @@ def test_stand_ins_for_new_users_keep_their_truth_and_lose_their_history() -> No
     added = len(more) - USERS
     assert 0 < added <= 2
     assert more.new[USERS:].all()
+    assert more.stand_in.tolist() == [False] * USERS + [True] * added
     np.testing.assert_array_equal(more.new[:USERS], lists.new)
     np.testing.assert_array_equal(more.relevant(0, USERS), lists.relevant(0, USERS))
     source = [np.flatnonzero(lists.requests.user == user)[0] for user in more.requests.user[USERS:]]

@@ -72,6 +72,7 @@ def catalogue() -> CatalogueEvidence:
         Rules("out", 1.0, np.arange(ITEMS) != 9, None, 0.0, 50),
         np.arange(ITEMS) >= 140,
         rng.permutation(ITEMS),
+        np.zeros(6, dtype=bool),
         20,
     )
     own = PerUser(rng.normal(size=(6, ITEMS)))

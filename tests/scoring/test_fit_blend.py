@@ -35,6 +35,7 @@ def evidence(
         Rules("in", 1.0, np.ones(ITEMS, dtype=bool), None, 0.0, 50),
         np.zeros(ITEMS, dtype=bool) if cold is None else cold,
         np.random.default_rng(5).permutation(ITEMS),
+        none,
         20,
     )
     voters = [ItemScores(score.astype(np.float32)) if score.ndim == 1 else PerUser(score) for score in scores]
@@ -105,6 +106,22 @@ def test_few_lists_of_a_kind_borrow_the_choice_of_all() -> None:
     assert fitted.choices[NEW_USERS].borrowed
     assert not fitted.choices[KNOWN_USERS].borrowed
     assert fitted.choices[NEW_USERS].items[WHOLE].lists == users
+
+
+def test_stand_ins_decide_for_new_users_alone_and_are_said() -> None:
+    rng = np.random.default_rng(8)
+    users = 200
+    personal, trend = rng.normal(size=(users, ITEMS)), rng.normal(size=ITEMS)
+    found = evidence([personal, trend], taken_by(2 * personal + trend), np.zeros(users, bool))
+    more = CatalogueEvidence(found.lists.with_new_users(100), found.voters, found.known_items)
+    without, fitted = fit_blend(found, 2, 2), fit_blend(more, 2, 2)
+    np.testing.assert_array_equal(fitted.alone, without.alone)
+    assert fitted.lists == users
+    assert (fitted.choices[KNOWN_USERS].stand_ins, fitted.choices[NEW_USERS].stand_ins) == (0, 100)
+    assert without.choices[NEW_USERS].borrowed
+    why = describe_blend(fitted, ["a", "b"], ["a", "b"])
+    assert "100 of the lists are of users with a history who were asked without it" in why["new_users"]["why"]
+    assert "asked without" not in why["known_users"]["why"]
 
 
 def test_without_lists_all_components_weigh_alike() -> None:
