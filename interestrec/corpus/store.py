@@ -1,6 +1,6 @@
 """The `corpus` artifact as columnar arrays, which all later stages read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
+from interestrec.corpus.counters import EventCounters, follows_time
+from interestrec.corpus.timelines import NO_TIME
 from interestrec.io import artifact_files, files, schemas
 from interestrec.workspace.artifacts import open_within
-
-NO_TIME = np.iinfo(np.int64).min  # a null time in epoch microseconds
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Corpus:
 
     path: Path
     relevant_at: float | None  # least relevant intensity; None = every intensity > 0 is relevant
+    whole: "Corpus | None" = field(default=None, compare=False, repr=False)  # whose splits `with_splits` replaced
 
     @classmethod
     def open(cls, path: str | Path) -> "Corpus":
@@ -145,9 +146,48 @@ class Corpus:
             label=candidates["label"].to_numpy(zero_copy_only=False),
         )
 
+    @cached_property
+    def counters(self) -> EventCounters:
+        """Events of each item by time; see `_counters` for what counts."""
+        return self._counters(self.timelines.item, self.items.num_rows)
+
+    @cached_property
+    def user_counters(self) -> EventCounters:
+        """Events of each user by time; see `_counters` for what counts."""
+        return self._counters(self.timelines.user, self.users.num_rows)
+
+    def _counters(self, owner: np.ndarray, n_owners: int) -> EventCounters:
+        """Count the positive events, those with an intensity above 0, that could be known at a time.
+
+        Of splits that follow time, events of all splits count from their time on. Of a random split, events of train
+        alone count, because the others are what is asked for. Rows of logged histories never count: a log repeats one
+        event in the histories of many impressions. Events without a time are known to requests without a time alone,
+        which are told the number of train events, their own among them.
+        """
+        rows = self.timelines
+        counted = (rows.intensity > 0) & (rows.split >= 0) & ~self.is_logged_history
+        in_train = counted & (rows.split == schemas.TRAIN)
+        timed = counted if self.splits_follow_time else in_train
+        total = np.bincount(owner[in_train], minlength=n_owners)
+        return EventCounters.of(owner[timed], rows.time[timed], total)
+
+    @cached_property
+    def splits_follow_time(self) -> bool:
+        """Whether no event of a user is earlier than one of the same user in an earlier split, as in a random split."""
+        if self.whole is not None:
+            return self.whole.splits_follow_time
+        rows, single = self.timelines, ~self.is_logged_history
+        return follows_time(rows.user[single], rows.time[single], rows.split[single], self.users.num_rows)
+
+    @cached_property
+    def is_logged_history(self) -> np.ndarray:
+        """bool [events]: the row of the timelines is an entry of a logged history, not an event of its own."""
+        event = files.read_parquet(self.path / artifact_files.TIMELINES, columns=["event"])["event"]
+        return pc.equal(event.cast(pa.string()), schemas.HISTORY_EVENT).to_numpy()
+
     def with_splits(self, events: np.ndarray, impressions: np.ndarray) -> "Corpus":
         """Return the corpus with other split codes, int8 [events] and [impressions]; -1 belongs to no split."""
-        corpus = Corpus(self.path, self.relevant_at)
+        corpus = Corpus(self.path, self.relevant_at, self.whole or self)
         # Setting the cached properties prevents them from reading files.
         corpus.__dict__.update(
             {name: getattr(self, name) for name in ("items", "users", "text_features")},
