@@ -8,6 +8,7 @@ import pyarrow as pa
 from interestrec.corpus.store import Corpus
 from interestrec.evaluation import beyond_accuracy, metric_sums, population, protocols
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
+from interestrec.evaluation.pair_parts import find_parts
 from interestrec.evaluation.population import PastEvents
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
 from interestrec.evaluation.ranking_blocks import IdNumbers
@@ -33,9 +34,9 @@ def evaluation_context(corpus: Corpus, rankings: Path, settings: EvaluateSetting
     population_facts = population.describe_population(
         corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
     )
-    return EvaluationContext(
-        population_facts, all_slices(population_facts), truth, ids, graded=settings.gain == "graded"
-    )
+    pairs = find_parts(corpus, requests, truth)
+    slices = [*all_slices(population_facts), *pairs.slices()]
+    return EvaluationContext(population_facts, slices, truth, pairs, ids, graded=settings.gain == "graded")
 
 
 def measure_lists(

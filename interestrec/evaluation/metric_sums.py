@@ -95,7 +95,7 @@ def list_metric_sums(
     cells, left_out = list(overall), {}
     relevant_slices = [part.name for part in slices if part.by == "relevant"]
     for part in slices:
-        if part.by == "candidates":
+        if part.has_other_lists:
             continue
         if part.by == "users":
             count = int(n_lists[part.members].sum())
@@ -114,7 +114,7 @@ def list_metric_sums(
 
 
 def candidate_slice_sums(protocol: str, name: str, systems: Sequence[SystemLists], n_users: int) -> SliceMetrics:
-    """Return the cells of lists that contain only the candidates of a slice."""
+    """Return the cells of lists of which only the candidates of a slice are left."""
     count = max(len(system.user) for system in systems)
     if count < MIN_LISTS:
         return SliceMetrics([], {name: count} if count else {})

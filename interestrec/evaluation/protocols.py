@@ -23,6 +23,8 @@ from interestrec.evaluation.list_metrics import (
     sub_lists,
 )
 from interestrec.evaluation.metric_sums import CATALOGUE, IMPRESSIONS, INTENSITY, MetricSums, PooledMetric, SliceMetrics
+from interestrec.evaluation.pair_lists import PairLists
+from interestrec.evaluation.pair_parts import PairParts
 from interestrec.evaluation.population import Population
 from interestrec.evaluation.ranking_blocks import IdNumbers, RankingBlock
 from interestrec.evaluation.slices import COLD_ITEMS, Slice, part_of_item
@@ -35,6 +37,7 @@ class EvaluationContext:
     population: Population
     slices: list[Slice]
     truth: ListTruth
+    pairs: PairParts
     ids: IdNumbers
     graded: bool  # whether the gain of ndcg is the label instead of the relevance
 
@@ -46,6 +49,10 @@ class EvaluationContext:
     def parts(self) -> np.ndarray:
         """The slice by relevant items of each item, −1 for none; int64 [items]."""
         return part_of_item(self.slices, len(self.ids.item))
+
+    def pair_lists(self, systems: Sequence[str], metrics: Sequence[str]) -> PairLists:
+        """Return empty lists of memorised and generalised pairs."""
+        return PairLists(systems, metrics, self.pairs, self.truth, self.graded)
 
     def holds(self, owner: np.ndarray, item: np.ndarray, n_lists: int) -> np.ndarray:
         """Return which lists have a relevant item of which slice; bool [lists, slices by relevant items]."""
@@ -93,6 +100,7 @@ def add_impression_metrics(
     Memory holds one value per list and metric, and for one system at a time the rows of its intensity metrics.
     """
     all_items, cold_items = ({system: SystemLists(ranking_metrics) for system in systems} for _ in range(2))
+    pair_lists = context.pair_lists(systems, ranking_metrics)
     predicted: dict[str, PredictedRows] = {}
     open_rows: dict[str, IntensityRows] = {}
     for block in ranking_blocks.blocks(
@@ -106,6 +114,7 @@ def add_impression_metrics(
         open_rows[block.system].add(user, numbers["label"], numbers["relevant"], numbers["predicted"])
         if ranking_metrics:
             _rank_block(all_items[block.system], cold_items[block.system], block, context)
+            pair_lists.add_impressions(block)
     predicted |= {system: system_rows.summed() for system, system_rows in open_rows.items()}
     if any(lists.longest > 1 for lists in all_items.values()):
         result.add(
@@ -116,6 +125,7 @@ def add_impression_metrics(
             IMPRESSIONS,
             metric_sums.candidate_slice_sums(IMPRESSIONS, COLD_ITEMS, list(cold_items.values()), context.n_users),
         )
+        result.add(IMPRESSIONS, pair_lists.sums(IMPRESSIONS, context.n_users))
     if intensity_metrics:
         no_rows = IntensityRows(intensity_metrics, context.n_users)
         rows = [predicted[s] if s in predicted else no_rows.summed() for s in systems]
@@ -138,13 +148,13 @@ def add_catalogue_metrics(
     """
     metrics = [name for name in metrics if name != "auc"]  # auc needs the whole list, which is not stored
     top_lists = {system: TopLists(items) for system in systems}
+    pair_lists = context.pair_lists(systems, metrics)
+    lists = _rank_catalogue(path, systems, metrics, context, context.truth, top_lists, pair_lists)
     if metrics:
-        lists = _rank_catalogue(path, systems, metrics, context, context.truth, top_lists)
         result.add(
             CATALOGUE, metric_sums.list_metric_sums(CATALOGUE, list(lists.values()), context.n_users, context.slices)
         )
-    else:
-        _rank_catalogue(path, systems, metrics, context, context.truth, top_lists)
+        result.add(CATALOGUE, pair_lists.sums(CATALOGUE, context.n_users))
     sums, pooled = beyond_accuracy.beyond_metrics(list(top_lists.values()), context.n_users)
     result.cells += sums
     result.pooled += pooled
@@ -164,7 +174,7 @@ def add_cold_catalogue_metrics(
     kept = context.population.cold[truth.item]
     offsets = ragged.filtered(truth.offsets, kept)
     cold = ListTruth(offsets, truth.item[kept], truth.label[kept], truth.relevant[kept])
-    lists = _rank_catalogue(path, systems, metrics, context, cold, {}, context.population.cold)
+    lists = _rank_catalogue(path, systems, metrics, context, cold, {}, item_filter=context.population.cold)
     result.add(
         CATALOGUE, metric_sums.candidate_slice_sums(CATALOGUE, COLD_ITEMS, list(lists.values()), context.n_users)
     )
@@ -191,11 +201,13 @@ def _rank_catalogue(
     context: EvaluationContext,
     truth: ListTruth,
     top_lists: Mapping[str, TopLists],
+    pair_lists: PairLists | None = None,
     item_filter: np.ndarray | None = None,
 ) -> dict[str, SystemLists]:
     """Evaluate the stored list of every user and system; a user without a stored list has an empty one.
 
     Args:
+        pair_lists: the lists by pairs to add to; None for none.
         item_filter: bool [items], the items of the lists to keep; None for all.
     """
     lists = {system: SystemLists(metrics) for system in systems}
@@ -207,6 +219,8 @@ def _rank_catalogue(
         holds = context.holds(owner[relevant], truth.item[rows][relevant], len(user))
         lists[system].rank(user, rank_stored_lists(user, offsets, item, score, truth, context.graded), holds)
         has_list[system][user] = True
+        if pair_lists is not None:
+            pair_lists.add_stored(system, user, offsets, item, score)
 
     for block in ranking_blocks.blocks(path, ["user_id"], ["score", "rank"], context.ids):
         if has_list[block.system][block.user].any():

@@ -24,6 +24,7 @@ class RankingBlock:
     offsets: np.ndarray  # int64 [lists + 1]
     item: np.ndarray  # int64 [rows], rows of the corpus's items
     numbers: Mapping[str, np.ndarray]  # [rows] by column; null becomes NaN or False
+    list_id: Mapping[str, pa.ChunkedArray]  # dictionary of string [lists], by the columns that identify a list
 
     @property
     def owner(self) -> np.ndarray:
@@ -80,6 +81,7 @@ def _block(
         offsets=np.append(first, rows.num_rows),
         item=_row_numbers(path, rows["item_id"], ids.item),
         numbers=values,
+        list_id={name: rows[name].take(pa.array(first)) for name in list_id},
     )
 
 

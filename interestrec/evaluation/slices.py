@@ -12,6 +12,7 @@ from interestrec.evaluation.population import Population
 from interestrec.io import schemas
 
 ALL, WARM, COLD_USERS, COLD_ITEMS = "all", "warm_users", "cold_users", "cold_items"
+PAIR_SEEN, PAIR_NEW = "pair:seen", "pair:new"
 MIN_LISTS = 20  # lists of a slice that is reported
 MIN_ATTRIBUTE_USERS = 30  # users of an attribute's value that becomes a slice
 MAX_CATEGORIES = 8
@@ -22,14 +23,20 @@ MAX_CODES = 12  # distinct numbers of an attribute up to which they are codes, n
 class Slice:
     """A part of the lists.
 
-    `members` are, depending on `by`: the users of the lists; items of which a list has a relevant one; or the items to
-    which candidates and truth are restricted. Slices of one family partition the users and are compared.
+    `members` are, depending on `by`: the users of the lists; items of which a list has a relevant one; the items to
+    which candidates and truth are restricted; or the relevant pairs of a list and an item that are left in the lists.
+    Slices of one family partition the users and are compared.
     """
 
     name: str
-    by: Literal["users", "relevant", "candidates"]
-    members: np.ndarray  # bool [users] or [items]
+    by: Literal["users", "relevant", "candidates", "pairs"]
+    members: np.ndarray  # bool [users], [items] or [relevant pairs]
     family: str | None = None
+
+    @property
+    def has_other_lists(self) -> bool:
+        """Whether its lists are shorter than those of all slices, so that its values are no part of theirs."""
+        return self.by in ("candidates", "pairs")
 
 
 def warmth(population: Population) -> Iterator[Slice]:

@@ -24,7 +24,7 @@ def suppress_small_groups(
     if min_users <= 1:
         return result
     families = _families(slices)
-    candidate_slices = {part.name for part in slices if part.by == "candidates"}
+    candidate_slices = {part.name for part in slices if part.has_other_lists}
     groups: dict[tuple[str, str], list[MetricSums]] = {}
     for cell in result.cells:
         groups.setdefault((cell.protocol, cell.metric), []).append(cell)

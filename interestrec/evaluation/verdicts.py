@@ -84,11 +84,11 @@ def blend_verdict(name: str, comparison: dict[str, Any], n_comparisons: int, use
         NO_EVIDENCE: f"No evidence that the blend and its best component alone, {name}, differ",
     }
     claim = claims[verdict_word(comparison)]
-    figures = f"{comparison['metric']} ({_inference(comparison, users)})"
+    figures = f"{comparison['metric']} ({inference(comparison, users)})"
     return f"{claim}: {figures}.{_caveats(comparison, n_comparisons, users)}"
 
 
-def _inference(comparison: dict[str, Any], users: int | None) -> str:
+def inference(comparison: dict[str, Any], users: int | None) -> str:
     """Return the difference, its interval and, unless withheld, the number of users as text."""
     low, high = comparison["ci_low"], comparison["ci_high"]
     interval = (
@@ -210,4 +210,4 @@ def rival_verdict(
         WORSE + UNCORRECTED_SUFFIX: f"{our_system} may be worse than {other}",
         NO_EVIDENCE: f"No evidence that {our_system} and {other}, differ",
     }
-    return f"{claims[verdict_word(row)]}: {figures} ({_inference(row, users)}).{_caveats(row, n_comparisons, users)}"
+    return f"{claims[verdict_word(row)]}: {figures} ({inference(row, users)}).{_caveats(row, n_comparisons, users)}"

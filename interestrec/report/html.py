@@ -9,6 +9,7 @@ from interestrec import __version__
 from interestrec.evaluation.leak_audit import LOOK
 from interestrec.evaluation.metric_rows import TITLES, best_value, metrics_by_system
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
+from interestrec.evaluation.pair_parts import PARTS
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.verdicts import headline, strongest_rival, verdict_word
 from interestrec.io.schemas import BEFORE_RULES, OURS, is_part
@@ -135,6 +136,8 @@ def _protocol_section(
             if row["slice"] == ALL and not is_part(row["system_b"]) and name != BEYOND
         ],
         "unruled": [{**row, "word": verdict_word(row)} for row in comparison_rows if row["system_b"] == BEFORE_RULES],
+        "pairs": _pair_table(rows, main_metric),
+        "pair_verdict": verdict.get("pairs", {}).get("sentence"),
         **_slices(rows, comparisons, name, main_metric),
         "gaps": [row for row in gaps if (row["protocol"], row["metric"]) == (name, main_metric)],
     }
@@ -181,6 +184,12 @@ def _table(rows: Rows) -> dict[str, Any]:
         "rows": [{"system": s, "cells": [cells[s, metric] for metric in names]} for s in metrics_by_system(list(rows))],
         "counts": [{"n": cells[first, metric]["n"], "dropped": cells[first, metric]["dropped"]} for metric in names],
     }
+
+
+def _pair_table(rows: Rows, main_metric: str) -> dict[str, Any] | None:
+    """Return all systems by the parts of the pairs, which take the place of metrics; None if no part is reported."""
+    parts = [{**row, "metric": row["slice"]} for row in rows if row["metric"] == main_metric and row["slice"] in PARTS]
+    return _table(parts) if any(row["value"] is not None for row in parts) else None
 
 
 def _rules(quality: Any) -> list[dict[str, Any]]:

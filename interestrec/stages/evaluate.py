@@ -15,6 +15,7 @@ from interestrec.evaluation import (
     gate,
     leak_audit,
     metric_sums,
+    pair_verdicts,
     resampling,
     seeds,
     statistics,
@@ -187,6 +188,13 @@ def _build(
     verdicts_by_protocol = verdicts.all_verdicts(
         metrics, comparisons, alone, statistics.users_per_metric(measured.cells)
     )
+    components = systems_file["systems"].get(OURS, {}).get("components", {})
+    scorers = {system: components[component] for component, system in alone.items()}
+    by_pairs = pair_verdicts.pair_verdicts(
+        metrics, measured.cells, systems, scorers, evaluation.n_users, settings.bootstrap, recipe.seed
+    )
+    for protocol, verdict in by_pairs.items():
+        verdicts_by_protocol.setdefault(protocol, {})["pairs"] = verdict
     files.write_json(directory / artifact_files.VERDICTS, verdicts_by_protocol)
     evidence = page_data.gather_page_data(
         corpus,
