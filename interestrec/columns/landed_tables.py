@@ -129,6 +129,11 @@ def column_keys(mapping: Section, key: str, where: Sequence[RowCondition] = ()) 
     return keys
 
 
+def attribute_keys(attributes: Sequence[str], key: str) -> dict[str, str]:
+    """Return the columns that the attributes of a table name, each with its configuration key."""
+    return dict.fromkeys(attributes, f"{key}.attributes")
+
+
 def element_type(sql_type: str) -> str:
     """Return the type of the elements of a list; a column of text holds lists of text."""
     return sql_type.removesuffix("[]")

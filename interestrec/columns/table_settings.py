@@ -15,6 +15,7 @@ from interestrec.rawfiles.text_layout import TextLayout
 _DIRECTIVES = {*"aAwdbBmyYHIpMSfgnzZjUWGuVcxX%", *(f"-{name}" for name in "dmyHIMSj")}
 _OF_YEARS = {*"yYGcx"}
 RESERVED = ("user", "user_id", "valid_part")  # columns of users.parquet
+RESERVED_OF_ITEMS = ("item", "item_id", "title", "text", "category", "price", "published", "has_text", "in_train")
 
 
 ColumnName = Annotated[str, Field(coerce_numbers_to_str=True)]  # numbers name the columns of files without a header
@@ -190,11 +191,38 @@ class ItemColumns(Section):
         return self
 
 
+def _check_names(names: list[str], reserved: tuple[str, ...], advice: str) -> list[str]:
+    """Check names of attributes, which become columns of the corpus beside those that every corpus has."""
+    lower = [name.lower() for name in names]
+    for name in names:
+        if name.lower() in reserved:
+            raise ValueError(f"'{name}' is the name of a column that every corpus has; {advice}")
+        if lower.count(name.lower()) > 1:
+            raise ValueError(f"'{name}' is given twice; keep one")
+    return names
+
+
+def _check_attributes(names: list[str]) -> list[str]:
+    return _check_names(names, RESERVED, "rename the column in the file")
+
+
+def _check_item_attributes(names: list[str]) -> list[str]:
+    return _check_names(names, RESERVED_OF_ITEMS, "name it under `columns`, or rename the column in the file")
+
+
+Attributes = Annotated[list[ColumnName], AfterValidator(_check_attributes)]
+SomeAttributes = Annotated[list[ColumnName], Field(min_length=1), AfterValidator(_check_attributes)]
+ItemAttributeNames = Annotated[list[ColumnName], AfterValidator(_check_item_attributes)]
+
+
 class ItemTable(TableSettings):
     """A table of items, one row per item, or of their properties, one row per value."""
 
     columns: ItemColumns
     """Which column means what."""
+    attributes: ItemAttributeNames = []
+    """Further columns to keep with the items, which `items.fields` can use: numbers where every value is one, lists
+    (also written as `['a', 'b']`) as tags, lists of equally many numbers as vectors, else words."""
     properties: PropertyColumns | None = None
     """For a table with one row per item, property and time: which column means what. `columns.item` is then still a
     column, and the other keys of `columns` name properties. `null` = one row per item."""
@@ -207,28 +235,14 @@ class UserColumns(Section):
     """Column with the id of the user, as in the events."""
 
 
-def _check_attributes(names: list[str]) -> list[str]:
-    """Check names of user attributes, which become columns of the corpus beside those that every corpus has."""
-    lower = [name.lower() for name in names]
-    for name in names:
-        if name.lower() in RESERVED:
-            raise ValueError(f"'{name}' is the name of a column that every corpus has; rename the column in the file")
-        if lower.count(name.lower()) > 1:
-            raise ValueError(f"'{name}' is given twice; keep one")
-    return names
-
-
-Attributes = Annotated[list[ColumnName], AfterValidator(_check_attributes)]
-SomeAttributes = Annotated[list[ColumnName], Field(min_length=1), AfterValidator(_check_attributes)]
-
-
 class UserTable(TableSettings):
     """A table of users, one row per user."""
 
     columns: UserColumns
     """Which column means what."""
     attributes: SomeAttributes
-    """Columns that a report may slice by: numbers where every value in the table is one, else words."""
+    """Columns that a report may slice by and `users.fields` can use: numbers where every value in the table is one,
+    else words."""
 
 
 def _as_list(value: Any) -> Any:

@@ -40,21 +40,34 @@ def text_expression(types: Mapping[str, str], column: str, separator: str = " ")
         separator: text between the entries of a list.
     """
     name, sql_type = identifier(column), types.get(column, "")
-    entry_type, depth = _entry_type(sql_type)
-    if depth:
-        lists = f"CAST({name} AS {entry_type}{'[]' * depth})"
-        for _ in range(depth - 1):
-            lists = f"flatten({lists})"
-        entries = f"list_transform({lists}, lambda x: {_trimmed(_as_text('x', entry_type))})"
-        return f"nullif(array_to_string({entries}, {sql_string(separator)}), '')"
+    if _entry_type(sql_type)[1]:
+        return f"nullif(array_to_string({_typed_entries(name, sql_type)}, {sql_string(separator)}), '')"
     if sql_type in ("DOUBLE", "FLOAT"):  # a category 12.0 means 12
         return float_id(name)
     text = _trimmed(_as_text(name, sql_type))
     if sql_type not in ("VARCHAR", "JSON"):
         return text
-    entries = f"list_transform(regexp_extract_all({name}, {sql_string(_ENTRY)}), lambda x: {_trimmed(_unquoted('x'))})"
-    joined = f"nullif(array_to_string({entries}, {sql_string(separator)}), '')"
+    joined = f"nullif(array_to_string({_written_entries(name)}, {sql_string(separator)}), '')"
     return f"CASE WHEN {_is_list(name)} THEN {joined} ELSE {text} END"
+
+
+def list_expression(types: Mapping[str, str], column: str) -> str:
+    """Return the SQL of a column's lists as JSON lists of texts; null where a value is no list or has no entry.
+
+    Lists within lists are joined to one. A list `[0.5, null, 'a']` becomes `["0.5","a"]`.
+
+    Args:
+        types: SQL type of each column by name.
+    """
+    name, sql_type = identifier(column), types.get(column, "")
+    if _entry_type(sql_type)[1]:
+        entries = _typed_entries(name, sql_type)
+    elif sql_type in ("VARCHAR", "JSON"):
+        entries = f"CASE WHEN {_is_list(name)} THEN {_written_entries(name)} END"
+    else:
+        return "NULL"
+    filled = f"list_filter({entries}, lambda x: x IS NOT NULL)"
+    return f"CASE WHEN len({filled}) > 0 THEN CAST(to_json({filled}) AS VARCHAR) END"
 
 
 def text_checks(types: Mapping[str, str], column: str, path: Path, key: str) -> list[RowCheck]:
@@ -109,6 +122,20 @@ def single_value_checks(types: Mapping[str, str], column: str, path: Path, key: 
         return []
     reason = f"'{column}' is a list or an object instead of one {meaning}; {advice}"
     return [RowCheck("", f"{_is_list(name)} OR {_is_object(name)}", reason)]
+
+
+def _typed_entries(name: str, sql_type: str) -> str:
+    """Return the SQL of the entries of typed lists as trimmed texts; lists within lists are joined to one."""
+    entry_type, depth = _entry_type(sql_type)
+    lists = f"CAST({name} AS {entry_type}{'[]' * depth})"
+    for _ in range(depth - 1):
+        lists = f"flatten({lists})"
+    return f"list_transform({lists}, lambda x: {_trimmed(_as_text('x', entry_type))})"
+
+
+def _written_entries(name: str) -> str:
+    """Return the SQL of the entries of lists that are written as text, as trimmed texts."""
+    return f"list_transform(regexp_extract_all({name}, {sql_string(_ENTRY)}), lambda x: {_trimmed(_unquoted('x'))})"
 
 
 def _is_list(name: str) -> str:

@@ -12,11 +12,13 @@ from interestrec.config.yaml_positions import Location, dotted_key
 from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import written_key
 from interestrec.corpus.item_settings import FIELD_KINDS
+from interestrec.corpus.user_settings import USER_FIELD_KINDS
 from interestrec.formats.readers import READERS
 
 _COMMAND = {  # the first subcommand that reads a section
     "data": "preprocess",
     "items": "preprocess",
+    "users": "finetune",
     "preprocess": "preprocess",
     "encoders": "pretrain-adapt",
     "pretrain_adapt": "pretrain-adapt",
@@ -140,8 +142,9 @@ def _tag_position(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] |
     """
     if len(where) > 1 and where[0] == "data" and where[1] in READERS:
         return 1, READERS[str(where[1])].section
-    if len(where) > 3 and where[:2] == ("items", "fields") and where[3] in FIELD_KINDS:
-        return 3, FIELD_KINDS[str(where[3])]
+    for table, kinds in {"items": FIELD_KINDS, "users": USER_FIELD_KINDS}.items():
+        if len(where) > 3 and where[:2] == (table, "fields") and where[3] in kinds:
+            return 3, kinds[str(where[3])]
     return None
 
 

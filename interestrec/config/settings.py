@@ -4,6 +4,7 @@ Each section is defined in the package that it configures, so that a loss, a for
 This module combines the sections and checks the rules between them.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,9 +14,11 @@ from interestrec.config.runtime_settings import RuntimeSettings
 from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
 from interestrec.core.section import CountOrZero, Section
-from interestrec.corpus.item_settings import ItemsSettings, TextField
+from interestrec.corpus.item_settings import KINDS, ItemsSettings, TextField
+from interestrec.corpus.own_fields import OwnField
 from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import windows_refusal
+from interestrec.corpus.user_settings import UsersSettings
 from interestrec.encoding.encoder_settings import EncoderSettings
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
@@ -38,6 +41,8 @@ class Settings(Section):
     """Location of the raw files and meaning of their columns."""
     items: ItemsSettings = ItemsSettings()
     """Texts and attributes of an item that the model uses."""
+    users: UsersSettings = UsersSettings()
+    """Attributes of a user that the model uses beside the history."""
     preprocess: PreprocessSettings = PreprocessSettings()
     """Cleaning, split and intensity."""
     encoders: dict[str, EncoderSettings] = Field(min_length=1, max_length=1)
@@ -59,12 +64,27 @@ class Settings(Section):
             if isinstance(field, TextField) and field.encoder not in self.encoders:
                 hint = suggestion(field.encoder, self.encoders)
                 raise ValueError(f"items.fields.{position}.encoder: no encoder '{field.encoder}' under encoders{hint}")
+        self._check_columns("items", KINDS)
+        self._check_columns("users", ())
         if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be set if preprocess.intensity.values maps values to intensities")
         verified = self.preprocess.split.verified
         if verified is not None and verified.resolve() == self.workspace.resolve():
             raise ValueError("preprocess.split.verified: is the workspace of this run; use another workspace here")
         return self
+
+    def _check_columns(self, table: Literal["items", "users"], built_in: Collection[str]) -> None:
+        """Check that every column that fields of items or users read is one that `preprocess` keeps."""
+        kept = self.data.kept_columns(table)
+        for position, field in enumerate(getattr(self, table).fields):
+            if not isinstance(field, OwnField) or field.name in built_in or field.source in kept.names:
+                continue
+            key, choices = ("name", [*built_in, *kept.names]) if field.column is None else ("column", kept.names)
+            advice = f"list it in {kept.key}" if kept.key else f"the format {self.data.format} keeps none of {table}"
+            raise ValueError(
+                f"{table}.fields.{position}.{key}: no column '{field.source}' is kept with the {table}"
+                f"{suggestion(field.source, choices)}; {advice}"
+            )
 
     @property
     def encoder(self) -> EncoderSettings:

@@ -91,9 +91,13 @@ def _create_described(log: RawLog) -> None:
         train   old
         train   new     9
         valid   newest  7        result: old (twice in train), 9 (train has a price, so valid's does not count)
+
+    Attributes of the configuration are the columns own_1, own_2, … in their order, as texts.
     """
+    own = own_names(log)
+    texts = "".join(f", attributes[{position}] AS {name}" for position, name in enumerate(own, 1))
     log.db.execute(
-        """
+        f"""
         CREATE TEMP TABLE sourced AS
         WITH
             from_items AS (
@@ -105,20 +109,26 @@ def _create_described(log: RawLog) -> None:
                 JOIN events e ON i.event_ord = e.ord
             ),
             both_sources AS (FROM from_items UNION ALL FROM from_events)
-        SELECT *, min(rank) OVER (PARTITION BY code) AS earliest FROM both_sources
+        SELECT * EXCLUDE (attributes), min(rank) OVER (PARTITION BY code) AS earliest{texts} FROM both_sources
         """
     )
-    steps = ", ".join(_best_value_steps(name) for name in _ATTRIBUTES)
-    joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in _ATTRIBUTES)
+    names = (*_ATTRIBUTES, *own)
+    steps = ", ".join(_best_value_steps(name) for name in names)
+    joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in names)
     log.db.execute(
         f"""
         CREATE TEMP TABLE described AS
         WITH
             ids AS (SELECT code, arg_min(item_id, ord) AS item_id FROM sourced GROUP BY code),
             {steps}
-        SELECT code, item_id, {", ".join(_ATTRIBUTES)} FROM ids {joins}
+        SELECT code, item_id, {", ".join(names)} FROM ids {joins}
         """
     )
+
+
+def own_names(log: RawLog) -> list[str]:
+    """Return the columns of `described` with the items' attributes of the configuration, in their order."""
+    return [f"own_{position}" for position in range(1, len(log.item_attributes) + 1)]
 
 
 def _best_value_steps(name: str) -> str:

@@ -13,6 +13,7 @@ from interestrec.core.errors import TooFewRowsError
 from interestrec.core.progress import log as logger
 from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
+from interestrec.corpus.own_columns import with_item_attributes
 from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
 from interestrec.corpus.user_attributes import with_attributes
@@ -40,7 +41,7 @@ def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: i
         ConfigError, DataError: see `prepare`.
     """
     value_maps = prepare(log, data, settings, seed)
-    items = assemble.item_table(log)
+    items = with_item_attributes(log, assemble.item_table(log))
     click_weight = grading.click_weight(settings.intensity)
     counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
     return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)

@@ -1,28 +1,30 @@
-"""Attributes of items as small integer codes: category, price, age and id.
+"""Attributes of items as small integer codes: category, price, age and id of every corpus, and kept columns.
 
 Attributes are fitted on the items with a positive train event. A code is 0 where the value is missing (or, for a
 category, unknown) and counts from 1 otherwise; a missing value has its own code and is never imputed. `fit_…` returns
 the fitted parameters as JSON values, and `…_codes` computes the code of any item from them alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from interestrec.core.errors import DataError
 from interestrec.corpus.categories import SEPARATOR
+from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape, FittedFeatures
+from interestrec.corpus.item_settings import KINDS, AttributeField, IdField
+from interestrec.corpus.own_features import fit_own, kept_column
+from interestrec.corpus.own_fields import NumberField, OwnField
+from interestrec.corpus.quantile_buckets import bucket_codes, quantile_edges
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io.schemas import TRAIN
 
 _MIN_PRICES = 20  # per category; with fewer the mean and deviation of all items are used
 _MIN_ITEMS = 2  # per category: a vector learned from a single item would describe the item
 _MICROSECONDS_PER_DAY = 86_400_000_000
-_FittedCodes: TypeAlias = tuple[
-    np.ndarray, tuple[int, ...], dict[str, Any]
-]  # codes, sizes of their columns, fitted parameters
 
 
 @dataclass(frozen=True)
@@ -42,37 +44,33 @@ class ItemFeatures:
         return self.events > 0
 
 
-@dataclass(frozen=True)
-class ItemAttributes:
-    """Codes of all items. An attribute has one column or, as the category's levels, several."""
-
-    codes: np.ndarray  # int32 [items, columns]
-    sizes: tuple[tuple[str, tuple[int, ...]], ...]  # (attribute, number of codes of each of its columns), in order
-    fitted: dict[str, Any]  # by attribute, as JSON values
-
-
 def fit_attributes(
-    corpus: Corpus, parameters: dict[str, int], fitted_before: Mapping[str, Any] | None = None
-) -> ItemAttributes:
-    """Fit attributes on the train split of a corpus and compute the codes of all its items.
+    corpus: Corpus, fields: Sequence[AttributeField], fitted_before: Mapping[str, Any] | None = None
+) -> FittedFeatures:
+    """Fit fields of items on the train split of a corpus and compute the codes of all its items.
 
     Args:
-        parameters: `price` or `age` with its number of buckets, `id` with the minimum number of events of an item that
-            gets its own code, `category` with 0.
-        fitted_before: attributes fitted for another model, to be used as they are, so that codes keep their meaning.
+        fitted_before: parameters by field, fitted for another model, to be used as they are, so that codes keep their
+            meaning.
 
     Raises:
+        ConfigError: the corpus has no column that a field reads, or values of another kind in it.
         DataError: no item with a positive train event has the attribute.
     """
-    features = _item_features(corpus)
-    columns, sizes, fitted = [np.zeros((len(features.is_positive), 0), np.int32)], [], {}
-    for name, parameter in parameters.items():
-        codes, counts, fitted[name] = _ATTRIBUTES[name](features, parameter, (fitted_before or {}).get(name))
-        if fitted_before is None and not codes[features.is_positive].any():
-            raise DataError(f"{corpus.path}: no item of train has a known {name}; remove '{name}' from items.fields")
-        columns.append(codes)
-        sizes.append((name, counts))
-    return ItemAttributes(np.concatenate(columns, axis=1), tuple(sizes), fitted)
+    items, found = _item_features(corpus), []
+    for field in fields:
+        before = (fitted_before or {}).get(field.name)
+        if isinstance(field, OwnField) and field.name not in KINDS:
+            column = kept_column(corpus.items, field, corpus.item_attributes, "items")
+            codes = fit_own(field, column, items.is_positive, before)
+        else:
+            codes = _ATTRIBUTES[field.name](items, field, before)
+        if fitted_before is None and not codes.is_known(items.is_positive):
+            raise DataError(
+                f"{corpus.path}: no item of train has a known {field.name}; remove '{field.name}' from items.fields"
+            )
+        found.append(codes)
+    return FittedFeatures.joined(found, corpus.items.num_rows)
 
 
 def fit_category(category: np.ndarray, is_positive: np.ndarray) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def price_codes(price: np.ndarray, category: np.ndarray, fitted: dict[str, Any])
     """Return int32 [items], 0 for a missing price; the arguments are those and the result of `fit_price`."""
     known = _has_price(price)
     z = _standardised(np.where(known, price, 0.0), category, fitted)
-    return np.where(known, _bucket(z, fitted["edges"]), 0).astype(np.int32)
+    return np.where(known, bucket_codes(z, fitted["edges"]), 0).astype(np.int32)
 
 
 def fit_age(published: np.ndarray, is_positive: np.ndarray, end: int, buckets: int) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def age_codes(published: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
     end = int(np.datetime64(fitted["reference"], "us").astype(np.int64))
     known = published != NO_TIME
     ages = _days(np.where(known, published, end), end)
-    return np.where(known, _bucket(ages, fitted["edges"]), 0).astype(np.int32)
+    return np.where(known, bucket_codes(ages, fitted["edges"]), 0).astype(np.int32)
 
 
 def fit_id(item_id: np.ndarray, events: np.ndarray, min_events: int) -> dict[str, Any]:
@@ -166,21 +164,6 @@ def id_codes(item_id: np.ndarray, fitted: dict[str, Any]) -> np.ndarray:
     return np.array([position.get(str(name), 0) for name in item_id], np.int32)
 
 
-def quantile_edges(values: np.ndarray, buckets: int) -> list[float]:
-    """Return ascending edges of at most `buckets` buckets with about equally many values; the lowest is never empty.
-
-    Where there are at most `buckets` distinct values, each gets a bucket: quantiles of few values would merge some.
-
-    Args:
-        values: float64 [n].
-    """
-    distinct = np.unique(values)
-    if len(distinct) <= buckets:
-        return [float(edge) for edge in (distinct[1:] + distinct[:-1]) / 2]
-    edges = np.unique(np.quantile(values, np.arange(1, buckets) / buckets))
-    return [float(edge) for edge in edges if edge > distinct[0]]
-
-
 def _item_features(corpus: Corpus) -> ItemFeatures:
     items, timelines = corpus.items, corpus.timelines
     train = timelines.split == TRAIN
@@ -195,30 +178,38 @@ def _item_features(corpus: Corpus) -> ItemFeatures:
     )
 
 
-def _category(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+def _category(features: ItemFeatures, field: AttributeField, fitted_before: dict[str, Any] | None) -> FeatureCodes:
     fitted = fitted_before or fit_category(features.category, features.is_positive)
-    sizes = tuple(1 + len(names) for names in fitted["levels"])
-    return known_category_codes(features.category, fitted), sizes, fitted
+    shape = FeatureShape("category", tuple(1 + len(names) for names in fitted["levels"]))
+    return FeatureCodes(shape, known_category_codes(features.category, fitted), fitted)
 
 
-def _price(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
-    fitted = fitted_before or fit_price(features.price, features.category, features.is_positive, buckets)
-    return price_codes(features.price, features.category, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
+def _price(features: ItemFeatures, field: AttributeField, fitted_before: dict[str, Any] | None) -> FeatureCodes:
+    assert isinstance(field, NumberField)
+    price, category = features.price, features.category
+    fitted = fitted_before or fit_price(price, category, features.is_positive, field.buckets)
+    shape = FeatureShape("price", (2 + len(fitted["edges"]),))
+    return FeatureCodes(shape, price_codes(price, category, fitted)[:, None], fitted)
 
 
-def _age(features: ItemFeatures, buckets: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
+def _age(features: ItemFeatures, field: AttributeField, fitted_before: dict[str, Any] | None) -> FeatureCodes:
+    assert isinstance(field, NumberField)
     # Without any time in train every age is unknown, so the reference time is arbitrary.
     published = features.published if features.end != NO_TIME else np.full_like(features.published, NO_TIME)
-    fitted = fitted_before or fit_age(published, features.is_positive, max(features.end, 0), buckets)
-    return age_codes(published, fitted)[:, None], (2 + len(fitted["edges"]),), fitted
+    fitted = fitted_before or fit_age(published, features.is_positive, max(features.end, 0), field.buckets)
+    shape = FeatureShape("age", (2 + len(fitted["edges"]),))
+    return FeatureCodes(shape, age_codes(published, fitted)[:, None], fitted)
 
 
-def _id(features: ItemFeatures, events: int, fitted_before: dict[str, Any] | None) -> _FittedCodes:
-    fitted = fitted_before or fit_id(features.item_id, features.events, events)
-    return id_codes(features.item_id, fitted)[:, None], (1 + len(fitted["items"]),), fitted
+def _id(features: ItemFeatures, field: AttributeField, fitted_before: dict[str, Any] | None) -> FeatureCodes:
+    assert isinstance(field, IdField)
+    fitted = fitted_before or fit_id(features.item_id, features.events, field.events)
+    shape = FeatureShape("id", (1 + len(fitted["items"]),))
+    return FeatureCodes(shape, id_codes(features.item_id, fitted)[:, None], fitted)
 
 
-_ATTRIBUTES = {"category": _category, "price": _price, "age": _age, "id": _id}
+_Fit = Callable[[ItemFeatures, AttributeField, dict[str, Any] | None], FeatureCodes]
+_ATTRIBUTES: dict[str, _Fit] = {"category": _category, "price": _price, "age": _age, "id": _id}
 
 
 def _levels(category: np.ndarray) -> list[np.ndarray]:
@@ -249,7 +240,3 @@ def _standardised(price: np.ndarray, category: np.ndarray, fitted: dict[str, Any
 def _days(published: np.ndarray, end: int) -> np.ndarray:
     """Return the age in days, 0 for items published after `end`."""
     return np.maximum((end - published) / _MICROSECONDS_PER_DAY, 0.0)
-
-
-def _bucket(values: np.ndarray, edges: list[float]) -> np.ndarray:
-    return 1 + np.searchsorted(np.array(edges, np.float64), values, side="right")

@@ -7,7 +7,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import Count, Section
+from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField, VectorField
 
+# Fields of every corpus; any other name is that of a column that the configuration keeps.
 KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number", "id": "id"}
 
 
@@ -22,27 +24,6 @@ class TextField(Section):
     """Name of the encoder that reads the field, as under `encoders`."""
     max_tokens: Count = 32
     """Tokens of the field that are read; longer texts are cut. More tokens cost proportionally more time."""
-
-
-class CategoryField(Section):
-    """The category's path, `sports/football`: one learned vector for its first part and one for the whole."""
-
-    name: Literal["category"]
-    """The item's `category`."""
-    kind: Literal["category"]
-    """How the field is read: `category`, by learned vectors of its levels."""
-
-
-class NumberField(Section):
-    """A number cut into buckets of about equally many train items, each with a learned vector."""
-
-    name: Literal["price", "age"]
-    """Number of the item: `price`, compared within its category, or `age`, the days from its publication to the last
-    train event."""
-    kind: Literal["number"]
-    """How the field is read: `number`, by learned vectors of buckets."""
-    buckets: Annotated[int, Field(ge=2)] = 10
-    """Number of buckets. More of them are finer and need more items each to learn from."""
 
 
 class IdField(Section):
@@ -61,6 +42,8 @@ FIELD_KINDS: dict[str, type[Section]] = {
     "text": TextField,
     "category": CategoryField,
     "number": NumberField,
+    "tags": TagsField,
+    "vector": VectorField,
     "id": IdField,
 }
 
@@ -85,15 +68,24 @@ def _check_kind(field: Any) -> Any:
         raise ValueError(
             f"kind: unknown kind '{kind}'{_spelling_hint(kind, FIELD_KINDS)}; choose from {', '.join(FIELD_KINDS)}"
         )
-    if "name" in field and (not isinstance(name, str) or name not in KINDS):
-        raise ValueError(f"name: unknown field '{name}'{_spelling_hint(name, KINDS)}; choose from {', '.join(KINDS)}")
-    if name is not None and KINDS[name] != kind:
+    if name is not None and (not isinstance(name, str) or (name not in KINDS and kind in ("text", "id"))):
+        raise ValueError(f"name: unknown field '{name}'{_spelling_hint(name, KINDS)}; {_advice(kind)}")
+    if name in KINDS and KINDS[name] != kind:
         raise ValueError(f"the field '{name}' is not of kind {kind}; write kind: {KINDS[name]}")
+    if name in KINDS and field.get("column") is not None:
+        raise ValueError(f"the field '{name}' reads no column; give the field of '{field['column']}' another name")
     return field
 
 
+def _advice(kind: str) -> str:
+    if kind == "text":
+        return "the encoder reads title and text alone; name a column with text in `data.items.columns.text`"
+    return f"choose from {', '.join(KINDS)}"
+
+
+AttributeField = CategoryField | NumberField | TagsField | VectorField | IdField
 ItemField = Annotated[
-    Annotated[TextField | CategoryField | NumberField | IdField, Field(discriminator="kind")],
+    Annotated[TextField | CategoryField | NumberField | TagsField | VectorField | IdField, Field(discriminator="kind")],
     BeforeValidator(_check_kind),
 ]
 
@@ -102,7 +94,8 @@ class ItemsSettings(Section):
     """Fields of an item that the item tower reads."""
 
     fields: list[ItemField] = Field(default=[TextField(name="title")], min_length=1)
-    """The fields of an item that enter the model; at least one must be of kind `text`, and no name may stand twice."""
+    """The fields of an item that enter the model, those of every corpus and columns of `data.items.attributes`; at
+    least one must be of kind `text`, and no name may stand twice."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ItemsSettings":
@@ -120,12 +113,6 @@ class ItemsSettings(Section):
         return [field for field in self.fields if isinstance(field, TextField)]
 
     @property
-    def attributes(self) -> dict[str, int]:
-        """The other fields by name, in order, with the buckets of a number or the minimum events of an id; else 0."""
-        sizes = {"category": 0}
-        for field in self.fields:
-            if isinstance(field, NumberField):
-                sizes[field.name] = field.buckets
-            elif isinstance(field, IdField):
-                sizes[field.name] = field.events
-        return {field.name: sizes[field.name] for field in self.fields if not isinstance(field, TextField)}
+    def attributes(self) -> list[AttributeField]:
+        """The other fields, in order."""
+        return [field for field in self.fields if not isinstance(field, TextField)]

@@ -71,7 +71,7 @@ class Corpus:
 
     @cached_property
     def items(self) -> pa.Table:
-        """Table of schemas.ITEMS; row number = item."""
+        """Table of schemas.ITEMS followed by the items' attributes; row number = item."""
         return files.read_parquet(self.path / artifact_files.ITEMS, schemas.ITEMS)
 
     @cached_property
@@ -83,6 +83,11 @@ class Corpus:
     def user_attributes(self) -> list[str]:
         """Names of the users' attributes, nullable columns of `users` of type string or float64."""
         return [name for name in self.users.column_names if name not in schemas.USERS.names]
+
+    @property
+    def item_attributes(self) -> list[str]:
+        """Names of the items' attributes, nullable columns of `items` as `schemas.with_attributes` types them."""
+        return [name for name in self.items.column_names if name not in schemas.ITEMS.names]
 
     @cached_property
     def in_valid_select(self) -> np.ndarray:

@@ -34,11 +34,16 @@ def with_attributes(log: RawLog, users: pa.Table) -> pa.Table:
     return users
 
 
-def attribute_type(log: RawLog, position: int) -> str:
-    """Return the SQL type of an attribute, by its position from 1: DOUBLE if every value is a number, else VARCHAR."""
+def attribute_type(log: RawLog, position: int, table: str = "users") -> str:
+    """Return the SQL type of an attribute, by its position from 1: DOUBLE if every value is a number, else VARCHAR.
+
+    Args:
+        table: `users` or `items`.
+    """
     is_number = f"coalesce(regexp_full_match(v, '{_NUMBER}') AND isfinite(try_cast(v AS DOUBLE)), false)"
     values, texts = log.sql(
-        f"SELECT count(v), count(v) FILTER (WHERE NOT {is_number}) FROM (SELECT attributes[{position}] AS v FROM users)"
+        f"SELECT count(v), count(v) FILTER (WHERE NOT {is_number}) "
+        f"FROM (SELECT attributes[{position}] AS v FROM {table})"
     )[0]
     return "DOUBLE" if values and not texts else "VARCHAR"
 

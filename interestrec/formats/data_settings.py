@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -14,6 +14,13 @@ def _local_directory(root: Path) -> Path:
     if re.match(r"[A-Za-z0-9+.-]{2,}:/", str(root)):  # what a path leaves of a URL
         raise ValueError("write a directory; files elsewhere are named by their whole URL, such as s3://bucket/day.csv")
     return expand_home(root)
+
+
+class KeptColumns(NamedTuple):
+    """Further columns that the corpus keeps with its items or users."""
+
+    key: str | None  # configuration key that lists them; None = the format keeps none
+    names: list[str]
 
 
 class DataSettings(Section):
@@ -39,3 +46,16 @@ class DataSettings(Section):
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
         raise NotImplementedError
+
+    def kept_columns(self, table: Literal["items", "users"]) -> KeptColumns:
+        """Return the columns that the corpus keeps with its items or users beside those that every corpus has.
+
+        A format lists them in the section of the table (`items.attributes`) or, where it has none, in a key of its own.
+        """
+        own_key = {"items": "item_attributes", "users": "attributes"}[table]
+        keys, section = type(self).model_fields, getattr(self, table, None)
+        if own_key in keys:
+            return KeptColumns(f"data.{own_key}", list(getattr(self, own_key)))
+        if table in keys and (section is None or hasattr(section, "attributes")):
+            return KeptColumns(f"data.{table}.attributes", list(section.attributes) if section is not None else [])
+        return KeptColumns(None, [])

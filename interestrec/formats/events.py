@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
-from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.landed_tables import LandedTable, attribute_keys, column_keys, land_table
 from interestrec.columns.number_notations import NumberNotation
 from interestrec.columns.row_checks import RowCheck
 from interestrec.columns.row_filters import TableFilter
@@ -149,10 +149,12 @@ def read_events(
     """
     keys = column_keys(events.columns, key, events.where)
     if items is not None:
-        keys = column_keys(items.columns, "data.items") | keys
+        keys = attribute_keys(items.attributes, "data.items") | column_keys(items.columns, "data.items") | keys
     table = land_table(log, paths, keys, events, key)
     reader = EventReader(table, events, ids, user_ids)
-    item_reader = None if items is None else ItemReader(table.read_as(items, "data.items"), items.columns, ids)
+    item_reader = None
+    if items is not None:
+        item_reader = ItemReader(table.read_as(items, "data.items"), items.columns, items.attributes, ids)
     row_filter = TableFilter(table, events.where, events.columns.time)
     for file in table.take_files():
         of_items = item_reader.checks(file.types, file.path) if item_reader is not None else []

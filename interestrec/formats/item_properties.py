@@ -17,7 +17,7 @@ from interestrec.columns.landed_tables import LandedTable
 from interestrec.columns.property_settings import PropertyColumns
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.row_filters import TableFilter
-from interestrec.columns.table_settings import ItemColumns, ItemTable, NotationSettings
+from interestrec.columns.table_settings import ItemTable, NotationSettings
 from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
 from interestrec.formats.item_tables import ItemReader
 from interestrec.formats.spelled_data import SpelledData
@@ -79,8 +79,8 @@ def _land_named(log: RawLog, path: Path, items: ItemTable, mapping: PropertyColu
     keys = {items.columns.item: f"{_KEY}.columns.item"}
     keys |= {column: f"{_KEY}.properties.{role}" for role, column in mapping if column}
     keys |= {each.column: f"{_KEY}.where.{n}.column" for n, each in enumerate(items.where) if each.column not in keys}
-    names = ", ".join(sql_string(name) for name in _property_names(items.columns))
-    reason = f"{path.name}: properties that {_KEY}.columns does not name"
+    names = ", ".join(sql_string(name) for name in _property_names(items))
+    reason = f"{path.name}: properties that neither {_KEY}.columns nor {_KEY}.attributes names"
     relation = f"named_{log.rows('sources')}"
     landed: LandedFile | None = None
     for types in scan(log, path, list(keys), items):
@@ -96,10 +96,10 @@ def _land_named(log: RawLog, path: Path, items: ItemTable, mapping: PropertyColu
     return landed
 
 
-def _property_names(columns: ItemColumns) -> list[str]:
-    values = columns.model_dump(exclude={"item", "category_separator"}).values()
+def _property_names(items: ItemTable) -> list[str]:
+    values = items.columns.model_dump(exclude={"item", "category_separator"}).values()
     names = [name for value in values for name in (value if isinstance(value, list) else [value]) if name]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys([*names, *items.attributes]))
 
 
 def describe_items(log: RawLog, items: ItemTable, properties: str) -> None:
@@ -108,7 +108,7 @@ def describe_items(log: RawLog, items: ItemTable, properties: str) -> None:
     With times there is one description per row of `events`; events without an earlier value are counted. Without times
     there is one per item, by the last value of each property.
     """
-    names = _property_names(items.columns)
+    names = _property_names(items)
     over_time = items.properties is not None and items.properties.time is not None
     relation = (_latest_before_each_event if over_time else _last_of_each_item)(properties, names)
     log.db.execute(f"CREATE TEMP TABLE descriptions AS {relation}")
@@ -122,7 +122,7 @@ def describe_items(log: RawLog, items: ItemTable, properties: str) -> None:
     notations = NotationSettings(null_values=items.null_values, decimal=items.decimal)
     place = Path(log.source)
     table = LandedTable(log, notations, _KEY, [LandedFile(place, "descriptions", types, 0)])
-    reader = ItemReader(table, items.columns.model_copy(update={"item": _ITEM}))
+    reader = ItemReader(table, items.columns.model_copy(update={"item": _ITEM}), items.attributes)
     reader.count_unreadable("descriptions", types)
     expressions = reader.expressions(types)
     expressions["item_id"] = identifier(_ITEM)

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TypedDict
 
 from interestrec.columns.id_notations import AS_READ, IdNotation, IdSpelling
-from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.landed_tables import LandedTable, attribute_keys, column_keys, land_table
 from interestrec.columns.number_notations import NumberNotation
 from interestrec.columns.row_checks import RowCheck
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemColumns, ItemTable
-from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
+from interestrec.columns.text_values import list_expression, single_value_checks, text_checks, text_expression
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.columns.unreadable_values import count_unreadable
+from interestrec.formats.user_tables import AttributeNotation
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 
 
@@ -27,6 +28,7 @@ class ItemExpressions(TypedDict):
     category: str
     price: str
     published: str
+    attributes: dict[str, str]
 
 
 class ItemReader:
@@ -35,11 +37,15 @@ class ItemReader:
     Args:
         table: a table with the columns of the mapping.
         mapping: which column means what.
+        attributes: further columns that are kept.
         ids: how the ids of items are spelled in the log.
     """
 
-    def __init__(self, table: LandedTable, mapping: ItemColumns, ids: IdSpelling = AS_READ) -> None:
+    def __init__(
+        self, table: LandedTable, mapping: ItemColumns, attributes: Sequence[str] = (), ids: IdSpelling = AS_READ
+    ) -> None:
         self.table, self.mapping = table, mapping
+        self.attributes = {name: AttributeNotation(table, name) for name in attributes}
         self.id: IdNotation = table.id(mapping.item, ids)
         self.price: NumberNotation | None = table.number(mapping.price) if mapping.price else None
         self.published: TimeNotation | None = table.time(mapping.published) if mapping.published else None
@@ -59,6 +65,10 @@ class ItemReader:
             "category": category,
             "price": self.price.expression(types[self.price.column.name]) if self.price else "NULL",
             "published": self.published.expression(types[self.published.column.name]) if self.published else "NULL",
+            "attributes": {
+                name: f"coalesce({list_expression(types, name)}, {notation.expression(types)})"
+                for name, notation in self.attributes.items()
+            },
         }
 
     def checks(self, types: Mapping[str, str], path: Path) -> list[RowCheck]:
@@ -73,6 +83,8 @@ class ItemReader:
         checks = single_value_checks(types, mapping.item, path, f"{key}.item", "id")
         for role, name in sources:
             checks += text_checks(types, name, path, f"{key}.{role}")
+        for name in self.attributes:
+            checks += text_checks(types, name, path, f"{self.table.key}.attributes")
         return checks
 
     def count_unreadable(self, rows: str, types: Mapping[str, str]) -> None:
@@ -100,8 +112,9 @@ def read_items(
     Raises:
         InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    table = land_table(log, paths, column_keys(items.columns, key, items.where), items, key)
-    reader = ItemReader(table, items.columns, ids)
+    keys = column_keys(items.columns, key, items.where)
+    table = land_table(log, paths, attribute_keys(items.attributes, key) | keys, items, key)
+    reader = ItemReader(table, items.columns, items.attributes, ids)
     row_filter = TableFilter(table, items.where, items.columns.published)
     for file in table.take_files():
         rows = row_filter.select(file, reader.checks(file.types, file.path))

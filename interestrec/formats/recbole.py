@@ -12,7 +12,8 @@ from interestrec.columns.epoch_numbers import NumberedTime
 from interestrec.columns.id_notations import AS_READ, IdSpelling, decide_id
 from interestrec.columns.number_notations import NumberNotation
 from interestrec.columns.row_checks import RowCheck, leave_out
-from interestrec.columns.table_settings import Attributes
+from interestrec.columns.table_settings import Attributes, ItemAttributeNames
+from interestrec.columns.text_values import list_expression
 from interestrec.columns.whole_columns import block_column
 from interestrec.core.errors import VALUE
 from interestrec.formats.spelled_data import SpelledData
@@ -49,6 +50,8 @@ class RecboleData(SpelledData):
     """Fields of the `.item` file that make an item's longer text, joined by a space."""
     category: str | None = None
     """Field of the `.item` file with an item's category; `null` = items have none."""
+    item_attributes: ItemAttributeNames = []
+    """Further fields of the `.item` file to keep with the items, which `items.fields` can use."""
     user: str | None = None
     """Name of the `.user` file; needed with `attributes`."""
     attributes: Attributes = []
@@ -95,6 +98,12 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
         category = (
             _nonempty_text(require_column(fields, data.category, path, "data.category")) if data.category else "NULL"
         )
+        for name in data.item_attributes:
+            require_column(fields, name, path, "data.item_attributes")
+        attributes = {
+            name: f"coalesce({list_expression({name: 'VARCHAR'}, name)}, {_id(log, name)})"
+            for name in data.item_attributes
+        }
         log.count_without_id("item", "raw", f"{key} IS NULL")
         log.add_items(
             f"(FROM raw WHERE {key} IS NOT NULL)",
@@ -102,6 +111,7 @@ def _read_items(log: RawLog, path: Path, data: RecboleData) -> None:
             title=f"concat_ws(' ', {', '.join(title)})",
             text=f"concat_ws(' ', {', '.join(text)})" if text else "''",
             category=category,
+            attributes=attributes,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from interestrec.columns.id_notations import AS_READ, IdSpelling
-from interestrec.columns.landed_tables import LandedTable, column_keys, land_table
+from interestrec.columns.landed_tables import LandedTable, attribute_keys, column_keys, land_table
 from interestrec.columns.number_notations import decide_number
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import UserTable
@@ -27,8 +27,7 @@ def read_users(
     Raises:
         InputMissingError, DataError: a file or column is missing; a column or filter cannot be applied.
     """
-    keys = column_keys(users.columns, key, users.where)
-    keys |= {name: f"{key}.attributes" for name in users.attributes if name not in keys}
+    keys = attribute_keys(users.attributes, key) | column_keys(users.columns, key, users.where)
     table = land_table(log, paths, keys, users, key)
     user = table.id(users.columns.user, ids)
     attributes = {name: AttributeNotation(table, name) for name in users.attributes}

@@ -37,6 +37,7 @@ def _required(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
 
+# Attributes of items follow, see `with_attributes`.
 ITEMS = pa.schema(
     [
         _required("item", pa.int32()),
@@ -266,7 +267,11 @@ def is_part(system: str) -> bool:
 
 
 def with_attributes(schema: pa.Schema, attributes: "Mapping[str, pa.DataType]") -> pa.Schema:
-    """Append one nullable column per attribute to the schema of users: string, or float64 if all values are numbers."""
+    """Append one nullable column per attribute to the schema of users or items.
+
+    An attribute is a string, or float64 if all values are numbers; those of items may also be lists of words,
+    list<string>, or vectors, list<float32>.
+    """
     for name, kind in attributes.items():
         schema = schema.append(pa.field(name, kind))
     return schema

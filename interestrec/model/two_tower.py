@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.io import files
 from interestrec.model.backend import keras, tf
+from interestrec.model.entity_features import cells as feature_cells
 from interestrec.model.head import InterestHead, Similarity
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.noise import Noise, branch
@@ -33,7 +35,7 @@ class TwoTowerConfig:
     levels: int  # of the category path
     max_history: int
     dropout: float
-    attributes: tuple[tuple[str, tuple[int, ...]], ...]  # name and number of codes per column
+    attributes: tuple[FeatureShape, ...]
     similarity: Similarity = "history"  # the head compares a candidate with it
     user_text: TextUser | None = None  # how a history becomes a text; None = users are the items of their histories
 
@@ -41,7 +43,7 @@ class TwoTowerConfig:
 class ItemCodes(NamedTuple):
     """Codes of all items."""
 
-    attributes: np.ndarray  # int32 [items, columns], rows of the item tower's tables
+    attributes: np.ndarray  # int32 [items, columns], the features that the item tower reads, packed
     categories: np.ndarray  # int32 [items, levels], -1 if an item has none; the head matches equal codes
 
 
@@ -175,13 +177,13 @@ def _read_config(directory: Path) -> TwoTowerConfig:
     """Read the configuration and check it against the size of the weights, before the model is built."""
     values = files.read_json(directory / CONFIG)
     try:
-        tables = tuple((name, tuple(sizes)) for name, sizes in values["attributes"])
+        tables = tuple(FeatureShape.of(*shape) for shape in values["attributes"])
         if "user_text" in values:
             values["user_text"] = TextUser.from_json(values["user_text"])
         config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
         steps = [2 * config.width, *config.hidden]
         cells = sum(a * b for a, b in pairwise(steps)) + config.width**2 + config.levels
-        cells += config.width * sum(size for _, sizes in tables for size in sizes)
+        cells += sum(feature_cells(shape, config.width) for shape in tables)
         smallest = min(len(config.hidden), *steps, config.levels + 1, config.max_history)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{directory / CONFIG}: is not the configuration of a model; finetune again") from error

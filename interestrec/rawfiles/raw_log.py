@@ -3,7 +3,8 @@
 A reader fills these tables and counts the rows that it leaves out; the corpus is built from the tables alone.
 
 `items`        item_id, title, text, category VARCHAR; price DOUBLE; published TIMESTAMP; ord BIGINT;
-               `event_ord` BIGINT, the row of `events` that described the item, null in a table of items
+               `event_ord` BIGINT, the row of `events` that described the item, null in a table of items;
+               attributes VARCHAR[] in the order of `RawLog.item_attributes`, null where unknown; a list is JSON
 `events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
 `users`        user_id VARCHAR; attributes VARCHAR[] in the order of `RawLog.user_attributes`, null where unknown;
                ord BIGINT
@@ -43,7 +44,7 @@ _SETTINGS = (
 TABLES = """
 CREATE TYPE split_name AS ENUM ('train', 'valid', 'test');
 CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCHAR, price DOUBLE,
-    published TIMESTAMP, ord BIGINT, event_ord BIGINT);
+    published TIMESTAMP, ord BIGINT, event_ord BIGINT, attributes VARCHAR[]);
 CREATE TABLE events (user_id VARCHAR, item_id VARCHAR, time TIMESTAMP, event VARCHAR, value DOUBLE, ord BIGINT);
 CREATE TABLE users (user_id VARCHAR, attributes VARCHAR[], ord BIGINT);
 CREATE TABLE segments (segment BIGINT, user_id VARCHAR, items INTEGER[], times TIMESTAMP[], amounts DOUBLE[]);
@@ -101,6 +102,7 @@ class RawLog:
         self.is_cut = False  # whether a file has, or may have, more rows than the sample
         self.merge_items = merge_items
         self.user_attributes: list[str] = []  # names of the attributes in `users`, in order
+        self.item_attributes: list[str] = []  # names of the attributes in `items`, in order
         self.rows_read = 0  # records in the raw files, malformed ones included
         self.rows_kept = 0  # records handed over, or joined to records handed over
         self.rows_left_out = 0  # records counted under a rule, without malformed ones
@@ -180,6 +182,7 @@ class RawLog:
         category: str = "NULL",
         price: str = "NULL",
         published: str = "NULL",
+        attributes: Mapping[str, str] | None = None,
         from_events: bool = False,
     ) -> None:
         """Append items, one per row of a relation with `_row`; the text arguments are SQL over its columns.
@@ -188,11 +191,16 @@ class RawLog:
             item_id: VARCHAR, neither null nor empty.
             title, text: VARCHAR, empty where there is none.
             category: VARCHAR, levels separated by `/`; price: DOUBLE; published: TIMESTAMP; null where unknown.
+            attributes: name to SQL of each attribute as text, a list as JSON; null where unknown. All tables of a log
+                that have attributes have the same.
             from_events: whether the rows are also handed over as events, by `add_events`.
         """
         order = f"_row + {self.base}"
         columns = {"item_id": item_id, "title": title, "text": text, "category": category, "price": price}
         columns |= {"published": published, "ord": order, "event_ord": order if from_events else "NULL"}
+        if attributes:
+            self.item_attributes = list(attributes)
+            columns["attributes"] = f"CAST([{', '.join(attributes.values())}] AS VARCHAR[])"
         rows = self._append("items", relation, columns)
         self.rows_kept += 0 if from_events else rows
 

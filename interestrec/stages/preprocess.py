@@ -61,7 +61,8 @@ def _build(directory: Path, settings: Settings) -> None:
     require_texts(items, data.max_items_without_text)
     tokenizer = load_tokenizer(settings.encoder.source)
     tokenized = tokenize_items(items, tokenizer, log.quality)
-    files.write_parquet(directory / artifact_files.ITEMS, tokenized.items, schemas.ITEMS)
+    own = {name: items.schema.field(name).type for name in log.item_attributes}
+    files.write_parquet(directory / artifact_files.ITEMS, tokenized.items, schemas.with_attributes(schemas.ITEMS, own))
     tokenized.write(directory / artifact_files.FEATURES, tokenizer)
     missing = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
     with_text = pc.sum(tokenized.items["has_text"]).as_py() or 0
@@ -70,6 +71,7 @@ def _build(directory: Path, settings: Settings) -> None:
         "items_without_text": items.num_rows - with_text,
         "items_with_only_unknown_tokens": tokenized.only_unknown,
         **missing,
+        **({"items_without_attribute": {name: items[name].null_count for name in own}} if own else {}),
     }
     quality = {
         "rules": log.quality.rules,

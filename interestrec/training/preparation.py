@@ -7,7 +7,7 @@ import numpy as np
 
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.categories import LEVELS, category_codes
-from interestrec.corpus.item_attributes import ItemAttributes
+from interestrec.corpus.feature_codes import FittedFeatures
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
 from interestrec.encoding.text_vectors import encode
@@ -44,7 +44,7 @@ class TrainingInputs:
     corpus: Corpus
     encoder: Encoder  # built in the scope of the execution's strategy
     item_inputs: EncoderInputs
-    attributes: ItemAttributes  # of the items
+    attributes: FittedFeatures  # of the items
     user_text: TextUser | None = None  # if users are represented by texts
     caches: Caches | None = None
     start: Path | None = None  # a `model` artifact with the initial weights
@@ -91,7 +91,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
-    codes = ItemCodes(inputs.attributes.codes, category_codes(corpus.items["category"]))
+    codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]))
     config = TwoTowerConfig(
         width=inputs.encoder.width,
         hidden=tuple(settings.hidden),

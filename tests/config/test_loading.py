@@ -16,6 +16,7 @@ from interestrec.config.loading import (
 )
 from interestrec.config.yaml_positions import MAX_BYTES, dump_yaml
 from interestrec.core.errors import ConfigError, InputMissingError, StorageError
+from interestrec.corpus.own_fields import NumberField
 from interestrec.formats.mind import MindData
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -188,7 +189,8 @@ def test_fields_of_every_kind(config: Path) -> None:
     )
     items = load_settings(config).items
     assert [(field.name, field.max_tokens) for field in items.texts] == [("title", 32), ("text", 64)]
-    assert items.attributes == {"category": 0, "price": 4, "age": 10}
+    assert [field.name for field in items.attributes] == ["category", "price", "age"]
+    assert [field.buckets for field in items.attributes if isinstance(field, NumberField)] == [4, 10]
 
 
 def test_losses_that_are_not_named_are_left_out(config: Path) -> None:
@@ -209,7 +211,21 @@ TITLE = "{name: title}"
         ([TITLE, "{name: price}"], "10:33: items.fields.1: the field 'price' is not of kind text; write kind: number"),
         ([TITLE, "{name: price, kindd: number}"], "10:47: unknown key 'items.fields.1.kindd' (did you mean 'kind'?)"),
         ([TITLE, "{name: price, kind: category}"], "'price' is not of kind category; write kind: number"),
-        ([TITLE, "{name: colour, kind: category}"], "unknown field 'colour'; choose from title, text, category, price"),
+        (
+            [TITLE, "{name: colour, kind: category}"],
+            "no column 'colour' is kept with the items; the format mind",
+        ),
+        (
+            [TITLE, "{name: catgory, kind: category}"],
+            "items.fields.1.name: no column 'catgory' is kept ",
+        ),
+        ([TITLE, "{name: plot}"], "unknown field 'plot'; the encoder reads title and text alone; name a column"),
+        ([TITLE, "{name: sku, kind: id}"], "unknown field 'sku'; choose from title, text, category"),
+        (
+            [TITLE, "{name: price, kind: number, column: cost}"],
+            "'price' reads no column; give the field of 'cost'",
+        ),
+        ([TITLE, "{name: wine body, kind: tags}"], "'wine body' is not made of letters, digits and _ alone; name the"),
         ([TITLE, "{name: price, kind: image}"], "unknown kind 'image'; choose from text, category, number"),
         ([TITLE, "{name: [price], kind: number}"], "unknown field '['price']'"),
         (["{name: category, kind: category}"], "items: no field is of kind text"),
@@ -218,11 +234,11 @@ TITLE = "{name: title}"
         ([TITLE, "{kind: number}"], "'items.fields.1.name' is missing"),
         (
             [TITLE, "{name: category, kind: category, encoder: text}"],
-            "10:66: unknown key 'items.fields.1.encoder'; items.fields.1 takes: kind, name",
+            "10:66: unknown key 'items.fields.1.encoder'; items.fields.1 takes: column, kind, name",
         ),
         (
             [TITLE, "{name: price, kind: number, bucket: 4}"],
-            "unknown key 'items.fields.1.bucket' (did you mean 'buckets'?); items.fields.1 takes: buckets, kind, name",
+            "unknown key 'items.fields.1.bucket' (did you mean 'buckets'?); items.fields.1 takes: buckets, column",
         ),
         (["{name: title, max_token: 4}"], "'items.fields.0.max_token' (did you mean 'max_tokens'?)"),
         (["title"], "items.fields.0: input should be"),

@@ -109,7 +109,7 @@ def add_items(log: RawLog, items: Sequence[str] | Mapping[str, str]) -> None:
     for row, item in enumerate(items, 1):
         words = ["", items[item]] if isinstance(items, Mapping) else [f"title of {item}", ""]
         values = [item, *words, None, None, None, base + row, None]
-        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
     log.advance_to(base + len(items))
 
 

@@ -127,7 +127,7 @@ def described(rows: list[tuple[str, str, int]]) -> dict[str, str | None]:
     log.start_file(Path("e.csv"))
     for n, (item, title, seconds) in enumerate(rows, 1):
         log.db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", ["u", item, moment(seconds), "view", None, n])
-        log.db.execute("INSERT INTO items VALUES (?, ?, '', NULL, NULL, NULL, ?, ?)", [item, title, n, n])
+        log.db.execute("INSERT INTO items VALUES (?, ?, '', NULL, NULL, NULL, ?, ?, NULL)", [item, title, n, n])
     items = built(log, plan(valid=0.2, test=0.2, duplicates="keep")).items
     return dict(zip(column(items, "item_id"), column(items, "title"), strict=True))
 

@@ -148,5 +148,5 @@ def described(rows: list[tuple]) -> RawLog:
     first = log.number("SELECT min(ord) FROM events")
     for n, (_, item, *_) in enumerate(rows):
         values = [item, f"{item} as of {n // 20}", "", None, float(n), None, first + n, first + n]
-        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
     return log

@@ -116,7 +116,7 @@ def test_words_of_test_rows_do_not_count() -> None:
     log = event_log([("u", "a", 1, "read", 30.0), ("u", "a", 2, "read", 30.0), ("u", "b", 3, "read", 30.0)], items={})
     for row, (item, count) in enumerate([("a", 100), ("a", 300), ("b", 300)], 1):
         values = [item, "", "x " * count, None, None, None, row, row]
-        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        log.db.execute("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", values)
     chosen = value_map("threshold", thresholds=[5.0, 10.0, 20.0, 30.0], per_words=True)
     grade(coded(log, "TEE"), grading(values={"read": chosen}), 0)
     assert intensities(log) == [1.0, 1.0, 0.5]  # a has 100 words, b 300

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.core.errors import DataError
+from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.corpus.item_attributes import (
     age_codes,
     fit_age,
@@ -18,8 +19,9 @@ from interestrec.corpus.item_attributes import (
     id_codes,
     known_category_codes,
     price_codes,
-    quantile_edges,
 )
+from interestrec.corpus.item_settings import KINDS, AttributeField, ItemsSettings
+from interestrec.corpus.quantile_buckets import quantile_edges
 from interestrec.corpus.store import NO_TIME, Corpus, Timelines
 from interestrec.io import schemas
 
@@ -151,9 +153,23 @@ def corpus(tmp_path: Path, last: int | None = 10) -> Corpus:
     return made
 
 
+def fields(**sizes: int | None) -> list[AttributeField]:
+    """Fields of every corpus, with their buckets or events."""
+    keys = {"price": "buckets", "age": "buckets", "id": "events"}
+    written = [
+        {"name": name, "kind": KINDS[name], **({keys[name]: size} if name in keys else {})}
+        for name, size in sizes.items()
+    ]
+    return ItemsSettings(fields=[{"name": "title"}, *written]).attributes
+
+
 def test_attributes_of_a_corpus(tmp_path: Path) -> None:
-    found = fit_attributes(corpus(tmp_path), {"price": 2, "category": 0, "age": 3})
-    assert found.sizes == (("price", (3,)), ("category", (2, 2)), ("age", (4,)))
+    found = fit_attributes(corpus(tmp_path), fields(price=2, category=None, age=3))
+    assert [(shape.name, shape.sizes) for shape in found.sizes] == [
+        ("price", (3,)),
+        ("category", (2, 2)),
+        ("age", (4,)),
+    ]
     np.testing.assert_array_equal(found.codes[:, 0], [1, 2, 0, 1, 2, 2])
     np.testing.assert_array_equal(found.codes[:, 1:3], [[1, 1], [1, 1]] + [[0, 0]] * 4)
     np.testing.assert_array_equal(found.codes[:, 3], [3, 2, 1, 0, 3, 1])
@@ -163,24 +179,24 @@ def test_attributes_of_a_corpus(tmp_path: Path) -> None:
 
 
 def test_codes_can_mean_what_they_meant_to_another_model(tmp_path: Path) -> None:
-    wanted = {"price": 2, "category": 0, "age": 3, "id": 1}
+    wanted = fields(price=2, category=None, age=3, id=1)
     known = fit_attributes(corpus(tmp_path), wanted).fitted
     known = {**known, "price": {**known["price"], "edges": [-9.0]}, "id": {"items": ["gone"]}}
     found = fit_attributes(corpus(tmp_path), wanted, known)
     assert found.fitted == known
-    assert dict(found.sizes)["id"] == (2,)
+    assert found.sizes[-1] == FeatureShape("id", (2,))
     assert set(found.codes[:, 0]) == {0, 2}
 
 
 def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
-    found = fit_attributes(corpus(tmp_path), {})
+    found = fit_attributes(corpus(tmp_path), [])
     assert found.codes.shape == (6, 0)
     assert (found.sizes, found.fitted) == ((), {})
 
 
 def test_a_field_that_no_train_item_has_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no item of train has a known age; remove 'age' from items\.fields"):
-        fit_attributes(corpus(tmp_path, last=None), {"age": 3})
+        fit_attributes(corpus(tmp_path, last=None), fields(age=3))
 
 
 def test_items_with_enough_events_are_told_by_themselves() -> None:

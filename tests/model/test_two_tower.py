@@ -48,8 +48,8 @@ def test_new_tables_change_no_vector_and_learned_ones_do() -> None:
     tower = model()
     unit = VECTORS / np.linalg.norm(VECTORS, axis=1, keepdims=True)
     np.testing.assert_allclose(tower.item_vectors(VECTORS, CODES), unit, rtol=1e-5, atol=1e-6)
-    tables = [RNG.normal(size=table.shape).astype(np.float32) for table in tower.item_tower.tables]
-    for table, values in zip(tower.item_tower.tables, tables, strict=True):
+    tables = [RNG.normal(size=table.shape).astype(np.float32) for table in tower.item_tower.features.tables]
+    for table, values in zip(tower.item_tower.features.tables, tables, strict=True):
         table.assign(values)
     moved = unit + sum(values[CODES[:, column]] for column, values in enumerate(tables))
     expected = moved / np.linalg.norm(moved, axis=1, keepdims=True)
@@ -65,9 +65,9 @@ def test_without_attributes_there_are_no_weights_for_them() -> None:
 
 
 def test_attributes_are_left_out_whole_and_at_random_in_training() -> None:
-    tower = model(dropout=0.4).item_tower
+    tower = model(dropout=0.4).item_tower.features
     codes = np.tile(np.array([[3, 2, 4]], np.int32), (5000, 1))
-    found = tower._drop_attributes(tf.constant(codes), NOISE).numpy()
+    found = tower._drop_features(tf.constant(codes), NOISE).numpy()
     dropped = found == 0
     np.testing.assert_array_equal(dropped[:, 0], dropped[:, 1])  # both columns of the category
     assert dropped[:, 0].mean() == pytest.approx(0.4, abs=0.03)
@@ -78,7 +78,7 @@ def test_attributes_are_left_out_whole_and_at_random_in_training() -> None:
 
 def test_attributes_are_left_out_in_training_only() -> None:
     tower = model(dropout=0.4).item_tower
-    tower.tables[2].assign(RNG.normal(size=(5, WIDTH)))
+    tower.features.tables[2].assign(RNG.normal(size=(5, WIDTH)))
     # No table but price's is learned, and a text vector of zeros has nothing to drop: only the attributes' is seen.
     vectors, codes = tf.zeros((400, WIDTH)), tf.constant([[0, 0, 3]] * 400)
     quiet = tower(vectors, codes).numpy()

@@ -1,0 +1,71 @@
+"""The `users` section: the fields of a user that the model reads beside the history."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from interestrec.core.choices import most_similar, suggestion
+from interestrec.core.section import Count, Section
+from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField
+
+ID = "id"
+
+
+class UserIdField(Section):
+    """The user: a learned vector of their own, left out at random in training; new users go by their other fields."""
+
+    name: Literal["id"]
+    """The user's own `id`."""
+    kind: Literal["id"]
+    """How the field is read: `id`, by a learned vector per user."""
+    events: Count = 5
+    """Fewest positive train events of a user who gets a vector of their own; others share one."""
+
+
+USER_FIELD_KINDS: dict[str, type[Section]] = {
+    "category": CategoryField,
+    "number": NumberField,
+    "tags": TagsField,
+    "id": UserIdField,
+}
+
+
+def _check_kind(field: Any) -> Any:
+    """Return a field of a known kind; if the key is misspelt, with some kind, whose section refuses the unknown key."""
+    if not isinstance(field, dict):
+        return field
+    choices = f"choose from {', '.join(USER_FIELD_KINDS)}"
+    if "kind" not in field:
+        known = {key for section in USER_FIELD_KINDS.values() for key in section.model_fields}
+        if most_similar("kind", field.keys() - known) is None:
+            raise ValueError(f"'kind' is missing; {choices}")
+        field = {**field, "kind": "category"}
+    name, kind = field.get("name"), field["kind"]
+    if not isinstance(kind, str) or kind not in USER_FIELD_KINDS:
+        hint = suggestion(kind, USER_FIELD_KINDS) if isinstance(kind, str) else ""
+        raise ValueError(f"kind: unknown kind '{kind}'{hint}; {choices}")
+    if kind != ID and name == ID:
+        raise ValueError("the field 'id' is of kind id; give the field of a column another name")
+    return field
+
+
+UserField = Annotated[
+    Annotated[CategoryField | NumberField | TagsField | UserIdField, Field(discriminator="kind")],
+    BeforeValidator(_check_kind),
+]
+
+
+class UsersSettings(Section):
+    """Fields of a user that the model reads beside the history."""
+
+    fields: list[UserField] = []
+    """The fields of a user that enter the model, columns of `data.users.attributes` and the `id`; no name may stand
+    twice."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "UsersSettings":
+        names = [field.name for field in self.fields]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the field '{name}' is listed twice; keep one")
+        return self
