@@ -66,3 +66,18 @@ def log_prices(price: pa.ChunkedArray) -> np.ndarray:
     values = price.to_numpy().astype(np.float64)
     values[~(values > 0)] = np.nan
     return np.log(values).astype(np.float32)
+
+
+def standardised_prices(price: pa.ChunkedArray, fitted_on: np.ndarray) -> np.ndarray:
+    """Return logarithms of prices in deviations from their mean, float32 [items]; NaN as in `log_prices`.
+
+    Args:
+        price: float64 [items], the column of schemas.ITEMS.
+        fitted_on: bool [items], whose mean and deviation count.
+    """
+    logs = log_prices(price)
+    used = logs[fitted_on & np.isfinite(logs)]
+    if not len(used):
+        return logs
+    deviation = float(used.std()) if np.ptp(used) > 0 else 1.0
+    return ((logs - used.mean()) / deviation).astype(np.float32)

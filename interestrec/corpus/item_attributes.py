@@ -65,7 +65,7 @@ def fit_attributes(
             codes = fit_own(field, column, items.is_positive, before)
         else:
             codes = _ATTRIBUTES[field.name](items, field, before)
-        if fitted_before is None and not codes.is_known(items.is_positive):
+        if fitted_before is None and field.name != "id" and not codes.is_known(items.is_positive):
             raise DataError(
                 f"{corpus.path}: no item of train has a known {field.name}; remove '{field.name}' from items.fields"
             )

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.core.choices import most_similar, suggestion
-from interestrec.core.section import Count, Section
+from interestrec.core.section import Count, CountOrZero, Section
 from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField, VectorField
 
 # Fields of every corpus; any other name is that of a column that the configuration keeps.
@@ -33,9 +33,9 @@ class IdField(Section):
     """The item's own `id`."""
     kind: Literal["id"]
     """How the field is read: `id`, by a learned vector per item."""
-    events: Count = 5
-    """Fewest positive train events of an item that gets a vector of its own; rarer and new items go by their other
-    fields."""
+    events: CountOrZero = 2
+    """Fewest positive train events of an item that gets a vector of its own; rarer and new items share one and go by
+    their other fields. The field is there without being listed; 0 leaves it out."""
 
 
 FIELD_KINDS: dict[str, type[Section]] = {
@@ -90,12 +90,19 @@ ItemField = Annotated[
 ]
 
 
+def _with_id(fields: list[Any]) -> list[Any]:
+    """Return the fields with the item's id, which ids and texts together need; where it is listed, as it is."""
+    return fields if any(field.name == "id" for field in fields) else [*fields, IdField(name="id", kind="id")]
+
+
 class ItemsSettings(Section):
     """Fields of an item that the item tower reads."""
 
-    fields: list[ItemField] = Field(default=[TextField(name="title")], min_length=1)
+    fields: Annotated[list[ItemField], AfterValidator(_with_id)] = Field(
+        default=[TextField(name="title"), IdField(name="id", kind="id")], min_length=1
+    )
     """The fields of an item that enter the model, those of every corpus and columns of `data.items.attributes`; at
-    least one must be of kind `text`, and no name may stand twice."""
+    least one must be of kind `text`, and no name may stand twice. The `id` is added where it is not listed."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ItemsSettings":
@@ -114,5 +121,6 @@ class ItemsSettings(Section):
 
     @property
     def attributes(self) -> list[AttributeField]:
-        """The other fields, in order."""
-        return [field for field in self.fields if not isinstance(field, TextField)]
+        """The other fields, in order, without an `id` that is left out."""
+        others = [field for field in self.fields if not isinstance(field, TextField)]
+        return [field for field in others if not isinstance(field, IdField) or field.events]

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.counters import EventCounters, follows_time
+from interestrec.corpus.counts_at_times import CountsAtTimes
 from interestrec.corpus.timelines import NO_TIME
 from interestrec.io import artifact_files, files, schemas
 from interestrec.workspace.artifacts import open_within
@@ -153,18 +154,23 @@ class Corpus:
 
     @cached_property
     def counters(self) -> EventCounters:
-        """Events of each item by time; see `_counters` for what counts."""
-        return self._counters(self.timelines.item, self.items.num_rows)
+        """Events of each item by time; see `_counted` for what counts."""
+        return EventCounters.of(*self._counted(self.timelines.item, self.items.num_rows))
+
+    @cached_property
+    def counts_at_times(self) -> CountsAtTimes:
+        """The same events for questions about all items at one time."""
+        return CountsAtTimes.of(*self._counted(self.timelines.item, self.items.num_rows))
 
     @cached_property
     def user_counters(self) -> EventCounters:
-        """Events of each user by time; see `_counters` for what counts."""
-        return self._counters(self.timelines.user, self.users.num_rows)
+        """Events of each user by time; see `_counted` for what counts."""
+        return EventCounters.of(*self._counted(self.timelines.user, self.users.num_rows))
 
-    def _counters(self, owner: np.ndarray, n_owners: int) -> EventCounters:
-        """Count the positive events, those with an intensity above 0, that could be known at a time.
+    def _counted(self, owner: np.ndarray, n_owners: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return owner and time of the events that count, and the totals of `EventCounters.of`.
 
-        Of splits that follow time, events of all splits count from their time on. Of a random split, events of train
+        They are the positive events, those with an intensity above 0, that could be known at a time. Of splits that follow time, events of all splits count from their time on. Of a random split, events of train
         alone count, because the others are what is asked for. Rows of logged histories never count: a log repeats one
         event in the histories of many impressions. Events without a time are known to requests without a time alone,
         which are told the number of train events, their own among them.
@@ -174,7 +180,7 @@ class Corpus:
         in_train = counted & (rows.split == schemas.TRAIN)
         timed = counted if self.splits_follow_time else in_train
         total = np.bincount(owner[in_train], minlength=n_owners)
-        return EventCounters.of(owner[timed], rows.time[timed], total)
+        return owner[timed], rows.time[timed], total
 
     @cached_property
     def splits_follow_time(self) -> bool:

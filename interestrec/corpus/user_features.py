@@ -10,7 +10,7 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape, FittedFeatures
 from interestrec.corpus.own_features import fit_own, kept_column
 from interestrec.corpus.store import Corpus
-from interestrec.corpus.user_settings import UserField, UserIdField
+from interestrec.corpus.user_settings import ID, UserField, UserIdField
 from interestrec.io.schemas import TRAIN
 
 
@@ -39,7 +39,7 @@ def fit_user_features(
         else:
             column = kept_column(corpus.users, field, corpus.user_attributes, "users")
             codes = fit_own(field, column, events > 0, before)
-        if fitted_before is None and not codes.is_known(events > 0):
+        if fitted_before is None and field.name != ID and not codes.is_known(events > 0):
             raise DataError(
                 f"{corpus.path}: no user of train has a known {field.name}; remove '{field.name}' from users.fields"
             )

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.core.choices import most_similar, suggestion
-from interestrec.core.section import Count, Section
+from interestrec.core.section import CountOrZero, Section
 from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField
 
 ID = "id"
@@ -18,8 +18,9 @@ class UserIdField(Section):
     """The user's own `id`."""
     kind: Literal["id"]
     """How the field is read: `id`, by a learned vector per user."""
-    events: Count = 5
-    """Fewest positive train events of a user who gets a vector of their own; others share one."""
+    events: CountOrZero = 5
+    """Fewest positive train events of a user who gets a vector of their own; others share one. The field is there
+    without being listed; 0 leaves it out."""
 
 
 USER_FIELD_KINDS: dict[str, type[Section]] = {
@@ -55,12 +56,17 @@ UserField = Annotated[
 ]
 
 
+def _with_id(fields: list[Any]) -> list[Any]:
+    """Return the fields with the user's id; where it is listed, as it is."""
+    return fields if any(field.name == ID for field in fields) else [*fields, UserIdField(name="id", kind="id")]
+
+
 class UsersSettings(Section):
     """Fields of a user that the model reads beside the history."""
 
-    fields: list[UserField] = []
+    fields: Annotated[list[UserField], AfterValidator(_with_id)] = [UserIdField(name="id", kind="id")]
     """The fields of a user that enter the model, columns of `data.users.attributes` and the `id`; no name may stand
-    twice."""
+    twice. The `id` is added where it is not listed."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "UsersSettings":
@@ -69,3 +75,8 @@ class UsersSettings(Section):
             if names.count(name) > 1:
                 raise ValueError(f"the field '{name}' is listed twice; keep one")
         return self
+
+    @property
+    def features(self) -> list[UserField]:
+        """The fields, in order, without an `id` that is left out."""
+        return [field for field in self.fields if not isinstance(field, UserIdField) or field.events]

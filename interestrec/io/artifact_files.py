@@ -20,6 +20,7 @@ ADAPTATION = "adaptation.json"
 ITEM_VECTORS = "item_vectors.safetensors"
 TRAINING_LOG = "training_log.parquet"  # also copied into rankings, for the report page
 ATTRIBUTES = "attributes.json"
+USER_ATTRIBUTES = "user_attributes.json"
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
 FOLDS = "folds.parquet"

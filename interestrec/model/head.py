@@ -1,47 +1,69 @@
-"""The head: the logit of an intensity from a user vector, the user's history and an item vector."""
+"""The head: two logits of a user and an item, one that ranks and one that says how strong the interest is."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from interestrec.model.backend import keras, tf
-from interestrec.model.noise import Noise, branch, dropout
+from interestrec.model.history_tower import ABSENT
 
 _START_SCALE = 10.0  # logits per unit of cosine, in the range that contrastive training converges to
+_START_GAIN = 4.0  # of x_u·o_i, whose items start at zero
 MATCH_SMOOTHING = 3.0  # a single click in a category is weak evidence
-ABSENT = -1e8  # attention logits below this are padding
 _START_SHARPNESS = 2.0  # of the candidate-aware attention; the best of 0, 2, 5, 10 on MIND's validation split
 
 Similarity = Literal["history", "user"]
 
 
-class InterestHead(keras.layers.Layer):
-    """logit(u, i) = scale · sim(u, i) + Σ_l w_l match_l(u, i) + MLP([x_u, x_i]) + bias.
+class UserSide(NamedTuple):
+    """What the head reads of users, computed once for all their candidates."""
 
-    sim(u, i) = Σ_j softmax_j(sharpness · x_j·x_i + α_j) x_j·x_i is the similarity of the candidate to the events of
+    texts: tf.Tensor  # float32 [users, length, text width], item vectors of the history
+    weights: tf.Tensor  # float32 [users, length], attention logits of the history, large and negative at padding
+    text: tf.Tensor  # float32 [users, text width], the history's mean by these weights
+    vector: tf.Tensor  # float32 [users, width], x_u
+    categories: tf.Tensor  # int32 [users, length, levels], -1 if there is none
+    price: tf.Tensor  # float32 [users], mean standardised log price of the history, NaN where unknown
+
+
+class CandidateSide(NamedTuple):
+    """What the head reads of candidates; users is 1 if all users share them."""
+
+    texts: tf.Tensor  # float32 [users, candidates, text width], item vectors
+    vectors: tf.Tensor  # float32 [users, candidates, width], o_i
+    categories: tf.Tensor  # int32 [users, candidates, levels], -1 if there is none
+    prices: tf.Tensor  # float32 [users, candidates], standardised log prices, NaN where unknown
+
+
+class InterestHead(keras.layers.Layer):
+    """logit(u, i) = scale · sim(u, i) + Σ_l w_l match_l(u, i) + g x_u·o_i + MLP([x_u, o_i]) + price(u, i) + bias.
+
+    sim(u, i) = Σ_j softmax_j(sharpness · x_j·x_i + α_j) x_j·x_i is the similarity of the candidate's text to those of
     the history, weighted by how much they resemble it (target attention, Zhou et al. 2018, "Deep Interest Network",
-    with a softmax). If `similarity` is "user", it is x_u·x_i, one product per pair of user and item instead of one
-    per pair of event and item. match_l(u, i) = sqrt(n_l / (n + 3)), where n is the history's length and n_l the
-    number of its events in the candidate's category at level l. All w_l and the MLP's last layer start at zero: an
-    untrained head ranks by similarity alone. The MLP's activation is ReLU, which scores a catalogue fastest
-    (model/catalogue_logits.py).
+    with a softmax). If `similarity` is "user", it is the product with the history's mean text, one per pair of user and
+    item instead of one per pair of event and item. match_l(u, i) = sqrt(n_l / (n + 3)), where n is the history's length
+    and n_l the number of its events in the candidate's category at level l. price(u, i) = a d + b d², where d is the
+    candidate's price level over the history's, 0 where unknown. All weights but scale and g, and the MLP's last layer,
+    start at zero: an untrained head ranks by similarity alone. The MLP's activation is ReLU, which scores a catalogue
+    fastest (model/catalogue_logits.py).
+
+    The strength of interest has a logit of its own from the same vectors, (k ∘ x_u)·o_i + p·x_u + q·o_i + c · sim(u, i)
+    + bias, because what is right for an order, such as popularity, is wrong for "how much".
     """
 
-    def __init__(
-        self, width: int, hidden: list[int], levels: int, rate: float, similarity: Similarity, **kwargs: Any
-    ) -> None:
+    def __init__(self, width: int, hidden: list[int], levels: int, similarity: Similarity, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
         self.similarity = similarity
-        self.match = self.add_weight(name="match", shape=(levels,), initializer="zeros")
-        self.rate = rate  # dropout rate
         self.first_user = keras.layers.Dense(hidden[0], name="first_user")
         self.first_item = keras.layers.Dense(hidden[0], use_bias=False, name="first_item")
         self.middle = [keras.layers.Dense(n, activation="relu", name=f"middle_{k}") for k, n in enumerate(hidden[1:])]
         self.last = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="last")
-        self.scale = self.add_weight(name="scale", shape=(), initializer=keras.initializers.Constant(_START_SCALE))
-        self.sharpness = self.add_weight(
-            name="sharpness", shape=(), initializer=keras.initializers.Constant(_START_SHARPNESS)
-        )
-        self.bias = self.add_weight(name="bias", shape=(), initializer="zeros")
+        starts = {"scale": _START_SCALE, "gain": _START_GAIN, "sharpness": _START_SHARPNESS}
+        for name in (*starts, "price_linear", "price_square", "bias", "strength_scale", "strength_bias"):
+            start = keras.initializers.Constant(starts.get(name, 0.0))
+            setattr(self, name, self.add_weight(name=name, shape=(), initializer=start))
+        self.match = self.add_weight(name="match", shape=(levels,), initializer="zeros")
+        for name in ("strength_pair", "strength_user", "strength_item"):
+            setattr(self, name, self.add_weight(name=name, shape=(width,), initializer="zeros"))
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
@@ -54,65 +76,84 @@ class InterestHead(keras.layers.Layer):
         self.last.build((None, width))
         self.built = True
 
-    def call(
-        self,
-        user: tf.Tensor,
-        history: tf.Tensor,
-        weights: tf.Tensor,
-        items: tf.Tensor,
-        history_category: tf.Tensor,
-        item_category: tf.Tensor,
-        noise: Noise = None,
-    ) -> tf.Tensor:
-        """Return the logits of all users for their candidates.
-
-        Args:
-            user: float32 [users, width].
-            history: float32 [users, length, width].
-            weights: float32 [users, length], attention logits of the user tower.
-            items: float32 [users, candidates, width], or [1, candidates, width] if all users share them.
-            history_category: int32 [users, length, levels], -1 if there is none.
-            item_category: int32 [users or 1, candidates, levels], -1 if there is none.
+    def call(self, user: UserSide, items: CandidateSide) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the logits of all users for their candidates, of the order and of the strength.
 
         Returns:
-            float32 [users, candidates].
+            float32 [users, candidates] each.
         """
-        present = tf.cast(weights > ABSENT, tf.float32)
+        present = tf.cast(user.weights > ABSENT / 2, tf.float32)
         if self.similarity == "history":
-            similarity = self.attention_similarity(history, weights, items)
+            similarity = self.attention_similarity(user.texts, user.weights, items.texts)
         else:
-            similarity = tf.squeeze(tf.matmul(items, user[:, :, None]), axis=-1)
-        matches = self._matches(present, history_category, item_category)
-        return self.scale * similarity + matches + self.mlp(user, items, noise) + self.bias
+            similarity = tf.squeeze(tf.matmul(items.texts, user.text[:, :, None]), axis=-1)
+        product = tf.squeeze(tf.matmul(items.vectors, user.vector[:, :, None]), axis=-1)
+        order = self.scale * similarity + self.gain * product + self.bias
+        order += self._matches(present, user.categories, items.categories)
+        order += self.mlp(user.vector, items.vectors) + self.price_terms(user.price, items.prices)
+        pair = tf.squeeze(tf.matmul(items.vectors, (user.vector * self.strength_pair)[:, :, None]), axis=-1)
+        strength = pair + tf.reduce_sum(user.vector * self.strength_user, axis=-1, keepdims=True)
+        strength += tf.reduce_sum(items.vectors * self.strength_item, axis=-1)
+        return order, strength + self.strength_scale * similarity + self.strength_bias
 
     def attention_similarity(self, history: tf.Tensor, weights: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """Return sim(u, i) by attention to the history, 0 if it is empty; arguments as in `call`.
+        """Return sim(u, i) by attention to the history, 0 if it is empty; arguments are texts and weights of the sides.
 
         Returns:
             float32 [users, candidates].
         """
         cosines = tf.matmul(items, history, transpose_b=True)  # [users, candidates, length]
         share = tf.nn.softmax(self.sharpness * cosines + weights[:, None, :], axis=-1)
-        known = tf.reduce_max(tf.cast(weights > ABSENT, tf.float32), axis=-1, keepdims=True)
+        known = tf.reduce_max(tf.cast(weights > ABSENT / 2, tf.float32), axis=-1, keepdims=True)
         return tf.reduce_sum(share * cosines, axis=-1) * known
 
-    def mlp(self, user: tf.Tensor, items: tf.Tensor, noise: Noise = None) -> tf.Tensor:
-        """Return MLP([x_u, x_i]), float32 [users, candidates]; arguments as in `call`.
+    def mlp(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """Return MLP([x_u, o_i]), float32 [users, candidates], of vectors [users, width] and [users, candidates, width].
 
         The first layer is a user part plus an item part, each computed once rather than per pair.
         """
         pairs = self.first_user(user)[:, None, :] + self.first_item(items)
-        x = dropout(tf.nn.relu(pairs), self.rate, branch(noise, 0))
-        for number, layer in enumerate(self.middle, 1):
-            x = dropout(layer(x), self.rate, branch(noise, number))
+        x = tf.nn.relu(pairs)
+        for layer in self.middle:
+            x = layer(x)
         return tf.squeeze(self.last(x), axis=-1)
+
+    def price_terms(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """Return price(u, i), float32 [users, candidates]; arguments are prices of the sides."""
+        level = items - user[:, None]
+        known = tf.math.is_finite(level)
+        level = tf.where(known, level, 0.0)
+        return self.price_linear * level + self.price_square * tf.square(level)
 
     def _matches(self, present: tf.Tensor, history: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return Σ_l w_l match_l, float32 [users, candidates]."""
         smoothed = tf.reduce_sum(present, axis=-1, keepdims=True) + MATCH_SMOOTHING
         total = tf.zeros([tf.shape(history)[0], tf.shape(items)[1]])
         for level in range(self.match.shape[0]):
-            history_code, item_code = history[:, None, :, level], items[:, :, None, level]
-            same = tf.cast(tf.equal(history_code, item_code) & (item_code >= 0), tf.float32) * present[:, None, :]
-            total += self.match[level] * tf.sqrt(tf.reduce_sum(same, axis=-1) / smoothed)
+            counts = category_counts(present, history[:, :, level], items[:, :, level])
+            total += self.match[level] * tf.sqrt(counts / smoothed)
         return total
+
+
+def category_counts(present: tf.Tensor, history: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+    """Return how many entries of each history are in the category of each candidate, float32 [users, candidates].
+
+    Args:
+        present: float32 [users, length], 0 at padding.
+        history: int32 [users, length], codes, -1 for none.
+        items: int32 [users or 1, candidates], codes, -1 for none.
+    """
+    users, codes = tf.shape(history)[0], tf.maximum(tf.reduce_max(items), -1) + 2  # the last column stands for others
+    column = tf.where((history >= 0) & (history < codes - 1), history, codes - 1)
+    cell = tf.reshape(tf.range(users)[:, None] * codes + column, [-1])
+    counts = tf.reshape(tf.math.unsorted_segment_sum(tf.reshape(present, [-1]), cell, users * codes), [users, codes])
+    counts *= 1.0 - tf.one_hot(codes - 1, codes)
+    wanted = tf.where(items >= 0, items, codes - 1)
+    return tf.gather(counts, tf.broadcast_to(wanted, [users, tf.shape(items)[1]]), batch_dims=1)
+
+
+def price_level(prices: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
+    """Return the mean price of each history, float32 [users], NaN where no entry has one; arguments [users, length]."""
+    known = tf.math.is_finite(prices) & (intensity > 0)
+    count = tf.reduce_sum(tf.cast(known, tf.float32), axis=-1)
+    return tf.where(count > 0, tf.reduce_sum(tf.where(known, prices, 0.0), axis=-1) / count, float("nan"))

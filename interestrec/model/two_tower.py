@@ -1,7 +1,7 @@
-"""The two-tower model of interest intensity: y_ui = σ(head(x_u, x_i))."""
+"""The two-tower model of interest intensity: logits of head(x_u, x_i), from texts, ids, features and the moment."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,62 +14,92 @@ from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.io import files
 from interestrec.model.backend import keras, tf
 from interestrec.model.entity_features import cells as feature_cells
-from interestrec.model.head import InterestHead, Similarity
+from interestrec.model.fused_items import FusedItems
+from interestrec.model.head import CandidateSide, InterestHead, Similarity, UserSide, price_level
+from interestrec.model.history_tower import HistoryTower
 from interestrec.model.item_tower import ItemTower
+from interestrec.model.moment_terms import MomentTerms
 from interestrec.model.noise import Noise, branch
-from interestrec.model.user_tower import ItemsUserTower, TextUser
+from interestrec.model.user_tower import TextMean, TextUser
 
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 _ENCODER_PREFIX = "encoder."  # of the names of the encoder's tensors
 # Keys of the configuration that determine the shapes and the meaning of weights.
-_STRUCTURE_KEYS = ("width", "hidden", "levels", "attributes", "similarity", "user_text")
+_STRUCTURE_KEYS = (
+    *("text_width", "width", "hidden", "levels", "attributes", "user_features", "blocks", "max_history"),
+    *("similarity", "user_text"),
+)
 
 
 @dataclass(frozen=True)
 class TwoTowerConfig:
     """Everything needed to build the model before its weights are loaded."""
 
-    width: int  # of the encoder's vectors
+    text_width: int  # of the encoder's vectors
+    width: int  # of the fused vectors
     hidden: tuple[int, ...]  # of the MLP
     levels: int  # of the category path
     max_history: int
     dropout: float
-    attributes: tuple[FeatureShape, ...]
-    similarity: Similarity = "history"  # the head compares a candidate with it
+    attributes: tuple[FeatureShape, ...]  # of items
+    user_features: tuple[FeatureShape, ...] = ()
+    blocks: int = 0  # transformer blocks of the user tower
+    similarity: Similarity = "history"  # the head compares a candidate's text with it
     user_text: TextUser | None = None  # how a history becomes a text; None = users are the items of their histories
 
 
 class ItemCodes(NamedTuple):
-    """Codes of all items."""
+    """What the model reads of all items besides their texts."""
 
-    attributes: np.ndarray  # int32 [items, columns], the features that the item tower reads, packed
+    attributes: np.ndarray  # int32 [items, columns], the features that the towers read, packed
     categories: np.ndarray  # int32 [items, levels], -1 if an item has none; the head matches equal codes
+    prices: np.ndarray  # float32 [items], standardised log prices, NaN if an item has none
 
 
-class TowerSide(NamedTuple):
-    """Items on one side of the head: vectors float32 [..., width] and category codes int32 [..., levels]."""
+class ItemArrays(NamedTuple):
+    """Items as the head reads them: arrays, or tensors in training."""
 
-    vectors: tf.Tensor
-    categories: tf.Tensor
+    texts: Any  # float32 [items, text width]
+    entries: Any  # float32 [items, width], as entries of histories
+    candidates: Any  # float32 [items, width]
+    categories: Any  # int32 [items, levels]
+    prices: Any  # float32 [items]
+
+
+class History(NamedTuple):
+    """Histories of users, oldest entry first, and what is known of the users besides."""
+
+    texts: tf.Tensor  # float32 [users, length, text width]
+    entries: tf.Tensor  # float32 [users, length, width]
+    categories: tf.Tensor  # int32 [users, length, levels]
+    prices: tf.Tensor  # float32 [users, length]
+    intensity: tf.Tensor  # float32 [users, length], 0 at padding
+    days: tf.Tensor  # float32 [users, length], ln(1 + days) since each entry, 0 where unknown
+    features: tf.Tensor  # int32 [users, columns], packed
+    moments: tf.Tensor  # float32 [users, USER_FEATURES], see corpus/moments.py
 
 
 class TwoTower(keras.layers.Layer):
-    """Item tower, user tower and head over vectors of item texts.
+    """Item tower, fused vectors, user tower, head and the moment's terms.
 
-    A user represented by a text has a history of one item: the text, with intensity 1 and no attributes or category.
+    A user represented by a text has a history of one entry: the text, with intensity 1 and no features or category.
     """
 
     def __init__(self, config: TwoTowerConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        self.item_tower = ItemTower(config.width, config.dropout, config.attributes, name="item_tower")
-        self.user_tower = ItemsUserTower(config.width, name="user_tower")
-        self.head = InterestHead(
-            config.width, list(config.hidden), config.levels, config.dropout, config.similarity, name="head"
+        rate = config.dropout
+        self.item_tower = ItemTower(config.text_width, rate, name="item_tower")
+        self.fused_items = FusedItems(config.text_width, config.width, rate, config.attributes, name="fused_items")
+        self.text_mean = TextMean(config.text_width, name="text_mean")
+        self.user_tower = HistoryTower(
+            config.width, rate, config.user_features, config.blocks, config.max_history, name="user_tower"
         )
-        self.item_tower.build()
-        self.head.build()
+        self.head = InterestHead(config.width, list(config.hidden), config.levels, config.similarity, name="head")
+        self.moment_terms = MomentTerms(name="moment_terms")
+        for layer in (self.item_tower, self.fused_items, self.user_tower, self.head):
+            layer.build()
         self.built = True
 
     def call(
@@ -77,71 +107,92 @@ class TwoTower(keras.layers.Layer):
         vectors: tf.Tensor,
         attributes: tf.Tensor,
         categories: tf.Tensor,
+        prices: tf.Tensor,
         history: tf.Tensor,
         intensity: tf.Tensor,
+        days: tf.Tensor,
+        features: tf.Tensor,
         candidates: tf.Tensor,
+        shared: tf.Tensor,
+        moments: tf.Tensor,
+        user_moments: tf.Tensor,
         noise: Noise = None,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the logits of a batch, whose distinct items are encoded once.
 
         Args:
-            vectors: float32 [items, width], text vectors of the batch's distinct items.
-            attributes: int32 [items, columns], codes of the items' attributes; no columns if there are none.
+            vectors: float32 [items, text width], text vectors of the batch's distinct items.
+            attributes: int32 [items, columns], packed features; no columns if there are none.
             categories: int32 [items, levels], -1 if an item has none.
+            prices: float32 [items], NaN if an item has none.
             history: int32 [impressions, length], rows of `vectors`.
-            intensity: float32 [impressions, length], 0 at padding.
+            intensity, days: float32 [impressions, length], see History.
+            features: int32 [impressions, columns], packed features of the users.
             candidates: int32 [impressions, candidates], rows of `vectors`.
+            shared: int32 [shared], rows of `vectors`: further candidates of all impressions.
+            moments: float32 [impressions, candidates + shared, ITEM_FEATURES].
+            user_moments: float32 [impressions, USER_FEATURES].
 
         Returns:
-            float32 [impressions, candidates].
+            Logits of order and of strength, float32 [impressions, candidates + shared].
         """
-        items = self.item_tower(vectors, attributes, branch(noise, 0))
-        return self.score(
-            TowerSide(tf.gather(items, history), tf.gather(categories, history)),
-            intensity,
-            TowerSide(tf.gather(items, candidates), tf.gather(categories, candidates)),
-            noise=branch(noise, 1),
+        items = self.items(vectors, attributes, categories, prices, branch(noise, 0))
+        read = History(
+            texts=tf.gather(items.texts, history),
+            entries=tf.gather(items.entries, history),
+            categories=tf.gather(items.categories, history),
+            prices=tf.gather(items.prices, history),
+            intensity=intensity,
+            days=days,
+            features=features,
+            moments=user_moments,
+        )
+        user = self.user(read, branch(noise, 1))
+        own = self.head(user, candidate_side(items, candidates))
+        others = self.head(user, candidate_side(items, shared[None]))
+        order, strength = (tf.concat(pair, axis=1) for pair in zip(own, others, strict=True))
+        return order + self.moment_terms(moments, user_moments), strength
+
+    def items(
+        self, vectors: tf.Tensor, attributes: tf.Tensor, categories: tf.Tensor, prices: tf.Tensor, noise: Noise = None
+    ) -> ItemArrays:
+        """Return items as the head reads them; arguments as in `call`."""
+        texts = self.item_tower(vectors, branch(noise, 0))
+        entries, candidates = self.fused_items(texts, attributes, branch(noise, 1))
+        return ItemArrays(texts, entries, candidates, categories, prices)
+
+    def user(self, history: History, noise: Noise = None) -> UserSide:
+        """Return users as the head reads them."""
+        return UserSide(
+            texts=history.texts,
+            weights=self.text_mean.attention_logits(history.texts, history.intensity),
+            text=self.text_mean(history.texts, history.intensity),
+            vector=self.user_tower(history.entries, history.intensity, history.days, history.features, noise),
+            categories=history.categories,
+            price=price_level(history.prices, history.intensity),
         )
 
-    def item_vectors(self, vectors: np.ndarray, attributes: np.ndarray) -> np.ndarray:
-        """Return x_i of all items, float32 [items, width], from text vectors and int32 [items, columns]."""
-        return self.item_tower(tf.constant(vectors), tf.constant(attributes)).numpy()
-
-    def scorer(self) -> Callable[..., np.ndarray]:
-        """Return `score` compiled, without dropout, as a function of arrays (history, intensity, candidates)."""
-        compiled = tf.function(self.score, reduce_retracing=True)
-
-        def scores(history: TowerSide, intensity: np.ndarray, candidates: TowerSide) -> np.ndarray:
-            return compiled(_tensors(history), tf.constant(intensity), _tensors(candidates)).numpy()
-
-        return scores
-
-    def score(self, history: TowerSide, intensity: tf.Tensor, candidates: TowerSide, noise: Noise = None) -> tf.Tensor:
-        """Return logits from item vectors.
+    def score(self, history: History, candidates: CandidateSide, moments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return logits of order and of strength without dropout, float32 [users, candidates] each.
 
         Args:
-            history: side of [users, length] items.
-            intensity: float32 [users, length], 0 at padding.
-            candidates: side of [users, candidates] items, or of [1, candidates] items that all users share.
-
-        Returns:
-            float32 [users, candidates].
+            candidates: of [users, candidates] items, or of [1, candidates] items that all users share.
+            moments: float32, as the candidates, [users or 1, candidates, ITEM_FEATURES].
         """
-        weights = self.user_tower.attention_logits(history.vectors, intensity)
-        user = self.user_tower(history.vectors, intensity)
-        return self.head(
-            user,
-            history.vectors,
-            weights,
-            candidates.vectors,
-            history.categories,
-            candidates.categories,
-            noise=noise,
-        )
+        order, strength = self.head(self.user(history), candidates)
+        return order + self.moment_terms(moments, history.moments), strength
+
+    def item_arrays(self, vectors: np.ndarray, codes: ItemCodes) -> ItemArrays:
+        """Return all items as the head reads them, from their text vectors and codes."""
+        items = self.items(*(tf.constant(part) for part in (vectors, *codes)))
+        return ItemArrays(*(part.numpy() for part in items))
 
 
-def _tensors(side: TowerSide) -> TowerSide:
-    return TowerSide(tf.constant(side.vectors), tf.constant(side.categories))
+def candidate_side(items: ItemArrays, rows: Any) -> CandidateSide:
+    """Return the items at `rows`, int32 [users or 1, candidates], as candidates."""
+    return CandidateSide(
+        *(tf.gather(part, rows) for part in (items.texts, items.candidates, items.categories, items.prices))
+    )
 
 
 def save_two_tower(model: TwoTower, directory: Path, extra: Mapping[str, np.ndarray]) -> None:
@@ -178,13 +229,17 @@ def _read_config(directory: Path) -> TwoTowerConfig:
     values = files.read_json(directory / CONFIG)
     try:
         tables = tuple(FeatureShape.of(*shape) for shape in values["attributes"])
+        user_tables = tuple(FeatureShape.of(*shape) for shape in values["user_features"])
         if "user_text" in values:
             values["user_text"] = TextUser.from_json(values["user_text"])
-        config = TwoTowerConfig(**{**values, "hidden": tuple(values["hidden"]), "attributes": tables})
+        changed = {"hidden": tuple(values["hidden"]), "attributes": tables, "user_features": user_tables}
+        config = TwoTowerConfig(**{**values, **changed})
         steps = [2 * config.width, *config.hidden]
-        cells = sum(a * b for a, b in pairwise(steps)) + config.width**2 + config.levels
-        cells += sum(feature_cells(shape, config.width) for shape in tables)
-        smallest = min(len(config.hidden), *steps, config.levels + 1, config.max_history)
+        cells = sum(a * b for a, b in pairwise(steps)) + config.text_width**2 + config.levels
+        cells += 2 * config.text_width * config.width
+        cells += sum(2 * feature_cells(shape, config.width) for shape in tables)
+        cells += sum(feature_cells(shape, config.width) for shape in user_tables)
+        smallest = min(len(config.hidden), *steps, config.levels + 1, config.max_history, config.blocks + 1)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{directory / CONFIG}: is not the configuration of a model; finetune again") from error
     if smallest < 1 or 4 * cells > (directory / WEIGHTS).stat().st_size:

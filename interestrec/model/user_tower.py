@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interestrec.model.backend import keras, tf
-
-_ABSENT = -1e9
+from interestrec.model.history_tower import ABSENT
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class TextUser:
         return cls(**{**values, "fields": tuple((name, tokens) for name, tokens in values["fields"])})
 
 
-class ItemsUserTower(keras.layers.Layer):
-    """x_u = Σ_j α_j x_j over the history, α = softmax(a·x_j + log intensity_j - r log(1 + age_j)).
+class TextMean(keras.layers.Layer):
+    """t_u = Σ_j α_j x_j over the history, α = softmax(a·x_j + log intensity_j - r log(1 + age_j)).
 
     Additive attention as in NRMS (Wu et al. 2019) with power-law forgetting; age_j is the number of later events in
     the history. `a` and `r` start at zero: an untrained tower is the mean of the history weighted by intensity. The
@@ -55,7 +54,7 @@ class ItemsUserTower(keras.layers.Layer):
         present = intensity > 0
         age = tf.cumsum(tf.cast(present, tf.float32), axis=1, exclusive=True, reverse=True)
         logits += tf.math.log(tf.where(present, intensity, 1.0)) - self.forgetting * tf.math.log1p(age)
-        return tf.where(present, logits, _ABSENT)
+        return tf.where(present, logits, ABSENT)
 
     def call(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
         """Return user vectors, float32 [users, width]; arguments as in `attention_logits`."""

@@ -8,10 +8,14 @@ class UserTower(NamedTuple):
 
     reads_text: bool  # the history becomes one text (see TextUser), which is its only item
     summary: str
+    blocks: int = 0  # transformer blocks over the history
 
 
 USER_TOWERS = {
     "items": UserTower(reads_text=False, summary="by the weighted vectors of the history's items"),
+    "sequence": UserTower(
+        reads_text=False, summary="by a transformer over the history's items, their order and times", blocks=2
+    ),
     "text": UserTower(
         reads_text=True, summary="by encoding the history's texts as one text, latest first, which costs much more"
     ),

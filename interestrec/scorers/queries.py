@@ -129,7 +129,9 @@ def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQuer
     first = np.flatnonzero(differs)
     offsets, rows = ragged.take(shown.offsets, impression)
     return ImpressionQueries(
-        requests=_requests(corpus, user[first], *ragged.ranges(start[first], stop[first])),
+        requests=_requests(
+            corpus, user[first], *ragged.ranges(start[first], stop[first]), shown.time[impression[first]]
+        ),
         request_offsets=offsets[np.append(first, len(impression))],
         offsets=offsets,
         rows=rows,
@@ -140,7 +142,8 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     """Return one request per user with an impression in `split`, with the history at the start of the split.
 
     The history is that of the user's first impression of the split if the log contains histories, otherwise all events
-    of the user in earlier splits.
+    of the user in earlier splits. The time is the start of the split where all earlier splits are before it, otherwise
+    that of the user's first impression of the split.
 
     Args:
         split: VALID or TEST.
@@ -152,15 +155,20 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
         rows = rows[users[shown.user[rows]]]
     rows = rows[np.lexsort((rows, shown.time[rows], shown.user[rows]))]
     user, first = np.unique(shown.user[rows], return_index=True)
+    at = shown.time[rows][first]
+    start = shown.time[shown.split == split].min(initial=np.iinfo(np.int64).max)
+    if (shown.time[shown.split < split] <= start).all():
+        at = np.full(len(user), start)
     if has_logged_histories(corpus):
         first_row = rows[first]
-        return _requests(corpus, user, *ragged.ranges(shown.history_start[first_row], shown.history_end[first_row]))
+        ranges = ragged.ranges(shown.history_start[first_row], shown.history_end[first_row])
+        return _requests(corpus, user, *ranges, at)
     timelines = corpus.timelines
     has_request = np.zeros(corpus.users.num_rows, dtype=bool)
     has_request[user] = True
     known = np.flatnonzero((timelines.split < split) & has_request[timelines.user])
     end = np.searchsorted(timelines.user[known], user, side="right")
-    return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known)
+    return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known, at)
 
 
 def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -> Requests:
@@ -175,9 +183,9 @@ def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -
     everyone = np.arange(corpus.users.num_rows, dtype=np.int32)
     offsets = ragged.from_owner(timelines.user[known], len(everyone))
     if users is None:
-        return _requests(corpus, everyone, offsets, known)
+        return _requests(corpus, everyone, offsets, known, np.full(len(everyone), time))
     user_offsets, rows = ragged.take(offsets, users)
-    return _requests(corpus, everyone[users], user_offsets, known[rows])
+    return _requests(corpus, everyone[users], user_offsets, known[rows], np.full(len(users), time))
 
 
 def published_since(corpus: Corpus, time: int) -> np.ndarray:
@@ -207,6 +215,6 @@ def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTrut
     )
 
 
-def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray) -> Requests:
+def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray, at: np.ndarray) -> Requests:
     events = corpus.timelines
-    return Requests(user, offsets, events.item[rows], events.intensity[rows], events.time[rows])
+    return Requests(user, offsets, events.item[rows], events.intensity[rows], events.time[rows], at)

@@ -29,6 +29,7 @@ from interestrec.scorers import (
     repeat,
     sequence,
     session_knn,
+    strength,
     tfidf,
     trending,
 )
@@ -55,6 +56,7 @@ SCORERS: dict[str, ScorerDefinition] = {
     "bias": bias.DEFINITION,
     "mf": mf.DEFINITION,
     "intensity": intensity.DEFINITION,
+    "strength": strength.DEFINITION,
 }
 
 # component of the blend -> its scorer

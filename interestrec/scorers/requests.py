@@ -54,6 +54,7 @@ class Requests:
     item: np.ndarray  # int32 [total]
     intensity: np.ndarray  # float32 [total]
     time: np.ndarray  # int64 [total], microseconds, store.NO_TIME where null
+    at: np.ndarray  # int64 [requests], microseconds of the request; what happened before is known; NO_TIME where null
 
     def __len__(self) -> int:
         return len(self.user)
@@ -69,17 +70,23 @@ class Requests:
         first, last = self.offsets[start], self.offsets[stop]
         offsets = self.offsets[start : stop + 1] - first
         rows = slice(first, last)
-        return Requests(self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows])
+        return Requests(
+            self.user[start:stop], offsets, self.item[rows], self.intensity[rows], self.time[rows], self.at[start:stop]
+        )
 
     def rows(self, chosen: np.ndarray) -> Requests:
         """Return some requests, int64 [chosen], in this order."""
         offsets, entries = ragged.take(self.offsets, chosen)
-        return Requests(self.user[chosen], offsets, self.item[entries], self.intensity[entries], self.time[entries])
+        return Requests(
+            self.user[chosen], offsets, self.item[entries], self.intensity[entries], self.time[entries], self.at[chosen]
+        )
 
     def without_history(self) -> Requests:
         """Return the same users with empty histories."""
         none = slice(0, 0)
-        return Requests(self.user, np.zeros_like(self.offsets), self.item[none], self.intensity[none], self.time[none])
+        return Requests(
+            self.user, np.zeros_like(self.offsets), self.item[none], self.intensity[none], self.time[none], self.at
+        )
 
     def appended(self, others: Requests) -> Requests:
         """Return these requests, then the others."""
@@ -89,6 +96,7 @@ class Requests:
             item=np.append(self.item, others.item),
             intensity=np.append(self.intensity, others.intensity),
             time=np.append(self.time, others.time),
+            at=np.append(self.at, others.at),
         )
 
 

@@ -15,6 +15,7 @@ from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:
     from interestrec.corpus.store import Corpus
+    from interestrec.scorers.two_tower_model import TwoTowerModel
     from interestrec.training.training_checkpoint import CheckpointStore
 
 
@@ -79,6 +80,13 @@ class ScorerInputs:
         from interestrec.scorers import queries
 
         return queries.known_items(self.corpus, queries.VALID)
+
+    @cached_property
+    def two_tower(self) -> TwoTowerModel:
+        """The model that `finetune` trained, loaded once for all scorers of it."""
+        from interestrec.scorers.two_tower_model import load_model
+
+        return load_model(self.model, self)
 
     @cached_property
     def text_vectors(self) -> np.ndarray:

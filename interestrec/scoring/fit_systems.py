@@ -83,7 +83,7 @@ def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as
     if OURS in settings.systems:
         components = {name: component_scorer(name) for name in settings.components}
         names += [*voters(components).values(), *settings.estimators]
-    rules = load_rules(corpus, settings, _valid_start(corpus))
+    rules = load_rules(corpus, settings, validation_start(corpus))
     lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings.top_k, seed=inputs.seed)
     search = settings_search(corpus, lists(select=True), settings.trials, inputs.seed)
     names = required_scorers(names)
@@ -98,7 +98,7 @@ def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as
     return FittedSystems(ensemble, selection)
 
 
-def _valid_start(corpus: Corpus) -> int:
+def validation_start(corpus: Corpus) -> int:
     """Time of the lists that choices are made by: the start of the validation split, in microseconds."""
     shown = corpus.impressions
     return int(shown.time[shown.split == queries.VALID].min(initial=np.iinfo(np.int64).max))

@@ -13,6 +13,7 @@ from interestrec.core.progress import log
 from interestrec.core.workers import worker_number, workers
 from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.store import Corpus
+from interestrec.corpus.user_features import fit_user_features
 from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.training.finetune_settings import VectorCacheSettings
@@ -20,8 +21,11 @@ from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import REFERENCE_INPUT, ReferenceRun, open_reference_run
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from interestrec.model.encoder import Encoder
     from interestrec.model.user_tower import TextUser
+    from interestrec.scoring.training_judge import Judge
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.finetuning import TrainedModel
     from interestrec.training.preparation import TrainingInputs
@@ -108,7 +112,8 @@ def _inputs(
     settings = context.settings
     _require_split(corpus, settings.preprocess.split.method)
     config = {
-        **settings.lineage("items", "encoders", "finetune"),
+        **settings.lineage("items", "users", "encoders", "finetune"),
+        "lists": settings.rank.rules.model_dump(mode="json", include={"seen", "seen_penalty", "max_age_days"}),
         "relevant_at": settings.data.relevant_at,
         "numeric": settings.runtime.precision,
         **extra_config,
@@ -178,13 +183,20 @@ class _Training:
                 f"finetune.trainable_layers is {section.trainable_layers}, but the encoder has {encoder.depth} layers"
             )
         fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
+        start = self._start_features(artifact_files.USER_ATTRIBUTES)
+        user_features = fit_user_features(corpus, settings.users.features, start)
         return TrainingInputs(
             settings=section,
             seed=settings.seed,
             corpus=corpus,
             encoder=encoder,
             item_inputs=encoder.item_inputs(self.encoder, corpus.text_features, fields),
-            attributes=fit_attributes(corpus, settings.items.attributes, self._start_attributes()),
+            attributes=fit_attributes(
+                corpus, settings.items.attributes, self._start_features(artifact_files.ATTRIBUTES)
+            ),
+            user_features=user_features,
+            repeats=settings.rank.rules.seen != "out",
+            judge=self._judge(corpus, user_features.packed),
             user_text=self._user_text(encoder, fields),
             caches=Caches(
                 vector_cache(encoder, self.encoder, settings.workspace),
@@ -203,11 +215,19 @@ class _Training:
             return None
         return TextUser(min(section.user_tokens, encoder.max_length), fields, encoder.pooling, encoder.precision)
 
-    def _start_attributes(self) -> dict[str, Any] | None:
-        """Return the start model's fitted attribute codes, if there is a start model with attributes."""
-        if self.start is None or not (self.start / artifact_files.ATTRIBUTES).is_file():
+    def _judge(self, corpus: Corpus, user_features: "np.ndarray") -> "Judge | None":
+        """Return what judges the lists over the catalogue, None where nothing is validated."""
+        from interestrec.scoring.training_judge import training_judge
+
+        if self.reference is not None:
             return None
-        return dict(files.read_json(self.start / artifact_files.ATTRIBUTES))
+        return training_judge(corpus, self.settings.rank, user_features, self.settings.seed)
+
+    def _start_features(self, file: str) -> dict[str, Any] | None:
+        """Return the start model's fitted features of items or users, if there is a start model with features."""
+        if self.start is None or not (self.start / file).is_file():
+            return None
+        return dict(files.read_json(self.start / file))
 
     def _start_path(self) -> Path | None:
         """Return the path of the start model, None without one.
@@ -230,22 +250,32 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
 
     trained, inputs = training.train(corpus, work)
     save_two_tower(trained.model, directory, inputs.encoder.export_learned(inputs.settings.trainable_layers))
+    items = trained.model.item_arrays(trained.text_vectors, trained.codes)
     vectors = {
         "frozen": trained.frozen_vectors,
-        "item": trained.model.item_vectors(trained.text_vectors, trained.codes.attributes),
-        "category": trained.codes.categories,
+        "item": items.texts,
+        "entry": items.entries,
+        "candidate": items.candidates,
+        "category": items.categories,
+        "price": items.prices,
+        "user": trained.user_features,
     }
     files.write_safetensors(directory / artifact_files.ITEM_VECTORS, vectors)
-    if inputs.attributes.fitted:
-        files.write_json(directory / artifact_files.ATTRIBUTES, inputs.attributes.fitted)
+    for file, features in (
+        (artifact_files.ATTRIBUTES, inputs.attributes),
+        (artifact_files.USER_ATTRIBUTES, inputs.user_features),
+    ):
+        if features.fitted:
+            files.write_json(directory / file, features.fitted)
     outcome = trained.outcome
     table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
     files.write_parquet(directory / artifact_files.TRAINING_LOG, table, schemas.TRAINING_LOG)
     files.write_json(directory / artifact_files.CALIBRATION, trained.calibration.values())
     values: dict[str, Any] = {"epochs": outcome.epochs, "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS)}
-    if outcome.best is not None:
-        values |= {"valid_auc_start": outcome.history.value[0], "valid_auc": outcome.best}
-        values["best_epoch"] = outcome.best_epoch
+    if outcome.decides is not None:
+        values |= {f"{name}_start": value for name, value in outcome.history.at_epoch(0).items()}
+        values |= outcome.history.at_epoch(outcome.best_epoch)
+        values |= {"best_epoch": outcome.best_epoch, "decided_by": outcome.decides}
     files.write_json(directory / artifact_files.OUTCOME, values)
     return {"training_seconds": outcome.seconds, "examples": outcome.examples}
 

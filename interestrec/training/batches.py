@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from interestrec.core import ragged
@@ -11,23 +11,36 @@ from interestrec.core.deferred_import import np
 from interestrec.core.prefetch import prefetch
 
 if TYPE_CHECKING:
+    from interestrec.corpus.moments import Moments
     from interestrec.corpus.store import Timelines
     from interestrec.training.examples import Examples
-    from interestrec.training.negative_source import Negatives
+    from interestrec.training.negative_source import Negatives, SharedNegatives
+
+_DAY = 86_400_000_000  # microseconds
+_DENSE_SHARE = 4  # of the catalogue that negatives must exceed, one part in so many, for features of all items at once
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples as indices into `distinct`; padding has index 0 and is marked by `intensity` and `present`."""
+    """Examples as indices into `distinct`; padding has index 0 and is marked by `intensity` and `present`.
+
+    An example's candidates are its own, [examples, candidates], followed by the negatives that all examples share,
+    [shared]; columns of the latter follow those of the former in labels and masks.
+    """
 
     distinct: np.ndarray  # int32 [items]
     history: np.ndarray  # int32 [examples, length]
     intensity: np.ndarray  # float32 [examples, length], 0 at padding
+    days: np.ndarray  # float32 [examples, length], log(1 + days) from the event to the request; 0 where unknown
+    user: np.ndarray  # int32 [examples]
     candidates: np.ndarray  # int32 [examples, candidates]
-    labels: np.ndarray  # float32 [examples, candidates], 0 at sampled negatives and padding
-    present: np.ndarray  # bool [examples, candidates], False at padding
-    known: np.ndarray  # bool [examples, candidates], False at sampled negatives and padding
-    log_rate: np.ndarray  # float32 [examples, candidates], log sampling rates; 0 if shown
+    shared: np.ndarray  # int32 [shared]
+    labels: np.ndarray  # float32 [examples, candidates + shared], 0 at sampled negatives and padding
+    present: np.ndarray  # bool [examples, candidates + shared], False at padding and accidental hits
+    known: np.ndarray  # bool [examples, candidates + shared], False at sampled negatives and padding
+    log_rate: np.ndarray  # float32 [examples, candidates + shared], log sampling rates; 0 if not sampled
+    moments: np.ndarray  # float32 [examples, candidates + shared, ITEM_FEATURES], see corpus/moments.py
+    user_moments: np.ndarray  # float32 [examples, USER_FEATURES]
     row: np.ndarray  # int64 [examples], as in Examples
 
     def __len__(self) -> int:
@@ -39,18 +52,20 @@ class Batch:
 
     def _part(self, rows: np.ndarray) -> Batch:
         history, candidates = self.history[rows], self.candidates[rows]
-        items, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
-        return Batch(
+        read = np.concatenate([history.ravel(), candidates.ravel(), self.shared])
+        items, index = np.unique(read, return_inverse=True)
+        own = history.size + candidates.size
+        return replace(
+            self,
             distinct=self.distinct[items],
             history=index[: history.size].reshape(history.shape).astype(np.int32),
-            intensity=self.intensity[rows],
-            candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
-            labels=self.labels[rows],
-            present=self.present[rows],
-            known=self.known[rows],
-            log_rate=self.log_rate[rows],
-            row=self.row[rows],
+            candidates=index[history.size : own].reshape(candidates.shape).astype(np.int32),
+            shared=index[own:].astype(np.int32),
+            **{name: getattr(self, name)[rows] for name in _PER_EXAMPLE},
         )
+
+
+_PER_EXAMPLE = "intensity days user labels present known log_rate moments user_moments row".split()
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,7 @@ class BatchLimits:
     examples: int
     tokens: int | None = None
     lengths: np.ndarray | None = None  # int64 [texts], tokens of each item's text, then of documents; with `tokens`
+    lists: int | None = None  # rows of the batch, however few events each has
 
 
 def batch_offsets(
@@ -67,21 +83,27 @@ def batch_offsets(
 ) -> np.ndarray:
     """Return where each batch begins in `order`, and the end of the last: int64 [batches + 1].
 
-    Sampled negatives do not count. An example that exceeds the limit is a batch of its own.
+    An impression counts once and an example made from events as often as it has events; sampled negatives do not count.
+    An example that exceeds a limit is a batch of its own.
     """
-    if limits.tokens is None or limits.lengths is None:
-        return np.append(np.arange(0, len(order), limits.examples), len(order))
-    begins, included, tokens = [0], set[int](), 0
+    weight = np.where(examples.sampled, np.diff(examples.offsets), 1)[order]
+    begins, included, tokens, size = [0], set[int](), 0, 0
     for place, example in enumerate(order):
-        history = _history_texts(examples, int(example), timelines, max_history)
-        candidates = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
-        items = set(history.tolist()) | set(candidates.tolist())
-        more = int(limits.lengths[list(items - included)].sum())
-        if place > begins[-1] and (place - begins[-1] >= limits.examples or tokens + more > limits.tokens):
+        items, more = set[int](), 0
+        if limits.tokens is not None and limits.lengths is not None:
+            history = _history_texts(examples, int(example), timelines, max_history)
+            candidates = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
+            items = set(history.tolist()) | set(candidates.tolist())
+            more = int(limits.lengths[list(items - included)].sum())
+        full = size + weight[place] > limits.examples or tokens + more > (limits.tokens or np.inf)
+        full |= place - begins[-1] >= (limits.lists or np.inf)
+        if place > begins[-1] and full:
             begins.append(place)
-            included, tokens, more = set(), 0, int(limits.lengths[list(items)].sum())
+            included, tokens, size = set(), 0, 0
+            more = int(limits.lengths[list(items)].sum()) if limits.lengths is not None and items else 0
         included |= items
         tokens += more
+        size += weight[place]
     return np.append(begins, len(order)) if len(order) else np.zeros(1, np.int64)
 
 
@@ -94,76 +116,142 @@ def _history_texts(examples: Examples, example: int, timelines: Timelines, max_h
     return timelines.item[max(examples.start[example], end - max_history) : end]
 
 
-def iterate_batches(
-    examples: Examples,
-    timelines: Timelines,
-    source: Negatives,
-    order: np.ndarray,
-    offsets: np.ndarray,
-    max_history: int,
-    seed: list[int],
-    done: int = 0,
-) -> Iterator[Batch]:
-    """Yield the batches of examples in `order` after the first `done`; `offsets` are those of `batch_offsets`.
+@dataclass(frozen=True)
+class BatchBuilder:
+    """Builds batches with the `max_history` most recent events of each history."""
 
-    Negatives are a function of seed and batch number, so that a run resumes at a batch number. Batches are
-    prefetched.
+    timelines: Timelines
+    moments: Moments
+    max_history: int
+    repeats: bool = False  # whether lists may hold items of the history, see `build`
+
+    def iterate(
+        self,
+        examples: Examples,
+        source: Negatives,
+        order: np.ndarray,
+        offsets: np.ndarray,
+        seed: list[int],
+        done: int = 0,
+    ) -> Iterator[Batch]:
+        """Yield the batches of examples in `order` after the first `done`; `offsets` are those of `batch_offsets`.
+
+        Negatives are a function of seed and batch number, so that a run resumes at a batch number. Batches are
+        prefetched.
+        """
+
+        def batch(number: int) -> Batch:
+            rows = order[offsets[number] : offsets[number + 1]]
+            return self.build(examples.select(rows), source, np.random.default_rng([*seed, number]))
+
+        return prefetch(range(done, len(offsets) - 1), batch)
+
+    def build(self, examples: Examples, source: Negatives, rng: np.random.Generator) -> Batch:
+        """Build a batch.
+
+        Only examples with `sampled` are distinguished from the negatives, among which their own candidates are
+        accidental hits and left out. Where lists leave out items of the history, a ranking is learned without them:
+        neither such a negative nor such an event of an example with `sampled` is present, however old the entry.
+        """
+        width = int(np.diff(examples.offsets).max())
+        row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
+        candidates = np.where(inside, examples.item[row], 0)
+        negatives = self._negatives(examples, source, rng)
+        hit = accidental_hits(negatives.items, examples, None if self.repeats else self.timelines)
+        listed = inside & ~(self._in_history(examples, candidates) & examples.sampled[:, None])
+        none = np.zeros(hit.shape)
+        history, intensity = example_histories(examples, self.timelines, self.max_history)
+        read = np.concatenate([history.ravel(), candidates.ravel(), negatives.items])
+        distinct, index = np.unique(read, return_inverse=True)
+        own = history.size + candidates.size
+        rates = np.broadcast_to(negatives.log_rate, hit.shape)
+        return Batch(
+            distinct=distinct.astype(np.int32),
+            history=index[: history.size].reshape(history.shape).astype(np.int32),
+            intensity=intensity,
+            days=self._days(examples, history.shape[1]),
+            user=examples.user.astype(np.int32),
+            candidates=index[history.size : own].reshape(candidates.shape).astype(np.int32),
+            shared=index[own:].astype(np.int32),
+            labels=np.concatenate([np.where(inside, examples.label[row], 0.0), none], axis=1).astype(np.float32),
+            present=np.concatenate([listed, ~hit & examples.sampled[:, None]], axis=1),
+            known=np.concatenate([inside, none > 0], axis=1),
+            log_rate=np.concatenate([np.zeros(inside.shape), rates], axis=1).astype(np.float32),
+            moments=self._moments(examples, candidates, negatives.items),
+            user_moments=self.moments.user_features(examples.user, examples.time),
+            row=examples.row,
+        )
+
+    def _negatives(self, examples: Examples, source: Negatives, rng: np.random.Generator) -> SharedNegatives:
+        from interestrec.training.negative_source import SharedNegatives
+
+        if examples.sampled.any():
+            return source.draw(examples, rng)
+        return SharedNegatives(np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    def _in_history(self, examples: Examples, candidates: np.ndarray) -> np.ndarray:
+        """Whether a list would leave out each candidate, as an item of the history: bool [examples, candidates]."""
+        if self.repeats or not examples.sampled.any():
+            return np.zeros(candidates.shape, bool)
+        offsets, rows = ragged.ranges(examples.start, examples.end)
+        span = int(max(candidates.max(initial=0), self.timelines.item[rows].max(initial=0))) + 1
+        owned = ragged.owner(offsets) * np.int64(span) + self.timelines.item[rows]
+        return np.isin(np.arange(len(examples))[:, None] * np.int64(span) + candidates, owned)
+
+    def _days(self, examples: Examples, length: int) -> np.ndarray:
+        """float32 [examples, length]: log(1 + days) from each event of the history to the request."""
+        from interestrec.corpus.store import NO_TIME
+
+        if examples.document is not None or not len(self.timelines.time):
+            return np.zeros((len(examples), length), np.float32)
+        begin = np.maximum(examples.start, examples.end - self.max_history)
+        source, inside = ragged.padded(begin, examples.end, length)
+        return elapsed(self.timelines.time[source], np.where(inside, examples.time[:, None], NO_TIME))
+
+    def _moments(self, examples: Examples, candidates: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+        """float32 [examples, candidates + negatives, ITEM_FEATURES]: what was known of the items at each request."""
+        times, request = np.unique(examples.time, return_inverse=True)
+        if len(negatives) > len(self.moments.published) // _DENSE_SHARE:  # all items at once are then cheaper
+            known = np.stack([self.moments.catalogue_features(time) for time in times])
+            return np.concatenate(
+                [known[request[:, None], candidates], known[request[:, None], negatives[None]]], axis=1
+            )
+        items = np.concatenate([candidates, np.broadcast_to(negatives, (len(examples), len(negatives)))], axis=1)
+        at = np.broadcast_to(examples.time[:, None], items.shape)
+        return self.moments.item_features(items.ravel(), at.ravel()).reshape(*items.shape, -1)
+
+
+def elapsed(event: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Return log(1 + days) from events to requests, float32; 0 where a time is unknown or the event is later.
+
+    Args:
+        event, now: int64, microseconds or NO_TIME, of one shape or broadcast.
     """
+    from interestrec.corpus.store import NO_TIME
 
-    def batch(number: int) -> Batch:
-        rows = order[offsets[number] : offsets[number + 1]]
-        rng = np.random.default_rng([*seed, number])
-        return build_batch(examples.select(rows), timelines, source, max_history, rng)
-
-    return prefetch(range(done, len(offsets) - 1), batch)
+    known = (event != NO_TIME) & (now != NO_TIME)
+    days = np.where(known, now, 0) - np.where(known, event, 0)
+    return np.log1p(np.maximum(days, 0) / _DAY).astype(np.float32)
 
 
-def build_batch(
-    examples: Examples, timelines: Timelines, source: Negatives, max_history: int, rng: np.random.Generator
-) -> Batch:
-    """Build a batch with the `max_history` most recent events of each history.
+def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines | None) -> np.ndarray:
+    """Whether each negative is among the example's candidates or in its whole history: bool [examples, negatives].
 
-    Only examples with `sampled` get negatives; the others are padded. A negative that is a candidate of the example or
-    anywhere in its history, including older events, is an accidental hit and is left out.
+    Args:
+        negatives: int32 [negatives], distinct and ascending.
+        timelines: with the events of histories; None: histories do not count.
     """
-    history, intensity = example_histories(examples, timelines, max_history)
-    width = int(np.diff(examples.offsets).max())
-    row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
-    candidates = np.where(inside, examples.item[row], 0)
-    labels = np.where(inside, examples.label[row], 0.0)
-    present = inside
-    log_rate = np.zeros(inside.shape, np.float32)
-    if examples.sampled.any():
-        negatives = source.draw(examples, rng)
-        hit = accidental_hits(negatives, examples, timelines)
-        candidates = np.concatenate([candidates, negatives], axis=1)
-        labels = np.concatenate([labels, np.zeros(negatives.shape)], axis=1)
-        present = np.concatenate([inside, ~hit & examples.sampled[:, None]], axis=1)
-        log_rate = np.where(examples.sampled[:, None], source.log_rate(candidates), 0.0)
-    known = np.zeros(present.shape, bool)
-    known[:, :width] = inside
-    distinct, index = np.unique(np.concatenate([history.ravel(), candidates.ravel()]), return_inverse=True)
-    return Batch(
-        distinct=distinct.astype(np.int32),
-        history=index[: history.size].reshape(history.shape).astype(np.int32),
-        intensity=intensity,
-        candidates=index[history.size :].reshape(candidates.shape).astype(np.int32),
-        labels=labels.astype(np.float32),
-        present=present,
-        known=known,
-        log_rate=log_rate.astype(np.float32),
-        row=examples.row,
-    )
-
-
-def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines) -> np.ndarray:
-    """Whether each negative is in the example's whole history or among its candidates: bool [examples, count]."""
-    example = np.arange(len(examples))
-    offsets, rows = ragged.ranges(examples.start, examples.end)
-    items = np.concatenate([timelines.item[rows], examples.item]).astype(np.int64)
-    owner = np.concatenate([ragged.owner(offsets), ragged.owner(examples.offsets)])
-    span = max(int(items.max(initial=0)), int(negatives.max(initial=0))) + 1
-    return np.isin(example[:, None] * span + negatives, owner * span + items)
+    hit = np.zeros((len(examples), len(negatives)), bool)
+    if not len(negatives):
+        return hit
+    items, owner = examples.item, ragged.owner(examples.offsets)
+    if timelines is not None:
+        offsets, rows = ragged.ranges(examples.start, examples.end)
+        items, owner = np.append(items, timelines.item[rows]), np.append(owner, ragged.owner(offsets))
+    place = np.minimum(np.searchsorted(negatives, items), len(negatives) - 1)
+    found = negatives[place] == items
+    hit[owner[found], place[found]] = True
+    return hit
 
 
 def example_histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Training examples: requests with a history, candidates and graded labels.
 
-The candidates of an impression are the items shown. An event has one candidate, its item, which is distinguished from
-sampled negatives.
+The candidates of an impression are the items shown. The candidates of a request that was made from events are the items
+of the user's events after one history, such as the lines of an invoice; they are distinguished from sampled negatives.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus, Impressions, Timelines
 from interestrec.io.schemas import TRAIN, VALID
 
+_MOST_CANDIDATES = 32  # of an example made from events, which bounds the padding of a batch
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -25,7 +27,9 @@ class Examples:
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], intensity
     sampled: np.ndarray  # bool [examples]: needs sampled negatives, because no item shown was ignored
-    row: np.ndarray  # int64 [examples], number of the impression or row of Timelines
+    row: np.ndarray  # int64 [examples], number of the (first) impression or row of Timelines
+    user: np.ndarray  # int32 [examples]
+    time: np.ndarray  # int64 [examples], microseconds of the request, NO_TIME where unknown
     # int64 [examples], one text in place of the history, -1 for none; None: the history's items are read
     document: np.ndarray | None = None
 
@@ -43,6 +47,8 @@ class Examples:
             self.label[candidates],
             self.sampled[rows],
             self.row[rows],
+            self.user[rows],
+            self.time[rows],
             None if self.document is None else self.document[rows],
         )
 
@@ -99,14 +105,23 @@ def usable_impressions(corpus: Corpus, split: int, select: bool | None = None) -
 
 
 def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
-    """Return the impressions of a mask, bool [impressions], as examples without their unlabelled candidates."""
-    rows = np.flatnonzero(mask)
+    """Return the impressions of a mask, bool [impressions], as examples without their unlabelled candidates.
+
+    Consecutive events of a user with the same history become examples of at most 32 candidates.
+    """
     counts = np.diff(impressions.offsets)
     owner = ragged.owner(impressions.offsets)
     known = ~np.isnan(impressions.label) & mask[owner]
-    lengths = np.bincount(owner[known], minlength=len(counts))[rows]
+    rows = np.flatnonzero(mask & (np.bincount(owner[known], minlength=len(counts)) > 0))
+    first = _first_of_request(impressions, rows, counts[rows] == 1)
+    request = np.cumsum(first) - 1  # of each row
+    rank = np.zeros(len(counts), np.int64)
+    rank[rows] = request
+    lengths = np.bincount(rank[owner[known]], minlength=int(first.sum()))
     label = impressions.label[known]
-    ignored = np.bincount(owner[known], label <= 0, minlength=len(counts))[rows] > 0
+    shown_and_ignored = (label <= 0) & (counts[owner[known]] > 1)
+    ignored = np.bincount(rank[owner[known]], shown_and_ignored, minlength=len(lengths)) > 0
+    rows = rows[first]
     return Examples(
         start=impressions.history_start[rows],
         end=impressions.history_end[rows],
@@ -115,7 +130,22 @@ def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
         label=label,
         sampled=~ignored,
         row=rows,
+        user=impressions.user[rows],
+        time=impressions.time[rows],
     )
+
+
+def _first_of_request(impressions: Impressions, rows: np.ndarray, is_event: np.ndarray) -> np.ndarray:
+    """Whether each row begins an example, bool [rows], rather than continue that of the events before it."""
+    if not len(rows):
+        return np.zeros(0, bool)
+    keys = (impressions.user, impressions.history_start, impressions.history_end)
+    continues = np.zeros(len(rows), bool)
+    continues[1:] = is_event[1:] & is_event[:-1]
+    for key in keys:
+        continues[1:] &= key[rows][1:] == key[rows][:-1]
+    begin = np.maximum.accumulate(np.where(continues, 0, np.arange(len(rows))))
+    return (np.arange(len(rows)) - begin) % _MOST_CANDIDATES == 0
 
 
 def select_contrasting(examples: Examples) -> Examples:
@@ -134,7 +164,8 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
     """Return next-event examples from the histories of impressions: the candidate is an event after the first, and its
     history is the events before it.
 
-    Among histories that begin at one row only the longest is used, so that no event occurs twice.
+    Among histories that begin at one row only the longest is used, so that no event occurs twice. Entries of a logged
+    history have no time, so the user's request has none either.
 
     Args:
         mask: bool [impressions], whose histories are used.
@@ -156,14 +187,16 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
         label=timelines.intensity[target],
         sampled=np.ones(len(target), bool),
         row=target,
+        user=timelines.user[target],
+        time=timelines.time[target],
     )
 
 
 def popularity(corpus: Corpus) -> np.ndarray:
-    """Return the share of each item in the positive train events, float64 [items]: the distribution of negatives.
+    """Return the share of each item in the positive train events, float64 [items]: what negatives are drawn by.
 
-    Negatives drawn as often as they occur as positives remove popularity from the score: the model learns the
-    pointwise mutual information of user and item (Levy and Goldberg 2014). The blend adds popularity at request time.
+    Negatives that are drawn by popularity teach P(i | u) / P(i) unless the rate is subtracted from the logits (Levy and
+    Goldberg 2014), see SharedNegatives.
     """
     timelines = corpus.timelines
     train = (timelines.split == TRAIN) & (timelines.intensity > 0)

@@ -55,11 +55,11 @@ else:  # a key for every entry of the registry
 class NegativeSourceSettings(Section):
     """Negatives that positive events are distinguished from if an impression has no other candidates."""
 
-    source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "popularity"
+    source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "mixed"
     """Where negatives come from."""
     count: Count = 20
-    """Negatives drawn per event; more cost time and make the loss more exact. With `in_batch` it applies to validation
-    only."""
+    """Negatives drawn per event, which all events of a step share, at most 4,096; a catalogue of that size or less is
+    taken whole. More cost time and make the loss more exact. Not used by `in_batch`."""
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "NegativeSourceSettings":
@@ -123,8 +123,8 @@ class FinetuneSettings(Section):
     """Passes of a first phase that predicts each next event within the train histories; worth trying where histories
     hold more events than there are impressions."""
     batch_size: Count = 32
-    """Impressions per step over all devices. Larger is faster per impression, takes more memory and may want a higher
-    learning rate."""
+    """Impressions, or events of a log without impressions, per step over all devices. Larger is faster, takes more
+    memory and may want a higher learning rate."""
     batch_tokens: Count | None = None
     """A step also ends before the texts of its distinct items exceed this many tokens, which bounds memory; `null` = no
     such limit."""
@@ -136,9 +136,12 @@ class FinetuneSettings(Section):
     """How a user is represented."""
     user_tokens: Annotated[int, Field(ge=3)] = 128
     """Tokens of a user's text with `user_tower: text`; at most what the encoder takes."""
-    similarity: Literal["history", "user"] = "history"
-    """What a candidate is compared with: `history`, the events that resemble it, or `user`, the user's vector, which
-    ranks a large catalogue many times as fast."""
+    similarity: Literal["history", "user"] | None = None
+    """What a candidate's text is compared with: `history`, the events that resemble it, or `user`, the mean of the
+    history, which ranks a large catalogue many times as fast. `null` = `history` for logs of impressions, else `user`."""
+    width: Annotated[int, Field(ge=2, multiple_of=2)] = 128
+    """Length of the vectors that ids, features and texts of items and users are fused to; longer ones fit more and cost
+    more time."""
     negatives: NegativeSettings = NegativeSettings()
     """Where negatives come from."""
     trainable_layers: CountOrZero = 0

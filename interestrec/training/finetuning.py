@@ -10,7 +10,7 @@ from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
 from interestrec.model.losses import LOSSES
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import BatchLimits, batch_offsets, iterate_batches
+from interestrec.training.batches import Batch, BatchLimits, batch_offsets
 from interestrec.training.examples import Examples
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.loop import TrainingOutcome, fit
@@ -19,6 +19,7 @@ from interestrec.training.negatives import NEGATIVE_SOURCES
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.preparation import TrainingInputs, TrainingSetup, prepare
 from interestrec.training.training_checkpoint import CheckpointStore
+from interestrec.training.validation import ValidFigures
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,10 @@ class TrainedModel:
     """A trained model with everything that its artifact stores."""
 
     model: TwoTower
-    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder before training
-    text_vectors: np.ndarray  # float32 [items, width], of the encoder after training
+    frozen_vectors: np.ndarray  # float32 [items, text width], of the encoder before training
+    text_vectors: np.ndarray  # float32 [items, text width], of the encoder after training
     codes: ItemCodes
+    user_features: np.ndarray  # int32 [users, columns], packed
     calibration: LogitCalibration
     outcome: TrainingOutcome
 
@@ -55,6 +57,7 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
         frozen_vectors=setup.frozen_vectors,
         text_vectors=setup.texts.current_vectors(np.arange(len(inputs.item_inputs))),
         codes=setup.codes,
+        user_features=inputs.user_features.packed,
         calibration=calibration,
         outcome=outcome,
     )
@@ -62,23 +65,39 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
 
 def _fit(setup: TrainingSetup, execution: ExecutionSettings, checkpoints: CheckpointStore) -> TrainingOutcome:
     """Train all phases; the final weights are the best on valid_select, or those after the reference run's epochs."""
-    inputs, scores, relevant_from = setup.inputs, setup.scores, setup.inputs.corpus.relevant_from
-    held_out = setup.batches(setup.examples.select)
+    inputs = setup.inputs
+    held_out = setup.batches(setup.examples.select) if inputs.reference_run is None else []
     outcome = fit(
         setup.model,
         setup.texts,
         setup.text_codes,
+        inputs.user_features.packed,
         _phases(setup),
         inputs.settings,
         execution,
-        validate=lambda: scores.mean_auc(held_out, relevant_from),
+        validate=lambda: _validate(setup, held_out),
         checkpoints=checkpoints,
         seed=inputs.seed,
         epochs_by_phase=None if inputs.reference_run is None else inputs.reference_run.epochs,
     )
     if outcome.best is not None:
-        log.info("finetune: best valid AUC %.4f after epoch %d", outcome.best, outcome.best_epoch)
+        log.info("finetune: best %s %.4f after epoch %d", outcome.decides, outcome.best, outcome.best_epoch)
     return outcome
+
+
+def _validate(setup: TrainingSetup, held_out: list[Batch]) -> ValidFigures:
+    """Return the AUC of impressions or of events among negatives, and the ndcg@10 of lists over the catalogue.
+
+    Where valid has impressions that show what was ignored, their AUC decides, because the decision is judged by it;
+    otherwise the lists do.
+    """
+    figures = {"valid_auc": setup.scores.mean_auc(held_out, setup.inputs.corpus.relevant_from)}
+    if setup.inputs.judge is None:
+        return ValidFigures("valid_auc", figures)
+    ndcg = setup.inputs.judge(setup.model, setup.item_arrays())
+    shows_ignored = not setup.examples.select.sampled.all()
+    decides = "valid_auc" if shows_ignored or ndcg is None else "valid_ndcg"
+    return ValidFigures(decides, figures if ndcg is None else {**figures, "valid_ndcg": ndcg})
 
 
 def _calibrate(setup: TrainingSetup) -> LogitCalibration:
@@ -113,15 +132,17 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
     settings, timelines = setup.inputs.settings, setup.inputs.corpus.timelines
     negatives, max_history = settings.negatives, settings.max_history
     kind = NEGATIVE_SOURCES[negatives.source]
-    inputs = NegativeInputs(negatives.count, setup.popularity, examples, timelines, max_history, setup.item_vectors)
+    inputs = NegativeInputs(
+        negatives.count, setup.most_negatives, setup.popularity, timelines, max_history, setup.item_vectors
+    )
     source = kind.make(inputs, negatives)
-    limits = BatchLimits(settings.batch_size, settings.batch_tokens, setup.lengths)
+    limits = BatchLimits(settings.batch_size, settings.batch_tokens, setup.lengths, setup.most_lists)
 
     def epoch(number: int, done: int) -> Epoch:
         seed = [setup.inputs.seed, stream, number]
         order = np.random.default_rng(seed).permutation(len(examples))
         offsets = batch_offsets(examples, timelines, order, limits, max_history)
-        return Epoch(offsets, iterate_batches(examples, timelines, source, order, offsets, max_history, seed, done))
+        return Epoch(offsets, setup.builder.iterate(examples, source, order, offsets, seed, done))
 
     # Equal labels would only teach the head to say "yes" to whatever is popular.
     graded = float(np.ptp(examples.label)) > 0
@@ -129,4 +150,4 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
         raise ConfigError(
             f"finetune.losses: all labels of {name} are equal, so there is no intensity to learn; add softmax"
         )
-    return Phase(name, epochs, epoch, graded, kind.subtract_log_rate, file, source.begin_epoch)
+    return Phase(name, epochs, epoch, graded, file, source.begin_epoch)

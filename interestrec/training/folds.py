@@ -3,11 +3,13 @@
 import numpy as np
 
 from interestrec.core.errors import DataError
+from interestrec.corpus.moments import Moments
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.encoding.hidden_cache import training_forward
 from interestrec.encoding.text_vectors import encode
 from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
+from interestrec.training.batches import BatchBuilder
 from interestrec.training.examples import (
     Examples,
     impression_examples,
@@ -18,7 +20,7 @@ from interestrec.training.examples import (
 from interestrec.training.finetuning import TrainedModel
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.negative_sampler import NegativeSampler
-from interestrec.training.preparation import TrainingInputs
+from interestrec.training.preparation import VALIDATION_NEGATIVES, TrainingInputs
 from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches
 
@@ -96,16 +98,13 @@ def measure(trained: TrainedModel, inputs: TrainingInputs) -> dict[str, float]:
         examples, user_vectors = _with_user_texts(examples, trained, inputs, trained.model.config.user_text.tokens)
         vectors = np.concatenate([vectors, user_vectors])
         codes = extend_codes(codes, len(vectors))
-    scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes)
-    settings, seed = inputs.settings, inputs.seed
-    sampler = NegativeSampler.from_popularity(popularity(corpus), settings.negatives.count)
-    auc = scores.mean_auc(
-        validation_batches(select_contrasting(examples), corpus.timelines, sampler, settings.max_history, seed),
-        corpus.relevant_from,
-    )
-    logits, labels = scores.labelled(
-        validation_batches(examples, corpus.timelines, sampler, settings.max_history, seed)
-    )
+    scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes, trained.user_features)
+    seed = inputs.seed
+    builder = BatchBuilder(corpus.timelines, Moments.of(corpus), inputs.settings.max_history, inputs.repeats)
+    sampler = NegativeSampler.from_popularity(popularity(corpus), VALIDATION_NEGATIVES, VALIDATION_NEGATIVES)
+    contrasting = validation_batches(select_contrasting(examples), builder, sampler, seed)
+    auc = scores.mean_auc(contrasting, corpus.relevant_from)
+    logits, labels = scores.labelled(validation_batches(examples, builder, sampler, seed))
     predicted = trained.calibration(logits)
     errors = {}
     for name in ("rmse", "logloss"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
-from interestrec.training.negative_source import NegativeInputs, NegativeSource
+from interestrec.training.negative_source import NegativeInputs, NegativeSource, SharedNegatives
 
 if TYPE_CHECKING:
     from interestrec.training.examples import Examples
@@ -15,36 +15,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InBatchNegatives:
-    """The negatives of every example are the positives of all examples of the batch, including repeats.
+    """The negatives of every example are the positives of all examples of the batch.
 
-    The batch encodes these items anyway. An item is a negative as often as it is a positive; the log of that rate is
-    subtracted from all logits (Yi et al. 2019), so that the softmax over the batch estimates the one over the
+    The batch encodes these items anyway. A batch of n positives has an item of share p at the rate 1 − (1 − p)^n, whose
+    log is subtracted from the logits (Yi et al. 2019), so that the softmax over the batch estimates the one over the
     catalogue and popularity stays in the score.
     """
 
-    log_share: np.ndarray  # float32 [items], log of the share of the positives; 0 if an item is never one
+    share: np.ndarray  # float64 [items], of the positives
+    most: int  # negatives per batch
     begin_epoch = None
 
-    @classmethod
-    def from_examples(cls, examples: Examples, items: int) -> InBatchNegatives:
-        """Count the positives among `items` items in all examples of the phase."""
-        counts = np.bincount(examples.item[examples.label > 0], minlength=items)
-        share = np.where(counts > 0, counts / max(counts.sum(), 1), 1.0)
-        return cls(np.log(share).astype(np.float32))
-
-    def draw(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
-        """Return int32 [examples, positives of the batch]; an example's own positives are accidental hits."""
+    def draw(self, examples: Examples, rng: np.random.Generator) -> SharedNegatives:
+        """Return the positives of the batch; an example's own positives are accidental hits."""
         positives = examples.item[examples.label > 0]
-        return np.broadcast_to(positives, (len(examples), len(positives)))
-
-    def log_rate(self, items: np.ndarray) -> np.ndarray:
-        """Return the log of each item's share of the positives."""
-        return self.log_share[items]
+        items = np.unique(positives)
+        if len(items) > self.most:
+            items = np.sort(rng.choice(items, self.most, replace=False))
+        log_missing = len(positives) * np.log1p(-np.clip(self.share[items], 1e-12, 1 - 1e-12))
+        return SharedNegatives(items.astype(np.int32), np.log(-np.expm1(log_missing)).astype(np.float32))
 
 
 def in_batch_negatives(inputs: NegativeInputs, settings: Section) -> InBatchNegatives:
-    """Create the source with the rates of the phase's examples."""
-    return InBatchNegatives.from_examples(inputs.examples, len(inputs.popularity))
+    """Create a source whose rates are those of the positives of the train events."""
+    return InBatchNegatives(inputs.popularity, inputs.most)
 
 
-IN_BATCH = NegativeSource(in_batch_negatives, "takes other positives of the batch", subtract_log_rate=True)
+IN_BATCH = NegativeSource(in_batch_negatives, "takes the positives of the rest of the batch")

@@ -24,6 +24,7 @@ from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
+from interestrec.training.validation import ValidFigures
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class TrainingOutcome:
     """
 
     best: float | None
+    decides: str | None  # the figure that is best
     best_epoch: int
     epochs: Mapping[str, int]  # phase -> epochs behind the final weights, if any
     history: TrainingHistory
@@ -45,10 +47,11 @@ def fit(
     model: TwoTower,
     texts: TextVectorSource,
     codes: ItemCodes,
+    user_features: np.ndarray,
     phases: Sequence[Phase],
     settings: FinetuneSettings,
     execution: ExecutionSettings,
-    validate: Callable[[], float],
+    validate: Callable[[], ValidFigures],
     checkpoints: CheckpointStore,
     seed: int,
     epochs_by_phase: Mapping[str, int] | None = None,
@@ -64,7 +67,8 @@ def fit(
 
     Args:
         codes: of all texts.
-        validate: returns the score on valid_select with the current weights; higher is better.
+        user_features: int32 [users, columns], packed.
+        validate: returns figures on valid_select with the current weights.
         epochs_by_phase: `TrainingOutcome.epochs` of an earlier run.
 
     Raises:
@@ -72,7 +76,7 @@ def fit(
         PeerLostError: another worker is lost.
         Interrupted: a signal ended the run; a checkpoint is saved.
     """
-    run = _Run(model, texts, codes, settings, execution, validate, checkpoints, seed, epochs_by_phase)
+    run = _Run(model, texts, codes, user_features, settings, execution, validate, checkpoints, seed, epochs_by_phase)
     with raise_peer_loss(), interrupts.deferred():
         return run.train(phases)
 
@@ -85,14 +89,16 @@ class _Run:
         model: TwoTower,
         texts: TextVectorSource,
         codes: ItemCodes,
+        user_features: np.ndarray,
         settings: FinetuneSettings,
         execution: ExecutionSettings,
-        validate: Callable[[], float],
+        validate: Callable[[], ValidFigures],
         checkpoints: CheckpointStore,
         seed: int,
         epochs_by_phase: Mapping[str, int] | None,
     ) -> None:
-        self.model, self.texts, self.codes, self.settings = model, texts, codes, settings
+        self.model, self.texts, self.settings = model, texts, settings
+        self.codes, self.user_features = codes, user_features
         self.execution, self.validate = execution, validate
         self.checkpoints, self.seed, self.epochs_by_phase = checkpoints, seed, epochs_by_phase
         towers = WeightGroup([variable.value for variable in model.trainable_variables], settings.learning_rate)
@@ -115,16 +121,23 @@ class _Run:
         assign(self.variables, self.best_weights)
         progress = self.progress
         return TrainingOutcome(
-            progress.best, progress.best_epoch, progress.epochs, self.history, self.seconds, self.examples
+            progress.best,
+            progress.decides,
+            progress.best_epoch,
+            progress.epochs,
+            self.history,
+            self.seconds,
+            self.examples,
         )
 
     def _start(self) -> None:
         self.progress, self.history = TrainingProgress(), TrainingHistory()
         self.best_weights = values(self.variables)
         if self.epochs_by_phase is None:
-            self.progress.best = self.validate()
-            self.history.add(0, 0, {"valid_auc": self.progress.best})
-            log.info("finetune: start, valid AUC %.4f", self.progress.best)
+            found = self.validate()
+            self.progress.decides, self.progress.best = found.decides, found.values[found.decides]
+            self.history.add(0, 0, found.values)
+            log.info("finetune: start%s", _listed(found.values))
 
     def _resume(self, checkpoint: TrainingCheckpoint) -> None:
         self.progress = TrainingProgress.from_document(checkpoint.progress["run"])
@@ -157,9 +170,7 @@ class _Run:
         settings, execution = self.settings, self.execution
         losses = settings.losses.above_zero()
         weights = {name: weight for name, weight in losses.items() if phase.graded or not LOSSES[name].pointwise}
-        objective = CandidateLists(
-            self.model, self.texts, tuple(weights), phase.subtract_log_rate, settings.label_smoothing
-        )
+        objective = CandidateLists(self.model, self.texts, tuple(weights), settings.label_smoothing)
         with execution.strategy.scope():
             optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.loss_scaling)
         return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)
@@ -198,7 +209,10 @@ class _Run:
             self.texts.prepare(slices[n].distinct, np.random.default_rng([self.seed, 2, progress.step, n]))
             for n in engine.local_slices
         ]
-        inputs = [arrays(slices[n], texts, self.codes) for n, texts in zip(engine.local_slices, prepared, strict=True)]
+        inputs = [
+            arrays(slices[n], texts, self.codes, self.user_features)
+            for n, texts in zip(engine.local_slices, prepared, strict=True)
+        ]
         figures, vectors = engine.step(inputs, progress.step, progress.step_in_phase, rate)
         self.texts.keep(prepared, vectors)
         progress.texts += sum(texts.texts for texts in prepared)
@@ -210,17 +224,16 @@ class _Run:
         """Validate, and keep the weights if the score improved or there is no validation."""
         progress, figures = self.progress, dict[str, float]()
         if self.epochs_by_phase is None:
-            figures["valid_auc"] = self.validate()
+            figures |= self.validate().values
         if self.texts.groups:
             figures["encoded_share"] = progress.encoded / max(progress.texts, 1)
         progress.end_epoch()
         self.history.add(progress.step, progress.epoch, figures)
         if self.execution.watch and figures:
             self.execution.watch(progress.step, figures)
-        suffix = "".join(f", {name} {value:.4f}" for name, value in figures.items())
         name, loss = f"{phase.name} epoch {progress.epoch_in_phase}", self.history.last("loss")
-        log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, suffix, speed)
-        score = figures.get("valid_auc")
+        log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, _listed(figures), speed)
+        score = None if progress.decides is None else figures.get(progress.decides)
         gained = score is None or progress.best is None or score > progress.best
         progress.epochs_without_gain = 0 if gained else progress.epochs_without_gain + 1
         if gained:
@@ -245,3 +258,7 @@ class _Run:
             f"of examples in rows {format_rows(batch.row)} of {phase.file}; the last checkpoint is kept: "
             "lower finetune.learning_rate and run again"
         )
+
+
+def _listed(figures: Mapping[str, float]) -> str:
+    return "".join(f", {name} {value:.4f}" for name, value in figures.items())

@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from interestrec.training.examples import Examples
 
 
+class SharedNegatives(NamedTuple):
+    """Distinct items that all examples of a batch are distinguished from."""
+
+    items: np.ndarray  # int32 [negatives], ascending
+    # float32 [negatives], log of the probability that a batch has the item: a softmax subtracts it from the logits, so
+    # that few negatives estimate the sum over all items (Bengio and Senécal 2008). 0 = no correction.
+    log_rate: np.ndarray
+
+
 class Negatives(Protocol):
     """A source of negatives for the examples of a batch."""
 
-    def draw(self, examples: Examples, rng: np.random.Generator) -> np.ndarray:
-        """Draw negatives, int32 [examples, count], including accidental hits."""
-        ...
-
-    def log_rate(self, items: np.ndarray) -> np.ndarray:
-        """Return what a softmax subtracts from the logits of candidates: float32, shaped as `items`."""
+    def draw(self, examples: Examples, rng: np.random.Generator) -> SharedNegatives:
+        """Draw negatives, including accidental hits."""
         ...
 
     @property
@@ -35,9 +40,9 @@ class Negatives(Protocol):
 class NegativeInputs:
     """What a source may use when a phase of training begins."""
 
-    count: int  # negatives per example
+    count: int  # negatives per event
+    most: int  # negatives per batch
     popularity: np.ndarray  # float64 [items], share of the positives
-    examples: Examples  # of the phase
     timelines: Timelines
     max_history: int  # maximum number of recent events that are read
     vectors: Callable[[], np.ndarray]  # of all texts with the current weights, float32 [texts, width]
@@ -49,4 +54,3 @@ class NegativeSource(NamedTuple):
     make: Callable[[NegativeInputs, Any], Negatives]  # of the inputs and the source's settings
     summary: str
     settings: type[Section] = Section  # the keys of `finetune.negatives` that only some sources read
-    subtract_log_rate: bool = False  # subtracting zeros would still change last bits

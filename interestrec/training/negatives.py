@@ -2,7 +2,6 @@
 
 from interestrec.training.hard_negatives import HARD
 from interestrec.training.in_batch_negatives import IN_BATCH
-from interestrec.training.popularity_negatives import POPULARITY
-from interestrec.training.uniform_negatives import UNIFORM
+from interestrec.training.popularity_negatives import MIXED, POPULARITY, UNIFORM
 
-NEGATIVE_SOURCES = {"popularity": POPULARITY, "uniform": UNIFORM, "in_batch": IN_BATCH, "hard": HARD}
+NEGATIVE_SOURCES = {"mixed": MIXED, "popularity": POPULARITY, "uniform": UNIFORM, "in_batch": IN_BATCH, "hard": HARD}

@@ -24,7 +24,6 @@ class Phase:
     epochs: int
     epoch: Callable[[int, int], Epoch]  # number and completed steps -> rest of the epoch
     graded: bool  # whether labels differ, so that there is an intensity to learn
-    subtract_log_rate: bool = False  # as in NegativeSource
     file: str = "impressions.parquet"  # of the corpus, to which the rows of batches refer
     # called before `epoch` with the weights at the start of the epoch, also if a run resumes within it
     begin_epoch: Callable[[], None] | None = None

@@ -1,5 +1,6 @@
 """Preparation of fine-tuning: from its inputs to a model with initial weights and examples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +9,19 @@ import numpy as np
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.categories import LEVELS, category_codes
 from interestrec.corpus.feature_codes import FittedFeatures
+from interestrec.corpus.history_features import standardised_prices
+from interestrec.corpus.moments import Moments
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
 from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.vector_cache import VectorCache
+from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder, EncoderInputs
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, start_from
+from interestrec.model.head import Similarity
+from interestrec.model.two_tower import ItemArrays, ItemCodes, TwoTower, TwoTowerConfig, start_from
 from interestrec.model.user_tower import TextUser
-from interestrec.training.batches import Batch
+from interestrec.model.user_towers import USER_TOWERS
+from interestrec.training.batches import Batch, BatchBuilder
 from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
@@ -25,6 +31,10 @@ from interestrec.training.optimizer import WeightGroup
 from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
 from interestrec.workspace.reference_run import ReferenceRun
+
+_MOST_NEGATIVES, _MOST_ENCODED = 4096, 64  # per batch; the second where the encoder learns
+_PAIRS = 1 << 19  # of a batch, whose hidden values the head keeps for the gradient
+VALIDATION_NEGATIVES = 1000  # of a batch
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,10 @@ class TrainingInputs:
     encoder: Encoder  # built in the scope of the execution's strategy
     item_inputs: EncoderInputs
     attributes: FittedFeatures  # of the items
+    user_features: FittedFeatures
+    repeats: bool = False  # whether lists may hold items of the history
+    # mean ndcg@10 of valid_select's lists over the catalogue, None if there are none
+    judge: Callable[[TwoTower, ItemArrays], float | None] | None = None
     user_text: TextUser | None = None  # if users are represented by texts
     caches: Caches | None = None
     start: Path | None = None  # a `model` artifact with the initial weights
@@ -64,20 +78,33 @@ class TrainingSetup:
     codes: ItemCodes  # of the items
     text_codes: ItemCodes  # of all texts, documents included
     scores: ValidationScores  # by the current weights
-    frozen_vectors: np.ndarray  # float32 [items, width], of the encoder before training
+    builder: BatchBuilder
+    frozen_vectors: np.ndarray  # float32 [items, text width], of the encoder before training
 
     def batches(self, examples: Examples) -> list[Batch]:
         """Return the validation batches of examples, equal in every call."""
-        settings = self.inputs.settings
-        sampler = NegativeSampler.from_popularity(self.popularity, settings.negatives.count)
-        return validation_batches(
-            examples, self.inputs.corpus.timelines, sampler, settings.max_history, self.inputs.seed
-        )
+        sampler = NegativeSampler.from_popularity(self.popularity, VALIDATION_NEGATIVES, VALIDATION_NEGATIVES)
+        return validation_batches(examples, self.builder, sampler, self.inputs.seed)
 
     def item_vectors(self) -> np.ndarray:
-        """Return item vectors of all texts with the current weights, float32 [texts, width]."""
-        attributes = self.text_codes.attributes
-        return self.model.item_vectors(self.texts.current_vectors(np.arange(len(attributes))), attributes)
+        """Return item vectors of all texts with the current weights, float32 [texts, text width]."""
+        return self.model.item_tower(tf.constant(self.texts.current_vectors(np.arange(len(self.lengths))))).numpy()
+
+    def item_arrays(self) -> ItemArrays:
+        """Return all items as the head reads them with the current weights."""
+        vectors = self.texts.current_vectors(np.arange(len(self.codes.categories)))
+        return self.model.item_arrays(vectors, self.codes)
+
+    @property
+    def most_negatives(self) -> int:
+        """Negatives per batch; fewer where the encoder learns, which encodes them with a gradient."""
+        return _MOST_NEGATIVES if not self.texts.groups else _MOST_ENCODED
+
+    @property
+    def most_lists(self) -> int:
+        """Examples per batch, so that the values of pairs fit in memory."""
+        negatives = min(self.most_negatives, int((self.popularity > 0).sum()))
+        return max(_PAIRS // max(negatives, 1), 1)
 
 
 def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSetup:
@@ -91,15 +118,20 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
-    codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]))
+    shares = popularity(corpus)
+    prices = standardised_prices(corpus.items["price"], shares > 0)
+    codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]), prices)
     config = TwoTowerConfig(
-        width=inputs.encoder.width,
+        text_width=inputs.encoder.width,
+        width=settings.width,
         hidden=tuple(settings.hidden),
         levels=LEVELS,
         max_history=settings.max_history,
         dropout=settings.dropout,
         attributes=inputs.attributes.sizes,
-        similarity=settings.similarity,
+        user_features=inputs.user_features.sizes,
+        blocks=USER_TOWERS[settings.user_tower].blocks,
+        similarity=_similarity(settings, examples),
         user_text=inputs.user_text,
     )
     with execution.strategy.scope():
@@ -110,20 +142,34 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
         inputs=inputs,
         examples=examples,
         lengths=all_inputs.lengths,
-        popularity=popularity(corpus),
+        popularity=shares,
         model=model,
         texts=texts,
         codes=codes,
         text_codes=text_codes,
-        scores=ValidationScores(model, texts, text_codes),
+        scores=ValidationScores(model, texts, text_codes, inputs.user_features.packed),
+        builder=BatchBuilder(corpus.timelines, Moments.of(corpus), settings.max_history, inputs.repeats),
         # Before the start model's weights are read, which may include trained encoder layers.
         frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
     )
+    frozen = setup.frozen_vectors[shares > 0]
+    frozen = frozen / np.maximum(np.linalg.norm(frozen, axis=1, keepdims=True), 1e-12)
+    model.fused_items.centre.assign(frozen.mean(axis=0) if len(frozen) else np.zeros(inputs.encoder.width))
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
     else:
         _start_weights(inputs.start, setup)
     return setup
+
+
+def _similarity(settings: FinetuneSettings, examples: ExampleSets) -> Similarity:
+    """Return what a candidate's text is compared with; unless it is set, the history for logs of impressions.
+
+    Whole catalogues are ranked and learned many times as fast by one product per pair.
+    """
+    if settings.similarity is not None:
+        return settings.similarity
+    return "user" if examples.train.sampled.all() else "history"
 
 
 def _with_documents(inputs: TrainingInputs, examples: ExampleSets, user: TextUser) -> tuple[EncoderInputs, ExampleSets]:
@@ -168,7 +214,7 @@ def _start_weights(path: Path, setup: TrainingSetup) -> None:
 
 
 def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:
-    """Set the bias so that initial predictions are correct on average; it does not affect the order of candidates."""
+    """Set the bias of the strength so that initial predictions are correct on average."""
     logits, labels = scores.labelled(batches)
     mean = float(np.clip(labels.mean(), 0.01, 0.99))
-    model.head.bias.assign(np.log(mean / (1 - mean)) - float(logits.mean()))
+    model.head.strength_bias.assign(np.log(mean / (1 - mean)) - float(logits.mean()))

@@ -30,6 +30,11 @@ class TrainingHistory:
             self.name.append(name)
             self.value.append(value)
 
+    def at_epoch(self, epoch: int) -> dict[str, float]:
+        """Return the validation figures after an epoch; 0 = before training."""
+        rows = zip(self.epoch, self.name, self.value, strict=True)
+        return {name: value for number, name, value in rows if number == epoch and name.startswith("valid_")}
+
     def last(self, name: str) -> float:
         """Return the latest value of a figure."""
         return next(value for other, value in zip(self.name[::-1], self.value[::-1], strict=True) if other == name)
@@ -49,6 +54,7 @@ class TrainingProgress:
     texts: int = 0  # distinct texts in the steps of the epoch
     encoded: int = 0  # texts among them that were encoded with a gradient
     best: float | None = None  # validation score; None without validation
+    decides: str | None = None  # name of the figure that the score is
     best_epoch: int = 0
     epochs: dict[str, int] = field(default_factory=dict)  # phase -> epochs behind the best weights
 

@@ -49,8 +49,9 @@ def with_documents(
 
 
 def extend_codes(codes: ItemCodes, texts: int) -> ItemCodes:
-    """Extend the codes of the items to `texts` texts; documents have missing attributes and no category."""
+    """Extend the codes of the items to `texts` texts; documents have missing attributes, no category and no price."""
     documents_count = texts - len(codes.categories)
     attributes = np.zeros((documents_count, codes.attributes.shape[1]), codes.attributes.dtype)
     categories = np.full((documents_count, codes.categories.shape[1]), -1, codes.categories.dtype)
-    return ItemCodes(np.concatenate([codes.attributes, attributes]), np.concatenate([codes.categories, categories]))
+    prices = np.full(documents_count, np.nan, np.float32)
+    return ItemCodes(*(np.concatenate(pair) for pair in zip(codes, (attributes, categories, prices), strict=True)))

@@ -1,30 +1,38 @@
-"""Validation during training: AUC on valid_select with negatives drawn once."""
+"""Validation during training: what decides when a phase stops, and the scores behind it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.corpus.store import Timelines
 from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
 from interestrec.model.backend import tf
 from interestrec.model.two_tower import ItemCodes, TwoTower
-from interestrec.training.batches import Batch, build_batch
+from interestrec.training.batches import Batch, BatchBuilder
 from interestrec.training.examples import Examples
 from interestrec.training.item_vectors import TextVectorSource
-from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.negative_source import Negatives
+from interestrec.training.objective import tower_arrays
 
 _BATCH = 256
 _MAX_EXAMPLES = 4096  # the standard error of their AUC is below 0.005
 
 
-def validation_batches(
-    examples: Examples, timelines: Timelines, sampler: NegativeSampler, max_history: int, seed: int
-) -> list[Batch]:
+class ValidFigures(NamedTuple):
+    """Figures of the current weights on valid_select."""
+
+    decides: str  # the figure that early stopping goes by; higher is better
+    values: Mapping[str, float]
+
+
+def validation_batches(examples: Examples, builder: BatchBuilder, source: Negatives, seed: int) -> list[Batch]:
     """Return at most 4096 of the examples as batches, with negatives fixed by the seed."""
     rng = np.random.default_rng([seed, 1])
     rows = _draw_positions(examples, rng)
     starts = range(0, len(rows), _BATCH)
-    return [build_batch(examples.select(rows[s : s + _BATCH]), timelines, sampler, max_history, rng) for s in starts]
+    return [builder.build(examples.select(rows[s : s + _BATCH]), source, rng) for s in starts]
 
 
 def validation_positions(examples: Examples, seed: int) -> np.ndarray:
@@ -39,27 +47,24 @@ def _draw_positions(examples: Examples, rng: np.random.Generator) -> np.ndarray:
 class ValidationScores:
     """Scores of fixed batches by the model's current weights."""
 
-    def __init__(self, model: TwoTower, texts: TextVectorSource, codes: ItemCodes) -> None:
+    def __init__(self, model: TwoTower, texts: TextVectorSource, codes: ItemCodes, user_features: np.ndarray) -> None:
+        """`user_features` are those of all users, packed."""
         self.model = model
         self.texts = texts
         self.codes = codes
+        self.user_features = user_features
         self._forward = tf.function(model, reduce_retracing=True)
 
-    def logits(self, batches: list[Batch]) -> list[np.ndarray]:
-        """Return the logits of each batch, float32 [examples, candidates]."""
+    def logits(self, batches: list[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the logits of order and of strength of each batch, as TwoTower does."""
         items = np.unique(np.concatenate([batch.distinct for batch in batches]))
         vectors = self.texts.current_vectors(items)
-        return [
-            self._forward(
-                vectors[np.searchsorted(items, batch.distinct)],
-                self.codes.attributes[batch.distinct],
-                self.codes.categories[batch.distinct],
-                batch.history,
-                batch.intensity,
-                batch.candidates,
-            ).numpy()
-            for batch in batches
-        ]
+        found = []
+        for batch in batches:
+            towers = tower_arrays(batch, self.codes, self.user_features)
+            order, strength = self._forward(vectors[np.searchsorted(items, batch.distinct)], *towers)
+            found.append((order.numpy(), strength.numpy()))
+        return found
 
     def mean_auc(self, batches: list[Batch], relevant_from: float) -> float:
         """Return the mean AUC of examples with both classes, where labels of at least `relevant_from` are relevant.
@@ -67,7 +72,7 @@ class ValidationScores:
         It is 0.5, chance, if no example has both classes.
         """
         values = []
-        for batch, logits in zip(batches, self.logits(batches), strict=True):
+        for batch, (logits, _) in zip(batches, self.logits(batches), strict=True):
             offsets = ragged.from_lengths(batch.present.sum(axis=1))
             hits = batch.labels[batch.present] >= relevant_from
             values.append(
@@ -77,8 +82,8 @@ class ValidationScores:
         return float(np.nanmean(aucs)) if np.isfinite(aucs).any() else 0.5
 
     def labelled(self, batches: list[Batch]) -> tuple[np.ndarray, np.ndarray]:
-        """Return logits and labels of all candidates with a known label, both float32 [n]."""
+        """Return logits of strength and labels of all candidates with a known label, both float32 [n]."""
         if not batches:
             return np.zeros(0, np.float32), np.zeros(0, np.float32)
-        logits = [scores[batch.known] for batch, scores in zip(batches, self.logits(batches), strict=True)]
+        logits = [strength[batch.known] for batch, (_, strength) in zip(batches, self.logits(batches), strict=True)]
         return np.concatenate(logits), np.concatenate([batch.labels[batch.known] for batch in batches])

@@ -1,0 +1,61 @@
+"""Counts of the events of all items at one time, as `EventCounters` counts those of single items."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from interestrec.corpus.counters import WINDOWS
+from interestrec.corpus.timelines import NO_TIME
+
+_SNAPSHOTS = 64  # of the counts of all events; between two of them the events are counted
+
+
+@dataclass(frozen=True)
+class CountsAtTimes:
+    """Events in the order of time, with the counts of all owners at some of them.
+
+    A window is a range of the events, which one pass counts for all owners; `EventCounters` would search once per owner
+    and window.
+    """
+
+    owner: np.ndarray  # int32 [events], in the order of time
+    time: np.ndarray  # int64 [events], ascending
+    snapshots: np.ndarray  # int64 [snapshots, owners], counts of the first `step`, 2 · `step` … events, after none
+    step: int
+    first: np.ndarray  # int64 [owners], time of the first event; the largest integer without events
+    total: np.ndarray  # float32 [owners], see EventCounters
+
+    @classmethod
+    def of(cls, owner: np.ndarray, time: np.ndarray, total: np.ndarray) -> "CountsAtTimes":
+        """Sort events; those with NO_TIME are left out. Arguments are those of `EventCounters.of`."""
+        timed = time != NO_TIME
+        owner, time = owner[timed], time[timed]
+        order = np.argsort(time, kind="stable")
+        owner, time = owner[order], time[order]
+        step = max(len(owner) // _SNAPSHOTS, 1)
+        counts = [
+            np.bincount(owner[start : start + step], minlength=len(total)) for start in range(0, len(owner), step)
+        ]
+        snapshots = np.cumsum([np.zeros(len(total), np.int64), *counts], axis=0)
+        first = np.full(len(total), np.iinfo(np.int64).max)
+        np.minimum.at(first, owner, time)
+        return cls(owner, time, snapshots, step, first, total.astype(np.float32))
+
+    def at(self, time: int) -> np.ndarray:
+        """Count for all owners at one time: float32 [owners, WINDOWS], equal to `EventCounters.counts`."""
+        owners, lengths = len(self.total), list(WINDOWS.values())
+        counts = np.zeros((owners, len(lengths)), np.float32)
+        if time == NO_TIME:
+            counts[:, lengths.index(None)] = self.total
+            return counts
+        end = int(np.searchsorted(self.time, time))
+        for column, length in enumerate(lengths):
+            if length is None:
+                done = end // self.step
+                counts[:, column] = self.snapshots[done]
+                begin = done * self.step
+                counts[:, column] += np.bincount(self.owner[begin:end], minlength=owners)
+            else:
+                begin = int(np.searchsorted(self.time, time - length))
+                counts[:, column] = np.bincount(self.owner[begin:end], minlength=owners)
+        return counts

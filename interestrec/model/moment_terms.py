@@ -1,0 +1,53 @@
+"""The moment's terms of a logit: how sought-after an item is now, and how much that counts for this user."""
+
+from typing import Any
+
+from interestrec.core.deferred_import import np
+from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
+from interestrec.model.backend import keras, tf
+
+_HIDDEN = 16
+
+
+class MomentTerms(keras.layers.Layer):
+    """m(u, i, t) = φ(c_i(t))·(a + A g_u(t)), φ(c) = [c, relu(W c + w)], of the features in corpus/moments.py.
+
+    Popularity, trend and age of the item are c, activity and recency of the user and the hour are g. The form is a
+    product of an item part and a user part, so that a catalogue is scored by one matrix product. `a` and `A` start at
+    zero.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.first = keras.layers.Dense(_HIDDEN, name="first")
+        width = ITEM_FEATURES + _HIDDEN
+        self.shared = self.add_weight(name="shared", shape=(width,), initializer="zeros")
+        self.personal = self.add_weight(name="personal", shape=(USER_FEATURES, width), initializer="zeros")
+        self.first.build((None, ITEM_FEATURES))
+        self.built = True
+
+    def call(self, items: tf.Tensor, users: tf.Tensor) -> tf.Tensor:
+        """Return the terms of all pairs, float32 [users, candidates].
+
+        Args:
+            items: float32 [users or 1, candidates, ITEM_FEATURES].
+            users: float32 [users, USER_FEATURES].
+        """
+        return tf.squeeze(tf.matmul(self.item_part(items), self.user_part(users)[:, :, None]), axis=-1)
+
+    def item_part(self, items: tf.Tensor) -> tf.Tensor:
+        """Return φ(c), float32 [..., candidates, width]; argument as in `call`."""
+        return tf.concat([items, tf.nn.relu(self.first(items))], axis=-1)
+
+    def user_part(self, users: tf.Tensor) -> tf.Tensor:
+        """Return a + A g, float32 [users, width]; argument as in `call`."""
+        return self.shared + tf.matmul(users, tf.convert_to_tensor(self.personal))
+
+    def catalogue(self, items: "np.ndarray", users: "np.ndarray") -> "np.ndarray":
+        """Return the terms of all users and items, float32 [users, items].
+
+        Args:
+            items: float32 [items, ITEM_FEATURES], at the one time of all requests.
+            users: float32 [users, USER_FEATURES].
+        """
+        return self.user_part(tf.constant(users)).numpy() @ self.item_part(tf.constant(items)).numpy().T
