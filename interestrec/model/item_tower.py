@@ -7,25 +7,27 @@ from interestrec.model.noise import Noise, dropout
 
 
 class ItemTower(keras.layers.Layer):
-    """x_i = normalise(v̂ + W v̂), where v̂ is the normalised text vector after dropout.
+    """x_i = normalise(v̂ + W v̂), where v̂ is the normalised text vector after dropout; without `adapts`, W = 0.
 
     W starts at zero, so training starts from the encoder's geometry and learns which directions matter for interest;
     a hidden layer was no better on MIND's validation split. Dropout on v̂ spreads the similarity over many
     directions. What is learned beside the text is in FusedItems.
     """
 
-    def __init__(self, width: int, rate: float, **kwargs: Any) -> None:
+    def __init__(self, width: int, rate: float, adapts: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
         self.rate = rate
+        self.adapts = adapts
         self.map = keras.layers.Dense(width, kernel_initializer="zeros", use_bias=False, name="map")
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
-        self.map.build((None, self.width))
+        if self.adapts:
+            self.map.build((None, self.width))
         self.built = True
 
     def call(self, vectors: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """Return item vectors of norm 1, float32 [items, width], from vectors of the items' texts in the same shape."""
         text = dropout(tf.math.l2_normalize(vectors, axis=-1), self.rate, noise)
-        return tf.math.l2_normalize(text + self.map(text), axis=-1)
+        return tf.math.l2_normalize(text + self.map(text) if self.adapts else text, axis=-1)

@@ -90,7 +90,7 @@ class TwoTower(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         rate = config.dropout
-        self.item_tower = ItemTower(config.text_width, rate, name="item_tower")
+        self.item_tower = ItemTower(config.text_width, rate, config.similarity == "history", name="item_tower")
         self.fused_items = FusedItems(config.text_width, config.width, rate, config.attributes, name="fused_items")
         self.text_mean = TextMean(config.text_width, name="text_mean")
         self.user_tower = HistoryTower(

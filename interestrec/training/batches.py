@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from interestrec.training.negative_source import Negatives, SharedNegatives
 
 _DAY = 86_400_000_000  # microseconds
+_MOST_COUNTED = 8  # events of an example, so that long invoices share the cost of a step's negatives
 _DENSE_SHARE = 4  # of the catalogue that negatives must exceed, one part in so many, for features of all items at once
 
 
@@ -83,10 +84,10 @@ def batch_offsets(
 ) -> np.ndarray:
     """Return where each batch begins in `order`, and the end of the last: int64 [batches + 1].
 
-    An impression counts once and an example made from events as often as it has events; sampled negatives do not count.
-    An example that exceeds a limit is a batch of its own.
+    An impression counts once and an example made from events as often as it has events, at most eight times; sampled
+    negatives do not count. An example that exceeds a limit is a batch of its own.
     """
-    weight = np.where(examples.sampled, np.diff(examples.offsets), 1)[order]
+    weight = np.where(examples.sampled, np.minimum(np.diff(examples.offsets), _MOST_COUNTED), 1)[order]
     begins, included, tokens, size = [0], set[int](), 0, 0
     for place, example in enumerate(order):
         items, more = set[int](), 0
