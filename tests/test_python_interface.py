@@ -33,7 +33,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_code_of_the_page_runs_and_gives_what_it_says(shop: Path) -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     names: dict = {}
     for block in BLOCKS:
         exec(compile(block, str(PAGE), "exec"), names)
@@ -44,6 +44,8 @@ def test_the_code_of_the_page_runs_and_gives_what_it_says(shop: Path) -> None:
     assert set(names["items"]["item_id"]) == {"i0", "i1", "i2", "i3"}
     assert list(names["events"].columns[:2]) == ["user_id", "item_id"]
     assert set(names["events"]["user_id"]) == {"u0", "u1", "u2"}
+    assert names["popularity"][:, -1].tolist() == [1, 2, 1, 1]  # u0 had i0, u1 i1, and in test they had i1, i2 and i3
+    assert names["two"].tolist() == names["popularity"][[0, 3]].tolist()
     assert set(names["everyone"]["system"]) == {"interestrec", "random"}
     assert isinstance(names["report"].per_user, pd.DataFrame)
     assert names["report"].page.is_file()

@@ -139,7 +139,7 @@ def _happened(corpus: Corpus, pairs: np.ndarray) -> np.ndarray:
     happened = np.zeros(len(pairs), bool)
     for ranges in (_targets(corpus, owner[events], shown.item[events]), _within_histories(corpus)):
         for key, valid in ranges.select(wanted[ranges.item]).pairs(n_items):
-            place, found = positions(pairs, key[valid])
+            place, found = positions(pairs, sorted_distinct(key[valid]))  # in order, which is several times faster
             happened[place[found]] = True
     return happened
 
