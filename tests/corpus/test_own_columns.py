@@ -7,7 +7,7 @@ import pytest
 
 from tests.corpus.logs import built, event_log, plan, rule
 
-EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "y", 4), ("c", "z", 5)]
+EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "z", 3), ("b", "y", 4), ("c", "x", 5)]
 
 
 def with_items(values: Sequence[str | None], events: Sequence[tuple] = EVENTS) -> tuple:
@@ -43,7 +43,7 @@ def test_the_type_follows_from_all_values(
 ) -> None:
     items = with_items(values)[1].items
     assert items.schema.field("it").type == kind
-    assert items["item_id"].to_pylist()[:3] == ["x", "y", "z"]
+    assert items["item_id"].to_pylist()[:3] == ["x", "y", "z"]  # in train, so that they come first
     if kept is not None:
         assert items["it"].to_pylist()[:3] == kept
 

@@ -86,8 +86,11 @@ def test_rows_of_events_describe_their_items_by_them_too(tmp_path: Path) -> None
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'Bdy' \(data\.items\.attributes\) \(did you mean 'Body'"):
         run(tmp_path, attributes=["Bdy"])
-    with pytest.raises(DataError, match="name one of its fields under data.items.attributes"):
-        run(tmp_path, "i.jsonl", '{"id": 1, "name": "a", "maker": {"name": "x"}}\n', attributes=["maker"])
+    pq.write_table(pa.table({"id": [1], "name": ["a"], "maker": [{"name": "x"}]}), tmp_path / "i.parquet")
+    with pytest.raises(DataError, match=r"name one of its fields under data\.items\.attributes"):
+        run(tmp_path, "i.parquet", None, attributes=["maker"])
+    log = run(tmp_path, "i.jsonl", '{"id": 1, "name": "a", "maker": {"name": "x"}}\n', attributes=["maker"])
+    assert log.rows("bad_rows") == 1
     for name in ("Title", "has_text", "in_train"):
         with pytest.raises(ValidationError, match="is the name of a column that every corpus has"):
             table(attributes=[name])
