@@ -63,7 +63,7 @@ def test_shapes_from_json_make_the_same_layer() -> None:
 
 
 def test_the_number_of_weights_is_known_beforehand() -> None:
-    for shapes in (SHAPES, (FeatureShape("id", (10_001,)),)):
+    for shapes in (SHAPES, (FeatureShape("id", (10_001,)), FeatureShape("tags", (5_001,), shared=2))):
         made = EntityFeatures(100, 0.0, shapes)
         made.build()
         assert sum(cells(shape, 100) for shape in shapes) == sum(weight.numpy().size for weight in made.weights)
@@ -88,8 +88,9 @@ def test_features_are_left_out_whole_in_training() -> None:
 
 
 def test_vectors_of_large_tables_are_narrow_and_can_be_learned() -> None:
-    assert [table_width(size, 384) for size in (10_000, 10_001)] == [384, NARROW_WIDTH]
-    assert table_width(1_000_000, 32) == 32
+    assert [table_width(size, 1, 384) for size in (10_000, 10_001)] == [384, NARROW_WIDTH]
+    assert [table_width(1_000, shared, 384) for shared in (10, 11)] == [384, NARROW_WIDTH]
+    assert table_width(1_000_000, 1, 32) == 32
     made = EntityFeatures(100, 0.0, [("id", (10_001,)), ("body", (5,))], name="features")
     made.build()
     shapes = {weight.path: tuple(weight.shape) for weight in made.weights}
