@@ -15,8 +15,8 @@ from interestrec.corpus.user_settings import UsersSettings
 
 
 def corpus(path: Path) -> Corpus:
-    """Users a to e; a has 3 positive train events, b and c have 2, d has one of intensity 0, e one in valid."""
-    user = np.array([0, 0, 0, 1, 1, 2, 2, 3, 4], np.int32)
+    """Users a to e; a has 3 positive train events, b and c have 2, d has one of intensity 0, e two in valid."""
+    user = np.array([0, 0, 0, 1, 1, 2, 2, 3, 4, 4], np.int32)
     made = Corpus(path, None)
     made.__dict__["users"] = pa.table(
         {
@@ -29,12 +29,12 @@ def corpus(path: Path) -> Corpus:
         }
     )
     made.__dict__["timelines"] = Timelines(
-        offsets=np.array([0, 3, 5, 7, 8, 9]),
+        offsets=np.array([0, 3, 5, 7, 8, 10]),
         user=user,
-        item=np.zeros(9, np.int32),
-        time=np.zeros(9, np.int64),
-        intensity=np.array([1, 1, 1, 1, 1, 1, 1, 0, 1], np.float32),
-        split=np.array([0] * 8 + [1], np.int8),
+        item=np.zeros(10, np.int32),
+        time=np.zeros(10, np.int64),
+        intensity=np.array([1, 1, 1, 1, 1, 1, 1, 0, 1, 1], np.float32),
+        split=np.array([0] * 8 + [1] * 2, np.int8),
     )
     return made
 
