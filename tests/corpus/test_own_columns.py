@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -35,6 +36,8 @@ def with_items(values: Sequence[str | None], events: Sequence[tuple] = EVENTS) -
         (['["1"]', '["2"]', '["3"]'], pa.list_(pa.string()), [["1"], ["2"], ["3"]]),
         (['["0.5","1"]', '["2","-1e2"]', None], pa.list_(pa.float32()), [[0.5, 1.0], [2.0, -100.0], None]),
         (['["1","nan"]', '["1","2"]', None], pa.list_(pa.string()), [["1", "nan"], ["1", "2"], None]),
+        (["[1.5, 2.0]", "[3e-09, 1.0]", None], pa.list_(pa.float32()), [[1.5, 2.0], [np.float32(3e-9), 1.0], None]),
+        (["[1, 2]", "[3]", None], pa.list_(pa.string()), [["1", "2"], ["3"], None]),
         ([None, None, None], pa.string(), [None, None, None]),
     ],
 )
