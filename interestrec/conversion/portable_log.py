@@ -72,7 +72,7 @@ def settle_corpus(log: RawLog, corpus: Corpus) -> None:
     items = corpus.items.append_column("ord", corpus.items["item"])
     log.load("portable_items", items.select(["item_id", *_TEXTS, *_OTHERS, "ord"]))
     _in_utc(log, "portable_items", "published")
-    log.user_attributes = corpus.user_attributes
+    log.item_attributes, log.user_attributes = corpus.item_attributes, corpus.user_attributes
     attributes = ", ".join(f"CAST({identifier(name)} AS VARCHAR)" for name in log.user_attributes)
     log.load("corpus_users", corpus.users)
     log.db.execute(f'INSERT INTO users SELECT user_id, CAST([{attributes}] AS VARCHAR[]), "user" FROM corpus_users')

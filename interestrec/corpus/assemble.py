@@ -95,9 +95,8 @@ def _create_described(log: RawLog) -> None:
     Attributes of the configuration are the columns own_1, own_2, … in their order, as texts.
     """
     own = own_names(log)
-    texts = "".join(f", attributes[{position}] AS {name}" for position, name in enumerate(own, 1))
     log.db.execute(
-        f"""
+        """
         CREATE TEMP TABLE sourced AS
         WITH
             from_items AS (
@@ -109,18 +108,20 @@ def _create_described(log: RawLog) -> None:
                 JOIN events e ON i.event_ord = e.ord
             ),
             both_sources AS (FROM from_items UNION ALL FROM from_events)
-        SELECT * EXCLUDE (attributes), min(rank) OVER (PARTITION BY code) AS earliest{texts} FROM both_sources
+        SELECT * EXCLUDE (attributes), min(rank) OVER (PARTITION BY code) AS earliest FROM both_sources
         """
     )
     names = (*_ATTRIBUTES, *own)
-    steps = ", ".join(_best_value_steps(name) for name in names)
+    steps = [_best_value_steps(name) for name in _ATTRIBUTES]
+    # Vectors are long, so these are taken from `items` again instead of being carried through the window.
+    steps += [_best_value_steps(name, f"attributes[{n}]", "JOIN items USING (ord)") for n, name in enumerate(own, 1)]
     joins = " ".join(f"LEFT JOIN best_{name} USING (code)" for name in names)
     log.db.execute(
         f"""
         CREATE TEMP TABLE described AS
         WITH
             ids AS (SELECT code, arg_min(item_id, ord) AS item_id FROM sourced GROUP BY code),
-            {steps}
+            {", ".join(steps)}
         SELECT code, item_id, {", ".join(names)} FROM ids {joins}
         """
     )
@@ -131,14 +132,20 @@ def own_names(log: RawLog) -> list[str]:
     return [f"own_{position}" for position in range(1, len(log.item_attributes) + 1)]
 
 
-def _best_value_steps(name: str) -> str:
-    """Return the SQL of the steps `counted_<name>` and `best_<name>` (code, value) for one attribute."""
-    filled = f"{name} <> ''" if name in ("title", "text") else f"{name} IS NOT NULL"
+def _best_value_steps(name: str, value: str | None = None, join: str = "") -> str:
+    """Return the SQL of the steps `counted_<name>` and `best_<name>` (code, value) for one attribute.
+
+    Args:
+        value: SQL of the attribute's value; None = the column of its name.
+        join: SQL that joins the table of the value to `sourced`.
+    """
+    value = value or f"sourced.{name}"
+    filled = f"{value} <> ''" if name in ("title", "text") else f"{value} IS NOT NULL"
     return f"""
         counted_{name} AS (
-            SELECT code, {name}, rank, count(*) AS n FROM sourced
+            SELECT code, {value} AS {name}, rank, count(*) AS n FROM sourced {join}
             WHERE {filled} AND (rank < 2 OR earliest = 2)
-            GROUP BY code, {name}, rank
+            GROUP BY ALL
         ),
         best_{name} AS (
             SELECT DISTINCT ON (code) code, {name} FROM counted_{name} ORDER BY code, rank, n DESC, {name}

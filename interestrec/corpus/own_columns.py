@@ -14,6 +14,7 @@ from interestrec.rawfiles.raw_log import RawLog
 
 TAGS, VECTOR = pa.list_(pa.string()), pa.list_(pa.float32())
 _IS_LIST = "starts_with(v, '[') AND json_valid(v)"  # a text such as `[Untitled]` is none
+_ARE_FINITE = "list_count(numbers) = len(numbers) AND coalesce(isfinite(list_sum(numbers)), false)"
 
 
 class _ListForm(NamedTuple):
@@ -57,50 +58,43 @@ def _list_form(log: RawLog, position: int) -> _ListForm:
         f"""
         WITH
             given AS (SELECT attributes[{position}] AS v FROM items),
-            lists AS (
-                SELECT CASE WHEN {_IS_LIST} THEN CAST(CAST(v AS JSON) AS VARCHAR[]) END AS l
-                FROM given WHERE v IS NOT NULL
-            )
-        SELECT l IS NOT NULL, CASE WHEN {_are_numbers("l")} THEN len(l) ELSE 0 END AS numbers, count(*) AS n
-        FROM lists GROUP BY ALL ORDER BY n DESC, numbers DESC
+            read AS (SELECT {_IS_LIST} AS is_list, try_cast(v AS FLOAT[]) AS numbers FROM given WHERE v IS NOT NULL)
+        SELECT is_list, CASE WHEN is_list AND {_ARE_FINITE} THEN len(numbers) ELSE 0 END AS length, count(*) AS n
+        FROM read GROUP BY ALL ORDER BY n DESC, length DESC
         """
     )
     if not any(is_list for is_list, _, _ in rows):
         return _ListForm(False)
-    _, numbers, most = rows[0]
-    is_vector = numbers > 1 and is_clear(most, sum(n for _, _, n in rows) - most)
-    return _ListForm(True, numbers if is_vector else 0)
+    _, length, most = rows[0]
+    is_vector = length > 1 and is_clear(most, sum(n for _, _, n in rows) - most)
+    return _ListForm(True, length if is_vector else 0)
 
 
-def _are_numbers(lists: str) -> str:
-    """Return the SQL of whether all entries of a list of texts are finite as FLOAT; false for null."""
-    numbers = f"try_cast({lists} AS FLOAT[])"
-    return (
-        f"coalesce(list_count({numbers}) = len({lists}) AND isfinite(list_sum(list_transform({numbers}, "
-        "lambda x: CAST(abs(x) AS DOUBLE)))), false)"
-    )
-
-
-def _vectors(log: RawLog, column: str, name: str, numbers: int) -> pa.ChunkedArray:
+def _vectors(log: RawLog, column: str, name: str, length: int) -> pa.ChunkedArray:
     """Return the values with the right number of numbers as list<float32>, null elsewhere; counts the others."""
-    lists = f"(CASE WHEN {_IS_LIST} THEN CAST(CAST(v AS JSON) AS VARCHAR[]) END)"
-    values = _selected(
-        log, column, f"CASE WHEN len({lists}) = {numbers} AND {_are_numbers(lists)} THEN CAST({lists} AS FLOAT[]) END"
+    numbers = f"(SELECT item, v, try_cast(v AS FLOAT[]) AS numbers FROM ({_own(column)}))"
+    query = (
+        f"SELECT CASE WHEN {_IS_LIST} AND len(numbers) = {length} AND {_ARE_FINITE} THEN numbers END AS value "
+        f"FROM {numbers} ORDER BY item"
     )
-    rows, given = len(values), log.number(f"SELECT count({column}) FROM item_numbers JOIN described USING (code)")
+    values = log.table(query)["value"]
+    rows, given = len(values), log.number(f"SELECT count(v) FROM ({_own(column)})")
     others = given - (rows - values.null_count)
     if others:
         reason = (
-            f"{others} values of the attribute {name} are not lists of {numbers} numbers: left empty; every item stays"
+            f"{others} values of the attribute {name} are not lists of {length} numbers: left empty; every item stays"
         )
         log.quality.count("item vectors of another length", rows, rows, reason)
     return values.cast(VECTOR)
 
 
+def _own(column: str) -> str:
+    return f"SELECT item, {column} AS v FROM item_numbers JOIN described USING (code)"
+
+
 def _selected(log: RawLog, column: str, expression: str) -> pa.ChunkedArray:
     """Return SQL over `v`, the attribute's text of each item, in the order of items."""
-    query = f"SELECT item, {column} AS v FROM item_numbers JOIN described USING (code)"
-    return log.table(f"SELECT {expression} AS value FROM ({query}) ORDER BY item")["value"]
+    return log.table(f"SELECT {expression} AS value FROM ({_own(column)}) ORDER BY item")["value"]
 
 
 def _clean_lists(lists: pa.ChunkedArray) -> pa.Array:

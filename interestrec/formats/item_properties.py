@@ -18,7 +18,7 @@ from interestrec.columns.property_settings import PropertyColumns
 from interestrec.columns.row_checks import RowCheck, leave_out
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemTable, NotationSettings
-from interestrec.columns.text_values import single_value_checks, text_checks, text_expression
+from interestrec.columns.text_values import list_expression, single_value_checks, text_checks, text_expression
 from interestrec.formats.item_tables import ItemReader
 from interestrec.formats.spelled_data import SpelledData
 from interestrec.rawfiles.file_patterns import expand_patterns
@@ -67,6 +67,9 @@ def read_properties(log: RawLog, data: SpelledData, items: ItemTable, mapping: P
             checks.append(RowCheck("", f"{stamp} IS NULL", time.reason, raw))
         rows = row_filter.select(file, checks)
         name, value = text_expression(types, mapping.name), text_expression(types, mapping.value)
+        if items.attributes:  # lists among these stay lists
+            kept = ", ".join(sql_string(attribute) for attribute in items.attributes)
+            value = f"coalesce(CASE WHEN {name} IN ({kept}) THEN {list_expression(types, mapping.value)} END, {value})"
         log.rows_kept += log.number(
             f"INSERT INTO {properties} SELECT {item_id}, {name}, {value}, {stamp}, _row + {log.base} FROM {rows}"
         )

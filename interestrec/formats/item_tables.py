@@ -12,7 +12,13 @@ from interestrec.columns.number_notations import NumberNotation
 from interestrec.columns.row_checks import RowCheck
 from interestrec.columns.row_filters import TableFilter
 from interestrec.columns.table_settings import ItemColumns, ItemTable
-from interestrec.columns.text_values import list_expression, single_value_checks, text_checks, text_expression
+from interestrec.columns.text_values import (
+    is_list_type,
+    list_expression,
+    single_value_checks,
+    text_checks,
+    text_expression,
+)
 from interestrec.columns.time_notations import TimeNotation
 from interestrec.columns.unreadable_values import count_unreadable
 from interestrec.formats.user_tables import AttributeNotation
@@ -45,7 +51,7 @@ class ItemReader:
         self, table: LandedTable, mapping: ItemColumns, attributes: Sequence[str] = (), ids: IdSpelling = AS_READ
     ) -> None:
         self.table, self.mapping = table, mapping
-        self.attributes = {name: AttributeNotation(table, name) for name in attributes}
+        self.attributes = {name: _AttributeOfItems(table, name) for name in attributes}
         self.id: IdNotation = table.id(mapping.item, ids)
         self.price: NumberNotation | None = table.number(mapping.price) if mapping.price else None
         self.published: TimeNotation | None = table.time(mapping.published) if mapping.published else None
@@ -65,10 +71,7 @@ class ItemReader:
             "category": category,
             "price": self.price.expression(types[self.price.column.name]) if self.price else "NULL",
             "published": self.published.expression(types[self.published.column.name]) if self.published else "NULL",
-            "attributes": {
-                name: f"coalesce({list_expression(types, name)}, {notation.expression(types)})"
-                for name, notation in self.attributes.items()
-            },
+            "attributes": {name: attribute.expression(types) for name, attribute in self.attributes.items()},
         }
 
     def checks(self, types: Mapping[str, str], path: Path) -> list[RowCheck]:
@@ -92,6 +95,22 @@ class ItemReader:
         for notation, subject in ((self.price, "prices"), (self.published, "times of publication")):
             if notation is not None:
                 count_unreadable(notation, rows, types[notation.column.name], subject)
+
+
+class _AttributeOfItems:
+    """How an attribute is handed over as text: a list as JSON, else as an attribute of users is."""
+
+    def __init__(self, table: LandedTable, name: str) -> None:
+        self.name = name
+        has_texts = any(not is_list_type(file.types[name]) for file in table.files)
+        self.text = AttributeNotation(table, name) if has_texts else None
+
+    def expression(self, types: Mapping[str, str]) -> str:
+        """Return the SQL of a value, null where it is missing; `types` are those of a file's columns."""
+        as_list = list_expression(types, self.name)
+        if self.text is None or is_list_type(types[self.name]):
+            return as_list
+        return f"coalesce({as_list}, {self.text.expression(types)})"
 
 
 def _joined(types: Mapping[str, str], columns: Sequence[str]) -> str:

@@ -8,21 +8,21 @@ from interestrec.model.backend import keras, tf
 from interestrec.model.noise import Noise, uniform
 
 NARROW_WIDTH = 64
-_NARROW_FROM = 10_000  # rows of a table, above which its vectors are narrow
+_NARROW_FROM = 10_000  # rows of a table times the columns that share it, above which its vectors are narrow
 
 
-def table_width(size: int, width: int) -> int:
-    """Return the width of the vectors in a table of `size` rows.
+def table_width(size: int, shared: int, width: int) -> int:
+    """Return the width of the vectors in a table of `size` rows, of which an entity reads `shared`.
 
-    Every step reads and writes the whole table, its gradient and Adam's two moments. Vectors of a large table, such as
-    one of ids, are therefore narrow and mapped to the width by a matrix.
+    Every step reads and writes the whole table, its gradient and Adam's two moments, and `shared` rows per entity.
+    Vectors of a large table, such as one of ids, are therefore narrow and mapped to the width by a matrix.
     """
-    return min(NARROW_WIDTH, width) if size > _NARROW_FROM else width
+    return min(NARROW_WIDTH, width) if size * shared > _NARROW_FROM else width
 
 
 def cells(shape: FeatureShape, width: int) -> int:
     """Return the number of weights of a feature."""
-    narrow = [(size, table_width(size, width)) for size in shape.sizes]
+    narrow = [(size, table_width(size, shape.shared, width)) for size in shape.sizes]
     return sum(size * inner + (inner * width if inner < width else 0) for size, inner in narrow) + shape.dense * width
 
 
@@ -31,9 +31,9 @@ class EntityFeatures(keras.layers.Layer):
 
     E, a table per column of codes or one for all tags of a feature, and W start at zero, so that a new layer adds
     nothing. Code 0 has a vector, that of missing and unknown values. The mean over tags is that of codes above 0; an
-    entity without any has the vector of code 0. The vectors of a table with more than 10,000 rows have 64 numbers,
-    which a matrix maps to the width; it starts at random with a deviation of 1 / √64, so that a step of Adam moves the
-    sum about as far as without it.
+    entity without any has the vector of code 0. The narrow vectors of large tables (`table_width`) are mapped to the
+    width by a matrix that starts at random with a deviation of 1 / √64: a step of Adam then moves the sum about as far
+    as without it.
 
     In training each feature of each entity is missing (code 0 in all its columns, dense values 0) with the dropout
     probability: the model learns to work without features, and what a missing one says.
@@ -56,7 +56,7 @@ class EntityFeatures(keras.layers.Layer):
         self.kernels: list[Any] = []  # per feature, None where it has no dense values
         for shape in self.shapes:
             for column, size in enumerate(shape.sizes):
-                self._add_table(f"{shape.name}_{column}", size)
+                self._add_table(f"{shape.name}_{column}", size, shape.shared)
             kernel = None
             if shape.dense:
                 kernel = self.add_weight(
@@ -65,8 +65,8 @@ class EntityFeatures(keras.layers.Layer):
             self.kernels.append(kernel)
         self.built = True
 
-    def _add_table(self, name: str, size: int) -> None:
-        inner = table_width(size, self.width)
+    def _add_table(self, name: str, size: int, shared: int) -> None:
+        inner = table_width(size, shared, self.width)
         self.tables.append(self.add_weight(name=name, shape=(size, inner), initializer="zeros"))
         narrow = None
         if inner < self.width:
@@ -111,19 +111,13 @@ def _mean(table: tf.Variable, codes: tf.Tensor, shared: int) -> tf.Tensor:
     Returns:
         float32 [entities, inner].
     """
+    # The product makes the gradient a dense tensor. The gradient of a plain lookup lists a row once per entity, and
+    # Keras squares these rows separately, although the norm and Adam's second moment need their sum.
+    rows = 1.0 * table
     if shared == 1:
-        return _rows(table, codes[:, 0])
+        return tf.gather(rows, codes[:, 0])
     is_known = tf.cast(codes > 0, tf.float32)
     count = tf.reduce_sum(is_known, axis=1, keepdims=True)
     weight = tf.where(count > 0, is_known / tf.maximum(count, 1.0), 1.0 / shared)
     # Column by column: all rows at once would need `shared` times the memory of the result.
-    return tf.add_n([weight[:, c : c + 1] * _rows(table, codes[:, c]) for c in range(shared)])
-
-
-def _rows(table: tf.Variable, codes: tf.Tensor) -> tf.Tensor:
-    """Look up the rows of codes, float32 [n, inner].
-
-    The product makes the gradient a dense tensor. The gradient of a plain lookup lists a row once per entity, and Keras
-    squares these rows separately, although the norm and Adam's second moment need their sum.
-    """
-    return tf.gather(1.0 * table, codes)
+    return tf.add_n([weight[:, c : c + 1] * tf.gather(rows, codes[:, c]) for c in range(shared)])

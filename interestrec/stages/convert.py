@@ -23,6 +23,7 @@ from interestrec.stages.run import RunContext
 
 RECORD = "conversion.json"  # what was written, and what was left out or lost
 _NOT_CLICKED = "items that were shown and not clicked are in impressions.parquet only"
+_ITEM_ATTRIBUTES = "further columns of items (`data.items.attributes`) are not written"
 _HISTORIES = "histories that the log has beside its impressions are not written"
 
 
@@ -99,6 +100,8 @@ def _write(context: RunContext, destination: Destination, target: str) -> dict[s
             if counts["impressions"]:
                 write_impressions(log, destination)
                 destination.losses.append(_NOT_CLICKED)
+            if log.item_attributes:
+                destination.losses.append(_ITEM_ATTRIBUTES)
             if log.rows("segments"):
                 destination.losses.append(_HISTORIES)
     finally:

@@ -16,7 +16,7 @@ from interestrec.config.loading import (
 )
 from interestrec.config.yaml_positions import MAX_BYTES, dump_yaml
 from interestrec.core.errors import ConfigError, InputMissingError, StorageError
-from interestrec.corpus.own_fields import NumberField
+from interestrec.corpus.own_fields import NumberField, OwnField
 from interestrec.formats.mind import MindData
 
 TEMPLATES = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -248,6 +248,67 @@ def test_bad_fields(config: Path, dump_yaml: list[str], expected: str) -> None:
     message = problems(config, fields(*dump_yaml))
     assert expected in message
     assert message.count("news.yaml:10:") == 1
+
+
+OWN = EVENTS.replace("title: [t]}}", "title: [t]}, attributes: [Body, ABV]}") + (
+    "  users: {files: [u.csv], columns: {user: u}, attributes: [age, 7]}\n"
+)
+
+
+def test_fields_of_columns_that_are_kept(config: Path) -> None:
+    items = "items: {fields: [{name: title}, {name: body, kind: category, column: Body}, {name: ABV, kind: number}]}\n"
+    users = "users: {fields: [{name: age, kind: number}, {name: seven, kind: tags, column: 7}, {name: id, kind: id}]}\n"
+    config.write_text(OWN + items + users)
+    settings = load_settings(config)
+    assert [field.source for field in settings.items.attributes if isinstance(field, OwnField)] == ["Body", "ABV"]
+    assert [field.source for field in settings.users.fields if isinstance(field, OwnField)] == ["age", "7"]
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "expected"),
+    [
+        (
+            "items",
+            "{name: Bdy, kind: tags}",
+            "items.fields.0.name: no column 'Bdy' is kept with the items (did you mean",
+        ),
+        (
+            "items",
+            "{name: b, kind: tags, column: Bod}",
+            "items.fields.0.column: no column 'Bod' is kept with the items (",
+        ),
+        ("items", "{name: x, kind: vector}", "no column 'x' is kept with the items; list it in data.items.attributes"),
+        (
+            "users",
+            "{name: Age, kind: number}",
+            "users.fields.0.name: no column 'Age' is kept with the users (did you mea",
+        ),
+        ("users", "{name: x, kind: number}", "no column 'x' is kept with the users; list it in data.users.attributes"),
+        ("users", "{name: age}", "users.fields.0: 'kind' is missing; choose from category, number, tags, id"),
+        ("users", "{name: age, kinds: tags}", "unknown key 'users.fields.0.kinds' (did you mean 'kind'?)"),
+        ("users", "{name: age, kind: vector}", "unknown kind 'vector'; choose from category, number, tags, id"),
+        ("users", "{name: id, kind: tags}", "the field 'id' is of kind id; give the field of a column another name"),
+        ("users", "{name: age, kind: number}, {name: age, kind: tags}", "the field 'age' is listed twice; keep one"),
+        ("users", "{name: age, kind: number, event: 3}", "users.fields.0 takes: buckets, column, kind, name"),
+    ],
+)
+def test_bad_fields_of_columns(config: Path, table: str, field: str, expected: str) -> None:
+    fields = f"{field}, {{name: title}}" if table == "items" else field
+    assert expected in problems(config, f"{OWN}{table}: {{fields: [{fields}]}}\n")
+
+
+def test_formats_tell_where_their_columns_are_listed(config: Path) -> None:
+    users, items = (
+        "users: {fields: [{name: x, kind: tags}]}\n",
+        "items: {fields: [{name: title}, {name: x, kind: tags}]}\n",
+    )
+    assert "list it in data.attributes" in problems(config, RECBOLE + users)
+    assert "list it in data.item_attributes" in problems(config, RECBOLE + items)
+    assert "list it in data.users.attributes" in problems(config, MOVIELENS + users)
+    assert "the format movielens keeps none of items" in problems(config, MOVIELENS + items)
+    lastfm = ENCODERS + "data: {format: lastfm}\n"
+    assert "list it in data.attributes" in problems(config, lastfm + users)
+    assert "the format lastfm keeps none of items" in problems(config, lastfm + items)
 
 
 def test_adapters_and_remembered_vectors_where_layers_learn(config: Path) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from tests.corpus.logs import built, event_log, plan, rule
 
-EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "y", 4), ("c", "z", 5)]
+EVENTS = [("b", "x", 1), ("a", "y", 2), ("a", "z", 3), ("b", "y", 4), ("c", "x", 5)]
 
 
 def with_items(values: Sequence[str | None], events: Sequence[tuple] = EVENTS) -> tuple:
@@ -35,6 +36,8 @@ def with_items(values: Sequence[str | None], events: Sequence[tuple] = EVENTS) -
         (['["1"]', '["2"]', '["3"]'], pa.list_(pa.string()), [["1"], ["2"], ["3"]]),
         (['["0.5","1"]', '["2","-1e2"]', None], pa.list_(pa.float32()), [[0.5, 1.0], [2.0, -100.0], None]),
         (['["1","nan"]', '["1","2"]', None], pa.list_(pa.string()), [["1", "nan"], ["1", "2"], None]),
+        (["[1.5, 2.0]", "[3e-09, 1.0]", None], pa.list_(pa.float32()), [[1.5, 2.0], [np.float32(3e-9), 1.0], None]),
+        (["[1, 2]", "[3]", None], pa.list_(pa.string()), [["1", "2"], ["3"], None]),
         ([None, None, None], pa.string(), [None, None, None]),
     ],
 )
@@ -43,7 +46,7 @@ def test_the_type_follows_from_all_values(
 ) -> None:
     items = with_items(values)[1].items
     assert items.schema.field("it").type == kind
-    assert items["item_id"].to_pylist()[:3] == ["x", "y", "z"]
+    assert items["item_id"].to_pylist()[:3] == ["x", "y", "z"]  # in train, so that they come first
     if kept is not None:
         assert items["it"].to_pylist()[:3] == kept
 

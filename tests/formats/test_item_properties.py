@@ -87,6 +87,19 @@ def test_without_times_the_last_value_describes_the_item(tmp_path: Path) -> None
     assert log.rows("items") == 2
 
 
+def test_further_properties_are_kept(tmp_path: Path) -> None:
+    values = [
+        (1, "a", "name", "x"),
+        (1, "a", "grapes", "['p', 'q']"),
+        (7, "a", "grapes", "['r']"),
+        (1, "a", "size", "1"),
+    ]
+    log, _ = run(tmp_path, [("u", "a", 5), ("u", "a", 9)], values, attributes=["grapes"])
+    kept = log.sql("SELECT attributes FROM items ORDER BY ord")
+    assert kept == [(['["p","q"]'],), (['["r"]'],)]
+    assert rule(log, "unused properties")["rows_in"] - rule(log, "unused properties")["rows_out"] == 1
+
+
 def test_a_property_may_have_the_name_of_a_column(tmp_path: Path) -> None:
     values = [(1, "a", "item", "x"), (1, "a", "value", "y")]
     columns = {"item": "item", "title": ["item"], "text": ["value"]}

@@ -68,7 +68,19 @@ def test_typed_lists_and_vectors(tmp_path: Path) -> None:
     }
     pq.write_table(pa.table(columns), tmp_path / "i.parquet")
     log = run(tmp_path, "i.parquet", None, attributes=["tags", "emb", "fixed", "flag"])
-    assert found(log) == [['["x","y"]', '["1.5","2.0"]', '["1.5","2.0"]', "true"], [None, None, '["1.0","2.0"]', None]]
+    assert found(log) == [['["x","y"]', "[1.5, 2.0]", "[1.5, 2.0]", "true"], [None, None, "[1.0, 2.0]", None]]
+    gaps = {**columns, "emb": pa.array([[1.5, None], [float("nan")]], pa.list_(pa.float32()))}
+    pq.write_table(pa.table(gaps), tmp_path / "i.parquet")
+    log = run(tmp_path, "i.parquet", None, attributes=["emb", "tags"])
+    assert [row[0] for row in found(log)] == ['["1.5"]', '["nan"]']  # no vectors
+
+
+def test_files_may_differ_in_types(tmp_path: Path) -> None:
+    (tmp_path / "i.csv").write_text('id,name,emb\n1,a,"[1, 2]"\n2,b,"1,5"\n')
+    pq.write_table(pa.table({"id": [3], "name": ["c"], "emb": [[1.5, 2.0]]}), tmp_path / "i.parquet")
+    log = RawLog(tmp_path)
+    read_items(log, [tmp_path / "i.csv", tmp_path / "i.parquet"], table(attributes=["emb"]))
+    assert found(log) == [['["1","2"]'], ["1,5"], ["[1.5, 2.0]"]]
 
 
 def test_a_column_that_is_the_title_as_well(tmp_path: Path) -> None:
@@ -86,8 +98,11 @@ def test_rows_of_events_describe_their_items_by_them_too(tmp_path: Path) -> None
 def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'Bdy' \(data\.items\.attributes\) \(did you mean 'Body'"):
         run(tmp_path, attributes=["Bdy"])
-    with pytest.raises(DataError, match="name one of its fields under data.items.attributes"):
-        run(tmp_path, "i.jsonl", '{"id": 1, "name": "a", "maker": {"name": "x"}}\n', attributes=["maker"])
+    pq.write_table(pa.table({"id": [1], "name": ["a"], "maker": [{"name": "x"}]}), tmp_path / "i.parquet")
+    with pytest.raises(DataError, match=r"name one of its fields under data\.items\.attributes"):
+        run(tmp_path, "i.parquet", None, attributes=["maker"])
+    log = run(tmp_path, "i.jsonl", '{"id": 1, "name": "a", "maker": {"name": "x"}}\n', attributes=["maker"])
+    assert log.rows("bad_rows") == 1
     for name in ("Title", "has_text", "in_train"):
         with pytest.raises(ValidationError, match="is the name of a column that every corpus has"):
             table(attributes=[name])

@@ -93,6 +93,18 @@ def test_fields_of_users(tmp_path: Path) -> None:
         read(RawLog(tmp_path), section(tmp_path, user="a.user", attributes=["sex"]))
 
 
+def test_further_fields_of_items(tmp_path: Path) -> None:
+    item = "item_id:token\tname:token\tyear:float\ttags:token_seq\n1\tA\t1999\tpop rock\n2\tB\t\t['x', 'y']\n"
+    for name, text in {"a.inter": INTER, "a.item": item}.items():
+        (tmp_path / name).write_text(text)
+    log = RawLog(tmp_path)
+    read(log, section(tmp_path, title=["name"], text=[], category=None, item_attributes=["year", "tags"]))
+    assert log.item_attributes == ["year", "tags"]
+    assert log.sql("SELECT attributes FROM items ORDER BY ord") == [(["1999", "pop rock"],), ([None, '["x","y"]'],)]
+    with pytest.raises(DataError, match=r"a\.item: has no column 'colour' \(data\.item_attributes\)"):
+        read(RawLog(tmp_path), section(tmp_path, title=["name"], text=[], category=None, item_attributes=["colour"]))
+
+
 def test_fields_have_free_names(tmp_path: Path) -> None:
     files = {
         "a.inter": "listener:token\tartist_id:token\tweight:float\twhen:float\n2\t51\t13883\t881250949\n",

@@ -189,6 +189,17 @@ def test_impressions_keep_what_was_shown(tmp_path: Path, tiny_encoder: Path) -> 
     assert any("not clicked" in loss for loss in found["lost"])
 
 
+@pytest.mark.parametrize("by_split", [False, True])
+def test_further_columns_of_items_are_said_to_be_lost(tmp_path: Path, tiny_encoder: Path, by_split: bool) -> None:
+    (tmp_path / "raw").mkdir()
+    data = KINDS["events-csv"](tmp_path / "raw", np.random.default_rng(3))
+    data["items"]["attributes"] = ["about"]  # type: ignore[index]
+    settings = settings_of(tmp_path, data, tiny_encoder)
+    preprocess.run(RunContext(settings))
+    found = converted(settings, tmp_path / "x", "parquet", by_split=by_split)
+    assert found["lost"] == ["further columns of items (`data.items.attributes`) are not written"]
+
+
 def test_only_an_earlier_conversion_is_replaced_and_only_by_force(tmp_path: Path, tiny_encoder: Path) -> None:
     settings = shop(tmp_path, tiny_encoder, EVENTS, ITEMS)
     converted(settings, tmp_path / "x", "recbole")

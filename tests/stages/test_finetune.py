@@ -9,16 +9,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
-from interestrec.corpus.item_attributes import known_category_codes
+from interestrec.corpus.feature_codes import FeatureShape
+from interestrec.corpus.item_attributes import fit_attributes, known_category_codes
+from interestrec.corpus.item_settings import ItemsSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
 from interestrec.model.two_tower import load_two_tower
+from interestrec.scorers.intensity import load_intensity
+from interestrec.scorers.requests import Requests
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
 from interestrec.training import finetuning
 from interestrec.training.loop import TrainingOutcome, fit
-from tests.stages.learning import workspace
+from tests.stages.learning import shop, workspace
 
 pytestmark = pytest.mark.slow
 
@@ -69,9 +74,81 @@ def test_attributes_are_fitted_stored_and_in_the_vectors(tmp_path: Path, tiny_en
     corpus = Corpus(tmp_path / "work" / "corpus", None)
     codes = known_category_codes(np.array(corpus.items["category"].to_pylist(), object), fitted["category"])
     model, vectors = load_two_tower(path), files.read_safetensors(path / artifact_files.ITEM_VECTORS)
-    assert model.config.attributes == (("category", (5, 5)),)
+    assert model.config.attributes == (FeatureShape("category", (5, 5)),)
     np.testing.assert_allclose(model.item_vectors(vectors["frozen"], codes), vectors["item"], atol=1e-6)
     assert np.abs(model.item_vectors(vectors["frozen"], 0 * codes) - vectors["item"]).max() > 1e-3
+
+
+OWN = [
+    TITLE,
+    {"name": "section", "kind": "category", "column": "words"},
+    {"name": "weight", "kind": "number", "column": "grams", "buckets": 3},
+    {"name": "colours", "kind": "tags"},
+    {"name": "words", "kind": "tags", "separator": " "},
+    {"name": "picture", "kind": "vector", "column": "emb"},
+    {"name": "id", "kind": "id", "events": 3},
+]
+
+
+def own_shop(root: Path, encoder: Path, kept: list[str], fields: list[dict[str, object]]) -> RunContext:
+    """A shop whose items have further columns, some of them empty, written as in CSV files of the world."""
+    context = shop(root, encoder)  # writes the files
+    rows = [row.split(",") for row in (root / "raw" / "items.csv").read_text().splitlines()]
+    lines = ["item,name,description,department,grams,colours,words,emb"]
+    for n, row in enumerate(rows[1:]):
+        colours = ["", "['red', 'blue']", "['blue']", "green"][n % 4]
+        grams = "" if n % 7 == 0 else f'"{n},5"'
+        emb = "" if n % 5 == 0 else f'"[{n % 4}.5, {-n}, {n % 3}]"'
+        lines.append(",".join([*row, grams, f'"{colours}"', ["old", "", "new"][n % 3], emb]))
+    (root / "raw" / "items.csv").write_text("\n".join(lines) + "\n")
+    values = context.settings.model_dump(mode="json")
+    values["data"]["items"]["attributes"] = kept
+    values["finetune"] |= {"epochs": 1, "hidden": [8]}
+    values["pretrain_adapt"]["steps"] = 0
+    context = RunContext(Settings.model_validate({**values, "items": {"fields": fields}}))
+    preprocess.run(context)
+    return context
+
+
+def test_own_columns_of_every_kind_train_and_are_in_the_vectors(tmp_path: Path, tiny_encoder: Path) -> None:
+    kept = ["grams", "colours", "words", "emb"]
+    context = own_shop(tmp_path, tiny_encoder, kept, OWN)
+    pretrain_adapt.run(context)
+    result = finetune.run(context)
+    path, settings = result.artifact.path, context.settings
+    corpus = Corpus(settings.workspace / "corpus", 0.5)
+    assert corpus.item_attributes == kept
+    assert [str(corpus.items.schema.field(name).type) for name in kept] == [
+        "double",
+        "list<element: string>",
+        "string",
+        "list<element: float>",
+    ]
+    model, vectors = load_two_tower(path), files.read_safetensors(path / artifact_files.ITEM_VECTORS)
+    fitted = files.read_json(path / artifact_files.ATTRIBUTES)
+    features = fit_attributes(corpus, settings.items.attributes, fitted)
+    assert model.config.attributes == features.sizes
+    np.testing.assert_allclose(model.item_vectors(vectors["frozen"], features.packed), vectors["item"], atol=1e-6)
+    for column in range(features.packed.shape[1]):
+        without = features.packed.copy()
+        without[:, column] = 0
+        assert np.abs(model.item_vectors(vectors["frozen"], without) - vectors["item"]).max() > 1e-5, column
+    # The model can start another one, by what was fitted for it.
+    again = replace(context, start=path)
+    assert finetune.run(again).artifact.digest != result.artifact.digest
+    history = np.array([0, 1], np.int32), np.ones(2, np.float32), np.zeros(2, np.int64)
+    scores = load_intensity(path).score_catalogue(Requests(np.zeros(1, np.int32), np.array([0, 2]), *history))
+    assert np.isfinite(scores).all()
+
+
+def test_a_column_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:
+    context = own_shop(tmp_path, tiny_encoder, ["grams"], [TITLE])
+    pretrain_adapt.run(context)
+    fields = [TITLE, {"name": "weight", "kind": "number", "column": "gramms"}]
+    items = ItemsSettings(fields=fields)
+    stale = replace(context, settings=context.settings.model_copy(update={"items": items}))
+    with pytest.raises(ConfigError, match=r"no column 'gramms' of items \(did you mean 'grams'\?\); list it in data"):
+        finetune.run(stale)
 
 
 def test_a_field_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:

@@ -198,6 +198,36 @@ def test_users_come_with_their_attributes(shop: Path) -> None:
     assert changed == {"users.parquet", "quality.json", "manifest.json"}
 
 
+def test_items_come_with_the_columns_that_are_kept(shop: Path) -> None:
+    plain = preprocess(shop)
+    lines = (shop / "items.csv").read_text().splitlines()
+    extra = ["body,abv,grapes,emb", 'full,"12,5","[\'a\', \'b\']","[1, 2]"', 'light,"7,0",,"[3, 4.5]"', ',NA,"[]",']
+    extra += ["&lt;b&gt;full&lt;/b&gt;,9,c,", ",,,"]
+    wider = "\n".join(f"{line},{more}" for line, more in zip(lines, extra, strict=True)) + "\n"
+    (shop / "items.csv").write_text(wider)
+    result = preprocess(shop, "data.items.attributes=[body, abv, grapes, emb]")
+    corpus = Corpus(result.artifact.path, None)
+    assert corpus.item_attributes == ["body", "abv", "grapes", "emb"]
+    lists = {"grapes": pa.list_(pa.string()), "emb": pa.list_(pa.float32())}
+    kinds = {"body": pa.string(), "abv": pa.float64(), **lists}
+    for name, kind in kinds.items():
+        assert corpus.items.schema.field(name).type == kind, name
+    assert pq.read_schema(result.artifact.path / "items.parquet").names[:8] == schemas.ITEMS.names
+    found = corpus.items.select(["item_id", *kinds]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("i0", "full", 12.5, ["a", "b"], [1.0, 2.0]),
+        ("i1", "light", 7.0, None, [3.0, 4.5]),
+        ("i2", None, None, None, None),
+        ("i3", "full", 9.0, ["c"], None),
+        ("i4", None, None, None, None),
+    ]
+    counts = files.read_json(result.artifact.path / "quality.json")["counts"]
+    assert counts["items_without_attribute"] == {"body": 2, "abv": 2, "grapes": 3, "emb": 3}
+    before, after = content(plain.artifact.path), content(result.artifact.path)
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"items.parquet", "quality.json", "manifest.json"}
+
+
 def test_values_are_mapped_and_the_fit_is_told(shop: Path) -> None:
     header, *rows = (shop / "events.csv").read_text().splitlines()
     valued = "\n".join([header + ",stars", *(f"{row},{1 + n % 5}" for n, row in enumerate(rows))])
