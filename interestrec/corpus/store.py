@@ -170,8 +170,9 @@ class Corpus:
     def _counted(self, owner: np.ndarray, n_owners: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return owner and time of the events that count, and the totals of `EventCounters.of`.
 
-        They are the positive events, those with an intensity above 0, that could be known at a time. Of splits that follow time, events of all splits count from their time on. Of a random split, events of train
-        alone count, because the others are what is asked for. Rows of logged histories never count: a log repeats one
+        They are the positive events, those with an intensity above 0, that could be known at a time. Of splits that
+        follow time, events of all splits count from their time on. Of a random split, events of train alone count,
+        because the others are what is asked for. Rows of logged histories never count: a log repeats one
         event in the histories of many impressions. Events without a time are known to requests without a time alone,
         which are told the number of train events, their own among them.
         """

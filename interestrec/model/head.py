@@ -39,9 +39,9 @@ class InterestHead(keras.layers.Layer):
     sim(u, i) = Σ_j softmax_j(sharpness · x_j·x_i + α_j) x_j·x_i is the similarity of the candidate's text to those of
     the history, weighted by how much they resemble it (target attention, Zhou et al. 2018, "Deep Interest Network",
     with a softmax). If `similarity` is "user", it is the product with the history's mean text, one per pair of user and
-    item instead of one per pair of event and item, of texts as the encoder gives them. match_l(u, i) = sqrt(n_l / (n + 3)), where n is the history's length
-    and n_l the number of its events in the candidate's category at level l. price(u, i) = a d + b d², where d is the
-    candidate's price level over the history's, 0 where unknown. All weights but scale and g, and the MLP's last layer,
+    item instead of one per pair of event and item, of texts as the encoder gives them. match_l(u, i) = sqrt(n_l /
+    (n + 3)), where n is the history's length and n_l the number of its events in the candidate's category at level l.
+    price(u, i) = a d + b d², where d is the candidate's price level over the history's, 0 where unknown. All weights but scale and g, and the MLP's last layer,
     start at zero: an untrained head ranks by similarity alone. The MLP's activation is ReLU, which scores a catalogue
     fastest (model/catalogue_logits.py).
 
@@ -108,7 +108,7 @@ class InterestHead(keras.layers.Layer):
         return tf.reduce_sum(share * cosines, axis=-1) * known
 
     def mlp(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
-        """Return MLP([x_u, o_i]), float32 [users, candidates], of vectors [users, width] and [users, candidates, width].
+        """Return MLP([x_u, o_i]), float32 [users, candidates], of [users, width] and [users, candidates, width].
 
         The first layer is a user part plus an item part, each computed once rather than per pair.
         """

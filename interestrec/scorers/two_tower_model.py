@@ -46,7 +46,7 @@ class TwoTowerModel:
         self._score = tf.function(model.score, reduce_retracing=True)
 
     def blocks(self, requests: Requests) -> Iterator[tuple[np.ndarray, Requests, np.ndarray]]:
-        """Yield rows, int64, the requests at them, and float32 [items, ITEM_FEATURES], where all requests have one time.
+        """Yield rows, int64, the requests at them, all of one time, and that time's `item_moments`.
 
         A block is small enough for a dense matrix of requests and items.
         """

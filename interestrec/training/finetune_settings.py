@@ -138,7 +138,8 @@ class FinetuneSettings(Section):
     """Tokens of a user's text with `user_tower: text`; at most what the encoder takes."""
     similarity: Literal["history", "user"] | None = None
     """What a candidate's text is compared with: `history`, the events that resemble it, or `user`, the mean of the
-    history, which ranks a large catalogue many times as fast. `null` = `history` for logs of impressions, else `user`."""
+    history, which ranks a large catalogue many times as fast. `null` = `history` where impressions are shown, else
+    `user`."""
     width: Annotated[int, Field(ge=2, multiple_of=2)] = 128
     """Length of the vectors that ids, features and texts of items and users are fused to; longer ones fit more and cost
     more time."""

@@ -17,8 +17,8 @@ class NegativeSampler:
     """Draws the negatives of a batch: `count` per event, up to `most` per batch.
 
     Draws that name an item twice count once. With n draws, of which n_p are by popularity and n_u alike, a batch has
-    item i at the rate 1 − (1 − p_i)^n_p (1 − u)^n_u. Where a batch could draw as many items as there are, it gets all of
-    them, and the softmax is that over the catalogue.
+    item i at the rate 1 − (1 − p_i)^n_p (1 − u)^n_u. Where a batch could draw as many items as there are, it gets all
+    of them, and the softmax is that over the catalogue.
     """
 
     popular: np.ndarray  # float64 [items], probabilities of draws by popularity; 0 for items that are never drawn
