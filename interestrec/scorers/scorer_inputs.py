@@ -80,6 +80,19 @@ class ScorerInputs:
 
         return queries.known_items(self.corpus, queries.VALID)
 
+    @property
+    def user_features(self) -> np.ndarray:
+        """Attributes of users as numbers: float64 [users, features]."""
+        from interestrec.scorers.side_features import attribute_features
+
+        users = self.corpus.users
+        return attribute_features([users[name] for name in self.corpus.user_attributes], users.num_rows)
+
+    @property
+    def histories_are_labels(self) -> bool:
+        """Whether histories contain labels: every request was made of one event, so that none was shown and ignored."""
+        return bool((np.diff(self.corpus.impressions.offsets) == 1).all())
+
     @cached_property
     def text_vectors(self) -> np.ndarray:
         """Item text vectors of the adapted encoder, before finetuning: float32 [items, width].
