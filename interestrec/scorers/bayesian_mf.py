@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
@@ -13,11 +13,20 @@ from interestrec.scorers.bias import clip_intensity
 from interestrec.scorers.definition import LABELS, ScorerDefinition
 from interestrec.scorers.interactions import one_blas_thread
 from interestrec.scorers.requests import Labels, Requests
-from interestrec.scorers.side_features import completed, occurrence_features, principal_features
+from interestrec.scorers.side_features import (
+    attribute_features,
+    occurrence_features,
+    principal_features,
+    ridge_guess,
+)
 from interestrec.scorers.variational_factors import Regression, Values, Vectors, posterior
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _OCCURRENCES = 48  # features of what a user or an item occurs with; 24 and 96 are as good on MovieLens-100K
 _TEXT = 64  # features of an item's text
+_FIRST_NOISE = 10.0  # precision of labels in the first round: with a low one few labels leave all factors at 0
 _LEAST_VARIANCE = 1e-3  # of the noise, relative to the labels
 
 
@@ -104,19 +113,17 @@ class BayesianFactors:
         if not self.histories_are_labels or not len(new):
             return user
         asked = requests.rows(new)
-        values = _values(asked.owner, asked.item, self._standardised(asked.intensity), (len(new), len(self.item.mean)))
+        label = (asked.intensity.astype(np.float64) - self.mean) / self.scale
+        values = Values.of(asked.owner, asked.item, label, (len(new), len(self.item.mean)))
         prior = user[new] - self.centre + _per_root(values) @ self.occurrence
         user[new] = posterior(values, self.item, prior, self.precision, self.noise)[0].mean
         return user
-
-    def _standardised(self, label: np.ndarray) -> np.ndarray:
-        return (label.astype(np.float64) - self.mean) / self.scale
 
 
 def fit(
     labels: Labels,
     text_vectors: np.ndarray,
-    user_features: np.ndarray,
+    user_attributes: Sequence[pa.ChunkedArray],
     histories_are_labels: bool,
     factors: int,
     iterations: int,
@@ -127,75 +134,92 @@ def fit(
     Vectors are normal around a linear function of side features (Agarwal and Chen 2009; Simm et al. 2015): the items or
     users that occur with them, as in SVD++ (Koren 2008), an item's text and a user's attributes. The precisions of
     labels, vectors and regression weights are estimated along with them, so that nothing has to be tuned against
-    over-fitting. All labels are standardised.
+    over-fitting. Users and items without labels have no effect on the fit and get the means of their priors.
 
     Args:
         text_vectors: float32 [items, width], zeros for items without text.
-        user_features: float64 [users, features] of attributes.
+        user_attributes: columns [users], float64 or string, null where unknown.
         histories_are_labels: whether intensities of histories are labels like those of the fit.
         factors: length of the vectors besides the bias.
         iterations: rounds of updating users, then items.
     """
-    shape, width = (labels.n_users, labels.n_items), factors + 1
     label = labels.label.astype(np.float64)
     if not len(label) or label.min() == label.max():
-        return _constant(float(label[0]) if len(label) else 0.0, shape, width)
+        return _constant(float(label[0]) if len(label) else 0.0, labels, factors + 1)
     mean, scale = float(label.mean()), float(label.std())
-    value = (label - mean) / scale
-    by_user = _values(labels.user, labels.item, value, shape)
-    by_item = by_user.transposed
-    user_rows, item_rows = (np.diff(side.count.indptr) > 0 for side in (by_user, by_item))
+    users, user_row = np.unique(labels.user, return_inverse=True)
+    items, item_row = np.unique(labels.item, return_inverse=True)
+    values = Values.of(user_row, item_row, (label - mean) / scale, (len(users), len(items)))
     with one_blas_thread():
-        of_user, of_item, projection = occurrence_features(by_user.count.sign(), _OCCURRENCES, seed)
-        text = principal_features(text_vectors, item_rows, _TEXT)
-        centre = of_user[user_rows].mean(axis=0)
-        user_groups = [np.where(user_rows[:, None], of_user - centre, 0.0), user_features]
-        item_groups = [completed(of_item, item_rows, text), text]
-        user_prior = Regression.start(user_groups, user_rows, width)
-        item_prior = Regression.start(item_groups, item_rows, width)
-        item, noise = _start(item_rows, width, seed), 1.0
-        for _ in range(iterations):
-            prior = user_prior.means(user_groups, shape[0])
-            user, _ = posterior(by_user, item, prior, user_prior.precision, noise)
-            user_prior = user_prior.fitted(user)
-            prior = item_prior.means(item_groups, shape[1])
-            item, error = posterior(by_item, user, prior, item_prior.precision, noise)
-            item_prior = item_prior.fitted(item)
-            noise = 1.0 / max((error + float(value @ value)) / len(value), _LEAST_VARIANCE)
-        occurrence = user_prior.weights[user_prior.group == 0]
+        of_user, of_item, projection = occurrence_features(values.count.sign(), _OCCURRENCES, seed)
+        centre = of_user.mean(axis=0)
+        of_user, of_item = of_user - centre, of_item - of_item.mean(axis=0)
+        attributes = attribute_features(user_attributes, users, labels.n_users)
+        text = principal_features(text_vectors, items, _TEXT)
+        side = (of_user, attributes[users]), (of_item, text[items])
+        fitted = _alternate(values, side, _start(len(items), factors + 1, seed), iterations)
+        weights = fitted.user_prior.group_weights(0)
+        occurrence = np.zeros((labels.n_items, factors + 1))
+        occurrence[items] = projection @ weights
         return BayesianFactors(
             mean=mean,
             scale=scale,
-            noise=noise,
-            user=user.mean,
-            labelled=user_rows,
-            item=item,
-            occurrence=projection @ occurrence,
-            centre=centre @ occurrence,
-            precision=user_prior.precision,
+            noise=fitted.noise,
+            user=fitted.user_prior.extended(fitted.user, users, (None, attributes)).mean,
+            labelled=np.isin(np.arange(labels.n_users), users),
+            item=fitted.item_prior.extended(fitted.item, items, (ridge_guess(of_item, text[items], text), text)),
+            occurrence=occurrence,
+            centre=centre @ weights,
+            precision=fitted.user_prior.precision,
             histories_are_labels=histories_are_labels,
         )
 
 
-def _constant(intensity: float, shape: tuple[int, int], width: int) -> BayesianFactors:
+@dataclass(frozen=True)
+class _Fitted:
+    user: Vectors
+    user_prior: Regression
+    item: Vectors
+    item_prior: Regression
+    noise: float
+
+
+def _alternate(
+    by_user: Values, features: tuple[Sequence[np.ndarray], Sequence[np.ndarray]], item: Vectors, iterations: int
+) -> _Fitted:
+    """Update users, items and what their priors depend on in turn.
+
+    Args:
+        by_user: standardised values.
+        features: groups of features of users, and of items.
+        item: start values.
+    """
+    by_item, labels = by_user.transposed, float(by_user.count.sum())
+    user_prior, item_prior = (Regression.start(groups, item.mean.shape[1]) for groups in features)
+    noise = _FIRST_NOISE
+    for _ in range(iterations):
+        user, _ = posterior(by_user, item, user_prior.fitted_means, user_prior.precision, noise)
+        user_prior = user_prior.fitted(user)
+        item, error = posterior(by_item, user, item_prior.fitted_means, item_prior.precision, noise)
+        item_prior = item_prior.fitted(item)
+        noise = 1.0 / max(error / labels + 1.0, _LEAST_VARIANCE)
+    return _Fitted(user, user_prior, item, item_prior, noise)
+
+
+def _constant(intensity: float, labels: Labels, width: int) -> BayesianFactors:
     """Return factors that predict the same intensity for everyone."""
-    users, items = (np.zeros((rows, width)) for rows in shape)
-    item = Vectors(items, np.zeros((shape[1], width * (width + 1) // 2)))
-    nobody, nothing = np.zeros(shape[0], dtype=bool), np.zeros(width)
+    users, items = (np.zeros((rows, width)) for rows in (labels.n_users, labels.n_items))
+    item = Vectors(items, np.zeros((labels.n_items, width * (width + 1) // 2)))
+    nobody, nothing = np.zeros(labels.n_users, dtype=bool), np.zeros(width)
     return BayesianFactors(intensity, 1.0, 1.0, users, nobody, item, items, nothing, np.eye(width), False)
 
 
-def _start(labelled: np.ndarray, width: int, seed: int) -> Vectors:
-    """Return vectors of small random factors for labelled items, by which the symmetry of the factors is broken."""
-    mean = np.zeros((len(labelled), width))
-    mean[labelled, :-1] = np.random.default_rng(seed).normal(0.0, 0.3, (int(labelled.sum()), width - 1))
+def _start(items: int, width: int, seed: int) -> Vectors:
+    """Return vectors of small random factors, by which the symmetry of the factors is broken."""
+    mean = np.random.default_rng(seed).normal(0.0, 0.3, (items, width))
+    mean[:, -1] = 0.0
     row, column = np.triu_indices(width)
-    return Vectors(mean, np.tile(np.where(row == column, 0.01, 0.0), (len(labelled), 1)))
-
-
-def _values(row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> Values:
-    count = sparse.csr_matrix((np.ones(len(value)), (row, column)), shape=shape)
-    return Values(count, sparse.csr_matrix((value, (row, column)), shape=shape))
+    return Vectors(mean, np.tile(np.where(row == column, 0.01, 0.0), (items, 1)))
 
 
 def _per_root(values: Values) -> sparse.csr_matrix:
@@ -208,7 +232,7 @@ DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=BayesianFactors,
     fitted_on=LABELS,
-    needs=("text_vectors", "user_features", "histories_are_labels", "seed"),
+    needs=("text_vectors", "user_attributes", "histories_are_labels", "seed"),
     settings=BayesianMfSettings,
     is_baseline=False,
     predicts_intensity=True,

@@ -14,6 +14,8 @@ from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from interestrec.corpus.store import Corpus
     from interestrec.training.training_checkpoint import CheckpointStore
 
@@ -81,12 +83,9 @@ class ScorerInputs:
         return queries.known_items(self.corpus, queries.VALID)
 
     @property
-    def user_features(self) -> np.ndarray:
-        """Attributes of users as numbers: float64 [users, features]."""
-        from interestrec.scorers.side_features import attribute_features
-
-        users = self.corpus.users
-        return attribute_features([users[name] for name in self.corpus.user_attributes], users.num_rows)
+    def user_attributes(self) -> list[pa.ChunkedArray]:
+        """Attributes of users, columns [users] of float64 or string, null where unknown."""
+        return [self.corpus.users[name] for name in self.corpus.user_attributes]
 
     @property
     def histories_are_labels(self) -> bool:

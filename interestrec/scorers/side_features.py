@@ -22,23 +22,22 @@ def occurrence_features(pairs: sparse.csr_matrix, rank: int, seed: int) -> tuple
     over the items that the user occurs with, divided by √ of their number.
 
     Args:
-        pairs: float64 [users, items], 1 where the pair occurs.
+        pairs: float64 [users, items], 1 where the pair occurs, with a pair in every row and column.
         rank: number of features, fewer if the matrix is small.
 
     Returns:
         float64 [users, features], float64 [items, features], and `projection`, float64 [items, features].
     """
-    by_user, by_item = (np.asarray(pairs.sum(axis=axis)).ravel() for axis in (1, 0))
-    user_scale, item_scale = (1.0 / np.sqrt(np.maximum(degree, 1.0)) for degree in (by_user, by_item))
+    user_scale, item_scale = (1.0 / np.sqrt(np.asarray(pairs.sum(axis=axis)).ravel()) for axis in (1, 0))
     matrix = sparse.diags_array(user_scale) @ pairs @ sparse.diags_array(item_scale)
     left, size, right = _leading(matrix, rank, seed)
-    user_length, item_length = (mean_length(x * size, degree > 0) for x, degree in ((left, by_user), (right, by_item)))
+    user_length, item_length = mean_length(left * size), mean_length(right * size)
     return left * size / user_length, right * size / item_length, right * item_scale[:, None] / user_length
 
 
-def mean_length(features: np.ndarray, rows: np.ndarray) -> float:
-    """Root mean square length of some rows, bool [rows], of features, [rows, any]; 1 if they are 0."""
-    return float(np.sqrt((features[rows] ** 2).sum() / max(int(rows.sum()), 1))) or 1.0
+def mean_length(features: np.ndarray) -> float:
+    """Root mean square length of rows, [rows, any]; 1 if all are 0."""
+    return float(np.sqrt((features**2).sum() / max(len(features), 1))) or 1.0
 
 
 def _leading(matrix: sparse.csr_matrix, rank: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,18 +52,16 @@ def _leading(matrix: sparse.csr_matrix, rank: int, seed: int) -> tuple[np.ndarra
     return left, size, right.T
 
 
-def completed(features: np.ndarray, known: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return features minus their mean over known rows, with a ridge regression on other features elsewhere.
+def ridge_guess(features: np.ndarray, others: np.ndarray, others_of_all: np.ndarray) -> np.ndarray:
+    """Guess features of all rows by a ridge regression on other features; float64 [all rows, features].
 
     Args:
-        features: float64 [rows, any].
-        known: bool [rows].
-        others: float64 [rows, any], known everywhere, with a mean of about 0 and lengths of about 1.
+        features: float64 [known rows, features], with means of 0.
+        others: float64 [known rows, any], with lengths of about 1.
+        others_of_all: float64 [all rows, any].
     """
-    centred = features - features[known].mean(axis=0)
-    gram = others[known].T @ others[known] + np.eye(others.shape[1])
-    weights = np.linalg.solve(gram, others[known].T @ centred[known])
-    return np.where(known[:, None], centred, others @ weights)
+    gram = others.T @ others + np.eye(others.shape[1])
+    return others_of_all @ np.linalg.solve(gram, others.T @ features)
 
 
 def principal_features(vectors: np.ndarray, fitted: np.ndarray, rank: int) -> np.ndarray:
@@ -74,26 +71,28 @@ def principal_features(vectors: np.ndarray, fitted: np.ndarray, rank: int) -> np
 
     Args:
         vectors: float32 [rows, width].
-        fitted: bool [rows]: rows that the components are computed from.
+        fitted: int64 [fitted rows]: rows that the components are computed from.
     """
     length = np.linalg.norm(vectors, axis=1, keepdims=True).astype(np.float64)
     known = length[:, 0] > 0
-    if not (known & fitted).any():
+    fitted = fitted[known[fitted]]
+    if not len(fitted):
         return np.zeros((len(vectors), 0))
     unit = np.divide(vectors, length, out=np.zeros(vectors.shape), where=length > 0)
-    centred = np.where(known[:, None], unit - unit[known & fitted].mean(axis=0), 0.0)
+    centred = np.where(known[:, None], unit - unit[fitted].mean(axis=0), 0.0)
     _, axes = np.linalg.eigh(centred[fitted].T @ centred[fitted])
-    features = centred @ axes[:, ::-1][:, : min(rank, int((known & fitted).sum()))]
-    return features / mean_length(features, known & fitted)
+    features = centred @ axes[:, ::-1][:, : min(rank, len(fitted))]
+    return features / mean_length(features[fitted])
 
 
-def attribute_features(columns: Iterable[pa.ChunkedArray], rows: int) -> np.ndarray:
+def attribute_features(columns: Iterable[pa.ChunkedArray], fitted: np.ndarray, rows: int) -> np.ndarray:
     """Return attributes as numbers: a standardised column per number, one per frequent value of a text.
 
-    A missing value is 0 in all its columns, the mean of a number. Rows have a mean square of 1 at most.
+    A missing value, and one that no fitted row has, is 0 in all columns. Rows have a mean square of about 1.
 
     Args:
         columns: [rows], float64 or string, null where unknown.
+        fitted: int64 [fitted rows]: rows that means and values are taken from.
 
     Returns:
         float64 [rows, features].
@@ -102,14 +101,16 @@ def attribute_features(columns: Iterable[pa.ChunkedArray], rows: int) -> np.ndar
     for column in columns:
         values = np.array(column.to_pylist(), dtype=object)
         known = np.array([value is not None for value in values], dtype=bool)
-        if not known.any():
+        learned = fitted[known[fitted]]
+        if not len(learned):
             continue
-        if all(isinstance(value, float) for value in values[known]):
-            encoded = np.where(known, values, np.nan).astype(np.float64)[:, None]
+        if isinstance(values[learned[0]], float):
+            encoded = np.where(known, values, 0.0).astype(np.float64)[:, None]
         else:
-            names, counts = np.unique(values[known].astype(str), return_counts=True)
+            names, counts = np.unique(values[learned].astype(str), return_counts=True)
             frequent = names[np.argsort(-counts, kind="stable")[:_VALUES]]
-            encoded = (np.where(known, values, "").astype(str)[:, None] == frequent).astype(np.float64)
-        centred = np.where(known[:, None], encoded - encoded[known].mean(axis=0), 0.0)
-        features.append(centred / mean_length(centred, known))
+            known &= np.isin(values.astype(str), names)
+            encoded = (values.astype(str)[:, None] == frequent).astype(np.float64)
+        centred = np.where(known[:, None], encoded - encoded[learned].mean(axis=0), 0.0)
+        features.append(centred / mean_length(centred[learned]))
     return np.concatenate(features, axis=1) / np.sqrt(max(len(features) - 1, 1))

@@ -41,6 +41,12 @@ class Values:
     count: sparse.csr_matrix  # float64 [rows, others], number of values
     total: sparse.csr_matrix  # float64 [rows, others], their sum; the same pattern
 
+    @classmethod
+    def of(cls, row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> Values:
+        """Return the values of pairs, [pairs] each."""
+        count = sparse.csr_matrix((np.ones(len(value)), (row, column)), shape=shape)
+        return cls(count, sparse.csr_matrix((value, (row, column)), shape=shape))
+
     @property
     def transposed(self) -> Values:
         """The same values with the sides exchanged."""
@@ -91,8 +97,7 @@ class Regression:
     that says nothing is drawn to 0.
     """
 
-    rows: np.ndarray  # bool [rows], those that it is fitted on
-    features: np.ndarray  # float64 [fitted rows, features]
+    features: np.ndarray  # float64 [rows, features], of the rows that it is fitted on
     group: np.ndarray  # int64 [features], the number of a feature's group
     gram: np.ndarray  # float64 [features, features], featuresᵀ features
     offset: np.ndarray  # float64 [width]
@@ -101,25 +106,38 @@ class Regression:
     precision: np.ndarray  # float64 [width, width]
 
     @classmethod
-    def start(cls, groups: Sequence[np.ndarray], rows: np.ndarray, width: int) -> Regression:
-        """Return the prior before any fit.
-
-        Args:
-            groups: features, float64 [rows, any] each.
-            rows: bool [rows], those to fit on.
-        """
-        features = np.concatenate([np.zeros((int(rows.sum()), 0)), *(group[rows] for group in groups)], axis=1)
+    def start(cls, groups: Sequence[np.ndarray], width: int) -> Regression:
+        """Return the prior before any fit; `groups` are features, float64 [rows, any] each."""
+        features = np.concatenate(groups, axis=1)
         number = np.repeat(np.arange(len(groups)), [group.shape[1] for group in groups])
         weights, relevance = np.zeros((features.shape[1], width)), np.full(len(groups), _RELEVANCE)
         gram = features.T @ features
-        return cls(rows, features, number, gram, np.zeros(width), weights, relevance, np.eye(width))
+        return cls(features, number, gram, np.zeros(width), weights, relevance, np.eye(width))
 
-    def means(self, groups: Sequence[np.ndarray], rows: int) -> np.ndarray:
-        """Prior means of all rows, float64 [rows, width]."""
-        mean = np.tile(self.offset, (rows, 1))
+    @property
+    def fitted_means(self) -> np.ndarray:
+        """Prior means of the rows that it is fitted on, float64 [rows, width]."""
+        return self.offset + self.features @ self.weights
+
+    def group_weights(self, number: int) -> np.ndarray:
+        """Weights of a group of features, float64 [features of the group, width]."""
+        return self.weights[self.group == number]
+
+    def extended(self, vectors: Vectors, rows: np.ndarray, groups: Sequence[np.ndarray | None]) -> Vectors:
+        """Return the vectors of all rows: the given ones of the fitted rows, and the prior of the others.
+
+        Args:
+            rows: int64 [fitted rows].
+            groups: features of all rows, float64 [all rows, any] each; None is 0 throughout.
+        """
+        size = next(len(features) for features in groups if features is not None)
+        mean = np.tile(self.offset, (size, 1))
         for number, features in enumerate(groups):
-            mean += features @ self.weights[self.group == number]
-        return mean
+            if features is not None:
+                mean += features @ self.group_weights(number)
+        covariance = np.tile(np.linalg.inv(self.precision)[np.triu_indices(len(self.offset))], (size, 1))
+        mean[rows], covariance[rows] = vectors.mean, vectors.covariance
+        return Vectors(mean, covariance)
 
     def fitted(self, vectors: Vectors) -> Regression:
         """Return the regression of the vectors, with the relevances and the precision that follow from it.
@@ -127,7 +145,7 @@ class Regression:
         The precision is the inverse of the expected scatter of vectors and weights, with an identity matrix as one
         more row per dimension, so that few rows do not make it infinite.
         """
-        x, width = vectors.mean[self.rows], len(self.offset)
+        x, width = vectors.mean, len(self.offset)
         count = np.bincount(self.group, minlength=len(self.relevance))
         ridge = self.relevance[self.group]
         offset = (x - self.features @ self.weights).mean(axis=0)
@@ -138,7 +156,7 @@ class Regression:
         left = x - offset - self.features @ weights
         row, column = np.triu_indices(width)
         scatter = np.eye(width) + left.T @ left + (weights * relevance[self.group][:, None]).T @ weights
-        covariance = vectors.covariance[self.rows].sum(axis=0)
+        covariance = vectors.covariance.sum(axis=0)
         scatter[row, column] += covariance
         scatter[column[row != column], row[row != column]] += covariance[row != column]
         precision = np.linalg.inv(scatter / (len(x) + width + len(weights)))
