@@ -10,6 +10,7 @@ import pytest
 from interestrec.scorers import bayesian_mf, bias, mf
 from interestrec.scorers.bayesian_mf import BayesianFactors
 from interestrec.scorers.requests import Labels
+from interestrec.scorers.variational_factors import Vectors
 from tests.scoring.asking import labels, requests, split_candidates
 
 USERS, ITEMS = 42, 26  # users 40 and 41 and items 24 and 25 have no labels
@@ -47,6 +48,25 @@ def test_tastes_are_found_and_new_users_are_folded_in_from_graded_histories() ->
     score = model.score_catalogue(asked)
     for row, own in ((0, 0), (1, 1), (2, 0), (3, 1)):
         assert score[row, own:24:2].min() > 0.7 > 0.4 > score[row, 1 - own : 24 : 2].max(), row
+
+
+def test_a_history_is_folded_in_as_by_hand() -> None:
+    model = BayesianFactors(
+        mean=0.5,
+        scale=0.2,
+        noise=4.0,
+        user=np.array([[0.1], [0.3]]),  # biases alone
+        labelled=np.array([True, False]),
+        item=Vectors(np.array([[0.5], [-0.5]]), np.zeros((2, 1))),
+        occurrence=np.array([[0.4], [0.2]]),
+        centre=np.array([0.1]),
+        precision=np.array([[2.0]]),
+        histories_are_labels=True,
+    )
+    score = model.score_catalogue(requests([0, 1], [], [0], users=[1, 1, 0], intensity=[0.9, 0.5, 1.0]))
+    prior = 0.3 - 0.1 + (0.4 + 0.2) / np.sqrt(2)
+    bias = (2 * prior + 4 * ((2.0 - 0.5) + (0.0 + 0.5))) / (2 + 2 * 4)  # the labels are 2 and 0 standard deviations
+    np.testing.assert_allclose(score[:, 0], [0.5 + 0.2 * (bias + 0.5), 0.5 + 0.2 * 0.8, 0.5 + 0.2 * 0.6], rtol=1e-6)
 
 
 def test_a_user_who_left_is_folded_in_almost_as_if_fitted() -> None:

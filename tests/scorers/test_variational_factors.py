@@ -84,6 +84,11 @@ def test_weights_are_a_ridge_regression_and_carry_to_other_rows() -> None:
     ridge = Ridge(alpha=5.0, fit_intercept=False)
     expected = ridge.fit(np.hstack(features)[rows], mean[rows] - prior.offset).coef_.T
     np.testing.assert_allclose(prior.weights, expected, atol=1e-10)
+    design = np.hstack(features)[rows]
+    spread = 2 * np.diag(np.linalg.inv(design.T @ design + 5.0 * np.eye(5))) + (expected**2).sum(axis=1)
+    np.testing.assert_allclose(
+        prior.relevance, [(3 * 2 + 1) / (spread[:3].sum() + 1), (2 * 2 + 1) / (spread[3:].sum() + 1)]
+    )
     for _ in range(50):
         prior = prior.fitted(vectors)
     assert prior.relevance[1] > 20 * prior.relevance[0]  # the second group says nothing
