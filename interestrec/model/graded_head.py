@@ -8,6 +8,7 @@ from interestrec.model.backend import keras, tf
 from interestrec.model.noise import Noise, branch, dropout
 
 _PRIOR_ENTRIES = 5.0  # history entries without a deviation that every user has in advance
+_START_LEVEL = 4.0  # logits per unit of intensity: the slope of the logit at 1/2
 _START_SHARPNESS = 2.0  # of the attention, as in head.py
 
 
@@ -18,7 +19,8 @@ class GradedHead(keras.layers.Layer):
     and y_j are linear in them, so that new items have them too. e_j = r_j − σ(μ + b_j) is how much more the history's
     entry j was liked than its item is by everyone, d_u = Σ_j e_j / (n + λ) how much more the user likes everything, and
     a(u, i) = Σ_j softmax_j(sharpness · k_i · k_j) (e_j − d_u) how much more the items most like i; a slot of logit 0
-    and value 0 stands for none. What depends on the history alone starts at a user bias, everything else at 0.
+    and value 0 stands for none. An untrained head says how much more the user likes everything: s starts at 4, and μ, t
+    and what is linear in item and user vectors, other than q and k, at 0.
     """
 
     def __init__(self, width: int, rank: int, rate: float, **kwargs: Any) -> None:
@@ -33,8 +35,13 @@ class GradedHead(keras.layers.Layer):
         self.occurrence = keras.layers.Dense(rank, kernel_initializer="zeros", name="occurrence", **linear)
         self.key = keras.layers.Dense(rank, name="key", **linear)
         self.user_factor = keras.layers.Dense(rank, kernel_initializer="zeros", name="user_factor", **linear)
-        for name, start in (("mean", 0.0), ("user_scale", 4.0), ("near_scale", 0.0), ("sharpness", _START_SHARPNESS)):
-            setattr(self, name, self.add_weight(name=name, shape=(), initializer=keras.initializers.Constant(start)))
+        self.mean = self._scalar("mean", 0.0)
+        self.user_scale = self._scalar("user_scale", _START_LEVEL)
+        self.near_scale = self._scalar("near_scale", 0.0)
+        self.sharpness = self._scalar("sharpness", _START_SHARPNESS)
+
+    def _scalar(self, name: str, start: float) -> tf.Variable:
+        return self.add_weight(name=name, shape=(), initializer=keras.initializers.Constant(start))
 
     def build(self, users: int) -> None:
         """Create the weights; `users` is the width of user id vectors."""
@@ -82,6 +89,7 @@ class GradedHead(keras.layers.Layer):
     def _near(self, history: tf.Tensor, left: tf.Tensor, present: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return a(u, i), float32 [users, candidates]."""
         likeness = self.sharpness * tf.matmul(self.key(items), self.key(history), transpose_b=True)
+        likeness *= present[:, None, :]  # padding has no part in the maximum
         # the slot for none has logit 0, and so the maximum that is subtracted is at least 0
         most = tf.maximum(tf.reduce_max(likeness, axis=-1, keepdims=True), 0.0)
         share = tf.exp(likeness - most) * present[:, None, :]
