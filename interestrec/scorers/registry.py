@@ -12,6 +12,7 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
 from interestrec.scorers import (
     als,
+    bayesian_mf,
     bias,
     bpr,
     category_trend,
@@ -55,6 +56,7 @@ SCORERS: dict[str, ScorerDefinition] = {
     "mean_intensity": mean_intensity.DEFINITION,
     "bias": bias.DEFINITION,
     "mf": mf.DEFINITION,
+    "bayesian_mf": bayesian_mf.DEFINITION,
     "intensity": intensity.DEFINITION,
     "strength": strength.DEFINITION,
 }

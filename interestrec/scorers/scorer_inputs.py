@@ -14,6 +14,8 @@ from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.scorers.requests import Requests
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from interestrec.corpus.store import Corpus
     from interestrec.scorers.two_tower_model import TwoTowerModel
     from interestrec.training.training_checkpoint import CheckpointStore
@@ -80,6 +82,16 @@ class ScorerInputs:
         from interestrec.scorers import queries
 
         return queries.known_items(self.corpus, queries.VALID)
+
+    @property
+    def user_attributes(self) -> list[pa.ChunkedArray]:
+        """Attributes of users, columns [users] of float64 or string, null where unknown."""
+        return [self.corpus.users[name] for name in self.corpus.user_attributes]
+
+    @property
+    def histories_are_labels(self) -> bool:
+        """Whether histories contain labels: every request was made of one event, so that none was shown and ignored."""
+        return bool((np.diff(self.corpus.impressions.offsets) == 1).all())
 
     @cached_property
     def two_tower(self) -> TwoTowerModel:

@@ -154,13 +154,15 @@ def _moment_begins(offsets: np.ndarray, time: np.ndarray) -> np.ndarray:
 def _gaps(time: np.ndarray, first: np.ndarray) -> np.ndarray:
     """Bucket 1 + floor(log2(1 + seconds since the step before)), 0 where unknown; int32 [steps].
 
+    Where splits are random, valid follows train in a history: time goes back there, and the gap counts as unknown.
+
     Args:
         time: of the steps.
         first: first step of each history.
     """
     known = np.ones(len(time), bool)
     known[first] = False
-    known[1:] &= (time[1:] != NO_TIME) & (time[:-1] != NO_TIME)
+    known[1:] &= (time[1:] >= time[:-1]) & (time[:-1] != NO_TIME)
     row = np.flatnonzero(known)
     bucket = np.zeros(len(time), np.int32)
     bucket[row] = 1 + np.floor(np.log2(1 + (time[row] - time[row - 1]) / _SECOND)).astype(np.int32)

@@ -111,7 +111,7 @@ class _SystemChoices(Section):
     blend: BlendSettings = BlendSettings()
     """How components become one score."""
     estimators: list[EstimatorName] = Field(
-        default=["strength", "bias", "mf"],
+        default=["strength", "bias", "mf", "bayesian_mf"],
         description="Predictors whose weighted sum is the predicted intensity: "
         f"{_quoted({name: name for name in _ESTIMATORS})}. The first stands alone where labels are few; an empty list "
         "predicts none.",

@@ -8,6 +8,7 @@ import pytest
 
 from interestrec.core.errors import NumericError
 from interestrec.core.interrupts import Interrupted
+from interestrec.corpus.store import NO_TIME
 from interestrec.scorers import sequence
 from interestrec.scorers.requests import Events
 from interestrec.scorers.sequence_steps import HistorySteps, windows
@@ -36,6 +37,12 @@ def test_a_circle_is_learned() -> None:
     score = scorer.score_catalogue(requests(*histories, days=[float(n % 4) for n in range(4 * ITEMS)]))
     assert (score.argmax(axis=1) == (np.arange(ITEMS) + 4) % ITEMS).all()
     assert not score[:, ITEMS].any()  # an item without events
+
+
+def test_a_gap_is_unknown_where_time_goes_back_or_is_missing() -> None:
+    time = np.array([5 * DAY, 3 * DAY, 4 * DAY, NO_TIME, 4 * DAY])
+    steps = HistorySteps.from_entries(np.array([0, 5]), np.arange(5, dtype=np.int32), time, 2)
+    np.testing.assert_array_equal(steps.gap, [0, 0, 17, 0, 0])
 
 
 def test_steps_are_moments_of_at_most_so_many_items() -> None:
