@@ -23,6 +23,7 @@ ATTRIBUTES = "attributes.json"
 USER_ATTRIBUTES = "user_attributes.json"
 CALIBRATION = "calibration.json"
 OUTCOME = "outcome.json"
+MEMBER = "member-{}"  # directory of a further model of an ensemble, counted from 1
 FOLDS = "folds.parquet"
 
 # Rankings

@@ -94,11 +94,11 @@ class ScorerInputs:
         return bool((np.diff(self.corpus.impressions.offsets) == 1).all())
 
     @cached_property
-    def two_tower(self) -> TwoTowerModel:
-        """The model that `finetune` trained, loaded once for all scorers of it."""
-        from interestrec.scorers.two_tower_model import load_model
+    def two_towers(self) -> list[TwoTowerModel]:
+        """The models that `finetune` trained, one per seed, loaded once for all scorers of them."""
+        from interestrec.scorers.two_tower_model import load_models
 
-        return load_model(self.model, self)
+        return load_models(self.model, self)
 
     @cached_property
     def text_vectors(self) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Strength: how strong the interest is, the two-tower model's calibrated logits of strength in [0, 1]."""
+"""Strength: how strong the interest is, the mean of the two-tower models' calibrated logits of strength, in [0, 1]."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from interestrec.core.deferred_import import np
@@ -17,27 +18,28 @@ if TYPE_CHECKING:
 class Strength:
     """Predicts graded intensities; the order of a list is the matter of `intensity`."""
 
-    def __init__(self, model: TwoTowerModel, calibration: LogitCalibration) -> None:
-        self.model = model
-        self.calibration = calibration
+    def __init__(self, models: Sequence[tuple[TwoTowerModel, LogitCalibration]]) -> None:
+        """`models` are of one corpus, each with the calibration of its logits."""
+        self.models = models
+        self.items = len(models[0][0].items.texts)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
-        scores = np.empty((len(requests), len(self.model.items.texts)), np.float32)
-        for rows, block, _ in self.model.blocks(requests):
-            scores[rows] = self.calibration(self.model.catalogue.strength(self.model.histories(block)))
+        scores = np.empty((len(requests), self.items), np.float32)
+        for rows, block, _ in self.models[0][0].blocks(requests):
+            found = [calibrate(model.catalogue.strength(model.histories(block))) for model, calibrate in self.models]
+            scores[rows] = np.mean(found, axis=0)
         return scores
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
-        return self.calibration(self.model.candidates(requests, offsets, item).strength)
+        found = [calibrate(model.candidates(requests, offsets, item).strength) for model, calibrate in self.models]
+        return np.mean(found, axis=0)
 
 
 def fit(inputs: ScorerInputs) -> Strength:
-    """Take the model that `finetune` trained, and its calibration."""
-    from interestrec.scorers.two_tower_model import read_calibration
-
-    return Strength(inputs.two_tower, read_calibration(inputs.model))
+    """Take the models that `finetune` trained, each with its calibration."""
+    return Strength([(model, model.calibration) for model in inputs.two_towers])
 
 
 DEFINITION = ScorerDefinition(

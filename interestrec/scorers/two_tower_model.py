@@ -33,8 +33,19 @@ class CandidateLogits:
 class TwoTowerModel:
     """The model with the vectors of all items of a corpus."""
 
-    def __init__(self, model: TwoTower, items: ItemArrays, user_inputs: UserInputs, moments: Moments | None) -> None:
-        """Without `moments` nothing is known of any moment."""
+    def __init__(
+        self,
+        model: TwoTower,
+        items: ItemArrays,
+        user_inputs: UserInputs,
+        moments: Moments | None,
+        calibration: LogitCalibration,
+    ) -> None:
+        """
+        Args:
+            moments: None: nothing is known of any moment.
+            calibration: of logits of strength.
+        """
         from interestrec.model.backend import tf
         from interestrec.model.catalogue_logits import CatalogueLogits
 
@@ -42,6 +53,7 @@ class TwoTowerModel:
         self.items = items
         self.histories = user_inputs
         self.moments = moments
+        self.calibration = calibration
         self.catalogue = CatalogueLogits(model, items)
         self._score = tf.function(model.score, reduce_retracing=True)
 
@@ -100,6 +112,14 @@ class TwoTowerModel:
         return order.numpy(), strength.numpy()
 
 
+def load_models(path: Path, inputs: ScorerInputs | None = None) -> list[TwoTowerModel]:
+    """Load the models of a `model` artifact, one per seed; see `load_model`."""
+    from interestrec.io import artifact_files
+
+    members = sorted(path.glob(artifact_files.MEMBER.format("*")), key=lambda member: int(member.name.split("-")[1]))
+    return [load_model(member, inputs) for member in (path, *members)]
+
+
 def load_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
     """Load the model of a `model` artifact.
 
@@ -121,15 +141,11 @@ def load_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
     _require_fitting(arrays, model, path)
     items = ItemArrays(*(arrays[name] for name in ("item", "entry", "candidate", "category", "price")))
     moments = None if inputs is None else Moments.of(inputs.corpus)
-    return TwoTowerModel(model, items, user_inputs(model, items, Users(arrays["user"], moments), inputs), moments)
+    histories = user_inputs(model, items, Users(arrays["user"], moments), inputs)
+    return TwoTowerModel(model, items, histories, moments, _read_calibration(path))
 
 
-def read_calibration(path: Path) -> LogitCalibration:
-    """Read the calibration of a `model` artifact's logits of strength.
-
-    Raises:
-        ArtifactError: the file is not a calibration.
-    """
+def _read_calibration(path: Path) -> LogitCalibration:
     from interestrec.io import artifact_files, files
     from interestrec.metrics.calibration import LogitCalibration
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from interestrec.corpus.moments import Moments
 from interestrec.corpus.store import Corpus
+from interestrec.metrics.calibration import LogitCalibration
 from interestrec.model.two_tower import ItemArrays, TwoTower
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.two_tower_model import TwoTowerModel
@@ -39,7 +40,7 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
         if model.config.user_text is not None or not len(lists):
             return None
         histories = ItemUserInputs(items, model.config.max_history, users)
-        scorer = Intensity(TwoTowerModel(model, items, histories, users.moments))
+        scorer = Intensity([TwoTowerModel(model, items, histories, users.moments, LogitCalibration())])
         values = [
             lists.values(scorer.score_catalogue(lists.requests.block(begin, end)), begin, end)
             for begin, end in lists.blocks(1)

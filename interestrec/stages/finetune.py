@@ -155,19 +155,24 @@ class _Training:
         strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
         self.execution = _execution(settings, strategy, self.chief)
 
-    def train(self, corpus: Corpus, work: Path) -> "tuple[TrainedModel, TrainingInputs]":
-        """Train on a corpus, resuming from the checkpoints in `work`; return the result and its inputs."""
+    def train(self, corpus: Corpus, work: Path, member: int = 0) -> "tuple[TrainedModel, TrainingInputs]":
+        """Train on a corpus, resuming from the checkpoints in `work`; return the result and its inputs.
+
+        Args:
+            member: number of the model in an ensemble, which is added to the seed.
+        """
         import keras
 
         from interestrec.training.finetuning import finetune
         from interestrec.training.training_checkpoint import CheckpointStore
 
-        keras.utils.set_random_seed(self.settings.seed)  # a fold must not depend on earlier folds
-        inputs = self._training_inputs(corpus)
+        seed = self.settings.seed + member
+        keras.utils.set_random_seed(seed)  # a fold must not depend on earlier folds
+        inputs = self._training_inputs(corpus, seed)
         checkpoints = CheckpointStore(work, self.settings.runtime.checkpoint_seconds, self.chief)
         return finetune(inputs, self.execution, checkpoints), inputs
 
-    def _training_inputs(self, corpus: Corpus) -> "TrainingInputs":
+    def _training_inputs(self, corpus: Corpus, seed: int) -> "TrainingInputs":
         from interestrec.encoding.encoder_caches import hidden_cache, vector_cache
         from interestrec.model.encoders import load_encoder
         from interestrec.training.preparation import Caches, TrainingInputs
@@ -187,7 +192,7 @@ class _Training:
         user_features = fit_user_features(corpus, settings.users.features, start)
         return TrainingInputs(
             settings=section,
-            seed=settings.seed,
+            seed=seed,
             corpus=corpus,
             encoder=encoder,
             item_inputs=encoder.item_inputs(self.encoder, corpus.text_features, fields),
@@ -246,38 +251,18 @@ class _Training:
 
 
 def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
-    from interestrec.model.two_tower import save_two_tower
+    """Train and write the model, and the further models of an ensemble in directories beside its files."""
+    from interestrec.training.model_files import write_model
 
-    trained, inputs = training.train(corpus, work)
-    save_two_tower(trained.model, directory, inputs.encoder.export_learned(inputs.settings.trainable_layers))
-    items = trained.model.item_arrays(trained.text_vectors, trained.codes)
-    vectors = {
-        "frozen": trained.frozen_vectors,
-        "item": items.texts,
-        "entry": items.entries,
-        "candidate": items.candidates,
-        "category": items.categories,
-        "price": items.prices,
-        "user": trained.user_features,
-    }
-    files.write_safetensors(directory / artifact_files.ITEM_VECTORS, vectors)
-    for file, features in (
-        (artifact_files.ATTRIBUTES, inputs.attributes),
-        (artifact_files.USER_ATTRIBUTES, inputs.user_features),
-    ):
-        if features.fitted:
-            files.write_json(directory / file, features.fitted)
-    outcome = trained.outcome
-    table = pa.table({name: getattr(outcome.history, name) for name in schemas.TRAINING_LOG.names})
-    files.write_parquet(directory / artifact_files.TRAINING_LOG, table, schemas.TRAINING_LOG)
-    files.write_json(directory / artifact_files.CALIBRATION, trained.calibration.values())
-    values: dict[str, Any] = {"epochs": outcome.epochs, "encoder_sha256": files.sha256_of(training.encoder / WEIGHTS)}
-    if outcome.decides is not None:
-        values |= {f"{name}_start": value for name, value in outcome.history.at_epoch(0).items()}
-        values |= outcome.history.at_epoch(outcome.best_epoch)
-        values |= {"best_epoch": outcome.best_epoch, "decided_by": outcome.decides}
-    files.write_json(directory / artifact_files.OUTCOME, values)
-    return {"training_seconds": outcome.seconds, "examples": outcome.examples}
+    encoder, seconds, examples = files.sha256_of(training.encoder / WEIGHTS), 0.0, 0
+    for member in range(training.settings.finetune.seeds):
+        name = artifact_files.MEMBER.format(member)
+        trained, inputs = training.train(corpus, work / name, member)
+        target = directory / name if member else directory
+        target.mkdir(exist_ok=True)
+        write_model(target, trained, inputs, encoder)
+        seconds, examples = seconds + trained.outcome.seconds, examples + trained.outcome.examples
+    return {"training_seconds": seconds, "examples": examples}
 
 
 def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSettings":

@@ -179,6 +179,9 @@ class FinetuneSettings(Section):
     """Weights of the losses that are added up."""
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "sigmoid"
     """How scores become intensities, fitted on half of valid."""
+    seeds: Count = 1
+    """Models that are trained with seeds of their own and averaged; three are surer than one and take three times as
+    long."""
     patience: Count = 2
     """Epochs without a gain on half of valid after which a phase stops."""
 

@@ -32,7 +32,7 @@ from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
 from interestrec.workspace.reference_run import ReferenceRun
 
-_MOST_NEGATIVES, _MOST_ENCODED = 4096, 64  # per batch; the second where the encoder learns
+_MOST_NEGATIVES, _MOST_COMPARED, _MOST_ENCODED = 4096, 256, 64  # per batch
 _PAIRS = 1 << 19  # of a batch, whose hidden values the head keeps for the gradient
 VALIDATION_NEGATIVES = 1000  # of a batch
 
@@ -97,8 +97,9 @@ class TrainingSetup:
 
     @property
     def most_negatives(self) -> int:
-        """Negatives per batch; fewer where the encoder learns, which encodes them with a gradient."""
-        return _MOST_NEGATIVES if not self.texts.groups else _MOST_ENCODED
+        """Negatives per batch; fewer where each is compared with every event of a history, or encoded with a gradient."""
+        compared = self.model.config.similarity == "history"
+        return _MOST_ENCODED if self.texts.groups else _MOST_COMPARED if compared else _MOST_NEGATIVES
 
     @property
     def most_lists(self) -> int:
