@@ -40,7 +40,7 @@ def _check_kind(field: Any) -> Any:
         known = {key for section in USER_FIELD_KINDS.values() for key in section.model_fields}
         if most_similar("kind", field.keys() - known) is None:
             raise ValueError(f"'kind' is missing; {choices}")
-        field = {**field, "kind": "category"}
+        field = {**field, "kind": ID if field.get("name") == ID else "category"}
     name, kind = field.get("name"), field["kind"]
     if not isinstance(kind, str) or kind not in USER_FIELD_KINDS:
         hint = suggestion(kind, USER_FIELD_KINDS) if isinstance(kind, str) else ""

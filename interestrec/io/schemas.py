@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-SCHEMA_VERSION = "1.1"
-OLDEST_MINOR = {"rankings": 1}  # by kind, if not 0; 1.1: systems.json has the blend by users and items
+SCHEMA_VERSION = "1.2"
+# By kind, if not 0. 1.1: systems.json has the blend by users and items. 1.2: a model has the fused vectors of items,
+# features of users and logits of order and of strength.
+OLDEST_MINOR = {"rankings": 1, "model": 2}
 
 SPLITS = ("train", "valid", "test")
 TRAIN, VALID, TEST = range(len(SPLITS))  # codes in arrays: positions in SPLITS

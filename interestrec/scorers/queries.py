@@ -117,21 +117,20 @@ def first_seen(corpus: Corpus, split: int) -> np.ndarray:
 def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQueries:
     """Return requests for the candidates of impressions.
 
-    Consecutive impressions of a user with the same history, such as the lines of an invoice, form one request.
+    Consecutive impressions of a user with the same history and time, such as the lines of an invoice, form one request.
 
     Args:
         impression: int64 [impressions], rows of the corpus's impressions.
     """
     shown = corpus.impressions
     user, start, stop = shown.user[impression], shown.history_start[impression], shown.history_end[impression]
+    time = shown.time[impression]
     differs = np.ones(len(impression), dtype=bool)
-    differs[1:] = (np.diff(user) != 0) | (np.diff(start) != 0) | (np.diff(stop) != 0)
+    differs[1:] = (np.diff(user) != 0) | (np.diff(start) != 0) | (np.diff(stop) != 0) | (time[1:] != time[:-1])
     first = np.flatnonzero(differs)
     offsets, rows = ragged.take(shown.offsets, impression)
     return ImpressionQueries(
-        requests=_requests(
-            corpus, user[first], *ragged.ranges(start[first], stop[first]), shown.time[impression[first]]
-        ),
+        requests=_requests(corpus, user[first], *ragged.ranges(start[first], stop[first]), time[first]),
         request_offsets=offsets[np.append(first, len(impression))],
         offsets=offsets,
         rows=rows,

@@ -128,7 +128,10 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  losses: {softmax: 0}\n", "finetune.losses: at least one weight must be above 0"),
         (GOOD + "  losses: {}\n", "finetune.losses: at least one weight must be above 0"),
         (GOOD + "  negatives: {source: batch}\n", "'popularity', 'uniform', 'in_batch' or 'hard'"),
-        (GOOD + "  negatives: {source: uniform, exponent: 0.5}\n", "exponent belongs to source: popularity"),
+        (
+            GOOD + "  negatives: {source: uniform, exponent: 0.5}\n",
+            "exponent belongs to source: mixed or popularity or hard",
+        ),
         (GOOD + "  negatives: {source: uniform, pool: 50}\n", "pool belongs to source: hard, not to uniform"),
         (GOOD + "  user_tokens: 64\n", "user_tokens belongs to user_tower: text"),
         (GOOD + "  user_tower: text\n  user_tokens: 2\n", "user_tokens"),
@@ -189,8 +192,34 @@ def test_fields_of_every_kind(config: Path) -> None:
     )
     items = load_settings(config).items
     assert [(field.name, field.max_tokens) for field in items.texts] == [("title", 32), ("text", 64)]
-    assert [field.name for field in items.attributes] == ["category", "price", "age"]
+    assert [field.name for field in items.attributes] == ["category", "price", "age", "id"]
     assert [field.buckets for field in items.attributes if isinstance(field, NumberField)] == [4, 10]
+
+
+def test_ids_are_fields_without_being_listed_and_0_leaves_them_out(config: Path) -> None:
+    settings = load_settings(config)
+    assert [(field.name, field.kind) for field in settings.items.fields] == [("title", "text"), ("id", "id")]
+    assert [(field.name, field.kind) for field in settings.users.fields] == [("id", "id")]
+    assert [field.events for field in settings.items.attributes] == [2]
+    assert [field.events for field in settings.users.features] == [5]
+    listed = GOOD + (
+        "items:\n  fields: [{name: id, kind: id, events: 3}, {name: title}]\n"
+        "users:\n  fields: [{name: id, kind: id, events: 0}]\n"
+    )
+    config.write_text(listed)
+    settings = load_settings(config)
+    assert [field.name for field in settings.items.fields] == ["id", "title"]  # as listed, none added
+    assert [field.events for field in settings.items.attributes] == [3]
+    assert [field.name for field in settings.users.fields] == ["id"]
+    assert settings.users.features == []
+    written = yaml.safe_load(dump_effective(load_effective(config)))
+    assert written["users"]["fields"] == [{"name": "id", "kind": "id", "events": 0}]
+    # What is written is read as the same settings, and an id that is left out stays so.
+    config.write_text(dump_yaml(written))
+    assert load_settings(config) == settings
+    config.write_text(GOOD + "items:\n  fields: [{name: title}, {name: id, kind: id, events: 0}]\n")
+    assert load_settings(config).items.attributes == []
+    assert "greater than or equal to 0" in problems(config, listed.replace("events: 0", "events: -1"))
 
 
 def test_losses_that_are_not_named_are_left_out(config: Path) -> None:

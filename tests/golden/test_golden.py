@@ -13,7 +13,7 @@ from interestrec.io import files, schemas
 from interestrec.io.schemas import OLDEST_MINOR, SCHEMA_VERSION
 from interestrec.stages.evaluate import run
 from interestrec.workspace.artifacts import open_artifact
-from tests.golden.__main__ import KINDS
+from tests.golden.__main__ import EXPECTED, KINDS, known
 from tests.stages.reports import by_hand
 
 VERSIONS = sorted(path for path in Path(__file__).parent.iterdir() if (path / "corpus").is_dir())
@@ -67,6 +67,15 @@ def test_no_flipped_bit_is_read(kind: str, tmp_path: Path) -> None:
             open_artifact(artifact, kind)
         path.write_bytes(whole)
     open_artifact(artifact, kind)
+
+
+@pytest.mark.parametrize("version", [path for path in VERSIONS if "model" in present(path)], ids=lambda path: path.name)
+def test_its_model_scores_as_it_did(version: Path) -> None:
+    expected = files.read_json(version / "model" / EXPECTED)
+    found = known(version / "model", version / "corpus")
+    assert len(expected["order"]) == len(expected["strength"]) == 12
+    np.testing.assert_allclose(found.order, expected["order"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.strength, expected["strength"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,46 @@ from pathlib import Path
 
 import numpy as np
 
+from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.io import files
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig, save_two_tower
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, save_two_tower
+
+ITEM_FEATURES = (FeatureShape("category", (4,)),)
+USER_FEATURES = (FeatureShape("country", (3,)),)
 
 
-def write_model(path: Path, vectors: np.ndarray, category: np.ndarray) -> None:
-    """Random weights over the given text vectors, float32 [items, width], and category codes, int32 [items, 2]."""
+def write_model(path: Path, vectors: np.ndarray, category: np.ndarray, users: int) -> None:
+    """Random weights over the given text vectors, float32 [items, width], and category codes, int32 [items, 2].
+
+    Item i has a code of its own and a price, but for each third item; user u has the code u modulo 3.
+    """
     path.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    tower = TwoTower(TwoTowerConfig(vectors.shape[1], (5,), 2, 4, 0.0, ()), name="two_tower")
+    config = TwoTowerConfig(
+        text_width=vectors.shape[1],
+        width=4,
+        hidden=(5,),
+        levels=2,
+        max_history=4,
+        dropout=0.0,
+        attributes=ITEM_FEATURES,
+        user_features=USER_FEATURES,
+    )
+    tower = TwoTower(config, name="two_tower")
     for weight in tower.trainable_variables:
         weight.assign(rng.normal(0, 0.5, weight.shape))
     save_two_tower(tower, path, {})
-    items = tower.item_vectors(vectors, np.zeros((len(vectors), 0), np.int32))
-    arrays = {"frozen": vectors, "item": items, "category": category}
+    number = np.arange(len(vectors))
+    price = np.where(number % 3 == 0, np.nan, np.sin(number)).astype(np.float32)
+    items = tower.item_arrays(vectors, ItemCodes((number % 4).astype(np.int32)[:, None], category, price))
+    arrays = {
+        "frozen": vectors,
+        "item": items.texts,
+        "entry": items.entries,
+        "candidate": items.candidates,
+        "category": items.categories,
+        "price": items.prices,
+        "user": (np.arange(users) % 3).astype(np.int32)[:, None],
+    }
     files.write_safetensors(path / "item_vectors.safetensors", arrays)
     (path / "calibration.json").write_text(json.dumps({"scale": 0.5, "shift": -1.0}))

@@ -1,86 +1,94 @@
-"""The trained model as a scorer."""
+"""The trained model as a scorer: logits of order."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from interestrec.core.errors import ArtifactError, InputMissingError
-from interestrec.scorers import intensity as module
-from interestrec.scorers.intensity import load_intensity
-from interestrec.scorers.requests import Requests
+from interestrec.corpus.store import Corpus
+from interestrec.scorers import intensity, two_tower_model
+from interestrec.scorers.registry import SCORERS
+from interestrec.scorers.scorer_inputs import ScorerInputs
 from tests.scorers.models import write_model
+from tests.scoring.asking import requests, split_candidates
+from tests.scoring.corpora import Event, write_event_log
 
-ITEMS, WIDTH = 30, 6
-REQUESTS = Requests(
-    user=np.arange(4, dtype=np.int32),
-    offsets=np.array([0, 3, 3, 8, 9]),
-    item=np.array([1, 2, 3, 4, 5, 6, 7, 8, 9], np.int32),
-    intensity=np.array([1, 1, 0.5, 1, 1, 1, 1, 1, 0.2], np.float32),
-    time=np.zeros(9, np.int64),
+USERS, ITEMS, WIDTH = 5, 30, 6
+QUERIED = requests(
+    [1, 2, 3],
+    [],
+    [4, 5, 6, 7, 8],
+    [9],
+    intensity=[1, 1, 0.5, 1, 1, 1, 1, 1, 0.2],
+    days=[1, 2, 3, 4, 5, 6, 7, 8, 9],
+    at=[20, 9, 20, None],
 )
-OFFSETS = np.array([0, 2, 5, 5, 6])
-CANDIDATES = np.array([10, 11, 12, 13, 14, 15], np.int32)
+LISTS = [[10, 11], [12, 13, 14], [], [15]]
+
+
+def model_inputs(root: Path) -> ScorerInputs:
+    """A model of random weights, and a log by which moments differ."""
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
+    write_model(root / "model", vectors, rng.integers(-1, 3, (ITEMS, 2)).astype(np.int32), USERS)
+    log = [Event(item % USERS, item, 0.6 * item) for item in range(ITEMS)]
+    corpus = Corpus(write_event_log(root / "corpus", USERS, ITEMS, log), None)
+    return ScorerInputs(root / "model", root / "encoder", corpus, root, (), seed=1)
 
 
 @pytest.fixture
-def model_path(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(ITEMS, WIDTH)).astype(np.float32)
-    write_model(tmp_path, vectors, rng.integers(-1, 3, (ITEMS, 2)).astype(np.int32))
-    return tmp_path
+def inputs(tmp_path: Path) -> ScorerInputs:
+    return model_inputs(tmp_path)
 
 
-def test_candidates_get_their_scores_of_the_catalogue(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer = load_intensity(model_path)
-    whole = scorer.score_catalogue(REQUESTS)
+def test_candidates_get_their_scores_of_the_catalogue(inputs: ScorerInputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = intensity.fit(inputs, None)
+    whole = scorer.score_catalogue(QUERIED)
     assert whole.shape == (4, ITEMS)
-    assert ((whole > 0) & (whole < 1)).all()
-    owner = np.repeat(np.arange(4), np.diff(OFFSETS))
+    offsets, item = split_candidates(LISTS)
+    owner = np.repeat(np.arange(4), np.diff(offsets))
+    found = scorer.score_candidates(QUERIED, offsets, item)
+    np.testing.assert_allclose(found, whole[owner, item], rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found, inputs.two_tower.candidates(QUERIED, offsets, item).order)
+    monkeypatch.setattr(two_tower_model, "_CELLS", 1)  # blocks of one request
+    np.testing.assert_allclose(scorer.score_catalogue(QUERIED), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_requests_of_several_times_get_the_scores_of_each_alone(inputs: ScorerInputs) -> None:
+    scorer = intensity.fit(inputs, None)
+    together = scorer.score_catalogue(QUERIED)
+    for row in range(len(QUERIED)):
+        alone = scorer.score_catalogue(QUERIED.block(row, row + 1))[0]
+        np.testing.assert_allclose(together[row], alone, rtol=1e-4, atol=1e-5)
+    early, late, never = scorer.score_catalogue(requests([1], [1], [1], users=[0, 0, 0], at=[3, 20, None]))
+    assert np.abs(early - late).max() > 0.01
+    assert np.abs(early - never).max() > 0.01
+
+
+def test_the_calibration_has_no_part_in_the_order(inputs: ScorerInputs) -> None:
+    (inputs.model / "calibration.json").unlink()
+    assert np.isfinite(intensity.fit(inputs, None).score_catalogue(QUERIED)).all()
+    assert not SCORERS["intensity"].predicts_intensity
+    assert SCORERS["strength"].is_estimator
+
+
+def test_only_the_most_recent_history_counts(inputs: ScorerInputs) -> None:
+    scorer = intensity.fit(inputs, None)
+    recent = requests([5, 6, 7, 8], users=[2], days=[5, 6, 7, 8], at=[20])
     np.testing.assert_allclose(
-        scorer.score_candidates(REQUESTS, OFFSETS, CANDIDATES), whole[owner, CANDIDATES], rtol=1e-5
+        scorer.score_catalogue(recent)[0], scorer.score_catalogue(QUERIED)[2], rtol=1e-4, atol=1e-5
     )
-    monkeypatch.setattr(module, "_CELLS", 1)  # blocks of one request
-    np.testing.assert_allclose(scorer.score_catalogue(REQUESTS), whole, rtol=1e-5)
 
 
-def test_scores_are_calibrated_logits(model_path: Path) -> None:
-    graded = load_intensity(model_path).score_catalogue(REQUESTS).astype(np.float64)
-    (model_path / "calibration.json").write_text(json.dumps({"scale": 1.0, "shift": 0.0}))
-    raw = load_intensity(model_path).score_catalogue(REQUESTS).astype(np.float64)
-    np.testing.assert_allclose(np.log(graded / (1 - graded)), 0.5 * np.log(raw / (1 - raw)) - 1, atol=1e-4)
-
-
-def test_only_the_most_recent_history_counts(model_path: Path) -> None:
-    scorer = load_intensity(model_path)
-    last = slice(4, 8)
-    recent = Requests(
-        np.array([2], np.int32), np.array([0, 4]), REQUESTS.item[last], REQUESTS.intensity[last], REQUESTS.time[last]
-    )
-    np.testing.assert_allclose(scorer.score_catalogue(recent)[0], scorer.score_catalogue(REQUESTS)[2], rtol=1e-5)
-
-
-def test_a_model_with_a_missing_or_damaged_part(model_path: Path) -> None:
-    vectors = model_path / "item_vectors.safetensors"
-    vectors.write_bytes(vectors.read_bytes()[:30])
-    with pytest.raises(ArtifactError, match="not a valid safetensors"):
-        load_intensity(model_path)
-    vectors.unlink()
-    with pytest.raises(InputMissingError):
-        load_intensity(model_path)
-
-
-def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(model_path: Path) -> None:
-    exact = load_intensity(model_path).score_catalogue(REQUESTS)
-    scorer = load_intensity(model_path, retrieve=10)
-    score = scorer.score_catalogue(REQUESTS)
-    history, intensity = scorer.histories(REQUESTS)
-    nearness = scorer._catalogue.dot_products(history, intensity)
-    for row in (0, 2, 3):  # the second has no history, and nothing is near
+def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(inputs: ScorerInputs) -> None:
+    exact = intensity.fit(inputs, None).score_catalogue(QUERIED)
+    score = intensity.fit(inputs, 10).score_catalogue(QUERIED)
+    model = inputs.two_tower
+    nearness = model.catalogue.nearness(model.histories(QUERIED))
+    for row in range(len(QUERIED)):
         first = np.argsort(-nearness[row])[:10]
         others = np.setdiff1d(np.arange(ITEMS), first)
-        np.testing.assert_allclose(score[row, first], exact[row, first], rtol=1e-5)
+        np.testing.assert_allclose(score[row, first], exact[row, first], rtol=1e-4, atol=1e-5)
         assert score[row, others].max() <= score[row, first].min()
         assert np.argsort(-score[row, others]).tolist() == np.argsort(-nearness[row, others]).tolist()
-    np.testing.assert_array_equal(load_intensity(model_path, retrieve=ITEMS).score_catalogue(REQUESTS), exact)
+    np.testing.assert_array_equal(intensity.fit(inputs, ITEMS).score_catalogue(QUERIED), exact)

@@ -8,6 +8,7 @@ import pytest
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests
+from tests.scoring.asking import requests
 from tests.scoring.corpora import DAY, Event, Impression, write_corpus, write_event_log
 
 
@@ -60,6 +61,7 @@ def test_neighbouring_impressions_with_one_history_are_one_request(tmp_path: Pat
     log = [Event(0, 0, 1), Event(0, 1, 2), Event(0, 2, 2), Event(0, 3, 3)]
     asked = queries.impression_queries(Corpus(write_event_log(tmp_path, 1, 4, log), None), np.arange(4))
     assert [history_of(asked.requests, r) for r in range(3)] == [[], [0], [0, 1, 2]]
+    assert asked.requests.at.tolist() == [DAY, 2 * DAY, 3 * DAY]
     assert asked.request_offsets.tolist() == [0, 1, 3, 4]
     assert asked.offsets.tolist() == [0, 1, 2, 3, 4]
 
@@ -79,6 +81,41 @@ def test_a_log_with_stated_histories_knows_a_user_by_the_first_impression(tmp_pa
     truth = queries.request_truth(corpus, queries.catalogue_requests(corpus, queries.TEST), queries.TEST)
     assert truth.item.tolist() == [3, 4]  # stated history rows and ignored candidates are no truth
     assert len(queries.positive_events(corpus, queries.TEST).item) == 0
+
+
+def test_impressions_of_one_history_at_several_times_are_asked_at_their_own(tmp_path: Path) -> None:
+    log = [Event(0, 0, None, "test", event="history"), Event(0, 4, 6, "test", event="click")]
+    shown = [Impression(0, "test", (0, 1), [(4, 1.0), (3, 0.0)], day=day) for day in (7, 7, 6, None)]
+    asked = queries.impression_queries(Corpus(write_corpus(tmp_path, 1, 5, log, shown), None), np.arange(4))
+    assert asked.requests.at.tolist() == [7 * DAY, 6 * DAY, NO_TIME]
+    assert asked.request_offsets.tolist() == [0, 4, 6, 8]
+    assert asked.offsets.tolist() == [0, 2, 4, 6, 8]
+
+
+def test_lists_are_of_the_start_of_the_split_where_splits_follow_time(tmp_path: Path) -> None:
+    corpus = event_log(tmp_path / "ordered")
+    assert queries.catalogue_requests(corpus, queries.TEST).at.tolist() == [8 * DAY] * 2
+    one = np.array([False, False, True])
+    assert queries.catalogue_requests(corpus, queries.TEST, one).at.tolist() == [8 * DAY]  # of all, not of those asked
+    assert queries.catalogue_requests(corpus, queries.VALID).at.tolist() == [5 * DAY]
+    mixed = [Event(0, 0, 1), Event(0, 1, 4, "test"), Event(0, 2, 5, "test"), Event(1, 1, 9), Event(1, 3, 10, "test")]
+    corpus = Corpus(write_event_log(tmp_path / "mixed", 2, 5, mixed), None)
+    assert queries.catalogue_requests(corpus, queries.TEST).at.tolist() == [4 * DAY, 10 * DAY]
+
+
+def test_requests_as_of_a_time_are_of_that_time(tmp_path: Path) -> None:
+    asked = queries.requests_as_of(event_log(tmp_path), 5 * DAY, np.array([2, 0]))
+    assert asked.user.tolist() == [2, 0]
+    assert asked.at.tolist() == [5 * DAY] * 2
+    assert [history_of(asked, r) for r in (0, 1)] == [[], [0, 1]]
+
+
+def test_the_times_of_requests_go_with_them() -> None:
+    asked = requests([1], [], [2, 3], at=[5, None, 7])
+    assert asked.block(1, 3).at.tolist() == [NO_TIME, 7 * DAY]
+    assert asked.rows(np.array([2, 0])).at.tolist() == [7 * DAY, 5 * DAY]
+    assert asked.without_history().at.tolist() == asked.at.tolist()
+    assert asked.appended(asked.block(0, 1)).at.tolist() == [5 * DAY, NO_TIME, 7 * DAY, 5 * DAY]
 
 
 def test_requests_say_when_each_entry_of_a_history_was(tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ def of(*sources: str) -> list[tuple[str, str]]:
 
 
 def queried() -> Requests:
-    """Several items, one twice, an empty history, and one of an item without events."""
-    return requests([0, 3, 3], [], [14], [7, 2], [13, 0], users=[4, 24, 1, 9, 2], days=[1, 3, 9, 4, 2, 8, 5, 6])
+    """Several items, one twice, an empty history, and one of an item without events; two at one time, one at none."""
+    days, at = [1, 3, 9, 4, 2, 8, 5, 6], [10, 31, None, 31, 20]
+    return requests([0, 3, 3], [], [14], [7, 2], [13, 0], users=[4, 24, 1, 9, 2], days=days, at=at)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ScorerInputs]:
         corpus = Corpus(write_event_log(root / "corpus", users, items, events), None)
         vectors = np.zeros((items, 6), np.float32)
         vectors[:ITEMS] = np.random.default_rng(1).normal(size=(ITEMS, 6))
-        write_model(root / "model", vectors, np.zeros((items, 2), np.int32))
+        write_model(root / "model", vectors, np.zeros((items, 2), np.int32), users)
         made[name] = ScorerInputs(root / "model", root / "encoder", corpus, root, (), seed=3)
     return made
 

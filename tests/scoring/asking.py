@@ -13,8 +13,9 @@ def requests(
     users: list[int] | None = None,
     intensity: list[float] | None = None,
     days: Sequence[float | None] | None = None,
+    at: Sequence[float | None] | None = None,
 ) -> Requests:
-    """Histories one after another; `intensity` and `days` are of all their entries."""
+    """Histories one after another; `intensity` and `days` are of all their entries, `at` are the requests' days."""
     items = np.array([item for history in histories for item in history], dtype=np.int32)
     return Requests(
         user=np.array(users if users is not None else range(len(histories)), dtype=np.int32),
@@ -22,6 +23,7 @@ def requests(
         item=items,
         intensity=np.ones(len(items), np.float32) if intensity is None else np.array(intensity, np.float32),
         time=_times([0.0] * len(items) if days is None else days),
+        at=_times([None] * len(histories) if at is None else at),
     )
 
 

@@ -92,6 +92,12 @@ def test_a_kind_that_a_minor_version_changed_is_refused_before_it(tmp_path: Path
         open_artifact(tmp_path / "corpus", "rankings")
     changed(corpus, "schema_version", "1.1")
     assert open_artifact(tmp_path / "corpus", "rankings").kind == "rankings"
+    changed(corpus, "kind", "model")
+    told = r"schema version 1\.1, this release reads 1\.2 and later minor .*; run `interestrec finetune` again"
+    with pytest.raises(ArtifactError, match=told):
+        open_artifact(tmp_path / "corpus", "model")
+    changed(corpus, "schema_version", "1.2")
+    assert open_artifact(tmp_path / "corpus", "model").kind == "model"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '"x"', "[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
