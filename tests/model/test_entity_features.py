@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.model.entity_features import NARROW_WIDTH, EntityFeatures, cells, table_width
-from interestrec.model.item_tower import ItemTower
 
 WIDTH = 8
 SHAPES = (
@@ -119,14 +118,3 @@ def test_every_weight_of_every_feature_is_learned() -> None:
     for weight, gradient in zip(made.trainable_variables, tape.gradient(loss, made.trainable_variables), strict=True):
         assert isinstance(gradient, tf.Tensor), weight.path
         assert np.abs(gradient.numpy()).sum() > 0, weight.path
-
-
-def test_a_new_item_tower_is_that_of_texts_alone() -> None:
-    vectors = RNG.normal(size=(3, WIDTH)).astype(np.float32)
-    towers = []
-    for shapes in (SHAPES, ()):
-        tower = ItemTower(WIDTH, 0.0, shapes, name="item_tower")
-        tower.build()
-        tower.map.kernel.assign(np.eye(WIDTH)[::-1])
-        towers.append(tower(vectors, PACKED[:, : 11 * bool(shapes)]).numpy())
-    np.testing.assert_array_equal(*towers)

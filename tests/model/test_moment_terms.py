@@ -1,0 +1,34 @@
+"""Terms of the moment: nothing at the start, by hand, and for a catalogue at once."""
+
+import numpy as np
+
+from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
+from interestrec.model.moment_terms import MomentTerms
+from tests.model.towers import randomised
+
+RNG = np.random.default_rng(2)
+ITEMS = RNG.normal(size=(3, 5, ITEM_FEATURES)).astype(np.float32)
+USERS = RNG.normal(size=(3, USER_FEATURES)).astype(np.float32)
+
+
+def test_a_new_layer_adds_nothing() -> None:
+    np.testing.assert_array_equal(MomentTerms()(ITEMS, USERS), np.zeros((3, 5)))
+
+
+def test_the_terms_by_hand() -> None:
+    made = randomised(MomentTerms())
+    kernel, bias = made.first.kernel.numpy(), made.first.bias.numpy()
+    expected = np.empty((3, 5))
+    for u in range(3):
+        weights = made.shared.numpy() + USERS[u] @ made.personal.numpy()
+        for i in range(5):
+            inner = np.maximum(ITEMS[u, i] @ kernel + bias, 0)
+            expected[u, i] = np.concatenate([ITEMS[u, i], inner]) @ weights
+    np.testing.assert_allclose(made(ITEMS, USERS), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_items_that_all_users_share_are_those_of_a_catalogue() -> None:
+    made = randomised(MomentTerms())
+    repeated = made(np.tile(ITEMS[:1], (3, 1, 1)), USERS)
+    np.testing.assert_allclose(made(ITEMS[:1], USERS), repeated, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(made.catalogue(ITEMS[0], USERS), repeated, rtol=1e-4, atol=1e-5)
