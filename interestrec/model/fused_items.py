@@ -7,6 +7,7 @@ from interestrec.model.backend import keras, tf
 from interestrec.model.entity_features import EntityFeatures
 from interestrec.model.noise import Noise, branch
 
+_TEXT_SCALE = 2.5  # of centred unit vectors; with 20, a few thousand clicks on news were over-fitted in one epoch
 _START_DEVIATION = 0.3  # of the projected coordinates of a text vector
 
 
@@ -31,7 +32,7 @@ class FusedItems(keras.layers.Layer):
         """Create the weights."""
         self.centre = self.add_weight(name="centre", shape=(self.text_width,), initializer="zeros", trainable=False)
         shape = (self.text_width, self.width)
-        start = keras.initializers.RandomNormal(stddev=_START_DEVIATION / self.text_width**0.5, seed=1)
+        start = keras.initializers.RandomNormal(stddev=_START_DEVIATION / _TEXT_SCALE, seed=1)
         self.entry_map = self.add_weight(name="entry_map", shape=shape, initializer=start)
         self.candidate_map = self.add_weight(name="candidate_map", shape=shape, initializer="zeros")
         self.entry_features.build()
@@ -45,8 +46,7 @@ class FusedItems(keras.layers.Layer):
             text: float32 [items, text width], vectors of the item tower.
             features: int32 [items, columns], as of `FittedFeatures.packed`.
         """
-        # Coordinates of a unit vector are small; scaled to a deviation of about 1, they learn as fast as the features.
-        centred = (text - self.centre) * float(self.text_width) ** 0.5
+        centred = (text - self.centre) * _TEXT_SCALE
         entry = tf.matmul(centred, tf.convert_to_tensor(self.entry_map))
         candidate = tf.matmul(centred, tf.convert_to_tensor(self.candidate_map))
         if self.entry_features.shapes:  # the same features are missing in both roles

@@ -41,8 +41,8 @@ class InterestHead(keras.layers.Layer):
     with a softmax). If `similarity` is "user", it is the product with the history's mean text, one per pair of user and
     item instead of one per pair of event and item, of texts as the encoder gives them. match_l(u, i) = sqrt(n_l /
     (n + 3)), where n is the history's length and n_l the number of its events in the candidate's category at level l.
-    price(u, i) = a d + b d², where d is the candidate's price level over the history's, 0 where unknown. All weights but
-    scale and g, and the MLP's last layer, start at zero: an untrained head ranks by similarity alone. The MLP's
+    price(u, i) = a d + b d², where d is the candidate's price level over the history's, 0 where unknown. All weights
+    but scale and g, and the MLP's last layer, start at zero: an untrained head ranks by similarity alone. The MLP's
     activation is ReLU, which scores a catalogue fastest (model/catalogue_logits.py).
 
     The strength of interest has a logit of its own from the same vectors, (k ∘ x_u)·o_i + p·x_u + q·o_i + c · sim(u, i)

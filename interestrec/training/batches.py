@@ -125,6 +125,7 @@ class BatchBuilder:
     moments: Moments
     max_history: int
     repeats: bool = False  # whether lists may hold items of the history, see `build`
+    corrects: bool = True  # whether rates of negatives are subtracted, see SharedNegatives
 
     def iterate(
         self,
@@ -165,7 +166,7 @@ class BatchBuilder:
         read = np.concatenate([history.ravel(), candidates.ravel(), negatives.items])
         distinct, index = np.unique(read, return_inverse=True)
         own = history.size + candidates.size
-        rates = np.broadcast_to(negatives.log_rate, hit.shape)
+        rates = np.broadcast_to(negatives.log_rate if self.corrects else 0.0, hit.shape)
         return Batch(
             distinct=distinct.astype(np.int32),
             history=index[: history.size].reshape(history.shape).astype(np.int32),

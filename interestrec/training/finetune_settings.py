@@ -55,7 +55,7 @@ else:  # a key for every entry of the registry
 class NegativeSourceSettings(Section):
     """Negatives that positive events are distinguished from if an impression has no other candidates."""
 
-    source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "mixed"
+    source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "auto"
     """Where negatives come from."""
     count: Count = 20
     """Negatives drawn per event, which all events of a step share, at most 4,096; a catalogue of that size or less is

@@ -95,8 +95,7 @@ def _validate(setup: TrainingSetup, held_out: list[Batch]) -> ValidFigures:
     if setup.inputs.judge is None:
         return ValidFigures("valid_auc", figures)
     ndcg = setup.inputs.judge(setup.model, setup.item_arrays())
-    shows_ignored = not setup.examples.select.sampled.all()
-    decides = "valid_auc" if shows_ignored or ndcg is None else "valid_ndcg"
+    decides = "valid_auc" if ndcg is None or not setup.examples.select.sampled.all() else "valid_ndcg"
     return ValidFigures(decides, figures if ndcg is None else {**figures, "valid_ndcg": ndcg})
 
 
@@ -131,11 +130,16 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
     """
     settings, timelines = setup.inputs.settings, setup.inputs.corpus.timelines
     negatives, max_history = settings.negatives, settings.max_history
-    kind = NEGATIVE_SOURCES[negatives.source]
     inputs = NegativeInputs(
-        negatives.count, setup.most_negatives, setup.popularity, timelines, max_history, setup.item_vectors
+        negatives.count,
+        setup.most_negatives,
+        setup.popularity,
+        setup.ranks_catalogue,
+        timelines,
+        max_history,
+        setup.item_vectors,
     )
-    source = kind.make(inputs, negatives)
+    source = NEGATIVE_SOURCES[negatives.source].make(inputs, negatives)
     limits = BatchLimits(settings.batch_size, settings.batch_tokens, setup.lengths, setup.most_lists)
 
     def epoch(number: int, done: int) -> Epoch:

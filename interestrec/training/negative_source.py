@@ -19,7 +19,9 @@ class SharedNegatives(NamedTuple):
 
     items: np.ndarray  # int32 [negatives], ascending
     # float32 [negatives], log of the probability that a batch has the item: a softmax subtracts it from the logits, so
-    # that few negatives estimate the sum over all items (Bengio and Senécal 2008). 0 = no correction.
+    # that few negatives estimate the sum over all items (Bengio and Senécal 2008). Lists over the catalogue are learned
+    # so. Without the correction, 0, negatives stand for what could have been shown: drawn by popularity, they teach how
+    # much more likely an item is for this user than for others, which is what orders the items of an impression.
     log_rate: np.ndarray
 
 
@@ -43,6 +45,7 @@ class NegativeInputs:
     count: int  # negatives per event
     most: int  # negatives per batch
     popularity: np.ndarray  # float64 [items], share of the positives
+    of_catalogue: bool  # whether lists over the catalogue are learned, rather than the order of impressions
     timelines: Timelines
     max_history: int  # maximum number of recent events that are read
     vectors: Callable[[], np.ndarray]  # of all texts with the current weights, float32 [texts, width]

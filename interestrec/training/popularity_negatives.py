@@ -1,4 +1,4 @@
-"""The sources `popularity`, `uniform` and `mixed`: draws by a power of popularity, alike, or half and half."""
+"""The sources `auto`, `popularity`, `uniform` and `mixed`: draws by a power of popularity, alike, or both."""
 
 from interestrec.core.section import NotNegative, Section
 from interestrec.training.negative_sampler import NegativeSampler
@@ -9,7 +9,7 @@ class PopularityNegativeSettings(Section):
     """Keys of sources that draw by popularity."""
 
     exponent: NotNegative = 1.0
-    """Power of popularity by which negatives are drawn (`mixed`, `popularity` and `hard`): 0 draws alike, 1 in
+    """Power of popularity by which negatives are drawn (not by `uniform` and `in_batch`): 0 draws alike, 1 in
     proportion, above 1 favours popular items more."""
 
 
@@ -30,6 +30,14 @@ def mixed_negatives(inputs: NegativeInputs, settings: PopularityNegativeSettings
     )
 
 
+def auto_negatives(inputs: NegativeInputs, settings: PopularityNegativeSettings) -> NegativeSampler:
+    """Create the sampler for what is learned, see SharedNegatives."""
+    return (mixed_negatives if inputs.of_catalogue else popularity_negatives)(inputs, settings)
+
+
+AUTO = NegativeSource(
+    auto_negatives, "as `popularity` where impressions are shown, else as `mixed`", PopularityNegativeSettings
+)
 MIXED = NegativeSource(
     mixed_negatives,
     "draws half by popularity^exponent, half alike among items liked in train",

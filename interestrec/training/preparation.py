@@ -96,8 +96,13 @@ class TrainingSetup:
         return self.model.item_arrays(vectors, self.codes)
 
     @property
+    def ranks_catalogue(self) -> bool:
+        """Whether lists over the catalogue are learned, rather than the order of impressions."""
+        return bool(self.examples.train.sampled.all())
+
+    @property
     def most_negatives(self) -> int:
-        """Negatives per batch; fewer where each is compared with every event of a history, or encoded with a gradient."""
+        """Negatives per batch; fewer where each is compared with every event, or encoded with a gradient."""
         compared = self.model.config.similarity == "history"
         return _MOST_ENCODED if self.texts.groups else _MOST_COMPARED if compared else _MOST_NEGATIVES
 
@@ -149,7 +154,13 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
         codes=codes,
         text_codes=text_codes,
         scores=ValidationScores(model, texts, text_codes, inputs.user_features.packed),
-        builder=BatchBuilder(corpus.timelines, Moments.of(corpus), settings.max_history, inputs.repeats),
+        builder=BatchBuilder(
+            corpus.timelines,
+            Moments.of(corpus),
+            settings.max_history,
+            repeats=inputs.repeats,
+            corrects=bool(examples.train.sampled.all()),
+        ),
         # Before the start model's weights are read, which may include trained encoder layers.
         frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
     )
