@@ -154,7 +154,7 @@ def corpus(tmp_path: Path, last: int | None = 10) -> Corpus:
 
 
 def fields(**sizes: int | None) -> list[AttributeField]:
-    """Fields of every corpus, with their buckets or events."""
+    """Fields of every corpus, with their buckets or events; `id=0` leaves the id out, which is there otherwise."""
     keys = {"price": "buckets", "age": "buckets", "id": "events"}
     written = [
         {"name": name, "kind": KINDS[name], **({keys[name]: size} if name in keys else {})}
@@ -164,7 +164,7 @@ def fields(**sizes: int | None) -> list[AttributeField]:
 
 
 def test_attributes_of_a_corpus(tmp_path: Path) -> None:
-    found = fit_attributes(corpus(tmp_path), fields(price=2, category=None, age=3))
+    found = fit_attributes(corpus(tmp_path), fields(price=2, category=None, age=3, id=0))
     assert [(shape.name, shape.sizes) for shape in found.sizes] == [
         ("price", (3,)),
         ("category", (2, 2)),
@@ -189,7 +189,7 @@ def test_codes_can_mean_what_they_meant_to_another_model(tmp_path: Path) -> None
 
 
 def test_no_attributes_are_no_columns(tmp_path: Path) -> None:
-    found = fit_attributes(corpus(tmp_path), [])
+    found = fit_attributes(corpus(tmp_path), fields(id=0))
     assert found.codes.shape == (6, 0)
     assert (found.sizes, found.fitted) == ((), {})
 

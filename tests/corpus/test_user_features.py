@@ -26,6 +26,7 @@ def corpus(path: Path) -> Corpus:
             "age": [20.0, 30.0, None, 1.0, 99.0],
             "city": ["x", "x", None, "y", "y"],
             "likes": ["r, s", "s", "s, r", None, "new"],
+            "shoe": [None, None, None, None, "sandal"],
         }
     )
     made.__dict__["timelines"] = Timelines(
@@ -90,5 +91,11 @@ def test_faults(tmp_path: Path) -> None:
         fitted(tmp_path, {"name": "user_id", "kind": "category"})
     with pytest.raises(ConfigError, match="holds words; write kind: category"):
         fitted(tmp_path, {"name": "city", "kind": "number"})
-    with pytest.raises(DataError, match=r"no user of train has a known id; remove 'id' from users\.fields"):
-        fitted(tmp_path, {"name": "id", "kind": "id", "events": 4})
+    with pytest.raises(DataError, match=r"no user of train has a known shoe; remove 'shoe' from users\.fields"):
+        fitted(tmp_path, {"name": "shoe", "kind": "category"})
+
+
+def test_an_id_that_nobody_has_events_enough_for_is_no_mistake(tmp_path: Path) -> None:
+    found = fitted(tmp_path, {"name": "id", "kind": "id", "events": 4})
+    assert [shape.sizes for shape in found.sizes] == [(1,)]
+    assert not found.codes.any()

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
 from interestrec.model.encoder_checkpoint import export
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower, TwoTowerConfig
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
@@ -25,21 +25,22 @@ from interestrec.training.loop import fit
 from interestrec.training.optimizer import WeightGroup
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.training_checkpoint import CheckpointStore
+from interestrec.training.validation import ValidFigures
 from tests.kin import load_bert
+from tests.training.batch_of import NO_FEATURES, batch_of, no_codes
 
 ITEMS, EXAMPLES, STEPS = 40, 21, 6  # 21 examples: replicas get parts of different sizes
 
 
 def batch(seed: int) -> Batch:
-    """Random histories and candidates; some impressions have no positive, some candidates are padding."""
+    """Random histories, candidates and shared negatives; some have no positive, some candidates are padding."""
     rng = np.random.default_rng(seed)
-    present = rng.random((EXAMPLES, 5)) < 0.8
-    labels = np.where(present, rng.integers(0, 2, present.shape), 0).astype(np.float32)
+    present = rng.random((EXAMPLES, 8)) < 0.8
+    labels = np.where(present & (np.arange(8) < 5), rng.integers(0, 2, present.shape), 0).astype(np.float32)
     intensity = (rng.random((EXAMPLES, 6)) < 0.7).astype(np.float32)
     history, candidates = (rng.integers(0, ITEMS, (EXAMPLES, n)).astype(np.int32) for n in (6, 5))
-    rate = np.zeros(present.shape, np.float32)
-    items = np.arange(ITEMS, dtype=np.int32)
-    return Batch(items, history, intensity, candidates, labels, present, present, rate, np.arange(EXAMPLES))
+    given = {"intensity": intensity, "present": present, "known": present & (np.arange(8) < 5)}
+    return batch_of(ITEMS, history, candidates, labels, rng.choice(ITEMS, 3, replace=False), **given)
 
 
 def batches(epoch: int, done: int) -> Iterator[Batch]:
@@ -63,14 +64,18 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
         hidden = encode_lower(bert, inputs, 1)
         texts = LearningTextVectors(bert, 1, hidden, np.arange(ITEMS), groups, VectorCacheSettings(max_age=1))
         keras.utils.set_random_seed(3)
-        model = TwoTower(TwoTowerConfig(bert.config.hidden_size, (8,), 2, 6, 0.0, ()), name="two_tower")
-    codes = ItemCodes(np.zeros((ITEMS, 0), np.int32), np.full((ITEMS, 2), -1, np.int32))
+        model = TwoTower(TwoTowerConfig(bert.config.hidden_size, 8, (8,), 2, 6, 0.0, ()), name="two_tower")
     begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
     phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
     rising = iter([0.5, 0.6, 0.7])
     rates = FinetuneSettings(learning_rate=1e-2, patience=9)
     checkpoints = CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
-    fit(model, texts, codes, [phase], rates, ExecutionSettings(strategy), lambda: next(rising), checkpoints, seed=7)
+
+    def validate() -> ValidFigures:
+        return ValidFigures("valid_auc", {"valid_auc": next(rising)})
+
+    codes, settings = no_codes(ITEMS), ExecutionSettings(strategy)
+    fit(model, texts, codes, NO_FEATURES, [phase], rates, settings, validate, checkpoints, seed=7)
     np.savez(target, **{v.path: v.numpy() for v in model.weights}, **export(bert))
 
 

@@ -14,7 +14,8 @@ from interestrec.training.engine import Engine
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, WeightGroup
-from tests.training.test_loop import CODES, planted, tower, vectors, weights
+from tests.training.batch_of import logits
+from tests.training.test_loop import CODES, NO_FEATURES, planted, tower, vectors, weights
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +39,14 @@ class Run:
     def __init__(self, accumulate: int, dropout: float = 0.0) -> None:
         self.model: TwoTower = tower(dropout)
         self.texts = FrozenTextVectors(vectors())
-        objective = CandidateLists(self.model, self.texts, tuple(LOSS_WEIGHTS), False, 0.0)
+        objective = CandidateLists(self.model, self.texts, tuple(LOSS_WEIGHTS), 0.0)
         optimizer = AdamW([WeightGroup([v.value for v in self.model.trainable_variables], 1e-2)], 0.01, 1.0)
         self.engine = Engine(tf.distribute.get_strategy(), objective, LOSS_WEIGHTS, optimizer, accumulate, 5)
 
     def step(self, batch: Batch, number: int = 1) -> dict[str, float]:
         parts = batch.split(self.engine.slices)
         prepared = [self.texts.prepare(part.distinct, np.random.default_rng(0)) for part in parts]
-        slices = [arrays(part, one, CODES) for part, one in zip(parts, prepared, strict=True)]
+        slices = [arrays(part, one, CODES, NO_FEATURES) for part, one in zip(parts, prepared, strict=True)]
         return self.engine.step(slices, number, number, 1.0)[0]
 
 
@@ -65,9 +66,12 @@ def test_slices_one_after_the_other_give_the_weights_of_one(examples: int, accum
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_the_loss_is_the_mean_over_the_whole_batch(accumulate: int) -> None:
     run, batch = Run(accumulate), uneven(30)
-    logits = run.model(vectors(), *CODES, batch.history, batch.intensity, batch.candidates)
+    order, strength = logits(run.model, vectors(), CODES, batch)
     lists = (batch.labels, batch.present, batch.known)
-    means = {name: float(total(LOSSES[name], logits, *lists) / count(LOSSES[name], *lists)) for name in LOSS_WEIGHTS}
+    means = {
+        name: float(total(LOSSES[name], said, *lists) / count(LOSSES[name], *lists))
+        for name, said in {"intensity": strength, "softmax": order}.items()
+    }
     measured = run.step(batch)
     assert {name: measured[f"loss_{name}"] for name in means} == pytest.approx(means, rel=1e-5)
     assert measured["loss"] == pytest.approx(sum(LOSS_WEIGHTS[name] * mean for name, mean in means.items()), rel=1e-5)

@@ -14,7 +14,7 @@ from interestrec.encoding.hidden_cache import encode_lower
 from interestrec.model.bert import Bert
 from interestrec.model.encoder_checkpoint import export
 from interestrec.model.softmax_loss import impression_softmax
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower, TwoTowerConfig
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch
@@ -29,7 +29,9 @@ from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, rate_share
+from interestrec.training.validation import ValidFigures
 from tests.kin import load_bert
+from tests.training.batch_of import NO_FEATURES, batch_of, logits, no_codes
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.slow
 WIDTH = 16
 
 NO_REUSE = VectorCacheSettings()
-CODES = ItemCodes(np.zeros((40, 0), np.int32), np.full((40, 2), -1, np.int32))
+CODES = no_codes(40)
 
 
 def settings(patience: int) -> FinetuneSettings:
@@ -47,7 +49,7 @@ def settings(patience: int) -> FinetuneSettings:
 
 def tower(dropout: float = 0.0) -> TwoTower:
     keras.utils.set_random_seed(3)
-    return TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, dropout, ()), name="two_tower")
+    return TwoTower(TwoTowerConfig(WIDTH, 8, (8,), 2, 5, dropout, ()), name="two_tower")
 
 
 def planted(examples: int = 64, seed: int = 0) -> Batch:
@@ -55,12 +57,8 @@ def planted(examples: int = 64, seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     history = rng.integers(2, 40, (examples, 1)).astype(np.int32)
     labels = np.stack([history[:, 0] % 2 == 0, history[:, 0] % 2 == 1], axis=1).astype(np.float32)
-    ones = np.ones((examples, 2), bool)
     candidates = np.tile(np.array([[0, 1]], np.int32), (examples, 1))
-    items = np.arange(40, dtype=np.int32)
-    log_rate = np.zeros(ones.shape, np.float32)
-    weights, row = np.ones((examples, 1), np.float32), np.arange(examples) + 1000
-    return Batch(items, history, weights, candidates, labels, ones, ones, log_rate, row)
+    return batch_of(40, history, candidates, labels, row=np.arange(examples) + 1000)
 
 
 def vectors() -> np.ndarray:
@@ -75,8 +73,8 @@ def token_inputs() -> TextInputs:
 
 
 def accuracy(model: TwoTower, table: np.ndarray, batch: Batch) -> float:
-    logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates).numpy()
-    return float(((logits[:, 0] > logits[:, 1]) == (batch.labels[:, 0] > 0)).mean())
+    order, _ = logits(model, table, CODES, batch)
+    return float(((order[:, 0] > order[:, 1]) == (batch.labels[:, 0] > 0)).mean())
 
 
 def phase(epochs: int, batch: Batch | None = None, steps: int = 5) -> Phase:
@@ -99,8 +97,18 @@ def run(
     patience: int = 1,
     exactly: dict[str, int] | None = None,
 ) -> TrainingOutcome:
-    """`fit` on one device without checkpoints to go on from."""
-    return fit(model, texts, CODES, phases, settings(patience), execution(), validate, fresh(), 3, exactly)
+    """`fit` on one device without checkpoints to go on from; `validate` returns an AUC."""
+    rates, found = settings(patience), by_auc(validate)
+    return fit(model, texts, CODES, NO_FEATURES, phases, rates, execution(), found, fresh(), 3, exactly)
+
+
+def by_auc(validate: Callable[[], float]) -> Callable[[], ValidFigures]:
+    """The figures of a validation that measures an AUC alone."""
+
+    def figures() -> ValidFigures:
+        return ValidFigures("valid_auc", {"valid_auc": validate()})
+
+    return figures
 
 
 def test_it_learns_what_similarity_does_not_know() -> None:
@@ -111,6 +119,7 @@ def test_it_learns_what_similarity_does_not_know() -> None:
     assert outcome.best > 0.85
     assert accuracy(model, table, held_out) == outcome.best
     assert {"loss", "loss_intensity", "loss_softmax", "gradient_norm", "valid_auc"} == set(outcome.history.name)
+    assert outcome.decides == "valid_auc"
 
 
 def scripted(values: list[float]) -> Callable[[], float]:
@@ -199,16 +208,35 @@ def test_equal_labels_leave_the_cross_entropy_out() -> None:
     assert "loss_softmax" in outcome.history.name
 
 
-@pytest.mark.parametrize("corrected", [True, False])
-def test_the_softmax_is_corrected_where_the_phase_says_so(corrected: bool) -> None:
+def test_lists_learn_the_order_with_its_rates_and_single_candidates_the_strength() -> None:
     rate = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
-    batch = replace(planted(), log_rate=rate)
-    model, table = tower(), vectors()
-    logits = model(table, *CODES, batch.history, batch.intensity, batch.candidates)
-    expected = tf.reduce_mean(impression_softmax(logits - rate if corrected else logits, batch.labels, batch.present))
-    one = replace(phase(1, batch, steps=1), subtract_log_rate=corrected)
-    history = run(model, FrozenTextVectors(table), [one], lambda: 0.5).history
-    assert history.value[history.name.index("loss_softmax")] == pytest.approx(float(expected), rel=1e-5)
+    batch, table = replace(planted(), log_rate=rate), vectors()
+    model = tower()
+    model.head.strength_bias.assign(0.7)
+    order, strength = logits(model, table, CODES, batch)
+    assert not np.allclose(order, strength)
+    expected = {
+        "softmax": tf.reduce_mean(impression_softmax(order - rate, batch.labels, batch.present)),
+        "intensity": tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(batch.labels, strength)),
+    }
+    history = run(model, FrozenTextVectors(table), [phase(1, batch, steps=1)], lambda: 0.5).history
+    for name, value in expected.items():
+        assert history.value[history.name.index(f"loss_{name}")] == pytest.approx(float(value), rel=1e-5), name
+
+
+def test_the_figure_that_validation_names_decides() -> None:
+    values = iter([(0.9, 0.1), (0.5, 0.3), (0.4, 0.2), (0.3, 0.1)])
+
+    def validate() -> ValidFigures:
+        auc, ndcg = next(values)
+        return ValidFigures("valid_ndcg", {"valid_auc": auc, "valid_ndcg": ndcg})
+
+    texts = FrozenTextVectors(vectors())
+    outcome = fit(
+        *(tower(), texts, CODES, NO_FEATURES, [phase(9)], settings(2), execution(), validate, fresh(), 3),
+    )
+    assert (outcome.decides, outcome.best, outcome.best_epoch) == ("valid_ndcg", 0.3, 1)
+    assert outcome.history.at_epoch(0) == {"valid_auc": 0.9, "valid_ndcg": 0.1}
 
 
 def test_only_the_top_layers_of_the_encoder_learn(tiny_encoder: Path) -> None:

@@ -13,7 +13,7 @@ from interestrec.training.loop import fit
 from interestrec.training.tensorboard import scalar_writer
 from tests.training.cut_off import fresh
 from tests.training.running import execution
-from tests.training.test_loop import CODES, phase, scripted, settings, tower, vectors
+from tests.training.test_loop import CODES, NO_FEATURES, by_auc, phase, scripted, settings, tower, vectors
 
 
 def written(directory: Path) -> dict[tuple[str, int], float]:
@@ -30,8 +30,8 @@ def test_the_event_files_hold_the_figures_of_a_run(tmp_path: Path) -> None:
     watch = scalar_writer(tmp_path / "board", "finetune")
     assert watch is not None
     watched = replace(execution(), watch=watch)
-    texts, values = FrozenTextVectors(vectors()), scripted([0.5, 0.75])
-    outcome = fit(tower(), texts, CODES, [phase(1)], settings(1), watched, values, fresh(), seed=3)
+    texts, values = FrozenTextVectors(vectors()), by_auc(scripted([0.5, 0.75]))
+    outcome = fit(tower(), texts, CODES, NO_FEATURES, [phase(1)], settings(1), watched, values, fresh(), seed=3)
     del watch, watched  # the writer flushes when it goes
     history, found = outcome.history, written(tmp_path / "board" / "finetune")
     expected = dict(zip(zip(history.name, history.step, strict=True), history.value, strict=True))

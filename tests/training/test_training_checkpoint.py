@@ -161,7 +161,8 @@ def train(
 
     phases = [replace(test_loop.phase(2), name="histories"), test_loop.phase(2)]
     rates, chosen = test_loop.settings(9), test_loop.never if exactly else validate
-    outcome = fit(model, texts, test_loop.CODES, phases, rates, execution(), chosen, checkpoints, 5, exactly)
+    given = (test_loop.CODES, test_loop.NO_FEATURES, phases, rates, execution(), test_loop.by_auc(chosen))
+    outcome = fit(model, texts, *given, checkpoints, 5, exactly)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
 

@@ -13,6 +13,7 @@ STORED = {
     "texts": 50,
     "encoded": 20,
     "best": 0.75,
+    "decides": "valid_auc",
     "best_epoch": 3,
     "epochs": {"histories": 2, "impressions": 1},
 }
@@ -22,7 +23,7 @@ def stored() -> TrainingProgress:
     return TrainingProgress.from_document(STORED)
 
 
-def test_a_checkpoint_of_an_older_version_is_read_and_written_alike() -> None:
+def test_a_checkpoint_is_read_and_written_alike() -> None:
     progress = stored()
     assert (progress.epoch_in_phase, progress.step_in_epoch, progress.step_in_phase) == (2, 3, 13)
     assert progress.epochs_without_gain == 1
