@@ -167,5 +167,5 @@ def test_arrays_of_another_model_are_refused(inputs: ScorerInputs, name: str, ch
 def test_bad_calibrations_are_refused(inputs: ScorerInputs, text: str) -> None:
     assert read_calibration(inputs.model).scale == 0.5
     (inputs.model / CALIBRATION).write_text(text)
-    with pytest.raises(ArtifactError, match="calibration.json"):
+    with pytest.raises(ArtifactError, match=r"calibration\.json"):
         read_calibration(inputs.model)
