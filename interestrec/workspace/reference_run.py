@@ -12,13 +12,7 @@ from interestrec.workspace.artifacts import open_artifact
 
 REFERENCE_INPUT = "verified"  # input of the recipe of a model that uses a reference run
 _RANK_KEYS = ("components", "estimators", "blend")  # keys of `rank` that both runs must share
-_MODEL_KEYS = (
-    "finetune",
-    "items",
-    "users",
-    "encoders",
-    "relevant_at",
-)  # keys of a model's configuration that both must share
+_MODEL_KEYS = ("finetune", "items", "users", "encoders", "relevant_at")  # keys of a model's configuration, likewise
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_candidates_get_their_scores_of_the_catalogue(inputs: ScorerInputs, monk
     owner = np.repeat(np.arange(4), np.diff(offsets))
     found = scorer.score_candidates(QUERIED, offsets, item)
     np.testing.assert_allclose(found, whole[owner, item], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(found, inputs.two_tower.candidates(QUERIED, offsets, item).order)
+    np.testing.assert_array_equal(found, inputs.two_towers[0].candidates(QUERIED, offsets, item).order)
     monkeypatch.setattr(two_tower_model, "_CELLS", 1)  # blocks of one request
     np.testing.assert_allclose(scorer.score_catalogue(QUERIED), whole, rtol=1e-4, atol=1e-5)
 
@@ -83,7 +83,7 @@ def test_only_the_most_recent_history_counts(inputs: ScorerInputs) -> None:
 def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(inputs: ScorerInputs) -> None:
     exact = intensity.fit(inputs, None).score_catalogue(QUERIED)
     score = intensity.fit(inputs, 10).score_catalogue(QUERIED)
-    model = inputs.two_tower
+    model = inputs.two_towers[0]
     nearness = model.catalogue.nearness(model.histories(QUERIED))
     for row in range(len(QUERIED)):
         first = np.argsort(-nearness[row])[:10]

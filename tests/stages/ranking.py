@@ -9,7 +9,7 @@ import pytest
 
 from interestrec.config.settings import Settings
 from interestrec.io import artifact_files, files, schemas
-from interestrec.scorers import content, intensity
+from interestrec.scorers import content, intensity, strength, two_tower_model
 from interestrec.scorers.requests import Requests
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
@@ -41,10 +41,18 @@ class HalfCosine:
 
 
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_intensity(path: Path, inputs: object, retrieve: int | None) -> HalfCosine:
-        return HalfCosine(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
+    """Put half the cosine in place of the model's order and of its strength."""
 
-    monkeypatch.setattr(intensity, "load_intensity", load_intensity)
+    def load_model(path: Path, inputs: object) -> np.ndarray:
+        return files.read_safetensors(path / "item_vectors.safetensors")["frozen"]
+
+    def scorer(vectors: np.ndarray, _: object) -> HalfCosine:
+        return HalfCosine(vectors)
+
+    monkeypatch.setattr(two_tower_model, "load_model", load_model)
+    monkeypatch.setattr(two_tower_model, "read_calibration", lambda path: None)
+    monkeypatch.setattr(intensity, "Intensity", scorer)
+    monkeypatch.setattr(strength, "Strength", scorer)
 
 
 def log_of_events(seed: int = 0) -> list[Event]:

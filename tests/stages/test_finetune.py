@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,17 +11,16 @@ import pytest
 from interestrec.config.settings import Settings
 from interestrec.core.errors import ArtifactError, ConfigError, DataError
 from interestrec.corpus.feature_codes import FeatureShape
-from interestrec.corpus.item_attributes import fit_attributes, known_category_codes
+from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.item_settings import ItemsSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
-from interestrec.model.two_tower import load_two_tower
-from interestrec.scorers.intensity import load_intensity
-from interestrec.scorers.requests import Requests
+from interestrec.model.two_tower import ItemArrays, ItemCodes, load_two_tower
+from interestrec.scorers.intensity import Intensity
+from interestrec.scorers.two_tower_model import load_model
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
-from interestrec.training import finetuning
-from interestrec.training.loop import TrainingOutcome, fit
+from tests.scoring.asking import requests
 from tests.stages.learning import shop, workspace
 
 pytestmark = pytest.mark.slow
@@ -34,20 +32,45 @@ def trained(root: Path, encoder: Path, **chosen: object) -> tuple[RunContext, St
     return context, finetune.run(context)
 
 
+def packed_features(context: RunContext, path: Path) -> np.ndarray:
+    """Features of the items as a model's artifact says that they were fitted."""
+    corpus = Corpus(context.settings.workspace / "corpus", None)
+    fitted = files.read_json(path / artifact_files.ATTRIBUTES)
+    return fit_attributes(corpus, context.settings.items.attributes, fitted).packed
+
+
+def items_of(path: Path, packed: np.ndarray) -> ItemArrays:
+    """The items of a model with a frozen encoder, computed from their texts and features."""
+    vectors = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
+    codes = ItemCodes(packed, vectors["category"], vectors["price"])
+    return load_two_tower(path).item_arrays(vectors["frozen"], codes)
+
+
 def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> None:
     context, result = trained(tmp_path, tiny_encoder, epochs=2, history_epochs=1)
     path = result.artifact.path
     vectors = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
     items = pq.read_table(context.settings.workspace / "corpus" / "items.parquet").num_rows
+    users = pq.read_table(context.settings.workspace / "corpus" / "users.parquet").num_rows
     assert vectors["item"].shape == vectors["frozen"].shape == (items, 16)
+    assert vectors["entry"].shape == vectors["candidate"].shape == (items, 128)
+    assert vectors["user"].shape == (users, 1)  # the id alone
     np.testing.assert_allclose(np.linalg.norm(vectors["item"], axis=1), 1, rtol=1e-5)
-    again = load_two_tower(path).item_vectors(vectors["frozen"], np.zeros((items, 0), np.int32))
-    np.testing.assert_allclose(again, vectors["item"], atol=1e-6)
-    assert not (path / artifact_files.ATTRIBUTES).exists()
+    again = items_of(path, packed_features(context, path))
+    for name, array in zip(("item", "entry", "candidate"), again, strict=False):
+        np.testing.assert_allclose(array, vectors[name], atol=1e-5)
+    assert list(files.read_json(path / artifact_files.ATTRIBUTES)) == ["id"]
+    assert list(files.read_json(path / artifact_files.USER_ATTRIBUTES)) == ["id"]
     log = pq.read_table(path / artifact_files.TRAINING_LOG).to_pandas()
     valid = log[log["name"] == "valid_auc"]
     assert valid["epoch"].tolist() == [0, 1, 2, 3]
-    assert result.summary["valid_auc"] == valid["value"].max()
+    outcome = files.read_json(path / artifact_files.OUTCOME)
+    assert outcome["decided_by"] == "valid_auc"  # impressions show what was ignored
+    assert outcome["valid_auc"] == result.summary["valid_auc"] == valid["value"].max()
+    assert outcome["valid_auc_start"] == valid["value"].iloc[0]
+    ndcg = log[log["name"] == "valid_ndcg"].set_index("epoch")["value"]
+    assert outcome["valid_ndcg"] == ndcg[outcome["best_epoch"]]
+    assert outcome["valid_ndcg_start"] == ndcg[0]
     assert set(files.read_json(path / artifact_files.CALIBRATION)) == {"scale", "shift"}
     assert not finetune.run(context).built
 
@@ -55,28 +78,45 @@ def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> N
 TITLE = {"name": "title"}
 
 
-def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[StageResult, StageResult]:
-    """The encoder and the model with the title and these fields."""
+def with_fields(root: Path, encoder: Path, *fields: dict[str, object]) -> tuple[RunContext, StageResult, StageResult]:
+    """The settings, the encoder and the model with the title and these fields."""
     chosen = {"epochs": 1, "hidden": [8], "negatives": {"count": 2}}
     context = workspace(root, encoder, finetune=chosen, items={"fields": [TITLE, *fields]})
-    return pretrain_adapt.run(context), finetune.run(context)
+    return context, pretrain_adapt.run(context), finetune.run(context)
 
 
 def test_attributes_are_fitted_stored_and_in_the_vectors(tmp_path: Path, tiny_encoder: Path) -> None:
-    plain = with_fields(tmp_path, tiny_encoder)
-    encoder, result = with_fields(tmp_path, tiny_encoder, {"name": "category", "kind": "category"})
-    assert encoder.artifact.digest == plain[0].artifact.digest  # the encoder reads texts only
-    assert result.artifact.digest != plain[1].artifact.digest
+    _, plain_encoder, plain = with_fields(tmp_path, tiny_encoder)
+    context, encoder, result = with_fields(tmp_path, tiny_encoder, {"name": "category", "kind": "category"})
+    assert encoder.artifact.digest == plain_encoder.artifact.digest  # the encoder reads texts only
+    assert result.artifact.digest != plain.artifact.digest
     path = result.artifact.path
     fitted = files.read_json(path / artifact_files.ATTRIBUTES)
     names = ["finance", "food", "sports", "weather"]
     assert fitted["category"] == {"levels": [names, [f"{name}/{name}" for name in names]]}
-    corpus = Corpus(tmp_path / "work" / "corpus", None)
-    codes = known_category_codes(np.array(corpus.items["category"].to_pylist(), object), fitted["category"])
-    model, vectors = load_two_tower(path), files.read_safetensors(path / artifact_files.ITEM_VECTORS)
-    assert model.config.attributes == (FeatureShape("category", (5, 5)),)
-    np.testing.assert_allclose(model.item_vectors(vectors["frozen"], codes), vectors["item"], atol=1e-6)
-    assert np.abs(model.item_vectors(vectors["frozen"], 0 * codes) - vectors["item"]).max() > 1e-3
+    vectors, packed = files.read_safetensors(path / artifact_files.ITEM_VECTORS), packed_features(context, path)
+    assert load_two_tower(path).config.attributes[0] == FeatureShape("category", (5, 5))
+    np.testing.assert_allclose(items_of(path, packed).candidates, vectors["candidate"], atol=1e-5)
+    packed[:, :2] = 0
+    assert np.abs(items_of(path, packed).candidates - vectors["candidate"]).max() > 1e-3
+
+
+def test_without_ids_there_are_no_features(tmp_path: Path, tiny_encoder: Path) -> None:
+    none = {"name": "id", "kind": "id", "events": 0}
+    chosen = {"epochs": 1, "hidden": [8], "negatives": {"count": 2}}
+    fields = {"items": {"fields": [TITLE, none]}, "users": {"fields": [none]}}
+    context = workspace(tmp_path, tiny_encoder, finetune=chosen, **fields)
+    pretrain_adapt.run(context)
+    path = finetune.run(context).artifact.path
+    for name in (artifact_files.ATTRIBUTES, artifact_files.USER_ATTRIBUTES):
+        assert not (path / name).exists()
+    config = load_two_tower(path).config
+    assert (config.attributes, config.user_features) == ((), ())
+    vectors = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
+    assert vectors["user"].shape[1] == 0
+    nothing = np.zeros((len(vectors["item"]), 0), np.int32)
+    np.testing.assert_allclose(items_of(path, nothing).entries, vectors["entry"], atol=1e-5)
+    assert np.isfinite(Intensity(load_model(path)).score_catalogue(requests([0, 1], []))).all()
 
 
 OWN = [
@@ -128,17 +168,15 @@ def test_own_columns_of_every_kind_train_and_are_in_the_vectors(tmp_path: Path, 
     fitted = files.read_json(path / artifact_files.ATTRIBUTES)
     features = fit_attributes(corpus, settings.items.attributes, fitted)
     assert model.config.attributes == features.sizes
-    np.testing.assert_allclose(model.item_vectors(vectors["frozen"], features.packed), vectors["item"], atol=1e-6)
+    np.testing.assert_allclose(items_of(path, features.packed).candidates, vectors["candidate"], atol=1e-5)
     for column in range(features.packed.shape[1]):
         without = features.packed.copy()
         without[:, column] = 0
-        assert np.abs(model.item_vectors(vectors["frozen"], without) - vectors["item"]).max() > 1e-5, column
+        assert np.abs(items_of(path, without).candidates - vectors["candidate"]).max() > 1e-5, column
     # The model can start another one, by what was fitted for it.
     again = replace(context, start=path)
     assert finetune.run(again).artifact.digest != result.artifact.digest
-    history = np.array([0, 1], np.int32), np.ones(2, np.float32), np.zeros(2, np.int64)
-    scores = load_intensity(path).score_catalogue(Requests(np.zeros(1, np.int32), np.array([0, 2]), *history))
-    assert np.isfinite(scores).all()
+    assert np.isfinite(Intensity(load_model(path)).score_catalogue(requests([0, 1]))).all()
 
 
 def test_a_column_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:
@@ -208,16 +246,7 @@ def test_adapters_remembered_vectors_and_slices_together(
     assert told == [f"encoding frozen layers: {known} of {texts} texts are in the cache" for known in (0, texts)]
 
 
-def test_the_other_losses_over_the_batch_s_own_positives(
-    tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    corrected = []
-
-    def spied(*given: Any, **named: Any) -> TrainingOutcome:
-        corrected.extend(phase.subtract_log_rate for phase in given[3])
-        return fit(*given, **named)
-
-    monkeypatch.setattr(finetuning, "fit", spied)
+def test_the_other_losses_over_the_batch_s_own_positives(tmp_path: Path, tiny_encoder: Path) -> None:
     losses = {"softmax": 1.0, "listnet": 0.5, "pairwise": 0.5, "huber": 2.0, "intensity": 0.0}
     chosen = {"losses": losses, "negatives": {"source": "in_batch", "count": 2}}
     _, result = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=1, **chosen)
@@ -227,7 +256,6 @@ def test_the_other_losses_over_the_batch_s_own_positives(
         .pivot(index="step", columns="name", values="value")
     )
     log = log.loc[1:]
-    assert corrected == [True, True]
     assert "loss_intensity" not in log
     # Histories first, whose labels are all 1, then impressions.
     of_histories = log["loss_huber"].isna()

@@ -354,7 +354,7 @@ def test_a_run_without_splits_decides_as_a_verified_one_and_knows_everything(tmp
     described = files.read_json(path / "systems.json")
     assert set(described["systems"]) == {"interestrec"}
     assert described["systems"]["interestrec"] == decided["systems"]["interestrec"]
-    estimators = set(decided["systems"]["interestrec"]["intensity"]) - {"intensity", "constant"}
+    estimators = set(decided["systems"]["interestrec"]["intensity"]) - {"strength", "constant"}
     names = {"trending", "item_item", "item_knn", "als", "popularity", *estimators}
     assert described["scorers"] == {name: decided["scorers"][name] for name in described["scorers"]}
     assert set(described["scorers"]) == names
