@@ -142,10 +142,15 @@ def load_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
     items = ItemArrays(*(arrays[name] for name in ("item", "entry", "candidate", "category", "price")))
     moments = None if inputs is None else Moments.of(inputs.corpus)
     histories = user_inputs(model, items, Users(arrays["user"], moments), inputs)
-    return TwoTowerModel(model, items, histories, moments, _read_calibration(path))
+    return TwoTowerModel(model, items, histories, moments, read_calibration(path))
 
 
-def _read_calibration(path: Path) -> LogitCalibration:
+def read_calibration(path: Path) -> LogitCalibration:
+    """Read the calibration of a `model` artifact's logits of strength.
+
+    Raises:
+        ArtifactError: the file is not a calibration.
+    """
     from interestrec.io import artifact_files, files
     from interestrec.metrics.calibration import LogitCalibration
 

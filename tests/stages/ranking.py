@@ -1,5 +1,6 @@
 """A workspace with a corpus, an encoder and a model, and a stand-in for the intensity model."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,23 @@ class HalfCosine:
         return (1 + self.content.score_candidates(requests, offsets, item)) / 2
 
 
+@dataclass(frozen=True)
+class TextModel:
+    """In place of the two-tower model: the encoder's vectors."""
+
+    vectors: np.ndarray
+    calibration: None = None
+
+
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put half the cosine in place of the model's order and of its strength."""
 
-    def load_model(path: Path, inputs: object) -> np.ndarray:
-        return files.read_safetensors(path / "item_vectors.safetensors")["frozen"]
-
-    def scorer(vectors: np.ndarray, _: object) -> HalfCosine:
-        return HalfCosine(vectors)
+    def load_model(path: Path, inputs: object) -> TextModel:
+        return TextModel(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
     monkeypatch.setattr(two_tower_model, "load_model", load_model)
-    monkeypatch.setattr(two_tower_model, "read_calibration", lambda path: None)
-    monkeypatch.setattr(intensity, "Intensity", scorer)
-    monkeypatch.setattr(strength, "Strength", scorer)
+    monkeypatch.setattr(intensity, "Intensity", lambda models, _: HalfCosine(models[0].vectors))
+    monkeypatch.setattr(strength, "Strength", lambda models: HalfCosine(models[0][0].vectors))
 
 
 def log_of_events(seed: int = 0) -> list[Event]:
