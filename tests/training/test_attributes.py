@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
 from interestrec.corpus.feature_codes import FeatureShape
+from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
 from interestrec.model.two_tower import TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
 from interestrec.training.finetune_settings import FinetuneSettings
