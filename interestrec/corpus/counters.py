@@ -31,37 +31,36 @@ class EventCounters:
 
     keys: np.ndarray  # int64 [events], ascending
     first: np.ndarray  # int64 [owners + 1]: the events of owner o are keys[first[o]:first[o + 1]]
-    total: np.ndarray  # float32 [owners], counts for a request without a time
     origin: int  # microseconds, the earliest event
     unit: int  # microseconds
     ticks: int  # keys per owner, more than any event's distance from the origin
 
     @classmethod
-    def of(cls, owner: np.ndarray, time: np.ndarray, total: np.ndarray) -> "EventCounters":
+    def of(cls, owner: np.ndarray, time: np.ndarray, owners: int) -> "EventCounters":
         """Sort events; those with NO_TIME are left out.
 
         Args:
             owner: int32 [events].
             time: int64 [events], microseconds.
-            total: int [owners], what a request without a time is told about all of an owner's events.
+            owners: number of owners.
         """
         timed = time != NO_TIME
         owner, time = owner[timed], time[timed]
         origin = int(time.min(initial=np.iinfo(np.int64).max)) if len(time) else 0
         span = int(time.max()) - origin if len(time) else 0
-        unit = 1 + len(total) * (span + 2) // _MOST_KEYS
+        unit = 1 + owners * (span + 2) // _MOST_KEYS
         ticks = span // unit + 3
         keys = _rounded_up(time - origin, unit)
         keys += owner * np.int64(ticks)
         keys.sort()
-        first = ragged.from_lengths(np.bincount(owner, minlength=len(total)))
-        return cls(keys, first, total.astype(np.float32), origin, unit, ticks)
+        first = ragged.from_lengths(np.bincount(owner, minlength=owners))
+        return cls(keys, first, origin, unit, ticks)
 
     def counts(self, owner: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Count the events of each owner strictly before a time, in the window of each length that ends there.
 
-        An event at time e is counted at time t by the window of length w if t − w ≤ e < t. At NO_TIME the window `all`
-        has `total`, the others have 0.
+        An event at time e is counted at time t by the window of length w if t − w ≤ e < t. At NO_TIME all
+        counts are 0.
 
         Args:
             owner: int [n].
@@ -76,13 +75,11 @@ class EventCounters:
             end = self._ends(owner[rows], time[rows], _STARTS)
             counts[rows, :-1] = end[:, -1:] - end[:, -2::-1]
             counts[rows, -1] = end[:, -1] - self.first[owner[rows]]
-        untimed = time == NO_TIME
-        counts[untimed, -1] = self.total[owner[untimed]]
         return counts
 
     def at(self, time: int) -> np.ndarray:
         """Count for all owners at one time, as `counts` does: float32 [owners, WINDOWS]."""
-        owners = np.arange(len(self.total))
+        owners = np.arange(len(self.first) - 1)
         return self.counts(owners, np.full(len(owners), time))
 
     def ages(self, owner: np.ndarray, time: np.ndarray) -> np.ndarray:

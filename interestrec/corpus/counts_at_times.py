@@ -23,10 +23,9 @@ class CountsAtTimes:
     snapshots: np.ndarray  # int64 [snapshots, owners], counts of the first `step`, 2 · `step` … events, after none
     step: int
     first: np.ndarray  # int64 [owners], time of the first event; the largest integer without events
-    total: np.ndarray  # float32 [owners], see EventCounters
 
     @classmethod
-    def of(cls, owner: np.ndarray, time: np.ndarray, total: np.ndarray) -> "CountsAtTimes":
+    def of(cls, owner: np.ndarray, time: np.ndarray, owners: int) -> "CountsAtTimes":
         """Sort events; those with NO_TIME are left out. Arguments are those of `EventCounters.of`."""
         timed = time != NO_TIME
         owner, time = owner[timed], time[timed]
@@ -34,22 +33,21 @@ class CountsAtTimes:
         owner, time = owner[order], time[order]
         step = max(len(owner) // _SNAPSHOTS, 1)
         counts = [
-            np.bincount(owner[start : start + step], minlength=len(total)) for start in range(0, len(owner), step)
+            np.bincount(owner[start : start + step], minlength=owners) for start in range(0, len(owner), step)
         ]
-        snapshots = np.cumsum([np.zeros(len(total), np.int64), *counts], axis=0)
-        first = np.full(len(total), np.iinfo(np.int64).max)
+        snapshots = np.cumsum([np.zeros(owners, np.int64), *counts], axis=0)
+        first = np.full(owners, np.iinfo(np.int64).max)
         np.minimum.at(first, owner, time)
-        return cls(owner, time, snapshots, step, first, total.astype(np.float32))
+        return cls(owner, time, snapshots, step, first)
 
     def at(self, time: int) -> np.ndarray:
         """Count for all owners at one time: float32 [owners, WINDOWS], equal to `EventCounters.counts`."""
-        owners, lengths = len(self.total), list(WINDOWS.values())
-        counts = np.zeros((owners, len(lengths)), np.float32)
+        owners = len(self.first)
+        counts = np.zeros((owners, len(WINDOWS)), np.float32)
         if time == NO_TIME:
-            counts[:, lengths.index(None)] = self.total
             return counts
         end = int(np.searchsorted(self.time, time))
-        for column, length in enumerate(lengths):
+        for column, length in enumerate(WINDOWS.values()):
             if length is None:
                 done = end // self.step
                 counts[:, column] = self.snapshots[done]

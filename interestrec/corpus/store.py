@@ -167,21 +167,19 @@ class Corpus:
         """Events of each user by time; see `_counted` for what counts."""
         return EventCounters.of(*self._counted(self.timelines.user, self.users.num_rows))
 
-    def _counted(self, owner: np.ndarray, n_owners: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return owner and time of the events that count, and the totals of `EventCounters.of`.
+    def _counted(self, owner: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return owner and time of the events that count, and the number of owners.
 
         They are the positive events, those with an intensity above 0, that could be known at a time. Of splits that
         follow time, events of all splits count from their time on. Of a random split, events of train alone count,
         because the others are what is asked for. Rows of logged histories never count: a log repeats one
-        event in the histories of many impressions. Events without a time are known to requests without a time alone,
-        which are told the number of train events, their own among them.
+        event in the histories of many impressions. Events without a time do not count.
         """
         rows = self.timelines
         counted = (rows.intensity > 0) & (rows.split >= 0) & ~self.is_logged_history
-        in_train = counted & (rows.split == schemas.TRAIN)
-        timed = counted if self.splits_follow_time else in_train
-        total = np.bincount(owner[in_train], minlength=n_owners)
-        return owner[timed], rows.time[timed], total
+        if not self.splits_follow_time:
+            counted &= rows.split == schemas.TRAIN
+        return owner[counted], rows.time[counted], owners
 
     @cached_property
     def splits_follow_time(self) -> bool:

@@ -38,7 +38,6 @@ class CatalogueLogits:
         head, user = self.model.head, self._side(history)
         logits = self._similarities(user)
         logits *= head.scale.numpy()
-        logits += head.bias.numpy()
         self._add_matches(logits, np.asarray(history.categories), np.asarray(history.intensity) > 0)
         vector = user.vector.numpy()
         logits += (head.gain.numpy() * vector) @ self.items.candidates.T

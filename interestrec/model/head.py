@@ -34,16 +34,17 @@ class CandidateSide(NamedTuple):
 
 
 class InterestHead(keras.layers.Layer):
-    """logit(u, i) = scale · sim(u, i) + Σ_l w_l match_l(u, i) + g x_u·o_i + MLP([x_u, o_i]) + price(u, i) + bias.
+    """logit(u, i) = scale · sim(u, i) + Σ_l w_l match_l(u, i) + g x_u·o_i + MLP([x_u, o_i]) + price(u, i).
 
     sim(u, i) = Σ_j softmax_j(sharpness · x_j·x_i + α_j) x_j·x_i is the similarity of the candidate's text to those of
     the history, weighted by how much they resemble it (target attention, Zhou et al. 2018, "Deep Interest Network",
     with a softmax). If `similarity` is "user", it is the product with the history's mean text, one per pair of user and
     item instead of one per pair of event and item, of texts as the encoder gives them. match_l(u, i) = sqrt(n_l /
     (n + 3)), where n is the history's length and n_l the number of its events in the candidate's category at level l.
-    price(u, i) = a d + b d², where d is the candidate's price level over the history's, 0 where unknown. All weights
-    but scale and g, and the MLP's last layer, start at zero: an untrained head ranks by similarity alone. The MLP's
-    activation is ReLU, which scores a catalogue fastest (model/catalogue_logits.py).
+    price(u, i) = a d + b d², where d is the candidate's price level over the history's, 0 where unknown. The weights of
+    the added terms and the MLP's last layer start at zero: an untrained head ranks by similarity alone. There is no
+    bias, because losses of lists do not see it. The MLP's activation is ReLU, which scores a catalogue fastest
+    (model/catalogue_logits.py).
 
     The strength of interest has a logit of its own from the same vectors, (k ∘ x_u)·o_i + p·x_u + q·o_i + c · sim(u, i)
     + bias, because what is right for an order, such as popularity, is wrong for "how much".
@@ -58,7 +59,7 @@ class InterestHead(keras.layers.Layer):
         self.middle = [keras.layers.Dense(n, activation="relu", name=f"middle_{k}") for k, n in enumerate(hidden[1:])]
         self.last = keras.layers.Dense(1, kernel_initializer="zeros", use_bias=False, name="last")
         starts = {"scale": _START_SCALE, "gain": _START_GAIN, "sharpness": _START_SHARPNESS}
-        for name in (*starts, "price_linear", "price_square", "bias", "strength_scale", "strength_bias"):
+        for name in (*starts, "price_linear", "price_square", "strength_scale", "strength_bias"):
             start = keras.initializers.Constant(starts.get(name, 0.0))
             setattr(self, name, self.add_weight(name=name, shape=(), initializer=start))
         self.match = self.add_weight(name="match", shape=(levels,), initializer="zeros")
@@ -88,7 +89,7 @@ class InterestHead(keras.layers.Layer):
         else:
             similarity = tf.squeeze(tf.matmul(items.texts, user.text[:, :, None]), axis=-1)
         product = tf.squeeze(tf.matmul(items.vectors, user.vector[:, :, None]), axis=-1)
-        order = self.scale * similarity + self.gain * product + self.bias
+        order = self.scale * similarity + self.gain * product
         order += self._matches(present, user.categories, items.categories)
         order += self.mlp(user.vector, items.vectors) + self.price_terms(user.price, items.prices)
         pair = tf.squeeze(tf.matmul(items.vectors, (user.vector * self.strength_pair)[:, :, None]), axis=-1)

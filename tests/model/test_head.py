@@ -69,7 +69,7 @@ def by_hand(made: InterestHead, user: UserSide, items: CandidateSide) -> tuple[n
             similarity = float(attention @ cosines / attention.sum()) if read else 0.0
             if made.similarity == "user":
                 similarity = float(user.text[u] @ items.texts[u, i])
-            order[u, i] = w["scale"] * similarity + w["gain"] * x @ o + w["bias"]
+            order[u, i] = w["scale"] * similarity + w["gain"] * x @ o
             for level in range(LEVELS):
                 wanted = items.categories[u, i, level]
                 same = sum(wanted >= 0 and user.categories[u, j, level] == wanted for j in read)

@@ -1,17 +1,19 @@
-"""Price and category in the item tower: with equal texts they alone can tell what is liked."""
+"""Price and category in the fused vectors: with equal texts they alone can tell what is liked."""
 
 import keras
 import numpy as np
 import pytest
 
+from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower, TwoTowerConfig
 from interestrec.training.batches import Batch
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.phases import Epoch, Phase
-from interestrec.training.validation import ValidationScores
+from interestrec.training.validation import ValidationScores, ValidFigures
+from tests.training.batch_of import NO_FEATURES, batch_of, no_codes
 from tests.training.cut_off import fresh
 from tests.training.running import execution
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.slow
 ITEMS, WIDTH, DROPOUT = 80, 16, 0.1
 GROUP = np.arange(ITEMS) % 4  # every user likes the items of one group
 RATES = FinetuneSettings(learning_rate=1e-2, patience=3)
-Sizes = tuple[tuple[str, tuple[int, ...]], ...]
+Sizes = tuple[FeatureShape, ...]
 
 
 def planted(seed: int, examples: int = 64) -> Batch:
@@ -30,31 +32,23 @@ def planted(seed: int, examples: int = 64) -> Batch:
     other = (likes + rng.integers(1, 4, examples)) % 4
     history = rng.integers(0, ITEMS // 4, (examples, 3)) * 4 + likes[:, None]
     candidates = rng.integers(0, ITEMS // 4, (examples, 2)) * 4 + np.stack([other, likes], axis=1)
-    shown = np.ones((examples, 2), bool)
-    return Batch(
-        distinct=np.arange(ITEMS, dtype=np.int32),
-        history=history.astype(np.int32),
-        intensity=np.ones((examples, 3), np.float32),
-        candidates=candidates.astype(np.int32),
-        labels=np.tile(np.array([[0, 1]], np.float32), (examples, 1)),
-        present=shown,
-        known=shown,
-        log_rate=np.zeros(shown.shape, np.float32),
-        row=np.arange(examples),
-    )
+    labels = np.tile(np.array([[0, 1]], np.float32), (examples, 1))
+    return batch_of(ITEMS, history, candidates, labels)
 
 
 def of_price() -> tuple[np.ndarray, Sizes]:
     price = 10.0**GROUP * np.random.default_rng(1).uniform(1, 2, ITEMS)
     category = np.full(ITEMS, None, object)
     fitted = fit_price(price, category, np.ones(ITEMS, bool), 8)
-    return price_codes(price, category, fitted)[:, None], (("price", (2 + len(fitted["edges"]),)),)
+    return price_codes(price, category, fitted)[:, None], (FeatureShape("price", (2 + len(fitted["edges"]),)),)
 
 
 def of_category() -> tuple[np.ndarray, Sizes]:
     category = np.array([f"{'ab'[group // 2]}/{group}" for group in GROUP], object)
     fitted = fit_category(category, np.ones(ITEMS, bool))
-    return known_category_codes(category, fitted), (("category", tuple(1 + len(n) for n in fitted["levels"])),)
+    return known_category_codes(category, fitted), (
+        FeatureShape("category", tuple(1 + len(n) for n in fitted["levels"])),
+    )
 
 
 def of_nothing() -> tuple[np.ndarray, Sizes]:
@@ -63,10 +57,10 @@ def of_nothing() -> tuple[np.ndarray, Sizes]:
 
 def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOutcome]:
     keras.utils.set_random_seed(3)
-    model = TwoTower(TwoTowerConfig(WIDTH, (8,), 2, 5, DROPOUT, sizes), name="two_tower")
+    model = TwoTower(TwoTowerConfig(WIDTH, WIDTH, (8,), 2, 5, DROPOUT, sizes), name="two_tower")
     texts = FrozenTextVectors(np.ones((ITEMS, WIDTH), np.float32))
-    codes = ItemCodes(attributes, np.full((ITEMS, 2), -1, np.int32))
-    scores = ValidationScores(model, texts, codes)
+    codes = no_codes(ITEMS)._replace(attributes=attributes)
+    scores = ValidationScores(model, texts, codes, NO_FEATURES)
 
     def epoch(number: int, done: int) -> Epoch:
         return Epoch(np.arange(31) * 64, (planted(100 * number + n) for n in range(done, 30)))
@@ -77,10 +71,11 @@ def trained(attributes: np.ndarray, sizes: Sizes) -> tuple[TwoTower, TrainingOut
         model,
         texts,
         codes,
+        NO_FEATURES,
         [phase],
         RATES,
         execution(),
-        lambda: scores.mean_auc(held_out, 1.0),
+        lambda: ValidFigures("valid_auc", {"valid_auc": scores.mean_auc(held_out, 1.0)}),
         checkpoints=fresh(),
         seed=3,
     )

@@ -1,37 +1,52 @@
-"""Batches: histories, candidates and negatives, by hand and in general."""
+"""Batches: histories, candidates, shared negatives and moments, by hand and in general."""
+
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.corpus.store import NO_TIME, Timelines
-from interestrec.training.batches import build_batch, histories, iterate_batches
+from interestrec.corpus.moments import ITEM_FEATURES
+from interestrec.corpus.store import NO_TIME
+from interestrec.training import batches as module
+from interestrec.training.batches import Batch, accidental_hits, histories
 from interestrec.training.examples import Examples
-from interestrec.training.negative_sampler import NegativeSampler
+from interestrec.training.negative_source import SharedNegatives
+from tests.training.requests import builder, requests, timeline
 
-ITEMS = np.array([10, 11, 12, 13, 14], np.int32)
-TIMELINES = Timelines(
-    offsets=np.array([0, 5]),
-    user=np.zeros(5, np.int32),
-    item=ITEMS,
-    time=np.full(5, NO_TIME),
-    intensity=np.array([1, 0.5, 1, 1, 0.25], np.float32),
-    split=np.zeros(5, np.int8),
-)
-SAMPLER = NegativeSampler.from_popularity(np.bincount([10, 11, 20, 21, 22, 23], minlength=30) / 6, 6)
+DAY = 86_400_000_000
+NOW = 1_700_000_000_000_000
+ITEMS = 30
+TIMELINES = timeline([10, 11, 12, 13, 14], [1, 0.5, 1, 1, 0.25], NOW + np.arange(5) * DAY)
+NEGATIVES = np.array([10, 13, 14, 20, 21, 23], np.int32)
+RATES = -np.arange(1.0, 7.0).astype(np.float32)
 
 
-def examples(sampled: tuple[bool, bool] = (False, True)) -> Examples:
-    """An impression of three candidates after two events, and an event after four."""
-    return Examples(
-        start=np.array([0, 0]),
-        end=np.array([2, 4]),
-        offsets=np.array([0, 3, 4]),
-        item=np.array([20, 21, 22, 14], np.int32),
-        label=np.array([0, 1, 0, 0.25], np.float32),
-        sampled=np.array(sampled),
-        row=np.array([7, 3]),
-    )
+class Given:
+    """Always the same negatives."""
+
+    begin_epoch = None
+
+    def draw(self, examples: Examples, rng: np.random.Generator) -> SharedNegatives:
+        return SharedNegatives(NEGATIVES, RATES)
+
+
+def examples(**changes: Any) -> Examples:
+    """An impression of three candidates after two events, and two events, 14 and 12, after four, of which 12 is one."""
+    given: dict[str, Any] = {
+        "end": [2, 4],
+        "label": np.array([0, 1, 0, 0.25, 1], np.float32),
+        "sampled": [False, True],
+        "row": [7, 3],
+        "time": [NOW + 2 * DAY, NOW + 6 * DAY],
+    }
+    return requests([20, 21, 22], [14, 12], **{**given, **changes})
+
+
+def batch(chosen: Examples | None = None, **of_builder: Any) -> Batch:
+    made = builder(TIMELINES, ITEMS, **of_builder)
+    return made.build(examples() if chosen is None else chosen, Given(), np.random.default_rng(0))
 
 
 def test_histories_are_the_most_recent_events_oldest_first() -> None:
@@ -41,42 +56,117 @@ def test_histories_are_the_most_recent_events_oldest_first() -> None:
 
 
 def test_a_batch_by_hand() -> None:
-    batch = build_batch(examples(), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
-    np.testing.assert_array_equal(batch.distinct[batch.history][0, :2], [10, 11])
-    np.testing.assert_array_equal(batch.distinct[batch.history][1, :4], [10, 11, 12, 13])
-    np.testing.assert_array_equal(batch.distinct[batch.candidates][0, :3], [20, 21, 22])
-    np.testing.assert_array_equal(batch.known, [[True] * 3 + [False] * 6, [True] + [False] * 8])
-    np.testing.assert_array_equal(batch.labels[:, :3], np.array([[0, 1, 0], [0.25, 0, 0]], np.float32))
-    assert not batch.present[0, 3:].any()
-    assert (batch.labels[:, 3:] == 0).all()
-    np.testing.assert_array_equal(batch.row, [7, 3])
+    found = batch()
+    np.testing.assert_array_equal(found.distinct[found.history], [[10, 11, 0, 0], [10, 11, 12, 13]])
+    np.testing.assert_array_equal(found.intensity, np.array([[1, 0.5, 0, 0], [1, 0.5, 1, 1]], np.float32))
+    np.testing.assert_allclose(found.days, np.log1p([[2, 1, 0, 0], [6, 5, 4, 3]]), rtol=1e-6)
+    np.testing.assert_array_equal(found.distinct[found.candidates], [[20, 21, 22], [14, 12, 0]])
+    np.testing.assert_array_equal(found.distinct[found.shared], NEGATIVES)
+    np.testing.assert_array_equal(found.labels[:, :3], np.array([[0, 1, 0], [0.25, 1, 0]], np.float32))
+    np.testing.assert_array_equal(found.labels[:, 3:], np.zeros((2, 6)))
+    np.testing.assert_array_equal(found.known, [[True] * 3 + [False] * 6, [True, True] + [False] * 7])
+    np.testing.assert_array_equal(found.log_rate, [[0, 0, 0, *RATES]] * 2)
+    np.testing.assert_array_equal(found.row, [7, 3])
+    assert {found.history.dtype, found.candidates.dtype, found.shared.dtype} == {np.dtype(np.int32)}
 
 
-def test_negatives_never_are_in_the_history_nor_the_candidate() -> None:
-    for seed in range(20):
-        batch = build_batch(examples(), TIMELINES, SAMPLER, 1, np.random.default_rng(seed))  # 10 and 11 are cut off
-        negatives = batch.distinct[batch.candidates][1, 3:][batch.present[1, 3:]]
-        assert set(negatives.tolist()) <= {20, 21, 22, 23}
+def test_what_a_list_would_leave_out_is_not_present_but_known() -> None:
+    found = batch()
+    # 12 was read: a list without repeats never holds it, but its intensity is learned.
+    np.testing.assert_array_equal(found.present[1, :3], [True, False, False])
+    np.testing.assert_array_equal(found.known[1, :3], [True, True, False])
+    # Of the negatives 10 and 13 were read and 14 is the example's own.
+    np.testing.assert_array_equal(found.present[1, 3:], [False, False, False, True, True, True])
+    # The impression has shown what was ignored and needs no negatives.
+    np.testing.assert_array_equal(found.present[0], [True] * 3 + [False] * 6)
+
+
+def test_with_repeats_what_was_read_is_listed_too() -> None:
+    found = batch(repeats=True)
+    np.testing.assert_array_equal(found.present[1, :3], [True, True, False])
+    np.testing.assert_array_equal(found.present[1, 3:], [True, True, False, True, True, True])
+
+
+def test_what_was_read_too_long_ago_to_be_seen_is_left_out_as_well() -> None:
+    found = batch(max_history=1)
+    np.testing.assert_array_equal(found.distinct[found.history], [[11], [13]])
+    np.testing.assert_array_equal(found.present[1, :2], [True, False])
+    np.testing.assert_array_equal(found.present[1, 3:], [False, False, False, True, True, True])
+
+
+def test_an_impression_may_show_what_was_read() -> None:
+    found = batch(examples(item=np.array([10, 21, 22, 14, 12], np.int32)))
+    assert found.present[0, :3].all()
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_accidental_hits_are_those_of_sets(seed: int, repeats: bool) -> None:
+    rng = np.random.default_rng(seed)
+    log = timeline(rng.integers(0, 20, 12))
+    n = int(rng.integers(1, 5))
+    end = rng.integers(0, 13, n)
+    chosen = requests(*(rng.integers(0, 20, rng.integers(1, 4)).tolist() for _ in range(n)), end=end)
+    negatives = np.unique(rng.integers(0, 20, rng.integers(0, 9))).astype(np.int32)
+    found = accidental_hits(negatives, chosen, None if repeats else log)
+    for e in range(n):
+        own = set(chosen.item[chosen.offsets[e] : chosen.offsets[e + 1]].tolist())
+        own |= set() if repeats else set(log.item[: end[e]].tolist())
+        assert found[e].tolist() == [item in own for item in negatives.tolist()]
 
 
 def test_nothing_is_drawn_where_nothing_is_needed() -> None:
-    batch = build_batch(examples((False, False)), TIMELINES, SAMPLER, 50, np.random.default_rng(0))
-    assert batch.candidates.shape == (2, 3)
+    found = batch(examples(sampled=[False, False]))
+    assert found.shared.shape == (0,)
+    assert found.labels.shape == found.present.shape == found.log_rate.shape == (2, 3)
+    assert found.moments.shape == (2, 3, ITEM_FEATURES)
+
+
+@pytest.mark.parametrize("times", [[NOW + 3 * DAY, NOW + 6 * DAY], [NO_TIME, NOW + 3 * DAY], [NOW + DAY] * 2])
+def test_moments_are_those_of_the_items_at_each_request(times: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = examples(time=times)
+    ways = []
+    for share in (1, ITEMS):  # more negatives than 30 / 1 are never, than 30 / 30 always there
+        monkeypatch.setattr(module, "_DENSE_SHARE", share)
+        ways.append(batch(chosen))
+    moments = builder(TIMELINES, ITEMS).moments
+    for found in ways:
+        items = np.concatenate([found.distinct[found.candidates], np.tile(NEGATIVES, (2, 1))], axis=1)
+        for e, time in enumerate(times):
+            at = np.full(items.shape[1], time)
+            np.testing.assert_array_equal(found.moments[e], moments.item_features(items[e], at))
+        np.testing.assert_array_equal(found.user_moments, moments.user_features(np.zeros(2, np.int32), np.array(times)))
+    assert ways[0].moments.any()
+    np.testing.assert_array_equal(ways[0].moments, ways[1].moments)
+
+
+def test_a_request_s_own_event_is_not_yet_counted() -> None:
+    own = examples(time=[NO_TIME, NOW + 4 * DAY])  # the time of event 14 itself
+    found = batch(own).moments[1]
+    assert not found[0].any()  # item 14 had no event before
+    assert found[1].any()  # item 12 had
 
 
 def test_the_same_seed_gives_the_same_batches() -> None:
+    class Drawn(Given):
+        def draw(self, examples: Examples, rng: np.random.Generator) -> SharedNegatives:
+            items = np.sort(rng.choice(ITEMS, 4, replace=False)).astype(np.int32)
+            return SharedNegatives(items, np.zeros(4, np.float32))
+
     def run(seed: list[int]) -> list[np.ndarray]:
-        order = np.array([1, 0])
-        return [b.distinct for b in iterate_batches(examples(), TIMELINES, SAMPLER, order, np.arange(3), 50, seed)]
+        made = builder(TIMELINES, ITEMS)
+        chosen = examples(sampled=[True, True])
+        batches = made.iterate(chosen, Drawn(), np.array([1, 0]), np.arange(3), seed)
+        return [found.distinct[found.shared] for found in batches]
 
     assert all(np.array_equal(a, b) for a, b in zip(run([1, 2]), run([1, 2]), strict=True))
     assert not np.array_equal(run([1, 2])[0], run([1, 3])[0])
+    assert not np.array_equal(*run([1, 2]))
     assert len(run([1])) == 2
 
 
-@given(st.integers(1, 6), st.integers(0, 1000))
-def test_distinct_items_are_sorted_and_all_used(max_history: int, seed: int) -> None:
-    batch = build_batch(examples(), TIMELINES, SAMPLER, max_history, np.random.default_rng(seed))
-    assert (np.diff(batch.distinct) > 0).all()
-    used = np.union1d(batch.history, batch.candidates)
-    np.testing.assert_array_equal(used, np.arange(len(batch.distinct)))
+@given(st.integers(1, 6), st.booleans())
+def test_distinct_items_are_sorted_and_all_used(max_history: int, repeats: bool) -> None:
+    found = batch(max_history=max_history, repeats=repeats)
+    assert (np.diff(found.distinct) > 0).all()
+    used = np.unique(np.concatenate([found.history.ravel(), found.candidates.ravel(), found.shared]))
+    np.testing.assert_array_equal(used, np.arange(len(found.distinct)))

@@ -17,6 +17,8 @@ from tests.processes import PATIENCE
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
+# Adam turns the rounding of sums in another order into a share of its steps of 0.01.
+TOLERANCE = 1e-5
 NEWS = """
 version: 1
 seed: 5
@@ -66,7 +68,7 @@ def assert_close(path: Path, expected: dict[str, np.ndarray]) -> None:
     found = np.load(path)
     assert set(found) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-6, rtol=0, err_msg=name)
+        np.testing.assert_allclose(found[name], value, atol=TOLERANCE, rtol=0, err_msg=name)
 
 
 @pytest.mark.parametrize("replicas", [2, 4])

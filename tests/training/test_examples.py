@@ -16,13 +16,15 @@ TIMELINES = Timelines(
 )
 
 
-def impressions(ranges: list[tuple[int, int]], labels: list[list[float]]) -> Impressions:
+def impressions(
+    ranges: list[tuple[int, int]], labels: list[list[float]], users: list[int] | None = None
+) -> Impressions:
     start, end = (np.array(bound, np.int64) for bound in zip(*ranges, strict=True))
     counts = [len(row) for row in labels]
     return Impressions(
         impression_id=pa.chunked_array([[str(n) for n in range(len(ranges))]]),
-        user=np.zeros(len(ranges), np.int32),
-        time=np.full(len(ranges), NO_TIME),
+        user=np.zeros(len(ranges), np.int32) if users is None else np.array(users, np.int32),
+        time=np.arange(len(ranges)) + 1000,
         split=np.zeros(len(ranges), np.int8),
         history_start=start,
         history_end=end,
@@ -64,11 +66,43 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
 
 
 def test_early_stopping_looks_at_what_shows_both_classes_where_anything_does() -> None:
-    shown = impressions([(0, 1)] * 4, [[1.0, 0.0], [0.5], [0.0], [0.0, 0.25, 1.0]])
+    shown = impressions([(0, 1), (0, 2), (0, 3), (0, 4)], [[1.0, 0.0], [0.5], [0.0], [0.0, 0.25, 1.0]])
     mixed = select_contrasting(impression_examples(shown, np.array([True, True, True, True])))
     np.testing.assert_array_equal(np.diff(mixed.offsets), [2, 3])
     events = impression_examples(shown, np.array([False, True, True, False]))
     np.testing.assert_array_equal(select_contrasting(events).item, events.item)
+
+
+def test_events_after_one_history_are_one_example() -> None:
+    ranges = [(0, 1), (0, 1), (0, 1), (0, 2), (0, 2), (0, 2), (0, 2)]
+    labels = [[1.0], [0.0], [0.5], [1.0], [1.0, 0.0], [0.25], [0.5]]
+    shown = impressions(ranges, labels)
+    found = impression_examples(shown, np.ones(7, bool))
+    # An impression of several items is not joined, and no event with another beyond it.
+    assert np.diff(found.offsets).tolist() == [3, 1, 2, 2]
+    np.testing.assert_array_equal(found.item, np.arange(100, 108))
+    np.testing.assert_array_equal(found.label, np.concatenate(labels).astype(np.float32))
+    # That one of an invoice's lines is of no interest does not say that it was shown and ignored.
+    np.testing.assert_array_equal(found.sampled, [True, True, False, True])
+    np.testing.assert_array_equal(found.row, [0, 3, 4, 5])
+    np.testing.assert_array_equal(found.end, [1, 2, 2, 2])
+    np.testing.assert_array_equal(found.time, [1000, 1003, 1004, 1005])  # of the first
+    # What is masked or unknown is not there to be joined.
+    some = impression_examples(shown, np.array([True, False, True, True, False, True, True]))
+    assert np.diff(some.offsets).tolist() == [2, 3]
+
+
+def test_only_events_of_one_user_and_one_history_are_joined() -> None:
+    shown = impressions([(0, 1), (0, 1), (1, 1), (0, 1)], [[1.0]] * 4, users=[0, 1, 1, 1])
+    assert np.diff(impression_examples(shown, np.ones(4, bool)).offsets).tolist() == [1, 1, 1, 1]
+
+
+def test_an_example_has_at_most_32_events() -> None:
+    shown = impressions([(0, 1)] * 70 + [(0, 2)] * 2, [[1.0]] * 72)
+    found = impression_examples(shown, np.ones(72, bool))
+    assert np.diff(found.offsets).tolist() == [32, 32, 6, 2]
+    np.testing.assert_array_equal(found.row, [0, 32, 64, 70])
+    np.testing.assert_array_equal(found.item, np.arange(100, 172))
 
 
 def test_no_impressions_no_examples() -> None:

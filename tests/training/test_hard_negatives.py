@@ -1,14 +1,16 @@
 """Hard negatives: by hand, and a run that goes on within an epoch chooses the same ones."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from interestrec.corpus.store import NO_TIME, Timelines
+from interestrec.corpus.store import Timelines
 from interestrec.model.encoder_checkpoint import export
 from interestrec.training import device
-from interestrec.training.batches import BatchLimits, batch_offsets, iterate_batches
+from interestrec.training.batches import BatchLimits, batch_offsets
 from interestrec.training.examples import Examples
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.hard_negatives import HardNegatives
@@ -19,6 +21,7 @@ from interestrec.training.training_checkpoint import CheckpointStore
 from tests.kin import load_bert
 from tests.training import test_loop
 from tests.training.cut_off import CutOff, PowerCut
+from tests.training.requests import builder, requests, timeline
 from tests.training.running import execution
 
 ITEMS = 40
@@ -27,89 +30,76 @@ ANGLES = np.deg2rad(np.arange(ITEMS))
 CIRCLE = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 
 
-def timelines(item: list[int], intensity: list[float] | None = None) -> Timelines:
-    n = len(item)
-    ones = np.ones(n, np.float32) if intensity is None else np.array(intensity, np.float32)
-    zeros = np.zeros(n, np.int32)
-    return Timelines(np.array([0, n]), zeros, np.array(item, np.int32), np.full(n, NO_TIME), ones, zeros)
-
-
-def events(start: list[int], end: list[int], item: list[int], document: list[int] | None = None) -> Examples:
-    n = len(item)
-    return Examples(
-        np.array(start),
-        np.array(end),
-        np.arange(n + 1),
-        np.array(item, np.int32),
-        np.ones(n, np.float32),
-        np.ones(n, bool),
-        np.arange(n),
-        None if document is None else np.array(document),
-    )
-
-
 def source(
-    log: Timelines, vectors: np.ndarray, count: int = 4, pool: int = 2000, max_history: int = 2
+    log: Timelines, vectors: np.ndarray, count: int = 4, pool: int = 2000, max_history: int = 2, most: int = 100
 ) -> HardNegatives:
-    hard = HardNegatives(
-        NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), count), pool, log, max_history, lambda: vectors
-    )
+    sampler = NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), count, most)
+    hard = HardNegatives(sampler, pool, log, max_history, lambda: vectors)
     hard.begin_epoch()
     return hard
 
 
-LOG = timelines([3, 10, 12, 30], [1, 0.3, 1, 0])
+LOG = timeline([3, 10, 12, 30], [1, 0.3, 1, 0])
 RNG = [7, 0, 3]
 
 
-def test_the_most_similar_to_the_history_s_mean_come_first_and_no_hits() -> None:
-    # 11 is between the two that count; 10 and 12 are read, 3 too, though too long ago, and 11 is the example's own.
-    asked = events([0, 0], [3, 3], [20, 11])
-    found = source(LOG, CIRCLE).draw(asked, np.random.default_rng(RNG))
-    assert found.shape == (2, 4)
-    assert found.dtype == np.int32
-    assert found[0, 0] == 11
-    assert found[0, 1] in (9, 13)
-    assert set(found[1, :2]) == {9, 13}
-    drawn = NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 4).draw(asked, np.random.default_rng(RNG))
-    np.testing.assert_array_equal(found[:, 2:], drawn[:, 2:])
+def hard_ones(made: HardNegatives, asked: Examples) -> list[int]:
+    """Those that are not drawn by popularity."""
+    items, log_rate = made.draw(asked, np.random.default_rng(RNG))
+    half = max(made.sampler.count // 2, 1)
+    easy = replace(made.sampler, count=half).draw(asked, np.random.default_rng(RNG)).items
+    assert set(easy.tolist()) <= set(items.tolist())
+    assert not log_rate.any()  # they are meant to weigh more than their share
+    return [item for item in items.tolist() if item not in easy]
+
+
+def test_the_most_similar_to_a_history_s_mean_are_chosen_and_no_hits() -> None:
+    # 11 is between the two that count; 10 and 12 are read, 3 too, though too long ago.
+    found = hard_ones(source(LOG, CIRCLE), requests([20], end=[3]))
+    assert set(found) <= {11, 9, 13}
+    assert found
+    own = hard_ones(source(LOG, CIRCLE), requests([11], end=[3]))  # 11 is its own
+    assert set(own) <= {9, 13}
+    assert own
+
+
+def test_what_is_a_hit_for_one_may_be_hard_for_another() -> None:
+    # The second has not read 10 and 12, and its own is another.
+    found = set(hard_ones(source(LOG, CIRCLE, count=2), requests([11], [20], start=[0, 2], end=[3, 3])))
+    assert found <= {11, 12, 13, 9}
+    assert found & {11, 13}
 
 
 def test_an_event_without_interest_is_no_part_of_the_mean() -> None:
-    found = source(LOG, CIRCLE).draw(events([2], [4], [0]), np.random.default_rng(RNG))
-    assert set(found[0, :2]) == {11, 13}
-
-
-def test_without_a_history_they_are_as_drawn() -> None:
-    hard = source(LOG, CIRCLE, pool=5)
-    asked = events([0], [0], [0])
-    rng = np.random.default_rng(RNG)
-    hard.sampler.draw(asked, rng)
-    pool = NegativeSampler(hard.sampler.cumulative, 5).draw(asked, rng)[0]
-    found = hard.draw(asked, np.random.default_rng(RNG))
-    assert found[0, :2].tolist() == [n for n in dict.fromkeys(pool.tolist()) if n][:2]
+    found = hard_ones(source(LOG, CIRCLE), requests([0], start=[2], end=[4]))  # 12 and, of no interest, 30
+    assert found
+    assert set(found) <= {11, 13}
 
 
 def test_a_document_is_the_whole_history() -> None:
     vectors = np.concatenate([CIRCLE, CIRCLE[35:36]])  # the document is like item 35, whatever the items say
-    found = source(LOG, vectors).draw(events([0, 0], [3, 3], [0, 0], [ITEMS, -1]), np.random.default_rng(RNG))
-    assert found[0, 0] == 35
+    found = hard_ones(source(LOG, vectors), requests([0], end=[3], document=[ITEMS]))
+    assert found
+    assert set(found) <= {34, 35, 36}
 
 
-def test_odd_counts_and_small_pools() -> None:
-    asked = events([0], [3], [20])
-    assert source(LOG, CIRCLE, count=1).draw(asked, np.random.default_rng(RNG)).tolist() == [[11]]
-    assert source(LOG, CIRCLE, count=9, pool=2).draw(asked, np.random.default_rng(RNG)).shape == (1, 9)
+def test_small_counts_pools_and_limits() -> None:
+    asked = requests([20], end=[3])
+    assert len(source(LOG, CIRCLE, count=1).draw(asked, np.random.default_rng(RNG)).items) <= 2
+    assert len(source(LOG, CIRCLE, count=9, pool=2).draw(asked, np.random.default_rng(RNG)).items) <= 6
+    many = requests(*([20] for _ in range(9)), end=[3] * 9)
+    assert len(source(LOG, CIRCLE, count=9, most=6).draw(many, np.random.default_rng(RNG)).items) <= 9
 
 
 def test_the_choice_is_by_the_vectors_at_the_epoch_s_start() -> None:
-    hard = source(LOG, CIRCLE)
-    hard.vectors = lambda: CIRCLE[7 * np.arange(ITEMS) % ITEMS]
-    asked = events([0], [3], [20])
-    assert hard.draw(asked, np.random.default_rng(RNG))[0, 0] == 11
-    hard.begin_epoch()
+    made = source(LOG, CIRCLE, count=2)
+    made.vectors = lambda: CIRCLE[7 * np.arange(ITEMS) % ITEMS]
+    asked = requests([20], end=[3])
+    easy = replace(made.sampler, count=1).draw(asked, np.random.default_rng(RNG)).items.tolist()
+    assert made.draw(asked, np.random.default_rng(RNG)).items.tolist() == sorted({11, *easy})
+    made.begin_epoch()
     # 10 and 12 are now at 30° and 4°, and the item between them is 7 · 31 = 17 modulo 40.
-    assert hard.draw(asked, np.random.default_rng(RNG))[0, 0] == 31
+    assert made.draw(asked, np.random.default_rng(RNG)).items.tolist() == sorted({31, *easy})
 
 
 def train(
@@ -121,28 +111,29 @@ def train(
     model = test_loop.tower(dropout=0.3)
     texts = test_loop.learning_texts(bert, 1, reuse)
     rng = np.random.default_rng(0)
-    log = timelines(rng.integers(0, ITEMS, 60).tolist())
+    log = timeline(rng.integers(0, ITEMS, 60))
     end = rng.integers(1, 59, 40)
-    examples = events(np.maximum(end - 3, 0).tolist(), end.tolist(), log.item[end].tolist())
+    examples = requests(*([item] for item in log.item[end].tolist()), start=np.maximum(end - 3, 0), end=end)
 
     def vectors() -> np.ndarray:
-        return model.item_vectors(texts.current_vectors(np.arange(ITEMS)), test_loop.CODES.attributes)
+        return model.item_tower(tf.constant(texts.current_vectors(np.arange(ITEMS)))).numpy()
 
-    hard = HardNegatives(NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 4), 15, log, 5, vectors)
+    hard = HardNegatives(NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 2, 20), 2, log, 5, vectors)
     chosen: list[np.ndarray] = []
 
     def epoch(number: int, done: int) -> Epoch:
         order = np.random.default_rng([5, number]).permutation(len(examples))
         begins = batch_offsets(examples, log, order, BatchLimits(8), 5)
-        batches = list(iterate_batches(examples, log, hard, order, begins, 5, [5, number], done))
-        chosen.extend(batch.distinct[batch.candidates] for batch in batches)
+        batches = list(builder(log, ITEMS, 5).iterate(examples, hard, order, begins, [5, number], done))
+        chosen.extend(batch.distinct[batch.shared] for batch in batches)
         return Epoch(begins, iter(batches))
 
     def validate() -> float:
         return 0.5 + sum(float(np.abs(v.numpy()).sum()) for v in model.trainable_variables) % 0.4
 
     phases = [Phase("impressions", 2, epoch, graded=True, begin_epoch=hard.begin_epoch) for _ in range(2)]
-    outcome = fit(model, texts, test_loop.CODES, phases, test_loop.settings(9), execution(), validate, checkpoints, 5)
+    given = (test_loop.CODES, test_loop.NO_FEATURES, phases, test_loop.settings(9), execution())
+    outcome = fit(model, texts, *given, test_loop.by_auc(validate), checkpoints, 5)
     return outcome, [*test_loop.weights(model), *export(bert).values()], chosen
 
 

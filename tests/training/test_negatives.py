@@ -1,155 +1,174 @@
-"""Where negatives come from: how often each item is drawn, and what the batch's own positives estimate."""
+"""Sources of negatives: how often a batch has each item, and what the rates make of a softmax."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.candidate_loss import count, total
 from interestrec.model.losses import LOSSES
-from interestrec.training.batches import Batch, build_batch
+from interestrec.training.batches import Batch
 from interestrec.training.examples import Examples
 from interestrec.training.finetune_settings import NegativeSettings
 from interestrec.training.in_batch_negatives import InBatchNegatives
+from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.negative_source import NegativeInputs, Negatives
 from interestrec.training.negatives import NEGATIVE_SOURCES
+from tests.training.requests import builder, requests, timeline
 
-POPULARITY = np.array([0.0, 0.5, 0.125, 0.375])
-TIMELINES = Timelines(
-    offsets=np.array([0, 2]),
-    user=np.zeros(2, np.int32),
-    item=np.array([6, 7], np.int32),
-    time=np.full(2, NO_TIME),
-    intensity=np.ones(2, np.float32),
-    split=np.zeros(2, np.int8),
-)
+ITEMS = 12
+# Item 0 is never liked, and so never drawn.
+POPULARITY = np.append(0.0, 2.0 ** -np.arange(ITEMS - 1.0))
+POPULARITY /= POPULARITY.sum()
+LOG = timeline([6, 7])
+DRAWS = 20_000
 
 
-def events(items: list[int] | np.ndarray, read: int = 0) -> Examples:
-    """One positive an example, each after the first `read` events of the timeline."""
-    count = len(items)
-    return Examples(
-        start=np.zeros(count, np.int64),
-        end=np.full(count, read, np.int64),
-        offsets=np.arange(count + 1),
-        item=np.array(items, np.int32),
-        label=np.ones(count, np.float32),
-        sampled=np.ones(count, bool),
-        row=np.arange(count),
-    )
+def made_of(source: str, count: int = 2, most: int = 100, **settings: Any) -> Negatives:
+    chosen = NegativeSettings.model_validate({"source": source, "count": count, **settings})
+    vectors = np.random.default_rng(1).normal(size=(ITEMS, 4)).astype(np.float32)
+    inputs = NegativeInputs(count, most, POPULARITY, LOG, 50, lambda: vectors)
+    return NEGATIVE_SOURCES[source].make(inputs, chosen)
 
 
-def made_of(settings: NegativeSettings, examples: Examples) -> Negatives:
-    """A source for these examples; vectors of 8 items, where it looks at any."""
-    vectors = np.random.default_rng(1).normal(size=(8, 4)).astype(np.float32)
-    inputs = NegativeInputs(settings.count, POPULARITY, examples, TIMELINES, 50, lambda: vectors)
-    return NEGATIVE_SOURCES[settings.source].make(inputs, settings)
+def events(items: list[int] | np.ndarray) -> Examples:
+    """One event an example."""
+    return requests(*([item] for item in items))
 
 
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({"source": "popularity"}, [0, 4 / 8, 1 / 8, 3 / 8]),
-        ({"source": "popularity", "exponent": 2.0}, [0, 16 / 26, 1 / 26, 9 / 26]),
-        ({"source": "popularity", "exponent": 0.5}, [0, 2 / (3 + 3**0.5), 1 / (3 + 3**0.5), 3**0.5 / (3 + 3**0.5)]),
-        ({"source": "popularity", "exponent": 0.0}, [0, 1 / 3, 1 / 3, 1 / 3]),
-        ({"source": "uniform"}, [0, 1 / 3, 1 / 3, 1 / 3]),
-    ],
-)
-def test_items_come_as_often_as_the_source_says(settings: dict[str, Any], expected: list[float]) -> None:
-    chosen = events([1] * 500)
-    source = made_of(NegativeSettings.model_validate({"count": 100, **settings}), chosen)
-    drawn = source.draw(chosen, np.random.default_rng(0))
-    assert drawn.shape == (500, 100)
-    # Four standard errors of 50,000 draws.
-    np.testing.assert_allclose(np.bincount(drawn.ravel(), minlength=4) / drawn.size, expected, atol=0.009)
-    assert (source.log_rate(drawn) == 0).all()
+SOURCES: dict[str, dict[str, Any]] = {
+    "popularity": {"source": "popularity"},
+    "flat popularity": {"source": "popularity", "exponent": 0.5},
+    "uniform": {"source": "uniform"},
+    "mixed": {"source": "mixed"},
+    "at most 4": {"source": "mixed", "most": 4},
+}
 
 
-def taken(batch: Batch, example: int) -> list[int]:
-    """The negatives of an example, sorted."""
-    return sorted(batch.distinct[batch.candidates][example, 1:][batch.present[example, 1:]].tolist())
+@pytest.mark.parametrize("settings", SOURCES.values(), ids=SOURCES)
+def test_the_rate_is_the_share_of_batches_that_have_the_item(settings: dict[str, Any]) -> None:
+    source, chosen, rng = made_of(**settings), events([1, 2, 3]), np.random.default_rng(0)
+    times, told = np.zeros(ITEMS), np.full(ITEMS, np.nan)
+    for _ in range(DRAWS):
+        items, log_rate = source.draw(chosen, rng)
+        assert (np.diff(items) > 0).all()
+        times[items] += 1
+        told[items] = np.exp(log_rate)
+    assert times[0] == 0
+    assert (times[1:] > 0).all()
+    # Five standard errors of the share.
+    error = 5 * np.sqrt(told[1:] * (1 - told[1:]) / DRAWS)
+    assert (np.abs(times[1:] / DRAWS - told[1:]) <= error).all()
+    assert np.ptp(told[1:]) > 0.3 or settings["source"] == "uniform"
 
 
-def made(examples: Examples, source: Negatives) -> Batch:
-    return build_batch(examples, TIMELINES, source, 50, np.random.default_rng(0))
+def test_rates_by_hand() -> None:
+    p, draws = POPULARITY, 6  # two for each of three events
+    expected = {
+        "popularity": 1 - (1 - p) ** draws,
+        "uniform": np.full(ITEMS, 1 - (1 - 1 / 11) ** draws),
+        "mixed": 1 - (1 - p) ** 3 * (1 - 1 / 11) ** 3,
+    }
+    for name, rates in expected.items():
+        items, log_rate = made_of(name).draw(events([1, 2, 3]), np.random.default_rng(0))
+        np.testing.assert_allclose(np.exp(log_rate), rates[items], rtol=1e-5, err_msg=name)
+        assert (items.dtype, log_rate.dtype) == (np.int32, np.float32)
 
 
-def test_the_batch_lends_its_positives_without_hits() -> None:
-    examples = events([1, 2, 2, 6], read=1)  # 6 was read
-    batch = made(examples, InBatchNegatives.from_examples(examples, 8))
-    assert [taken(batch, n) for n in range(4)] == [[2, 2], [1], [1], [1, 2, 2]]
-    np.testing.assert_array_equal(batch.known, [[True] + [False] * 4] * 4)
-    np.testing.assert_array_equal(batch.labels, np.array([[1, 0, 0, 0, 0]] * 4, np.float32))
-    share = np.array([0, 1, 2, 0, 0, 0, 1, 0]) / 4
-    found = batch.distinct[batch.candidates]
-    np.testing.assert_allclose(np.exp(batch.log_rate)[batch.present], share[found][batch.present], rtol=1e-6)
+def test_as_many_draws_as_items_are_the_catalogue() -> None:
+    for name, draws, most in (("popularity", 4, 100), ("uniform", 100, 11), ("mixed", 11, 100)):
+        items, log_rate = made_of(name, draws, most).draw(events([1, 2, 3]), np.random.default_rng(0))
+        np.testing.assert_array_equal(items, np.arange(1, ITEMS), err_msg=name)
+        np.testing.assert_array_equal(log_rate, np.zeros(ITEMS - 1))
+    assert len(made_of("popularity", 100, 10).draw(events([1, 2, 3]), np.random.default_rng(0)).items) < ITEMS - 1
 
 
-def test_impressions_lend_their_positives_and_take_none() -> None:
-    shown = Examples(
-        start=np.zeros(2, np.int64),
-        end=np.zeros(2, np.int64),
-        offsets=np.array([0, 3, 4]),
-        item=np.array([1, 2, 3, 4], np.int32),
-        label=np.array([0.5, 0, 1, 1], np.float32),
-        sampled=np.array([False, True]),
-        row=np.arange(2),
-    )
-    batch = made(shown, InBatchNegatives.from_examples(shown, 8))
-    np.testing.assert_array_equal(batch.present, [[True] * 3 + [False] * 3, [True, False, False, True, True, False]])
-    assert taken(batch, 1) == [1, 3]
-    assert (batch.log_rate[0] == 0).all()
-    np.testing.assert_allclose(batch.log_rate[1, [0, 3, 4]], np.log(1 / 3), rtol=1e-6)
+def test_exponents_change_what_is_popular() -> None:
+    flat, steep = (NegativeSampler.from_popularity(POPULARITY, 2, 9, exponent) for exponent in (0.0, 2.0))
+    np.testing.assert_allclose(flat.popular, np.append(0, np.full(11, 1 / 11)))
+    np.testing.assert_allclose(steep.popular, POPULARITY**2 / (POPULARITY**2).sum())
+
+
+@pytest.mark.parametrize("settings", SOURCES.values(), ids=SOURCES)
+def test_few_negatives_estimate_the_sum_over_the_catalogue(settings: dict[str, Any]) -> None:
+    source, chosen, rng = made_of(**settings), events([1, 2, 3]), np.random.default_rng(1)
+    scores = rng.normal(size=ITEMS)
+    found = []
+    for _ in range(DRAWS):
+        items, log_rate = source.draw(chosen, rng)
+        found.append(np.exp(scores[items] - log_rate).sum())
+    assert np.std(found) > 0
+    error = 5 * np.std(found) / np.sqrt(DRAWS)
+    assert np.mean(found) == pytest.approx(np.exp(scores[1:]).sum(), abs=error)
+
+
+def test_the_batch_lends_its_positives_at_the_rate_of_a_batch() -> None:
+    chosen = requests([1, 2], [2], [4, 5], label=np.array([1, 1, 0.5, 1, 0], np.float32))
+    items, log_rate = InBatchNegatives(POPULARITY, 9).draw(chosen, np.random.default_rng(0))
+    np.testing.assert_array_equal(items, [1, 2, 4])  # 5 was no positive
+    np.testing.assert_allclose(np.exp(log_rate), 1 - (1 - POPULARITY[[1, 2, 4]]) ** 4, rtol=1e-5)
+    limited = InBatchNegatives(POPULARITY, 2).draw(chosen, np.random.default_rng(0)).items
+    assert len(limited) == 2
+    assert set(limited.tolist()) < {1, 2, 4}
 
 
 def test_a_batch_without_a_positive_has_nothing_to_lend() -> None:
-    examples = events([1, 2])
-    unknown = replace(examples, offsets=np.zeros(3, np.int64), item=examples.item[:0], label=examples.label[:0])
-    batch = made(unknown, InBatchNegatives.from_examples(unknown, 8))
-    assert batch.candidates.shape == (2, 0)
+    chosen = requests([1], [2], label=np.zeros(2, np.float32))
+    items, log_rate = InBatchNegatives(POPULARITY, 9).draw(chosen, np.random.default_rng(0))
+    assert (items.shape, log_rate.shape) == ((0,), (0,))
+
+
+def test_impressions_lend_their_positives_and_take_none() -> None:
+    chosen = requests([1, 2], [4], label=np.array([1, 0, 1], np.float32), sampled=[False, True])
+    batch = builder(LOG, ITEMS).build(chosen, InBatchNegatives(POPULARITY, 9), np.random.default_rng(0))
+    np.testing.assert_array_equal(batch.distinct[batch.shared], [1, 4])
+    np.testing.assert_array_equal(batch.present, [[True, True, False, False], [True, False, True, False]])
 
 
 def softmax_of(batch: Batch, scores: tf.Tensor, corrected: bool) -> tf.Tensor:
     """The softmax loss where an item scores alike for every user."""
-    logits = tf.gather(scores, batch.distinct[batch.candidates])
+    own, shared = batch.distinct[batch.candidates], batch.distinct[batch.shared]
+    logits = tf.gather(scores, np.concatenate([own, np.tile(shared, (len(own), 1))], axis=1))
     lists = (batch.labels, batch.present, batch.known)
     summed = total(LOSSES["softmax"], logits, *lists, batch.log_rate if corrected else None)
     return summed / count(LOSSES["softmax"], *lists)
 
 
-def test_softmax_over_the_batch_is_that_of_yi() -> None:
-    items, scores = [1, 2, 2, 4, 5], np.random.default_rng(0).normal(size=8).astype(np.float32)
-    examples = events(items)
-    share = {item: items.count(item) / len(items) for item in items}
-    losses = []
-    for own in items:
-        weights = {n: np.exp(scores[item]) / share[item] for n, item in enumerate(items) if item != own}
-        mine = np.exp(scores[own]) / share[own]
-        losses.append(-np.log(mine / (mine + sum(weights.values()))))
-    batch = made(examples, InBatchNegatives.from_examples(examples, 8))
-    assert float(softmax_of(batch, tf.constant(scores), corrected=True)) == pytest.approx(np.mean(losses), rel=1e-5)
+def test_the_softmax_over_the_catalogue_is_exact() -> None:
+    scores = np.random.default_rng(0).normal(size=ITEMS).astype(np.float32)
+    chosen, source = events([1, 2, 2]), NegativeSampler.from_popularity(POPULARITY, 100, 100)
+    batch = builder(LOG, ITEMS).build(chosen, source, np.random.default_rng(0))
+    expected = np.log(np.exp(scores[1:]).sum()) - scores[[1, 2, 2]].mean()
+    assert float(softmax_of(batch, tf.constant(scores), corrected=True)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.slow
-def test_the_correction_keeps_popularity_in_the_score_and_without_it_none_is_left() -> None:
+@pytest.mark.parametrize("name", ["popularity", "mixed", "in_batch"])
+def test_corrected_negatives_keep_popularity_in_the_score(name: str) -> None:
+    """At the true log popularity log p the gradient of the corrected loss along log p vanishes.
+
+    Without the correction it vanishes at log(p / π), where π is the share of batches with the item: what is learned is
+    P(i | u) / P(i), the same for all items, as far as π is in proportion to popularity (Levy and Goldberg 2014).
+    """
+    items = 60
+    popularity = np.linspace(1, 10, items) / np.linspace(1, 10, items).sum()
     rng = np.random.default_rng(0)
-    popularity = np.linspace(1, 10, 60) / np.linspace(1, 10, 60).sum()
-    examples = events(rng.choice(60, 64 * 200, p=popularity))
-    source = InBatchNegatives.from_examples(examples, 60)
-    batches = [made(examples.select(np.arange(n, n + 64)), source) for n in range(0, len(examples), 64)]
+    inputs = NegativeInputs(1, 32, popularity, LOG, 50, lambda: np.zeros((items, 1)))
+    source = NEGATIVE_SOURCES[name].make(inputs, NegativeSettings.model_validate({"source": name}))
+    made = builder(LOG, items)
+    chosen = [events(rng.choice(items, 32, p=popularity)) for _ in range(300)]
+    batches = [made.build(part, source, np.random.default_rng([1, n])) for n, part in enumerate(chosen)]
 
     def slope(scores: np.ndarray, corrected: bool) -> float:
-        variable, total = tf.Variable(scores.astype(np.float32)), np.zeros(60)
+        variable, summed = tf.Variable(scores.astype(np.float32)), np.zeros(items)
         for batch in batches:
             with tf.GradientTape() as tape:
                 loss = softmax_of(batch, variable, corrected)
-            total += tf.convert_to_tensor(tape.gradient(loss, variable)).numpy()
-        return float(np.abs(total).sum())
+            summed += tf.convert_to_tensor(tape.gradient(loss, variable)).numpy()
+        return float(np.abs(summed @ (np.log(popularity) - np.log(popularity).mean())))
 
-    of_popularity, of_nothing = source.log_share, np.zeros(60)
-    assert slope(of_popularity, corrected=True) < 0.1 * slope(of_nothing, corrected=True)
-    assert slope(of_nothing, corrected=False) < 0.1 * slope(of_popularity, corrected=False)
+    missing = (1 - popularity) ** 16 * (1 - 1 / items) ** 16 if name == "mixed" else (1 - popularity) ** 32
+    of_popularity, relative = np.log(popularity), np.log(popularity / (1 - missing))
+    assert np.ptp(relative) < (0.8 if name == "mixed" else 0.3) * np.ptp(of_popularity)
+    assert slope(of_popularity, corrected=True) < 0.2 * slope(np.zeros(items), corrected=True)
+    assert slope(relative, corrected=False) < 0.2 * slope(of_popularity, corrected=False)

@@ -2,32 +2,23 @@
 
 import numpy as np
 
-from interestrec.corpus.store import NO_TIME, Timelines
 from interestrec.model.two_tower import ItemCodes
 from interestrec.text.text_inputs import TextInputs
-from interestrec.training.batches import BatchLimits, batch_offsets, build_batch
+from interestrec.training.batches import BatchLimits, batch_offsets
 from interestrec.training.examples import Examples
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.user_text_examples import extend_codes, with_documents
+from tests.training.requests import builder, requests, timeline
 
 CLS, SEP = 2, 3
 ITEMS = TextInputs(np.array([0, 3, 6, 10]), np.array([CLS, 10, SEP, CLS, 11, SEP, CLS, 12, 13, SEP], np.int32), 0)
-LOG = Timelines(
-    offsets=np.array([0, 4]),
-    user=np.zeros(4, np.int32),
-    item=np.array([0, 1, 2, 0], np.int32),
-    time=np.full(4, NO_TIME),
-    intensity=np.array([1, 0.5, 1, 0], np.float32),
-    split=np.zeros(4, np.int8),
-)
+LOG = timeline([0, 1, 2, 0], [1, 0.5, 1, 0])
 
 
 def examples(*ranges: tuple[int, int]) -> Examples:
     """Events of item 1 after the given histories."""
-    n = len(ranges)
     start, end = np.array(ranges, np.int64).reshape(-1, 2).T
-    ones = np.ones(n, np.float32)
-    return Examples(start, end, np.arange(n + 1), np.full(n, 1, np.int32), ones, np.ones(n, bool), np.arange(n))
+    return requests(*[[1]] * len(ranges), start=start, end=end)
 
 
 def given() -> tuple[TextInputs, Examples, Examples]:
@@ -58,14 +49,16 @@ def test_documents_follow_the_items_and_equal_ranges_share_one() -> None:
 
 def test_a_batch_reads_one_text_of_intensity_1_and_hits_are_of_the_whole_history() -> None:
     _, first, _ = given()
-    batch = build_batch(
-        first, LOG, NegativeSampler.from_popularity(np.array([1.0, 1.0, 1.0]), 20), 2, np.random.default_rng(0)
-    )
+    source = NegativeSampler.from_popularity(np.ones(3), 20, 20)
+    batch = builder(LOG, 3, max_history=2).build(first, source, np.random.default_rng(0))
     np.testing.assert_array_equal(batch.intensity, np.array([[1], [0], [1], [0]], np.float32))
     some = batch.intensity[:, 0] > 0
     np.testing.assert_array_equal(batch.distinct[batch.history[some, 0]], first.document[some])
-    shown = [set(batch.distinct[row[here]].tolist()) for row, here in zip(batch.candidates, batch.present, strict=True)]
-    assert shown == [{1, 2}, {0, 1, 2}, {1}, {1, 2}]
+    np.testing.assert_array_equal(batch.distinct[batch.shared], [0, 1, 2])
+    shown = [set(np.flatnonzero(row[1:]).tolist()) for row in batch.present]
+    assert shown == [{2}, {0, 2}, set(), {2}]  # 1 is asked for
+    np.testing.assert_array_equal(batch.present[:, 0], [False, True, False, True])  # where it was not read
+    np.testing.assert_array_equal(batch.days, np.zeros((4, 1)))
 
 
 def test_the_tokens_of_a_batch_are_those_of_its_documents() -> None:
@@ -77,8 +70,9 @@ def test_the_tokens_of_a_batch_are_those_of_its_documents() -> None:
 
 
 def test_documents_have_no_attributes_and_no_category() -> None:
-    codes = ItemCodes(np.full((3, 2), 5, np.int32), np.full((3, 1), 4, np.int32))
+    codes = ItemCodes(np.full((3, 2), 5, np.int32), np.full((3, 1), 4, np.int32), np.ones(3, np.float32))
     found = extend_codes(codes, 5)
     np.testing.assert_array_equal(found.attributes, [[5, 5]] * 3 + [[0, 0]] * 2)
     np.testing.assert_array_equal(found.categories, [[4]] * 3 + [[-1]] * 2)
     assert found.categories.dtype == np.int32
+    np.testing.assert_array_equal(found.prices, np.array([1, 1, 1, np.nan, np.nan], np.float32))
