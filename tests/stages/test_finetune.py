@@ -143,7 +143,7 @@ def own_shop(root: Path, encoder: Path, kept: list[str], fields: list[dict[str, 
     (root / "raw" / "items.csv").write_text("\n".join(lines) + "\n")
     values = context.settings.model_dump(mode="json")
     values["data"]["items"]["attributes"] = kept
-    values["finetune"] |= {"epochs": 1, "hidden": [8]}
+    values["finetune"] |= {"epochs": 8, "hidden": [8], "learning_rate": 0.01, "patience": 8}
     values["pretrain_adapt"]["steps"] = 0
     context = RunContext(Settings.model_validate({**values, "items": {"fields": fields}}))
     preprocess.run(context)

@@ -17,12 +17,14 @@ from interestrec.model.two_tower import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scorers import queries
 from interestrec.scorers import user_inputs as module
-from interestrec.scorers.intensity import Intensity, load_intensity
+from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scorers.two_tower_model import TwoTowerModel, load_model
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.stages.run import RunContext
 from interestrec.training import finetuning
+from tests.scoring.asking import requests
 from tests.stages.learning import shop, workspace
 
 pytestmark = pytest.mark.slow
@@ -81,26 +83,25 @@ def run(
     return context, seen[0]
 
 
-def opened(context: RunContext, requests: tuple[Requests, ...] = ()) -> tuple[Corpus, Intensity]:
+def opened(context: RunContext, upcoming: tuple[Requests, ...] = ()) -> tuple[Corpus, TwoTowerModel]:
     work = context.settings.workspace
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
-    scorer = load_intensity(model, ScorerInputs(model, (work / "encoder").resolve(), corpus, work, requests, seed=1))
-    scorer.calibration = lambda logits: logits
-    return corpus, scorer
+    inputs = ScorerInputs(model, (work / "encoder").resolve(), corpus, work, upcoming, seed=1)
+    return corpus, load_model(model, inputs)
 
 
 def test_ranking_scores_as_training_did(run: tuple[RunContext, np.ndarray]) -> None:
     context, expected = run
-    corpus, scorer = opened(context)
+    corpus, model = opened(context)
     asked = queries.impression_queries(corpus, queries.valid_impressions(corpus, select=False))
     item = corpus.impressions.item[asked.rows]
-    found = scorer.score_candidates(asked.requests, asked.request_offsets, item)
+    found = model.candidates(asked.requests, asked.request_offsets, item)
     assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    whole = scorer.score_catalogue(asked.requests)
+    np.testing.assert_allclose(found.strength, expected, atol=1e-5)
+    whole = Intensity(model).score_catalogue(asked.requests)
     owner = np.repeat(np.arange(len(asked.requests)), np.diff(asked.request_offsets))
-    np.testing.assert_allclose(whole[owner, item], found, atol=1e-5)
+    np.testing.assert_allclose(whole[owner, item], found.order, rtol=1e-5, atol=1e-5)
 
 
 def test_the_planted_interest_is_found(run: tuple[RunContext, np.ndarray]) -> None:
@@ -113,33 +114,23 @@ def test_the_planted_interest_is_found(run: tuple[RunContext, np.ndarray]) -> No
 
 
 def test_a_user_without_a_history_is_what_no_text_is(run: tuple[RunContext, np.ndarray]) -> None:
-    _, scorer = opened(run[0])
-    item, no = np.array([3, 3], np.int32), np.zeros(2, np.float32)
-    users = np.zeros(2, np.int32)
-    shown = np.array([0, 1, 2])
-    time = np.zeros(2, np.int64)
-    empty = Requests(users, np.zeros(3, np.int64), item[:0], no[:0], time[:0])
-    ignored = Requests(users, np.array([0, 0, 2]), item, no, time)
-    items = np.array([5, 5], np.int32)
-    first = scorer.score_candidates(empty, shown, items)
+    _, model = opened(run[0])
+    empty = requests([], [], users=[0, 0])
+    ignored = requests([], [3, 3], users=[0, 0], intensity=[0, 0])
+    shown, items = np.array([0, 1, 2]), np.array([5, 5], np.int32)
+    first = model.candidates(empty, shown, items).order
     assert np.isfinite(first).all()
-    np.testing.assert_array_equal(scorer.score_candidates(ignored, shown, items), first)
-    side, intensity = scorer.histories(empty)
-    assert not intensity.any()
-    assert not side.vectors.any()
-    assert scorer.histories._row == {}
+    np.testing.assert_array_equal(model.candidates(ignored, shown, items).order, first)
+    history = model.histories(empty)
+    assert not history.intensity.any()
+    assert not history.texts.any()
+    assert model.histories._row == {}
 
 
 def test_each_distinct_text_is_encoded_once(
     run: tuple[RunContext, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Requests(
-        np.zeros(4, np.int32),
-        np.array([0, 1, 1, 2, 4]),
-        np.array([3, 3, 4, 3], np.int32),
-        np.ones(4, np.float32),
-        np.zeros(4, np.int64),
-    )
+    asked = requests([3], [], [3], [4, 3], users=[0, 0, 0, 0], at=[1, 1, 2, None])
     lengths = []
 
     def spied(*given: Any, **named: Any) -> np.ndarray:
@@ -148,9 +139,9 @@ def test_each_distinct_text_is_encoded_once(
 
     encode = module.encode
     monkeypatch.setattr(module, "encode", spied)
-    _, scorer = opened(run[0], (asked,))
+    _, model = opened(run[0], (asked,))
     assert lengths == [2]
-    scorer.score_catalogue(asked)
+    Intensity(model).score_catalogue(asked)
     assert lengths == [2]
 
 
@@ -170,7 +161,7 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]
 
 def test_a_text_needs_an_encoder(run: tuple[RunContext, np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="requires an encoder and a corpus"):
-        load_intensity(run[0].settings.workspace / "model")
+        load_model(run[0].settings.workspace / "model")
 
 
 def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.ndarray]) -> None:
@@ -179,13 +170,13 @@ def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.n
     assert user is not None
     if context.settings.finetune.trainable_layers or user.pooling == "attention":
         return
-    corpus, scorer = opened(context)
+    corpus, model = opened(context)
     asked = queries.impression_queries(corpus, np.flatnonzero(corpus.impressions.split == queries.TEST)).requests
-    scorer.score_catalogue(asked)
+    Intensity(model).score_catalogue(asked)
     directories = list((context.settings.workspace / "cache" / "vectors").iterdir())
     assert len(directories) == 1
     made = module.documents(
-        scorer.histories.items, asked.item, asked.intensity, asked.offsets[:-1], asked.offsets[1:], user.tokens
+        model.histories.items, asked.item, asked.intensity, asked.offsets[:-1], asked.offsets[1:], user.tokens
     )
     some = made.select(np.flatnonzero(made.lengths))
     _, known = VectorCache(directories[0]).load(module.keys_of(some), 16)
@@ -196,7 +187,8 @@ def test_items_as_users_are_told_of_nowhere(tmp_path: Path, tiny_encoder: Path) 
     context = workspace(tmp_path, tiny_encoder, finetune={"epochs": 0, "hidden": [8]})
     pretrain_adapt.run(context)
     path = finetune.run(context).artifact.path
-    names = {"width", "hidden", "levels", "max_history", "dropout", "attributes", "similarity"}
+    names = {"text_width", "width", "hidden", "levels", "max_history", "dropout", "attributes", "similarity"}
+    names |= {"user_features", "blocks"}
     assert set(files.read_json(path / "config.json")) == names
     assert not read_learned(path)
 
