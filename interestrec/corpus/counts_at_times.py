@@ -32,9 +32,7 @@ class CountsAtTimes:
         order = np.argsort(time, kind="stable")
         owner, time = owner[order], time[order]
         step = max(len(owner) // _SNAPSHOTS, 1)
-        counts = [
-            np.bincount(owner[start : start + step], minlength=owners) for start in range(0, len(owner), step)
-        ]
+        counts = [np.bincount(owner[start : start + step], minlength=owners) for start in range(0, len(owner), step)]
         snapshots = np.cumsum([np.zeros(owners, np.int64), *counts], axis=0)
         first = np.full(owners, np.iinfo(np.int64).max)
         np.minimum.at(first, owner, time)

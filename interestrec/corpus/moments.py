@@ -24,7 +24,8 @@ class Moments:
     Of an item: log(1 + events) per window of `counters.WINDOWS`; the trend ln((1 + events of 7 days) / (1 + 7/30 events
     of 30 days)); whether it had an event; log(1 + days) since its first event; and log(1 + days) since its publication.
     Of a user: log(1 + events) per window; log(1 + days) since the last event; whether there was one; and the sine and
-    cosine of the hour in UTC and 1. Unknown values are 0, and so is everything at NO_TIME: of a moment that is not known nothing is known.
+    cosine of the hour in UTC and 1. Unknown values are 0, and so is everything at NO_TIME: of a moment that is not
+    known nothing is known.
     """
 
     items: EventCounters
