@@ -1,9 +1,9 @@
 """Ranking of a large catalogue, for `scripts/bench.py rank`: exact top-k lists of the model, two towers and MLP.
 
 The benchmark runs the code of `rank` on a model with random weights and 64 hidden units and on generated items and
-users: calibrated scores by blocks of users, and the exact top k of each row. It measures `--users` and twice as many,
+users: scores by blocks of users, and the exact top k of each row. It measures `--users` and twice as many,
 each in its own process; time should double and memory should not. With `--similarity history` the head compares a
-candidate with every event of the history, which is the default of the package; with `user`, with the user's vector.
+candidate with every event of the history, which is the default where impressions are shown; with `user`, with the mean.
 
 With `--retrieve N` only the N items nearest to the user's vector are scored in full; `recall` is then the share of the
 items of the exact lists that are retrieved, over 200 users. The recall of random weights is meaningless: `--model DIR`
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_WIDTH, _HIDDEN, _HISTORY = 384, 64, 50
+_TEXT_WIDTH, _WIDTH, _HIDDEN, _HISTORY = 384, 128, 64, 50
 _CATEGORIES = (20, 300)  # number at each of the two levels
 
 
@@ -44,24 +44,34 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _load_or_generate(items: int, similarity: str, model_path: str | None) -> Any:
-    """Return a model, and the vectors and categories of its items."""
+    """Return a model and the arrays of its items, with which nothing is known of any user or moment."""
     import numpy as np
 
-    from interestrec.io import artifact_files, files
-    from interestrec.model.two_tower import TwoTower, TwoTowerConfig, load_two_tower
+    from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+    from interestrec.scorers.two_tower_model import load_model
 
     if model_path is not None:
-        arrays = files.read_safetensors(Path(model_path) / artifact_files.ITEM_VECTORS)
-        return load_two_tower(Path(model_path)), arrays["item"], arrays["category"]
+        loaded = load_model(Path(model_path))
+        return loaded.model, loaded.items
     rng = np.random.default_rng(0)
-    config = TwoTowerConfig(_WIDTH, (_HIDDEN,), len(_CATEGORIES), _HISTORY, 0.0, (), similarity)  # type: ignore[arg-type]
+    config = TwoTowerConfig(
+        text_width=_TEXT_WIDTH,
+        width=_WIDTH,
+        hidden=(_HIDDEN,),
+        levels=len(_CATEGORIES),
+        max_history=_HISTORY,
+        dropout=0.0,
+        attributes=(),
+        similarity=similarity,  # type: ignore[arg-type]
+    )
     model = TwoTower(config, name="two_tower")
     for weight in model.trainable_variables:
         weight.assign(rng.normal(0, 0.1, weight.shape))
-    vectors = rng.normal(size=(items, _WIDTH)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = rng.normal(size=(items, _TEXT_WIDTH)).astype(np.float32)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     categories = np.stack([rng.integers(0, n, items) for n in _CATEGORIES], axis=1).astype(np.int32)
-    return model, vectors, categories
+    codes = ItemCodes(np.zeros((items, 0), np.int32), categories, np.full(items, np.nan, np.float32))
+    return model, model.item_arrays(texts, codes)
 
 
 def _measure(
@@ -69,14 +79,15 @@ def _measure(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from interestrec.metrics.calibration import LogitCalibration
+    from interestrec.corpus.timelines import NO_TIME
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
     from interestrec.scorers.requests import Requests, request_blocks
-    from interestrec.scorers.user_inputs import ItemUserInputs
+    from interestrec.scorers.two_tower_model import TwoTowerModel
+    from interestrec.scorers.user_inputs import ItemUserInputs, Users
 
-    model, vectors, categories = _load_or_generate(items, similarity, model_path)
-    rng, items = np.random.default_rng(1), len(vectors)
+    model, arrays = _load_or_generate(items, similarity, model_path)
+    rng, items = np.random.default_rng(1), len(arrays.texts)
     length = rng.integers(1, _HISTORY + 1, users)
     offsets = np.concatenate([[0], np.cumsum(length)])
     events = int(offsets[-1])
@@ -86,9 +97,12 @@ def _measure(
         item=rng.integers(0, items, events).astype(np.int32),
         intensity=rng.uniform(0.1, 1, events).astype(np.float32),
         time=np.zeros(events, np.int64),
+        at=np.full(users, NO_TIME),
     )
-    inputs = ItemUserInputs(vectors, categories, model.config.max_history)
-    scorer = Intensity(model, vectors, categories, LogitCalibration(), inputs, retrieve or None)
+    columns = sum(shape.columns + shape.dense for shape in model.config.user_features)
+    nobody = Users(np.zeros((users, columns), np.int32), None)
+    ranked = TwoTowerModel(model, arrays, ItemUserInputs(arrays, model.config.max_history, nobody), None)
+    scorer = Intensity(ranked, retrieve or None)
     tie_order = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -101,8 +115,7 @@ def _measure(
     recall = None
     if retrieve:
         sample = requests.block(0, 200)
-        exact_scorer = Intensity(model, vectors, categories, LogitCalibration(), inputs)
-        exact = top_k(exact_scorer.score_catalogue(sample), top, tie_order)
+        exact = top_k(Intensity(ranked).score_catalogue(sample), top, tie_order)
         retrieved = top_k(scorer.score_catalogue(sample), top, tie_order)
         recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, retrieved, strict=True)]))
     return {

@@ -24,6 +24,7 @@ from interestrec.metrics import ranking
 from interestrec.metrics.intensity_errors import equal_mass_bins
 
 N_USERS = 3  # example users
+VALID_FIGURES = {"valid_auc": "valid AUC", "valid_ndcg": "valid ndcg@10"}  # of the training log: name -> title
 _MAX_PERMUTED_LISTS = 20_000  # with this number, the standard error of the mean auc is below 0.003
 _MAX_HISTORY, _MAX_ITEMS, _MIN_HISTORY = 6, 6, 3  # per example: shown events, shown items, events required
 
@@ -228,13 +229,15 @@ def _system_rows(path: Path, columns: Sequence[str], system: str) -> Sequence[pa
 
 
 def training_curves(log: pa.Table) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-    """Return steps and values of `valid_auc` and `loss`; the loss is averaged over at most 100 ranges of steps.
+    """Return steps and values of the loss and of the validation figures that the log has, by name.
+
+    The loss is averaged over at most 100 ranges of steps.
 
     Args:
         log: a table of schemas.TRAINING_LOG.
     """
     curves = {}
-    for name in ("valid_auc", "loss"):
+    for name in (*VALID_FIGURES, "loss"):
         rows = log.filter(pc.equal(log["name"], name))
         step, value = rows["step"].to_numpy(), rows["value"].to_numpy()
         if name == "loss" and len(step) > 100:

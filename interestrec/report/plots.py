@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interestrec.report.page_data import Reliability
+from interestrec.report.page_data import VALID_FIGURES, Reliability
 from interestrec.report.text_columns import shorten
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
-    """Return an SVG element: training loss (left axis) and validation AUC (right axis) over steps."""
+    """Return an SVG element: training loss (left axis) and validation figures (right axis) over steps."""
 
     def draw(axes: "Axes") -> None:
         if "loss" in curves:
@@ -109,11 +109,14 @@ def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
         axes.set_ylabel("training loss")
         axes.set_xlabel("step")
         axes.grid(axis="x", color=GRID)
-        if "valid_auc" in curves:
-            auc_axes = axes.twinx()
-            auc_axes.plot(*curves["valid_auc"], "o-", color=OURS_COLOR, linewidth=1.8, markersize=5)
-            auc_axes.set_ylabel("valid AUC", color=OURS_COLOR)
-            auc_axes.spines["top"].set_visible(False)
+        shown = [(name, title) for name, title in VALID_FIGURES.items() if name in curves]
+        for (name, title), color in zip(shown, (OURS_COLOR, THIRD_COLOR), strict=False):
+            figure_axes = axes.twinx()
+            figure_axes.plot(*curves[name], "o-", color=color, linewidth=1.8, markersize=5)
+            figure_axes.set_ylabel(title, color=color)
+            figure_axes.spines["top"].set_visible(False)
+            if name != shown[0][0]:  # each figure has a scale of its own
+                figure_axes.spines["right"].set_position(("outward", 44))
 
     return _svg(draw, 3.0)
 

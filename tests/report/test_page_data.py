@@ -89,14 +89,17 @@ def test_losses_are_drawn_as_means_of_stretches_and_validation_as_it_is() -> Non
     steps = list(range(1, 201))
     log = pa.table(
         {
-            "step": [*steps, 100, 200],
-            "epoch": [1] * 202,
-            "name": ["loss"] * 200 + ["valid_auc"] * 2,
-            "value": [float(step) for step in steps] + [0.6, 0.7],
+            "step": [*steps, 100, 200, 100, 200, 200],
+            "epoch": [1] * 205,
+            "name": ["loss"] * 200 + ["valid_auc"] * 2 + ["valid_ndcg"] * 2 + ["encoded_share"],
+            "value": [float(step) for step in steps] + [0.6, 0.7, 0.05, 0.04, 0.5],
         }
     )
     curves = training_curves(log)
     assert curves["valid_auc"][1].tolist() == [0.6, 0.7]
+    assert curves["valid_ndcg"][0].tolist() == [100, 200]
+    assert curves["valid_ndcg"][1].tolist() == [0.05, 0.04]
+    assert list(curves) == ["valid_auc", "valid_ndcg", "loss"]
     step, loss = curves["loss"]
     assert len(step) == 100
     assert loss[:2].tolist() == [1.5, 3.5]
