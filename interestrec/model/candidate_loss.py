@@ -31,6 +31,7 @@ class CandidateLoss(NamedTuple):
     mask: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]  # of labels, present, known
     summary: str  # what it compares and what it is for
     normalised: bool = False  # normalises over the list, so that the sampling rates of candidates matter
+    reads_rates: bool = False  # takes the log rates as its last argument
 
     @property
     def pointwise(self) -> bool:
@@ -63,5 +64,6 @@ def total(
         smoothing: label smoothing, in [0, 1).
     """
     shifted = logits - log_rate if loss.normalised and log_rate is not None else logits
-    values = loss.values(shifted, labels, known if loss.pointwise else present, smoothing)
+    rates = (log_rate,) if loss.reads_rates else ()
+    values = loss.values(shifted, labels, known if loss.pointwise else present, smoothing, *rates)
     return tf.reduce_sum(tf.where(loss.mask(labels, present, known), values, 0.0))

@@ -1,5 +1,6 @@
 """The registry of losses by the keys of `finetune.losses`; finetune minimises their weighted sum."""
 
+from interestrec.model.gbce_loss import GBCE
 from interestrec.model.huber_loss import HUBER
 from interestrec.model.intensity_loss import INTENSITY
 from interestrec.model.listnet_loss import LISTNET
@@ -11,6 +12,7 @@ from interestrec.model.softmax_loss import SOFTMAX
 LOSSES = {
     "intensity": INTENSITY,
     "softmax": SOFTMAX,
+    "gbce": GBCE,
     "listnet": LISTNET,
     "pairwise": PAIRWISE,
     "huber": HUBER,
