@@ -57,7 +57,7 @@ class CatalogueLogits:
         return logits + head.strength_bias.numpy()
 
     def nearness(self, history: History) -> np.ndarray:
-        """Return g x_u·o_i plus the similarity to the mean text, float32 [users, items], by which items are retrieved."""
+        """Return g x_u·o_i plus the similarity to the mean text, by which items are found: float32 [users, items]."""
         head, user = self.model.head, self._side(history)
         fused = (head.gain.numpy() * user.vector.numpy()) @ self.items.candidates.T
         return fused + head.scale.numpy() * (user.text.numpy() @ self.items.texts.T)
