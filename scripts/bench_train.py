@@ -113,6 +113,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     import numpy as np
 
     from interestrec.corpus.categories import LEVELS, category_codes
+    from interestrec.corpus.moments import Moments
     from interestrec.corpus.store import Corpus
     from interestrec.encoding.encoder_caches import hidden_cache
     from interestrec.encoding.hidden_cache import encode_lower
@@ -120,7 +121,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.model.encoders import load_encoder
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
     from interestrec.training import device, item_vectors
-    from interestrec.training.batches import build_batch
+    from interestrec.training.batches import BatchBuilder
     from interestrec.training.engine import Engine
     from interestrec.training.examples import impression_examples, popularity
     from interestrec.training.finetune_settings import VectorCacheSettings
@@ -153,30 +154,39 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     kind = item_vectors.LearningTextVectors if chosen["once"] else Apart
     reuse = VectorCacheSettings(max_age=1, max_tokens=chosen["tokens"])
     source = kind(bert, layers, hidden, text_of_item, groups, reuse)
-    model = TwoTower(TwoTowerConfig(bert.width, (64,), LEVELS, 50, 0.1, ()), name="two_tower")
+    config = TwoTowerConfig(
+        text_width=bert.width, width=128, hidden=(64,), levels=LEVELS, max_history=50, dropout=0.1, attributes=()
+    )
+    model = TwoTower(config, name="two_tower")
     optimizer = AdamW([WeightGroup([v.value for v in model.trainable_variables], 1e-3), *groups], 0.01, 1.0)
     losses = {"intensity": 1.0, "softmax": 1.0}
-    engine = Engine(strategy, CandidateLists(model, source, tuple(losses), False, 0.0), losses, optimizer, 1, 0)
-    codes = ItemCodes(np.zeros((len(text_of_item), 0), np.int32), category_codes(opened.items["category"]))
+    engine = Engine(strategy, CandidateLists(model, source, tuple(losses), 0.0), losses, optimizer, 1, 0)
+    n_items = len(text_of_item)
+    categories = category_codes(opened.items["category"])
+    codes = ItemCodes(np.zeros((n_items, 0), np.int32), categories, np.full(n_items, np.nan, np.float32))
+    nobody = np.zeros((opened.users.num_rows, 0), np.int32)  # no features of users
     train = impression_examples(opened.impressions, opened.impressions.split == TRAIN)
-    sampler = NegativeSampler.from_popularity(popularity(opened), 4)  # 4 negatives, as in PLM-NR
+    sampler = NegativeSampler.from_popularity(popularity(opened), 4, 64)  # 4 negatives, as in PLM-NR
+    builder = BatchBuilder(opened.timelines, Moments.of(opened), 50)
     rng = np.random.default_rng(0)
 
     def step(count: int) -> None:
-        batch = build_batch(train.select(rng.permutation(len(train))[:count]), opened.timelines, sampler, 50, rng)
+        batch = builder.build(train.select(rng.permutation(len(train))[:count]), sampler, rng)
         if not chosen["once"]:  # a separate row for every position in a history or a list
-            positions = np.concatenate([batch.history.ravel(), batch.candidates.ravel()])
-            used = np.concatenate([batch.intensity.ravel() > 0, batch.present.ravel()])
+            positions = np.concatenate([batch.history.ravel(), batch.candidates.ravel(), batch.shared])
+            own = batch.present[:, : batch.candidates.shape[1]]
+            used = np.concatenate([batch.intensity.ravel() > 0, own.ravel(), np.ones(len(batch.shared), bool)])
             row = np.maximum(np.cumsum(used) - 1, 0).astype(np.int32)
-            history, candidates = row[: batch.history.size], row[batch.history.size :]
+            history, candidates, shared = np.split(row, np.cumsum([batch.history.size, batch.candidates.size]))
             batch = replace(
                 batch,
                 distinct=batch.distinct[positions[used]],
                 history=history.reshape(batch.history.shape),
                 candidates=candidates.reshape(batch.candidates.shape),
+                shared=shared,
             )
         prepared = source.prepare(batch.distinct, rng)
-        _, vectors = engine.step([arrays(batch, prepared, codes)], 1, 1, 1.0)
+        _, vectors = engine.step([arrays(batch, prepared, codes, nobody)], 1, 1, 1.0)
         source.keep([prepared], vectors)
 
     return step
