@@ -123,7 +123,7 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "preprocess: {split: {verified: w}}\n", "verified belongs to method: none, not to global_time"),
         (GOOD + "rank: {systems: [random, random]}\n", "none twice"),
         (GOOD + "  losses: {softmx: 1}\n", "10:12: unknown key 'finetune.losses.softmx' (did you mean 'softmax'?)"),
-        (GOOD + "  losses: {rank: 1}\n", "finetune.losses takes: huber, intensity, listnet, pairwise, softmax"),
+        (GOOD + "  losses: {rank: 1}\n", "finetune.losses takes: gbce, huber, intensity, listnet, pairwise, softmax"),
         (GOOD + "  losses: {softmax: -1}\n", "finetune.losses.softmax: input should be greater than or equal to 0"),
         (GOOD + "  losses: {softmax: 0}\n", "finetune.losses: at least one weight must be above 0"),
         (GOOD + "  losses: {}\n", "finetune.losses: at least one weight must be above 0"),
