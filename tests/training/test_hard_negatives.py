@@ -118,7 +118,7 @@ def train(
     def vectors() -> np.ndarray:
         return model.item_tower(tf.constant(texts.current_vectors(np.arange(ITEMS)))).numpy()
 
-    hard = HardNegatives(NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 2, 20), 2, log, 5, vectors)
+    hard = HardNegatives(NegativeSampler.from_popularity(np.full(ITEMS, 1 / ITEMS), 2, 36), 15, log, 5, vectors)
     chosen: list[np.ndarray] = []
 
     def epoch(number: int, done: int) -> Epoch:
