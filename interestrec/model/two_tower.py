@@ -235,7 +235,8 @@ def _read_config(directory: Path) -> TwoTowerConfig:
         changed = {"hidden": tuple(values["hidden"]), "attributes": tables, "user_features": user_tables}
         config = TwoTowerConfig(**{**values, **changed})
         steps = [2 * config.width, *config.hidden]
-        cells = sum(a * b for a, b in pairwise(steps)) + config.text_width**2 + config.levels
+        cells = sum(a * b for a, b in pairwise(steps)) + config.levels
+        cells += config.text_width**2 if config.similarity == "history" else 0
         cells += 2 * config.text_width * config.width
         cells += sum(2 * feature_cells(shape, config.width) for shape in tables)
         cells += sum(feature_cells(shape, config.width) for shape in user_tables)
