@@ -107,7 +107,7 @@ def usable_impressions(corpus: Corpus, split: int, select: bool | None = None) -
 def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
     """Return the impressions of a mask, bool [impressions], as examples without their unlabelled candidates.
 
-    Consecutive events of a user with the same history become examples of at most 32 candidates.
+    Consecutive events of a user with the same history and time become examples of at most 32 candidates.
     """
     counts = np.diff(impressions.offsets)
     owner = ragged.owner(impressions.offsets)
@@ -139,7 +139,7 @@ def _first_of_request(impressions: Impressions, rows: np.ndarray, is_event: np.n
     """Whether each row begins an example, bool [rows], rather than continue that of the events before it."""
     if not len(rows):
         return np.zeros(0, bool)
-    keys = (impressions.user, impressions.history_start, impressions.history_end)
+    keys = (impressions.user, impressions.history_start, impressions.history_end, impressions.time)
     continues = np.zeros(len(rows), bool)
     continues[1:] = is_event[1:] & is_event[:-1]
     for key in keys:
