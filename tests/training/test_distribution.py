@@ -17,8 +17,8 @@ from tests.processes import PATIENCE
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-# Adam turns the rounding of sums in another order into a share of its steps of 0.01.
-TOLERANCE = 1e-5
+# Units that are active for all candidates alike have gradients of rounding, which Adam takes small steps of.
+TOLERANCE = 5e-5  # of steps of 0.01
 NEWS = """
 version: 1
 seed: 5
