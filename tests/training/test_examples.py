@@ -1,5 +1,7 @@
 """Which rows of a corpus become training examples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -19,12 +21,13 @@ TIMELINES = Timelines(
 def impressions(
     ranges: list[tuple[int, int]], labels: list[list[float]], users: list[int] | None = None
 ) -> Impressions:
+    """Impressions whose time says how much was read before, after 1000."""
     start, end = (np.array(bound, np.int64) for bound in zip(*ranges, strict=True))
     counts = [len(row) for row in labels]
     return Impressions(
         impression_id=pa.chunked_array([[str(n) for n in range(len(ranges))]]),
         user=np.zeros(len(ranges), np.int32) if users is None else np.array(users, np.int32),
-        time=np.arange(len(ranges)) + 1000,
+        time=end + 1000,
         split=np.zeros(len(ranges), np.int8),
         history_start=start,
         history_end=end,
@@ -86,7 +89,7 @@ def test_events_after_one_history_are_one_example() -> None:
     np.testing.assert_array_equal(found.sampled, [True, True, False, True])
     np.testing.assert_array_equal(found.row, [0, 3, 4, 5])
     np.testing.assert_array_equal(found.end, [1, 2, 2, 2])
-    np.testing.assert_array_equal(found.time, [1000, 1003, 1004, 1005])  # of the first
+    np.testing.assert_array_equal(found.time, [1001, 1002, 1002, 1002])
     # What is masked or unknown is not there to be joined.
     some = impression_examples(shown, np.array([True, False, True, True, False, True, True]))
     assert np.diff(some.offsets).tolist() == [2, 3]
@@ -95,6 +98,12 @@ def test_events_after_one_history_are_one_example() -> None:
 def test_only_events_of_one_user_and_one_history_are_joined() -> None:
     shown = impressions([(0, 1), (0, 1), (1, 1), (0, 1)], [[1.0]] * 4, users=[0, 1, 1, 1])
     assert np.diff(impression_examples(shown, np.ones(4, bool)).offsets).tolist() == [1, 1, 1, 1]
+
+
+def test_events_of_other_moments_are_examples_of_their_own() -> None:
+    shown = impressions([(0, 1)] * 3, [[1.0]] * 3)
+    later = replace(shown, time=np.array([1000, 1000, 2000]))
+    assert np.diff(impression_examples(later, np.ones(3, bool)).offsets).tolist() == [2, 1]
 
 
 def test_an_example_has_at_most_32_events() -> None:
