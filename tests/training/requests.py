@@ -49,12 +49,11 @@ def requests(*lists: list[int], **changes: Any) -> Examples:
 
 def moments_of(events: Timelines, items: int, users: int = 1) -> Moments:
     """Return the moments where all events of the timelines count."""
-    total = np.bincount(events.item, minlength=items)
-    counted = (events.item, events.time, total)
+    counted = (events.item, events.time, items)
     return Moments(
         EventCounters.of(*counted),
         CountsAtTimes.of(*counted),
-        EventCounters.of(events.user, events.time, np.bincount(events.user, minlength=users)),
+        EventCounters.of(events.user, events.time, users),
         np.full(items, NO_TIME),
     )
 

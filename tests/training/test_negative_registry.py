@@ -29,7 +29,7 @@ def source_of(name: str) -> Negatives:
     settings = NegativeSettings.model_validate({"source": name, "count": 6})
     popularity = np.bincount(ITEM.ravel(), minlength=ITEMS) / ITEM.size
     vectors = np.random.default_rng(1).normal(size=(ITEMS, 4)).astype(np.float32)
-    inputs = NegativeInputs(6, MOST, popularity, TIMELINES, 3, lambda: vectors)
+    inputs = NegativeInputs(6, MOST, popularity, True, TIMELINES, 3, lambda: vectors)
     source = NEGATIVE_SOURCES[name].make(inputs, settings)
     if source.begin_epoch is not None:
         source.begin_epoch()

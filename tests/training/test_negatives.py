@@ -28,7 +28,7 @@ DRAWS = 20_000
 def made_of(source: str, count: int = 2, most: int = 100, **settings: Any) -> Negatives:
     chosen = NegativeSettings.model_validate({"source": source, "count": count, **settings})
     vectors = np.random.default_rng(1).normal(size=(ITEMS, 4)).astype(np.float32)
-    inputs = NegativeInputs(count, most, POPULARITY, LOG, 50, lambda: vectors)
+    inputs = NegativeInputs(count, most, POPULARITY, True, LOG, 50, lambda: vectors)
     return NEGATIVE_SOURCES[source].make(inputs, chosen)
 
 
@@ -153,7 +153,7 @@ def test_corrected_negatives_keep_popularity_in_the_score(name: str) -> None:
     items = 60
     popularity = np.linspace(1, 10, items) / np.linspace(1, 10, items).sum()
     rng = np.random.default_rng(0)
-    inputs = NegativeInputs(1, 32, popularity, LOG, 50, lambda: np.zeros((items, 1)))
+    inputs = NegativeInputs(1, 32, popularity, True, LOG, 50, lambda: np.zeros((items, 1)))
     source = NEGATIVE_SOURCES[name].make(inputs, NegativeSettings.model_validate({"source": name}))
     made = builder(LOG, items)
     chosen = [events(rng.choice(items, 32, p=popularity)) for _ in range(300)]
@@ -172,3 +172,13 @@ def test_corrected_negatives_keep_popularity_in_the_score(name: str) -> None:
     assert np.ptp(relative) < (0.8 if name == "mixed" else 0.3) * np.ptp(of_popularity)
     assert slope(of_popularity, corrected=True) < 0.2 * slope(np.zeros(items), corrected=True)
     assert slope(relative, corrected=False) < 0.2 * slope(of_popularity, corrected=False)
+
+
+def test_what_negatives_stand_for_decides_how_they_are_drawn() -> None:
+    """Lists over the catalogue learn from all items alike, impressions from what could have been shown."""
+    for of_catalogue, source in ((True, "mixed"), (False, "popularity")):
+        inputs = NegativeInputs(1, 32, POPULARITY, of_catalogue, LOG, 50, lambda: np.zeros((8, 1)))
+        settings = NegativeSettings.model_validate({"source": "auto"})
+        same = NegativeSettings.model_validate({"source": source})
+        made = NEGATIVE_SOURCES["auto"].make(inputs, settings)
+        assert made.popular_share == NEGATIVE_SOURCES[source].make(inputs, same).popular_share
