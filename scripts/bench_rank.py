@@ -80,6 +80,7 @@ def _measure(
     import numpy as np
 
     from interestrec.corpus.timelines import NO_TIME
+    from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
     from interestrec.scorers.requests import Requests, request_blocks
@@ -101,8 +102,9 @@ def _measure(
     )
     columns = sum(shape.columns + shape.dense for shape in model.config.user_features)
     nobody = Users(np.zeros((users, columns), np.int32), None)
-    ranked = TwoTowerModel(model, arrays, ItemUserInputs(arrays, model.config.max_history, nobody), None)
-    scorer = Intensity(ranked, retrieve or None)
+    histories = ItemUserInputs(arrays, model.config.max_history, nobody)
+    ranked = TwoTowerModel(model, arrays, histories, None, LogitCalibration())
+    scorer = Intensity([ranked], retrieve or None)
     tie_order = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -115,7 +117,7 @@ def _measure(
     recall = None
     if retrieve:
         sample = requests.block(0, 200)
-        exact = top_k(Intensity(ranked).score_catalogue(sample), top, tie_order)
+        exact = top_k(Intensity([ranked]).score_catalogue(sample), top, tie_order)
         retrieved = top_k(scorer.score_catalogue(sample), top, tie_order)
         recall = float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, retrieved, strict=True)]))
     return {

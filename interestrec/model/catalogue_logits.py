@@ -20,9 +20,6 @@ class CatalogueLogits:
     def __init__(self, model: TwoTower, items: ItemArrays) -> None:
         self.model = model
         self.items = items
-        self._user = tf.function(model.user, reduce_retracing=True)
-        self._attention_similarity = tf.function(model.head.attention_similarity, reduce_retracing=True)
-        self._mlp_of_pairs = tf.function(model.head.mlp, reduce_retracing=True)
         self._mlp = self._deep_mlp if model.head.middle else _shallow_mlp(model.head, items.candidates)
 
     def order(self, history: History, moments: np.ndarray) -> np.ndarray:
@@ -63,7 +60,7 @@ class CatalogueLogits:
         return fused + head.scale.numpy() * (user.text.numpy() @ self.items.texts.T)
 
     def _side(self, history: History) -> UserSide:
-        return self._user(History(*(tf.constant(part) for part in history)))
+        return self.model.compiled.user(History(*(tf.constant(part) for part in history)))
 
     def _similarities(self, user: UserSide) -> np.ndarray:
         if self.model.head.similarity == "user":
@@ -73,7 +70,9 @@ class CatalogueLogits:
         step = max(_CELLS // (users * length), 1)
         for start in range(0, out.shape[1], step):
             items = tf.constant(self.items.texts[None, start : start + step])
-            out[:, start : start + step] = self._attention_similarity(user.texts, user.weights, items).numpy()
+            out[:, start : start + step] = self.model.compiled.attention_similarity(
+                user.texts, user.weights, items
+            ).numpy()
         return out
 
     def _add_matches(self, logits: np.ndarray, history: np.ndarray, present: np.ndarray) -> None:
@@ -104,7 +103,7 @@ class CatalogueLogits:
         step = max(_CELLS // (len(user) * self.model.head.first_user.units), 1)
         for start in range(0, out.shape[1], step):
             items = tf.constant(self.items.candidates[None, start : start + step])
-            out[:, start : start + step] = self._mlp_of_pairs(tf.constant(user), items).numpy()
+            out[:, start : start + step] = self.model.compiled.mlp(tf.constant(user), items).numpy()
         return out
 
 

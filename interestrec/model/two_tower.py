@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,6 +79,15 @@ class History(NamedTuple):
     days: tf.Tensor  # float32 [users, length], ln(1 + days) since each entry, 0 where unknown
     features: tf.Tensor  # int32 [users, columns], packed
     moments: tf.Tensor  # float32 [users, USER_FEATURES], see corpus/moments.py
+
+
+class CompiledParts(NamedTuple):
+    """Parts of a model as compiled functions, which are traced once per model and shape."""
+
+    user: Any
+    score: Any
+    attention_similarity: Any
+    mlp: Any
 
 
 class TwoTower(keras.layers.Layer):
@@ -181,6 +191,12 @@ class TwoTower(keras.layers.Layer):
         """
         order, strength = self.head(self.user(history), candidates)
         return order + self.moment_terms(moments, history.moments), strength
+
+    @cached_property
+    def compiled(self) -> CompiledParts:
+        """`user`, `score` and parts of the head, compiled."""
+        parts = (self.user, self.score, self.head.attention_similarity, self.head.mlp)
+        return CompiledParts(*(tf.function(part, reduce_retracing=True) for part in parts))
 
     def item_arrays(self, vectors: np.ndarray, codes: ItemCodes) -> ItemArrays:
         """Return all items as the head reads them, from their text vectors and codes."""

@@ -46,7 +46,6 @@ class TwoTowerModel:
             moments: None: nothing is known of any moment.
             calibration: of logits of strength.
         """
-        from interestrec.model.backend import tf
         from interestrec.model.catalogue_logits import CatalogueLogits
 
         self.model = model
@@ -55,7 +54,6 @@ class TwoTowerModel:
         self.moments = moments
         self.calibration = calibration
         self.catalogue = CatalogueLogits(model, items)
-        self._score = tf.function(model.score, reduce_retracing=True)
 
     def blocks(self, requests: Requests) -> Iterator[tuple[np.ndarray, Requests, np.ndarray]]:
         """Yield rows, int64, the requests at them, all of one time, and that time's `item_moments`.
@@ -108,7 +106,8 @@ class TwoTowerModel:
             at = np.broadcast_to(requests.at[:, None], candidates.shape)
             moments = self.moments.item_features(candidates.ravel(), at.ravel()).reshape(*candidates.shape, -1)
         history = History(*(tf.constant(part) for part in self.histories(requests)))
-        order, strength = self._score(history, candidate_side(self.items, candidates), tf.constant(moments))
+        side = candidate_side(self.items, candidates)
+        order, strength = self.model.compiled.score(history, side, tf.constant(moments))
         return order.numpy(), strength.numpy()
 
 

@@ -99,7 +99,7 @@ def test_ranking_scores_as_training_did(run: tuple[RunContext, np.ndarray]) -> N
     found = model.candidates(asked.requests, asked.request_offsets, item)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(found.strength, expected, atol=1e-5)
-    whole = Intensity(model).score_catalogue(asked.requests)
+    whole = Intensity([model]).score_catalogue(asked.requests)
     owner = np.repeat(np.arange(len(asked.requests)), np.diff(asked.request_offsets))
     np.testing.assert_allclose(whole[owner, item], found.order, rtol=1e-5, atol=1e-5)
 
@@ -141,7 +141,7 @@ def test_each_distinct_text_is_encoded_once(
     monkeypatch.setattr(module, "encode", spied)
     _, model = opened(run[0], (asked,))
     assert lengths == [2]
-    Intensity(model).score_catalogue(asked)
+    Intensity([model]).score_catalogue(asked)
     assert lengths == [2]
 
 
@@ -172,7 +172,7 @@ def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.n
         return
     corpus, model = opened(context)
     asked = queries.impression_queries(corpus, np.flatnonzero(corpus.impressions.split == queries.TEST)).requests
-    Intensity(model).score_catalogue(asked)
+    Intensity([model]).score_catalogue(asked)
     directories = list((context.settings.workspace / "cache" / "vectors").iterdir())
     assert len(directories) == 1
     made = module.documents(
