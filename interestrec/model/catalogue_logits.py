@@ -70,9 +70,8 @@ class CatalogueLogits:
         step = max(_CELLS // (users * length), 1)
         for start in range(0, out.shape[1], step):
             items = tf.constant(self.items.texts[None, start : start + step])
-            out[:, start : start + step] = self.model.compiled.attention_similarity(
-                user.texts, user.weights, items
-            ).numpy()
+            similarities = self.model.compiled.attention_similarity(user.texts, user.weights, items)
+            out[:, start : start + step] = similarities.numpy()
         return out
 
     def _add_matches(self, logits: np.ndarray, history: np.ndarray, present: np.ndarray) -> None:
