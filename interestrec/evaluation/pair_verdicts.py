@@ -14,9 +14,9 @@ from interestrec.evaluation.statistics import comparison_rows
 from interestrec.evaluation.verdicts import BETTER, WORSE, Rows, comparison_figures, headline, inference, verdict_word
 from interestrec.metrics import bootstrap
 
-# Scorers that know items by their texts, and those that know them by who had them alone. Scorers of both, or of neither
-# such as `popularity`, say nothing here.
-TEXT = ("intensity", "content", "tfidf")
+# Scorers that know items by their texts, and those that know them by who had them alone. Scorers of both, such as
+# `intensity`, or of neither, such as `popularity`, say nothing here.
+TEXT = ("content", "tfidf")
 IDS = ("als", "ease", "bpr", "item_knn", "session_knn", "covisit", "sequence")
 
 _PLACES = {PAIR_SEEN: "on pairs seen before", PAIR_NEW: "on new pairs"}

@@ -8,8 +8,8 @@ from interestrec.evaluation.pair_verdicts import IDS, TEXT, pair_verdicts
 from interestrec.metrics.bootstrap import holm
 from interestrec.scorers.registry import SCORERS
 
-SYSTEMS = ["interestrec", "content", "ease", "only:intensity", "popularity"]
-SCORER_OF = {"only:intensity": "intensity", "ease": "ease"}
+SYSTEMS = ["interestrec", "content", "ease", "only:tfidf", "popularity"]
+SCORER_OF = {"only:tfidf": "tfidf", "ease": "ease"}
 N = 200
 
 
@@ -33,7 +33,7 @@ def verdicts(new: list[float] | None, seen: list[float] | None) -> dict:
 
 def test_text_adds_where_nothing_was_seen_and_ids_where_it_was() -> None:
     found = verdicts(new=[0, 0, 0.1, 0.3, 0], seen=[0, 0, 0.3, 0.1, 0])["catalogue"]
-    assert (found["text"], found["ids"], found["metric"]) == ("only:intensity", "ease", "ndcg@10")
+    assert (found["text"], found["ids"], found["metric"]) == ("only:tfidf", "ease", "ndcg@10")
     assert [(part["slice"], part["word"]) for part in found["parts"]] == [
         ("pair:seen", "worse"),
         ("pair:new", "better"),
@@ -41,7 +41,7 @@ def test_text_adds_where_nothing_was_seen_and_ids_where_it_was() -> None:
     sentence = found["sentence"]
     assert sentence.startswith("On pairs seen before ids add (difference -0.")
     assert "; on new pairs text adds (difference +0." in sentence
-    assert sentence.endswith(": ndcg@10 of only:intensity less that of ease, the best systems of text and of ids.")
+    assert sentence.endswith(": ndcg@10 of only:tfidf less that of ease, the best systems of text and of ids.")
     assert "200 users" in sentence
 
 

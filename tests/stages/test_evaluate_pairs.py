@@ -65,7 +65,7 @@ def test_the_page_shows_all_systems_by_part_and_the_gate_knows_the_parts(tmp_pat
         assert f"<td>{system}</td>" in table
     assert f"{found['pair:new']['value']:.4f}" in table
     verdict = json.loads((path / "verdicts.json").read_text())["catalogue"]["pairs"]
-    assert (verdict["ids"] in ("als", "item_knn")) and verdict["text"] in ("content", "only:intensity")
+    assert (verdict["ids"] in ("als", "item_knn")) and verdict["text"] in ("content", "tfidf")
     assert {part["slice"] for part in verdict["parts"]} <= {"pair:seen", "pair:new"}
     assert ("sentence" in verdict) == any(part["word"] in ("better", "worse") for part in verdict["parts"])
     compared = pq.read_table(path / "comparisons.parquet").to_pylist()
