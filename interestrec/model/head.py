@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 from interestrec.model.backend import keras, tf
 from interestrec.model.history_tower import ABSENT
+from interestrec.model.pair_products import entry_products, pair_products
 
 _START_SCALE = 10.0  # logits per unit of cosine, in the range that contrastive training converges to
 _START_GAIN = 4.0  # of x_u·o_i, whose items start at zero
@@ -87,13 +88,13 @@ class InterestHead(keras.layers.Layer):
         if self.similarity == "history":
             similarity = self.attention_similarity(user.texts, user.weights, items.texts)
         else:
-            similarity = tf.squeeze(tf.matmul(items.texts, user.text[:, :, None]), axis=-1)
-        product = tf.squeeze(tf.matmul(items.vectors, user.vector[:, :, None]), axis=-1)
+            similarity = pair_products(user.text, items.texts)
+        product = pair_products(user.vector, items.vectors)
         order = self.scale * similarity + self.gain * product
         order += self._matches(present, user.categories, items.categories)
         order += self.mlp(user.vector, items.vectors) + self.price_terms(user.price, items.prices)
-        pair = tf.squeeze(tf.matmul(items.vectors, (user.vector * self.strength_pair)[:, :, None]), axis=-1)
-        strength = pair + tf.reduce_sum(user.vector * self.strength_user, axis=-1, keepdims=True)
+        strength = pair_products(user.vector * self.strength_pair, items.vectors)
+        strength += tf.reduce_sum(user.vector * self.strength_user, axis=-1, keepdims=True)
         strength += tf.reduce_sum(items.vectors * self.strength_item, axis=-1)
         return order, strength + self.strength_scale * similarity + self.strength_bias
 
@@ -103,10 +104,10 @@ class InterestHead(keras.layers.Layer):
         Returns:
             float32 [users, candidates].
         """
-        cosines = tf.matmul(items, history, transpose_b=True)  # [users, candidates, length]
-        share = tf.nn.softmax(self.sharpness * cosines + weights[:, None, :], axis=-1)
+        cosines = entry_products(history, items)
+        share = tf.nn.softmax(self.sharpness * cosines + weights[:, :, None], axis=1)
         known = tf.reduce_max(tf.cast(weights > ABSENT / 2, tf.float32), axis=-1, keepdims=True)
-        return tf.reduce_sum(share * cosines, axis=-1) * known
+        return tf.reduce_sum(share * cosines, axis=1) * known
 
     def mlp(self, user: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return MLP([x_u, o_i]), float32 [users, candidates], of [users, width] and [users, candidates, width].

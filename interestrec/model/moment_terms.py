@@ -5,8 +5,9 @@ from typing import Any
 from interestrec.core.deferred_import import np
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
 from interestrec.model.backend import keras, tf
+from interestrec.model.pair_products import pair_products
 
-_HIDDEN = 16
+_HIDDEN = 8
 
 
 class MomentTerms(keras.layers.Layer):
@@ -33,7 +34,7 @@ class MomentTerms(keras.layers.Layer):
             items: float32 [users or 1, candidates, ITEM_FEATURES].
             users: float32 [users, USER_FEATURES].
         """
-        return tf.squeeze(tf.matmul(self.item_part(items), self.user_part(users)[:, :, None]), axis=-1)
+        return pair_products(self.user_part(users), self.item_part(items))
 
     def item_part(self, items: tf.Tensor) -> tf.Tensor:
         """Return φ(c), float32 [..., candidates, width]; argument as in `call`."""

@@ -166,7 +166,7 @@ class FinetuneSettings(Section):
     """Decay of the weights in AdamW; larger keeps weights smaller, against over-fitting."""
     clip: Positive = 1.0
     """Largest norm of the gradient; longer ones are scaled down to it."""
-    hidden: list[Count] = [64]
+    hidden: list[Count] = [32]
     """Widths of the hidden layers of the MLP head. One layer ranks large catalogues fastest."""
     dropout: BelowOne = 0.1
     """Share of values dropped in towers and head in training, and of items' attributes left out; larger acts against
