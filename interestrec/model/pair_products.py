@@ -8,8 +8,8 @@ from interestrec.model.backend import tf
 def pair_products(users: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
     """Return the dot product of each user with each of their candidates, float32 [users, candidates].
 
-    Where all users share their candidates, one product of two matrices was 70 times as fast as the product per user that
-    `tf.matmul` makes of broadcast arguments.
+    Where all users share their candidates, one product of two matrices was 70 times as fast as the products per user
+    that `tf.matmul` makes of broadcast arguments.
 
     Args:
         users: float32 [users, width].
