@@ -26,7 +26,8 @@ class CatalogueEvidence:
     lists: CatalogueLists
     voters: Sequence[Scorer]
     known_items: np.ndarray  # bool [items], the items that define the scale of catalogue scores
-    _kept: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    _kept: dict[int, list[np.ndarray]] = field(default_factory=dict)  # by the first request of a block
+    _block_voters: int | None = None  # that a block has room for; None: all. What is kept stays in its blocks.
     _proposals: dict[str, BlendLists] = field(default_factory=dict)
 
     metric = catalogue_lists.METRIC
@@ -71,7 +72,11 @@ class CatalogueEvidence:
         """Return the same lists with some of the voters."""
         voters = list(compress(self.voters, kept))
         parts = {start: list(compress(block, kept)) for start, block in self._kept.items()}
-        return CatalogueEvidence(self.lists, voters, self.known_items, parts)
+        return CatalogueEvidence(self.lists, voters, self.known_items, parts, self._room)
+
+    @property
+    def _room(self) -> int:
+        return self._block_voters or len(self.voters)
 
     def compare(self, contests: Sequence[Contest]) -> list[np.ndarray]:
         """See Evidence."""
@@ -92,7 +97,7 @@ class CatalogueEvidence:
     def _parts(self) -> Iterator[tuple[int, int, list[np.ndarray]]]:
         """Yield blocks of standardised scores, float32 [requests, items] of each voter."""
         cells = len(self.lists) * len(self.known_items) * len(self.voters)
-        for start, stop in self.lists.blocks(len(self.voters)):
+        for start, stop in self.lists.blocks(self._room):
             parts = self._kept.get(start)
             if parts is None:
                 block = self.lists.requests.block(start, stop)

@@ -184,3 +184,22 @@ def test_the_description_is_read_back_bit_by_bit_and_says_what_decides() -> None
     parts = [np.tile(trend, (users, 1)).astype(np.float32), content.astype(np.float32)]
     new = np.arange(users) % 4 == 0
     np.testing.assert_array_equal(again(parts, cold, new), fitted.blend(parts, cold, new))
+
+
+def test_a_blend_without_one_component_is_that_of_the_others_whatever_the_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Scores that are kept stay in the blocks of all components, of which fewer components would make fewer."""
+    rng = np.random.default_rng(8)
+    users = 200
+    scores = [rng.normal(size=(users, ITEMS)) for _ in range(3)]
+    taken, new = taken_by(2.0 * scores[0] + scores[2]), np.zeros(users, dtype=bool)
+    alone = fit_blend(evidence(scores[1:], taken, new), 2, 2)
+    monkeypatch.setattr("interestrec.scorers.requests._CELLS", 50 * ITEMS)
+    whole = evidence(scores, taken, new)
+    fit_blend(whole, 3, 3)
+    reduced = whole.select_voters([False, True, True])
+    assert len(list(reduced.lists.blocks(2))) < len(list(whole.lists.blocks(3)))
+    for fitted in (fit_blend(reduced, 2, 2), fit_blend(reduced.select_voters([True, True]), 2, 2)):
+        weights = fitted.choices[KNOWN_USERS].items[WHOLE].weights.values
+        np.testing.assert_array_equal(weights, alone.choices[KNOWN_USERS].items[WHOLE].weights.values)
