@@ -55,6 +55,6 @@ def put_model(draft: ConfigurationDraft, texts: Sequence[ColumnProfile], place: 
         advice = "Fetch a multilingual encoder, and name its directory here:"
         draft.remark(("encoders",), f"{told}.", f"{advice} `{_FETCH_MULTILINGUAL}`")
         draft.findings.append(f"{told}: a multilingual encoder is needed (`{_FETCH_MULTILINGUAL}`).")
-    draft.put(("finetune",), {"epochs": 2, "batch_size": 256})
+    draft.put(("finetune",), {"epochs": 4, "batch_size": 256})
     if not has_times:
         draft.put(("rank", "components"), list(_UNTIMED), "trending needs times")
