@@ -130,7 +130,7 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  negatives: {source: batch}\n", "'popularity', 'uniform', 'in_batch' or 'hard'"),
         (
             GOOD + "  negatives: {source: uniform, exponent: 0.5}\n",
-            "exponent belongs to source: mixed or popularity or hard",
+            "exponent belongs to source: auto or mixed or popularity or hard",
         ),
         (GOOD + "  negatives: {source: uniform, pool: 50}\n", "pool belongs to source: hard, not to uniform"),
         (GOOD + "  user_tokens: 64\n", "user_tokens belongs to user_tower: text"),

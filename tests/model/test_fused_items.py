@@ -38,7 +38,7 @@ def test_the_vectors_by_hand() -> None:
     made = randomised(layer())
     found = dict(zip(("entry", "candidate"), made(TEXTS, PACKED), strict=True))
     for role, vectors in found.items():
-        centred = (TEXTS - made.centre.numpy()) * np.sqrt(TEXT_WIDTH)
+        centred = (TEXTS - made.centre.numpy()) * 2.5
         expected = centred @ getattr(made, f"{role}_map").numpy() + features_by_hand(made, role)
         np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5)
 
