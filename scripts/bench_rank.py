@@ -48,10 +48,10 @@ def _load_or_generate(items: int, similarity: str, model_path: str | None) -> An
     import numpy as np
 
     from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
-    from interestrec.scorers.two_tower_model import load_model
+    from interestrec.scorers.two_tower_model import open_model
 
     if model_path is not None:
-        loaded = load_model(Path(model_path))
+        loaded = open_model(Path(model_path))
         return loaded.model, loaded.items
     rng = np.random.default_rng(0)
     config = TwoTowerConfig(

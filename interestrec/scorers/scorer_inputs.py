@@ -96,9 +96,9 @@ class ScorerInputs:
     @cached_property
     def two_towers(self) -> list[TwoTowerModel]:
         """The models that `finetune` trained, one per seed, loaded once for all scorers of them."""
-        from interestrec.scorers.two_tower_model import load_models
+        from interestrec.scorers.two_tower_model import open_models
 
-        return load_models(self.model, self)
+        return open_models(self.model, self)
 
     @cached_property
     def text_vectors(self) -> np.ndarray:

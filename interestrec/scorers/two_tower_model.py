@@ -111,15 +111,15 @@ class TwoTowerModel:
         return order.numpy(), strength.numpy()
 
 
-def load_models(path: Path, inputs: ScorerInputs | None = None) -> list[TwoTowerModel]:
-    """Load the models of a `model` artifact, one per seed; see `load_model`."""
+def open_models(path: Path, inputs: ScorerInputs | None = None) -> list[TwoTowerModel]:
+    """Load the models of a `model` artifact, one per seed; see `open_model`."""
     from interestrec.io import artifact_files
 
     members = sorted(path.glob(artifact_files.MEMBER.format("*")), key=lambda member: int(member.name.split("-")[1]))
-    return [load_model(member, inputs) for member in (path, *members)]
+    return [open_model(member, inputs) for member in (path, *members)]
 
 
-def load_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
+def open_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
     """Load the model of a `model` artifact.
 
     Args:

@@ -14,7 +14,7 @@ from interestrec.io import files
 from interestrec.scorers import two_tower_model as module
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import TwoTowerModel, load_model, read_calibration
+from interestrec.scorers.two_tower_model import TwoTowerModel, open_model, read_calibration
 from tests.scorers.models import write_model
 from tests.scoring.asking import requests, split_candidates
 from tests.scoring.corpora import DAY, Event, write_event_log
@@ -56,13 +56,13 @@ def test_a_model_is_loaded_once_for_all_scorers(inputs: ScorerInputs) -> None:
 
 
 def test_users_are_told_apart_by_their_features(inputs: ScorerInputs) -> None:
-    found = order(load_model(inputs.model), asked([20, 20, 20], users=[1, 4, 2]))  # codes 1, 1 and 2
+    found = order(open_model(inputs.model), asked([20, 20, 20], users=[1, 4, 2]))  # codes 1, 1 and 2
     np.testing.assert_array_equal(found[0], found[1])
     assert np.abs(found[0] - found[2]).max() > 0.01
 
 
 def test_items_and_users_are_read_at_the_moment_of_the_request(inputs: ScorerInputs) -> None:
-    model = load_model(inputs.model, inputs)
+    model = open_model(inputs.model, inputs)
     at_start, later = order(model, asked([0, 30]))
     unseen = np.setdiff1d(np.arange(ITEMS), inputs.corpus.timelines.item)
     seen = np.unique(inputs.corpus.timelines.item)
@@ -71,13 +71,13 @@ def test_items_and_users_are_read_at_the_moment_of_the_request(inputs: ScorerInp
     assert len(unseen) >= 2
     assert np.ptp(change[seen]) > 10 * np.ptp(change[unseen])
     np.testing.assert_array_equal(model.item_moments(30 * DAY), Moments.of(inputs.corpus).catalogue_features(30 * DAY))
-    without = load_model(inputs.model)
+    without = open_model(inputs.model)
     assert not without.item_moments(30 * DAY).any()
     assert without.item_moments(0).shape == (ITEMS, ITEM_FEATURES)
 
 
 def test_the_time_of_the_request_tells_how_long_ago_the_history_was(inputs: ScorerInputs) -> None:
-    days = load_model(inputs.model).histories(asked([10, 5, None])).days
+    days = open_model(inputs.model).histories(asked([10, 5, None])).days
     assert days.shape == (3, 4)  # the longest history of the model; padding in front or behind is 0
     told = [sorted(row[row > 0].tolist()) for row in days]
     assert told[0] == pytest.approx(sorted(np.log1p([7, 5, 1])))
@@ -95,14 +95,14 @@ def test_nothing_after_the_request_is_read(inputs: ScorerInputs, tmp_path: Path)
     ]
     assert 10 < len(kept) < 60
     cut = replace(inputs, corpus=Corpus(write_event_log(tmp_path / "cut", USERS, ITEMS, kept), None))
-    found, expected = (order(load_model(one.model, one), asked([20.0])) for one in (cut, inputs))
+    found, expected = (order(open_model(one.model, one), asked([20.0])) for one in (cut, inputs))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_blocks_hold_requests_of_one_time_and_cover_all_once(
     inputs: ScorerInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model(inputs.model, inputs)
+    model = open_model(inputs.model, inputs)
     wanted = asked([5, 30, 5, None, 5, 30, 5])
     monkeypatch.setattr(module, "_CELLS", 2 * ITEMS)  # two requests at a time
     rows = []
@@ -118,7 +118,7 @@ def test_blocks_hold_requests_of_one_time_and_cover_all_once(
 def test_candidates_of_many_requests_are_scored_in_blocks(
     inputs: ScorerInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_model(inputs.model, inputs)
+    model = open_model(inputs.model, inputs)
     wanted = asked([5, 30, None, 12])
     offsets, item = split_candidates([[3, 4, 5], [], [6], [0, 19]])
     whole = model.candidates(wanted, offsets, item)
@@ -133,10 +133,10 @@ def test_a_missing_or_damaged_file(inputs: ScorerInputs) -> None:
     vectors = inputs.model / VECTORS
     vectors.write_bytes(vectors.read_bytes()[:30])
     with pytest.raises(ArtifactError, match="not a valid safetensors"):
-        load_model(inputs.model)
+        open_model(inputs.model)
     vectors.unlink()
     with pytest.raises(InputMissingError):
-        load_model(inputs.model)
+        open_model(inputs.model)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_arrays_of_another_model_are_refused(inputs: ScorerInputs, name: str, ch
     (inputs.model / VECTORS).unlink()
     files.write_safetensors(inputs.model / VECTORS, arrays)
     with pytest.raises(ArtifactError, match=r"item_vectors\.safetensors: does not match the model; run finetune again"):
-        load_model(inputs.model)
+        open_model(inputs.model)
 
 
 @pytest.mark.parametrize("text", ['{"scale": 1}', '{"scale": null, "shift": 0}', '{"scale": 1e999, "shift": 0}', "[]"])

@@ -12,7 +12,7 @@ from interestrec.metrics.calibration import LogitCalibration
 from interestrec.model.two_tower import ItemArrays, TwoTower
 from interestrec.scorers import queries
 from interestrec.scorers.intensity import Intensity
-from interestrec.scorers.two_tower_model import TwoTowerModel, load_model
+from interestrec.scorers.two_tower_model import TwoTowerModel, open_model
 from interestrec.scorers.user_inputs import ItemUserInputs, Users
 from interestrec.scoring import training_judge as module
 from interestrec.scoring.catalogue_lists import catalogue_lists
@@ -48,7 +48,7 @@ def model(tmp_path: Path) -> tuple[TwoTower, ItemArrays, np.ndarray]:
     """A model, its items, and the features of the users."""
     vectors = np.random.default_rng(2).normal(size=(ITEMS, 6)).astype(np.float32)
     write_model(tmp_path / "model", vectors, np.zeros((ITEMS, 2), np.int32), USERS)
-    loaded = load_model(tmp_path / "model")
+    loaded = open_model(tmp_path / "model")
     return loaded.model, loaded.items, files.read_safetensors(tmp_path / "model" / "item_vectors.safetensors")["user"]
 
 

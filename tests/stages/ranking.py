@@ -52,10 +52,10 @@ class TextModel:
 def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put half the cosine in place of the model's order and of its strength."""
 
-    def load_model(path: Path, inputs: object) -> TextModel:
+    def open_model(path: Path, inputs: object) -> TextModel:
         return TextModel(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
-    monkeypatch.setattr(two_tower_model, "load_model", load_model)
+    monkeypatch.setattr(two_tower_model, "open_model", open_model)
     monkeypatch.setattr(intensity, "Intensity", lambda models, _: HalfCosine(models[0].vectors))
     monkeypatch.setattr(strength, "Strength", lambda models: HalfCosine(models[0][0].vectors))
 

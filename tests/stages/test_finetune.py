@@ -17,7 +17,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
 from interestrec.model.two_tower import ItemArrays, ItemCodes, load_two_tower
 from interestrec.scorers.intensity import Intensity
-from interestrec.scorers.two_tower_model import load_model
+from interestrec.scorers.two_tower_model import open_model
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
 from tests.scoring.asking import requests
@@ -116,7 +116,7 @@ def test_without_ids_there_are_no_features(tmp_path: Path, tiny_encoder: Path) -
     assert vectors["user"].shape[1] == 0
     nothing = np.zeros((len(vectors["item"]), 0), np.int32)
     np.testing.assert_allclose(items_of(path, nothing).entries, vectors["entry"], atol=1e-5)
-    assert np.isfinite(Intensity([load_model(path)]).score_catalogue(requests([0, 1], []))).all()
+    assert np.isfinite(Intensity([open_model(path)]).score_catalogue(requests([0, 1], []))).all()
 
 
 OWN = [
@@ -176,7 +176,7 @@ def test_own_columns_of_every_kind_train_and_are_in_the_vectors(tmp_path: Path, 
     # The model can start another one, by what was fitted for it.
     again = replace(context, start=path)
     assert finetune.run(again).artifact.digest != result.artifact.digest
-    assert np.isfinite(Intensity([load_model(path)]).score_catalogue(requests([0, 1]))).all()
+    assert np.isfinite(Intensity([open_model(path)]).score_catalogue(requests([0, 1]))).all()
 
 
 def test_a_column_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:

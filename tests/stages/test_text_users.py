@@ -20,7 +20,7 @@ from interestrec.scorers import user_inputs as module
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import TwoTowerModel, load_model
+from interestrec.scorers.two_tower_model import TwoTowerModel, open_model
 from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
 from interestrec.stages.run import RunContext
 from interestrec.training import finetuning
@@ -88,7 +88,7 @@ def opened(context: RunContext, upcoming: tuple[Requests, ...] = ()) -> tuple[Co
     corpus = Corpus((work / "corpus").resolve(), None)
     model = (work / "model").resolve()
     inputs = ScorerInputs(model, (work / "encoder").resolve(), corpus, work, upcoming, seed=1)
-    return corpus, load_model(model, inputs)
+    return corpus, open_model(model, inputs)
 
 
 def test_ranking_scores_as_training_did(run: tuple[RunContext, np.ndarray]) -> None:
@@ -161,7 +161,7 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]
 
 def test_a_text_needs_an_encoder(run: tuple[RunContext, np.ndarray], tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="requires an encoder and a corpus"):
-        load_model(run[0].settings.workspace / "model")
+        open_model(run[0].settings.workspace / "model")
 
 
 def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.strength import Strength
-from interestrec.scorers.two_tower_model import load_models
+from interestrec.scorers.two_tower_model import open_models
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
 from tests.scoring.asking import requests, split_candidates
@@ -82,7 +82,7 @@ def test_an_ensemble_is_the_mean_of_its_models(tmp_path: Path, tiny_encoder: Pat
     )
     assert not np.array_equal(first, second)
     corpus = Corpus(context.settings.workspace / "corpus", None)
-    models = load_models(path)
+    models = open_models(path)
     assert len(models) == 2
     assert corpus.items.num_rows == len(models[0].items.texts)
     asked, (offsets, item) = requests([0, 2, 4], [1]), split_candidates([[3, 5], [6]])
