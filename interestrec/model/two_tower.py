@@ -158,10 +158,29 @@ class TwoTower(keras.layers.Layer):
             moments=user_moments,
         )
         user = self.user(read, branch(noise, 1))
-        own = self.head(user, candidate_side(items, candidates))
-        others = self.head(user, candidate_side(items, shared[None]))
-        order, strength = (tf.concat(pair, axis=1) for pair in zip(own, others, strict=True))
+        order, strength = tf.cond(
+            tf.size(shared) > 0,
+            lambda: self._beside_shared(user, items, candidates, shared),
+            lambda: self.head(user, candidate_side(items, candidates)),
+        )
         return order + self.moment_terms(moments, user_moments), strength
+
+    def _beside_shared(
+        self, user: UserSide, items: ItemArrays, candidates: tf.Tensor, shared: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the logits of own candidates, then of shared ones; arguments as in `call`.
+
+        Both are looked up in the logits of all of them together. Computed apart, equal items would differ in their last
+        bits, by which a model that tells nothing apart would rank all own candidates above or below the others.
+        """
+        rows, place = tf.unique(tf.concat([shared, tf.reshape(candidates, [-1])], axis=0))
+        of_own = tf.reshape(place[tf.size(shared) :], tf.shape(candidates))
+        logits = self.head(user, candidate_side(items, rows[None]))
+        order, strength = (
+            tf.concat([tf.gather(of_all, of_own, batch_dims=1), of_all[:, : tf.size(shared)]], axis=1)
+            for of_all in logits
+        )
+        return order, strength
 
     def items(
         self, vectors: tf.Tensor, attributes: tf.Tensor, categories: tf.Tensor, prices: tf.Tensor, noise: Noise = None

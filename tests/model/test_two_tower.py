@@ -165,3 +165,18 @@ def test_weights_that_do_not_fit(written: str, instead: str, fault: str, tmp_pat
     (tmp_path / "config.json").write_text(text.replace(written, instead))
     with pytest.raises(ArtifactError, match=fault):
         load_two_tower(tmp_path)
+
+
+@pytest.mark.parametrize("similarity", ["history", "user"])
+def test_an_item_among_own_candidates_ties_with_itself_among_the_shared_ones(similarity: str) -> None:
+    """Bit by bit, at widths that are used: otherwise a model that knows nothing would be told apart from chance."""
+    model = randomised(tower(similarity=similarity, text_width=64, width=32))
+    rng = np.random.default_rng(2)
+    vectors = rng.normal(size=(ITEMS, 64)).astype(np.float32)
+    shared = np.arange(ITEMS, dtype=np.int32)
+    own = rng.integers(0, ITEMS, (4, 3)).astype(np.int32)
+    moments = np.concatenate([catalogue_moments()[own], np.tile(catalogue_moments(), (4, 1, 1))], axis=1)
+    asked = [ASKED[name] for name in ("history", "intensity", "days", "features")]
+    for of_all in model(vectors, *codes(), *asked, own, shared, moments, ASKED["user_moments"]):
+        beside = np.take_along_axis(of_all.numpy()[:, 3:], own, axis=1)
+        np.testing.assert_array_equal(of_all.numpy()[:, :3], beside)

@@ -66,12 +66,14 @@ def test_taste_is_found_by_ids_and_permuted_labels_keep_the_start(tmp_path: Path
     """Half of the catalogue is of a user's taste, so lists by taste are twice as good as chance."""
     _, taste = learned(tmp_path / "taste", tiny_encoder, permuted=False)
     assert taste.summary["decided_by"] == "valid_ndcg"
-    assert taste.summary["valid_auc"] > taste.summary["valid_auc_start"] + 0.05
-    assert taste.summary["valid_auc"] > 0.7
-    assert taste.summary["valid_ndcg"] > taste.summary["valid_ndcg_start"]
+    assert taste.summary["valid_auc_start"] == 0.5  # nothing is told apart
+    assert taste.summary["valid_auc"] > 0.65
+    assert taste.summary["valid_ndcg"] > 1.5 * taste.summary["valid_ndcg_start"]
     _, permuted = learned(tmp_path / "permuted", tiny_encoder, permuted=True)
-    # 384 valid events: a standard error of 0.015, and the best of nine epochs.
-    assert abs(permuted.summary["valid_auc"] - 0.5) < 0.08
+    assert permuted.summary["valid_auc_start"] == 0.5
+    # 384 valid events, of which the AUC has a standard error of 0.015, and the best of nine epochs.
+    assert abs(permuted.summary["valid_auc"] - 0.5) < 0.05
+    assert permuted.summary["valid_ndcg"] < 1.1 * permuted.summary["valid_ndcg_start"]
 
 
 def test_an_ensemble_is_the_mean_of_its_models(tmp_path: Path, tiny_encoder: Path) -> None:

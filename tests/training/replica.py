@@ -65,13 +65,18 @@ def main(encoder: Path, target: Path, replicas: int, distribution: str) -> None:
         texts = LearningTextVectors(bert, 1, hidden, np.arange(ITEMS), groups, VectorCacheSettings(max_age=1))
         keras.utils.set_random_seed(3)
         model = TwoTower(TwoTowerConfig(bert.config.hidden_size, 8, (8,), 2, 6, 0.0, ()), name="two_tower")
-        # Where all candidates are alike, gradients are rounding, which Adam takes steps of.
-        for weight in (model.fused_items.candidate_map, model.head.last.kernel):
-            weight.assign(rng.normal(0, 0.3, weight.shape))
+        # Where all candidates are alike, or a unit is active for all of them, losses of lists give a user's part a
+        # gradient of rounding, which Adam takes steps of. So candidates differ, and by more than users do.
+        for weight, deviation in (
+            (model.fused_items.candidate_map, 0.3),
+            (model.head.last.kernel, 0.3),
+            (model.head.first_item.kernel, 10.0),
+        ):
+            weight.assign(rng.normal(0, deviation, weight.shape))
     begins = np.arange(0, EXAMPLES * (STEPS + 1), EXAMPLES)
     phase = Phase("impressions", 2, lambda epoch, done: Epoch(begins, batches(epoch, done)), graded=True)
     rising = iter([0.5, 0.6, 0.7])
-    rates = FinetuneSettings(learning_rate=1e-2, patience=9)
+    rates = FinetuneSettings(learning_rate=4e-3, patience=9)
     checkpoints = CheckpointStore(Path(tempfile.mkdtemp()), float("inf"))
 
     def validate() -> ValidFigures:

@@ -17,8 +17,6 @@ from tests.processes import PATIENCE
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[2]
-# Units that are active for all candidates alike have gradients of rounding, which Adam takes small steps of.
-TOLERANCE = 5e-5  # of steps of 0.01
 NEWS = """
 version: 1
 seed: 5
@@ -68,7 +66,7 @@ def assert_close(path: Path, expected: dict[str, np.ndarray]) -> None:
     found = np.load(path)
     assert set(found) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name], value, atol=TOLERANCE, rtol=0, err_msg=name)
+        np.testing.assert_allclose(found[name], value, atol=1e-6, rtol=0, err_msg=name)
 
 
 @pytest.mark.parametrize("replicas", [2, 4])
