@@ -35,8 +35,8 @@ def test_parts_add_up_to_the_models_logits(
     assert np.ptp(strength, axis=0).min() > 0
     for _ in range(2):
         catalogue = CatalogueLogits(model, items)
-        np.testing.assert_allclose(catalogue.order(history, MOMENTS), order, rtol=0, atol=5e-5)
-        np.testing.assert_allclose(catalogue.strength(history), strength, rtol=0, atol=5e-5)
+        np.testing.assert_allclose(catalogue.order(history, MOMENTS), order, rtol=0, atol=2e-5)
+        np.testing.assert_allclose(catalogue.strength(history), strength, rtol=0, atol=2e-5)
         monkeypatch.setattr(module, "_CELLS", 1)  # one item at a time
         monkeypatch.setattr(module, "_TILE_USERS", 2)
         monkeypatch.setattr(module, "_TILE_ITEMS", 7)
@@ -51,7 +51,7 @@ def test_a_catalogue_without_categories_or_prices(missing: str) -> None:
     everything = candidate_side(items, np.arange(ITEMS)[None])
     wanted = model.score(history, everything, MOMENTS[None])[0].numpy()
     assert np.isfinite(wanted).all()
-    np.testing.assert_allclose(CatalogueLogits(model, items).order(history, MOMENTS), wanted, rtol=0, atol=5e-5)
+    np.testing.assert_allclose(CatalogueLogits(model, items).order(history, MOMENTS), wanted, rtol=0, atol=2e-5)
 
 
 def test_nearness_is_what_needs_one_product_per_pair() -> None:

@@ -93,7 +93,7 @@ def test_the_logits_by_hand(hidden: tuple[int, ...], similarity: str) -> None:
     made = randomised(head(hidden, similarity))
     user, items = sides()
     for found, expected in zip(made(user, items), by_hand(made, user, items), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_new_head_ranks_by_the_similarity_of_texts_and_says_nothing_of_strength() -> None:
@@ -102,7 +102,7 @@ def test_a_new_head_ranks_by_the_similarity_of_texts_and_says_nothing_of_strengt
     items = items._replace(vectors=tf.zeros_like(items.vectors))  # as new fused items are
     order, strength = made(user, items)
     similarity = made.attention_similarity(user.texts, user.weights, items.texts).numpy()
-    np.testing.assert_allclose(order, 10 * similarity, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(order, 10 * similarity, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(strength, np.zeros((USERS, CANDIDATES)))
     np.testing.assert_array_equal(order[1], np.zeros(CANDIDATES))  # nothing was read
 
@@ -113,7 +113,7 @@ def test_candidates_that_all_users_share_are_scored_like_repeated_ones() -> None
     shared = CandidateSide(*(part[:1] for part in items))
     repeated = CandidateSide(*(tf.repeat(part[:1], USERS, axis=0) for part in items))
     for one, other in zip(made(user, shared), made(user, repeated), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_sharp_attention_looks_at_the_nearest_of_the_history() -> None:

@@ -51,14 +51,14 @@ def by_hand(made: HistoryTower) -> np.ndarray:
 
 def test_the_vectors_by_hand() -> None:
     made = randomised(layer())
-    np.testing.assert_allclose(made(ENTRIES, *GIVEN), by_hand(made), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made(ENTRIES, *GIVEN), by_hand(made), rtol=1e-5, atol=1e-6)
 
 
 def test_a_new_tower_is_the_mean_by_intensity_and_recency() -> None:
     made = layer()
     weight = ASKED["intensity"][0] * np.exp(-0.5 * ASKED["days"][0])
     found = made(ENTRIES, *GIVEN).numpy()
-    np.testing.assert_allclose(found[0], weight @ ENTRIES[0] / weight.sum(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[0], weight @ ENTRIES[0] / weight.sum(), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found[1], ENTRIES[1, 0], rtol=1e-5)
     np.testing.assert_array_equal(found[2], np.zeros(WIDTH))
 
@@ -69,10 +69,10 @@ def test_padding_changes_nothing(blocks: int) -> None:
     longer = np.concatenate([ENTRIES, np.full((4, 3, WIDTH), 9, np.float32)], axis=1)
     padded = [np.pad(part, ((0, 0), (0, 3))) for part in GIVEN[:2]]
     expected = made(ENTRIES, *GIVEN)
-    np.testing.assert_allclose(made(longer, *padded, GIVEN[2]), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made(longer, *padded, GIVEN[2]), expected, rtol=1e-5, atol=1e-6)
     # What stands in padding is never read either.
     other = np.where(ASKED["intensity"][:, :, None] > 0, ENTRIES, -7.0)
-    np.testing.assert_allclose(made(other, *GIVEN), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made(other, *GIVEN), expected, rtol=1e-5, atol=1e-6)
 
 
 def in_order(made: HistoryTower, entries: np.ndarray, days: np.ndarray) -> np.ndarray:

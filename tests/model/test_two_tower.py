@@ -62,7 +62,7 @@ def test_a_batch_is_scored_like_requests(changes: dict[str, Any]) -> None:
     every = candidate_side(items, np.arange(ITEMS)[None])
     scored = model.score(history_of(items, ASKED), every, catalogue_moments()[None])
     for ours, theirs in zip(found(model), scored, strict=True):
-        np.testing.assert_allclose(ours, np.take_along_axis(theirs.numpy(), ALL, axis=1), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(ours, np.take_along_axis(theirs.numpy(), ALL, axis=1), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", KINDS)
@@ -70,7 +70,7 @@ def test_padding_changes_nothing(changes: dict[str, Any]) -> None:
     model = randomised(tower(**changes))
     longer = {n: np.pad(ASKED[n], ((0, 0), (0, 3))) for n in ("history", "intensity", "days")}
     for ours, theirs in zip(logits(model, {**ASKED, **longer}, OWN, SHARED), found(model), strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", KINDS)

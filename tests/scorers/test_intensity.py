@@ -49,10 +49,10 @@ def test_candidates_get_their_scores_of_the_catalogue(inputs: ScorerInputs, monk
     offsets, item = split_candidates(LISTS)
     owner = np.repeat(np.arange(4), np.diff(offsets))
     found = scorer.score_candidates(QUERIED, offsets, item)
-    np.testing.assert_allclose(found, whole[owner, item], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found, whole[owner, item], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found, inputs.two_towers[0].candidates(QUERIED, offsets, item).order)
     monkeypatch.setattr(two_tower_model, "_CELLS", 1)  # blocks of one request
-    np.testing.assert_allclose(scorer.score_catalogue(QUERIED), whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scorer.score_catalogue(QUERIED), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_requests_of_several_times_get_the_scores_of_each_alone(inputs: ScorerInputs) -> None:
@@ -60,7 +60,7 @@ def test_requests_of_several_times_get_the_scores_of_each_alone(inputs: ScorerIn
     together = scorer.score_catalogue(QUERIED)
     for row in range(len(QUERIED)):
         alone = scorer.score_catalogue(QUERIED.block(row, row + 1))[0]
-        np.testing.assert_allclose(together[row], alone, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(together[row], alone, rtol=1e-5, atol=1e-6)
     early, late, never = scorer.score_catalogue(requests([1], [1], [1], users=[0, 0, 0], at=[3, 20, None]))
     assert np.abs(early - late).max() > 0.01
     assert np.abs(early - never).max() > 0.01
@@ -79,7 +79,7 @@ def test_only_the_most_recent_history_counts(inputs: ScorerInputs) -> None:
     scorer = intensity.fit(inputs, None)
     recent = requests([5, 6, 7, 8], users=[2], days=[5, 6, 7, 8], at=[20])
     np.testing.assert_allclose(
-        scorer.score_catalogue(recent)[0], scorer.score_catalogue(QUERIED)[2], rtol=1e-4, atol=1e-5
+        scorer.score_catalogue(recent)[0], scorer.score_catalogue(QUERIED)[2], rtol=1e-5, atol=1e-6
     )
 
 
@@ -91,7 +91,7 @@ def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(inputs: 
     for row in range(len(QUERIED)):
         first = np.argsort(-nearness[row])[:10]
         others = np.setdiff1d(np.arange(ITEMS), first)
-        np.testing.assert_allclose(score[row, first], exact[row, first], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(score[row, first], exact[row, first], rtol=1e-5, atol=1e-6)
         assert score[row, others].max() <= score[row, first].min()
         assert np.argsort(-score[row, others]).tolist() == np.argsort(-nearness[row, others]).tolist()
     np.testing.assert_array_equal(intensity.fit(inputs, ITEMS).score_catalogue(QUERIED), exact)

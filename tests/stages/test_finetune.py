@@ -58,7 +58,7 @@ def test_a_model_has_what_ranking_needs(tmp_path: Path, tiny_encoder: Path) -> N
     np.testing.assert_allclose(np.linalg.norm(vectors["item"], axis=1), 1, rtol=1e-5)
     again = items_of(path, packed_features(context, path))
     for name, array in zip(("item", "entry", "candidate"), again, strict=False):
-        np.testing.assert_allclose(array, vectors[name], atol=1e-5)
+        np.testing.assert_allclose(array, vectors[name], atol=1e-6)
     assert list(files.read_json(path / artifact_files.ATTRIBUTES)) == ["id"]
     assert list(files.read_json(path / artifact_files.USER_ATTRIBUTES)) == ["id"]
     log = pq.read_table(path / artifact_files.TRAINING_LOG).to_pandas()
@@ -96,7 +96,7 @@ def test_attributes_are_fitted_stored_and_in_the_vectors(tmp_path: Path, tiny_en
     assert fitted["category"] == {"levels": [names, [f"{name}/{name}" for name in names]]}
     vectors, packed = files.read_safetensors(path / artifact_files.ITEM_VECTORS), packed_features(context, path)
     assert load_two_tower(path).config.attributes[0] == FeatureShape("category", (5, 5))
-    np.testing.assert_allclose(items_of(path, packed).candidates, vectors["candidate"], atol=1e-5)
+    np.testing.assert_allclose(items_of(path, packed).candidates, vectors["candidate"], atol=1e-6)
     packed[:, :2] = 0
     assert np.abs(items_of(path, packed).candidates - vectors["candidate"]).max() > 1e-3
 
@@ -115,7 +115,7 @@ def test_without_ids_there_are_no_features(tmp_path: Path, tiny_encoder: Path) -
     vectors = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
     assert vectors["user"].shape[1] == 0
     nothing = np.zeros((len(vectors["item"]), 0), np.int32)
-    np.testing.assert_allclose(items_of(path, nothing).entries, vectors["entry"], atol=1e-5)
+    np.testing.assert_allclose(items_of(path, nothing).entries, vectors["entry"], atol=1e-6)
     assert np.isfinite(Intensity([open_model(path)]).score_catalogue(requests([0, 1], []))).all()
 
 
@@ -168,7 +168,7 @@ def test_own_columns_of_every_kind_train_and_are_in_the_vectors(tmp_path: Path, 
     fitted = files.read_json(path / artifact_files.ATTRIBUTES)
     features = fit_attributes(corpus, settings.items.attributes, fitted)
     assert model.config.attributes == features.sizes
-    np.testing.assert_allclose(items_of(path, features.packed).candidates, vectors["candidate"], atol=1e-5)
+    np.testing.assert_allclose(items_of(path, features.packed).candidates, vectors["candidate"], atol=1e-6)
     for column in range(features.packed.shape[1]):
         without = features.packed.copy()
         without[:, column] = 0
