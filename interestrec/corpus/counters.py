@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,22 +116,18 @@ class EventCounters:
         return np.searchsorted(self.keys, owner[:, None] * np.int64(self.ticks) + tick)
 
 
-def follows_time(user: np.ndarray, time: np.ndarray, split: np.ndarray, n_users: int) -> bool:
-    """Return whether no event of a user is earlier than one of the same user in an earlier split.
+def are_periods(time: np.ndarray, split: np.ndarray) -> bool:
+    """Return whether splits are periods of time: no event of any user is earlier than one of an earlier split.
 
-    A split at a time, or at a time per user, follows time; a random split does not.
+    Splits at a time for all are; splits at a time per user and random ones are not.
 
     Args:
-        user, time, split: [events]; NO_TIME is ignored; split is an index into schemas.SPLITS.
+        time, split: [events]; NO_TIME is ignored; split is an index into schemas.SPLITS.
     """
-    latest = np.full(n_users, NO_TIME)
     timed = time != NO_TIME
-    for part in np.unique(split):
-        rows = np.flatnonzero(timed & (split == part))
-        if (time[rows] < latest[user[rows]]).any():
-            return False
-        np.maximum.at(latest, user[rows], time[rows])
-    return True
+    parts = [time[timed & (split == part)] for part in np.unique(split)]
+    bounds = [(part.min(), part.max()) for part in parts if len(part)]
+    return all(before[1] <= after[0] for before, after in pairwise(bounds))
 
 
 def _rounded_up(values: np.ndarray, unit: int) -> np.ndarray:

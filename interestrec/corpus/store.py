@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
-from interestrec.corpus.counters import EventCounters, follows_time
+from interestrec.corpus.counters import EventCounters, are_periods
 from interestrec.corpus.counts_at_times import CountsAtTimes
 from interestrec.corpus.timelines import NO_TIME
 from interestrec.io import artifact_files, files, schemas
@@ -170,24 +170,25 @@ class Corpus:
     def _counted(self, owner: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, int]:
         """Return owner and time of the events that count, and the number of owners.
 
-        They are the positive events, those with an intensity above 0, that could be known at a time. Of splits that
-        follow time, events of all splits count from their time on. Of a random split, events of train alone count,
-        because the others are what is asked for. Rows of logged histories never count: a log repeats one
-        event in the histories of many impressions. Events without a time do not count.
+        They are the positive events, those with an intensity above 0, that could be known at a time. Where splits are
+        periods of time, events of all splits count from their time on: none of test is known in train. Where they are
+        not, the test events of one user are earlier than train events of another, so events of train alone count. Rows
+        of logged histories never count: a log repeats one event in the histories of many impressions. Events without a
+        time do not count.
         """
         rows = self.timelines
         counted = (rows.intensity > 0) & (rows.split >= 0) & ~self.is_logged_history
-        if not self.splits_follow_time:
+        if not self.splits_are_periods:
             counted &= rows.split == schemas.TRAIN
         return owner[counted], rows.time[counted], owners
 
     @cached_property
-    def splits_follow_time(self) -> bool:
-        """Whether no event of a user is earlier than one of the same user in an earlier split, as in a random split."""
+    def splits_are_periods(self) -> bool:
+        """Whether no event is earlier than one of an earlier split; splits per user and random ones overlap."""
         if self.whole is not None:
-            return self.whole.splits_follow_time
+            return self.whole.splits_are_periods
         rows, single = self.timelines, ~self.is_logged_history
-        return follows_time(rows.user[single], rows.time[single], rows.split[single], self.users.num_rows)
+        return are_periods(rows.time[single], rows.split[single])
 
     @cached_property
     def is_logged_history(self) -> np.ndarray:

@@ -141,8 +141,8 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     """Return one request per user with an impression in `split`, with the history at the start of the split.
 
     The history is that of the user's first impression of the split if the log contains histories, otherwise all events
-    of the user in earlier splits. The time is the start of the split where all earlier splits are before it, otherwise
-    that of the user's first impression of the split.
+    of the user in earlier splits. The time is the start of the split where splits are periods of time, otherwise that of
+    the user's first impression of the split.
 
     Args:
         split: VALID or TEST.
@@ -155,9 +155,8 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     rows = rows[np.lexsort((rows, shown.time[rows], shown.user[rows]))]
     user, first = np.unique(shown.user[rows], return_index=True)
     at = shown.time[rows][first]
-    start = shown.time[shown.split == split].min(initial=np.iinfo(np.int64).max)
-    if (shown.time[shown.split < split] <= start).all():
-        at = np.full(len(user), start)
+    if corpus.splits_are_periods and len(at):
+        at = np.full(len(user), shown.time[shown.split == split].min())
     if has_logged_histories(corpus):
         first_row = rows[first]
         ranges = ragged.ranges(shown.history_start[first_row], shown.history_end[first_row])

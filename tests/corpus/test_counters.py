@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.corpus.counters import WINDOWS, EventCounters, follows_time
+from interestrec.corpus.counters import WINDOWS, EventCounters, are_periods
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.io.schemas import HISTORY_EVENT, SPLITS, TEST, TRAIN, VALID
 from tests.examples import examples
@@ -81,7 +81,7 @@ def test_a_thousand_rows_recomputed_from_raw_events(owner: str, random: bool, tm
     log = log_like_ml_100k(1)
     split = np.random.default_rng(2).choice(3, 20_000, p=[0.8, 0.1, 0.1]) if random else by_time(log)
     corpus, rows = corpus_of(tmp_path, log, split)
-    assert corpus.splits_follow_time is not random
+    assert corpus.splits_are_periods is not random
     counters = corpus.counters if owner == "item" else corpus.user_counters
     asked = requests(rows, owner, 3)
     counted = (rows["intensity"] > 0) & ((rows["split"] == TRAIN) | (not random))
@@ -202,7 +202,7 @@ def test_what_a_corpus_counts(tmp_path: Path) -> None:
     ]
     shown = [Impression(0, "train", (0, 0), [(0, 1.0)])]
     corpus = Corpus(write_corpus(tmp_path, 2, 2, log, shown), 0.5)
-    assert corpus.splits_follow_time
+    assert corpus.splits_are_periods
     assert corpus.counters.counts(np.zeros(3, int), np.array([5, 7, 0]) * DAY)[:, -1].tolist() == [1, 3, 0]
     assert corpus.counters.counts(np.array([0]), np.array([NO_TIME]))[:, -1].tolist() == [0]
     assert corpus.user_counters.at(7 * DAY)[:, -1].tolist() == [2, 1]
@@ -218,10 +218,22 @@ def test_other_splits_of_a_corpus_count_what_they_hold(tmp_path: Path) -> None:
     assert again.counters.at(9 * DAY)[:, -1].tolist() == [3, 1]
 
 
-def test_splits_that_follow_time() -> None:
-    user, time = np.array([0, 0, 0, 1, 1]), np.array([1, 5, 5, 2, 9])
-    assert follows_time(user, time, np.array([TRAIN, VALID, TEST, TRAIN, TRAIN]), 2)
-    assert follows_time(user, time, np.array([TRAIN, TEST, VALID, TEST, TEST]), 2)
-    assert not follows_time(user, time, np.array([VALID, TRAIN, TRAIN, TRAIN, TEST]), 2)
-    assert not follows_time(user, time, np.array([TRAIN, TRAIN, TEST, TEST, VALID]), 2)
-    assert follows_time(user, np.array([NO_TIME] * 5), np.array([2, 0, 1, 0, 0]), 2)
+def test_splits_that_are_periods() -> None:
+    time = np.array([1, 5, 5, 2, 9])
+    assert are_periods(time, np.array([TRAIN, VALID, TEST, TRAIN, TEST]))
+    assert are_periods(time, np.array([TRAIN, TEST, TEST, TRAIN, TEST]))
+    # The train event at 9 is later than the test event at 5, if of another user.
+    assert not are_periods(time, np.array([TRAIN, TEST, TEST, TRAIN, TRAIN]))
+    assert not are_periods(time, np.array([VALID, TRAIN, TRAIN, TRAIN, TEST]))
+    assert are_periods(np.append(time, NO_TIME), np.array([TRAIN, VALID, TEST, TRAIN, TEST, TRAIN]))
+    assert are_periods(np.array([NO_TIME] * 3), np.array([TEST, TRAIN, VALID]))
+
+
+def test_of_splits_per_user_no_event_of_valid_or_test_counts(tmp_path: Path) -> None:
+    """User 0's test event is earlier than user 1's train events, for which it is no news."""
+    log = [Event(0, 0, 1), Event(0, 1, 2, "test"), Event(1, 0, 3), Event(1, 1, 4), Event(1, 2, 5, "test")]
+    shown = [Impression(0, "train", (0, 0), [(0, 1.0)])]
+    corpus = Corpus(write_corpus(tmp_path, 2, 3, log, shown), None)
+    assert not corpus.splits_are_periods
+    assert corpus.counters.at(9 * DAY)[:, -1].tolist() == [2, 1, 0]
+    assert corpus.counts_at_times.at(4 * DAY)[:, -1].tolist() == [2, 0, 0]
