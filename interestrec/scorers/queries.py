@@ -141,8 +141,8 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     """Return one request per user with an impression in `split`, with the history at the start of the split.
 
     The history is that of the user's first impression of the split if the log contains histories, otherwise all events
-    of the user in earlier splits. The time is the start of the split where splits are periods of time, otherwise that of
-    the user's first impression of the split.
+    of the user in earlier splits. The time is the start of the split where splits are periods of time, otherwise that
+    of the user's first impression of the split.
 
     Args:
         split: VALID or TEST.
