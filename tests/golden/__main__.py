@@ -10,7 +10,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import CandidateLogits, load_model
+from interestrec.scorers.two_tower_model import CandidateLogits, open_model
 from interestrec.stages.evaluate import run
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 from tests.scorers.models import write_model
@@ -26,7 +26,7 @@ def known(model: Path, corpus: Path) -> CandidateLogits:
     """All items for a user with a history, a user without, and one at another time."""
     inputs = ScorerInputs(model, model, Corpus(corpus, 0.5), model, (), seed=1)
     asked = requests([0, 1, 3], [], [2], users=[0, 2, 1], days=[1, 2, 3, 4], at=[9, 9, None])
-    return load_model(model, inputs).candidates(asked, *split_candidates([list(range(ITEMS))] * 3))
+    return open_model(model, inputs).candidates(asked, *split_candidates([list(range(ITEMS))] * 3))
 
 
 def main() -> None:
