@@ -21,6 +21,9 @@ class MomentTerms(keras.layers.Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.first = keras.layers.Dense(_HIDDEN, name="first")
+
+    def build(self, input_shape: Any = None) -> None:
+        """Create the weights."""
         width = ITEM_FEATURES + _HIDDEN
         self.shared = self.add_weight(name="shared", shape=(width,), initializer="zeros")
         self.personal = self.add_weight(name="personal", shape=(USER_FEATURES, width), initializer="zeros")

@@ -108,7 +108,7 @@ class TwoTower(keras.layers.Layer):
         )
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.similarity, name="head")
         self.moment_terms = MomentTerms(name="moment_terms")
-        for layer in (self.item_tower, self.fused_items, self.user_tower, self.head):
+        for layer in (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms):
             layer.build()
         self.built = True
 

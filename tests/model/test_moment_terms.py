@@ -11,12 +11,18 @@ ITEMS = RNG.normal(size=(3, 5, ITEM_FEATURES)).astype(np.float32)
 USERS = RNG.normal(size=(3, USER_FEATURES)).astype(np.float32)
 
 
+def terms() -> MomentTerms:
+    made = MomentTerms()
+    made.build()
+    return made
+
+
 def test_a_new_layer_adds_nothing() -> None:
-    np.testing.assert_array_equal(MomentTerms()(ITEMS, USERS), np.zeros((3, 5)))
+    np.testing.assert_array_equal(terms()(ITEMS, USERS), np.zeros((3, 5)))
 
 
 def test_the_terms_by_hand() -> None:
-    made = randomised(MomentTerms())
+    made = randomised(terms())
     kernel, bias = made.first.kernel.numpy(), made.first.bias.numpy()
     expected = np.empty((3, 5))
     for u in range(3):
@@ -28,7 +34,7 @@ def test_the_terms_by_hand() -> None:
 
 
 def test_items_that_all_users_share_are_those_of_a_catalogue() -> None:
-    made = randomised(MomentTerms())
+    made = randomised(terms())
     repeated = made(np.tile(ITEMS[:1], (3, 1, 1)), USERS)
     np.testing.assert_allclose(made(ITEMS[:1], USERS), repeated, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(made.catalogue(ITEMS[0], USERS), repeated, rtol=1e-4, atol=1e-5)
