@@ -3,7 +3,7 @@
 from typing import Any, Literal, NamedTuple
 
 from interestrec.model.backend import keras, tf
-from interestrec.model.history_tower import ABSENT
+from interestrec.model.history_attention import ABSENT
 from interestrec.model.pair_products import entry_products, pair_products
 
 _START_SCALE = 10.0  # logits per unit of cosine, in the range that contrastive training converges to

@@ -5,10 +5,10 @@ from typing import Any
 
 from interestrec.model.backend import keras, tf
 from interestrec.model.entity_features import EntityFeatures
+from interestrec.model.history_attention import ABSENT, attention_logits, attention_mean, later_events
 from interestrec.model.next_item import CausalBlock, NextItemConfig
 from interestrec.model.noise import Noise, branch, dropout
 
-ABSENT = -1e9
 _START_FORGETTING = 0.5  # of events, by days
 _HEADS = 2
 
@@ -64,16 +64,12 @@ class HistoryTower(keras.layers.Layer):
             days: float32 [users, length], ln(1 + days) since each entry; 0 where unknown.
             features: int32 [users, columns], as of `FittedFeatures.packed`.
         """
-        present = intensity > 0
-        later = tf.cumsum(tf.cast(present, tf.float32), axis=1, exclusive=True, reverse=True)
+        later = later_events(intensity)
         if self.blocks:
             entries = self._in_order(entries, days, later, branch(noise, 0))
-        logits = tf.squeeze(tf.matmul(entries, tf.convert_to_tensor(self.attention)), axis=-1)
-        logits += tf.math.log(tf.where(present, intensity, 1.0))
-        logits -= self.forgetting * tf.math.log1p(later) + self.forgetting_days * days
-        share = tf.nn.softmax(tf.where(present, logits, ABSENT), axis=-1) * tf.cast(present, tf.float32)
-        user = tf.squeeze(tf.matmul(share[:, None, :], entries), axis=1)
-        user += tf.cast(~tf.reduce_any(present, axis=1, keepdims=True), tf.float32) * self.empty
+        forgotten = self.forgetting * tf.math.log1p(later) + self.forgetting_days * days
+        user = attention_mean(entries, attention_logits(entries, self.attention, intensity, forgotten), intensity)
+        user += tf.cast(~tf.reduce_any(intensity > 0, axis=1, keepdims=True), tf.float32) * self.empty
         if self.features.shapes:
             user += self.features(features, branch(noise, 1))
         user = dropout(user, self.rate, branch(noise, 2))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interestrec.model.backend import keras, tf
-from interestrec.model.history_tower import ABSENT
+from interestrec.model.history_attention import attention_logits, attention_mean, later_events
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,9 @@ class TextMean(keras.layers.Layer):
         Returns:
             float32 [users, length], a large negative number at padding.
         """
-        logits = tf.squeeze(tf.matmul(history, self.attention), axis=-1)
-        present = intensity > 0
-        age = tf.cumsum(tf.cast(present, tf.float32), axis=1, exclusive=True, reverse=True)
-        logits += tf.math.log(tf.where(present, intensity, 1.0)) - self.forgetting * tf.math.log1p(age)
-        return tf.where(present, logits, ABSENT)
+        forgotten = self.forgetting * tf.math.log1p(later_events(intensity))
+        return attention_logits(history, self.attention, intensity, forgotten)
 
     def call(self, history: tf.Tensor, intensity: tf.Tensor) -> tf.Tensor:
         """Return user vectors, float32 [users, width]; arguments as in `attention_logits`."""
-        logits = self.attention_logits(history, intensity)
-        share = tf.nn.softmax(logits, axis=-1) * tf.cast(intensity > 0, tf.float32)
-        return tf.squeeze(tf.matmul(share[:, None, :], history), axis=1)
+        return attention_mean(history, self.attention_logits(history, intensity), intensity)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestrec.model.head import CandidateSide, InterestHead, UserSide, category_counts, price_level
-from interestrec.model.history_tower import ABSENT
+from interestrec.model.history_attention import ABSENT
 from tests.model.towers import LENGTH, LEVELS, TEXT_WIDTH, WIDTH, randomised
 
 USERS, CANDIDATES = 4, 6
