@@ -66,7 +66,10 @@ class Batch:
         )
 
 
-_PER_EXAMPLE = "intensity days user labels present known log_rate moments user_moments row".split()
+_PER_EXAMPLE = (
+    *("intensity", "days", "user", "labels", "present", "known", "log_rate"),
+    *("moments", "user_moments", "row"),
+)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,14 @@ class ExampleSets(NamedTuple):
     select: Examples  # of valid_select
     blend: Examples  # of valid_blend
 
+    @property
+    def ranks_catalogue(self) -> bool:
+        """Whether lists over the catalogue are learned, rather than the order of impressions.
+
+        This is so if no example of train shows what was ignored, so that all of them need sampled negatives.
+        """
+        return bool(self.train.sampled.all())
+
 
 def corpus_examples(corpus: Corpus, require_valid: bool = True) -> ExampleSets:
     """Return the examples of a corpus.

@@ -134,7 +134,7 @@ def _phase(setup: TrainingSetup, stream: int, name: str, examples: Examples, epo
         negatives.count,
         setup.most_negatives,
         setup.popularity,
-        setup.ranks_catalogue,
+        setup.examples.ranks_catalogue,
         timelines,
         max_history,
         setup.item_vectors,

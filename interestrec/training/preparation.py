@@ -96,11 +96,6 @@ class TrainingSetup:
         return self.model.item_arrays(vectors, self.codes)
 
     @property
-    def ranks_catalogue(self) -> bool:
-        """Whether lists over the catalogue are learned, rather than the order of impressions."""
-        return bool(self.examples.train.sampled.all())
-
-    @property
     def most_negatives(self) -> int:
         """Negatives per batch; fewer where each is compared with every event, or encoded with a gradient."""
         compared = self.model.config.similarity == "history"
@@ -159,7 +154,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             Moments.of(corpus),
             settings.max_history,
             repeats=inputs.repeats,
-            corrects=bool(examples.train.sampled.all()),
+            corrects=examples.ranks_catalogue,
         ),
         # Before the start model's weights are read, which may include trained encoder layers.
         frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
@@ -181,7 +176,7 @@ def _similarity(settings: FinetuneSettings, examples: ExampleSets) -> Similarity
     """
     if settings.similarity is not None:
         return settings.similarity
-    return "user" if examples.train.sampled.all() else "history"
+    return "user" if examples.ranks_catalogue else "history"
 
 
 def _with_documents(inputs: TrainingInputs, examples: ExampleSets, user: TextUser) -> tuple[EncoderInputs, ExampleSets]:
