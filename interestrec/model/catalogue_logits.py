@@ -23,7 +23,7 @@ class CatalogueLogits:
         self._mlp = self._deep_mlp if model.head.middle else _shallow_mlp(model.head, items.candidates)
 
     def order(self, history: History, moments: np.ndarray) -> np.ndarray:
-        """Return the logits of order of TwoTower.score for all items, up to rounding.
+        """Return the logits of TwoTower.order for all items, up to rounding.
 
         Args:
             history: of arrays.
@@ -44,7 +44,7 @@ class CatalogueLogits:
         return logits
 
     def strength(self, history: History) -> np.ndarray:
-        """Return the logits of strength of all items, float32 [users, items]; argument as in `order`."""
+        """Return the logits of TwoTower.strength for all items, float32 [users, items]; argument as in `order`."""
         head, user = self.model.head, self._side(history)
         vector, items = user.vector.numpy(), self.items.candidates
         logits = self._similarities(user)

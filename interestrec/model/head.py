@@ -84,19 +84,35 @@ class InterestHead(keras.layers.Layer):
         Returns:
             float32 [users, candidates] each.
         """
-        present = tf.cast(user.weights > ABSENT / 2, tf.float32)
+        similarity = self._similarity(user, items)
+        return self._order(user, items, similarity), self._strength(user, items, similarity)
+
+    def order(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
+        """Return the logits of order alone, float32 [users, candidates]."""
+        return self._order(user, items, self._similarity(user, items))
+
+    def strength(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
+        """Return the logits of strength alone, float32 [users, candidates]."""
+        return self._strength(user, items, self._similarity(user, items))
+
+    def _similarity(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
+        """Return sim(u, i), float32 [users, candidates]."""
         if self.similarity == "history":
-            similarity = self.attention_similarity(user.texts, user.weights, items.texts)
-        else:
-            similarity = pair_products(user.text, items.texts)
-        product = pair_products(user.vector, items.vectors)
-        order = self.scale * similarity + self.gain * product
+            return self.attention_similarity(user.texts, user.weights, items.texts)
+        return pair_products(user.text, items.texts)
+
+    def _order(self, user: UserSide, items: CandidateSide, similarity: tf.Tensor) -> tf.Tensor:
+        present = tf.cast(user.weights > ABSENT / 2, tf.float32)
+        order = self.scale * similarity + self.gain * pair_products(user.vector, items.vectors)
         order += self._matches(present, user.categories, items.categories)
         order += self.mlp(user.vector, items.vectors) + self.price_terms(user.price, items.prices)
+        return order
+
+    def _strength(self, user: UserSide, items: CandidateSide, similarity: tf.Tensor) -> tf.Tensor:
         strength = pair_products(user.vector * self.strength_pair, items.vectors)
         strength += tf.reduce_sum(user.vector * self.strength_user, axis=-1, keepdims=True)
         strength += tf.reduce_sum(items.vectors * self.strength_item, axis=-1)
-        return order, strength + self.strength_scale * similarity + self.strength_bias
+        return strength + self.strength_scale * similarity + self.strength_bias
 
     def attention_similarity(self, history: tf.Tensor, weights: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
         """Return sim(u, i) by attention to the history, 0 if it is empty; arguments are texts and weights of the sides.

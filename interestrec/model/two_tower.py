@@ -12,6 +12,7 @@ import numpy as np
 
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.corpus.feature_codes import FeatureShape
+from interestrec.corpus.moments import ITEM_FEATURES
 from interestrec.io import files
 from interestrec.model.backend import keras, tf
 from interestrec.model.entity_features import cells as feature_cells
@@ -85,7 +86,8 @@ class CompiledParts(NamedTuple):
     """Parts of a model as compiled functions, which are traced once per model and shape."""
 
     user: Any
-    score: Any
+    order: Any
+    strength: Any
     attention_similarity: Any
     mlp: Any
 
@@ -201,26 +203,64 @@ class TwoTower(keras.layers.Layer):
             price=price_level(history.prices, history.intensity),
         )
 
-    def score(self, history: History, candidates: CandidateSide, moments: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return logits of order and of strength without dropout, float32 [users, candidates] each.
+    def order(self, history: History, candidates: CandidateSide, moments: tf.Tensor) -> tf.Tensor:
+        """Return logits of order without dropout, float32 [users, candidates].
 
         Args:
             candidates: of [users, candidates] items, or of [1, candidates] items that all users share.
             moments: float32, as the candidates, [users or 1, candidates, ITEM_FEATURES].
         """
-        order, strength = self.head(self.user(history), candidates)
-        return order + self.moment_terms(moments, history.moments), strength
+        return self.head.order(self.user(history), candidates) + self.moment_terms(moments, history.moments)
+
+    def strength(self, history: History, candidates: CandidateSide) -> tf.Tensor:
+        """Return logits of strength without dropout, float32 [users, candidates]; arguments as in `order`."""
+        return self.head.strength(self.user(history), candidates)
 
     @cached_property
     def compiled(self) -> CompiledParts:
-        """`user`, `score` and parts of the head, compiled."""
-        parts = (self.user, self.score, self.head.attention_similarity, self.head.mlp)
-        return CompiledParts(*(tf.function(part, reduce_retracing=True) for part in parts))
+        """`user`, `order`, `strength` and parts of the head, compiled.
+
+        `order` and `strength` are traced once, for any number of users and candidates: graphs that are traced for given
+        numbers are optimised in different ways, so that a request in a block and alone would differ in last bits.
+        """
+        history, candidates, moments = _specs(self.config)
+        return CompiledParts(
+            user=tf.function(self.user, reduce_retracing=True),
+            order=tf.function(self.order, input_signature=(history, candidates, moments)),
+            strength=tf.function(self.strength, input_signature=(history, candidates)),
+            attention_similarity=tf.function(self.head.attention_similarity, reduce_retracing=True),
+            mlp=tf.function(self.head.mlp, reduce_retracing=True),
+        )
 
     def item_arrays(self, vectors: np.ndarray, codes: ItemCodes) -> ItemArrays:
         """Return all items as the head reads them, from their text vectors and codes."""
         items = self.items(*(tf.constant(part) for part in (vectors, *codes)))
         return ItemArrays(*(part.numpy() for part in items))
+
+
+def _specs(config: TwoTowerConfig) -> tuple[History, CandidateSide, tf.TensorSpec]:
+    """Return the types of the arguments of `order`, of unknown numbers of users, entries and candidates."""
+
+    def spec(*widths: int, dtype: tf.DType = tf.float32) -> tf.TensorSpec:
+        return tf.TensorSpec([None, None, *widths], dtype)
+
+    history = History(
+        texts=spec(config.text_width),
+        entries=spec(config.width),
+        categories=spec(config.levels, dtype=tf.int32),
+        prices=spec(),
+        intensity=spec(),
+        days=spec(),
+        features=spec(dtype=tf.int32),
+        moments=spec(),
+    )
+    candidates = CandidateSide(
+        texts=spec(config.text_width),
+        vectors=spec(config.width),
+        categories=spec(config.levels, dtype=tf.int32),
+        prices=spec(),
+    )
+    return history, candidates, spec(ITEM_FEATURES)
 
 
 def candidate_side(items: ItemArrays, rows: Any) -> CandidateSide:

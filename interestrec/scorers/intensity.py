@@ -43,7 +43,7 @@ class Intensity:
         """Logits [requests, items]: full ones for the retrieved items; the other items receive lower values."""
         nearness = self.models[0].catalogue.nearness(self.models[0].histories(requests))
         first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
-        logits = np.mean([model.score(requests, first)[0] for model in self.models], axis=0)
+        logits = np.mean([model.order(requests, first) for model in self.models], axis=0)
         nearness -= np.take_along_axis(nearness, first, axis=1).min(axis=1, keepdims=True)
         nearness += logits.min(axis=1, keepdims=True)
         np.put_along_axis(nearness, first, logits, axis=1)
@@ -51,7 +51,7 @@ class Intensity:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
-        return np.mean([model.candidates(requests, offsets, item).order for model in self.models], axis=0)
+        return np.mean([model.candidate_order(requests, offsets, item) for model in self.models], axis=0)
 
 
 def fit(inputs: ScorerInputs, retrieve: int | None) -> Intensity:

@@ -33,7 +33,7 @@ class Strength:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
-        found = [calibrate(model.candidates(requests, offsets, item).strength) for model, calibrate in self.models]
+        found = [calibrate(model.candidate_strength(requests, offsets, item)) for model, calibrate in self.models]
         return np.mean(found, axis=0)
 
 

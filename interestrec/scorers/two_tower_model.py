@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,19 +14,12 @@ from interestrec.scorers.requests import Requests
 if TYPE_CHECKING:
     from interestrec.corpus.moments import Moments
     from interestrec.metrics.calibration import LogitCalibration
-    from interestrec.model.two_tower import ItemArrays, TwoTower
+    from interestrec.model.head import CandidateSide
+    from interestrec.model.two_tower import History, ItemArrays, TwoTower
     from interestrec.scorers.scorer_inputs import ScorerInputs
     from interestrec.scorers.user_inputs import UserInputs
 
 _CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
-
-
-@dataclass(frozen=True)
-class CandidateLogits:
-    """Logits of candidates, float32 [candidates] each."""
-
-    order: np.ndarray
-    strength: np.ndarray
 
 
 class TwoTowerModel:
@@ -78,9 +70,23 @@ class TwoTowerModel:
             return np.zeros((len(self.items.texts), ITEM_FEATURES), np.float32)
         return self.moments.catalogue_features(int(time))
 
-    def candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> CandidateLogits:
-        """Return the logits of candidates; arguments as in `Scorer.score_candidates`."""
-        found = CandidateLogits(np.zeros(len(item), np.float32), np.zeros(len(item), np.float32))
+    def candidate_order(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return logits of order, float32 [candidates]; arguments as in `Scorer.score_candidates`."""
+        return self._by_blocks(self.order, requests, offsets, item)
+
+    def candidate_strength(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return logits of strength, float32 [candidates]; arguments as in `Scorer.score_candidates`."""
+        return self._by_blocks(self.strength, requests, offsets, item)
+
+    def _by_blocks(
+        self,
+        logits: Callable[[Requests, np.ndarray], np.ndarray],
+        requests: Requests,
+        offsets: np.ndarray,
+        item: np.ndarray,
+    ) -> np.ndarray:
+        """Return `logits` of candidates, which `order` or `strength` computes for as many requests as fit in memory."""
+        found = np.zeros(len(item), np.float32)
         if len(item) == 0:
             return found
         width = max(int(np.diff(offsets).max(initial=0)), 1)
@@ -89,26 +95,31 @@ class TwoTowerModel:
             block = requests.block(start, start + step)
             stop = start + len(block)
             source, inside = ragged.padded(offsets[start:stop], offsets[start + 1 : stop + 1], width)
-            order, strength = self.score(block, np.where(inside, item[source], 0))
-            found.order[offsets[start] : offsets[stop]] = order[inside]
-            found.strength[offsets[start] : offsets[stop]] = strength[inside]
+            found[offsets[start] : offsets[stop]] = logits(block, np.where(inside, item[source], 0))[inside]
         return found
 
-    def score(self, requests: Requests, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the logits of order and strength, float32 [requests, candidates], of items at int [same shape]."""
+    def order(self, requests: Requests, candidates: np.ndarray) -> np.ndarray:
+        """Return the logits of order, float32 [requests, candidates], of items at int [requests, candidates]."""
         from interestrec.corpus.moments import ITEM_FEATURES
         from interestrec.model.backend import tf
-        from interestrec.model.two_tower import History, candidate_side
 
         if self.moments is None:
             moments = np.zeros((*candidates.shape, ITEM_FEATURES), np.float32)
         else:
             at = np.broadcast_to(requests.at[:, None], candidates.shape)
             moments = self.moments.item_features(candidates.ravel(), at.ravel()).reshape(*candidates.shape, -1)
+        return self.model.compiled.order(*self._sides(requests, candidates), tf.constant(moments)).numpy()
+
+    def strength(self, requests: Requests, candidates: np.ndarray) -> np.ndarray:
+        """Return the logits of strength; argument and value as in `order`."""
+        return self.model.compiled.strength(*self._sides(requests, candidates)).numpy()
+
+    def _sides(self, requests: Requests, candidates: np.ndarray) -> tuple[History, CandidateSide]:
+        from interestrec.model.backend import tf
+        from interestrec.model.two_tower import History, candidate_side
+
         history = History(*(tf.constant(part) for part in self.histories(requests)))
-        side = candidate_side(self.items, candidates)
-        order, strength = self.model.compiled.score(history, side, tf.constant(moments))
-        return order.numpy(), strength.numpy()
+        return history, candidate_side(self.items, candidates)
 
 
 def open_models(path: Path, inputs: ScorerInputs | None = None) -> list[TwoTowerModel]:

@@ -10,7 +10,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.io.schemas import SCHEMA_VERSION
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import CandidateLogits, open_model
+from interestrec.scorers.two_tower_model import open_model
 from interestrec.stages.evaluate import run
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 from tests.scorers.models import write_model
@@ -22,11 +22,12 @@ EXPECTED = "expected.json"  # of the model: its logits of `known`
 USERS, ITEMS = 3, 4  # of the corpus
 
 
-def known(model: Path, corpus: Path) -> CandidateLogits:
-    """All items for a user with a history, a user without, and one at another time."""
+def known(model: Path, corpus: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of order and of strength: all items for a user with a history, a user without, and one at another time."""
     inputs = ScorerInputs(model, model, Corpus(corpus, 0.5), model, (), seed=1)
     asked = requests([0, 1, 3], [], [2], users=[0, 2, 1], days=[1, 2, 3, 4], at=[9, 9, None])
-    return open_model(model, inputs).candidates(asked, *split_candidates([list(range(ITEMS))] * 3))
+    opened, lists = open_model(model, inputs), split_candidates([list(range(ITEMS))] * 3)
+    return opened.candidate_order(asked, *lists), opened.candidate_strength(asked, *lists)
 
 
 def main() -> None:
@@ -47,8 +48,8 @@ def _write_model(workspace: Path) -> None:
     with staged_version(workspace, Recipe("model", inputs, {}, 1)) as directory:
         vectors = rng.normal(size=(ITEMS, 6)).astype(np.float32)
         write_model(directory, vectors, rng.integers(-1, 2, (ITEMS, 2)).astype(np.int32), USERS)
-        logits = known(directory, workspace / "corpus")
-        expected = {"order": logits.order.tolist(), "strength": logits.strength.tolist()}
+        order, strength = known(directory, workspace / "corpus")
+        expected = {"order": order.tolist(), "strength": strength.tolist()}
         files.write_json(directory / EXPECTED, expected)
 
 

@@ -30,7 +30,8 @@ def test_parts_add_up_to_the_models_logits(
 ) -> None:
     model, items, history = made(hidden=hidden, similarity=similarity)
     everything = candidate_side(items, np.arange(ITEMS)[None])
-    order, strength = (part.numpy() for part in model.score(history, everything, MOMENTS[None]))
+    order = model.order(history, everything, MOMENTS[None]).numpy()
+    strength = model.strength(history, everything).numpy()
     assert np.ptp(order, axis=0).min() > 0  # every item tells users apart
     assert np.ptp(strength, axis=0).min() > 0
     for _ in range(2):
@@ -49,7 +50,7 @@ def test_a_catalogue_without_categories_or_prices(missing: str) -> None:
     items = items._replace(**{missing: none})
     history = history_of(items, users())
     everything = candidate_side(items, np.arange(ITEMS)[None])
-    wanted = model.score(history, everything, MOMENTS[None])[0].numpy()
+    wanted = model.order(history, everything, MOMENTS[None]).numpy()
     assert np.isfinite(wanted).all()
     np.testing.assert_allclose(CatalogueLogits(model, items).order(history, MOMENTS), wanted, rtol=0, atol=2e-5)
 

@@ -60,9 +60,25 @@ def test_a_batch_is_scored_like_requests(changes: dict[str, Any]) -> None:
     model = randomised(tower(**changes))
     items = model.item_arrays(texts(), codes())
     every = candidate_side(items, np.arange(ITEMS)[None])
-    scored = model.score(history_of(items, ASKED), every, catalogue_moments()[None])
+    history = history_of(items, ASKED)
+    scored = (model.order(history, every, catalogue_moments()[None]), model.strength(history, every))
     for ours, theirs in zip(found(model), scored, strict=True):
         np.testing.assert_allclose(ours, np.take_along_axis(theirs.numpy(), ALL, axis=1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("changes", KINDS)
+def test_requests_of_any_number_are_scored_by_one_compiled_graph(changes: dict[str, Any]) -> None:
+    model = randomised(tower(**changes))
+    items = model.item_arrays(texts(), codes())
+    for users_read, shown in ((4, ITEMS), (4, 3), (1, 3), (2, ITEMS)):
+        history = type(history_of(items, ASKED))(*(part[:users_read] for part in history_of(items, ASKED)))
+        candidates, moments = candidate_side(items, np.arange(shown)[None]), catalogue_moments()[None, :shown]
+        for compiled, plain, arguments in (
+            (model.compiled.order, model.order, (history, candidates, moments)),
+            (model.compiled.strength, model.strength, (history, candidates)),
+        ):
+            np.testing.assert_allclose(compiled(*arguments), plain(*arguments), rtol=1e-5, atol=1e-5)
+            assert compiled.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("changes", KINDS)

@@ -50,7 +50,7 @@ def test_candidates_get_their_scores_of_the_catalogue(inputs: ScorerInputs, monk
     owner = np.repeat(np.arange(4), np.diff(offsets))
     found = scorer.score_candidates(QUERIED, offsets, item)
     np.testing.assert_allclose(found, whole[owner, item], rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(found, inputs.two_towers[0].candidates(QUERIED, offsets, item).order)
+    np.testing.assert_array_equal(found, inputs.two_towers[0].candidate_order(QUERIED, offsets, item))
     monkeypatch.setattr(two_tower_model, "_CELLS", 1)  # blocks of one request
     np.testing.assert_allclose(scorer.score_catalogue(QUERIED), whole, rtol=1e-5, atol=1e-6)
 

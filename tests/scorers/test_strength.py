@@ -34,7 +34,7 @@ def test_candidates_get_their_intensities_of_the_catalogue(
 
 def test_scores_are_calibrated_logits_of_strength(inputs: ScorerInputs) -> None:
     offsets, item = split_candidates(LISTS)
-    logits = inputs.two_towers[0].candidates(QUERIED, offsets, item).strength.astype(np.float64)
+    logits = inputs.two_towers[0].candidate_strength(QUERIED, offsets, item).astype(np.float64)
     found = strength.fit(inputs).score_candidates(QUERIED, offsets, item)
     np.testing.assert_allclose(found, 1 / (1 + np.exp(1 - 0.5 * logits)), rtol=1e-5)
 

@@ -47,7 +47,7 @@ def asked(at: list[float | None], users: list[int] | None = None) -> Requests:
 def order(model: TwoTowerModel, wanted: Requests) -> np.ndarray:
     """Logits of order of all items, as candidates."""
     lists = [list(range(ITEMS))] * len(wanted)
-    return model.candidates(wanted, *split_candidates(lists)).order.reshape(len(wanted), ITEMS)
+    return model.candidate_order(wanted, *split_candidates(lists)).reshape(len(wanted), ITEMS)
 
 
 def test_a_model_is_loaded_once_for_all_scorers(inputs: ScorerInputs) -> None:
@@ -121,12 +121,13 @@ def test_candidates_of_many_requests_are_scored_in_blocks(
     model = open_model(inputs.model, inputs)
     wanted = asked([5, 30, None, 12])
     offsets, item = split_candidates([[3, 4, 5], [], [6], [0, 19]])
-    whole = model.candidates(wanted, offsets, item)
+    figures = (model.candidate_order, model.candidate_strength)
+    whole = [figure(wanted, offsets, item) for figure in figures]
     monkeypatch.setattr(module, "_CELLS", 1)
-    parts = model.candidates(wanted, offsets, item)
-    np.testing.assert_allclose(parts.order, whole.order, rtol=1e-5)
-    np.testing.assert_allclose(parts.strength, whole.strength, rtol=1e-5)
-    assert np.abs(whole.order - whole.strength).min() > 1e-4  # two figures, not one twice
+    parts = [figure(wanted, offsets, item) for figure in figures]
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5)
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-5)
+    assert np.abs(whole[0] - whole[1]).min() > 1e-4  # two figures, not one twice
 
 
 def test_a_missing_or_damaged_file(inputs: ScorerInputs) -> None:

@@ -96,12 +96,12 @@ def test_ranking_scores_as_training_did(run: tuple[RunContext, np.ndarray]) -> N
     corpus, model = opened(context)
     asked = queries.impression_queries(corpus, queries.valid_impressions(corpus, select=False))
     item = corpus.impressions.item[asked.rows]
-    found = model.candidates(asked.requests, asked.request_offsets, item)
+    shown = (asked.requests, asked.request_offsets, item)
     assert np.ptp(expected) > 0.1
-    np.testing.assert_allclose(found.strength, expected, atol=1e-5)
+    np.testing.assert_allclose(model.candidate_strength(*shown), expected, atol=1e-5)
     whole = Intensity([model]).score_catalogue(asked.requests)
     owner = np.repeat(np.arange(len(asked.requests)), np.diff(asked.request_offsets))
-    np.testing.assert_allclose(whole[owner, item], found.order, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(whole[owner, item], model.candidate_order(*shown), rtol=1e-5, atol=1e-5)
 
 
 def test_the_planted_interest_is_found(run: tuple[RunContext, np.ndarray]) -> None:
@@ -118,9 +118,9 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[RunContext, np.n
     empty = requests([], [], users=[0, 0])
     ignored = requests([], [3, 3], users=[0, 0], intensity=[0, 0])
     shown, items = np.array([0, 1, 2]), np.array([5, 5], np.int32)
-    first = model.candidates(empty, shown, items).order
+    first = model.candidate_order(empty, shown, items)
     assert np.isfinite(first).all()
-    np.testing.assert_array_equal(model.candidates(ignored, shown, items).order, first)
+    np.testing.assert_array_equal(model.candidate_order(ignored, shown, items), first)
     history = model.histories(empty)
     assert not history.intensity.any()
     assert not history.texts.any()
