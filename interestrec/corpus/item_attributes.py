@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core.errors import DataError
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape, FittedFeatures
 from interestrec.corpus.item_settings import KINDS, AttributeField, IdField
-from interestrec.corpus.own_features import fit_own, kept_column
+from interestrec.corpus.own_features import fit_fields, fit_own, kept_column
 from interestrec.corpus.own_fields import NumberField, OwnField
 from interestrec.corpus.quantile_buckets import bucket_codes, quantile_edges
 from interestrec.corpus.store import NO_TIME, Corpus
@@ -57,20 +56,15 @@ def fit_attributes(
         ConfigError: the corpus has no column that a field reads, or values of another kind in it.
         DataError: no item with a positive train event has the attribute.
     """
-    items, found = _item_features(corpus), []
-    for field in fields:
-        before = (fitted_before or {}).get(field.name)
+    items = _item_features(corpus)
+
+    def fit(field: AttributeField, before: dict[str, Any] | None) -> FeatureCodes:
         if isinstance(field, OwnField) and field.name not in KINDS:
             column = kept_column(corpus.items, field, corpus.item_attributes, "items")
-            codes = fit_own(field, column, items.is_positive, before)
-        else:
-            codes = _ATTRIBUTES[field.name](items, field, before)
-        if fitted_before is None and field.name != "id" and not codes.is_known(items.is_positive):
-            raise DataError(
-                f"{corpus.path}: no item of train has a known {field.name}; remove '{field.name}' from items.fields"
-            )
-        found.append(codes)
-    return FittedFeatures.joined(found, corpus.items.num_rows)
+            return fit_own(field, column, items.is_positive, before)
+        return _ATTRIBUTES[field.name](items, field, before)
+
+    return fit_fields(corpus.path, "item", fields, fit, items.is_positive, fitted_before)
 
 
 def fit_category(category: np.ndarray, is_positive: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import Count, CountOrZero, Section
-from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField, VectorField
+from interestrec.corpus.own_fields import (
+    CategoryField,
+    NumberField,
+    TagsField,
+    VectorField,
+    id_adder,
+    require_names_once,
+)
 
 # Fields of every corpus; any other name is that of a column that the configuration keeps.
 KINDS = {"title": "text", "text": "text", "category": "category", "price": "number", "age": "number", "id": "id"}
@@ -90,26 +97,21 @@ ItemField = Annotated[
 ]
 
 
-def _with_id(fields: list[Any]) -> list[Any]:
-    """Return the fields with the item's id, which ids and texts together need; where it is listed, as it is."""
-    return fields if any(field.name == "id" for field in fields) else [*fields, IdField(name="id", kind="id")]
+_ID_FIELD = IdField(name="id", kind="id")
 
 
 class ItemsSettings(Section):
     """Fields of an item that the item tower reads."""
 
-    fields: Annotated[list[ItemField], AfterValidator(_with_id)] = Field(
-        default=[TextField(name="title"), IdField(name="id", kind="id")], min_length=1
+    fields: Annotated[list[ItemField], AfterValidator(id_adder(_ID_FIELD))] = Field(
+        default=[TextField(name="title"), _ID_FIELD], min_length=1
     )
     """The fields of an item that enter the model, those of every corpus and columns of `data.items.attributes`; at
     least one must be of kind `text`, and no name may stand twice. The `id` is added where it is not listed."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "ItemsSettings":
-        names = [field.name for field in self.fields]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"the field '{name}' is listed twice; keep one")
+        require_names_once(self.fields)
         if not self.texts:
             raise ValueError("no field is of kind text; add title or text")
         return self

@@ -4,17 +4,18 @@ Features are fitted on the rows with a positive train event; the codes of any ro
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from interestrec.core.choices import suggestion
-from interestrec.core.errors import ConfigError
+from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.column_values import numbers_of, tags_of, vectors_of, words_of
-from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape
-from interestrec.corpus.own_fields import OwnField
+from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape, FittedFeatures
+from interestrec.corpus.own_fields import ID, OwnField
 from interestrec.corpus.quantile_buckets import bucket_codes, quantile_edges
 
 _MIN_ROWS = 2  # with a word: a vector learned from a single row would describe the row
@@ -41,6 +42,37 @@ def fit_own(
             "model; train without --from"
         )
     return _KINDS[field.kind](field, column, is_positive, fitted_before)
+
+
+def fit_fields(
+    corpus: Path,
+    entity: str,
+    fields: Sequence[Any],
+    fit: Callable[[Any, dict[str, Any] | None], FeatureCodes],
+    is_positive: np.ndarray,
+    fitted_before: Mapping[str, Any] | None,
+) -> FittedFeatures:
+    """Return the features of all fields of items or of users, side by side.
+
+    Args:
+        corpus: directory of the corpus, which messages name.
+        entity: `item` or `user`.
+        fit: returns the feature of a field; its second argument are the parameters fitted before, None without any.
+        is_positive: bool [rows], the rows that features are fitted on.
+        fitted_before: parameters by field, to be used as they are.
+
+    Raises:
+        DataError: no row of `is_positive` has a known value of a field that is fitted now, the id aside.
+    """
+    found = []
+    for field in fields:
+        codes = fit(field, (fitted_before or {}).get(field.name))
+        if fitted_before is None and field.name != ID and not codes.is_known(is_positive):
+            raise DataError(
+                f"{corpus}: no {entity} of train has a known {field.name}; remove '{field.name}' from {entity}s.fields"
+            )
+        found.append(codes)
+    return FittedFeatures.joined(found, len(is_positive))
 
 
 def kept_column(table: pa.Table, field: OwnField, names: Sequence[str], entities: str) -> pa.ChunkedArray:

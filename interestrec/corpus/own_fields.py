@@ -1,11 +1,14 @@
 """Fields of items or users that learned vectors represent: settings that `items.fields` and `users.fields` share."""
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from interestrec.core.section import Section
+
+ID = "id"  # name and kind of the field of an item or user itself
 
 
 def _check_name(name: str) -> str:
@@ -70,3 +73,24 @@ class VectorField(OwnField):
 
     kind: Literal["vector"]
     """How the field is read: `vector`, by learned weights on its standardised numbers."""
+
+
+def id_adder(own: Section) -> Callable[[list[Any]], list[Any]]:
+    """Return a function from fields to the same with `own`, the field of the id; where an id is listed, as they are."""
+
+    def with_id(fields: list[Any]) -> list[Any]:
+        return fields if any(field.name == ID for field in fields) else [*fields, own]
+
+    return with_id
+
+
+def require_names_once(fields: Sequence[Any]) -> None:
+    """Check that no two fields have one name.
+
+    Raises:
+        ValueError: a name stands twice.
+    """
+    names = [field.name for field in fields]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the field '{name}' is listed twice; keep one")

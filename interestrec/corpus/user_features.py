@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from interestrec.core.errors import DataError
 from interestrec.corpus.feature_codes import FeatureCodes, FeatureShape, FittedFeatures
-from interestrec.corpus.own_features import fit_own, kept_column
+from interestrec.corpus.own_features import fit_fields, fit_own, kept_column
 from interestrec.corpus.store import Corpus
-from interestrec.corpus.user_settings import ID, UserField, UserIdField
+from interestrec.corpus.user_settings import UserField, UserIdField
 from interestrec.io.schemas import TRAIN
 
 
@@ -29,22 +28,17 @@ def fit_user_features(
         ConfigError: the corpus has no column that a field reads, or values of another kind in it.
         DataError: no user with a positive train event has the attribute.
     """
-    timelines, found = corpus.timelines, []
+    timelines = corpus.timelines
     is_liked = (timelines.split == TRAIN) & (timelines.intensity > 0)
     events = np.bincount(timelines.user[is_liked], minlength=corpus.users.num_rows)
-    for field in fields:
-        before = (fitted_before or {}).get(field.name)
+
+    def fit(field: UserField, before: dict[str, Any] | None) -> FeatureCodes:
         if isinstance(field, UserIdField):
-            codes = _ids(corpus.users["user_id"].to_pylist(), events, field.events, before)
-        else:
-            column = kept_column(corpus.users, field, corpus.user_attributes, "users")
-            codes = fit_own(field, column, events > 0, before)
-        if fitted_before is None and field.name != ID and not codes.is_known(events > 0):
-            raise DataError(
-                f"{corpus.path}: no user of train has a known {field.name}; remove '{field.name}' from users.fields"
-            )
-        found.append(codes)
-    return FittedFeatures.joined(found, corpus.users.num_rows)
+            return _ids(corpus.users["user_id"].to_pylist(), events, field.events, before)
+        column = kept_column(corpus.users, field, corpus.user_attributes, "users")
+        return fit_own(field, column, events > 0, before)
+
+    return fit_fields(corpus.path, "user", fields, fit, events > 0, fitted_before)
 
 
 def _ids(user_ids: list[str], events: np.ndarray, min_events: int, before: dict[str, Any] | None) -> FeatureCodes:

@@ -6,9 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import CountOrZero, Section
-from interestrec.corpus.own_fields import CategoryField, NumberField, TagsField
-
-ID = "id"
+from interestrec.corpus.own_fields import ID, CategoryField, NumberField, TagsField, id_adder, require_names_once
 
 
 class UserIdField(Section):
@@ -56,24 +54,19 @@ UserField = Annotated[
 ]
 
 
-def _with_id(fields: list[Any]) -> list[Any]:
-    """Return the fields with the user's id; where it is listed, as it is."""
-    return fields if any(field.name == ID for field in fields) else [*fields, UserIdField(name="id", kind="id")]
+_ID_FIELD = UserIdField(name="id", kind="id")
 
 
 class UsersSettings(Section):
     """Fields of a user that the model reads beside the history."""
 
-    fields: Annotated[list[UserField], AfterValidator(_with_id)] = [UserIdField(name="id", kind="id")]
+    fields: Annotated[list[UserField], AfterValidator(id_adder(_ID_FIELD))] = [_ID_FIELD]
     """The fields of a user that enter the model, columns of `data.users.attributes` and the `id`; no name may stand
     twice. The `id` is added where it is not listed."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "UsersSettings":
-        names = [field.name for field in self.fields]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"the field '{name}' is listed twice; keep one")
+        require_names_once(self.fields)
         return self
 
     @property
