@@ -26,9 +26,11 @@ class Strength:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """See Scorer."""
         scores = np.empty((len(requests), self.items), np.float32)
-        for rows, block, _ in self.models[0][0].blocks(requests):
+        step = self.models[0][0].block_length
+        for start in range(0, len(requests), step):
+            block = requests.block(start, start + step)
             found = [calibrate(model.catalogue.strength(model.histories(block))) for model, calibrate in self.models]
-            scores[rows] = np.mean(found, axis=0)
+            scores[start : start + step] = np.mean(found, axis=0)
         return scores
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:

@@ -47,12 +47,17 @@ class TwoTowerModel:
         self.calibration = calibration
         self.catalogue = CatalogueLogits(model, items)
 
+    @property
+    def block_length(self) -> int:
+        """The number of requests for which a dense matrix of requests and items fits in memory."""
+        return max(_CELLS // max(len(self.items.texts), 1), 1)
+
     def blocks(self, requests: Requests) -> Iterator[tuple[np.ndarray, Requests, np.ndarray]]:
         """Yield rows, int64, the requests at them, all of one time, and that time's `item_moments`.
 
-        A block is small enough for a dense matrix of requests and items.
+        A block has at most `block_length` requests.
         """
-        step = max(_CELLS // max(len(self.items.texts), 1), 1)
+        step = self.block_length
         times, of_time = np.unique(requests.at, return_inverse=True)
         order = np.argsort(of_time, kind="stable")
         bounds = np.searchsorted(of_time[order], np.arange(len(times) + 1))
