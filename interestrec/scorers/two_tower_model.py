@@ -148,7 +148,8 @@ def open_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
     """
     from interestrec.corpus.moments import Moments
     from interestrec.io import artifact_files, files
-    from interestrec.model.two_tower import ItemArrays, load_two_tower
+    from interestrec.model.two_tower import ItemArrays
+    from interestrec.model.two_tower_files import load_two_tower
     from interestrec.scorers.user_inputs import Users, user_inputs
 
     arrays = files.read_safetensors(path / artifact_files.ITEM_VECTORS)

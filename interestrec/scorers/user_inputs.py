@@ -15,7 +15,8 @@ from interestrec.encoding.text_vectors import encode
 from interestrec.encoding.user_texts import documents, require_texts
 from interestrec.encoding.vector_cache import keys_of
 from interestrec.model.encoders import load_encoder
-from interestrec.model.two_tower import History, ItemArrays, ItemCodes, TwoTower, read_learned
+from interestrec.model.two_tower import History, ItemArrays, ItemCodes, TwoTower
+from interestrec.model.two_tower_files import read_learned
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.text.text_inputs import TextInputs

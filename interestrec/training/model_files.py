@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from interestrec.io import artifact_files, files, schemas
-from interestrec.model.two_tower import save_two_tower
+from interestrec.model.two_tower_files import save_two_tower
 from interestrec.training.finetuning import TrainedModel
 from interestrec.training.preparation import TrainingInputs
 

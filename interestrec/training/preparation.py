@@ -18,7 +18,8 @@ from interestrec.encoding.vector_cache import VectorCache
 from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.model.head import Similarity
-from interestrec.model.two_tower import ItemArrays, ItemCodes, TwoTower, TwoTowerConfig, start_from
+from interestrec.model.two_tower import ItemArrays, ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower_files import start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.batches import Batch, BatchBuilder

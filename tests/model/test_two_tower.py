@@ -9,14 +9,8 @@ import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.model.item_tower import ItemTower
-from interestrec.model.two_tower import (
-    TwoTower,
-    candidate_side,
-    load_two_tower,
-    read_learned,
-    save_two_tower,
-    start_from,
-)
+from interestrec.model.two_tower import TwoTower, candidate_side
+from interestrec.model.two_tower_files import load_two_tower, read_learned, save_two_tower, start_from
 from interestrec.model.user_tower import TextMean
 from tests.model.towers import (
     ITEMS,

@@ -7,7 +7,8 @@ import numpy as np
 
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.io import files
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig, save_two_tower
+from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower_files import save_two_tower
 
 ITEM_FEATURES = (FeatureShape("category", (4,)),)
 USER_FEATURES = (FeatureShape("country", (3,)),)

@@ -15,7 +15,8 @@ from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.item_settings import ItemsSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
-from interestrec.model.two_tower import ItemArrays, ItemCodes, load_two_tower
+from interestrec.model.two_tower import ItemArrays, ItemCodes
+from interestrec.model.two_tower_files import load_two_tower
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.two_tower_model import open_model
 from interestrec.stages import finetune, preprocess, pretrain_adapt

@@ -13,7 +13,7 @@ from interestrec.encoding.vector_cache import VectorCache
 from interestrec.io import files
 from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
-from interestrec.model.two_tower import load_two_tower, read_learned
+from interestrec.model.two_tower_files import load_two_tower, read_learned
 from interestrec.model.user_tower import TextUser
 from interestrec.scorers import queries
 from interestrec.scorers import user_inputs as module
