@@ -13,6 +13,7 @@ from interestrec.core.errors import TooFewRowsError
 from interestrec.core.progress import log as logger
 from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
+from interestrec.corpus.numbering import assign_numbers, item_table, user_table
 from interestrec.corpus.own_columns import with_item_attributes
 from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import SPLIT_METHODS, split
@@ -41,7 +42,7 @@ def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: i
         ConfigError, DataError: see `prepare`.
     """
     value_maps = prepare(log, data, settings, seed)
-    items = with_item_attributes(log, assemble.item_table(log))
+    items = with_item_attributes(log, item_table(log))
     click_weight = grading.click_weight(settings.intensity)
     counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
     return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
@@ -77,7 +78,7 @@ def prepare(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed:
             "no train event is positive: none has an intensity of data.relevant_at or more; "
             "check data.relevant_at, preprocess.intensity and the labels"
         )
-    assemble.assign_numbers(log)
+    assign_numbers(log)
     return value_maps
 
 
@@ -91,7 +92,7 @@ def _largest_losses(log: RawLog) -> str:
 
 def _write(log: RawLog, directory: Path, click_weight: float, by_time: bool) -> dict[str, Any]:
     """Write all tables except the items; return their row counts, by split where a table has splits."""
-    users = with_attributes(log, assemble.user_table(log))
+    users = with_attributes(log, user_table(log))
     kinds = {name: users.schema.field(name).type for name in log.user_attributes}
     files.write_parquet(directory / artifact_files.USERS, users, schemas.with_attributes(schemas.USERS, kinds))
     events, requests = Counter[str](), Counter[str]()

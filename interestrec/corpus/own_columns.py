@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.columns.whole_columns import is_clear
-from interestrec.corpus.assemble import own_names
+from interestrec.corpus.numbering import own_names
 from interestrec.corpus.text_cleaning import clean_words
 from interestrec.corpus.user_attributes import attribute_type
 from interestrec.rawfiles.raw_log import RawLog
@@ -36,7 +36,7 @@ def with_item_attributes(log: RawLog, items: pa.Table) -> pa.Table:
     - string.
 
     Args:
-        items: result of `assemble.item_table`, in the order of `item_numbers`.
+        items: result of `numbering.item_table`, in the order of `item_numbers`.
     """
     for position, (name, column) in enumerate(zip(log.item_attributes, own_names(log), strict=True), 1):
         form = _list_form(log, position)

@@ -51,7 +51,7 @@ def clean_texts(items: pa.Table, boilerplate: float | None, quality: QualityLog)
     """Return items with normalised titles, texts and categories, and the column `has_text`.
 
     Args:
-        items: the result of `assemble.item_table`.
+        items: the result of `numbering.item_table`.
         boilerplate: sentences in a larger share of the train texts are removed; None = no sentence is removed.
         quality: log that counts the texts that lost code or a sentence.
     """

@@ -15,8 +15,8 @@ from interestrec.core.errors import (
     InterestrecError,
     TooFewRowsError,
 )
-from interestrec.corpus import assemble
 from interestrec.corpus.build import prepare
+from interestrec.corpus.numbering import item_table
 from interestrec.corpus.text_cleaning import clean_texts, require_texts, tokenize_items
 from interestrec.io import schemas
 from interestrec.rawfiles.file_patterns import expand_patterns
@@ -163,7 +163,7 @@ def _times(log: RawLog) -> str:
 def _corpus(log: RawLog, settings: Settings) -> str:
     """Make all of the corpus but its files; its errors are those of `preprocess`."""
     prepare(log, settings.data, settings.preprocess, settings.seed)
-    items = clean_texts(assemble.item_table(log), settings.preprocess.boilerplate, log.quality)
+    items = clean_texts(item_table(log), settings.preprocess.boilerplate, log.quality)
     require_texts(items, settings.data.max_items_without_text)
     tokenize_items(items, load_tokenizer(settings.encoder.source), log.quality)
     events = dict(log.sql("SELECT CAST(split AS VARCHAR), count(*) FROM events GROUP BY split"))
