@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from interestrec.core import ragged
@@ -10,6 +11,7 @@ from interestrec.core.deferred_import import np, pa, pc
 from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import RawLog
 
+_CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
 _UNRESOLVED = "the item has no row in the table of items"
 
 
@@ -144,3 +146,10 @@ def count_one_class(log: RawLog) -> None:
     single = log.number("SELECT count(*) FROM impressions WHERE list_min(labels) = list_max(labels)")
     reason = f"candidates of one class only: kept, but left out of metrics and losses that need two: {single}"
     log.quality.count("one-class impressions", rows, rows, reason)
+
+
+def parsed_chunks(log: RawLog, rows: str) -> Iterator[pa.Table]:
+    """Yield the rows of a relation, which replaces the table `parsed`, in tables of at most `_CHUNK_ROWS` rows."""
+    log.db.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {rows}")
+    for start in range(0, log.rows("parsed"), _CHUNK_ROWS):
+        yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _CHUNK_ROWS}")

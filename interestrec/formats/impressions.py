@@ -6,7 +6,7 @@ a separate table with one row per user (Kruse et al. 2024, "EB-NeRD: A Large-sca
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -19,25 +19,25 @@ from interestrec.columns.table_settings import ItemTable, NotationSettings, User
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import VALUE, TooFewRowsError
 from interestrec.core.section import Section
+from interestrec.formats.history_tables import HistoryReader, HistoryTable, drop_repeated_histories
 from interestrec.formats.impression_lists import (
     ItemCoder,
     add_impressions,
     count_one_class,
+    parsed_chunks,
     settle_histories,
     stage_histories,
 )
 from interestrec.formats.item_codes import code_items
 from interestrec.formats.item_tables import read_items
-from interestrec.formats.list_columns import IdLists, NumberLists, TimeLists
+from interestrec.formats.list_columns import IdLists, NumberLists
 from interestrec.formats.spelled_data import SpelledData
 from interestrec.formats.user_tables import read_users
 from interestrec.rawfiles.file_patterns import expand_patterns
-from interestrec.rawfiles.quality_log import EXAMPLES
 from interestrec.rawfiles.raw_log import COUNT, RawLog
 from interestrec.rawfiles.raw_tables import LandedFile
 
 _REPAIRABLE = 0.1  # share of unknown candidates above which repairs of ids are tried
-_CHUNK_ROWS = 100_000  # rows of impressions or histories processed at once
 
 
 class ImpressionColumns(Section):
@@ -65,32 +65,6 @@ class ImpressionColumns(Section):
         if (self.clicked is None) == (self.labels is None):
             raise ValueError("give exactly one of clicked and labels")
         return self
-
-
-class HistoryColumns(Section):
-    """Columns of a table with one row per user; all but `user` are lists of equal length, oldest first."""
-
-    user: str
-    """Column with the id of the user."""
-    items: str
-    """Column with the list of ids of the items read."""
-    times: str | None = None
-    """Column with the list of the times of reading."""
-    values: str | None = None
-    """Column with the list of measured values, such as seconds read, mapped like the value of a click."""
-
-
-class HistoryTable(Section):
-    """Files with the histories of users before the impressions of each split."""
-
-    train: list[str] = Field(min_length=1)
-    """Files with the histories before the impressions of train."""
-    valid: list[str] = []
-    """Files with the histories before the impressions of valid."""
-    test: list[str] = []
-    """Files with the histories before the impressions of test."""
-    columns: HistoryColumns
-    """Which column means what."""
 
 
 class ImpressionsData(NotationSettings, SpelledData):
@@ -147,7 +121,7 @@ def read(log: RawLog, data: ImpressionsData) -> None:
     if data.history is not None:
         paths = [path for of_split in histories.values() for path in of_split]
         keys = column_keys(data.history.columns, "data.history")
-        history_reader = _HistoryReader(land_table(log, paths, keys, data, "data"), data, data.history.columns)
+        history_reader = HistoryReader(land_table(log, paths, keys, data, "data"), data, data.history.columns)
     if data.items is not None:
         read_items(log, expand_patterns(data.root, data.items.files), data.items, data.ids)
     else:
@@ -168,7 +142,7 @@ def read(log: RawLog, data: ImpressionsData) -> None:
     _require_known_items(coder)
     settle_histories(log)
     if data.history is not None:
-        _drop_repeated_histories(log)
+        drop_repeated_histories(log)
         log.db.execute(
             "INSERT INTO impression_segments "
             "SELECT ord, segment FROM impressions JOIN user_segments USING (user_id, split)"
@@ -221,79 +195,6 @@ def _split_of(files: Mapping[str, list[Path]], file: LandedFile) -> str:
     return next(split for split, paths in files.items() if file.path in paths)
 
 
-class _HistoryReader:
-    """Reads tables of histories, one row per user."""
-
-    def __init__(self, table: LandedTable, data: ImpressionsData, columns: HistoryColumns) -> None:
-        self.table, self.columns = table, columns
-        self.user = table.id(columns.user, data.user_ids)
-        self.items = IdLists(table, columns.items, data.ids)
-        self.times = TimeLists(table, columns.times) if columns.times else None
-        self.values = NumberLists(table, columns.values) if columns.values else None
-
-    def item_lists(self) -> list[tuple[str, str]]:
-        """Return the relation and the SQL of the lists of items of every file."""
-        return [(file.relation, self.items.expression(file.types)) for file in self.table.files]
-
-    def read(self, coder: ItemCoder, file: LandedFile, split: str) -> None:
-        """Append the rows of a file to the histories of a split."""
-        log, columns, types = coder.log, self.columns, file.types
-        times = self.times.expression(types) if self.times else "CAST(NULL AS TIMESTAMP[])"
-        amounts = self.values.expression(types) if self.values else "CAST(NULL AS DOUBLE[])"
-        user = self.user.expression(types[columns.user])
-        log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT _row, {user} AS user_id, "
-            f"{self.items.expression(types)} AS ids, {times} AS times, {amounts} AS amounts FROM {file.relation}"
-        )
-        if columns.times or columns.values:  # a null list becomes one null per item
-            log.db.execute(
-                "CREATE OR REPLACE TEMP TABLE parsed AS SELECT * REPLACE ("
-                f"{_with_nulls('times', columns.times)}, {_with_nulls('amounts', columns.values)}) FROM parsed"
-            )
-        uneven = "len(times) <> len(ids) OR len(amounts) <> len(ids)"
-        rows = leave_out(log, [RowCheck("", uneven, "times or values are not as many as items")], "parsed")
-        for chunk in _chunks(log, rows):
-            _add_histories(coder, chunk, split)
-
-
-def _with_nulls(name: str, column: str | None) -> str:
-    kind = "TIMESTAMP" if name == "times" else "DOUBLE"
-    return f"coalesce({name}, list_transform(ids, lambda x: CAST(NULL AS {kind}))) AS {name}" if column else name
-
-
-def _add_histories(coder: ItemCoder, table: pa.Table, split: str) -> None:
-    log = coder.log
-    log.rows_kept += table.num_rows
-    coded = coder.look_up(table["ids"].combine_chunks())
-    coder.count(coded, "history entries")
-    segments = log.orders(table["_row"])
-    rows = {"segment": segments, "user_id": table["user_id"], "items": coded.lists()}
-    kept = pa.array(coded.is_known)
-    for name in ("times", "amounts"):
-        values = table[name].combine_chunks()
-        is_present = values.null_count == 0
-        rows[name] = coded.lists(values.flatten().filter(kept)) if is_present else pa.nulls(len(values), values.type)
-    segment_rows = pa.table(rows).filter(pa.array(np.diff(coded.offsets) > 0))
-    log.insert("segments", segment_rows)
-    log.insert("user_segments", segment_rows, f"'{split}', user_id, segment")
-
-
-def _drop_repeated_histories(log: RawLog) -> None:
-    """Keep the first history per user and split; further ones are counted."""
-    rows = log.rows("user_segments")
-    log.db.execute(
-        "CREATE TEMP TABLE first_segments AS SELECT split, user_id, min(segment) AS segment FROM user_segments "
-        "WHERE user_id IS NOT NULL GROUP BY ALL"
-    )
-    repeated = log.sql(
-        f"SELECT segment FROM user_segments ANTI JOIN first_segments USING (segment) ORDER BY segment LIMIT {EXAMPLES}"
-    )
-    log.db.execute("DROP TABLE user_segments; ALTER TABLE first_segments RENAME TO user_segments")
-    places = log.places([row[0] for row in repeated])
-    reason = "a second history of a user in one split, or one of nobody; the first one counts"
-    log.quality.count("repeated histories", rows, log.rows("user_segments"), reason, places=places)
-
-
 class _ImpressionReader:
     """Reads tables of impressions, one row per impression."""
 
@@ -318,7 +219,7 @@ class _ImpressionReader:
         """Append the rows of a file to the impressions of a split."""
         log = coder.log
         self._parse(file)
-        for table in _chunks(log, leave_out(log, self._checks(), "parsed")):
+        for table in parsed_chunks(log, leave_out(log, self._checks(), "parsed")):
             counts = pc.list_value_length(table["shown"]).to_numpy()
             amounts = np.repeat(table["amount"].to_numpy(), counts) if self.value else None
             rows = table.select(["impression_id", "user_id", "time"]).append_column("ord", log.orders(table["_row"]))
@@ -382,10 +283,3 @@ _CHECKS_OF_LISTS = [
         f"{_UNLISTED_CLICKS}[1]",
     ),
 ]
-
-
-def _chunks(log: RawLog, rows: str) -> Iterator[pa.Table]:
-    """Yield the rows of a relation in tables of at most `_CHUNK_ROWS` rows."""
-    log.db.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {rows}")
-    for start in range(0, log.rows("parsed"), _CHUNK_ROWS):
-        yield log.table(f"SELECT * FROM parsed WHERE rowid >= {start} AND rowid < {start + _CHUNK_ROWS}")
