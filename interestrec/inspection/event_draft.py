@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interestrec.core.errors import DataError
 from interestrec.inspection.draft_parts import ConfigurationDraft, DraftPlace, DraftQuestion
+from interestrec.inspection.entity_draft import put_items, put_layout, put_users, table_label
 from interestrec.inspection.event_roles import EventRoles, assign_event_roles, is_rating, noun_of
 from interestrec.inspection.intensity_guess import put_value_map, put_weights
-from interestrec.inspection.item_roles import ItemRoles, assign_item_roles, attribute_columns
 from interestrec.inspection.model_guess import put_item_fields, put_model
 from interestrec.inspection.role_names import name_score
 from interestrec.inspection.sampled_table import SampledTable
@@ -20,7 +20,6 @@ from interestrec.rawfiles.raw_log import RawLog
 
 _LEAST_SCORE = 0.4  # of a table of events
 _RIVAL_SCORE = 0.75  # share of the best table's score from which on another one has events of the same items
-_EMPTY_TEXTS = 0.05  # default of data.max_items_without_text
 
 
 def draft_events(
@@ -47,8 +46,8 @@ def draft_events(
         if is_list and number == 0:
             draft.put(("data", "events"), [{} for _ in found])
         _put_event_table(draft, tables[roles.position], roles, where, answers, is_list)
-    items = _put_items(draft, tables, times, main, answers)
-    people = _put_users(draft, tables, joins, main)
+    items = put_items(draft, tables, times, main, answers)
+    people = put_users(draft, tables, joins, main)
     _put_preprocess(log, draft, tables, found)
     has_times = all(roles.time is not None for roles in found)
     described, item_roles = items
@@ -121,10 +120,6 @@ def _people(tables: Sequence[SampledTable], joins: Sequence[TableJoin], position
     return people
 
 
-def _label(table: SampledTable) -> str:
-    return f"{table.group.label} ({table.rows:,} rows{'' if table.is_whole else ' looked at'})"
-
-
 def _put_event_table(
     draft: ConfigurationDraft,
     table: SampledTable,
@@ -162,7 +157,7 @@ def _put_event_table(
         draft.put((*where, "where"), conditions, "a guess: rows below are returns or corrections; they are counted")
     who, what = found.roles.get("user") or found.roles["session"], found.roles["item"]
     draft.findings.append(
-        f"{_label(table)} has the events: user is {who.column} ({who.sureness}), "
+        f"{table_label(table)} has the events: user is {who.column} ({who.sureness}), "
         f"item is {what.column} ({what.sureness})."
     )
     if found.time is not None:
@@ -174,15 +169,6 @@ def _put_event_table(
     if table.bad_rows:
         draft.findings.append(f"{table.group.label}: {table.bad_rows:,} malformed rows among those looked at.")
         draft.put(("data", "max_bad_rows"), max(100, 10 * table.bad_rows), "malformed rows are left out and counted")
-
-
-def put_layout(draft: ConfigurationDraft, table: SampledTable, where: tuple[str | int, ...]) -> None:
-    """Write the keys of a text file's layout that its suffix does not tell."""
-    for key, value in table.layout.items():
-        comment = "columns are named by their numbers from 1" if key == "header" else None
-        draft.put((*where, key), value, comment)
-        if key == "header" and not table.is_header_sure:
-            draft.comments[*where, key] = "a guess: the first row looks like data; remove this line if it has the names"
 
 
 def _put_time(
@@ -233,100 +219,6 @@ def _conditions(table: SampledTable, found: EventRoles) -> list[dict[str, Any]]:
             if name_score(column.name, "price") >= 0.7 and column.is_number and (column.low or 0) <= 0:
                 conditions.append({"column": column.name, "above": 0})
     return conditions
-
-
-def _put_items(
-    draft: ConfigurationDraft,
-    tables: Sequence[SampledTable],
-    times: Sequence[Mapping[str, TimeGuess]],
-    main: EventRoles,
-    answers: Mapping[str, str],
-) -> tuple[SampledTable, ItemRoles]:
-    """Write the table of items: one of its own, or the rows of events."""
-    join = main.items
-    if join is not None:
-        table, key, taken = tables[join.key_table], join.key, []
-        draft.findings.append(
-            f"{_label(table)} describes the items: {join.found:.1%} of the items of the events are in its "
-            f"column {join.key} ({'sure' if join.found > 0.9 else 'likely'})."
-        )
-        guesses = times[join.key_table]
-    else:
-        table, key = tables[main.position], main.roles["item"].column
-        taken = [choice.column for choice in main.roles.values()]
-        guesses = times[main.position]
-        draft.findings.append(f"No other file describes the items, so {table.group.label} does so itself (likely).")
-    roles = assign_item_roles(table, key, taken, guesses, answers)
-    draft.put(("data", "items", "files"), list(table.group.names))
-    put_layout(draft, table, ("data", "items"))
-    draft.put(
-        ("data", "items", "columns", "item"), key, f"{join.found:.1%} of the items of the events" if join else None
-    )
-    _put_item_columns(draft, table, roles, main, answers)
-    return table, roles
-
-
-def _put_item_columns(
-    draft: ConfigurationDraft,
-    table: SampledTable,
-    roles: ItemRoles,
-    main: EventRoles,
-    answers: Mapping[str, str],
-) -> None:
-    where = ("data", "items", "columns")
-    if not roles.names("title") and not roles.names("text"):
-        category = roles.names("category")
-        title = category or [roles.item]
-        others = _wordy(table, {*title, *(choice.column for choice in main.roles.values())})
-        question = DraftQuestion(
-            "title", f"which column of {table.group.label} says what an item is?", {title[0]: "", **others}
-        )
-        says_itself = name_score(title[0], "title") >= 0.6 or not others
-        name = title[0] if says_itself else draft.ask(question, (*where, "title"), answers)
-        draft.put((*where, "title"), [name], "a guess: no column is named like a title")
-    for role in ("title", "text"):
-        choices = roles.roles.get(role, [])
-        if choices:
-            names = [choice.column for choice in choices]
-            draft.put((*where, role), names, f"{choices[0].sureness}: {choices[0].why}")
-    for role in ("category", "price", "published"):
-        for choice in roles.roles.get(role, []):
-            draft.choose((*where, role), choice)
-    if roles.separator:
-        draft.put((*where, "category_separator"), roles.separator)
-    empty = [1 - table.column(name).filled_share for name in (roles.names("title") + roles.names("text"))[:1]]
-    if empty and empty[0] > 0.5 * _EMPTY_TEXTS:
-        draft.put(
-            ("data", "max_items_without_text"),
-            min(1.0, round(empty[0] * 1.5 + 0.05, 2)),
-            f"{empty[0]:.1%} of the rows have no title",
-        )
-
-
-def _wordy(table: SampledTable, taken: Collection[str]) -> dict[str, str]:
-    return {c.name: "" for c in table.columns if c.letters > 0.5 and c.name not in taken and not c.is_list}
-
-
-def _put_users(
-    draft: ConfigurationDraft, tables: Sequence[SampledTable], joins: Sequence[TableJoin], main: EventRoles
-) -> set[int]:
-    """Write the table of users, where one has the users of the events as its key; return its position."""
-    user = main.roles.get("user")
-    item_table = main.items.key_table if main.items else None
-    for join in joins:
-        if user is None or join.table != main.position or join.column != user.column or join.key_table == item_table:
-            continue
-        table = tables[join.key_table]
-        attributes = attribute_columns(table, join.key)
-        if join.found < 0.5 or not attributes:
-            continue
-        draft.put(("data", "users", "files"), list(table.group.names))
-        put_layout(draft, table, ("data", "users"))
-        draft.put(("data", "users", "columns"), {"user": join.key}, f"{join.found:.1%} of the users of the events")
-        draft.put(("data", "users", "attributes"), attributes, "the report can be sliced by these")
-        draft.findings.append(f"{_label(table)} describes users: {', '.join(attributes)} (likely).")
-        return {join.key_table}
-    return set()
 
 
 def _put_preprocess(
