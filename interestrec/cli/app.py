@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from interestrec import __version__
-from interestrec.cli import config, download, inspect, stage_commands, workspace
+from interestrec.cli import config, download, export_commands, inspect, stage_commands, workspace
 from interestrec.cli.entry import command_process, open_standard_streams
 from interestrec.core import interrupts
 
@@ -80,8 +80,8 @@ app.command(epilog="Example: interestrec finetune --config news.yaml --set finet
 app.command(epilog=f"Examples: {_RANK_EXAMPLES}")(stage_commands.rank)
 app.command(epilog=f"Examples: {_EVALUATE_EXAMPLES}")(stage_commands.evaluate)
 app.command(epilog="Example: interestrec run --config quickstart.yaml")(stage_commands.run)
-app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")(stage_commands.encode)
-app.command(epilog=f"Examples: {_CONVERT_EXAMPLES}")(stage_commands.convert)
+app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")(export_commands.encode)
+app.command(epilog=f"Examples: {_CONVERT_EXAMPLES}")(export_commands.convert)
 app.command(epilog="Example: interestrec status --config news.yaml --json | jq '.stages[].state'")(workspace.status)
 app.command(epilog="Example: interestrec prune --config news.yaml --retention-days 30 --dry-run")(workspace.prune)
 app.command(epilog="Example: interestrec describe --config news.yaml")(inspect.describe)
