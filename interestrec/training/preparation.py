@@ -158,6 +158,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             corpus.timelines,
             Moments.of(corpus),
             settings.max_history,
+            corpus.relevant_from,
             repeats=inputs.repeats,
             corrects=bool(examples.train.sampled.all()),
         ),
