@@ -167,7 +167,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     nobody = np.zeros((opened.users.num_rows, 0), np.int32)  # no features of users
     train = impression_examples(opened.impressions, opened.impressions.split == TRAIN)
     sampler = NegativeSampler.from_popularity(popularity(opened), 4, 64)  # 4 negatives, as in PLM-NR
-    builder = BatchBuilder(opened.timelines, Moments.of(opened), 50)
+    builder = BatchBuilder(opened.timelines, Moments.of(opened), 50, opened.relevant_from)
     rng = np.random.default_rng(0)
 
     def step(count: int) -> None:

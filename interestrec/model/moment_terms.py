@@ -5,6 +5,7 @@ from typing import Any
 from interestrec.core.deferred_import import np
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
 from interestrec.model.backend import keras, tf
+from interestrec.model.noise import Noise, uniform
 from interestrec.model.pair_products import pair_products
 
 _HIDDEN = 8
@@ -16,10 +17,14 @@ class MomentTerms(keras.layers.Layer):
     Popularity, trend and age of the item are c, activity and recency of the user and the hour are g. The form is a
     product of an item part and a user part, so that a catalogue is scored by one matrix product. `a` and `A` start at
     zero.
+
+    In training, the moment of a request is unknown with the dropout probability, so that the rest of the model learns
+    to rank without it as well: for requests whose time is unknown all features are 0.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.rate = rate
         self.first = keras.layers.Dense(_HIDDEN, name="first")
 
     def build(self, input_shape: Any = None) -> None:
@@ -30,14 +35,17 @@ class MomentTerms(keras.layers.Layer):
         self.first.build((None, ITEM_FEATURES))
         self.built = True
 
-    def call(self, items: tf.Tensor, users: tf.Tensor) -> tf.Tensor:
+    def call(self, items: tf.Tensor, users: tf.Tensor, noise: Noise = None) -> tf.Tensor:
         """Return the terms of all pairs, float32 [users, candidates].
 
         Args:
             items: float32 [users or 1, candidates, ITEM_FEATURES].
             users: float32 [users, USER_FEATURES].
         """
-        return pair_products(self.user_part(users), self.item_part(items))
+        terms = pair_products(self.user_part(users), self.item_part(items))
+        if noise is None:
+            return terms
+        return terms * tf.cast(uniform((tf.shape(users)[0], 1), noise) >= self.rate, tf.float32)
 
     def item_part(self, items: tf.Tensor) -> tf.Tensor:
         """Return φ(c), float32 [..., candidates, width]; argument as in `call`."""

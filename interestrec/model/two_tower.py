@@ -93,7 +93,7 @@ class TwoTower(keras.layers.Layer):
             config.width, rate, config.user_features, config.blocks, config.max_history, name="user_tower"
         )
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.similarity, name="head")
-        self.moment_terms = MomentTerms(name="moment_terms")
+        self.moment_terms = MomentTerms(rate, name="moment_terms")
         for layer in (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms):
             layer.build()
         self.built = True
@@ -149,7 +149,7 @@ class TwoTower(keras.layers.Layer):
             lambda: self._beside_shared(user, items, candidates, shared),
             lambda: self.head(user, candidate_side(items, candidates)),
         )
-        return order + self.moment_terms(moments, user_moments), strength
+        return order + self.moment_terms(moments, user_moments, branch(noise, 2)), strength
 
     def _beside_shared(
         self, user: UserSide, items: ItemArrays, candidates: tf.Tensor, shared: tf.Tensor

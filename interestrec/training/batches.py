@@ -127,6 +127,7 @@ class BatchBuilder:
     timelines: Timelines
     moments: Moments
     max_history: int
+    relevant_from: float  # label from which an event of an example with `sampled` is a positive of its list
     repeats: bool = False  # whether lists may hold items of the history, see `build`
     corrects: bool = True  # whether rates of negatives are subtracted, see SharedNegatives
 
@@ -155,15 +156,18 @@ class BatchBuilder:
         """Build a batch.
 
         Only examples with `sampled` are distinguished from the negatives, among which their own candidates are
-        accidental hits and left out. Where lists leave out items of the history, a ranking is learned without them:
-        neither such a negative nor such an event of an example with `sampled` is present, however old the entry.
+        accidental hits and left out. A ranking is learned as it is judged: an event of such an example that is not
+        relevant is not present, so that only the strength is learned from it. Where lists leave out items of the
+        history, neither such a negative nor such an event is present, however old the entry.
         """
         width = int(np.diff(examples.offsets).max())
         row, inside = ragged.padded(examples.offsets[:-1], examples.offsets[1:], width)
         candidates = np.where(inside, examples.item[row], 0)
         negatives = self._negatives(examples, source, rng)
         hit = accidental_hits(negatives.items, examples, None if self.repeats else self.timelines)
-        listed = inside & ~(self._in_history(examples, candidates) & examples.sampled[:, None])
+        labels = np.where(inside, examples.label[row], 0.0)
+        left_out = self._in_history(examples, candidates) | (labels < self.relevant_from)
+        listed = inside & ~(left_out & examples.sampled[:, None])
         none = np.zeros(hit.shape)
         history, intensity = example_histories(examples, self.timelines, self.max_history)
         read = np.concatenate([history.ravel(), candidates.ravel(), negatives.items])
@@ -178,7 +182,7 @@ class BatchBuilder:
             user=examples.user.astype(np.int32),
             candidates=index[history.size : own].reshape(candidates.shape).astype(np.int32),
             shared=index[own:].astype(np.int32),
-            labels=np.concatenate([np.where(inside, examples.label[row], 0.0), none], axis=1).astype(np.float32),
+            labels=np.concatenate([labels, none], axis=1).astype(np.float32),
             present=np.concatenate([listed, ~hit & examples.sampled[:, None]], axis=1),
             known=np.concatenate([inside, none > 0], axis=1),
             log_rate=np.concatenate([np.zeros(inside.shape), rates], axis=1).astype(np.float32),

@@ -100,7 +100,9 @@ def measure(trained: TrainedModel, inputs: TrainingInputs) -> dict[str, float]:
         codes = extend_codes(codes, len(vectors))
     scores = ValidationScores(trained.model, FrozenTextVectors(vectors), codes, trained.user_features)
     seed = inputs.seed
-    builder = BatchBuilder(corpus.timelines, Moments.of(corpus), inputs.settings.max_history, inputs.repeats)
+    builder = BatchBuilder(
+        corpus.timelines, Moments.of(corpus), inputs.settings.max_history, corpus.relevant_from, inputs.repeats
+    )
     sampler = NegativeSampler.from_popularity(popularity(corpus), VALIDATION_NEGATIVES, VALIDATION_NEGATIVES)
     contrasting = validation_batches(select_contrasting(examples), builder, sampler, seed)
     auc = scores.mean_auc(contrasting, corpus.relevant_from)

@@ -154,6 +154,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             corpus.timelines,
             Moments.of(corpus),
             settings.max_history,
+            corpus.relevant_from,
             repeats=inputs.repeats,
             corrects=examples.ranks_catalogue,
         ),

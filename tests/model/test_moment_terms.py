@@ -3,6 +3,7 @@
 import numpy as np
 
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
+from interestrec.model.backend import tf
 from interestrec.model.moment_terms import MomentTerms
 from tests.model.towers import randomised
 
@@ -11,8 +12,8 @@ ITEMS = RNG.normal(size=(3, 5, ITEM_FEATURES)).astype(np.float32)
 USERS = RNG.normal(size=(3, USER_FEATURES)).astype(np.float32)
 
 
-def terms() -> MomentTerms:
-    made = MomentTerms()
+def terms(rate: float = 0.0) -> MomentTerms:
+    made = MomentTerms(rate)
     made.build()
     return made
 
@@ -38,3 +39,12 @@ def test_items_that_all_users_share_are_those_of_a_catalogue() -> None:
     repeated = made(np.tile(ITEMS[:1], (3, 1, 1)), USERS)
     np.testing.assert_allclose(made(ITEMS[:1], USERS), repeated, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(made.catalogue(ITEMS[0], USERS), repeated, rtol=1e-4, atol=1e-5)
+
+
+def test_in_training_the_moment_of_some_requests_is_unknown() -> None:
+    made = randomised(terms(rate=0.5))
+    items, users = np.tile(ITEMS, (200, 1, 1)), np.tile(USERS, (200, 1))
+    known, learned = made(items, users).numpy(), made(items, users, tf.constant([1, 2])).numpy()
+    unknown = (learned == 0).all(axis=1)
+    np.testing.assert_array_equal(learned[~unknown], known[~unknown])  # none is scaled: it is known or not
+    assert 0.4 < unknown.mean() < 0.6

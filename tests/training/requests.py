@@ -58,6 +58,8 @@ def moments_of(events: Timelines, items: int, users: int = 1) -> Moments:
     )
 
 
-def builder(events: Timelines, items: int, max_history: int = 50, repeats: bool = False) -> BatchBuilder:
+def builder(
+    events: Timelines, items: int, max_history: int = 50, repeats: bool = False, relevant_from: float = 1e-9
+) -> BatchBuilder:
     """Return a builder with `moments_of` the events."""
-    return BatchBuilder(events, moments_of(events, items), max_history, repeats)
+    return BatchBuilder(events, moments_of(events, items), max_history, relevant_from, repeats)

@@ -81,6 +81,15 @@ def test_what_a_list_would_leave_out_is_not_present_but_known() -> None:
     np.testing.assert_array_equal(found.present[0], [True] * 3 + [False] * 6)
 
 
+def test_an_event_that_is_not_relevant_is_not_present_but_known() -> None:
+    found = batch(repeats=True, relevant_from=0.5)
+    np.testing.assert_array_equal(found.present[1], [False, True, False, True, True, False, True, True, True])
+    np.testing.assert_array_equal(found.known[1, :3], [True, True, False])
+    np.testing.assert_array_equal(found.labels[1, :2], np.array([0.25, 1], np.float32))
+    # What an impression shows stays in its list, whatever its label.
+    np.testing.assert_array_equal(found.present[0, :3], [True, True, True])
+
+
 def test_with_repeats_what_was_read_is_listed_too() -> None:
     found = batch(repeats=True)
     np.testing.assert_array_equal(found.present[1, :3], [True, True, False])
