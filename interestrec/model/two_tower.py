@@ -67,7 +67,7 @@ class History(NamedTuple):
 
 
 class CompiledParts(NamedTuple):
-    """Parts of a model as compiled functions, which are traced once per model and shape."""
+    """Parts of a model as compiled functions: traced once per model (`order`, `strength`) or per shape (others)."""
 
     user: Any
     order: Any
