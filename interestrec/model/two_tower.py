@@ -15,6 +15,7 @@ from interestrec.model.history_tower import HistoryTower
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.moment_terms import MomentTerms
 from interestrec.model.noise import Noise, branch
+from interestrec.model.place_bias import PlaceBias
 from interestrec.model.user_tower import TextMean, TextUser
 
 
@@ -94,7 +95,9 @@ class TwoTower(keras.layers.Layer):
         )
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.similarity, name="head")
         self.moment_terms = MomentTerms(rate, name="moment_terms")
-        for layer in (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms):
+        self.place_bias = PlaceBias(name="place_bias")  # read by the objective alone
+        parts = (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms, self.place_bias)
+        for layer in parts:
             layer.build()
         self.built = True
 

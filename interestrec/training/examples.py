@@ -26,6 +26,7 @@ class Examples:
     offsets: np.ndarray  # int64 [examples + 1]
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], intensity
+    place: np.ndarray  # int32 [candidates], from 1 in the impression as logged; 0 of events, which no list showed
     sampled: np.ndarray  # bool [examples]: needs sampled negatives, because no item shown was ignored
     row: np.ndarray  # int64 [examples], number of the (first) impression or row of Timelines
     user: np.ndarray  # int32 [examples]
@@ -45,6 +46,7 @@ class Examples:
             offsets,
             self.item[candidates],
             self.label[candidates],
+            self.place[candidates],
             self.sampled[rows],
             self.row[rows],
             self.user[rows],
@@ -130,12 +132,14 @@ def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
     shown_and_ignored = (label <= 0) & (counts[owner[known]] > 1)
     ignored = np.bincount(rank[owner[known]], shown_and_ignored, minlength=len(lengths)) > 0
     rows = rows[first]
+    place = np.arange(len(owner)) - impressions.offsets[owner] + 1
     return Examples(
         start=impressions.history_start[rows],
         end=impressions.history_end[rows],
         offsets=ragged.from_lengths(lengths),
         item=impressions.item[known],
         label=label,
+        place=np.where(counts[owner] > 1, place, 0)[known].astype(np.int32),
         sampled=~ignored,
         row=rows,
         user=impressions.user[rows],
@@ -193,6 +197,7 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
         offsets=np.arange(len(target) + 1, dtype=np.int64),
         item=timelines.item[target],
         label=timelines.intensity[target],
+        place=np.zeros(len(target), np.int32),
         sampled=np.ones(len(target), bool),
         row=target,
         user=timelines.user[target],

@@ -136,6 +136,9 @@ class FinetuneSettings(Section):
     """How a user is represented."""
     user_tokens: Annotated[int, Field(ge=3)] = 128
     """Tokens of a user's text with `user_tower: text`; at most what the encoder takes."""
+    positions: bool = False
+    """Whether impressions list their candidates in the order in which they were shown: each place then has a learned
+    bias that is left out at ranking. `false` where the log shuffles them, as MIND does."""
     similarity: Literal["history", "user"] | None = None
     """What a candidate's text is compared with: `history`, the events that resemble it, or `user`, the mean of the
     history, which ranks a large catalogue many times as fast. `null` = `history` where impressions are shown, else

@@ -165,6 +165,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             corpus.relevant_from,
             repeats=inputs.repeats,
             corrects=examples.ranks_catalogue,
+            places=settings.positions,
         ),
         # Before the start model's weights are read, which may include trained encoder layers.
         frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
