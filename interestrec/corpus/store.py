@@ -230,6 +230,12 @@ class Corpus:
         return cold
 
     @property
+    def is_unordered(self) -> bool:
+        """Whether no event has a time and every request was made of one event: their order then says nothing."""
+        single = (np.diff(self.impressions.offsets) == 1).all()
+        return bool(single and (self.timelines.time == NO_TIME).all())
+
+    @property
     def relevant_from(self) -> float:
         """The smallest label that counts as relevant."""
         return float(np.finfo(np.float32).tiny) if self.relevant_at is None else float(np.float32(self.relevant_at))

@@ -18,6 +18,8 @@ from interestrec.model.noise import Noise, branch
 from interestrec.model.place_bias import PlaceBias
 from interestrec.model.user_tower import TextMean, TextUser
 
+_ITEMS_PER_BLOCK = 1 << 14  # whose intermediate values are in memory together
+
 
 @dataclass(frozen=True)
 class TwoTowerConfig:
@@ -221,8 +223,19 @@ class TwoTower(keras.layers.Layer):
 
     def item_arrays(self, vectors: np.ndarray, codes: ItemCodes) -> ItemArrays:
         """Return all items as the head reads them, from their text vectors and codes."""
-        items = self.items(*(tf.constant(part) for part in (vectors, *codes)))
-        return ItemArrays(*(part.numpy() for part in items))
+        count, width = len(vectors), self.config.width
+        read = ItemArrays(
+            texts=np.empty((count, self.config.text_width), np.float32),
+            entries=np.empty((count, width), np.float32),
+            candidates=np.empty((count, width), np.float32),
+            categories=codes.categories,
+            prices=codes.prices,
+        )
+        for start in range(0, count, _ITEMS_PER_BLOCK):
+            rows = slice(start, start + _ITEMS_PER_BLOCK)
+            block = self.items(*(tf.constant(part[rows]) for part in (vectors, *codes)))
+            read.texts[rows], read.entries[rows], read.candidates[rows] = block.texts, block.entries, block.candidates
+        return read
 
 
 def _specs(config: TwoTowerConfig) -> tuple[History, CandidateSide, tf.TensorSpec]:

@@ -206,8 +206,12 @@ class BatchBuilder:
         if self.repeats or not examples.sampled.any():
             return np.zeros(candidates.shape, bool)
         offsets, rows = ragged.ranges(examples.start, examples.end)
+        owner = ragged.owner(offsets)
+        if examples.omitted is not None:
+            read = rows != examples.omitted[owner]
+            owner, rows = owner[read], rows[read]
         span = int(max(candidates.max(initial=0), self.timelines.item[rows].max(initial=0))) + 1
-        owned = ragged.owner(offsets) * np.int64(span) + self.timelines.item[rows]
+        owned = owner * np.int64(span) + self.timelines.item[rows]
         return np.isin(np.arange(len(examples))[:, None] * np.int64(span) + candidates, owned)
 
     def _days(self, examples: Examples, length: int) -> np.ndarray:
@@ -269,22 +273,31 @@ def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timeli
 def example_histories(examples: Examples, timelines: Timelines, max_history: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the `histories` of examples; a document is a history of one item with intensity 1."""
     if examples.document is None:
-        return histories(examples.start, examples.end, timelines, max_history)
+        return histories(examples.start, examples.end, timelines, max_history, examples.omitted)
     document = examples.document[:, None]
     return np.maximum(document, 0).astype(np.int32), (document >= 0).astype(np.float32)
 
 
 def histories(
-    start: np.ndarray, end: np.ndarray, timelines: Timelines, max_history: int
+    start: np.ndarray, end: np.ndarray, timelines: Timelines, max_history: int, omitted: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the last `max_history` events of each range of timeline rows, oldest first.
+
+    Args:
+        omitted: int64 [ranges], a row within each range that is left out; None: none is.
 
     Returns:
         items int32 and intensities float32, both [ranges, longest]; padding is item 0 with intensity 0.
     """
     begin = np.maximum(start, end - max_history)
+    if omitted is not None:  # the row before is read in its place
+        begin = np.maximum(start, begin - (omitted >= begin))
+        omitted = np.where(omitted >= begin, omitted, end)
+        end = end - (omitted < end)
     length = max(int((end - begin).max(initial=0)), 1)
     source, inside = ragged.padded(begin, end, length)
+    if omitted is not None:
+        source = source + (inside & (source >= omitted[:, None]))
     if len(timelines.item) == 0:
         return np.zeros(inside.shape, np.int32), np.zeros(inside.shape, np.float32)
     items = np.where(inside, timelines.item[source], 0).astype(np.int32)

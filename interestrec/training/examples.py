@@ -4,7 +4,7 @@ The candidates of an impression are the items shown. The candidates of a request
 of the user's events after one history, such as the lines of an invoice; they are distinguished from sampled negatives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ class Examples:
     row: np.ndarray  # int64 [examples], number of the (first) impression or row of Timelines
     user: np.ndarray  # int32 [examples]
     time: np.ndarray  # int64 [examples], microseconds of the request, NO_TIME where unknown
+    # int64 [examples], row of Timelines in the history's range that is left out, the example's own event; None: none is
+    omitted: np.ndarray | None = None
     # int64 [examples], one text in place of the history, -1 for none; None: the history's items are read
     document: np.ndarray | None = None
 
@@ -51,6 +53,7 @@ class Examples:
             self.row[rows],
             self.user[rows],
             self.time[rows],
+            None if self.omitted is None else self.omitted[rows],
             None if self.document is None else self.document[rows],
         )
 
@@ -132,19 +135,29 @@ def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
     shown_and_ignored = (label <= 0) & (counts[owner[known]] > 1)
     ignored = np.bincount(rank[owner[known]], shown_and_ignored, minlength=len(lengths)) > 0
     rows = rows[first]
-    place = np.arange(len(owner)) - impressions.offsets[owner] + 1
     return Examples(
         start=impressions.history_start[rows],
         end=impressions.history_end[rows],
         offsets=ragged.from_lengths(lengths),
         item=impressions.item[known],
         label=label,
-        place=np.where(counts[owner] > 1, place, 0)[known].astype(np.int32),
+        place=np.where(counts[owner] > 1, ragged.positions(impressions.offsets) + 1, 0)[known].astype(np.int32),
         sampled=~ignored,
         row=rows,
         user=impressions.user[rows],
         time=impressions.time[rows],
     )
+
+
+def without_order(examples: Examples, timelines: Timelines) -> Examples:
+    """Return examples of single train events with all other train events of the user as history.
+
+    Where no event has a time, the order of a log says nothing; it may be that of ids. Histories that end before each
+    event would then hold what no request holds, and nothing that follows in the file.
+    """
+    counts = np.bincount(timelines.user[timelines.split == TRAIN], minlength=len(timelines.offsets) - 1)
+    start = timelines.offsets[examples.user]
+    return replace(examples, start=start, end=start + counts[examples.user], omitted=examples.end)
 
 
 def _first_of_request(impressions: Impressions, rows: np.ndarray, is_event: np.ndarray) -> np.ndarray:

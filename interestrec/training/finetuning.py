@@ -55,7 +55,7 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
     return TrainedModel(
         model=setup.model,
         frozen_vectors=setup.frozen_vectors,
-        text_vectors=setup.texts.current_vectors(np.arange(len(inputs.item_inputs))),
+        text_vectors=setup.texts.current_vectors(slice(len(inputs.item_inputs))),
         codes=setup.codes,
         user_features=inputs.user_features.packed,
         calibration=calibration,

@@ -44,8 +44,11 @@ class TextVectorSource(Protocol):
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """End a step: store the vectors of the texts that it encoded."""
 
-    def current_vectors(self, items: np.ndarray) -> np.ndarray:
-        """Return vectors of items by the current weights without dropout, float32 [items, width]."""
+    def current_vectors(self, items: np.ndarray | slice) -> np.ndarray:
+        """Return vectors of items by the current weights without dropout, float32 [items, width].
+
+        A slice of a frozen table is a view of it.
+        """
 
     def state(self) -> list[np.ndarray]:
         """Return the stored vectors for a checkpoint."""
@@ -74,7 +77,7 @@ class FrozenTextVectors:
     def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
         """See TextVectorSource."""
 
-    def current_vectors(self, items: np.ndarray) -> np.ndarray:
+    def current_vectors(self, items: np.ndarray | slice) -> np.ndarray:
         """See TextVectorSource."""
         return self._table[items]
 
@@ -164,7 +167,7 @@ class LearningTextVectors:
                 self._encoded_in_step[texts.encoded] = self._step  # by the weights before the step
         self._step += 1
 
-    def current_vectors(self, items: np.ndarray) -> np.ndarray:
+    def current_vectors(self, items: np.ndarray | slice) -> np.ndarray:
         """See TextVectorSource."""
         texts, index = np.unique(self.text_of_item[items], return_inverse=True)
         vectors = self.upper.vectors(texts)

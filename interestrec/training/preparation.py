@@ -23,7 +23,7 @@ from interestrec.model.two_tower_files import start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.batches import Batch, BatchBuilder
-from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
+from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity, without_order
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
@@ -91,11 +91,11 @@ class TrainingSetup:
 
     def item_vectors(self) -> np.ndarray:
         """Return item vectors of all texts with the current weights, float32 [texts, text width]."""
-        return self.model.item_tower(tf.constant(self.texts.current_vectors(np.arange(len(self.lengths))))).numpy()
+        return self.model.item_tower(tf.constant(self.texts.current_vectors(slice(None)))).numpy()
 
     def item_arrays(self) -> ItemArrays:
         """Return all items as the head reads them with the current weights."""
-        vectors = self.texts.current_vectors(np.arange(len(self.codes.categories)))
+        vectors = self.texts.current_vectors(slice(len(self.codes.categories)))
         return self.model.item_arrays(vectors, self.codes)
 
     @property
@@ -128,6 +128,8 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
+    elif corpus.is_unordered:
+        examples = examples._replace(train=without_order(examples.train, corpus.timelines))
     shares = popularity(corpus)
     prices = standardised_prices(corpus.items["price"], shares > 0)
     codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]), prices)
@@ -168,16 +170,20 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             places=settings.positions,
         ),
         # Before the start model's weights are read, which may include trained encoder layers.
-        frozen_vectors=texts.current_vectors(np.arange(len(inputs.item_inputs))),
+        frozen_vectors=texts.current_vectors(slice(len(inputs.item_inputs))),
     )
-    frozen = setup.frozen_vectors[shares > 0]
-    frozen = frozen / np.maximum(np.linalg.norm(frozen, axis=1, keepdims=True), 1e-12)
-    model.fused_items.centre.assign(frozen.mean(axis=0) if len(frozen) else np.zeros(inputs.encoder.width))
+    model.fused_items.centre.assign(_centre(setup.frozen_vectors, shares > 0))
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
     else:
         _start_weights(inputs.start, setup)
     return setup
+
+
+def _centre(vectors: np.ndarray, liked: np.ndarray) -> np.ndarray:
+    """Return the mean of the normalised vectors of items that were liked, float32 [width], without a copy of them."""
+    norms = np.maximum(np.linalg.norm(vectors, axis=1), 1e-12)
+    return (liked / norms).astype(np.float32) @ vectors / np.float32(max(liked.sum(), 1))
 
 
 def _similarity(settings: FinetuneSettings, examples: ExampleSets) -> Similarity:
@@ -228,7 +234,7 @@ def _start_weights(path: Path, setup: TrainingSetup) -> None:
         raise ConfigError(
             f"--from {path}: has {learned} trained encoder layers; set finetune.trainable_layers to at least {learned}"
         )
-    setup.texts.current_vectors(np.arange(len(setup.lengths)))  # updates stored vectors
+    setup.texts.current_vectors(slice(None))  # updates stored vectors
 
 
 def _start_bias(model: TwoTower, scores: ValidationScores, batches: list[Batch]) -> None:

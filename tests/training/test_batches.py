@@ -56,6 +56,30 @@ def test_histories_are_the_most_recent_events_oldest_first() -> None:
     np.testing.assert_array_equal(intensity, np.array([[0.5, 1, 1], [0, 0, 0], [0.5, 0, 0]], np.float32))
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6), st.integers(0, 5)), min_size=1, max_size=5),
+    st.integers(1, 7),
+)
+def test_an_omitted_event_gives_its_place_to_the_one_before(ranges: list[tuple[int, int, int]], longest: int) -> None:
+    timelines = timeline(np.arange(100, 112))
+    start = np.array([begin for begin, _, _ in ranges])
+    end = start + [length for _, length, _ in ranges]
+    omitted = start + [place % length for _, length, place in ranges]
+    items, intensity = histories(start, end, timelines, longest, omitted)
+    for row in range(len(ranges)):
+        expected = [100 + n for n in range(start[row], end[row]) if n != omitted[row]][-longest:]
+        assert items[row][intensity[row] > 0].tolist() == expected
+        assert (intensity[row, : len(expected)] > 0).all()  # padding stands at the end
+
+
+def test_an_example_s_own_event_is_no_part_of_its_history() -> None:
+    around = examples(end=[2, 5], omitted=[-1, 4], time=[NO_TIME, NO_TIME])  # 14 is the event at row 4
+    found = batch(around)
+    np.testing.assert_array_equal(found.distinct[found.history][1, :4], [10, 11, 12, 13])
+    np.testing.assert_array_equal(found.intensity[:, 4:], np.zeros((2, found.intensity.shape[1] - 4)))
+    np.testing.assert_array_equal(found.present[1, :3], [True, False, False])  # 12 was read besides
+
+
 def test_a_batch_by_hand() -> None:
     found = batch()
     np.testing.assert_array_equal(found.distinct[found.history], [[10, 11, 0, 0], [10, 11, 12, 13]])

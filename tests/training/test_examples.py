@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from interestrec.corpus.store import NO_TIME, Impressions, Timelines
-from interestrec.training.examples import history_examples, impression_examples, select_contrasting
+from interestrec.training.examples import history_examples, impression_examples, select_contrasting, without_order
 
 TIMELINES = Timelines(
     offsets=np.array([0, 6]),
@@ -69,6 +69,17 @@ def test_histories_give_every_positive_event_once_with_what_came_before() -> Non
     np.testing.assert_array_equal(found.item, [1, 3, 5])
     np.testing.assert_array_equal(found.row, [1, 3, 5])  # of the timelines
     assert found.sampled.all()
+
+
+def test_without_order_an_event_is_told_from_all_others() -> None:
+    """Four events of train and two of valid: the history of each of the four are the other three."""
+    timelines = replace(TIMELINES, split=np.array([0, 0, 0, 0, 1, 1], np.int8))
+    shown = impressions([(0, 0), (0, 1), (0, 3)], [[1.0], [1.0], [0.5]])
+    found = without_order(impression_examples(shown, np.ones(3, bool)), timelines)
+    np.testing.assert_array_equal(found.start, [0, 0, 0])
+    np.testing.assert_array_equal(found.end, [4, 4, 4])
+    np.testing.assert_array_equal(found.omitted, [0, 1, 3])
+    np.testing.assert_array_equal(found.select(np.array([2, 0])).omitted, [3, 0])
 
 
 def test_early_stopping_looks_at_what_shows_both_classes_where_anything_does() -> None:
