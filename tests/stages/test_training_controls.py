@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from interestrec.config.settings import Settings
-from interestrec.corpus.store import Corpus
+from interestrec.corpus.store import Corpus, Timelines
 from interestrec.io import artifact_files, files
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.strength import Strength
 from interestrec.scorers.two_tower_model import open_models
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
+from interestrec.training import preparation
+from interestrec.training.examples import Examples, without_order
 from tests.scoring.asking import requests, split_candidates
 
 pytestmark = pytest.mark.slow
@@ -37,20 +39,26 @@ def taste_log(root: Path, permuted: bool) -> None:
     (root / "items.csv").write_text("\n".join(["item,name", *(f"i{i},thing" for i in range(_ITEMS))]) + "\n")
 
 
-def learned(root: Path, encoder: Path, permuted: bool, **chosen: object) -> tuple[RunContext, StageResult]:
+def learned(
+    root: Path, encoder: Path, permuted: bool, timed: bool = True, **chosen: object
+) -> tuple[RunContext, StageResult]:
     taste_log(root / "raw", permuted)
+    split = {"method": "global_time"} if timed else {"method": "user_random"}
     settings = {
         "workspace": str(root / "work"),
         "data": {
             "format": "events",
             "root": str(root / "raw"),
-            "events": {"files": ["events.csv"], "columns": {"user": "user", "item": "item", "time": "time"}},
+            "events": {
+                "files": ["events.csv"],
+                "columns": {"user": "user", "item": "item", **({"time": "time"} if timed else {})},
+            },
             "items": {"files": ["items.csv"], "columns": {"item": "item", "title": ["name"]}},
         },
-        "preprocess": {"split": {"method": "global_time", "valid": 0.2, "test": 0.2}, "duplicates": "keep"},
+        "preprocess": {"split": {**split, "valid": 0.2, "test": 0.2}, "duplicates": "keep"},
         "encoders": {"text": {"source": str(encoder)}},
         "pretrain_adapt": {"steps": 0},
-        "rank": {"rules": {"seen": "in"}},
+        "rank": {"rules": {"seen": "in"}, **({} if timed else {"components": ["intensity", "popularity"]})},
         "finetune": {
             **{"epochs": 8, "patience": 8, "batch_size": 32, "hidden": [8], "width": 16, "learning_rate": 0.005},
             **chosen,
@@ -74,6 +82,25 @@ def test_taste_is_found_by_ids_and_permuted_labels_keep_the_start(tmp_path: Path
     # 384 valid events, of which the AUC has a standard error of 0.015, and the best of nine epochs.
     assert abs(permuted.summary["valid_auc"] - 0.5) < 0.05
     assert permuted.summary["valid_ndcg"] < 1.1 * permuted.summary["valid_ndcg_start"]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_only_a_log_without_times_is_learned_without_order(
+    timed: bool, tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Examples] = []
+
+    def spied(examples: Examples, timelines: Timelines) -> Examples:
+        asked.append(without_order(examples, timelines))
+        return asked[-1]
+
+    monkeypatch.setattr(preparation, "without_order", spied)
+    _, result = learned(tmp_path, tiny_encoder, permuted=False, timed=timed)
+    assert len(asked) == (0 if timed else 1)
+    assert result.summary["valid_ndcg"] > 1.5 * result.summary["valid_ndcg_start"]
+    if asked:
+        assert (asked[0].end - asked[0].start > 1).all()
+        assert (asked[0].omitted >= asked[0].start).all() and (asked[0].omitted < asked[0].end).all()
 
 
 def test_an_ensemble_is_the_mean_of_its_models(tmp_path: Path, tiny_encoder: Path) -> None:
