@@ -20,7 +20,7 @@ from interestrec.model.two_tower_files import read_learned
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.text.text_inputs import TextInputs
-from interestrec.training.batches import elapsed
+from interestrec.training.padded_histories import elapsed
 
 
 class UserInputs(Protocol):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Count
-from interestrec.training.batches import accidental_hits, example_histories
+from interestrec.training.batches import accidental_hits
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.negative_source import NegativeInputs, NegativeSource, SharedNegatives
+from interestrec.training.padded_histories import example_histories
 from interestrec.training.popularity_negatives import PopularityNegativeSettings
 
 if TYPE_CHECKING:

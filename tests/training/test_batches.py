@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from interestrec.corpus.moments import ITEM_FEATURES
 from interestrec.corpus.store import NO_TIME
 from interestrec.training import batches as module
-from interestrec.training.batches import Batch, accidental_hits, histories
+from interestrec.training.batches import Batch, accidental_hits
 from interestrec.training.examples import Examples
 from interestrec.training.negative_source import SharedNegatives
+from interestrec.training.padded_histories import histories
 from tests.training.requests import builder, requests, timeline
 
 DAY = 86_400_000_000
