@@ -229,11 +229,22 @@ class Corpus:
         cold[events.item[known]] = False
         return cold
 
+    @cached_property
+    def has_logged_histories(self) -> bool:
+        """Whether the log contains a history per impression, as MIND does."""
+        event = files.read_parquet(self.path / artifact_files.TIMELINES, columns=["event"])["event"]
+        return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
+
+    @property
+    def requests_are_events(self) -> bool:
+        """Whether every request was made of one event, so that no list was shown."""
+        return bool((np.diff(self.impressions.offsets) == 1).all())
+
     @property
     def is_unordered(self) -> bool:
-        """Whether no event has a time and every request was made of one event: their order then says nothing."""
-        single = (np.diff(self.impressions.offsets) == 1).all()
-        return bool(single and (self.timelines.time == NO_TIME).all())
+        """Whether the order of events says nothing: they have no times, and no history was logged."""
+        timed = (self.timelines.time != NO_TIME).any()
+        return self.requests_are_events and not timed and not self.has_logged_histories
 
     @property
     def relevant_from(self) -> float:

@@ -11,7 +11,8 @@ from interestrec.core.errors import ArtifactError
 from interestrec.io import files
 from interestrec.io.encoder_files import WEIGHTS
 from interestrec.io.tensors import FLOATS, TensorHeader, read_tensor_headers
-from interestrec.model.bert import Bert, BertConfig, read_config
+from interestrec.model.bert import Bert
+from interestrec.model.bert_config import BertConfig, read_config
 
 _MAX_POSITIONS = 512  # of a new encoder, as in BERT
 _MAX_EXTRA_BYTES = 1 << 20  # for small tensors such as position ids

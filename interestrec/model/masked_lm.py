@@ -8,7 +8,8 @@ import numpy as np
 from interestrec.core.errors import ArtifactError
 from interestrec.io.encoder_files import WEIGHTS
 from interestrec.model.backend import keras, tf
-from interestrec.model.bert import Bert, layer_norm
+from interestrec.model.bert import Bert
+from interestrec.model.bert_layer import layer_norm
 
 
 class MaskedLmHead(keras.layers.Layer):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from interestrec.model.backend import keras, tf
-from interestrec.model.bert import layer_norm
+from interestrec.model.bert_layer import layer_norm
 from interestrec.model.noise import Noise, branch, dropout
 
 _EPSILON = 1e-6  # of LayerNorm

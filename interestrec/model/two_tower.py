@@ -15,7 +15,7 @@ from interestrec.model.history_tower import HistoryTower
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.moment_terms import MomentTerms
 from interestrec.model.noise import Noise, branch
-from interestrec.model.place_bias import PlaceBias
+from interestrec.model.position_bias import PositionBias
 from interestrec.model.user_tower import TextMean, TextUser
 
 _ITEMS_PER_BLOCK = 1 << 14  # whose intermediate values are in memory together
@@ -97,8 +97,8 @@ class TwoTower(keras.layers.Layer):
         )
         self.head = InterestHead(config.width, list(config.hidden), config.levels, config.similarity, name="head")
         self.moment_terms = MomentTerms(rate, name="moment_terms")
-        self.place_bias = PlaceBias(name="place_bias")  # read by the objective alone
-        parts = (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms, self.place_bias)
+        self.position_bias = PositionBias(name="position_bias")  # read by the objective alone
+        parts = (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms, self.position_bias)
         for layer in parts:
             layer.build()
         self.built = True

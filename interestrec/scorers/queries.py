@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
-from interestrec.io import artifact_files, files, schemas
 from interestrec.io.schemas import TEST, VALID
 from interestrec.scorers.requests import Events, Labels, Requests
 
@@ -58,12 +57,6 @@ def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarra
     sample = np.zeros(corpus.users.num_rows, dtype=bool)
     sample[np.random.default_rng(seed).permutation(candidates)[:most]] = True
     return sample
-
-
-def has_logged_histories(corpus: Corpus) -> bool:
-    """Whether the log contains a history per impression, as MIND does."""
-    event = files.read_parquet(corpus.path / artifact_files.TIMELINES, columns=["event"])["event"]
-    return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
 
 
 def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Events:
@@ -157,7 +150,7 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     at = shown.time[rows][first]
     if corpus.splits_are_periods and len(at):
         at = np.full(len(user), shown.time[shown.split == split].min())
-    if has_logged_histories(corpus):
+    if corpus.has_logged_histories:
         first_row = rows[first]
         ranges = ragged.ranges(shown.history_start[first_row], shown.history_end[first_row])
         return _requests(corpus, user, *ranges, at)

@@ -91,7 +91,7 @@ class ScorerInputs:
     @property
     def histories_are_labels(self) -> bool:
         """Whether histories contain labels: every request was made of one event, so that none was shown and ignored."""
-        return bool((np.diff(self.corpus.impressions.offsets) == 1).all())
+        return self.corpus.requests_are_events
 
     @cached_property
     def two_towers(self) -> list[TwoTowerModel]:

@@ -36,7 +36,7 @@ class Batch:
     user: np.ndarray  # int32 [examples]
     candidates: np.ndarray  # int32 [examples, candidates]
     shared: np.ndarray  # int32 [shared]
-    place: np.ndarray  # int32 [examples, candidates], of the example's own candidates in the impression; 0 if not read
+    position: np.ndarray  # int32 [examples, candidates], of own candidates in the impression; 0 if not read
     labels: np.ndarray  # float32 [examples, candidates + shared], 0 at sampled negatives and padding
     present: np.ndarray  # bool [examples, candidates + shared], False at padding and accidental hits
     known: np.ndarray  # bool [examples, candidates + shared], False at sampled negatives and padding
@@ -68,7 +68,7 @@ class Batch:
 
 
 _PER_EXAMPLE = (
-    *("intensity", "days", "user", "place", "labels", "present", "known", "log_rate"),
+    *("intensity", "days", "user", "position", "labels", "present", "known", "log_rate"),
     *("moments", "user_moments", "row"),
 )
 
@@ -131,7 +131,7 @@ class BatchBuilder:
     relevant_from: float  # label from which an event of an example with `sampled` is a positive of its list
     repeats: bool = False  # whether lists may hold items of the history, see `build`
     corrects: bool = True  # whether rates of negatives are subtracted, see SharedNegatives
-    places: bool = False  # whether impressions log the order in which they showed their candidates
+    positions: bool = False  # whether impressions log the order in which they showed their candidates
 
     def iterate(
         self,
@@ -184,7 +184,7 @@ class BatchBuilder:
             user=examples.user.astype(np.int32),
             candidates=index[history.size : own].reshape(candidates.shape).astype(np.int32),
             shared=index[own:].astype(np.int32),
-            place=np.where(inside & self.places, examples.place[row], 0).astype(np.int32),
+            position=np.where(inside & self.positions, examples.position[row], 0).astype(np.int32),
             labels=np.concatenate([labels, none], axis=1).astype(np.float32),
             present=np.concatenate([listed, ~hit & examples.sampled[:, None]], axis=1),
             known=np.concatenate([inside, none > 0], axis=1),

@@ -26,12 +26,12 @@ class Examples:
     offsets: np.ndarray  # int64 [examples + 1]
     item: np.ndarray  # int32 [candidates]
     label: np.ndarray  # float32 [candidates], intensity
-    place: np.ndarray  # int32 [candidates], from 1 in the impression as logged; 0 of events, which no list showed
+    position: np.ndarray  # int32 [candidates], from 1 in the impression as logged; 0 of events, which no list showed
     sampled: np.ndarray  # bool [examples]: needs sampled negatives, because no item shown was ignored
     row: np.ndarray  # int64 [examples], number of the (first) impression or row of Timelines
     user: np.ndarray  # int32 [examples]
     time: np.ndarray  # int64 [examples], microseconds of the request, NO_TIME where unknown
-    # int64 [examples], row of Timelines in the history's range that is left out, the example's own event; None: none is
+    # int64 [examples], row of Timelines within the history that is left out, the example's own event; -1, None: none
     omitted: np.ndarray | None = None
     # int64 [examples], one text in place of the history, -1 for none; None: the history's items are read
     document: np.ndarray | None = None
@@ -48,7 +48,7 @@ class Examples:
             offsets,
             self.item[candidates],
             self.label[candidates],
-            self.place[candidates],
+            self.position[candidates],
             self.sampled[rows],
             self.row[rows],
             self.user[rows],
@@ -93,9 +93,12 @@ def corpus_examples(corpus: Corpus, require_valid: bool = True) -> ExampleSets:
                 f"{corpus.path}: no event with an intensity above 0 in {name}; "
                 "check preprocess.intensity and preprocess.split"
             )
+    histories = history_examples(impressions, corpus.timelines, impressions.split == TRAIN)
+    if corpus.is_unordered:
+        train, histories = (without_order(examples, corpus.timelines) for examples in (train, histories))
     return ExampleSets(
         train,
-        history_examples(impressions, corpus.timelines, impressions.split == TRAIN),
+        histories,
         select_contrasting(select),
         impression_examples(impressions, usable_impressions(corpus, VALID, select=False)),
     )
@@ -141,7 +144,7 @@ def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
         offsets=ragged.from_lengths(lengths),
         item=impressions.item[known],
         label=label,
-        place=np.where(counts[owner] > 1, ragged.positions(impressions.offsets) + 1, 0)[known].astype(np.int32),
+        position=np.where(counts[owner] > 1, ragged.positions(impressions.offsets) + 1, 0)[known].astype(np.int32),
         sampled=~ignored,
         row=rows,
         user=impressions.user[rows],
@@ -210,7 +213,7 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
         offsets=np.arange(len(target) + 1, dtype=np.int64),
         item=timelines.item[target],
         label=timelines.intensity[target],
-        place=np.zeros(len(target), np.int32),
+        position=np.zeros(len(target), np.int32),
         sampled=np.ones(len(target), bool),
         row=target,
         user=timelines.user[target],

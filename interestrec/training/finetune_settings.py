@@ -58,8 +58,9 @@ class NegativeSourceSettings(Section):
     source: Annotated[str, Choice(NEGATIVE_SOURCES)] = "auto"
     """Where negatives come from."""
     count: Count = 20
-    """Negatives drawn per event, which all events of a step share, at most 1,024, or 64 if `similarity` is `history`;
-    up to 4,096 items are taken whole. More cost time and make the loss more exact. Not used by `in_batch`."""
+    """Negatives drawn per event, shared by all events of a step: at most 1,024, or 64 if `similarity` is `history` or
+    layers learn; else up to 4,096 items are taken whole. More cost time and make the loss more exact. Not used by
+    `in_batch`."""
 
     @model_validator(mode="after")
     def _one_meaning(self) -> "NegativeSourceSettings":

@@ -41,11 +41,11 @@ class CandidateLists:
 
     def totals(self, *inputs: tf.Tensor, noise: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """See Objective; the extra tensor holds the vectors of the encoded texts."""
-        texts, (*towers, place, labels, present, known, log_rate) = inputs[: -len(_KINDS)], inputs[-len(_KINDS) :]
+        texts, (*towers, position, labels, present, known, log_rate) = inputs[: -len(_KINDS)], inputs[-len(_KINDS) :]
         vectors, encoded = self.texts.vectors(*texts, noise=branch(noise, 0))
         order, strength = self.model(vectors, *towers, noise=branch(noise, 1))
-        shared = tf.shape(labels)[1] - tf.shape(place)[1]
-        order += tf.pad(self.model.place_bias(place), [[0, 0], [0, shared]])
+        shared = tf.shape(labels)[1] - tf.shape(position)[1]
+        order += tf.pad(self.model.position_bias(position), [[0, 0], [0, shared]])
         lists = (labels, present, known, log_rate)
         totals = {
             name: total(LOSSES[name], strength if LOSSES[name].pointwise else order, *lists, self.smoothing)
@@ -61,7 +61,7 @@ def arrays(
     return (
         *prepared.arrays,
         *tower_arrays(batch, codes, user_features),
-        batch.place,
+        batch.position,
         batch.labels,
         batch.present,
         batch.known,

@@ -28,7 +28,7 @@ def histories(
     """Return the last `max_history` events of each range of timeline rows, oldest first.
 
     Args:
-        omitted: int64 [ranges], a row within each range that is left out; None: none is.
+        omitted: int64 [ranges], a row within each range that is left out; -1, None: none is.
 
     Returns:
         items int32 and intensities float32, both [ranges, longest]; padding is item 0 with intensity 0.

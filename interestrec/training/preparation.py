@@ -23,7 +23,7 @@ from interestrec.model.two_tower_files import start_from
 from interestrec.model.user_tower import TextUser
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.batches import Batch, BatchBuilder
-from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity, without_order
+from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
@@ -33,8 +33,8 @@ from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
 from interestrec.workspace.reference_run import ReferenceRun
 
-# Negatives per batch: a catalogue that is taken whole, else a sample of items, of which one pair costs more where it is
-# compared with every event. With 4,096 in place of 1,024, training took more than twice as long.
+# Negatives per batch: a catalogue that is taken whole, else a sample of items; fewer where each is compared with every
+# event of the history, or encoded with a gradient.
 _WHOLE_CATALOGUE, _MOST_SAMPLED, _MOST_COMPARED = 4096, 1024, 64
 _PAIRS = 1 << 19  # of a batch, whose hidden values the head keeps for the gradient
 VALIDATION_NEGATIVES = 1000  # of a batch
@@ -100,7 +100,7 @@ class TrainingSetup:
 
     @property
     def most_negatives(self) -> int:
-        """Negatives per batch; fewer where each is compared with every event, or encoded with a gradient."""
+        """Negatives per batch."""
         if self.texts.groups or self.model.config.similarity == "history":
             return _MOST_COMPARED
         return _WHOLE_CATALOGUE if self.drawable <= _WHOLE_CATALOGUE else _MOST_SAMPLED
@@ -122,14 +122,15 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
 
     Raises:
         ArtifactError, ConfigError: the start model does not fit.
+        ConfigError: positions are to be learned, and no impression has any.
         DataError: as in `examples.corpus_examples`.
     """
     corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
     examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
     if inputs.user_text is not None:
         all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
-    elif corpus.is_unordered:
-        examples = examples._replace(train=without_order(examples.train, corpus.timelines))
+    if settings.positions and not examples.train.position.any():
+        raise ConfigError("finetune.positions: no impression of train shows several items in an order; set it to false")
     shares = popularity(corpus)
     prices = standardised_prices(corpus.items["price"], shares > 0)
     codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]), prices)
@@ -167,7 +168,7 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             corpus.relevant_from,
             repeats=inputs.repeats,
             corrects=examples.ranks_catalogue,
-            places=settings.positions,
+            positions=settings.positions,
         ),
         # Before the start model's weights are read, which may include trained encoder layers.
         frozen_vectors=texts.current_vectors(slice(len(inputs.item_inputs))),

@@ -11,6 +11,7 @@ from interestrec.model.encoder import EncoderInputs
 from interestrec.model.two_tower import ItemCodes
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training.examples import Examples
+from interestrec.training.padded_histories import histories
 
 
 def with_documents(
@@ -29,15 +30,20 @@ def with_documents(
         max_length: maximum number of tokens of a document.
 
     Returns:
-        The input of the items followed by that of the documents, one per range of events; and the examples with their
+        The input of the items followed by that of the documents, one per history; and the examples with their
         documents as rows of it, -1 if the history is empty or no document is needed.
     """
     end = np.concatenate([examples.end[rows] for examples, rows in parts])
     start = np.concatenate([examples.start[rows] for examples, rows in parts])
-    start = np.maximum(start, end - max_history)
-    ranges, range_of_row = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
+    omitted = np.concatenate(
+        [np.full(len(rows), -1) if examples.omitted is None else examples.omitted[rows] for examples, rows in parts]
+    )
+    start = np.maximum(start, end - max_history - (omitted >= 0))
+    ranges, range_of_row = np.unique(np.stack([start, end, omitted], axis=1), axis=0, return_inverse=True)
     item_texts = require_texts(items)
-    user_texts = documents(item_texts, timelines.item, timelines.intensity, ranges[:, 0], ranges[:, 1], max_length)
+    item, intensity = histories(ranges[:, 0], ranges[:, 1], timelines, max_history, ranges[:, 2])
+    begin = np.arange(len(ranges)) * item.shape[1]
+    user_texts = documents(item_texts, item.ravel(), intensity.ravel(), begin, begin + item.shape[1], max_length)
     filled = user_texts.lengths > 0
     row = np.where(filled, len(items) + np.cumsum(filled) - 1, -1)[range_of_row.ravel()]
     with_texts = []

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.io import files
-from interestrec.model.bert import read_config
+from interestrec.model.bert_config import read_config
 from interestrec.model.encoder_checkpoint import export, read_checkpoint
 from interestrec.model.pooling import mean_pool
 from tests.kin import load_bert

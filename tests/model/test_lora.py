@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.model.bert import MATRICES, Bert
+from interestrec.model.bert import Bert
+from interestrec.model.bert_layer import MATRICES
 from interestrec.model.encoder_checkpoint import assign, export, export_layers
 from interestrec.training.finetune_settings import LoraSettings
 from interestrec.training.optimizer import AdamW, WeightGroup

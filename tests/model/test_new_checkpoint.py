@@ -13,7 +13,7 @@ from transformers import BertConfig as TheirConfig
 
 from interestrec.io import files
 from interestrec.io.encoder_files import CONFIG, WEIGHTS
-from interestrec.model.bert import BertConfig, read_config
+from interestrec.model.bert_config import BertConfig, read_config
 from interestrec.model.encoder_checkpoint import config_content, expected_shapes, export, new_checkpoint
 from interestrec.model.families import FAMILIES
 from tests import kin

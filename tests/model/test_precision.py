@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from interestrec.model.bert import MATRICES, PRECISIONS, BertLayer
+from interestrec.model.bert import PRECISIONS
+from interestrec.model.bert_layer import MATRICES, BertLayer
 from tests.kin import load_bert
 
 RNG = np.random.default_rng(0)

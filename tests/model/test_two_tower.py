@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.core.errors import ArtifactError, ConfigError
+from interestrec.model import two_tower as two_tower_module
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.two_tower import TwoTower, candidate_side
 from interestrec.model.two_tower_files import load_two_tower, read_learned, save_two_tower, start_from
@@ -75,6 +76,15 @@ def test_requests_of_any_number_are_scored_by_one_compiled_graph(changes: dict[s
             assert compiled.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize("block", [1, 4])
+def test_items_in_blocks_are_those_at_once(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = randomised(tower())
+    at_once = model.item_arrays(texts(), codes())
+    monkeypatch.setattr(two_tower_module, "_ITEMS_PER_BLOCK", block)
+    for ours, theirs in zip(model.item_arrays(texts(), codes()), at_once, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("changes", KINDS)
 def test_padding_changes_nothing(changes: dict[str, Any]) -> None:
     model = randomised(tower(**changes))
@@ -93,7 +103,7 @@ def test_every_weight_that_a_logit_reads_learns(changes: dict[str, Any]) -> None
         )
         loss = tf.reduce_sum(tf.square(order)) + tf.reduce_sum(tf.square(strength))
     unread = {"head/sharpness"} if changes.get("similarity") == "user" else set()
-    unread.add("place_bias/bias")  # the objective adds it to the logits, see tests/training/test_place_bias.py
+    unread.add("position_bias/bias")  # the objective adds it to the logits, see tests/training/test_position_bias.py
     for weight, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
         if weight.path.removeprefix("two_tower/") in unread:
             continue
@@ -143,7 +153,7 @@ def test_saving_and_loading_is_exact(changes: dict[str, Any], tmp_path: Path) ->
     save_two_tower(model, tmp_path, {"encoder.layer.1.x": np.ones(2, np.float32)})
     paths = [weight.path for weight in model.weights]  # the names in the file
     assert len(set(paths)) == len(paths)
-    layers = {"item_tower", "fused_items", "text_mean", "user_tower", "head", "moment_terms", "place_bias"}
+    layers = {"item_tower", "fused_items", "text_mean", "user_tower", "head", "moment_terms", "position_bias"}
     assert {path.split("/")[0] for path in paths} <= layers
     again = load_two_tower(tmp_path)
     assert again.config == model.config

@@ -30,7 +30,7 @@ def batch_of(items: int, history: Any, candidates: Any, labels: Any, shared: Any
         "user": np.zeros(len(history), np.int32),
         "candidates": np.asarray(candidates, np.int32),
         "shared": shared,
-        "place": np.zeros(np.shape(candidates), np.int32),
+        "position": np.zeros(np.shape(candidates), np.int32),
         "labels": labels,
         "present": np.ones(labels.shape, bool),
         "known": np.arange(labels.shape[1]) < np.tile(np.shape(candidates)[1], (len(history), 1)),

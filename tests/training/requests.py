@@ -39,7 +39,7 @@ def requests(*lists: list[int], **changes: Any) -> Examples:
         "offsets": np.concatenate([[0], np.cumsum([len(items) for items in lists])]).astype(np.int64),
         "item": item,
         "label": np.ones(len(item), np.float32),
-        "place": np.zeros(len(item), np.int32),
+        "position": np.zeros(len(item), np.int32),
         "sampled": np.ones(n, bool),
         "row": np.arange(n),
         "user": np.zeros(n, np.int32),

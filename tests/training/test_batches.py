@@ -107,12 +107,12 @@ def test_what_a_list_would_leave_out_is_not_present_but_known() -> None:
     np.testing.assert_array_equal(found.present[0], [True] * 3 + [False] * 6)
 
 
-def test_places_are_read_if_the_log_has_them() -> None:
-    shown = examples(place=np.array([1, 2, 3, 0, 0], np.int32))
-    made = replace(builder(TIMELINES, ITEMS), places=True)
+def test_positions_are_read_if_the_log_has_them() -> None:
+    shown = examples(position=np.array([1, 2, 3, 0, 0], np.int32))
+    made = replace(builder(TIMELINES, ITEMS), positions=True)
     found = made.build(shown, Given(), np.random.default_rng(0))
-    np.testing.assert_array_equal(found.place, [[1, 2, 3], [0, 0, 0]])
-    np.testing.assert_array_equal(batch(shown).place, np.zeros((2, 3)))
+    np.testing.assert_array_equal(found.position, [[1, 2, 3], [0, 0, 0]])
+    np.testing.assert_array_equal(batch(shown).position, np.zeros((2, 3)))
 
 
 def test_an_event_that_is_not_relevant_is_not_present_but_known() -> None:

@@ -44,8 +44,8 @@ def test_impressions_keep_known_candidates_and_tell_who_needs_negatives() -> Non
     np.testing.assert_array_equal(found.item, [100, 101, 102, 104, 105])
     np.testing.assert_array_equal(found.sampled, [False, True, True])
     np.testing.assert_array_equal(found.row, [0, 1, 2])
-    # Places are counted before the unlabelled candidate is left out; an event stands in no list.
-    np.testing.assert_array_equal(found.place, [1, 2, 0, 2, 3])
+    # Positions are counted before the unlabelled candidate is left out; an event stands in no list.
+    np.testing.assert_array_equal(found.position, [1, 2, 0, 2, 3])
     part = impression_examples(shown, np.array([False, True, True]))
     np.testing.assert_array_equal(part.end, [2, 3])
     np.testing.assert_array_equal(part.item, [102, 104, 105])
@@ -57,7 +57,7 @@ def test_selecting_examples() -> None:
     turned = found.select(np.array([1, 0, 1]))
     np.testing.assert_array_equal(turned.item, [102, 100, 101, 102])
     np.testing.assert_array_equal(turned.offsets, [0, 1, 3, 4])
-    np.testing.assert_array_equal(turned.place, [0, 1, 2, 0])
+    np.testing.assert_array_equal(turned.position, [0, 1, 2, 0])
     np.testing.assert_array_equal(turned.end, [2, 1, 2])
 
 

@@ -1,5 +1,7 @@
 """Examples of users who are texts: documents, batches that read them, and what they count for."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from interestrec.model.two_tower import ItemCodes
@@ -45,6 +47,14 @@ def test_documents_follow_the_items_and_equal_ranges_share_one() -> None:
     assert second.document[1] == first.document[0]
     assert read(second.document[2]) == [CLS, 12, 13, SEP, 11, SEP]
     assert second.select(np.array([2, 0])).document.tolist() == second.document[[2, 0]].tolist()
+
+
+def test_an_omitted_event_is_no_part_of_the_document() -> None:
+    around = replace(examples((0, 3), (0, 3)), omitted=np.array([1, 2]))
+    texts, (around,) = with_documents(ITEMS, [(around, np.arange(2))], LOG, max_history=2, max_length=9)
+    assert around.document is not None
+    found = [texts.tokens[texts.offsets[row] : texts.offsets[row + 1]].tolist() for row in around.document]
+    assert found == [[CLS, 12, 13, SEP, 10, SEP], [CLS, 11, SEP, 10, SEP]]
 
 
 def test_a_batch_reads_one_text_of_intensity_1_and_hits_are_of_the_whole_history() -> None:
