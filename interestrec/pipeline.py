@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interestrec.config.settings import Settings
 from interestrec.core.choices import pick
@@ -16,6 +16,9 @@ from interestrec.io import encryption
 from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult
 from interestrec.workspace.artifacts import STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, current_version
+
+if TYPE_CHECKING:
+    from interestrec.answering.answer_service import AnswerService
 
 # Modules by subcommand, in the order of a run. A module is imported when its stage runs, so that no stage loads the
 # libraries of another.
@@ -142,6 +145,57 @@ def convert_log(context: RunContext, to: Path, layout: str, by_split: bool) -> d
 
     with _stage_scope("convert", context):
         return convert.run(context, to, layout, by_split)
+
+
+def export_model(context: RunContext, to: Path, runtime: str, int8: bool) -> dict[str, Any]:
+    """Export the model to another runtime; arguments and result are those of `stages.export.run`."""
+    from interestrec.stages import export
+
+    with _stage_scope("export", context):
+        return export.run(context, to, runtime, int8)
+
+
+def update_decision(
+    context: RunContext, events: Path | None, items: Path | None, feedback: bool = False
+) -> StageResult:
+    """Let the decision follow new events; arguments and result are those of `stages.update.run`."""
+    from interestrec.stages import update
+
+    with _stage_scope("update", context):
+        return update.run(context, events, items, feedback)
+
+
+@contextmanager
+def open_answers(
+    context: RunContext,
+    k: int,
+    exclude_kinds: tuple[str, ...] | None,
+    conditions: tuple[str, ...],
+    why: bool = False,
+) -> "Iterator[AnswerService]":
+    """Open the workspace's decision for answers; arguments are those of `stages.recommend.open_answers`."""
+    from interestrec.stages import recommend
+
+    with _stage_scope("recommend", context):
+        yield recommend.open_answers(context, k, exclude_kinds, conditions, why)
+
+
+def serve(context: RunContext, arguments: Sequence[str]) -> None:
+    """Answer over HTTP until the process is told to end; see `stages.serve.run`."""
+    from interestrec.stages import serve as serve_stage
+
+    with _stage_scope("serve", context):
+        serve_stage.run(context, arguments)
+
+
+def explain(context: RunContext, user: str, item: str, k: int, with_words: bool) -> dict[str, Any]:
+    """Explain an item's place in the list of a user, of length k; see `stages.explain.run`."""
+    from interestrec.stages import explain as explain_stage
+    from interestrec.stages import recommend
+
+    with _stage_scope("explain", context):
+        service = recommend.open_answers(context, k, None, ())
+        return explain_stage.run(context, service, user, item, with_words)
 
 
 @contextmanager

@@ -8,7 +8,10 @@
     scripts/bench.py train --corpus workspace/news/corpus             # see bench_train.py
     scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
     scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
+    scripts/bench.py pictures --encoder data/encoders/efficientnet-lite0   # see bench_pictures.py
     scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
+    scripts/bench.py vectors --to workspace/bench                     # see bench_vectors.py
+    scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
 second and summed over the processes that the command starts; pages shared by processes count once per process. Every
@@ -31,9 +34,12 @@ from typing import Any
 
 import bench_encode
 import bench_evaluate
+import bench_pictures
 import bench_quality
 import bench_rank
+import bench_serve
 import bench_train
+import bench_vectors
 import psutil
 
 _SECONDS_BETWEEN_SAMPLES = 0.05
@@ -248,8 +254,13 @@ def main() -> None:
     bench_rank.add_parser(benches)
     bench_evaluate.add_parser(benches)
     bench_quality.add_parser(benches)
+    bench_vectors.add_parser(benches)
+    bench_serve.add_parser(benches)
+    bench_pictures.add_parser(benches)
     arguments = parser.parse_args()
-    if arguments.bench in (modules := {"encode": bench_encode, "train": bench_train, "rank": bench_rank}):
+    modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank}
+    modules |= {"vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
+    if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return
     if arguments.bench in (measured := {"evaluate": bench_evaluate, "quality": bench_quality}):

@@ -27,17 +27,15 @@ def interestrec_encoder(encoder: Path, longest: int, threads: int) -> Callable[[
 
     from interestrec.encoding.text_vectors import encode
     from interestrec.model.encoders import load_encoder
-    from interestrec.text.text_inputs import text_inputs
     from interestrec.text.tokenizer import load_tokenizer
     from interestrec.training import device
 
     device.prepare("cpu", threads, seed=0)
-    bert, tokenizer = load_encoder(encoder), load_tokenizer(encoder)
-    ids = (tokenizer.cls_id, tokenizer.sep_id, tokenizer.pad_id)
+    network, tokenizer = load_encoder(encoder), load_tokenizer(encoder)
 
     def run(texts: list[str], batch_size: int) -> Any:
         features = pa.table({"title_tokens": tokenizer.encode(texts)})
-        return encode(bert, text_inputs(features, [("title", longest)], *ids, longest))
+        return encode(network, network.item_inputs(encoder, features, [("title", longest)]))
 
     return run
 

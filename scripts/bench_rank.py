@@ -44,15 +44,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _load_or_generate(items: int, similarity: str, model_path: str | None) -> Any:
-    """Return a model and the arrays of its items, with which nothing is known of any user or moment."""
+    """Return a model with its items, of which nothing is known of any user or moment."""
     import numpy as np
 
-    from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
-    from interestrec.scorers.two_tower_model import open_model
+    from interestrec.model.two_tower import TwoTower
+    from interestrec.model.two_tower_arrays import TwoTowerArrays
+    from interestrec.model.two_tower_config import ItemCodes, TwoTowerConfig
+    from interestrec.scorers.model_opening import open_model
 
     if model_path is not None:
         loaded = open_model(Path(model_path))
-        return loaded.model, loaded.items
+        return loaded.model
     rng = np.random.default_rng(0)
     config = TwoTowerConfig(
         text_width=_TEXT_WIDTH,
@@ -71,7 +73,7 @@ def _load_or_generate(items: int, similarity: str, model_path: str | None) -> An
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
     categories = np.stack([rng.integers(0, n, items) for n in _CATEGORIES], axis=1).astype(np.int32)
     codes = ItemCodes(np.zeros((items, 0), np.int32), categories, np.full(items, np.nan, np.float32))
-    return model, model.item_arrays(texts, codes)
+    return TwoTowerArrays(config, model.export_weights(), model.item_arrays(texts, codes))
 
 
 def _measure(
@@ -79,16 +81,16 @@ def _measure(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from interestrec.corpus.timelines import NO_TIME
+    from interestrec.corpus.no_time import NO_TIME
     from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
     from interestrec.scorers.requests import Requests, request_blocks
     from interestrec.scorers.two_tower_model import TwoTowerModel
-    from interestrec.scorers.user_inputs import ItemUserInputs, Users
+    from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
 
-    model, arrays = _load_or_generate(items, similarity, model_path)
-    rng, items = np.random.default_rng(1), len(arrays.texts)
+    model = _load_or_generate(items, similarity, model_path)
+    rng, items = np.random.default_rng(1), len(model.items.texts)
     length = rng.integers(1, _HISTORY + 1, users)
     offsets = np.concatenate([[0], np.cumsum(length)])
     events = int(offsets[-1])
@@ -101,9 +103,9 @@ def _measure(
         at=np.full(users, NO_TIME),
     )
     columns = sum(shape.columns + shape.dense for shape in model.config.user_features)
-    nobody = Users(np.zeros((users, columns), np.int32), None)
-    histories = ItemUserInputs(arrays, model.config.max_history, nobody)
-    ranked = TwoTowerModel(model, arrays, histories, None, LogitCalibration())
+    nobody = KnownUsers(np.zeros((users, columns), np.int32), None)
+    histories = ItemUserInputs(model.items, model.config.max_history, nobody)
+    ranked = TwoTowerModel(model, histories, None, LogitCalibration())
     scorer = Intensity([ranked], retrieve or None)
     tie_order = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))

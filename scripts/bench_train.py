@@ -119,7 +119,8 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.encoding.hidden_cache import encode_lower
     from interestrec.io.schemas import TRAIN
     from interestrec.model.encoders import load_encoder
-    from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+    from interestrec.model.two_tower import TwoTower
+    from interestrec.model.two_tower_config import ItemCodes, TwoTowerConfig
     from interestrec.training import device, item_vectors
     from interestrec.training.batches import BatchBuilder
     from interestrec.training.engine import Engine
@@ -134,7 +135,7 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     strategy = device.prepare("cpu", threads, seed=0)
     opened, bert = Corpus(corpus, None), load_encoder(encoder)
     layers = bert.depth - (chosen["layers"] or bert.depth)
-    distinct, text_of_item = bert.item_inputs(encoder, opened.text_features, [("title", 30)]).distinct()
+    distinct, text_of_item = bert.item_inputs(encoder, opened.text_features(encoder), [("title", 30)]).distinct()
     hidden = encode_lower(bert, distinct, layers, hidden_cache(bert, encoder, corpus.parent, layers))
     groups = [WeightGroup([v.value for v in weights], 2e-5) for weights in bert.unfreeze(bert.depth - layers)]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Set up the environment, download the data, and train and evaluate a recommender on MovieLens-100K in five stages.
-# Repeated runs reuse existing results.
+# Set up the environment, download the data, train a recommender on MovieLens-100K in five stages, show what it
+# recommends to three people, and evaluate it. Repeated runs reuse existing results.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,4 +23,12 @@ fi
 
 .venv/bin/interestrec fetch minilm-l6
 .venv/bin/interestrec fetch ml-100k
-.venv/bin/interestrec run --config configs/quickstart.yaml "$@"
+.venv/bin/interestrec preprocess --config configs/quickstart.yaml "$@"
+.venv/bin/interestrec pretrain-adapt --config configs/quickstart.yaml "$@"
+.venv/bin/interestrec finetune --config configs/quickstart.yaml "$@"
+.venv/bin/interestrec rank --config configs/quickstart.yaml "$@"
+answered=() # options of the stages that `recommend` has as well
+for option in "$@"; do [ "$option" = --force ] || answered+=("$option"); done
+# What it is for: the lists of three people, with a reason for each film.
+.venv/bin/interestrec recommend --config configs/quickstart.yaml --user 702 --user 266 --user 895 -k 3 --why "${answered[@]}"
+.venv/bin/interestrec evaluate --config configs/quickstart.yaml "$@"

@@ -10,6 +10,7 @@ import typer
 from typer.main import get_command
 
 from interestrec.cli.app import app
+from interestrec.pipeline import STAGES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
@@ -71,12 +72,24 @@ def test_what_cannot_be_read_is_noticed() -> None:
         read(["finetune", "--fold", "3"], get_command(app))
 
 
+@pytest.mark.parametrize("unit", sorted((ROOT / "scripts" / "systemd").glob("*.service")), ids=lambda unit: unit.stem)
+def test_what_a_unit_starts_is_there(unit: Path) -> None:
+    (line,) = re.findall(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
+    program, *arguments = line.replace("/opt/news", str(ROOT)).split()
+    if Path(program).name == "interestrec":
+        read(arguments, get_command(app))
+    else:
+        assert Path(program).stat().st_mode & 0o100
+
+
 def test_scripts_that_the_readme_names_are_there_and_run_what_it_says() -> None:
     text = (ROOT / "README.md").read_text()
     for script in set(re.findall(r"\./scripts/(\w+\.sh)", text)):
         assert (ROOT / "scripts" / script).stat().st_mode & 0o100
     shown = [line.split("interestrec ", 1)[1] for line in (ROOT / "scripts" / "quickstart.sh").read_text().splitlines()
              if line.startswith(".venv/bin/interestrec ")]  # fmt: skip
-    assert shown == ["fetch minilm-l6", "fetch ml-100k", 'run --config configs/quickstart.yaml "$@"']
+    assert [line.split()[0] for line in shown] == ["fetch", "fetch", *[*STAGES][:4], "recommend", "evaluate"]
+    passed_on = (' "$@"', ' "${answered[@]}"')  # the script's own arguments, which recommend takes without --force
+    assert all(line.endswith(passed_on) for line in shown[2:])
     for line in shown:
-        read(shlex.split(line.removesuffix(' "$@"')), get_command(app))
+        read(shlex.split(line.split(' "$', 1)[0]), get_command(app))

@@ -11,6 +11,8 @@ import pytest
 
 from interestrec.model.candidate_loss import CandidateLoss
 from interestrec.model.losses import LOSSES
+from interestrec.model.task_kind import TaskKind
+from interestrec.model.tasks import TASKS
 from interestrec.pretraining.text_objective import TextObjective
 from interestrec.pretraining.text_objectives import OBJECTIVES
 from interestrec.training.negative_source import NegativeSource
@@ -21,6 +23,7 @@ PACKAGE = Path(__file__).parent.parent / "interestrec"
 REGISTRIES: list[tuple[str, Mapping[str, Any], str, type]] = [
     ("LOSSES in model/losses.py", LOSSES, "model/*_loss.py", CandidateLoss),
     ("OBJECTIVES in pretraining/text_objectives.py", OBJECTIVES, "pretraining/*_objective.py", TextObjective),
+    ("TASKS in model/tasks.py", TASKS, "model/*_task.py", TaskKind),
     ("NEGATIVE_SOURCES in training/negatives.py", NEGATIVE_SOURCES, "training/*_negatives.py", NegativeSource),
 ]
 FILES = [

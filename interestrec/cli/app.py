@@ -1,12 +1,23 @@
 """The command line application: registers the commands and defines the entry point."""
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from interestrec import __version__
-from interestrec.cli import config, download, export_commands, inspect, stage_commands, workspace
+from interestrec.cli import (
+    answer_commands,
+    config,
+    download,
+    explain_command,
+    export_commands,
+    inspect,
+    serve_command,
+    stage_commands,
+    workspace,
+)
 from interestrec.cli.entry import command_process, open_standard_streams
 from interestrec.core import interrupts
 
@@ -31,8 +42,21 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.umask(0o077)  # models contain personal data, so only the owner may read files
     interrupts.install()
+    if sys.argv[1:] in ([], ["--help"]):
+        _leave_out_options()
     with command_process() as process:
         process.status = app(standalone_mode=False)
+
+
+def _leave_out_options() -> None:
+    """Replace commands by such without options, for the list of commands; reading their options takes most of it."""
+    for command in app.registered_commands:
+        function = command.callback
+
+        def listed() -> None: ...
+
+        listed.__name__, listed.__doc__ = function.__name__, function.__doc__  # type: ignore[union-attr]
+        command.callback = listed
 
 
 def _print_version(requested: bool) -> None:
@@ -50,18 +74,28 @@ def _root(version: Version = False) -> None:
 
 
 _RANK_EXAMPLES = "interestrec rank --config news.yaml; interestrec rank --as-of now --users premium.txt --shard 3/16"
+_RECOMMEND_EXAMPLES = (
+    "interestrec recommend --config shop --user u17 -k 5 --why; "
+    'interestrec recommend --history "sku-4,sku-9:purchase@2026-11-01" --exclude-kinds purchase; '
+    "interestrec recommend --like sku-4 --filter category=kitchen; interestrec recommend --for-item sku-4 --users all; "
+    "interestrec recommend --requests - < requests.jsonl"
+)
 _EVALUATE_EXAMPLES = (
     "interestrec evaluate --config news.yaml --json | jq .summary; "
     'interestrec evaluate --require "auc>=0.62" --require "cold_items/auc>=0.6" --not-worse-than accepted; '
     "interestrec evaluate --seeds seed-1 --seeds seed-2 --seeds seed-3"
 )
 _FETCH_EXAMPLES = (
-    "interestrec fetch minilm-l6; interestrec fetch ml-100k; "
+    "interestrec fetch; interestrec fetch minilm-l6; interestrec fetch ml-100k; "
     "interestrec fetch sentence-transformers/all-MiniLM-L6-v2 --revision COMMIT"
 )
 _CONVERT_EXAMPLES = (
     "interestrec convert --config my-shop.yaml --as recbole --to converted/my-shop; "
     "interestrec convert --config my-shop.yaml --as lenskit --split --to converted/my-shop-split"
+)
+_EXPORT_EXAMPLES = (
+    "interestrec export --config shop --to onnx --out exports/shop; "
+    "interestrec export --to onnx --int8 --out exports/shop-small; interestrec export --to litert --out exports/phone"
 )
 _INIT_EXAMPLES = (
     "interestrec init news --to news.yaml; interestrec init --from orders.csv --from products.csv; "
@@ -80,8 +114,21 @@ app.command(epilog="Example: interestrec finetune --config news.yaml --set finet
 app.command(epilog=f"Examples: {_RANK_EXAMPLES}")(stage_commands.rank)
 app.command(epilog=f"Examples: {_EVALUATE_EXAMPLES}")(stage_commands.evaluate)
 app.command(epilog="Example: interestrec run --config quickstart.yaml")(stage_commands.run)
+app.command(epilog=f"Examples: {_RECOMMEND_EXAMPLES}")(answer_commands.recommend)
+app.command(epilog="Example: interestrec explain --config shop --user u17 --item sku-4 -k 5 --words")(
+    explain_command.explain
+)
+app.command(
+    epilog="Examples: interestrec update --config shop --events today.csv; interestrec update --config shop --events "
+    "new/ --quiet; interestrec forget --config shop --user u17 && interestrec update --config shop"
+)(answer_commands.update)
+app.command(
+    epilog="Examples: interestrec serve --config shop; interestrec serve --config shop --port 0 --set "
+    "serve.update_seconds=300; interestrec serve --config shop --host 0.0.0.0 --set serve.token_file=tokens.txt"
+)(serve_command.serve)
 app.command(epilog="Example: interestrec encode --config news.yaml --to vectors.parquet")(export_commands.encode)
 app.command(epilog=f"Examples: {_CONVERT_EXAMPLES}")(export_commands.convert)
+app.command(epilog=f"Examples: {_EXPORT_EXAMPLES}")(export_commands.export)
 app.command(epilog="Example: interestrec status --config news.yaml --json | jq '.stages[].state'")(workspace.status)
 app.command(epilog="Example: interestrec prune --config news.yaml --retention-days 30 --dry-run")(workspace.prune)
 app.command(epilog="Example: interestrec describe --config news.yaml")(inspect.describe)

@@ -1,4 +1,4 @@
-"""Export commands: item vectors as a file, and a log as files of other tools."""
+"""Export commands: item vectors as a file, a log as files of other tools, and the model for another runtime."""
 
 from pathlib import Path
 from typing import Annotated
@@ -80,3 +80,44 @@ def convert(
         )
         lines = [f"{converted['directory']}: {counts}", *(f"not written: {loss}" for loss in converted["lost"])]
         output.show(converted, "\n".join(lines))
+
+
+def export(
+    to: Annotated[str, typer.Option("--to", metavar="savedmodel|onnx|litert", help="Runtime to write for")],
+    out: Annotated[Path, path_option("--out", "Directory to create")],
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Store weights as 8-bit integers (onnx); fails if lists get worse by 0.5 %")
+    ] = False,
+    config: Config = None,
+    overrides: Overrides = None,
+    workspace: Workspace = None,
+    corpus: Corpus = None,
+    encoder: Encoder = None,
+    model: Annotated[Path | None, path_option("--model", "Export this model")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    log: Log = "text",
+    force: Annotated[bool, typer.Option("--force", help="Replace what an earlier export wrote there")] = False,
+) -> None:
+    """Write the trained model for another runtime.
+
+    It comes with scripts that run it there. Before the directory appears, scores, lists and text vectors are compared
+    in that runtime with those of the model.
+    """
+    with session("export", as_json, quiet, log) as output:
+        from interestrec import pipeline
+
+        run_context = context(config, overrides, workspace, force, corpus=corpus, encoder=encoder, model=model)
+        done = pipeline.export_model(run_context, out, to, int8)
+        checks = {name: found for name, found in done["checked"].items() if name != "int8"}
+        lines = [
+            f"{done['directory']}: {', '.join(done['graphs'])} with {done['items']:,} items",
+            *(
+                f"{name}: {one['values']:,} values differ by {one['difference']:.1e} at most"
+                for name, one in checks.items()
+            ),
+        ]
+        if loss := done["checked"].get("int8"):
+            interval = f"95 % interval {loss['low']:.2%} to {loss['high']:.2%}"
+            lines.append(f"int8: ndcg@10 falls by {loss['loss']:.2%} ({interval}) over {loss['users']:,} test users")
+        output.show(done, "\n".join(lines))

@@ -10,6 +10,7 @@ _COUNTS: dict[str, Any] = {"type": "object", "additionalProperties": _COUNT}
 _FIGURE_OR_NULL: dict[str, Any] = {"type": ["number", "null"]}
 _TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
+_RANK: dict[str, Any] = {"type": ["integer", "null"], "minimum": 1}
 _DIGEST: dict[str, Any] = {"type": "string", "pattern": "^[0-9a-f]+$"}
 
 STATUSES = {
@@ -79,6 +80,41 @@ _DESCRIBED = {
     "artifact": _TEXT,
     "sparsity": _FIGURE_OR_NULL,
 }
+_NAMED = {"item_id": _TEXT, "title": _TEXT}
+_EXPLANATION = _object(
+    **_NAMED,
+    user_id=_TEXT,
+    k=_COUNT,
+    score={"type": "number"},
+    rank=_RANK,
+    listed=_FLAG,
+    terms={"type": "object", "additionalProperties": {"type": "number"}},
+    events={
+        "type": "array",
+        "items": _object(**_NAMED, event=_COUNT, told=_TEXT, score_drop={"type": "number"}, rank_without=_RANK),
+    },
+    smallest_removal={
+        "anyOf": [
+            {"type": "null"},
+            _object(events={"type": ["array", "null"], "items": _COUNT}, proved=_FLAG, kept_without_history=_FLAG),
+        ]
+    },
+    liked={"type": "array", "items": _object(**_NAMED, event=_COUNT, by=_TEXT, similarity={"type": "number"})},
+    words={
+        "anyOf": [
+            {"type": "null"},
+            _object(
+                words={"type": "array", "items": _object(word=_TEXT, effect={"type": "number"})},
+                logit={"type": "number"},
+                baseline_logit={"type": "number"},
+                completeness_error={"type": "number"},
+                complete=_FLAG,
+            ),
+        ]
+    },
+)
+
+_AGREEMENT = _object(values=_COUNT, difference={"type": "number"})
 
 # Keys of a success besides `command` and `status`: one of these shapes.
 _STAGE_SHAPES = [_object(_GATE, **_STAGE), _object(plans={"type": "array", "items": _PLAN})]
@@ -95,6 +131,17 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
             lost=_TEXTS,
         )
     ],
+    "export": [
+        _object(
+            directory=_TEXT,
+            runtime=_TEXT,
+            graphs=_TEXTS,
+            items=_COUNT,
+            checked=_object(
+                {"texts": _AGREEMENT, "int8": _ANY_OBJECT}, order=_AGREEMENT, strength=_AGREEMENT, lists=_AGREEMENT
+            ),
+        )
+    ],
     "status": [_object(workspace=_TEXT, stages={"type": "array", "items": _STATE})],
     "prune": [
         _object(
@@ -104,16 +151,24 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
+    "update": [_object(artifact=_TEXT, digest=_DIGEST, built=_FLAG, summary=_COUNTS)],
     "check": [_object(findings=_FINDINGS)],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],
+    "explain": [_object(explanation=_EXPLANATION)],
     "init": [_object({"findings": _TOLD, "questions": _TOLD}, file=_TEXT)],
-    "fetch": [_object(directory=_TEXT, built=_FLAG)],
+    "fetch": [
+        _object(directory=_TEXT, built=_FLAG),
+        _object(
+            sources={"type": "array", "items": _object(name=_TEXT, kind=_TEXT, licence=_TEXT, megabytes=_COUNT)},
+        ),
+    ],
     "config show": [_object(settings=_ANY_OBJECT, origins=_ANY_OBJECT, hash=_DIGEST)],
     "config schema": [_object(schema=_ANY_OBJECT)],
 }
 
-FILTERS = ("pseudonym",)  # commands that print a line per input line and no JSON document
+# Commands that print a line per input line, a format that they are asked for, or nothing, and no JSON document.
+FILTERS = ("pseudonym", "recommend", "serve")
 
 # A failed gate also reports the artifacts, and `check` all findings; other failures have only the required keys.
 _FAILURE = _object(

@@ -13,6 +13,7 @@ from interestrec.core.choices import most_similar, suggestion
 from interestrec.core.section import written_key
 from interestrec.corpus.item_settings import FIELD_KINDS
 from interestrec.corpus.user_settings import USER_FIELD_KINDS
+from interestrec.encoding.encoder_settings import ENCODER_KINDS
 from interestrec.formats.readers import READERS
 
 _COMMAND = {  # the first subcommand that reads a section
@@ -138,13 +139,16 @@ def _key_locations(section: type[BaseModel], where: Location) -> Iterator[Locati
 def _tag_position(where: tuple[int | str, ...]) -> tuple[int, type[BaseModel]] | None:
     """Return the position of a tag in a pydantic location and the section that it selects; None without a tag.
 
-    pydantic inserts the selected format after `data` and the selected kind after an item's field; the file has neither.
+    pydantic inserts the selected format after `data` and the selected kind after a field or an encoder; the file has
+    neither.
     """
     if len(where) > 1 and where[0] == "data" and where[1] in READERS:
         return 1, READERS[str(where[1])].section
     for table, kinds in {"items": FIELD_KINDS, "users": USER_FIELD_KINDS}.items():
         if len(where) > 3 and where[:2] == (table, "fields") and where[3] in kinds:
             return 3, kinds[str(where[3])]
+    if len(where) > 2 and where[0] == "encoders" and where[2] in ENCODER_KINDS:
+        return 2, ENCODER_KINDS[str(where[2])]
     return None
 
 

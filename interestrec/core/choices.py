@@ -7,6 +7,7 @@ from typing import TypeVar
 from interestrec.core.errors import ConfigError
 
 T = TypeVar("T")
+_MOST_COMPARED = 100_000  # choices; more, such as the ids of users, would take seconds
 
 
 def pick(registry: Mapping[str, T], name: str, kind: str) -> T:
@@ -28,5 +29,6 @@ def suggestion(name: str, choices: Iterable[str]) -> str:
 
 
 def most_similar(name: str, choices: Iterable[str]) -> str | None:
-    """Return the choice that is most similar to a name; None if none is similar."""
-    return next(iter(difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)), None)
+    """Return the choice that is most similar to a name; None if none is, or if there are too many to compare."""
+    names = list(choices)
+    return None if len(names) > _MOST_COMPARED else next(iter(difflib.get_close_matches(name, names, 1, 0.6)), None)

@@ -1,7 +1,7 @@
 """Builds the tables of a corpus from a raw log: code, clean, split, grade, number, assemble."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,21 +35,43 @@ class BuiltCorpus:
     value_maps: dict[str, Any]
 
 
-def build(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: int, directory: Path) -> BuiltCorpus:
+def build(
+    log: RawLog,
+    data: DataSettings,
+    settings: PreprocessSettings,
+    seed: int,
+    directory: Path,
+    value_maps: Mapping[str, Any] | None = None,
+    may_be_empty: bool = False,
+) -> BuiltCorpus:
     """Write users, timelines, impressions and candidates into a directory; `log.quality` counts what cleaning drops.
+
+    Args:
+        value_maps, may_be_empty: see `prepare`.
 
     Raises:
         ConfigError, DataError: see `prepare`.
     """
-    value_maps = prepare(log, data, settings, seed)
+    fitted = prepare(log, data, settings, seed, value_maps, may_be_empty)
     items = with_item_attributes(log, item_table(log))
     click_weight = grading.click_weight(settings.intensity)
     counts = _write(log, directory, click_weight, SPLIT_METHODS[settings.split.method].by_time)
-    return BuiltCorpus(items, {"items": items.num_rows, **counts}, value_maps)
+    return BuiltCorpus(items, {"items": items.num_rows, **counts}, fitted)
 
 
-def prepare(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed: int) -> dict[str, Any]:
+def prepare(
+    log: RawLog,
+    data: DataSettings,
+    settings: PreprocessSettings,
+    seed: int,
+    value_maps: Mapping[str, Any] | None = None,
+    may_be_empty: bool = False,
+) -> dict[str, Any]:
     """Code, clean, split, grade and number the rows of a log, so that the tables of a corpus can be made from it.
+
+    Args:
+        value_maps: see `grading.grade`; new events of a known log need not be positive.
+        may_be_empty: whether there need be no event at all.
 
     Returns:
         The fitted value maps by event type.
@@ -63,7 +85,7 @@ def prepare(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed:
         cleaning.drop_repeated_events(log)
     if settings.burst_seconds is not None:
         cleaning.drop_bursts(log, settings.burst_seconds)
-    if not log.rows("events"):
+    if not log.rows("events") and not may_be_empty:
         losses = _largest_losses(log)
         raise TooFewRowsError(f"no event is left after cleaning{losses}; check the files, filters and ids")
     split(log, settings.split, seed)
@@ -71,15 +93,15 @@ def prepare(log: RawLog, data: DataSettings, settings: PreprocessSettings, seed:
         cleaning.drop_robots(log, settings.robots)
     if settings.k_core is not None:
         cleaning.keep_core(log, settings.k_core)
-    value_maps = grading.grade(log, settings.intensity, data.max_bad_rows)
+    fitted = grading.grade(log, settings.intensity, data.max_bad_rows, value_maps)
     positive = "intensity > 0" if data.relevant_at is None else f"intensity >= CAST({data.relevant_at!r} AS FLOAT)"
-    if not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {positive}"):
+    if value_maps is None and not log.number(f"SELECT count(*) FROM events WHERE split = 'train' AND {positive}"):
         raise TooFewRowsError(
             "no train event is positive: none has an intensity of data.relevant_at or more; "
             "check data.relevant_at, preprocess.intensity and the labels"
         )
     assign_numbers(log)
-    return value_maps
+    return fitted
 
 
 def _largest_losses(log: RawLog) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.corpus.timelines import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 
 _HOUR = 3_600_000_000  # microseconds
 _DAY = 24 * _HOUR
@@ -56,6 +56,15 @@ class EventCounters:
         keys.sort()
         first = ragged.from_lengths(np.bincount(owner, minlength=owners))
         return cls(keys, first, origin, unit, ticks)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the counters as integer arrays by name."""
+        return {"keys": self.keys, "first": self.first, "scale": np.array([self.origin, self.unit, self.ticks])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "EventCounters":
+        """Restore the result of `arrays`."""
+        return cls(arrays["keys"], arrays["first"], *arrays["scale"].tolist())
 
     def counts(self, owner: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Count the events of each owner strictly before a time, in the window of each length that ends there.

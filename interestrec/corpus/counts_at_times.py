@@ -1,11 +1,12 @@
 """Counts of the events of all items at one time, as `EventCounters` counts those of single items."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from interestrec.corpus.counters import WINDOWS
-from interestrec.corpus.timelines import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 
 _SNAPSHOTS = 64  # of the counts of all events; between two of them the events are counted
 
@@ -37,6 +38,16 @@ class CountsAtTimes:
         first = np.full(owners, np.iinfo(np.int64).max)
         np.minimum.at(first, owner, time)
         return cls(owner, time, snapshots, step, first)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the counts as integer arrays by name."""
+        names = ("owner", "time", "snapshots", "first")
+        return {**{name: getattr(self, name) for name in names}, "step": np.array(self.step)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "CountsAtTimes":
+        """Restore the result of `arrays`."""
+        return cls(arrays["owner"], arrays["time"], arrays["snapshots"], int(arrays["step"]), arrays["first"])
 
     def at(self, time: int) -> np.ndarray:
         """Count for all owners at one time: float32 [owners, WINDOWS], equal to `EventCounters.counts`."""

@@ -30,6 +30,11 @@ class FeatureShape(NamedTuple):
         return cls(str(name), tuple(map(int, sizes)), int(shared), int(dense))
 
 
+def packed_width(shapes: Sequence[FeatureShape]) -> int:
+    """Return the number of columns of packed features: codes, then dense values."""
+    return sum(shape.columns + shape.dense for shape in shapes)
+
+
 class FeatureCodes(NamedTuple):
     """Codes and dense values of one feature, with its fitted parameters as JSON values."""
 

@@ -1,5 +1,6 @@
 """Intensity of events: weight of the type × mapped value × decay by age, and combination of a pair's events."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,28 +19,39 @@ from interestrec.rawfiles.raw_log import RawLog, sql_string
 _MAX_FIT_VALUES = 1_000_000  # train values that a map is fitted on; of more values every k-th is used
 
 
-def grade(log: RawLog, grading: IntensitySettings, max_bad_rows: int) -> dict[str, Any]:
+def grade(
+    log: RawLog, grading: IntensitySettings, max_bad_rows: int, fitted: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Set the intensity of every event, float32 in [0, 1]; return the fitted value maps by event type.
 
     The function also creates `history_grades` (segment, grades FLOAT[]) of logged histories with measured values.
+
+    Args:
+        fitted: value maps of the log that these events came after: they are graded as its last events, without decay.
+            None = maps are fitted on the train values.
 
     Raises:
         ConfigError: a type in the log has no weight, or the settings do not fit the log.
         DataError: more values are missing or out of range than tolerated.
     """
     require_weights(log, grading)
-    _refuse_unknown_types(log, grading)
+    if fitted is None:
+        _refuse_unknown_types(log, grading)
     _withdraw(log, [event_type for event_type, effect in grading.negative.items() if effect == "withdraw"])
     for event_type, settings in grading.values.items():
         _drop_bad_values(log, event_type, settings, max_bad_rows)
     if any(settings.per_words for settings in grading.values.values()):
         _count_words(log)
     maps = enumerate(grading.values.items())
-    parameters = {event_type: _fit(log, event_type, settings, n) for n, (event_type, settings) in maps}
+    parameters = {
+        event_type: _fit(log, event_type, settings, n, (fitted or {}).get(event_type))
+        for n, (event_type, settings) in maps
+    }
+    decay = _decay(log, grading) if fitted is None else "1.0"
     log.db.execute(f"CREATE MACRO graded(event_type, amount, code) AS {_formula(grading)}")
     log.replace_table(
         "events",
-        f"SELECT *, CAST(graded(event, value, item) * {_decay(log, grading)} AS FLOAT) AS intensity FROM events",
+        f"SELECT *, CAST(graded(event, value, item) * {decay} AS FLOAT) AS intensity FROM events",
     )
     combine_events(log, grading)
     _grade_histories(log, grading.values.get(CLICK))
@@ -181,15 +193,24 @@ def _map_input(settings: ValueMapSettings) -> str:
     return "amount / (SELECT hundreds FROM item_words WHERE word_item = code)"
 
 
-def _fit(log: RawLog, event_type: str, settings: ValueMapSettings, number: int) -> dict[str, Any]:
-    """Fit a map on the train values of a type, make it the SQL function `map_<number>`, and return its parameters."""
+def _fit(
+    log: RawLog, event_type: str, settings: ValueMapSettings, number: int, fitted: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Fit a map on the train values of a type, make it the SQL function `map_<number>`, and return its parameters.
+
+    Args:
+        fitted: the result for an earlier log, which is then used instead.
+    """
     source = "events" if not settings.per_words else "events JOIN item_words w ON item = word_item"
     measured = "value" if not settings.per_words else "value / w.hundreds"
-    train_rows = f"FROM {source} WHERE event = {sql_string(event_type)} AND split = 'train' AND value IS NOT NULL"
-    step = max(log.number(f"SELECT count(*) {train_rows}") // _MAX_FIT_VALUES, 1)
-    train = log.table(f"SELECT {measured} AS v {train_rows} AND ord % {step} = 0")["v"].to_numpy()
     value_map = pick(MAPS, settings.map, "value map")
-    parameters = value_map.fit(settings, train)
+    if fitted is None:
+        train_rows = f"FROM {source} WHERE event = {sql_string(event_type)} AND split = 'train' AND value IS NOT NULL"
+        step = max(log.number(f"SELECT count(*) {train_rows}") // _MAX_FIT_VALUES, 1)
+        train = log.table(f"SELECT {measured} AS v {train_rows} AND ord % {step} = 0")["v"].to_numpy()
+        parameters = value_map.fit(settings, train)
+    else:
+        parameters = {name: value for name, value in fitted.items() if name not in ("map", "per")}
 
     def mapped(values: pa.Array) -> pa.Array:
         is_present = values.is_valid().to_numpy(zero_copy_only=False)

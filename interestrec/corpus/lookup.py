@@ -50,12 +50,13 @@ def find_item(corpus: Corpus, item_id: str, limit: int) -> dict[str, Any]:
     """
     item = _by_id(corpus.path / artifact_files.ITEMS, "item_id", item_id)[0]
     condition = ds.field("item") == item.pop("item")
-    tokens = _rows(corpus.text_features_path, condition, ["title_tokens", "text_tokens"]).to_pylist()[0]
+    columns = ["title_tokens", "text_tokens"]
+    tokens = [_rows(path, condition, columns).to_pylist()[0] for path in corpus.token_files[:1]]
     events = _rows(corpus.path / artifact_files.TIMELINES, condition, ["user", "intensity", "split"])
     return {
         **item,
         "published": _iso(item["published"]),
-        "tokens": {name: len(tokens[f"{name}_tokens"]) for name in ("title", "text")},
+        "tokens": {name: len(row[f"{name}_tokens"]) for row in tokens for name in ("title", "text")},
         "events": _by_split(events),
         "mean_intensity": pc.mean(events["intensity"]).as_py(),
         "liked_most_by": _likers(corpus, events, min(limit, MAX_LIKERS)),

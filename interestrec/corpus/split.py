@@ -248,5 +248,6 @@ SPLIT_METHODS: Mapping[str, SplitMethod] = {
     "leave_last": SplitMethod(
         _leave_last, needs_times=True, has_windows=True, fewest=lambda table, settings: 2 * settings.k + 1
     ),
-    "none": SplitMethod(_none, by_files=True, may_lack=("valid", "test")),
+    # All that there is is train, and `prepare` says whether there may be nothing.
+    "none": SplitMethod(_none, by_files=True, may_lack=("train", "valid", "test")),
 }

@@ -12,8 +12,9 @@ from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.counters import EventCounters, are_periods
 from interestrec.corpus.counts_at_times import CountsAtTimes
-from interestrec.corpus.timelines import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 from interestrec.io import artifact_files, files, schemas
+from interestrec.text.tokenizer import DIGEST_LENGTH, tokenizer_digest
 from interestrec.workspace.artifacts import open_within
 
 
@@ -91,26 +92,54 @@ class Corpus:
         return [name for name in self.items.column_names if name not in schemas.ITEMS.names]
 
     @cached_property
+    def moment(self) -> int:
+        """Microseconds just after the last event, the time of lists unless another is asked for.
+
+        NO_TIME if events have no times.
+        """
+        last = int(self.timelines.time.max(initial=NO_TIME))
+        return last if last == NO_TIME else last + 1
+
+    @cached_property
     def in_valid_select(self) -> np.ndarray:
         """bool [users]: True in the half of valid for model selection; the other half is valid_blend."""
         part = self.users["valid_part"].cast(pa.string())
         return pc.equal(part, "valid_select").to_numpy()
 
-    @property
-    def text_features_path(self) -> Path:
-        """Path of the file of tokens."""
-        directory = self.path / artifact_files.FEATURES
-        paths = sorted(directory.glob("text-*.parquet"))
+    def text_features(self, encoder: Path) -> pa.Table:
+        """Return the tokens of the items by the tokenizer of an encoder's directory.
+
+        Returns:
+            Table of schemas.TEXT_FEATURES; row number = item.
+
+        Raises:
+            ArtifactError: the corpus was made with other tokenizers.
+        """
+        paths = self.token_files
+        if len(paths) > 1:  # a single one is that of the encoder, as the lineage of the artifacts shows
+            name = artifact_files.TOKENS.format(tokenizer_digest(encoder)[:DIGEST_LENGTH])
+            paths = [path for path in paths if path.name == name]
         if len(paths) != 1:
             raise ArtifactError(
-                f"{directory}: expected one text feature file, found {len(paths)}; run `interestrec preprocess --force`"
+                f"{self.path / artifact_files.FEATURES}: expected one file of text features for the tokenizer of "
+                f"{encoder}, found {len(paths)}; run `interestrec preprocess --force`"
             )
-        return paths[0]
+        return files.read_parquet(paths[0], schemas.TEXT_FEATURES)
 
-    @cached_property
-    def text_features(self) -> pa.Table:
-        """Table of schemas.TEXT_FEATURES; row number = item."""
-        return files.read_parquet(self.text_features_path, schemas.TEXT_FEATURES)
+    @property
+    def title_tokens(self) -> pa.Array:
+        """Tokens of the items' titles as numbers, list<int32> [items]; words where no encoder reads texts."""
+        paths = self.token_files
+        if paths:
+            return files.read_parquet(paths[0], columns=["title_tokens"])["title_tokens"].combine_chunks()
+        words = pc.utf8_split_whitespace(pc.utf8_lower(self.items["title"].combine_chunks()))
+        numbers = words.flatten().dictionary_encode().indices
+        return pa.ListArray.from_arrays(words.offsets, numbers)
+
+    @property
+    def token_files(self) -> list[Path]:
+        """Paths of the tokens by each tokenizer; none if no encoder reads texts."""
+        return sorted((self.path / artifact_files.FEATURES).glob(artifact_files.TOKENS.format("*")))
 
     @property
     def events(self) -> pa.Table:
@@ -201,7 +230,8 @@ class Corpus:
         corpus = Corpus(self.path, self.relevant_at, self.whole or self)
         # Setting the cached properties prevents them from reading files.
         corpus.__dict__.update(
-            {name: getattr(self, name) for name in ("items", "users", "text_features")},
+            items=self.items,
+            users=self.users,
             timelines=replace(self.timelines, split=events),
             impressions=replace(self.impressions, split=impressions),
         )

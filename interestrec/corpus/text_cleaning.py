@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import TooFewRowsError
 from interestrec.corpus.categories import SEPARATOR
-from interestrec.io import files, schemas
+from interestrec.io import artifact_files, files, schemas
 from interestrec.rawfiles.quality_log import EXAMPLES, QualityLog, one_line
 from interestrec.text.boilerplate import remove_sentences, shared_sentences
 from interestrec.text.normalise import has_code, normalise
-from interestrec.text.tokenizer import Tokenizer
+from interestrec.text.tokenizer import DIGEST_LENGTH, Tokenizer
 from interestrec.text.unknown_tokens import ScriptCounts, unknown_tokens
 
 _MAX_UNKNOWN = 0.2  # share of the letters of a script that may be unknown without a warning
@@ -30,9 +30,9 @@ class TokenizedItems:
     scripts: dict[str, ScriptCounts]
 
     def write(self, directory: Path, tokenizer: Tokenizer) -> None:
-        """Write the tokens, in a file named by the tokenizer, into a new directory."""
-        directory.mkdir()
-        files.write_parquet(directory / f"text-{tokenizer.digest[:16]}.parquet", self.tokens, schemas.TEXT_FEATURES)
+        """Write the tokens, in a file named by the tokenizer, into a directory."""
+        name = artifact_files.TOKENS.format(tokenizer.digest[:DIGEST_LENGTH])
+        files.write_parquet(directory / name, self.tokens, schemas.TEXT_FEATURES)
 
     def unknown_by_script(self) -> dict[str, Any]:
         """Return the counts by script as JSON values."""
@@ -119,20 +119,21 @@ def require_texts(items: pa.Table, most: float) -> None:
         )
 
 
-def tokenize_items(items: pa.Table, tokenizer: Tokenizer, quality: QualityLog) -> TokenizedItems:
+def tokenize_items(items: pa.Table, name: str, tokenizer: Tokenizer, quality: QualityLog) -> TokenizedItems:
     """Tokenize titles and texts; warn of scripts that the tokenizer mostly does not know.
 
     Args:
         items: the result of `clean_texts`.
+        name: of the encoder.
         quality: log that takes the warning.
     """
-    columns = {name: tokenizer.encode(items[name].to_pylist()) for name in ("title", "text")}
-    texts = [items[name].combine_chunks() for name in columns]
+    columns = {column: tokenizer.encode(items[column].to_pylist()) for column in ("title", "text")}
+    texts = [items[column].combine_chunks() for column in columns]
     unknown = unknown_tokens(tokenizer, list(zip(texts, columns.values(), strict=True)))
     only_unknown = int(unknown.is_only_unknown.sum())
-    _warn(unknown.scripts, only_unknown, items.num_rows, quality)
+    _warn(name, unknown.scripts, only_unknown, items.num_rows, quality)
     has_text = pc.and_(items["has_text"], pa.array(~unknown.is_only_unknown))
-    tokens = {"item": items["item"], **{f"{name}_tokens": column for name, column in columns.items()}}
+    tokens = {"item": items["item"], **{f"{column}_tokens": ids for column, ids in columns.items()}}
     return TokenizedItems(
         items.set_column(items.column_names.index("has_text"), "has_text", has_text),
         pa.table(tokens),
@@ -141,7 +142,7 @@ def tokenize_items(items: pa.Table, tokenizer: Tokenizer, quality: QualityLog) -
     )
 
 
-def _warn(scripts: dict[str, ScriptCounts], only_unknown: int, items: int, quality: QualityLog) -> None:
+def _warn(encoder: str, scripts: dict[str, ScriptCounts], only_unknown: int, items: int, quality: QualityLog) -> None:
     shares = [
         f"{name} ({100 * counts.share:.0f} % of {counts.letters:,} characters, in {len(counts.texts):,} items)"
         for name, counts in scripts.items()
@@ -152,5 +153,6 @@ def _warn(scripts: dict[str, ScriptCounts], only_unknown: int, items: int, quali
     only = f"; {only_unknown:,} of {items:,} items have nothing else and count as without text" if only_unknown else ""
     quality.warn(
         f"the encoder's tokenizer does not know {', '.join(shares)}{only}: texts that differ only there have equal "
-        "vectors; choose a multilingual encoder, such as intfloat/multilingual-e5-small, under encoders.text.source"
+        "vectors; choose a multilingual encoder, such as intfloat/multilingual-e5-small, "
+        f"under encoders.{encoder}.source"
     )

@@ -8,8 +8,6 @@ import pyarrow.compute as pc
 
 from interestrec.io import schemas
 
-NO_TIME = np.iinfo(np.int64).min  # a null time in epoch microseconds
-
 
 def event_positions(user: np.ndarray) -> np.ndarray:
     """Position of each row within its user, for rows sorted by user; int32 [rows]."""

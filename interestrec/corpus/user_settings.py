@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from interestrec.core.choices import most_similar, suggestion
+from interestrec.core.kinds import misspelt_kind, require_kind
 from interestrec.core.section import CountOrZero, Section
 from interestrec.corpus.own_fields import ID, CategoryField, NumberField, TagsField, id_adder, require_names_once
 
@@ -33,16 +33,12 @@ def _check_kind(field: Any) -> Any:
     """Return a field of a known kind; if the key is misspelt, with some kind, whose section refuses the unknown key."""
     if not isinstance(field, dict):
         return field
-    choices = f"choose from {', '.join(USER_FIELD_KINDS)}"
     if "kind" not in field:
-        known = {key for section in USER_FIELD_KINDS.values() for key in section.model_fields}
-        if most_similar("kind", field.keys() - known) is None:
-            raise ValueError(f"'kind' is missing; {choices}")
+        if misspelt_kind(field, USER_FIELD_KINDS) is None:
+            raise ValueError(f"'kind' is missing; choose from {', '.join(USER_FIELD_KINDS)}")
         field = {**field, "kind": ID if field.get("name") == ID else "category"}
     name, kind = field.get("name"), field["kind"]
-    if not isinstance(kind, str) or kind not in USER_FIELD_KINDS:
-        hint = suggestion(kind, USER_FIELD_KINDS) if isinstance(kind, str) else ""
-        raise ValueError(f"kind: unknown kind '{kind}'{hint}; {choices}")
+    require_kind(kind, USER_FIELD_KINDS)
     if kind != ID and name == ID:
         raise ValueError("the field 'id' is of kind id; give the field of a column another name")
     return field

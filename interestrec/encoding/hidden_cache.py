@@ -113,7 +113,9 @@ def _shards(encoder: Encoder, texts: EncoderInputs, layers: int) -> Iterator[tup
     """Encode all texts; yield per shard the rows, int64, and their concatenated states, float16 [tokens, hidden]."""
     rows: list[np.ndarray] = []
     states: list[np.ndarray] = []
-    forward = tf.function(lambda ids, mask: encoder.lower(ids, mask, layers), input_signature=encoder.signature)
+    forward = tf.function(
+        lambda ids, mask: encoder.lower(ids, mask, layers), input_signature=encoder.signature, autograph=False
+    )
     for batch, length in track(list(batches(texts.lengths)), "encoding frozen layers", unit="batches"):
         ids, mask = texts.padded(batch, length)
         count = len(np.unique(batch))  # the last batch of a length repeats its first row
@@ -139,7 +141,7 @@ def training_forward(encoder: Encoder, learned: int) -> Callable[[np.ndarray, np
         states = tf.cast(tf.cast(encoder.lower(ids, mask, layers), tf.float16), tf.float32)
         return encoder.pool(encoder.upper(states, mask, layers), mask)
 
-    return tf.function(forward, input_signature=encoder.signature)
+    return tf.function(forward, input_signature=encoder.signature, autograph=False)
 
 
 class UpperLayers:
@@ -151,7 +153,9 @@ class UpperLayers:
         self.width = encoder.width
         states = [tf.TensorSpec([None, None, self.width]), tf.TensorSpec([None, None])]
         self._forward = tf.function(
-            lambda states, mask: encoder.pool(encoder.upper(states, mask, layers), mask), input_signature=states
+            lambda states, mask: encoder.pool(encoder.upper(states, mask, layers), mask),
+            input_signature=states,
+            autograph=False,
         )
 
     def vectors(self, texts: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from interestrec.core.progress import log, track
 from interestrec.encoding.vector_cache import VectorCache, keys_of
 from interestrec.model.backend import tf
-from interestrec.model.encoder import Encoder, EncoderInputs
+from interestrec.model.encoder import EncoderInputs, InputEncoder
 from interestrec.text.text_inputs import batches
 
 Forward = Callable[[np.ndarray, np.ndarray], tf.Tensor]
@@ -16,7 +16,7 @@ _TEXTS_PER_SHARD = 4096  # the loss if a run is killed
 
 
 def encode(
-    encoder: Encoder, inputs: EncoderInputs, cache: VectorCache | None = None, forward: Forward | None = None
+    encoder: InputEncoder, inputs: EncoderInputs, cache: VectorCache | None = None, forward: Forward | None = None
 ) -> np.ndarray:
     """Return vectors of all texts, float32 [texts, hidden]; each distinct text is encoded once.
 

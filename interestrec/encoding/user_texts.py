@@ -1,5 +1,7 @@
 """User texts: the concatenated texts of the items that a user was interested in."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from interestrec.core import ragged
@@ -26,6 +28,8 @@ def documents(
 ) -> TextInputs:
     """Build the user texts [CLS] latest item [SEP] … earliest item [SEP], truncated before the last [SEP].
 
+    [CLS] and [SEP] stand for the tokens before and after every item, which may be several or none.
+
     Args:
         items: encoder input of all items, by item.
         item: int32 [events], oldest first within a range.
@@ -44,7 +48,7 @@ def documents(
     ]
     lengths = np.concatenate([np.zeros(0, np.int64), *(block for block, _ in blocks)])
     tokens = np.concatenate([np.zeros(0, np.int32), *(block for _, block in blocks)])
-    return TextInputs(ragged.from_lengths(lengths), tokens, items.pad_id)
+    return replace(items, offsets=ragged.from_lengths(lengths), tokens=tokens)
 
 
 def _block(
@@ -57,20 +61,24 @@ def _block(
     liked = intensity[event] > 0
     owner, text = owner[liked], item[event[liked]]
     # Of an item's [CLS] tokens [SEP], all but [CLS] enter the text after its own [CLS].
-    sizes = items.lengths[text] - 1
+    lead, trail = items.leading, items.trailing
+    sizes = items.lengths[text] - lead
     before = ragged.from_lengths(sizes)[:-1]
     total = np.bincount(owner, sizes, minlength=len(start)).astype(np.int64)
     first = ragged.from_lengths(total)
-    kept_sizes = np.clip(max_length - 1 - (before - first[owner]), 0, sizes)
-    lengths = np.where(total > 0, np.minimum(total + 1, max_length), 0)
+    kept_sizes = np.clip(max_length - lead - (before - first[owner]), 0, sizes)
+    lengths = np.where(total > 0, np.minimum(total + lead, max_length), 0)
     tokens = np.zeros(lengths.sum(), np.int32)
     begin = ragged.from_lengths(lengths)[:-1]
     pieces = ragged.from_lengths(kept_sizes)
     piece, place = ragged.owner(pieces), ragged.positions(pieces)
-    source = items.offsets[:-1][text][piece] + 1 + place
-    tokens[begin[owner[piece]] + 1 + before[piece] - first[owner[piece]] + place] = items.tokens[source]
+    source = items.offsets[:-1][text][piece] + lead + place
+    tokens[begin[owner[piece]] + lead + before[piece] - first[owner[piece]] + place] = items.tokens[source]
     filled = lengths > 0
     if filled.any():
-        tokens[begin[filled]] = items.tokens[items.offsets[0]]
-        tokens[begin[filled] + lengths[filled] - 1] = items.tokens[items.offsets[1] - 1]
+        own_start, own_end = items.offsets[0], items.offsets[1]
+        for number in range(lead):
+            tokens[begin[filled] + number] = items.tokens[own_start + number]
+        for number in range(1, trail + 1):
+            tokens[begin[filled] + lengths[filled] - number] = items.tokens[own_end - number]
     return lengths, tokens

@@ -17,6 +17,7 @@ from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.core.progress import log
 from interestrec.io import commit, files, schemas
 from interestrec.io.encoder_files import CONFIG, WEIGHTS
+from interestrec.io.vector_columns import vector_column, vector_matrix
 from interestrec.model.backend import tf
 from interestrec.model.encoder import EncoderInputs
 
@@ -85,7 +86,7 @@ class VectorCache:
         table = files.read_parquet(path)
         if not table.schema.equals(schemas.vector_cache(vectors.shape[1])):
             raise ArtifactError(f"{path}: does not have the columns of a vector cache")
-        vectors[rows] = schemas.vector_matrix(table["vector"])[place[rows]]
+        vectors[rows] = vector_matrix(table["vector"])[place[rows]]
         present[rows] = True
 
     def add(self, keys: pa.Array, vectors: np.ndarray) -> None:
@@ -98,4 +99,4 @@ class VectorCache:
         schema = schemas.vector_cache(vectors.shape[1])
         name = hashlib.sha256(b"".join(keys.to_pylist())).hexdigest()[:24]
         with commit.staged_file(self.directory / f"{name}{_SUFFIX}") as partial:
-            files.write_parquet(partial, pa.table([keys, schemas.vector_column(vectors)], names=schema.names), schema)
+            files.write_parquet(partial, pa.table([keys, vector_column(vectors)], names=schema.names), schema)

@@ -57,13 +57,16 @@ def item_statistics(corpus: Corpus, population: Population) -> ItemStatistics:
             population.category[timelines.item[positive]] + 1, timelines.user[positive], groups
         ),
         category=population.category,
-        features=item_features(corpus.text_features["title_tokens"], corpus.items["category"]),
+        features=item_features(corpus.title_tokens, corpus.items["category"]),
     )
 
 
-def item_features(title_tokens: pa.ChunkedArray, category: pa.ChunkedArray) -> sparse.csr_array:
-    """Return int32 ones [items, features]: title tokens, and the prefixes of one, two … parts of the category path."""
-    tokens = title_tokens.combine_chunks()
+def item_features(tokens: pa.ListArray, category: pa.ChunkedArray) -> sparse.csr_array:
+    """Return int32 ones [items, features]: tokens, and the prefixes of one, two … parts of the category path.
+
+    Args:
+        tokens: list<int32> [items], of the titles.
+    """
     token = tokens.flatten().to_numpy()
     rows, columns = [ragged.owner(tokens.offsets.to_numpy())], [token.astype(np.int64)]
     n_tokens = int(token.max(initial=-1)) + 1
@@ -156,7 +159,7 @@ def concatenate(seeds: Sequence[Mapping[str, TopLists]]) -> dict[str, TopLists]:
 def exposure_rows(
     systems: Mapping[str, TopLists], categories: Sequence[str], min_users: int = 1
 ) -> list[dict[str, Any]]:
-    """Return rows of schemas.EXPOSURE: each category's share of the list places, the catalogue and the train events.
+    """Return rows of report_schemas.EXPOSURE: each category's share of lists, catalogue and train events.
 
     Args:
         min_users: minimum number of users behind a category's counts and behind their remainder.

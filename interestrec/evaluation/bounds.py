@@ -89,7 +89,7 @@ def bound_findings(
     """Return one finding per requirement.
 
     Args:
-        metrics: rows of schemas.METRICS.
+        metrics: rows of report_schemas.METRICS.
         left_out: number of lists of the slices with too few lists, by protocol.
         system: the system whose metrics are checked.
 

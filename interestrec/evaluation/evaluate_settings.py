@@ -38,6 +38,9 @@ class EvaluateSettings(Section):
     """Metrics to compute; `@k` restricts a metric to the first k places. docs/evaluation.md defines each of them."""
     gain: Literal["binary", "graded"] = "binary"
     """Gain of a candidate in `ndcg`: `binary` = 1 if it is relevant, `graded` = its label."""
+    item_slices: list[str] = []
+    """Columns of `data.items.attributes`, such as a language, whose most frequent values are reported as slices: lists
+    with a relevant item of the value. Scripts of titles and categories are slices without being listed."""
     bootstrap: Count = 1000
     """Number of resamples over users for each interval and test; more resamples give finer p-values (the smallest is
     1 / (1 + bootstrap)) and take longer."""

@@ -7,7 +7,7 @@ from interestrec.core.errors import ArtifactError
 from interestrec.evaluation import bounds, regression
 from interestrec.evaluation.bounds import BoundFinding, Rows
 from interestrec.evaluation.requirements import MetricBound
-from interestrec.io import artifact_files, files, schemas
+from interestrec.io import artifact_files, files, report_schemas
 from interestrec.workspace.artifacts import Artifact
 
 # The settings of a report that define its metrics.
@@ -54,7 +54,7 @@ def gate_findings(
     """
     if not requirements and earlier is None:
         return []
-    metrics = files.read_parquet(report.path / artifact_files.METRICS, schemas.METRICS).to_pylist()
+    metrics = files.read_parquet(report.path / artifact_files.METRICS, report_schemas.METRICS).to_pylist()
     findings = bounds.bound_findings(
         requirements, metrics, files.read_json(report.path / artifact_files.SLICES)["left_out"], system
     )

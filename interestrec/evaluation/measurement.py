@@ -32,7 +32,11 @@ def evaluation_context(corpus: Corpus, rankings: Path, settings: EvaluateSetting
     )
     truth = protocols.truth_by_user(files.read_parquet(rankings / artifact_files.TRUTH, schemas.TRUTH), ids)
     population_facts = population.describe_population(
-        corpus, requests.user, PastEvents(requests.offsets, requests.item), truth.item[truth.relevant]
+        corpus,
+        requests.user,
+        PastEvents(requests.offsets, requests.item),
+        truth.item[truth.relevant],
+        settings.item_slices,
     )
     pairs = find_parts(corpus, requests, truth)
     slices = [*all_slices(population_facts), *pairs.slices()]

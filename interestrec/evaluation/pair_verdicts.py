@@ -38,7 +38,7 @@ def pair_verdicts(
     sentence, which is missing if neither difference is significant, names the parts in which one is.
 
     Args:
-        metrics: rows of schemas.METRICS.
+        metrics: rows of report_schemas.METRICS.
         cells: the cells behind them, with a column per system.
         scorers: system -> its scorer, of systems that are components alone; others are named after their scorer.
     """

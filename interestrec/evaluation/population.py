@@ -1,5 +1,6 @@
 """Properties of the test users and of the items, from the corpus alone."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import ragged
+from interestrec.core.choices import suggestion
+from interestrec.core.errors import ConfigError
 from interestrec.corpus.categories import SEPARATOR
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import TEST, TRAIN
+from interestrec.text.scripts import main_script
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,23 @@ class Population:
     categories: list[str]  # first parts of the category paths
     cold: np.ndarray  # bool [items], no positive event and no place in a history in train and valid
     relevant_items: np.ndarray  # int64, the item of each relevant pair of the test truth
+    script: np.ndarray  # object [items], main script of the title of relevant items, else None
+    item_values: Mapping[str, np.ndarray]  # object [items] by attribute, str or None, that become slices
 
 
-def describe_population(corpus: Corpus, user: np.ndarray, past: PastEvents, relevant_items: np.ndarray) -> Population:
+def describe_population(
+    corpus: Corpus, user: np.ndarray, past: PastEvents, relevant_items: np.ndarray, item_slices: Sequence[str] = ()
+) -> Population:
     """Return the population of these users.
 
     Args:
         user: int [users], rows of the corpus's users, ascending.
         past: the histories of these users.
         relevant_items: the item of each relevant pair of the test truth.
+        item_slices: attributes of items whose values become slices.
+
+    Raises:
+        ConfigError: an attribute does not exist or holds lists.
     """
     events = corpus.timelines
     active = np.zeros(corpus.users.num_rows, dtype=bool)
@@ -58,7 +70,28 @@ def describe_population(corpus: Corpus, user: np.ndarray, past: PastEvents, rele
         categories=names,
         cold=corpus.cold_items(TEST),
         relevant_items=relevant_items,
+        script=_scripts(corpus.items["title"], relevant_items),
+        item_values={name: _item_values(corpus, name) for name in item_slices},
     )
+
+
+def _scripts(titles: pa.ChunkedArray, relevant_items: np.ndarray) -> np.ndarray:
+    found = np.full(len(titles), None, object)
+    items = sorted_distinct(relevant_items)
+    found[items] = [main_script(title) for title in titles.take(pa.array(items)).to_pylist()]
+    return found
+
+
+def _item_values(corpus: Corpus, name: str) -> np.ndarray:
+    if name not in corpus.item_attributes:
+        raise ConfigError(
+            f"evaluate.item_slices: the corpus has no column '{name}' of items"
+            f"{suggestion(name, corpus.item_attributes)}; list it in data.items.attributes and run preprocess"
+        )
+    column = corpus.items[name]
+    if pa.types.is_nested(column.type):
+        raise ConfigError(f"evaluate.item_slices: '{name}' holds lists, whose values are no slices; choose another")
+    return np.array(column.cast(pa.string()).to_pylist(), object)
 
 
 def first_categories(category: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:

@@ -27,7 +27,7 @@ from interestrec.evaluation.pair_lists import PairLists
 from interestrec.evaluation.pair_parts import PairParts
 from interestrec.evaluation.population import Population
 from interestrec.evaluation.ranking_blocks import IdNumbers, RankingBlock
-from interestrec.evaluation.slices import COLD_ITEMS, Slice, part_of_item
+from interestrec.evaluation.slices import COLD_ITEMS, Slice, parts_of_items
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class EvaluationContext:
         return len(self.ids.user)
 
     @cached_property
-    def parts(self) -> np.ndarray:
-        """The slice by relevant items of each item, −1 for none; int64 [items]."""
-        return part_of_item(self.slices, len(self.ids.item))
+    def parts(self) -> list[np.ndarray]:
+        """See `parts_of_items`."""
+        return parts_of_items(self.slices, len(self.ids.item))
 
     def pair_lists(self, systems: Sequence[str], metrics: Sequence[str]) -> PairLists:
         """Return empty lists of memorised and generalised pairs."""
@@ -56,7 +56,10 @@ class EvaluationContext:
 
     def holds(self, owner: np.ndarray, item: np.ndarray, n_lists: int) -> np.ndarray:
         """Return which lists have a relevant item of which slice; bool [lists, slices by relevant items]."""
-        return part_membership(owner, self.parts[item], n_lists, int(self.parts.max(initial=-1)) + 1)
+        held = np.zeros((n_lists, sum(part.by == "relevant" for part in self.slices)), bool)
+        for part in self.parts:
+            held |= part_membership(owner, part[item], n_lists, held.shape[1])
+        return held
 
 
 @dataclass

@@ -13,7 +13,7 @@ from interestrec.evaluation.bounds import BoundFinding
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER, MetricSums
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.verdicts import FEW_USERS, headline
-from interestrec.io import files, schemas
+from interestrec.io import files, report_schemas
 from interestrec.metrics import bootstrap, intensity_errors
 
 MetricKey = tuple[str, str]  # protocol and metric
@@ -48,9 +48,9 @@ class MetricChange:
 
 
 def read_report_values(path: Path, system: str) -> dict[MetricKey, ReportValues]:
-    """Read one system's values from a table of schemas.PER_USER."""
+    """Read one system's values from a table of report_schemas.PER_USER."""
     parts: dict[MetricKey, list[pa.Table]] = {}
-    for table in files.stream_parquet(path, schemas.PER_USER.names):
+    for table in files.stream_parquet(path, report_schemas.PER_USER.names):
         texts = {name: table[name].cast(pa.string()) for name in ("system", "protocol", "metric")}
         is_kept = pc.and_(pc.equal(texts["system"], system), pc.is_finite(table["value"]))
         rows = pa.table({**texts, **{name: table[name] for name in ("user_id", "value", "n")}}).filter(is_kept)

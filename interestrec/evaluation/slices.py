@@ -1,5 +1,6 @@
 """Slices: parts of the lists, by users or by items, that are evaluated separately."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -86,6 +87,17 @@ def categories(population: Population) -> Iterator[Slice]:
             yield Slice(f"category={population.categories[number]}", "relevant", population.category == number)
 
 
+def scripts(population: Population) -> Iterator[Slice]:
+    """`script=<name>`: lists with a relevant item whose title is mostly in this script, if there are several."""
+    yield from _by_value("script", population.script, population.relevant_items)
+
+
+def item_values(population: Population) -> Iterator[Slice]:
+    """`<column>=<value>`: lists with a relevant item of this value, for each attribute of `evaluate.item_slices`."""
+    for name, values in population.item_values.items():
+        yield from _by_value(name, values, population.relevant_items)
+
+
 def cold_items(population: Population) -> Iterator[Slice]:
     """`cold_items`: only items without a positive event and outside all histories in train and valid are ranked."""
     yield Slice(COLD_ITEMS, "candidates", population.cold)
@@ -96,6 +108,8 @@ SLICES: dict[str, Callable[[Population], Iterator[Slice]]] = {
     "activity": activity,
     "attributes": attributes,
     "categories": categories,
+    "scripts": scripts,
+    "item_values": item_values,
     "cold_items": cold_items,
 }
 
@@ -105,12 +119,33 @@ def all_slices(population: Population) -> list[Slice]:
     return [part for make in SLICES.values() for part in make(population) if part.members.any()]
 
 
-def part_of_item(slices: list[Slice], n_items: int) -> np.ndarray:
-    """Return the slice by relevant items of each item, −1 for none; int64 [items]."""
-    slice_of_item = np.full(n_items, -1, dtype=np.int64)
+def parts_of_items(slices: list[Slice], n_items: int) -> list[np.ndarray]:
+    """Return the slices by relevant items of each item as partitions: int64 [items] each, −1 for none.
+
+    Slices that share no item are in one partition, as all categories are.
+    """
+    partitions: list[np.ndarray] = []
     for number, part in enumerate(part for part in slices if part.by == "relevant"):
-        slice_of_item[part.members] = number
-    return slice_of_item
+        free = (place for place in partitions if (place[part.members] < 0).all())
+        partition = next(free, None)
+        if partition is None:
+            partition = np.full(n_items, -1, dtype=np.int64)
+            partitions.append(partition)
+        partition[part.members] = number
+    return partitions
+
+
+def _by_value(name: str, values: np.ndarray, relevant_items: np.ndarray) -> Iterator[Slice]:
+    """Yield the slices of the most frequent values of relevant items, if there are several; None is no value.
+
+    Args:
+        values: object [items], str or None.
+        relevant_items: the item of each relevant pair of the test truth.
+    """
+    counts = Counter(value for value in values[relevant_items].tolist() if value is not None)
+    if len(counts) > 1:
+        for value, _ in sorted(counts.most_common(), key=lambda pair: (-pair[1], pair[0]))[:MAX_CATEGORIES]:
+            yield Slice(f"{name}={value}", "relevant", values == value)
 
 
 def _quarters(value: np.ndarray) -> list[np.ndarray]:

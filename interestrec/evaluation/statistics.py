@@ -10,14 +10,14 @@ import pyarrow as pa
 from interestrec.evaluation.metric_sums import LOWER_IS_BETTER, MetricSums, PooledMetric
 from interestrec.evaluation.resampling import randomisations
 from interestrec.evaluation.slices import ALL
-from interestrec.io import schemas
+from interestrec.io import report_schemas, schemas
 from interestrec.metrics import bootstrap
 
 
 def metrics_rows(
     cells: Sequence[MetricSums], draws: Sequence[np.ndarray], pooled: Sequence[PooledMetric], systems: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return rows of schemas.METRICS: value and 95 % bootstrap interval over users of every system.
+    """Return rows of report_schemas.METRICS: value and 95 % bootstrap interval over users of every system.
 
     Args:
         draws: each cell's resampled values, float64 [resamples, systems].
@@ -44,7 +44,7 @@ def comparison_rows(
     resamples: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Return rows of schemas.COMPARISONS: `our_system` minus every other system, paired over users.
+    """Return rows of report_schemas.COMPARISONS: `our_system` minus every other system, paired over users.
 
     Interval and p come from one test: the interval contains the differences that the test does not reject at 5 %,
     before Holm's correction, and excludes 0 exactly if p is below 0.05.
@@ -95,7 +95,7 @@ def gap_rows(
     systems: Sequence[str],
     our_system: str,
 ) -> list[dict[str, Any]]:
-    """Return rows of schemas.GAPS: the difference between the best and the worst served users of `our_system`.
+    """Return rows of report_schemas.GAPS: the difference between the best and the worst served users of `our_system`.
 
     The interval is that of the difference between these two slices. They are the extremes of their family, so a gap
     between small slices is partly chance; the size of the gap matters, and it is never negative.
@@ -136,7 +136,7 @@ def gap_rows(
 
 
 def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id: pa.Array) -> pa.Table:
-    """Return rows of schemas.PER_USER: the metric over the `n` lists or rows of each user.
+    """Return rows of report_schemas.PER_USER: the metric over the `n` lists or rows of each user.
 
     The table covers all lists and rows, and the metrics that equal the mean of the users' values weighted by `n`, for
     rmse after squaring; calibration errors are not defined for a user. Over several seeds, a user's rmse is the root
@@ -145,7 +145,7 @@ def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id:
     Args:
         user_id: string [users], in the order of the cells' users.
     """
-    tables = [schemas.PER_USER.empty_table()]
+    tables = [report_schemas.PER_USER.empty_table()]
     overall = [
         replace(cell, sums=cell.sums.mean(axis=2, keepdims=True))
         for cell in cells
@@ -165,7 +165,7 @@ def per_user_table(cells: Sequence[MetricSums], systems: Sequence[str], user_id:
             columns["user_id"] = user_id.take(pa.array(cell.user[rows]))
             columns["value"] = pa.array(cell.evaluate(cell.sums[rows, column], count))
             columns["n"] = pa.array(count.astype(np.int64))
-            tables.append(pa.table(columns).select(schemas.PER_USER.names).cast(schemas.PER_USER))
+            tables.append(pa.table(columns).select(report_schemas.PER_USER.names).cast(report_schemas.PER_USER))
     return pa.concat_tables(tables).unify_dictionaries()
 
 

@@ -28,7 +28,7 @@ def headline(rows: Sequence[dict[str, Any]], protocol: str) -> str | None:
 
 
 def verdict_word(comparison: dict[str, Any]) -> str:
-    """Classify a row of schemas.COMPARISONS at the 5 % level.
+    """Classify a row of report_schemas.COMPARISONS at the 5 % level.
 
     Returns:
         `better` or `worse` if the difference is significant after Holm's correction; the same with `before correction`
@@ -42,7 +42,7 @@ def verdict_word(comparison: dict[str, Any]) -> str:
 
 
 def comparison_figures(comparison: dict[str, Any]) -> dict[str, float | None]:
-    """Return the figures of a row of schemas.COMPARISONS as JSON values; the ends of an unbounded interval are None."""
+    """Return the figures of a row of report_schemas.COMPARISONS as JSON values, None for unbounded ends."""
     ends = {name: comparison[name] if math.isfinite(comparison[name]) else None for name in ("ci_low", "ci_high")}
     return {"difference": comparison["difference"], **ends, "p_holm": comparison["p_holm"]}
 

@@ -74,7 +74,7 @@ def pool_windows(windows: Sequence[WindowResult]) -> PooledWindows:
 
 
 def window_rows(pooled: PooledWindows, resamples: int, seed: int) -> tuple[Rows, Rows]:
-    """Return rows of schemas.WINDOW_METRICS and WINDOW_COMPARISONS over all windows, with `window` null."""
+    """Return rows of report_schemas.WINDOW_METRICS and WINDOW_COMPARISONS over all windows, with `window` null."""
     draws = resampling.resampled_values(pooled.cells, pooled.n_users, resamples, seed)
     metrics = statistics.metrics_rows(pooled.cells, draws, pooled.means, pooled.systems)
     for row in metrics:
@@ -93,8 +93,8 @@ def window_verdicts(
     metric the mean difference with its interval and the windows in which ours is significantly better or worse.
 
     Args:
-        metrics: rows of schemas.WINDOW_METRICS of all windows.
-        comparisons: rows of schemas.WINDOW_COMPARISONS of all windows.
+        metrics: rows of report_schemas.WINDOW_METRICS of all windows.
+        comparisons: rows of report_schemas.WINDOW_COMPARISONS of all windows.
         min_users: minimum number of users behind a figure. If above 1, the number of users of all windows is left out:
             with that of each window, it would give the number of users whom two windows share.
     """

@@ -1,11 +1,13 @@
 """The keys of the `data` section that all raw formats share; each reader's module defines the keys of its format."""
 
 import re
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field
 
+from interestrec.core.errors import ConfigError
 from interestrec.core.section import CountOrZero, Fraction, Section
 from interestrec.rawfiles.file_patterns import expand_home
 
@@ -43,9 +45,38 @@ class DataSettings(Section):
     text. Texts that the encoder's tokenizer does not know are not counted here; a warning tells of them."""
 
     @property
+    @abstractmethod
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
-        raise NotImplementedError
+
+    def with_new_files(self, events: Path, items: Path | None) -> Self:
+        """Return the settings for files that came after those of the configuration.
+
+        Args:
+            events: a directory with files of the same names, or a file of events, or of impressions with them.
+            items: file of the items; None = the configured one.
+
+        Raises:
+            ConfigError: events of this format are not in a file of their own.
+        """
+        if events.is_dir():
+            if items is not None:
+                raise ConfigError("--items does not go with a directory, whose files have the configured names")
+            return self.model_copy(update={"root": events})
+        keys = self.files_of_update(events.absolute(), items.absolute() if items else None)
+        if keys is None:
+            raise ConfigError(
+                f"the format {self.format} takes new events as a directory with files of the configured names, and "
+                f"{events} is none"
+            )
+        return self.model_copy(update=keys)
+
+    def files_of_update(self, events: Path, items: Path | None) -> dict[str, Any] | None:
+        """Return the keys that name a file of new events, and of items, instead of the configured files.
+
+        None = this format has no single file of events.
+        """
+        return None
 
     def kept_columns(self, table: Literal["items", "users"]) -> KeptColumns:
         """Return the columns that the corpus keeps with its items or users beside those that every corpus has.

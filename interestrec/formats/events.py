@@ -57,6 +57,15 @@ class EventsData(TableData):
         """The tables that the configuration names."""
         return LogTables(self.events, [self.items], self.users)
 
+    def files_of_update(self, events: Path, items: Path | None) -> dict[str, Any] | None:
+        """See DataSettings; where the rows of events describe their items, the new rows describe the new ones."""
+        if len(self.events) != 1:
+            return None
+        (table,) = self.events
+        of_items = items or (events if self.items.files == table.files else None)
+        described = self.items.model_copy(update={"files": [str(of_items)]}) if of_items else self.items
+        return {"events": [table.model_copy(update={"files": [str(events)]})], "items": described}
+
 
 def read(log: RawLog, data: EventsData) -> None:
     """Fill `items`, `events` and `users`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -60,6 +60,10 @@ class MindData(DataSettings):
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
         return [*self.news, *self.train, *self.valid, *self.test]
+
+    def files_of_update(self, events: Path, items: Path | None) -> dict[str, Any]:
+        """See DataSettings."""
+        return {"train": [str(events)], "valid": [], "test": [], **({"news": [str(items)]} if items else {})}
 
 
 def read(log: RawLog, data: MindData) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from interestrec.columns.epoch_numbers import NumberedTime
 from interestrec.columns.id_notations import IdSpelling, decide_id
@@ -70,6 +70,10 @@ class MovielensData(SpelledData):
         """Names and patterns of all raw files, relative to `root`."""
         optional = [table.file for table in (self.plots, self.users) if table]
         return [self.ratings, self.movies, *filter(None, [self.links]), *optional]
+
+    def files_of_update(self, events: Path, items: Path | None) -> dict[str, Any]:
+        """See DataSettings."""
+        return {"ratings": str(events), **({"movies": str(items)} if items else {})}
 
 
 def read(log: RawLog, data: MovielensData) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -67,6 +67,10 @@ class RecboleData(SpelledData):
     def names(self) -> list[str]:
         """Names and patterns of all raw files, relative to `root`."""
         return [self.inter, self.item, *([self.user] if self.user else [])]
+
+    def files_of_update(self, events: Path, items: Path | None) -> dict[str, Any]:
+        """See DataSettings."""
+        return {"inter": str(events), **({"item": str(items)} if items else {})}
 
 
 def read(log: RawLog, data: RecboleData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from interestrec.columns.table_settings import EventTable, ItemTable, UserColumns, UserTable
@@ -28,9 +29,9 @@ class TableData(SpelledData):
     """A format that is tables: by the configuration (`events`), or with known columns, a preset such as `yelp`."""
 
     @property
+    @abstractmethod
     def tables(self) -> LogTables:
         """The tables and the meaning of their columns."""
-        raise NotImplementedError
 
     @property
     def names(self) -> list[str]:

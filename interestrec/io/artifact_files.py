@@ -11,7 +11,10 @@ TIMELINES = "timelines.parquet"
 IMPRESSIONS = "impressions.parquet"  # also in rankings
 CANDIDATES = "candidates.parquet"
 QUALITY = "quality.json"
-FEATURES = "features"  # directory
+FEATURES = "features"  # directory of the three kinds below
+TOKENS = "text-{}.parquet"  # named by the tokenizer
+GIVEN_VECTORS = "vectors-{}.npy"  # named by the encoder
+PICTURES = "image-{}.parquet"  # likewise
 
 # Encoder, beside the files that `io.encoder_files` describes
 ADAPTATION = "adaptation.json"
@@ -26,11 +29,18 @@ OUTCOME = "outcome.json"
 MEMBER = "member-{}"  # directory of a further model of an ensemble, counted from 1
 FOLDS = "folds.parquet"
 
+# Decision
+DECISION = "decision.json"
+SCORERS = "scorers"  # name of the file of arrays, see io/array_files.py
+LOG = "log"  # directory with the items, users and timelines of the corpus, and the events that came after it
+
 # Rankings
 CATALOGUE = "catalogue.parquet"
 COLD_CATALOGUE = "cold_catalogue.parquet"  # lists of cold items only, for users with a relevant cold item later
 TRUTH = "truth.parquet"
 SYSTEMS = "systems.json"
+TASK_PREDICTIONS = "task_predictions.parquet"  # of the tasks of a model that has some
+DELETIONS = "deletions.parquet"  # lists without some events of the history, for a sample of users
 
 # Report
 METRICS = "metrics.parquet"
@@ -42,6 +52,8 @@ GAPS = "gaps.parquet"
 EXPOSURE = "exposure.parquet"
 AUDIT = "audit.json"
 VERDICTS = "verdicts.json"
+TASK_METRICS = "task_metrics.parquet"  # of rankings with TASK_PREDICTIONS
+DELETION_CURVES = "deletion_curves.json"  # of rankings with DELETIONS
 REPORT_PAGE = "report.html"
 
 # Windows, beside a page and tables of METRICS and COMPARISONS that name the window

@@ -1,13 +1,70 @@
 """Checks of third-party encoder files: each is inside the encoder's directory and has a plausible size."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
-from interestrec.core.errors import ArtifactError, InputMissingError
+from interestrec.core.choices import pick
+from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
+from interestrec.io import files
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+PREPARATION = "preprocessor_config.json"  # of pictures
+T = TypeVar("T")
+
 _MAX_BYTES = 100 << 20  # bytes of any file but the weights; the largest tokenizers have a fifth of it
+
+
+def weights_digest(directory: Path) -> str:
+    """Return the SHA-256 of the weights in an `encoder` artifact; of several encoders, that of all their digests."""
+    paths = [directory / WEIGHTS, *sorted(directory.glob(f"*/{WEIGHTS}"))]
+    digests = {str(path.relative_to(directory)): files.sha256_of(path) for path in paths if path.is_file()}
+    return digests[WEIGHTS] if digests.keys() == {WEIGHTS} else files.sha256_of_json(digests)
+
+
+# What an encoder's directory needs beside a tokenizer, by the kind of its entry under `encoders`.
+REQUIRED_FILES = {"text": (CONFIG, WEIGHTS), "image": (CONFIG, WEIGHTS, PREPARATION)}
+
+
+def require_files(directory: Path, names: Iterable[str]) -> None:
+    """Check that an encoder's directory has some files.
+
+    Raises:
+        InputMissingError: one is missing.
+    """
+    for name in names:
+        if not (directory / name).is_file():
+            raise InputMissingError(f"{directory}: {name} is missing; fetch the encoder again (`interestrec fetch`)")
+
+
+def read_encoder_config(directory: Path) -> dict[str, Any]:
+    """Read `config.json` of an encoder's directory.
+
+    Raises:
+        InputMissingError, ArtifactError: as `require_encoder`, or it is not the configuration of an encoder.
+    """
+    require_encoder(directory)
+    values = files.read_json(directory / CONFIG)
+    if not isinstance(values, dict):
+        raise ArtifactError(f"{directory / CONFIG}: is not the configuration of an encoder; choose another encoder")
+    return values
+
+
+def pick_model_type(choices: Mapping[str, T], values: Mapping[str, Any], path: Path, what: str = "model_type") -> T:
+    """Return the entry of a registry for the `model_type` of a configuration.
+
+    Args:
+        path: of the configuration.
+        what: `model_type` as messages call it.
+
+    Raises:
+        ArtifactError: there is none; the message names the known ones.
+    """
+    try:
+        return pick(choices, str(values.get("model_type")), what)
+    except ConfigError as error:
+        raise ArtifactError(f"{path}: {error}") from error
 
 
 def require_encoder(directory: Path) -> None:

@@ -42,6 +42,11 @@ def key_in_force(source: str | None) -> Iterator[None]:
         _key = before
 
 
+def is_encrypting() -> bool:
+    """Whether a key is in force, so that what is written must be encrypted."""
+    return _key is not None
+
+
 def writer_options() -> dict[str, Any]:
     """Return the arguments for a Parquet writer."""
     if _key is None:

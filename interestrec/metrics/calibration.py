@@ -62,13 +62,14 @@ class LogitCalibration:
         return cls(values["scale"], values["shift"], knots)
 
 
-def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isotonic:
+def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float, weights: np.ndarray | None = None) -> Isotonic:
     """Fit the isotonic regression of labels on scores; equal scores share one value.
 
     Args:
         score: float [rows].
         label: float [rows] in [0, 1], NaN where unknown.
         otherwise: the constant prediction if no label is known.
+        weights: float [rows]; None: all weigh 1.
     """
     from scipy.optimize import isotonic_regression  # here, as the configuration imports the calibrations' names
 
@@ -76,43 +77,50 @@ def fit_isotonic(score: np.ndarray, label: np.ndarray, otherwise: float) -> Isot
     if not known.any():
         return Isotonic(np.zeros(1), np.array([otherwise]))
     knots, place, count = np.unique(score[known].astype(np.float64), return_inverse=True, return_counts=True)
-    mean = np.bincount(place, label[known].astype(np.float64)) / count
+    labels = label[known].astype(np.float64)
+    if weights is not None:
+        count = np.bincount(place, weights[known])
+        labels = labels * weights[known]
+    mean = np.bincount(place, labels) / count
     fitted = isotonic_regression(mean, weights=count).x
     return Isotonic(knots, np.clip(fitted, 0.0, 1.0))
 
 
-def sigmoid(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
+def sigmoid(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> LogitCalibration:
     """Fit scale and shift of the logit by the cross-entropy against graded labels (Platt 1999)."""
-    return _fitted(logits, labels, shifted=True)
+    return _fitted(logits, labels, weights, shifted=True)
 
 
-def temperature(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
+def temperature(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> LogitCalibration:
     """Fit only the scale of the logit (Guo et al. 2017, "On calibration of modern neural networks")."""
-    return _fitted(logits, labels, shifted=False)
+    return _fitted(logits, labels, weights, shifted=False)
 
 
-def isotonic(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
+def isotonic(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> LogitCalibration:
     """Fit a non-decreasing map (Zadrozny and Elkan 2002) on top of the sigmoid."""
-    base = sigmoid(logits, labels)
-    return LogitCalibration(base.scale, base.shift, fit_isotonic(logits, labels, otherwise=0.0))
+    base = sigmoid(logits, labels, weights)
+    return LogitCalibration(base.scale, base.shift, fit_isotonic(logits, labels, 0.0, weights))
 
 
-def none(logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
+def none(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> LogitCalibration:
     """σ of the logit without calibration."""
     return LogitCalibration()
 
 
-def _fitted(logits: np.ndarray, labels: np.ndarray, shifted: bool) -> LogitCalibration:
+def _fitted(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None, shifted: bool) -> LogitCalibration:
     from scipy.optimize import minimize
     from scipy.special import expit
 
     x, y = logits.astype(np.float64), labels.astype(np.float64)
 
+    def mean(values: np.ndarray) -> float:
+        return float(np.mean(values) if weights is None else np.average(values, weights=weights))
+
     def objective(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         z = parameters[0] * x + parameters[1]
         error = expit(z) - y
-        value = float(np.mean(np.logaddexp(0.0, z) - y * z))
-        return value, np.array([np.mean(error * x), np.mean(error)])
+        value = mean(np.logaddexp(0.0, z) - y * z)
+        return value, np.array([mean(error * x), mean(error)])
 
     bounds = [(1e-3, None), (None, None) if shifted else (0.0, 0.0)]
     found = minimize(objective, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)

@@ -14,7 +14,8 @@ _FEWEST = 50  # labels below which nothing is fitted to logits
 class Calibration(NamedTuple):
     """A calibration and what it does."""
 
-    fit: Callable[[np.ndarray, np.ndarray], LogitCalibration]  # on float [n] logits and labels in [0, 1]
+    # On float [n] logits, labels in [0, 1], and weights, None if all weigh 1.
+    fit: Callable[[np.ndarray, np.ndarray, np.ndarray | None], LogitCalibration]
     summary: str
 
 
@@ -26,14 +27,15 @@ CALIBRATIONS = {
 }
 
 
-def calibrate(name: str, logits: np.ndarray, labels: np.ndarray) -> LogitCalibration:
+def calibrate(name: str, logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> LogitCalibration:
     """The named map of logits; the plain sigmoid when there are fewer than 50 labels or all are equal.
 
     Args:
         name: of CALIBRATIONS.
         logits: float [n].
         labels: float [n] in [0, 1].
+        weights: float [n]; None: all weigh 1.
     """
     if len(labels) < _FEWEST or np.ptp(labels) == 0:
         return LogitCalibration()
-    return CALIBRATIONS[name].fit(logits, labels)
+    return CALIBRATIONS[name].fit(logits, labels, weights)

@@ -71,14 +71,15 @@ class BertLayer(keras.layers.Layer):
 
         Args:
             x: [texts × length, hidden], in the precision of the matrix products.
-            bias: float32 [texts, 1, 1, length], 0 at tokens and a large negative number at padding.
+            bias: float32 [texts, 1 or heads, 1 or length, length], added to the attention scores; a large negative
+                number at padding, elsewhere 0 or the bias of relative positions.
 
         Returns:
             The block's output; shape and type as x.
         """
         attended = dropout(self._dense(self._attention(x, bias), "output"), self.rate, branch(noise, 0))
         x = self._norm(x + attended, "attention")
-        inner = tf.nn.gelu(self._dense(x, "up"), approximate=False)
+        inner = tf.nn.gelu(self._dense(x, "up"), approximate=self.config.approximate_gelu)
         return self._norm(x + dropout(self._dense(inner, "down"), self.rate, branch(noise, 1)), "feed_forward")
 
     def _attention(self, x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

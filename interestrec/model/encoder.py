@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from interestrec.model.backend import keras, tf
     from interestrec.model.masked_lm import MaskedLmHead
+    from interestrec.model.next_token_head import NextTokenHead
+    from interestrec.text.text_frames import TextFrame
+    from interestrec.text.tokenizer import Tokenizer
 
 
 class LoraAdapter(Protocol):
@@ -59,20 +62,38 @@ class EncoderInputs(Protocol):
         """Return 16 bytes per input, equal for equal inputs; caches look vectors up by them."""
 
 
-class Encoder(Protocol):
-    """A network from inputs to vectors, whose layers can be run in two parts.
+class InputEncoder(Protocol):
+    """A network from inputs to vectors. Values are those of EncoderInputs."""
 
-    The output of the lower part is computed once if its layers are frozen. Values are those of EncoderInputs.
-    """
-
-    pooling: str  # a key of POOLINGS
-    precision: str  # of matrix products
     signature: Sequence[tf.TensorSpec]  # of a batch of inputs: values [inputs, length, ...], mask [inputs, length]
-    words: tf.Variable  # float32 [vocabulary, width], the decoder of masked_lm_head
 
     @property
     def width(self) -> int:
         """Width of the vectors."""
+
+    @property
+    def trainable_variables(self) -> Sequence[keras.Variable]:
+        """All weights of the encoder."""
+
+    def __call__(self, values: tf.Tensor, mask: tf.Tensor, noise: Noise = None) -> tf.Tensor:
+        """Run all layers: hidden states, float32 [inputs, length, hidden]."""
+
+    def pool(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Return vectors, float32 [inputs, width], from the hidden states of the last layer."""
+
+    def pooled(self, values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Return vectors, float32 [inputs, width], without dropout; compiled."""
+
+
+class Encoder(InputEncoder, Protocol):
+    """An encoder whose layers can be run in two parts.
+
+    The output of the lower part is computed once if its layers are frozen.
+    """
+
+    pooling: str  # a key of POOLINGS
+    precision: str  # of matrix products
+    words: tf.Variable  # float32 [vocabulary, width], the decoder of masked_lm_head
 
     @property
     def depth(self) -> int:
@@ -86,33 +107,29 @@ class Encoder(Protocol):
     def learns_pooling(self) -> bool:
         """Whether the pooling has weights, which finetune trains."""
 
-    @property
-    def trainable_variables(self) -> Sequence[keras.Variable]:
-        """All weights of the encoder."""
+    def frame(self, tokenizer: Tokenizer, prompt: str = "") -> TextFrame:
+        """Return what stands around a text, the prompt included."""
 
-    def item_inputs(self, directory: Path, features: pa.Table, fields: Sequence[tuple[str, int]]) -> EncoderInputs:
+    def item_inputs(
+        self, directory: Path, features: pa.Table, fields: Sequence[tuple[str, int]], prompt: str = ""
+    ) -> EncoderInputs:
         """Return the inputs of all items of a corpus.
 
         Args:
             directory: the directory that the encoder was loaded from.
             features: table of schemas.TEXT_FEATURES.
             fields: (`title` or `text`, its maximum number of tokens), in order.
+            prompt: text that stands before that of every item, such as `query: `.
         """
-
-    def __call__(self, values: tf.Tensor, mask: tf.Tensor, noise: Noise = None) -> tf.Tensor:
-        """Run all layers: hidden states, float32 [inputs, length, hidden]."""
 
     def lower(self, values: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
         """Run the first `layers` layers: float32 [inputs, length, hidden]."""
 
+    def of_words(self, words: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Run all layers on rows of `words` or mixtures of them, float32 [inputs, length, hidden]; differentiable."""
+
     def upper(self, hidden: tf.Tensor, mask: tf.Tensor, layers: int, noise: Noise = None) -> tf.Tensor:
         """Run the layers above the first `layers` on their output; shapes as in `lower`."""
-
-    def pool(self, hidden: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Return vectors, float32 [inputs, width], from the hidden states of the last layer."""
-
-    def pooled(self, values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """Return vectors, float32 [inputs, width], without dropout; compiled."""
 
     def unfreeze(self, layers: int, lora: LoraAdapter | None = None, seed: int = 0) -> list[list[keras.Variable]]:
         """Return the weights to train, by layer from the lowest to the pooling.
@@ -141,6 +158,13 @@ class Encoder(Protocol):
 
         Raises:
             ConfigError: the encoder has no tokens to mask.
+        """
+
+    def next_token_head(self) -> NextTokenHead:
+        """Return the head that predicts the next token from hidden states and `words`.
+
+        Raises:
+            ConfigError: the encoder does not read from left to right.
         """
 
 

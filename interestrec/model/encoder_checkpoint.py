@@ -1,6 +1,6 @@
-"""Checkpoints in Hugging Face layout: reading, checking and exporting their tensors."""
+"""Checkpoints of the BERT family in Hugging Face layout: reading, checking and creating them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from interestrec.io.encoder_files import WEIGHTS
 from interestrec.io.tensors import FLOATS, TensorHeader, read_tensor_headers
 from interestrec.model.bert import Bert
 from interestrec.model.bert_config import BertConfig, read_config
+from interestrec.model.bert_tensors import assign, expected_shapes
 
 _MAX_POSITIONS = 512  # of a new encoder, as in BERT
 _MAX_EXTRA_BYTES = 1 << 20  # for small tensors such as position ids
-_QUERY = "pooling.query"  # of attention pooling, which the Hugging Face layout does not have
 
 
 @dataclass(frozen=True)
@@ -142,100 +142,11 @@ def config_content(config: BertConfig) -> dict[str, Any]:
     family = config.family
     sizes = {key: getattr(config, field) for field, key in family.sizes.items()}
     padding = {"pad_token_id": config.first_position - 1} if family.positions_after_padding else {}
-    return {"model_type": config.model_type, **sizes, **family.supported_values, **padding}
+    options = {key: values[0] for key, values in family.supported_values.items()}
+    return {"model_type": config.model_type, **sizes, **options, **padding}
 
 
 def _plain_name(name: str, config: BertConfig) -> str:
     """Remove the prefix from a tensor's name and replace the LayerNorm names of old checkpoints."""
     plain = name.removeprefix(config.family.prefix)
     return plain.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-
-
-def expected_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every encoder tensor by its Hugging Face name."""
-    hidden, inner, family = config.hidden_size, config.intermediate_size, config.family
-    rows = {"words": config.vocab_size, "positions": config.max_position_embeddings, "segments": config.type_vocab_size}
-    shapes: dict[str, tuple[int, ...]] = {
-        name: (rows[weight], hidden) if weight in rows else (hidden,) for weight, name in family.embeddings.items()
-    }
-    sizes = {"qkv": (hidden, hidden), "output": (hidden, hidden), "up": (inner, hidden), "down": (hidden, inner)}
-    for layer in range(config.num_hidden_layers):
-        for matrix, modules in family.dense.items():
-            for module in modules:
-                shapes[f"{family.layer}.{layer}.{module}.weight"] = sizes[matrix]
-                shapes[f"{family.layer}.{layer}.{module}.bias"] = sizes[matrix][:1]
-        for module in family.norm.values():
-            shapes[f"{family.layer}.{layer}.{module}.weight"] = (hidden,)
-            shapes[f"{family.layer}.{layer}.{module}.bias"] = (hidden,)
-    return shapes
-
-
-def assign(bert: Bert, tensors: Mapping[str, np.ndarray]) -> None:
-    """Set the weights of a built network from tensors by their Hugging Face names."""
-    for weight, name in bert.config.family.embeddings.items():
-        getattr(bert, weight).assign(tensors[name])
-    assign_layers(bert, tensors, range(bert.config.num_hidden_layers))
-
-
-def assign_layers(bert: Bert, tensors: Mapping[str, np.ndarray], layers: Iterable[int]) -> None:
-    """Set the weights of some blocks from the output of `export_layers`."""
-    family = bert.config.family
-    for layer in layers:
-        block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
-        for matrix, modules in family.dense.items():
-            kernels = [tensors[f"{prefix}.{module}.weight"].T for module in modules]
-            biases = [tensors[f"{prefix}.{module}.bias"] for module in modules]
-            getattr(block, f"{matrix}_kernel").assign(np.concatenate(kernels, axis=1))
-            getattr(block, f"{matrix}_bias").assign(np.concatenate(biases))
-        for norm, module in family.norm.items():
-            getattr(block, f"{norm}_gamma").assign(tensors[f"{prefix}.{module}.weight"])
-            getattr(block, f"{norm}_beta").assign(tensors[f"{prefix}.{module}.bias"])
-
-
-def export(bert: Bert) -> dict[str, np.ndarray]:
-    """Return the weights of a network by their Hugging Face names; the inverse of `assign`."""
-    embeddings = {name: getattr(bert, weight).numpy() for weight, name in bert.config.family.embeddings.items()}
-    return {**embeddings, **export_layers(bert, range(bert.config.num_hidden_layers))}
-
-
-def export_layers(bert: Bert, layers: Iterable[int]) -> dict[str, np.ndarray]:
-    """Return the weights of some blocks by their Hugging Face names."""
-    family = bert.config.family
-    tensors = {}
-    for layer in layers:
-        block, prefix = bert.blocks[layer], f"{family.layer}.{layer}"
-        for matrix, modules in family.dense.items():
-            kernels = np.split(block.merged_kernel(matrix), len(modules), axis=1)
-            biases = np.split(getattr(block, f"{matrix}_bias").numpy(), len(modules))
-            for module, kernel, bias in zip(modules, kernels, biases, strict=True):
-                tensors[f"{prefix}.{module}.weight"] = np.ascontiguousarray(kernel.T)
-                tensors[f"{prefix}.{module}.bias"] = bias
-        for norm, module in family.norm.items():
-            tensors[f"{prefix}.{module}.weight"] = getattr(block, f"{norm}_gamma").numpy()
-            tensors[f"{prefix}.{module}.bias"] = getattr(block, f"{norm}_beta").numpy()
-    return tensors
-
-
-def export_learned(bert: Bert, layers: int) -> dict[str, np.ndarray]:
-    """Return the weights of the top `layers` blocks and the query of attention pooling, which finetune trains."""
-    count = bert.config.num_hidden_layers
-    query = {} if bert.query is None else {_QUERY: bert.query.numpy()}
-    return {**export_layers(bert, range(count - layers, count)), **query}
-
-
-def assign_learned(bert: Bert, tensors: Mapping[str, np.ndarray]) -> int:
-    """Set weights from `export_learned` and return the number of top blocks among them.
-
-    Raises:
-        ArtifactError: the tensors are not those of this encoder's top blocks.
-    """
-    shapes = expected_shapes(bert.config)
-    family, count = bert.config.family, bert.config.num_hidden_layers
-    blocks = {name: value for name, value in tensors.items() if name != _QUERY}
-    layers = sorted({int(name.removeprefix(f"{family.layer}.").split(".")[0]) for name in blocks})
-    if layers != list(range(count - len(layers), count)) or any(v.shape != shapes.get(n) for n, v in blocks.items()):
-        raise ArtifactError(f"{WEIGHTS}: the layers stored with the model do not fit this encoder; finetune again")
-    assign_layers(bert, blocks, layers)
-    if bert.query is not None and _QUERY in tensors:
-        bert.query.assign(tensors[_QUERY])
-    return len(layers)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from interestrec.core.choices import pick
-from interestrec.core.errors import ArtifactError, ConfigError
-from interestrec.io import files
-from interestrec.io.encoder_files import CONFIG, require_encoder
+from interestrec.io.encoder_files import CONFIG, pick_model_type, read_encoder_config
+from interestrec.model.decoder_checkpoint import read_decoder
+from interestrec.model.decoder_families import DECODERS
 from interestrec.model.encoder import Encoder, StoredEncoder
 from interestrec.model.encoder_checkpoint import read_checkpoint
 from interestrec.model.families import FAMILIES
+from interestrec.model.static_checkpoint import STATIC_LAYOUTS, read_static
 
 
 class EncoderKind(NamedTuple):
@@ -19,8 +19,13 @@ class EncoderKind(NamedTuple):
     read: Callable[[Path], StoredEncoder]  # reads the encoder's directory
 
 
-# The BERT family is one network under several names; FAMILIES holds the differences.
-ENCODERS: dict[str, EncoderKind] = {**dict.fromkeys(FAMILIES, EncoderKind(read_checkpoint))}
+# The BERT family is one network under several names, whose differences are in FAMILIES; likewise the tables of token
+# embeddings, by STATIC_LAYOUTS, and the decoders, by DECODERS.
+ENCODERS: dict[str, EncoderKind] = {
+    **dict.fromkeys(FAMILIES, EncoderKind(read_checkpoint)),
+    **dict.fromkeys(STATIC_LAYOUTS, EncoderKind(read_static)),
+    **dict.fromkeys(DECODERS, EncoderKind(read_decoder)),
+}
 
 
 def read_encoder(directory: Path) -> StoredEncoder:
@@ -30,16 +35,7 @@ def read_encoder(directory: Path) -> StoredEncoder:
         InputMissingError: the directory or a file is missing.
         ArtifactError: this release does not support the encoder, or its files do not fit each other.
     """
-    require_encoder(directory)
-    path = directory / CONFIG
-    values = files.read_json(path)
-    if not isinstance(values, dict):
-        raise ArtifactError(f"{path}: is not the configuration of an encoder; choose another encoder")
-    try:
-        kind = pick(ENCODERS, str(values.get("model_type")), "model_type")
-    except ConfigError as error:
-        raise ArtifactError(f"{path}: {error}") from error
-    return kind.read(directory)
+    return pick_model_type(ENCODERS, read_encoder_config(directory), directory / CONFIG).read(directory)
 
 
 def load_encoder(directory: Path, rate: float = 0.1, pooling: str = "mean", precision: str = "float32") -> Encoder:

@@ -5,25 +5,8 @@ from typing import Any
 
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.model.backend import keras, tf
+from interestrec.model.feature_tables import table_width
 from interestrec.model.noise import Noise, uniform
-
-NARROW_WIDTH = 64
-_NARROW_FROM = 10_000  # rows of a table times the columns that share it, above which its vectors are narrow
-
-
-def table_width(size: int, shared: int, width: int) -> int:
-    """Return the width of the vectors in a table of `size` rows, of which an entity reads `shared`.
-
-    Every step reads and writes the whole table, its gradient and Adam's two moments, and `shared` rows per entity.
-    Vectors of a large table, such as one of ids, are therefore narrow and mapped to the width by a matrix.
-    """
-    return min(NARROW_WIDTH, width) if size * shared > _NARROW_FROM else width
-
-
-def cells(shape: FeatureShape, width: int) -> int:
-    """Return the number of weights of a feature."""
-    narrow = [(size, table_width(size, shape.shared, width)) for size in shape.sizes]
-    return sum(size * inner + (inner * width if inner < width else 0) for size, inner in narrow) + shape.dense * width
 
 
 class EntityFeatures(keras.layers.Layer):

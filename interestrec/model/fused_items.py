@@ -46,10 +46,14 @@ class FusedItems(keras.layers.Layer):
             text: float32 [items, text width], vectors of the item tower.
             features: int32 [items, columns], as of `FittedFeatures.packed`.
         """
-        centred = (text - self.centre) * _TEXT_SCALE
-        entry = tf.matmul(centred, tf.convert_to_tensor(self.entry_map))
-        candidate = tf.matmul(centred, tf.convert_to_tensor(self.candidate_map))
+        entry, candidate = self.of_texts(text)
         if self.entry_features.shapes:  # the same features are missing in both roles
             entry += self.entry_features(features, branch(noise, 0))
             candidate += self.candidate_features(features, branch(noise, 0))
         return entry, candidate
+
+    def of_texts(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return what the texts alone contribute, A t_i and B t_i; argument and values as in `call`."""
+        centred = (text - self.centre) * _TEXT_SCALE
+        entry = tf.matmul(centred, tf.convert_to_tensor(self.entry_map))
+        return entry, tf.matmul(centred, tf.convert_to_tensor(self.candidate_map))

@@ -1,17 +1,16 @@
 """The head: two logits of a user and an item, one that ranks and one that says how strong the interest is."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from interestrec.model.backend import keras, tf
 from interestrec.model.history_attention import ABSENT
 from interestrec.model.pair_products import entry_products, pair_products
+from interestrec.model.read_weights import MATCH_SMOOTHING
+from interestrec.model.two_tower_config import Similarity
 
 _START_SCALE = 10.0  # logits per unit of cosine, in the range that contrastive training converges to
 _START_GAIN = 4.0  # of x_u·o_i, whose items start at zero
-MATCH_SMOOTHING = 3.0  # a single click in a category is weak evidence
 _START_SHARPNESS = 2.0  # of the candidate-aware attention; the best of 0, 2, 5, 10 on MIND's validation split
-
-Similarity = Literal["history", "user"]
 
 
 class UserSide(NamedTuple):
@@ -84,16 +83,12 @@ class InterestHead(keras.layers.Layer):
         Returns:
             float32 [users, candidates] each.
         """
+        return self.with_similarity(user, items)[:2]
+
+    def with_similarity(self, user: UserSide, items: CandidateSide) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the logits of `call`, and sim(u, i), which tasks read as well."""
         similarity = self._similarity(user, items)
-        return self._order(user, items, similarity), self._strength(user, items, similarity)
-
-    def order(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
-        """Return the logits of order alone, float32 [users, candidates]."""
-        return self._order(user, items, self._similarity(user, items))
-
-    def strength(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
-        """Return the logits of strength alone, float32 [users, candidates]."""
-        return self._strength(user, items, self._similarity(user, items))
+        return self._order(user, items, similarity), self._strength(user, items, similarity), similarity
 
     def _similarity(self, user: UserSide, items: CandidateSide) -> tf.Tensor:
         """Return sim(u, i), float32 [users, candidates]."""
@@ -121,7 +116,7 @@ class InterestHead(keras.layers.Layer):
             float32 [users, candidates].
         """
         cosines = entry_products(history, items)
-        share = tf.nn.softmax(self.sharpness * cosines + weights[:, :, None], axis=1)
+        share = tf.nn.softmax(self.sharpness * cosines + tf.expand_dims(weights, -1), axis=1)
         known = tf.reduce_max(tf.cast(weights > ABSENT / 2, tf.float32), axis=-1, keepdims=True)
         return tf.reduce_sum(share * cosines, axis=1) * known
 
@@ -130,7 +125,7 @@ class InterestHead(keras.layers.Layer):
 
         The first layer is a user part plus an item part, each computed once rather than per pair.
         """
-        pairs = self.first_user(user)[:, None, :] + self.first_item(items)
+        pairs = tf.expand_dims(self.first_user(user), 1) + self.first_item(items)
         x = tf.nn.relu(pairs)
         for layer in self.middle:
             x = layer(x)

@@ -40,4 +40,4 @@ def attention_mean(entries: tf.Tensor, logits: tf.Tensor, intensity: tf.Tensor) 
         intensity: float32 [users, length], 0 at padding.
     """
     share = tf.nn.softmax(logits, axis=-1) * tf.cast(intensity > 0, tf.float32)
-    return tf.squeeze(tf.matmul(share[:, None, :], entries), axis=1)
+    return tf.squeeze(tf.matmul(tf.expand_dims(share, 1), entries), axis=1)

@@ -8,9 +8,9 @@ from interestrec.model.entity_features import EntityFeatures
 from interestrec.model.history_attention import ABSENT, attention_logits, attention_mean, later_events
 from interestrec.model.next_item import CausalBlock, NextItemConfig
 from interestrec.model.noise import Noise, branch, dropout
+from interestrec.model.read_weights import BLOCK_HEADS
 
 _START_FORGETTING = 0.5  # of events, by days
-_HEADS = 2
 
 
 class HistoryTower(keras.layers.Layer):
@@ -31,7 +31,7 @@ class HistoryTower(keras.layers.Layer):
         self.rate = rate
         self.length = length
         self.features = EntityFeatures(width, rate, features, name="user_features")
-        sizes = NextItemConfig(items=1, gaps=1, length=1, width=width, blocks=blocks, heads=_HEADS, dropout=rate)
+        sizes = NextItemConfig(items=1, gaps=1, length=1, width=width, blocks=blocks, heads=BLOCK_HEADS, dropout=rate)
         self.blocks = [CausalBlock(sizes, 10 * (number + 1), name=f"block_{number}") for number in range(blocks)]
         self.first = keras.layers.Dense(2 * width, name="first")
         self.second = keras.layers.Dense(width, kernel_initializer="zeros", use_bias=False, name="second")
@@ -78,7 +78,7 @@ class HistoryTower(keras.layers.Layer):
     def _in_order(self, entries: tf.Tensor, days: tf.Tensor, later: tf.Tensor, noise: Noise) -> tf.Tensor:
         """Return the entries after the blocks; padding stands at the end, where causal attention hides it."""
         place = tf.minimum(tf.cast(later, tf.int32), self.length - 1)
-        x = entries + tf.gather(1.0 * self.places, place) + days[:, :, None] * self.age
+        x = entries + tf.gather(1.0 * self.places, place) + tf.expand_dims(days, -1) * self.age
         length = tf.shape(entries)[1]
         hidden = (1.0 - tf.linalg.band_part(tf.ones([length, length]), -1, 0)) * ABSENT
         for number, block in enumerate(self.blocks):

@@ -15,7 +15,8 @@ from interestrec.model.bert_layer import layer_norm
 class MaskedLmHead(keras.layers.Layer):
     """Transform, LayerNorm and tied decoder (Devlin et al. 2019).
 
-    Checkpoints of sentence encoders lack these weights; the transform then starts as the identity.
+    Checkpoints of sentence encoders lack these weights; the transform then starts as the identity, or as the transpose
+    of the projection from the embeddings if these are narrower than the hidden states (ALBERT, ELECTRA).
     """
 
     def __init__(self, bert: Bert, **kwargs: Any) -> None:
@@ -23,8 +24,12 @@ class MaskedLmHead(keras.layers.Layer):
         config = bert.config
         self.names = config.family.head  # attribute -> Hugging Face name; the kernel is transposed there
         self.epsilon = config.layer_norm_eps
-        width = (config.hidden_size,)
-        self.kernel = self.add_weight(name="kernel", shape=width * 2, initializer=keras.initializers.Identity())
+        self.approximate_gelu = config.approximate_gelu
+        width = (config.embedding_width,)
+        shape = (config.hidden_size, *width)
+        self.kernel = self.add_weight(name="kernel", shape=shape, initializer=keras.initializers.Identity())
+        if config.has_projection:
+            self.kernel.assign(tf.transpose(bert.projection))
         self.kernel_bias = self.add_weight(name="kernel_bias", shape=width, initializer="zeros")
         self.gamma = self.add_weight(name="gamma", shape=width, initializer="ones")
         self.beta = self.add_weight(name="beta", shape=width, initializer="zeros")
@@ -36,12 +41,12 @@ class MaskedLmHead(keras.layers.Layer):
 
         Args:
             hidden: float32 [positions, hidden], of masked positions only.
-            words: float32 [vocabulary, hidden], the encoder's word embeddings.
+            words: float32 [vocabulary, width], the encoder's word embeddings.
 
         Returns:
             float32 [positions, vocabulary].
         """
-        x = tf.nn.gelu(tf.matmul(hidden, self.kernel) + self.kernel_bias, approximate=False)
+        x = tf.nn.gelu(tf.matmul(hidden, self.kernel) + self.kernel_bias, approximate=self.approximate_gelu)
         x = layer_norm(x, self.gamma, self.beta, self.epsilon)
         return tf.matmul(x, words, transpose_b=True) + self.bias
 
@@ -55,12 +60,13 @@ class MaskedLmHead(keras.layers.Layer):
             return False
         for attribute, name in self.names.items():
             weight = getattr(self, attribute)
-            if tensors[name].shape != tuple(weight.shape):
+            shape = tuple(reversed(weight.shape))
+            if tensors[name].shape != shape:
                 raise ArtifactError(
                     f"{WEIGHTS}: tensor '{name}' has shape {tensors[name].shape}, not "
-                    f"{tuple(weight.shape)} as in config.json; fetch the encoder again"
+                    f"{shape} as in config.json; fetch the encoder again"
                 )
-            weight.assign(tensors[name].T if attribute == "kernel" else tensors[name])
+            weight.assign(tensors[name].T)
         return True
 
     def export(self) -> dict[str, np.ndarray]:

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from interestrec.core.deferred_import import np
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
 from interestrec.model.backend import keras, tf
 from interestrec.model.noise import Noise, uniform
 from interestrec.model.pair_products import pair_products
-
-_HIDDEN = 8
+from interestrec.model.read_weights import MOMENT_HIDDEN
 
 
 class MomentTerms(keras.layers.Layer):
@@ -25,11 +23,11 @@ class MomentTerms(keras.layers.Layer):
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
-        self.first = keras.layers.Dense(_HIDDEN, name="first")
+        self.first = keras.layers.Dense(MOMENT_HIDDEN, name="first")
 
     def build(self, input_shape: Any = None) -> None:
         """Create the weights."""
-        width = ITEM_FEATURES + _HIDDEN
+        width = ITEM_FEATURES + MOMENT_HIDDEN
         self.shared = self.add_weight(name="shared", shape=(width,), initializer="zeros")
         self.personal = self.add_weight(name="personal", shape=(USER_FEATURES, width), initializer="zeros")
         self.first.build((None, ITEM_FEATURES))
@@ -54,12 +52,3 @@ class MomentTerms(keras.layers.Layer):
     def user_part(self, users: tf.Tensor) -> tf.Tensor:
         """Return a + A g, float32 [users, width]; argument as in `call`."""
         return self.shared + tf.matmul(users, tf.convert_to_tensor(self.personal))
-
-    def catalogue(self, items: "np.ndarray", users: "np.ndarray") -> "np.ndarray":
-        """Return the terms of all users and items, float32 [users, items].
-
-        Args:
-            items: float32 [items, ITEM_FEATURES], at the one time of all requests.
-            users: float32 [users, USER_FEATURES].
-        """
-        return self.user_part(tf.constant(users)).numpy() @ self.item_part(tf.constant(items)).numpy().T

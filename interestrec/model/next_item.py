@@ -10,9 +10,9 @@ import numpy as np
 
 from interestrec.model.backend import keras, tf
 from interestrec.model.bert_layer import layer_norm
+from interestrec.model.causal_blocks import BLOCK_EPSILON
 from interestrec.model.noise import Noise, branch, dropout
 
-_EPSILON = 1e-6  # of LayerNorm
 _MASKED = -1e9  # added to the attention scores of later entries
 _START_DEVIATION = 0.02  # of the initial weights
 
@@ -28,13 +28,6 @@ class NextItemConfig:
     blocks: int
     heads: int
     dropout: float = 0.0
-
-    @classmethod
-    def of_weights(cls, weights: Mapping[str, np.ndarray], heads: int) -> NextItemConfig:
-        """Return the configuration of exported weights, without dropout."""
-        (items, width), gaps, length = weights["items"].shape, len(weights["gaps"]), len(weights["positions"])
-        blocks = sum(name.endswith(".qkv_kernel") for name in weights)
-        return cls(items, gaps, length, width, blocks, heads)
 
 
 class CausalBlock(keras.layers.Layer):
@@ -98,7 +91,7 @@ class CausalBlock(keras.layers.Layer):
         return tf.reshape(y, [tf.shape(x)[0], tf.shape(x)[1], kernel.shape[1]])
 
     def _norm(self, x: tf.Tensor, name: str) -> tf.Tensor:
-        return layer_norm(x, getattr(self, f"{name}_gamma"), getattr(self, f"{name}_beta"), _EPSILON)
+        return layer_norm(x, getattr(self, f"{name}_gamma"), getattr(self, f"{name}_beta"), BLOCK_EPSILON)
 
 
 class NextItem(keras.layers.Layer):
@@ -150,19 +143,7 @@ class NextItem(keras.layers.Layer):
         later = (1.0 - tf.linalg.band_part(tf.ones([length, length]), -1, 0)) * _MASKED
         for number, block in enumerate(self.blocks):
             x = block(x, later, branch(noise, number))
-        return layer_norm(x, self.gamma, self.beta, _EPSILON)
-
-    @tf.function(
-        input_signature=(
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-        )
-    )
-    def last_outputs(self, items: tf.Tensor, step: tf.Tensor, gaps: tf.Tensor, last: tf.Tensor) -> tf.Tensor:
-        """Return what is expected after step `last`, int32 [histories], of each history: float32 [histories, width]."""
-        return tf.gather(self.call(items, step, gaps), last, batch_dims=1)
+        return layer_norm(x, self.gamma, self.beta, BLOCK_EPSILON)
 
     def export_weights(self) -> dict[str, np.ndarray]:
         """Return all weights by name, float32."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from interestrec.model.backend import tf
 
+QUERY = "pooling.query"  # tensor of attention pooling, which the Hugging Face layout does not have
 _ABSENT = -1e9
 
 
@@ -20,7 +21,7 @@ def mean_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None
     Returns:
         float32 [texts, width].
     """
-    weight = mask[:, :, None]
+    weight = tf.expand_dims(mask, -1)
     return tf.reduce_sum(hidden * weight, axis=1) / tf.maximum(tf.reduce_sum(weight, axis=1), 1.0)
 
 
@@ -35,7 +36,17 @@ def attention_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor) -> tf.T
     Training starts from q = 0, the mean. Arguments as in `mean_pool`; query q is float32 [width].
     """
     logits = tf.linalg.matvec(hidden, query) + (1.0 - mask) * _ABSENT
-    return tf.squeeze(tf.matmul(tf.nn.softmax(logits)[:, None, :], hidden), axis=1)
+    return tf.squeeze(tf.matmul(tf.expand_dims(tf.nn.softmax(logits), 1), hidden), axis=1)
+
+
+def last_pool(hidden: tf.Tensor, mask: tf.Tensor, query: tf.Tensor | None = None) -> tf.Tensor:
+    """Return the state of the last token before the padding, which of a decoder alone sees all others.
+
+    Neelakantan et al. 2022, "Text and code embeddings by contrastive pre-training". A text without tokens has zeros.
+    Arguments as in `mean_pool`.
+    """
+    is_last = mask - tf.pad(mask[:, 1:], [[0, 0], [0, 1]])
+    return tf.reduce_sum(hidden * tf.expand_dims(is_last, -1), axis=1)
 
 
 class Pooling(NamedTuple):
@@ -49,5 +60,6 @@ class Pooling(NamedTuple):
 POOLINGS = {
     "mean": Pooling(mean_pool, "the mean of all tokens"),
     "cls": Pooling(cls_pool, "the first token's"),
+    "last": Pooling(last_pool, "the last token's"),
     "attention": Pooling(attention_pool, "a weighted mean that `finetune` learns", learns_query=True),
 }

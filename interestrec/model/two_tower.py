@@ -1,59 +1,22 @@
 """The two-tower model of interest intensity: logits of head(x_u, x_i), from texts, ids, features and the moment."""
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from interestrec.corpus.feature_codes import FeatureShape
-from interestrec.corpus.moments import ITEM_FEATURES
 from interestrec.model.backend import keras, tf
 from interestrec.model.fused_items import FusedItems
-from interestrec.model.head import CandidateSide, InterestHead, Similarity, UserSide, price_level
+from interestrec.model.head import CandidateSide, InterestHead, UserSide, price_level
 from interestrec.model.history_tower import HistoryTower
 from interestrec.model.item_tower import ItemTower
 from interestrec.model.moment_terms import MomentTerms
 from interestrec.model.noise import Noise, branch
 from interestrec.model.position_bias import PositionBias
-from interestrec.model.user_tower import TextMean, TextUser
+from interestrec.model.task_heads import TaskHeads
+from interestrec.model.two_tower_config import ItemArrays, ItemCodes, TwoTowerConfig
+from interestrec.model.user_tower import TextMean
 
 _ITEMS_PER_BLOCK = 1 << 14  # whose intermediate values are in memory together
-
-
-@dataclass(frozen=True)
-class TwoTowerConfig:
-    """Everything needed to build the model before its weights are loaded."""
-
-    text_width: int  # of the encoder's vectors
-    width: int  # of the fused vectors
-    hidden: tuple[int, ...]  # of the MLP
-    levels: int  # of the category path
-    max_history: int
-    dropout: float
-    attributes: tuple[FeatureShape, ...]  # of items
-    user_features: tuple[FeatureShape, ...] = ()
-    blocks: int = 0  # transformer blocks of the user tower
-    similarity: Similarity = "history"  # the head compares a candidate's text with it
-    user_text: TextUser | None = None  # how a history becomes a text; None = users are the items of their histories
-
-
-class ItemCodes(NamedTuple):
-    """What the model reads of all items besides their texts."""
-
-    attributes: np.ndarray  # int32 [items, columns], the features that the towers read, packed
-    categories: np.ndarray  # int32 [items, levels], -1 if an item has none; the head matches equal codes
-    prices: np.ndarray  # float32 [items], standardised log prices, NaN if an item has none
-
-
-class ItemArrays(NamedTuple):
-    """Items as the head reads them: arrays, or tensors in training."""
-
-    texts: Any  # float32 [items, text width]
-    entries: Any  # float32 [items, width], as entries of histories
-    candidates: Any  # float32 [items, width]
-    categories: Any  # int32 [items, levels]
-    prices: Any  # float32 [items]
 
 
 class History(NamedTuple):
@@ -69,16 +32,6 @@ class History(NamedTuple):
     moments: tf.Tensor  # float32 [users, USER_FEATURES], see corpus/moments.py
 
 
-class CompiledParts(NamedTuple):
-    """Parts of a model as compiled functions: traced once per model (`order`, `strength`) or per shape (others)."""
-
-    user: Any
-    order: Any
-    strength: Any
-    attention_similarity: Any
-    mlp: Any
-
-
 class TwoTower(keras.layers.Layer):
     """Item tower, fused vectors, user tower, head and the moment's terms.
 
@@ -89,7 +42,9 @@ class TwoTower(keras.layers.Layer):
         super().__init__(**kwargs)
         self.config = config
         rate = config.dropout
-        self.item_tower = ItemTower(config.text_width, rate, config.similarity == "history", name="item_tower")
+        self.item_tower = ItemTower(
+            config.text_width, rate, config.similarity == "history", config.modalities, name="item_tower"
+        )
         self.fused_items = FusedItems(config.text_width, config.width, rate, config.attributes, name="fused_items")
         self.text_mean = TextMean(config.text_width, name="text_mean")
         self.user_tower = HistoryTower(
@@ -101,6 +56,10 @@ class TwoTower(keras.layers.Layer):
         parts = (self.item_tower, self.fused_items, self.user_tower, self.head, self.moment_terms, self.position_bias)
         for layer in parts:
             layer.build()
+        self.task_heads = None
+        if config.tasks:
+            self.task_heads = TaskHeads(config.width, config.tasks, config.experts, name="task_heads")
+            self.task_heads.build()
         self.built = True
 
     def call(
@@ -118,11 +77,11 @@ class TwoTower(keras.layers.Layer):
         moments: tf.Tensor,
         user_moments: tf.Tensor,
         noise: Noise = None,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, ...]:
         """Return the logits of a batch, whose distinct items are encoded once.
 
         Args:
-            vectors: float32 [items, text width], text vectors of the batch's distinct items.
+            vectors: float32 [items, text width], vectors of the encoders for the batch's distinct items.
             attributes: int32 [items, columns], packed features; no columns if there are none.
             categories: int32 [items, levels], -1 if an item has none.
             prices: float32 [items], NaN if an item has none.
@@ -135,7 +94,8 @@ class TwoTower(keras.layers.Layer):
             user_moments: float32 [impressions, USER_FEATURES].
 
         Returns:
-            Logits of order and of strength, float32 [impressions, candidates + shared].
+            Logits of order and of strength, float32 [impressions, candidates + shared]; of a model with tasks then
+            their scores, float32 [impressions, tasks, candidates + shared].
         """
         items = self.items(vectors, attributes, categories, prices, branch(noise, 0))
         read = History(
@@ -149,16 +109,23 @@ class TwoTower(keras.layers.Layer):
             moments=user_moments,
         )
         user = self.user(read, branch(noise, 1))
-        order, strength = tf.cond(
+        order, *others = tf.cond(
             tf.size(shared) > 0,
             lambda: self._beside_shared(user, items, candidates, shared),
-            lambda: self.head(user, candidate_side(items, candidates)),
+            lambda: self._logits(user, candidate_side(items, candidates)),
         )
-        return order + self.moment_terms(moments, user_moments, branch(noise, 2)), strength
+        return order + self.moment_terms(moments, user_moments, branch(noise, 2)), *others
+
+    def _logits(self, user: UserSide, items: CandidateSide) -> tuple[tf.Tensor, ...]:
+        """Return the logits of the head, and the scores of the tasks if there are any."""
+        if self.task_heads is None:
+            return self.head(user, items)
+        order, strength, similarity = self.head.with_similarity(user, items)
+        return order, strength, self.task_heads(user.vector, items.vectors, similarity)
 
     def _beside_shared(
         self, user: UserSide, items: ItemArrays, candidates: tf.Tensor, shared: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, ...]:
         """Return the logits of own candidates, then of shared ones; arguments as in `call`.
 
         Both are looked up in the logits of all of them together. Computed apart, equal items would differ in their last
@@ -166,12 +133,11 @@ class TwoTower(keras.layers.Layer):
         """
         rows, place = tf.unique(tf.concat([shared, tf.reshape(candidates, [-1])], axis=0))
         of_own = tf.reshape(place[tf.size(shared) :], tf.shape(candidates))
-        logits = self.head(user, candidate_side(items, rows[None]))
-        order, strength = (
-            tf.concat([tf.gather(of_all, of_own, batch_dims=1), of_all[:, : tf.size(shared)]], axis=1)
+        logits = self._logits(user, candidate_side(items, rows[None]))
+        return tuple(
+            tf.concat([tf.gather(of_all, of_own, axis=-1, batch_dims=1), of_all[..., : tf.size(shared)]], axis=-1)
             for of_all in logits
         )
-        return order, strength
 
     def items(
         self, vectors: tf.Tensor, attributes: tf.Tensor, categories: tf.Tensor, prices: tf.Tensor, noise: Noise = None
@@ -192,34 +158,9 @@ class TwoTower(keras.layers.Layer):
             price=price_level(history.prices, history.intensity),
         )
 
-    def order(self, history: History, candidates: CandidateSide, moments: tf.Tensor) -> tf.Tensor:
-        """Return logits of order without dropout, float32 [users, candidates].
-
-        Args:
-            candidates: of [users, candidates] items, or of [1, candidates] items that all users share.
-            moments: float32, as the candidates, [users or 1, candidates, ITEM_FEATURES].
-        """
-        return self.head.order(self.user(history), candidates) + self.moment_terms(moments, history.moments)
-
-    def strength(self, history: History, candidates: CandidateSide) -> tf.Tensor:
-        """Return logits of strength without dropout, float32 [users, candidates]; arguments as in `order`."""
-        return self.head.strength(self.user(history), candidates)
-
-    @cached_property
-    def compiled(self) -> CompiledParts:
-        """`user`, `order`, `strength` and parts of the head, compiled.
-
-        `order` and `strength` are traced once, for any number of users and candidates: graphs that are traced for given
-        numbers are optimised in different ways, so that a request in a block and alone would differ in last bits.
-        """
-        history, candidates, moments = _specs(self.config)
-        return CompiledParts(
-            user=tf.function(self.user, reduce_retracing=True),
-            order=tf.function(self.order, input_signature=(history, candidates, moments)),
-            strength=tf.function(self.strength, input_signature=(history, candidates)),
-            attention_similarity=tf.function(self.head.attention_similarity, reduce_retracing=True),
-            mlp=tf.function(self.head.mlp, reduce_retracing=True),
-        )
+    def export_weights(self) -> dict[str, np.ndarray]:
+        """Return all weights by the names of the file of a model."""
+        return {weight.path: np.asarray(weight.numpy()) for weight in self.weights}
 
     def item_arrays(self, vectors: np.ndarray, codes: ItemCodes) -> ItemArrays:
         """Return all items as the head reads them, from their text vectors and codes."""
@@ -236,27 +177,6 @@ class TwoTower(keras.layers.Layer):
             block = self.items(*(tf.constant(part[rows]) for part in (vectors, *codes)))
             read.texts[rows], read.entries[rows], read.candidates[rows] = block.texts, block.entries, block.candidates
         return read
-
-
-def _specs(config: TwoTowerConfig) -> tuple[History, CandidateSide, tf.TensorSpec]:
-    """Return the types of the arguments of `order`, of unknown numbers of users, entries and candidates."""
-
-    def spec(*widths: int, dtype: tf.DType = tf.float32) -> tf.TensorSpec:
-        return tf.TensorSpec([None, None, *widths], dtype)
-
-    categories = spec(config.levels, dtype=tf.int32)
-    history = History(
-        texts=spec(config.text_width),
-        entries=spec(config.width),
-        categories=categories,
-        prices=spec(),
-        intensity=spec(),
-        days=spec(),
-        features=spec(dtype=tf.int32),
-        moments=spec(),
-    )
-    candidates = CandidateSide(spec(config.text_width), spec(config.width), categories, spec())
-    return history, candidates, spec(ITEM_FEATURES)
 
 
 def candidate_side(items: ItemArrays, rows: Any) -> CandidateSide:

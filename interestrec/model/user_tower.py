@@ -1,29 +1,9 @@
-"""The user towers: a user is represented by the items of the history, or by one text made of them."""
+"""The mean text of a history, by which users are compared with candidates."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from interestrec.model.backend import keras, tf
 from interestrec.model.history_attention import attention_logits, attention_mean, later_events
-
-
-@dataclass(frozen=True)
-class TextUser:
-    """The `text` user tower: the encoder reads the texts of a history's items as one text, latest first.
-
-    These settings reproduce the text for the encoder that the model was trained with.
-    """
-
-    tokens: int  # maximum of a text, special tokens included
-    fields: tuple[tuple[str, int], ...]  # of an item's text: name and maximum number of tokens
-    pooling: str
-    precision: str
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "TextUser":
-        """Read the JSON values of a model's configuration."""
-        return cls(**{**values, "fields": tuple((name, tokens) for name, tokens in values["fields"])})
 
 
 class TextMean(keras.layers.Layer):

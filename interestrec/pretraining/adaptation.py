@@ -48,7 +48,7 @@ def adapt(
     execution: ExecutionSettings,
     checkpoints: CheckpointStore,
 ) -> AdaptationResult:
-    """Train all layers on `train`; the objective's encoder and head are changed in place.
+    """Train all layers on `train`; the objective's towers and head are changed in place.
 
     The order of texts is a function of the seed and the pass; all other randomness is a function of the seed and the
     step. A run that resumes from a checkpoint therefore ends with the same bits as an uninterrupted one.
@@ -58,8 +58,8 @@ def adapt(
         PeerLostError: another worker is lost.
         Interrupted: a signal ended the run; a checkpoint is saved.
     """
-    head_variables = objective.head.trainable_variables if objective.head is not None else []
-    variables = [variable.value for variable in (*objective.encoder.trainable_variables, *head_variables)]
+    parts = [*dict.fromkeys(objective.towers), *([] if objective.head is None else [objective.head])]
+    variables = [variable.value for part in parts for variable in part.trainable_variables]
     with execution.strategy.scope():
         optimizer = AdamW(
             [WeightGroup(variables, plan.learning_rate)], plan.weight_decay, _CLIP, execution.loss_scaling

@@ -3,12 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interestrec.pretraining.retrieval_probe import ProbeResult
+
 _SUBJECTS = {  # of sentences on the loss, by objective
     "masked": "the encoder predicts the domain's words",
+    "next_token": "the decoder predicts the domain's words",
     "views": "the encoder tells a text from others",
     "title_text": "the encoder finds the text that belongs to a title",
 }
-_NEW_HEAD = "the encoder and a head that started untrained predict the domain's words"
+_NEW_SUBJECTS = {  # where weights beside the encoder's started untrained, and whose share of a gain is unknown
+    "masked": ("the encoder and a head that started untrained predict the domain's words", "the encoder's"),
+    "image_text": ("the encoders and a map that started untrained match pictures with texts", "the encoders'"),
+}
+_PAIRS = {  # of vectors whose distance is the alignment; of other objectives: two dropouts of one text
+    "title_text": "a title and its text",
+    "image_text": "a text and its picture, by the map of the loss,",
+}
 
 
 def adaptation_findings(
@@ -19,7 +29,7 @@ def adaptation_findings(
     Args:
         before, after: figures of held-out texts by name; lower is better for all of them.
         objective: value of `pretrain_adapt.objective`.
-        head_from_checkpoint: whether the checkpoint had a trained head; None if the objective has no head.
+        head_from_checkpoint: whether the checkpoint had a trained head, or map; None if the objective has none.
 
     Returns:
         JSON values: `figure`, `sentence`, and `better`, None if the change says nothing certain about the encoder.
@@ -35,6 +45,27 @@ def adaptation_findings(
     return findings
 
 
+def probe_finding(probe: ProbeResult | None, kept: bool, encoders: int = 1) -> dict[str, Any]:
+    """Return the finding on the probe of adapted encoders; None if no user of train has two relevant items."""
+    adapted, stay = ("the adapted encoder is", "the encoder stays as it was")
+    if encoders > 1:
+        adapted, stay = ("the adapted encoders are", "the encoders stay as they were")
+    if probe is None:
+        sentence = f"Probe: no user of train has two relevant items, so {adapted} kept untested."
+        return _finding("next_item", sentence, None)
+    figures = (
+        f"the vectors find the next item of {probe.queries:,} train users at a mean reciprocal rank of "
+        f"{probe.after:.4f}, before {probe.before:.4f} (difference {probe.difference:+.4f}, standard error "
+        f"{probe.standard_error:.4f})"
+    )
+    ends = {
+        (True, True): f"{adapted} kept",
+        (True, False): f"{adapted} kept all the same, as pretrain_adapt.keep is always",
+        (False, False): f"no gain beyond a standard error, so {stay}",
+    }
+    return _finding("next_item", f"Probe: {figures}: {ends[kept, probe.gains]}.", probe.gains)
+
+
 def _loss(
     before: Mapping[str, float], after: Mapping[str, float], objective: str, head_from_checkpoint: bool | None
 ) -> dict[str, Any]:
@@ -44,20 +75,20 @@ def _loss(
         perplexity = f" (perplexity {before['perplexity']:,.1f} to {after['perplexity']:,.1f})"
     better = _better(before["loss"], after["loss"])
     new_head = head_from_checkpoint is False
-    subject = _NEW_HEAD if new_head else _SUBJECTS[objective]
+    subject, owner = _NEW_SUBJECTS[objective] if new_head else (_SUBJECTS[objective], "")
     meaning = {
         True: f"{subject} better",
         False: f"{subject} worse; lower pretrain_adapt.learning_rate, or set pretrain_adapt.steps to 0",
         None: f"{subject} as before",
     }[better]
     if new_head and better:
-        meaning += ", and how much of it is the encoder's own the loss does not tell"
+        meaning += f", and how much of it is {owner} own the loss does not tell"
         better = None
     return _finding("loss", f"Held-out {objective} loss {change}{perplexity}: {meaning}.", better)
 
 
 def _alignment(before: Mapping[str, float], after: Mapping[str, float], objective: str) -> dict[str, Any]:
-    pair = "a title and its text" if objective == "title_text" else "one text under two dropouts"
+    pair = _PAIRS.get(objective, "one text under two dropouts")
     better = _better(before["alignment"], after["alignment"])
     meaning = {
         True: f"vectors of {pair} lie closer together",

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from interestrec.core.deferred_import import np
+from interestrec.core.errors import ConfigError
 from interestrec.core.section import OpenFraction, Section
 from interestrec.model.backend import tf
 from interestrec.model.noise import Noise
@@ -44,12 +45,16 @@ class MaskedTokens:
     needs_dropout = False
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer, settings: MaskedObjectiveSettings) -> None:
-        """Raise a ConfigError if the encoder has no tokens, or if `whole_words` needs a tokenizer that marks words."""
-        self.encoder = encoder
+        """Raise a ConfigError if nothing can be masked, or if `whole_words` needs a tokenizer that marks words."""
+        self.encoder, self.towers = encoder, (encoder,)
         ids, mask = (tf.TensorSpec([None, None], kind) for kind in (tf.int32, tf.float32))
         self.signature = (ids, mask, ids)  # tokens, mask of padding, labels
         self.head = encoder.masked_lm_head()
-        self.tokenizer = tokenizer
+        if tokenizer.mask_id is None:
+            raise ConfigError(
+                "pretrain_adapt.objective masked needs a tokenizer with a mask token; choose another objective"
+            )
+        self.tokenizer, self.mask_id = tokenizer, tokenizer.mask_id
         self.probability = settings.mask_probability
         self.whole_words = tokenizer.continuation_mask() if settings.whole_words else None
 
@@ -61,7 +66,7 @@ class MaskedTokens:
             ids,
             maskable,
             np.random.default_rng(seed),
-            self.tokenizer.mask_id,
+            self.mask_id,
             self.tokenizer.vocabulary_size,
             self.probability,
             self.tokenizer.special_ids,
@@ -69,7 +74,7 @@ class MaskedTokens:
         )
         if not (labels != IGNORED).any():  # the loss of very short texts needs at least one masked token
             row, column = np.argwhere(maskable)[0]
-            inputs[row, column], labels[row, column] = self.tokenizer.mask_id, ids[row, column]
+            inputs[row, column], labels[row, column] = self.mask_id, ids[row, column]
         return inputs, mask, labels
 
     def counts(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:

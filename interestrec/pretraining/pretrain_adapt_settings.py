@@ -1,6 +1,6 @@
 """The `pretrain_adapt` section: settings of continued pretraining on the texts of the corpus."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import model_validator
 
@@ -45,7 +45,7 @@ class TextLearningSettings(Section):
     objective: Annotated[str, Choice(OBJECTIVES)] = "masked"
     """What is learned."""
     batch_size: Count = 32
-    """Most texts per step, over all devices. Larger gives `views` and `title_text` more negatives."""
+    """Most texts per step, over all devices. Larger gives `views`, `title_text` and `image_text` more negatives."""
     accumulate: Count = 1
     """Parts into which a batch is divided, worked on one after the other: less memory, but a text's negatives are those
     of its part."""
@@ -54,7 +54,10 @@ class TextLearningSettings(Section):
     weight_decay: NotNegative = 0.01
     """Decay of the weights in AdamW; larger keeps weights smaller."""
     held_out: OpenFraction = 0.05
-    """Share of the texts kept aside, on which figures before and after are measured."""
+    """Share of the texts kept aside, with their pictures, on which figures before and after are measured."""
+    keep: Literal["better", "always"] = "better"
+    """When the adapted encoder is used: `better`, where its vectors find next items of train users better than before,
+    else the encoder stays as it was; or `always`. An encoder from scratch is always kept."""
     scratch: ScratchSettings | None = None
     """Sizes of a new encoder with random weights; only the tokenizer of `encoders.<name>.source` is used then. `null` =
     the pretrained encoder."""

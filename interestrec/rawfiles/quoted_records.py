@@ -214,6 +214,8 @@ class DelimitedFile:
                 return strict[0], position + 1 + len(following)
         escaped = self._strict_with_backslash and self._strict_with_backslash.match(texts[position])
         if escaped and _ESCAPED in escaped[0] and "\\\\" not in escaped[0]:
+            if self._may_go_on(part, position):  # with the lines to come, it may be a record without escapes
+                return None
             return escaped[0].replace(_ESCAPED, 2 * _QUOTE), position + 1
         is_open = False
         with_backslash = self._with_backslash if part.has_escapes else None
@@ -232,6 +234,12 @@ class DelimitedFile:
             if self._belong(texts[position], following):
                 return self._grammar.line_of(record.fields), position + 1 + len(following)
         return None if is_open else self._alone(texts, position)
+
+    def _may_go_on(self, part: _Part, position: int) -> bool:
+        """Whether the record that begins in a line is open at the end of the lines, and more are to come."""
+        if part.at_end or len(part.lines) - position > _MAX_LINES:
+            return False
+        return self._grammar.read(part.text, part.starts[position]).reading is Reading.OPEN
 
     def _belong(self, first: str, following: Sequence[str]) -> bool:
         """Whether the lines that quotes join to a record of the right width are one."""

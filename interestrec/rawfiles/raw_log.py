@@ -1,25 +1,7 @@
-"""The raw log: database tables that every reader fills, whatever the format of its files.
+"""The raw log: what every reader fills, whatever the format of its files.
 
-A reader fills these tables and counts the rows that it leaves out; the corpus is built from the tables alone.
-
-`items`        item_id, title, text, category VARCHAR; price DOUBLE; published TIMESTAMP; ord BIGINT;
-               `event_ord` BIGINT, the row of `events` that described the item, null in a table of items;
-               attributes VARCHAR[] in the order of `RawLog.item_attributes`, null where unknown; a list is JSON
-`events`       user_id, item_id VARCHAR; time TIMESTAMP; event VARCHAR; value DOUBLE; ord BIGINT
-`users`        user_id VARCHAR; attributes VARCHAR[] in the order of `RawLog.user_attributes`, null where unknown;
-               ord BIGINT
-`segments`     segment BIGINT; user_id VARCHAR; items INTEGER[]; times TIMESTAMP[]; amounts DOUBLE[]: logged
-               histories, oldest entry first; the last two are null where the log does not have them
-`impressions`  impression_id, user_id VARCHAR; time TIMESTAMP; split; shown INTEGER[];
-               labels UTINYINT[]; ord BIGINT. Only logs of impressions fill it.
-`impression_segments` ord BIGINT of an impression, segment BIGINT: its logged history, where it has one
-`clicks`       ord BIGINT of the impression; item INTEGER; place INTEGER among the items shown; amount DOUBLE
-`bad_rows`     source VARCHAR, row BIGINT; reason VARCHAR, in which `{value}` stands for value VARCHAR, the raw value
-               at fault
-
-`ord` numbers the rows of all files in their order; `place` converts it to file and row. Where a record of a file holds
-several rows, its number is multiplied by `unit`, which leaves room for them. Items in lists are codes of
-`item_codes`, so that a list of a hundred ids takes four hundred bytes and one hash look-up per entry.
+A reader fills the tables of `log_tables.py` and counts the rows that it leaves out; the corpus is built from the tables
+alone.
 """
 
 from __future__ import annotations
@@ -27,34 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from interestrec.core.deferred_import import duckdb, pa, pc
+from interestrec.core.deferred_import import pa, pc
 from interestrec.core.errors import DataError
+from interestrec.rawfiles.log_tables import open_database
 from interestrec.rawfiles.quality_log import EXAMPLES, QualityLog, one_line
 
 COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
-# Times are read and stored in UTC, whatever the time zone of the machine.
-_SETTINGS = (
-    "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
-    "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB'; "
-    "PRAGMA disable_checkpoint_on_shutdown;"
-)
-
-TABLES = """
-CREATE TYPE split_name AS ENUM ('train', 'valid', 'test');
-CREATE TABLE items (item_id VARCHAR, title VARCHAR, text VARCHAR, category VARCHAR, price DOUBLE,
-    published TIMESTAMP, ord BIGINT, event_ord BIGINT, attributes VARCHAR[]);
-CREATE TABLE events (user_id VARCHAR, item_id VARCHAR, time TIMESTAMP, event VARCHAR, value DOUBLE, ord BIGINT);
-CREATE TABLE users (user_id VARCHAR, attributes VARCHAR[], ord BIGINT);
-CREATE TABLE segments (segment BIGINT, user_id VARCHAR, items INTEGER[], times TIMESTAMP[], amounts DOUBLE[]);
-CREATE TABLE impressions (impression_id VARCHAR, user_id VARCHAR, time TIMESTAMP, split split_name,
-    shown INTEGER[], labels UTINYINT[], ord BIGINT);
-CREATE TABLE impression_segments (ord BIGINT, segment BIGINT);
-CREATE TABLE clicks (ord BIGINT, item INTEGER, place INTEGER, amount DOUBLE);
-CREATE TABLE bad_rows (source VARCHAR, row BIGINT, reason VARCHAR, value VARCHAR);
-CREATE TABLE sources (source VARCHAR, base BIGINT, unit BIGINT);
-"""
 
 
 def sql_string(text: str) -> str:
@@ -85,18 +46,7 @@ class RawLog:
         quotes: bool = True,
         merge_items: bool = False,
     ) -> None:
-        config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        if memory is not None:
-            config["memory_limit"] = f"{memory:g}GiB"
-        if threads is not None:
-            config["threads"] = threads
-        config["temp_directory"] = "" if directory is None else str(directory / "spill")
-        # A database in a file holds its tables compressed, and drops from memory what the file has. Without a file,
-        # every pass over tables that exceed the memory writes and reads them as they are. Its name is new, because
-        # within a process DuckDB hands out a database of the same name again until nothing refers to it.
-        place = ":memory:" if directory is None else str(directory / f"{uuid4().hex}.duckdb")
-        self.db = duckdb.connect(place, config=config)
-        self.db.execute(_SETTINGS + TABLES)
+        self.db = open_database(directory, memory, threads)
         self.quality = QualityLog(root, quotes)
         self.sample = sample
         self.is_cut = False  # whether a file has, or may have, more rows than the sample

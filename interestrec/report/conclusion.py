@@ -37,7 +37,7 @@ def conclusion(
     """Return the end of a run as text.
 
     Args:
-        metrics: rows of schemas.METRICS.
+        metrics: rows of report_schemas.METRICS.
         verdicts: result of `all_verdicts`.
         notes: sentences on the requirements that hold.
         warnings: sentences that the user must not miss.

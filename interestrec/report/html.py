@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from interestrec import __version__
+from interestrec.evaluation.deletion_curves import AREA, deletion_sentences
 from interestrec.evaluation.leak_audit import LOOK
 from interestrec.evaluation.metric_rows import TITLES, best_value, metrics_by_system
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
@@ -55,14 +56,16 @@ def page(
     lineage: Mapping[str, Any],
     min_users: int = 1,
     suppressed: int = 0,
+    deletions: Rows = (),
+    tasks: Rows = (),
 ) -> str:
     """Return the report as HTML.
 
     Args:
-        metrics: rows of schemas.METRICS.
-        comparisons: rows of schemas.COMPARISONS.
-        gaps: rows of schemas.GAPS.
-        exposure: rows of schemas.EXPOSURE.
+        metrics: rows of report_schemas.METRICS.
+        comparisons: rows of report_schemas.COMPARISONS.
+        gaps: rows of report_schemas.GAPS.
+        exposure: rows of report_schemas.EXPOSURE.
         verdicts: result of `all_verdicts`.
         quality: content of the corpus's quality.json.
         systems: content of the rankings' systems.json.
@@ -70,6 +73,8 @@ def page(
         min_users: minimum number of users behind a figure; if above 1, counts with an unknown number of users are
             left out.
         suppressed: number of metric rows that are withheld because fewer users are behind them.
+        deletions: result of `deletion_rows`.
+        tasks: rows of report_schemas.TASK_METRICS.
     """
     blend = systems["systems"].get(OURS, {})
     protocols = [name for name in TITLES if _has_protocol(metrics, name)]
@@ -88,6 +93,8 @@ def page(
         ranks=plots.rank_plot(evidence.recall_by_rank, OURS) if evidence.recall_by_rank else None,
         training=plots.training_plot(evidence.training) if evidence.training else None,
         examples=evidence.examples,
+        explanations=_explanations(deletions),
+        tasks=tasks,
         rules=_rules(quality),
         quality=quality,
         blend=blend,
@@ -97,6 +104,17 @@ def page(
         min_users=min_users,
         suppressed=suppressed,
     )
+
+
+def _explanations(deletions: Rows) -> dict[str, Any] | None:
+    """Return the sentences, the plot and the table of the deletion test; None without one."""
+    if not deletions:
+        return None
+    return {
+        "sentences": deletion_sentences(deletions),
+        "plot": plots.deletion_plot([row for row in deletions if row["segment"] == ALL and row["removed"] != AREA]),
+        "rows": [row for row in deletions if row["removed"] == AREA],
+    }
 
 
 def _has_protocol(rows: Rows, protocol: str) -> bool:
@@ -138,6 +156,7 @@ def _protocol_section(
         "unruled": [{**row, "word": verdict_word(row)} for row in comparison_rows if row["system_b"] == BEFORE_RULES],
         "pairs": _pair_table(rows, main_metric),
         "pair_verdict": verdict.get("pairs", {}).get("sentence"),
+        "modalities": [part["sentence"] for part in verdict.get("modalities", [])],
         **_slices(rows, comparisons, name, main_metric),
         "gaps": [row for row in gaps if (row["protocol"], row["metric"]) == (name, main_metric)],
     }

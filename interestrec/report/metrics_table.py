@@ -35,7 +35,7 @@ def metrics_table(metrics: pa.Table, width: int, color: bool = False) -> str:
     The values are those over all lists, not of slices. Metrics that do not fit the width follow in further tables.
 
     Args:
-        metrics: rows of schemas.METRICS.
+        metrics: rows of report_schemas.METRICS.
         width: columns of the terminal.
         color: whether to use bold type; otherwise a star marks the best value.
     """

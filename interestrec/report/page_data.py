@@ -64,7 +64,7 @@ def gather_page_data(
 
     Args:
         systems_file: content of the rankings' systems.json.
-        metrics: rows of schemas.METRICS.
+        metrics: rows of report_schemas.METRICS.
         past: histories of the users of `ids`.
         ids: ids of the rankings' users and of the items.
         min_users: minimum number of users behind a figure.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from interestrec.evaluation.deletion_curves import DELETION_ORDERS
 from interestrec.report.page_data import VALID_FIGURES, Reliability
 from interestrec.report.text_columns import shorten
 
@@ -38,7 +39,7 @@ def interval_plot(
     """Return an SVG element with one point and its 95 % interval per row, from top to bottom.
 
     Args:
-        rows: rows of schemas.METRICS with a value.
+        rows: rows of report_schemas.METRICS with a value.
         label: label of the horizontal axis.
         name_column: column with the name of a row.
         our_system: name of the row in colour; None for all rows.
@@ -98,6 +99,31 @@ def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
         axes.legend(frameon=False)
 
     return _svg(draw, 3.4)
+
+
+def deletion_plot(rows: Sequence[dict[str, Any]]) -> str:
+    """Return an SVG element: mean fall of the score, with its interval, over the number of removed events.
+
+    Args:
+        rows: of `deletion_rows`, of one segment.
+    """
+
+    def draw(axes: "Axes") -> None:
+        for (name, title), color in zip(DELETION_ORDERS.items(), (OURS_COLOR, THIRD_COLOR, OTHER_COLOR), strict=True):
+            curve = [row for row in rows if row["by"] == name]
+            if not curve:
+                continue
+            removed = [row["removed"] for row in curve]
+            low, high = ([row[end] for row in curve] for end in ("ci_low", "ci_high"))
+            axes.fill_between(removed, low, high, color=color, alpha=0.15, linewidth=0)
+            axes.plot(removed, [row["score_drop"] for row in curve], "o-", color=color, markersize=4, label=title)
+        axes.axhline(0, color=GRID, linewidth=1)
+        axes.set_xlabel("removed events of the history")
+        axes.set_ylabel("fall of the first item's score")
+        axes.grid(color=GRID)
+        axes.legend(frameon=False)
+
+    return _svg(draw, 3.2)
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interestrec.core.errors import InputMissingError
-from interestrec.io import files, schemas
+from interestrec.io import files, report_schemas
 from interestrec.io.artifact_files import METRICS, PER_USER
 from interestrec.workspace.artifacts import open_within
 
@@ -43,12 +43,12 @@ class Report:
     @property
     def metrics(self) -> pd.DataFrame:
         """One row per system, protocol, slice and metric: value, interval (ci_low, ci_high), n and dropped lists."""
-        return files.read_parquet(self.path / METRICS, schemas.METRICS).to_pandas()
+        return files.read_parquet(self.path / METRICS, report_schemas.METRICS).to_pandas()
 
     @property
     def comparisons(self) -> pd.DataFrame:
         """One row per protocol, slice, metric and pair of systems: difference, interval, p and p_holm."""
-        return files.read_parquet(self.path / "comparisons.parquet", schemas.COMPARISONS).to_pandas()
+        return files.read_parquet(self.path / "comparisons.parquet", report_schemas.COMPARISONS).to_pandas()
 
     @property
     def per_user(self) -> pd.DataFrame:
@@ -60,7 +60,7 @@ class Report:
         path = self.path / PER_USER
         if not path.exists():
             raise InputMissingError(f"{path}: the report has no values per user (evaluate.min_users is more than 1)")
-        return files.read_parquet(path, schemas.PER_USER).to_pandas()
+        return files.read_parquet(path, report_schemas.PER_USER).to_pandas()
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ def page(metrics: Sequence[dict[str, Any]], document: Mapping[str, Any], min_use
     """Return the page.
 
     Args:
-        metrics: rows of schemas.WINDOW_METRICS.
+        metrics: rows of report_schemas.WINDOW_METRICS.
         document: content of windows.json.
         min_users: minimum number of users behind a figure.
     """

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.row_products import one_blas_thread, pair_dots, row_products
 from interestrec.core.section import Count, Section
 from interestrec.scorers.bias import clip_intensity
-from interestrec.scorers.definition import LABELS, ScorerDefinition
-from interestrec.scorers.interactions import one_blas_thread
-from interestrec.scorers.requests import Labels, Requests
+from interestrec.scorers.definition import KEPT, LABELS, ScorerDefinition
+from interestrec.scorers.requests import Events, Labels, Requests, user_rows
 from interestrec.scorers.side_features import (
     attribute_features,
     occurrence_features,
     principal_features,
     ridge_guess,
 )
+from interestrec.scorers.stored_arrays import with_rows
 from interestrec.scorers.variational_factors import Regression, Values, Vectors, posterior
 
 if TYPE_CHECKING:
@@ -53,23 +54,24 @@ class BayesianFactors:
     noise: float  # precision of a label in units of `scale`
     user: np.ndarray  # float64 [users, factors + 1], p and b; the prior mean, without occurrences, where not labelled
     labelled: np.ndarray  # bool [users]
+    unknown: np.ndarray  # float64 [factors + 1], the prior mean of users of whom nothing is known
     item: Vectors  # [items]
     occurrence: np.ndarray  # float64 [items, factors + 1]: what the item adds to the prior of a user it occurs with
     centre: np.ndarray  # float64 [factors + 1], the mean of what occurrences add for labelled users
     precision: np.ndarray  # float64 [factors + 1, factors + 1], of the prior of users
     histories_are_labels: bool
+    new_item: Vectors  # [1], the prior of an item of which nothing is known
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        with one_blas_thread():
-            user = self._users(requests)
-            return self._intensity(user[:, :-1] @ self.item.mean[:, :-1].T + user[:, -1:] + self.item.mean[:, -1])
+        user = self._users(requests)
+        dots = row_products(user[:, :-1], self.item.mean[:, :-1])
+        return self._intensity(dots + user[:, -1:] + self.item.mean[:, -1])
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        with one_blas_thread():
-            user, of_item = self._users(requests)[ragged.owner(offsets)], self.item.mean[item]
-        return self._intensity(np.einsum("nf,nf->n", user[:, :-1], of_item[:, :-1]) + user[:, -1] + of_item[:, -1])
+        user, of_item = self._users(requests)[ragged.owner(offsets)], self.item.mean[item]
+        return self._intensity(pair_dots(user[:, :-1], of_item[:, :-1]) + user[:, -1] + of_item[:, -1])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -79,12 +81,15 @@ class BayesianFactors:
             "noise": np.array(self.noise),
             "user": self.user,
             "labelled": self.labelled,
+            "unknown": self.unknown,
             "item": self.item.mean,
             "item_covariance": self.item.covariance,
             "occurrence": self.occurrence,
             "centre": self.centre,
             "precision": self.precision,
             "histories_are_labels": np.array(self.histories_are_labels),
+            "new_item": self.new_item.mean,
+            "new_item_covariance": self.new_item.covariance,
         }
 
     @classmethod
@@ -96,11 +101,13 @@ class BayesianFactors:
             noise=float(arrays["noise"]),
             user=arrays["user"],
             labelled=arrays["labelled"],
+            unknown=arrays["unknown"],
             item=Vectors(arrays["item"], arrays["item_covariance"]),
             occurrence=arrays["occurrence"],
             centre=arrays["centre"],
             precision=arrays["precision"],
             histories_are_labels=bool(arrays["histories_are_labels"]),
+            new_item=Vectors(arrays["new_item"], arrays["new_item_covariance"]),
         )
 
     def _intensity(self, value: np.ndarray) -> np.ndarray:
@@ -108,8 +115,9 @@ class BayesianFactors:
 
     def _users(self, requests: Requests) -> np.ndarray:
         """float64 [requests, factors + 1]"""
-        user = self.user[requests.user]
-        new = np.flatnonzero(~self.labelled[requests.user] & (np.diff(requests.offsets) > 0))
+        user = user_rows(self.user, requests.user, self.unknown)
+        labelled = user_rows(self.labelled, requests.user, False)
+        new = np.flatnonzero(~labelled & (np.diff(requests.offsets) > 0))
         if not self.histories_are_labels or not len(new):
             return user
         asked = requests.rows(new)
@@ -167,12 +175,24 @@ def fit(
             noise=fitted.noise,
             user=fitted.user_prior.extended(fitted.user, users, (None, attributes)).mean,
             labelled=np.isin(np.arange(labels.n_users), users),
+            unknown=fitted.user_prior.offset,
             item=fitted.item_prior.extended(fitted.item, items, (ridge_guess(of_item, text[items], text), text)),
             occurrence=occurrence,
             centre=centre @ weights,
             precision=fitted.user_prior.precision,
             histories_are_labels=histories_are_labels,
+            new_item=fitted.item_prior.unknown,
         )
+
+
+def follow(scorer: BayesianFactors, after: Events, forgotten: np.ndarray) -> BayesianFactors:
+    """Keep what was learned; new users and items, and forgotten users, are such that nothing is known of them."""
+    user, labelled = with_rows(scorer.user, after.n_users, scorer.unknown), with_rows(scorer.labelled, after.n_users)
+    user[forgotten], labelled[forgotten] = scorer.unknown, False
+    mean = with_rows(scorer.item.mean, after.n_items, scorer.new_item.mean)
+    covariance = with_rows(scorer.item.covariance, after.n_items, scorer.new_item.covariance)
+    occurrence = with_rows(scorer.occurrence, after.n_items)
+    return replace(scorer, user=user, labelled=labelled, item=Vectors(mean, covariance), occurrence=occurrence)
 
 
 @dataclass(frozen=True)
@@ -211,7 +231,8 @@ def _constant(intensity: float, labels: Labels, width: int) -> BayesianFactors:
     users, items = (np.zeros((rows, width)) for rows in (labels.n_users, labels.n_items))
     item = Vectors(items, np.zeros((labels.n_items, width * (width + 1) // 2)))
     nobody, nothing = np.zeros(labels.n_users, dtype=bool), np.zeros(width)
-    return BayesianFactors(intensity, 1.0, 1.0, users, nobody, item, items, nothing, np.eye(width), False)
+    new = Vectors(np.zeros((1, width)), np.zeros((1, width * (width + 1) // 2)))
+    return BayesianFactors(intensity, 1.0, 1.0, users, nobody, nothing, item, items, nothing, np.eye(width), False, new)
 
 
 def _start(items: int, width: int, seed: int) -> Vectors:
@@ -232,6 +253,8 @@ DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=BayesianFactors,
     fitted_on=LABELS,
+    follows=KEPT,
+    follow=follow,
     needs=("text_vectors", "user_attributes", "histories_are_labels", "seed"),
     settings=BayesianMfSettings,
     is_baseline=False,

@@ -9,8 +9,9 @@ from typing import Self
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Positive, Section
-from interestrec.scorers.definition import LABELS, ScorerDefinition
-from interestrec.scorers.requests import Labels, Requests
+from interestrec.scorers.definition import AGAIN, LABELS, ScorerDefinition
+from interestrec.scorers.requests import Events, Labels, Requests, user_rows
+from interestrec.scorers.stored_arrays import with_rows
 
 _MOST_ROUNDS = 1000
 _SETTLED = 1e-7  # largest change of an item bias per round at which the solution counts as converged
@@ -35,7 +36,7 @@ class Biases:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        return clip_intensity(self.mean + self.user[requests.user][:, None] + self.item)
+        return clip_intensity(self.of_users(requests.user)[:, None] + self.item)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
@@ -43,7 +44,11 @@ class Biases:
 
     def predict_pairs(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float64 [pairs]: μ + b_u + b_i before clipping."""
-        return self.mean + self.user[user] + self.item[item]
+        return self.of_users(user) + self.item[item]
+
+    def of_users(self, user: np.ndarray) -> np.ndarray:
+        """float64 [n]: μ + b_u, μ for users who are not in the corpus."""
+        return self.mean + user_rows(self.user, user, 0.0)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -88,10 +93,19 @@ def _shrunk_mean(owner: np.ndarray, value: np.ndarray, owners: int, regularizati
     return np.divide(total, weight, out=np.zeros(owners), where=weight > 0)
 
 
+def follow(scorer: Biases, after: Events, forgotten: np.ndarray) -> Biases:
+    """Keep what was learned; new users and items, and forgotten users, have no bias."""
+    user = with_rows(scorer.user, after.n_users)
+    user[forgotten] = 0.0
+    return Biases(scorer.mean, user, with_rows(scorer.item, after.n_items))
+
+
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Biases,
     fitted_on=LABELS,
+    follows=AGAIN,
+    follow=follow,
     settings=BiasSettings,
     space={
         "item_regularization": [1.0, 3.0, 5.0, 10.0, 25.0],

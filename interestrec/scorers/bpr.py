@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.row_products import one_blas_thread, pair_dots, row_products
 from interestrec.core.section import Count, CountOrZero, Fraction, Positive, Section
-from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.definition import GRADED_EVENTS, KEPT, ScorerDefinition
 from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights
 from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
-    one_blas_thread,
 )
 from interestrec.scorers.requests import Events, Requests
 
@@ -57,9 +57,7 @@ class BprFactors:
         """float32 [requests, items]: scores minus the lowest score of the request; 0 for items without events."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
         if len(self.warm_items):
-            users = self._fold_in(requests).astype(np.float32)
-            with one_blas_thread():
-                dot = users @ self.factors.T + self.bias
+            dot = row_products(self._fold_in(requests), self.factors) + self.bias
             score[:, self.warm_items] = dot - dot.min(axis=1, keepdims=True)
         return score
 
@@ -191,8 +189,6 @@ def fold_in(
         regularization: λ.
         steps: number of ascent steps; few steps keep u near the mean, which ranks better than the maximum.
     """
-    from scipy.special import expit
-
     total = np.asarray(history.sum(axis=1))
     row = ragged.owner(history.indptr)
     mean = history.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)).tocsr()
@@ -201,18 +197,30 @@ def fold_in(
     step = 1.0 / ((mean @ (margin**2).sum(axis=1))[:, None] / 4 + regularization)
     user = mean @ factors.astype(np.float64)
     for _ in range(steps):
-        score_margin = np.einsum("nf,nf->n", user[row], margin[history.indices]) + margin_bias
+        score_margin = pair_dots(user[row], margin[history.indices]) + margin_bias
         pull = sparse.csr_matrix(
-            (mean.data * expit(-score_margin), history.indices, history.indptr), shape=history.shape
+            (mean.data * _sigmoid(-score_margin), history.indices, history.indptr), shape=history.shape
         )
         user += step * (pull @ margin - regularization * user)
     return user
+
+
+def follow(scorer: BprFactors, after: Events, forgotten: np.ndarray) -> BprFactors:
+    """Keep what was learned; new items are items without events."""
+    return replace(scorer, n_items=after.n_items)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # exp overflows to infinity, which gives 0
+        return 1.0 / (1.0 + np.exp(-x))
 
 
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=BprFactors,
     fitted_on=GRADED_EVENTS,
+    follows=KEPT,
+    follow=follow,
     needs=("relevant_from", "seed"),
     settings=BprSettings,
     space={

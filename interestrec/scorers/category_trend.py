@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.cell_sums import CellSums
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import NotNegative, Positive, Section
 from interestrec.scorers import recency, trending
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_optional, unpack_optional
+from interestrec.scorers.tally import Tally
 
 
 class CategoryTrendSettings(Section):
@@ -116,12 +118,34 @@ def fit(
         strength: weight of the categories.
         history_half_life: days, of history entries; None: equal weights.
     """
-    trend = trending.fit(events, relevant_from, half_life).score
+    settings = (item_categories, relevant_from, smoothing, strength, history_half_life)
+    return finish(count(events, relevant_from, half_life), *settings)
+
+
+def count(events: Events, relevant_from: float, half_life: float, latest: int | None = None) -> Tally:
+    """Sum the recency-weighted events of each item, as `trending` does, and with events without a time."""
+    lately = np.bincount(events.item, recency.event_recency(events, half_life, latest), minlength=events.n_items)
+    number = np.bincount(events.item, minlength=events.n_items)
+    trend = trending.count(events, relevant_from, half_life, 0.0, latest)
+    return Tally.of(events, half_life, {**trend.sums, "lately": CellSums.of_items(lately, number, power=1)}, latest)
+
+
+def finish(
+    tally: Tally,
+    item_categories: Sequence[str | None],
+    relevant_from: float,
+    smoothing: float,
+    strength: float,
+    history_half_life: float | None,
+) -> CategoryTrend:
+    """See fit."""
+    trend, lately = trending.finish(tally).score, tally.cells("lately")
     names = [name or "" for name in item_categories]
     category = np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
-    weight = np.bincount(category[events.item], recency.event_recency(events, half_life), minlength=category.max() + 1)
-    share = np.maximum(weight / max(weight.sum(), 1e-300), 1.0 / max(len(events.item), 1))
-    used = strength if len(events.item) else 0.0
+    weight = np.bincount(category, lately.dense(tally.n_items), minlength=category.max() + 1)
+    events = int(lately.count.sum())
+    share = np.maximum(weight / max(weight.sum(), 1e-300), 1.0 / max(events, 1))
+    used = strength if events else 0.0
     return CategoryTrend(trend, category, share, used, smoothing, relevant_from, history_half_life)
 
 
@@ -131,6 +155,13 @@ DEFINITION = ScorerDefinition(
     fitted_on=EVENTS,
     needs=("relevant_from", "item_categories"),
     settings=CategoryTrendSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("relevant_from", "half_life"),
+        finish=finish,
+        finishing=("item_categories", "relevant_from", "smoothing", "strength", "history_half_life"),
+    ),
     space={
         "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0, 365.0],
         "history_half_life": HALF_LIVES,

@@ -8,7 +8,8 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
-from interestrec.scorers.definition import NOTHING, ScorerDefinition
+from interestrec.core.row_products import pair_dots, row_products, row_sums
+from interestrec.scorers.definition import AGAIN, NOTHING, ScorerDefinition
 from interestrec.scorers.requests import Requests
 
 
@@ -20,12 +21,12 @@ class Content:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 throughout for an empty history."""
-        return self._profiles(requests) @ self.unit.T
+        return row_products(self._profiles(requests), self.unit)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         profile = self._profiles(requests)
-        return np.einsum("nw,nw->n", profile[ragged.owner(offsets)], self.unit[item])
+        return pair_dots(profile[ragged.owner(offsets)], self.unit[item])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -49,8 +50,10 @@ def fit(text_vectors: np.ndarray) -> Content:
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
     """Scale rows to length 1; rows of zeros remain zeros; float32 [rows, width]."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    length = np.sqrt(row_sums(vectors * vectors))[:, None]
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-DEFINITION = ScorerDefinition(fit=fit, scorer=Content, fitted_on=NOTHING, needs=("text_vectors",), component="content")
+DEFINITION = ScorerDefinition(
+    fit=fit, scorer=Content, fitted_on=NOTHING, follows=AGAIN, needs=("text_vectors",), component="content"
+)

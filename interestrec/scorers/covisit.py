@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.cell_sums import CellSums
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.follower_sums import FollowerSums
+from interestrec.core.largest_entries import largest_per_row
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers import recency
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
-from interestrec.scorers.interactions import history_recency_matrix, sparse_dots
-from interestrec.scorers.largest_entries import largest_per_row
+from interestrec.scorers.interactions import history_recency_matrix, products, quick_form, sparse_dots
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
+from interestrec.scorers.tally import Tally
 
 _DAY = 86_400_000_000  # microseconds
-_PAIRS = 1 << 22  # pairs of events of one block, which bounds its memory
 
 
 class CovisitSettings(Section):
@@ -53,7 +55,7 @@ class Covisit:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
         history, backoff = self._histories(requests)
-        score = (history @ self.followers).toarray()
+        score = products(history, self._quick)
         score += backoff[:, None] * self.share
         return score
 
@@ -93,6 +95,10 @@ class Covisit:
         return shares, np.where(total > 0, shares @ self.backoff, 1.0).astype(np.float32)
 
     @cached_property
+    def _quick(self) -> sparse.csr_matrix | np.ndarray:
+        return quick_form(self.followers)
+
+    @cached_property
     def _by_candidate(self) -> sparse.csr_matrix:
         return self.followers.T.tocsr()
 
@@ -128,45 +134,43 @@ def fit(
         half_life: days, of events; None: equal weights.
         history_half_life: days, of history entries; None: equal weights.
     """
+    tally = count(events, window_days, following, half_life)
+    return finish(tally, relevant_from, neighbours, shrinkage, history_half_life)
+
+
+def count(
+    events: Events, window_days: float, following: int, half_life: float | None, latest: int | None = None
+) -> Tally:
+    """Sum n(i, j) and the recency-weighted events of each item."""
     order = np.lexsort((events.item, events.time, events.user))
     user, item, time = events.user[order], events.item[order], events.time[order]
-    weight = recency.event_recency(events, half_life)[order]
-    shape = (events.n_items, events.n_items)
-    counts = sparse.csr_matrix(shape)
-    for first, second in _pairs(user, time, round(window_days * _DAY), following):
-        both = time[first] == time[second]
-        row = np.concatenate([item[first], item[second[both]]])
-        column = np.concatenate([item[second], item[first[both]]])
-        value = np.concatenate([weight[second], weight[first[both]]])
-        other = row != column
-        counts = counts + sparse.csr_matrix((value[other], (row[other], column[other])), shape=shape)
-    total = np.asarray(counts.sum(axis=1)).ravel() + shrinkage
-    counts.data /= ragged.repeat(counts.indptr, total)
-    share = np.bincount(item, weight, minlength=events.n_items)
+    weight = recency.event_recency(events, half_life, latest)[order]
+    share, number = (np.bincount(item, part, minlength=events.n_items) for part in (weight, None))
+    followers = FollowerSums(user, item, time, weight, round(window_days * _DAY), following, events.n_items)
+    return Tally.of(
+        events, half_life, {"followers": followers, "events": CellSums.of_items(share, number, power=1)}, latest
+    )
+
+
+def finish(
+    tally: Tally, relevant_from: float, neighbours: int, shrinkage: float, history_half_life: float | None
+) -> Covisit:
+    """See fit."""
+    followers = [sparse.csr_matrix((0, tally.n_items), dtype=np.float32)]
+    totals = [np.zeros(0)]
+    for block in tally.sums["followers"].blocks(tally.all_items):
+        total = np.asarray(block.sum(axis=1)).ravel() + shrinkage
+        block.data /= ragged.repeat(block.indptr, total)
+        followers.append(largest_per_row(block.astype(np.float32), neighbours))
+        totals.append(total)
+    share = tally.cells("events").dense(tally.n_items)
     return Covisit(
-        followers=largest_per_row(counts.astype(np.float32), neighbours),
-        backoff=(shrinkage / total).astype(np.float32),
+        followers=sparse.vstack(followers, format="csr"),
+        backoff=(shrinkage / np.concatenate(totals)).astype(np.float32),
         share=(share / max(share.sum(), np.finfo(np.float64).tiny)).astype(np.float32),
         relevant_from=relevant_from,
         half_life=history_half_life,
     )
-
-
-def _pairs(user: np.ndarray, time: np.ndarray, window: int, following: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield pairs of events of a user, int64 [pairs] each: the second is up to `following` rows after the first.
-
-    Args:
-        user: ascending.
-        time: ascending within a user, in microseconds.
-        window: microseconds.
-    """
-    step = max(1, _PAIRS // following)
-    for start in range(0, len(user), step):
-        rows = np.arange(start, min(start + step, len(user)))
-        offsets, second = ragged.ranges(rows + 1, np.minimum(rows + 1 + following, len(user)))
-        first = ragged.repeat(offsets, rows)
-        near = (user[second] == user[first]) & (time[second] - time[first] <= window)
-        yield first[near], second[near]
 
 
 DEFINITION = ScorerDefinition(
@@ -175,6 +179,13 @@ DEFINITION = ScorerDefinition(
     fitted_on=EVENTS,
     needs=("relevant_from",),
     settings=CovisitSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("window_days", "following", "half_life"),
+        finish=finish,
+        finishing=("relevant_from", "neighbours", "shrinkage", "history_half_life"),
+    ),
     space={
         "window_days": [0.5, 3.0, 14.0, 60.0, 365.0],
         "shrinkage": [1.0, 10.0, 50.0, 200.0],

@@ -8,13 +8,20 @@ from typing import Any, Protocol, Self
 
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Section
-from interestrec.scorers.requests import Scorer
+from interestrec.scorers.requests import Events, Scorer
+from interestrec.scorers.tally import StorableTally, Tally
 
 EVENTS = "events"  # relevant events: `fit(events, …)`; fitted again on train and valid if `rank.refit` is set
 GRADED_EVENTS = "graded_events"  # positive events, weighed by scorers/event_weights.py; fitted again in the same way
 LABELS = "labels"  # candidates with a known label: `fit(labels, …)`; fitted again in the same way
 NOTHING = "nothing"  # only `needs` and settings: `fit(…)`, once
-MODEL = "model"  # the artifact `model`, which stores the scorer: `fit(inputs, …)`, once
+MODEL = "model"  # the artifact `model`: `fit(inputs, …)`, once
+
+# How a fitted scorer follows new and forgotten events.
+EXACTLY = "exactly"  # by its tally: as fitted again, at a cost that grows with the change
+AGAIN = "fitted again"  # on all that it is fitted on
+FOLDED_IN = "folded in"  # items without factors get them from their users; the others keep theirs
+KEPT = "kept"  # what it learned stays until the next fit
 
 
 class StorableScorer(Scorer, Protocol):
@@ -29,14 +36,32 @@ class StorableScorer(Scorer, Protocol):
 
 
 @dataclass(frozen=True)
+class TallyDefinition:
+    """A fit in two steps: `fit(events, …)` is `finish(count(events, …), …)`."""
+
+    count: Callable[..., Any]  # takes events, then the needs and settings of `counting` and `latest` by keyword
+    counting: tuple[str, ...]
+    finish: Callable[..., Scorer]  # takes the tally, then the needs and settings of `finishing` by keyword
+    finishing: tuple[str, ...] = ()
+    # Whether, by these needs and settings, `finish` takes a tally as just counted from all events, not an updated one.
+    needs_users: Callable[[Any, Mapping[str, Any]], bool] = lambda tally, chosen: False
+    kind: type[StorableTally] = Tally  # what `count` returns
+
+
+@dataclass(frozen=True)
 class ScorerDefinition:
     """The definition of one scorer; an entry of SCORERS in scorers/registry.py."""
 
     fit: Callable[..., Scorer]  # takes the training data, then `needs` and the keys of `settings` by keyword
-    scorer: type[StorableScorer] | None  # the class that `fit` returns; None if an artifact stores the scorer
+    scorer: type[StorableScorer]  # the class that `fit` returns
     fitted_on: str  # EVENTS, LABELS, NOTHING, MODEL, or the name of another scorer: `fit(scorer, …)`
+    follows: str  # EXACTLY, AGAIN, FOLDED_IN or KEPT
     needs: tuple[str, ...] = ()  # attributes of ScorerInputs
     settings: type[Section] | None = None  # the section `rank.<name>`
+    tally: TallyDefinition | None = None  # of what follows EXACTLY
+    # Of what is FOLDED_IN or KEPT: takes the scorer, all events from now on of users whose events have changed, with
+    # the new numbers of users and items, and the users that are to be forgotten, int64.
+    follow: Callable[[Any, Events, np.ndarray], Scorer] | None = None
     space: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # values of settings that `rank.trials` draws from
     time_settings: tuple[str, ...] = ()  # not searched if no event has a time, as they have no effect then
     evidence_settings: tuple[str, ...] = ()  # not searched if all positive events are relevant, for the same reason

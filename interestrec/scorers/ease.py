@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.cell_sums import CellSums, PairSums
+from interestrec.core.column_products import PairProducts
 from interestrec.core.deferred_import import np, sparse
-from interestrec.core.errors import NumericError
+from interestrec.core.row_products import one_blas_thread
 from interestrec.core.section import Count, Positive
-from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
+from interestrec.scorers.ease_forms import DualEaseWeights, EaseWeights, dual_weights, primal_weights
 from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
 from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import (
-    event_recency_matrix,
     history_recency_matrix,
     item_positions,
-    mixed_dots,
-    one_blas_thread,
 )
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
-from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
-
-_CELLS = 1 << 22  # items × users of one dense block
+from interestrec.scorers.shared_users import count
+from interestrec.scorers.stored_arrays import pack_optional, unpack_optional
+from interestrec.scorers.tally import Tally
 
 
 class EaseSettings(EvidenceSettings):
@@ -41,68 +40,6 @@ class EaseSettings(EvidenceSettings):
     `neighbours` most similar items. Memory grows with its square, time with its cube."""
     neighbours: Count = 100
     """Items that predict an item where the solution is not exact; more are closer to it and slower."""
-
-
-@dataclass(frozen=True)
-class EaseWeights:
-    """The solution as dense item × item weights."""
-
-    weights: np.ndarray  # float32 [fitted items, fitted items], diagonal 0
-
-    def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float32 [requests, fitted items] from float64 [requests, fitted items]."""
-        return history.astype(np.float32) @ self.weights
-
-    def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float32 [pairs] of requests `row` and fitted items `item`."""
-        return mixed_dots(history.astype(np.float32), row, self.weights.T, item)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """See StorableScorer."""
-        return {"weights": self.weights}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """See StorableScorer."""
-        return cls(arrays["weights"])
-
-
-@dataclass(frozen=True)
-class DualEaseWeights:
-    """The solution in dual form, which stores a users × users kernel instead of the item × item weights."""
-
-    seen: sparse.csr_matrix  # float64 [users, fitted items], X
-    kernel: np.ndarray  # float64 [users, users], K = (XXᵀ + λI)⁻¹
-    leverage: np.ndarray  # float64 [fitted items], q = diag(XᵀKX), below 1
-
-    def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float32 [requests, fitted items] from float64 [requests, fitted items]."""
-        score = self._through_users(history) @ self.seen
-        score -= history.multiply(self.leverage)  # diag(B) = 0: removes the contribution of an item to its own score
-        return np.asarray(score / (1.0 - self.leverage), dtype=np.float32)
-
-    def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
-        """float32 [pairs] of requests `row` and fitted items `item`."""
-        score = mixed_dots(self._by_item, item, self._through_users(history), row)
-        diagonal = np.asarray(history[row, item]).ravel() * self.leverage[item]  # as in __call__
-        return np.asarray((score - diagonal) / (1.0 - self.leverage[item]), dtype=np.float32)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """See StorableScorer."""
-        return {**pack_matrix("seen", self.seen), "kernel": self.kernel, "leverage": self.leverage}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """See StorableScorer."""
-        return cls(unpack_matrix("seen", arrays), arrays["kernel"], arrays["leverage"])
-
-    def _through_users(self, history: sparse.csr_matrix) -> np.ndarray:
-        with one_blas_thread():
-            return (history @ self.seen.T).toarray() @ self.kernel
-
-    @cached_property
-    def _by_item(self) -> sparse.csr_matrix:
-        return self.seen.T.tocsr()
 
 
 @dataclass(frozen=True)
@@ -165,7 +102,8 @@ def fit(
     """Minimise ‖X − XB‖² + λ‖B‖² subject to diag(B) = 0, where X is users × items (Steck 2019).
 
     With P = (XᵀX + λI)⁻¹, B = I − P diag(P)⁻¹. The smaller of the two Gram matrices is inverted: with fewer users than
-    items, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹.
+    items, P = (I − XᵀKX) / λ, K = (XXᵀ + λI)⁻¹, so that off the diagonal B = XᵀKX (I − diag(XᵀKX))⁻¹. With more than
+    two items per user, B is kept as K.
 
     Args:
         events: positive events; an entry of X is the highest weight · recency of a pair, where the weight is that of
@@ -181,17 +119,36 @@ def fit(
     Raises:
         NumericError: the regularized Gram matrix is not positive definite.
     """
-    event_weights = EventWeights(relevant_from, weak_evidence)
-    seen = event_recency_matrix(*event_weights.select(events), half_life)
-    items = np.flatnonzero(np.diff(seen.tocsc().indptr)).astype(np.int64)
-    seen = seen[:, items]
+    tally = count(events, relevant_from, half_life, weak_evidence)
+    return finish(tally, relevant_from, regularization, max_size, half_life, weak_evidence, neighbours)
+
+
+def finish(
+    tally: Tally,
+    relevant_from: float,
+    regularization: float,
+    max_size: int,
+    half_life: float | None,
+    weak_evidence: float,
+    neighbours: int,
+) -> Ease:
+    """See fit."""
+    lengths, shared = tally.cells("length"), tally.sums["shared"]
+    items = lengths.items[0]
     solution: EaseWeights | DualEaseWeights | SparseEaseWeights
     with one_blas_thread():
-        if min(seen.shape) > max_size:
-            solution = neighbour_weights(seen, regularization, neighbours)
+        if is_dual(tally, max_size) and isinstance(shared, PairProducts):
+            solution = dual_weights(shared.left[:, items], regularization, max_size)
+        elif min(tally.users, len(items)) > max_size:
+            solution = neighbour_weights(shared.blocks(items), lengths.value, regularization, neighbours)
         else:
-            solution = _dual(seen, regularization) if seen.shape[0] < len(items) else _weights(seen, regularization)
-    return Ease(solution, items, events.n_items, event_weights, half_life)
+            solution = primal_weights(_gram(shared, lengths), regularization)
+    return Ease(solution, items, tally.n_items, EventWeights(relevant_from, weak_evidence), half_life)
+
+
+def is_dual(tally: Tally, max_size: int) -> bool:
+    """Whether the solution is in dual form, for which the users themselves are needed instead of sums over them."""
+    return tally.users < len(tally.cells("length").cell) and tally.users <= max_size
 
 
 def _form(arrays: Mapping[str, np.ndarray]) -> type[EaseWeights | DualEaseWeights | SparseEaseWeights]:
@@ -200,38 +157,16 @@ def _form(arrays: Mapping[str, np.ndarray]) -> type[EaseWeights | DualEaseWeight
     return DualEaseWeights if "kernel" in arrays else SparseEaseWeights
 
 
-def _weights(seen: sparse.csr_matrix, regularization: float) -> EaseWeights:
-    inverse = _inverse((seen.T @ seen).toarray(), regularization)
-    weights = (inverse / -np.diag(inverse)).astype(np.float32)
-    np.fill_diagonal(weights, 0.0)
-    return EaseWeights(weights)
-
-
-def _dual(seen: sparse.csr_matrix, regularization: float) -> DualEaseWeights:
-    kernel = _inverse((seen @ seen.T).toarray(), regularization)
-    item_users = seen.T.tocsr()
-    leverage = np.zeros(seen.shape[1])
-    step = max(1, _CELLS // seen.shape[0])
-    for start in range(0, seen.shape[1], step):
-        block = item_users[start : start + step]
-        leverage[start : start + step] = np.asarray(block.multiply(block @ kernel).sum(axis=1)).ravel()
-    return DualEaseWeights(seen, kernel, leverage)
-
-
-def _inverse(gram: np.ndarray, regularization: float) -> np.ndarray:
-    """(gram + λI)⁻¹ of a positive semidefinite matrix by Cholesky factorisation; overwrites `gram`."""
-    from scipy.linalg import lapack
-
-    if len(gram) == 0:
-        return gram
-    gram[np.diag_indices_from(gram)] += regularization
-    factor, failed = lapack.dpotrf(gram, lower=True, overwrite_a=True)
-    if failed:
-        raise NumericError(
-            f"EASE with regularization {regularization} has no stable solution; increase rank.ease.regularization"
-        )
-    inverse, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
-    return np.tril(inverse) + np.tril(inverse, -1).T
+def _gram(shared: PairSums, lengths: CellSums) -> np.ndarray:
+    """Return the Gram matrix of the fitted items, float64 [items, items]."""
+    items = lengths.items[0]
+    gram = np.zeros((len(items), len(items)))
+    row = 0
+    for block in shared.blocks(items):
+        gram[row : row + block.shape[0]] = block.toarray()
+        row += block.shape[0]
+    np.fill_diagonal(gram, lengths.value)
+    return gram.T  # symmetric; LAPACK takes columns
 
 
 DEFINITION = ScorerDefinition(
@@ -240,6 +175,14 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=EaseSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("relevant_from", "half_life", "weak_evidence"),
+        finish=finish,
+        finishing=("relevant_from", "regularization", "max_size", "half_life", "weak_evidence", "neighbours"),
+        needs_users=lambda tally, chosen: is_dual(tally, chosen["max_size"]),
+    ),
     space={
         "regularization": [5.0, 20.0, 50.0, 100.0, 150.0, 200.0, 300.0, 450.0, 700.0, 1000.0, 1500.0, 2500.0],
         "half_life": HALF_LIVES,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
-from interestrec.scorers.interactions import one_blas_thread, sparse_dots
-from interestrec.scorers.largest_entries import item_matrix, largest_per_row
+from interestrec.core.largest_entries import item_matrix, largest_per_row
+from interestrec.core.row_products import one_blas_thread
+from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
 
 _ENTRIES = 1 << 25  # of the Gram matrix, which bounds its memory
@@ -44,7 +44,9 @@ class SparseEaseWeights:
         return self.weights.T.tocsr()
 
 
-def neighbour_weights(seen: sparse.csr_matrix, regularization: float, neighbours: int) -> SparseEaseWeights:
+def neighbour_weights(
+    products: Iterable[sparse.csr_matrix], length: np.ndarray, regularization: float, neighbours: int
+) -> SparseEaseWeights:
     """Regress each item on its `neighbours` most similar items.
 
     Column j of B minimises ‖X_j − X_N b‖² + λ‖b‖², where N holds the items with the largest cosine to j. This is the
@@ -57,43 +59,31 @@ def neighbour_weights(seen: sparse.csr_matrix, regularization: float, neighbours
     neighbours · (2²⁵ + items · neighbours²).
 
     Args:
-        seen: float64 [users, items], X; every item has entries.
+        products: XᵀX, float64 [items, items] in blocks of rows.
+        length: float64 [items], the diagonal of XᵀX.
         regularization: λ.
         neighbours: size of N.
     """
-    size = np.sqrt(np.asarray(seen.multiply(seen).sum(axis=0)).ravel())
-    size = np.maximum(size, np.finfo(np.float64).tiny ** 0.5)
+    size = np.maximum(np.sqrt(length), np.finfo(np.float64).tiny ** 0.5)
 
     def cosine(row: np.ndarray, column: np.ndarray, product: np.ndarray) -> np.ndarray:
         return product / (size[row] * size[column])
 
-    partners = item_matrix(seen, seen, cosine, max(_ENTRIES // max(len(size), 1), neighbours))
+    partners = item_matrix(products, len(size), cosine, max(_ENTRIES // max(len(size), 1), neighbours))
     partners = partners.maximum(partners.T).tocsr()  # what is kept in one row is kept in the other
     partners.sort_indices()
     support = largest_per_row(partners, neighbours)
     weights = np.zeros(support.nnz, np.float32)
-    place = np.full(len(size), -1)
     with one_blas_thread():
         for item in range(len(size)):
             entries = slice(support.indptr[item], support.indptr[item + 1])
             near = support.indices[entries]
-            gram = _cosines_among(partners, near, place) * np.outer(size[near], size[near])
+            cosines = partners[near][:, near].toarray()
+            gram = cosines * np.outer(size[near], size[near])
             gram[np.diag_indices(len(near))] = size[near] ** 2
             weights[entries] = _solution(gram, support.data[entries] * size[near] * size[item], regularization)
     by_item = sparse.csr_matrix((weights, support.indices, support.indptr), shape=support.shape)
     return SparseEaseWeights(by_item.T.tocsr())
-
-
-def _cosines_among(partners: sparse.csr_matrix, near: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """float64 [near, near]: the entries of `partners` among items; `place`, −1 for all items, is restored."""
-    place[near] = np.arange(len(near))
-    offsets, entries = ragged.take(partners.indptr, near)
-    column = place[partners.indices[entries]]
-    inside = column >= 0
-    among = np.zeros((len(near), len(near)))
-    among[ragged.owner(offsets)[inside], column[inside]] = partners.data[entries[inside]]
-    place[near] = -1
-    return among
 
 
 def _solution(gram: np.ndarray, target: np.ndarray, regularization: float) -> np.ndarray:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.largest_entries import largest_per_row
+from interestrec.core.row_products import one_blas_thread
 from interestrec.core.section import Count, Section
 from interestrec.scorers.content import unit_rows
-from interestrec.scorers.definition import ScorerDefinition
-from interestrec.scorers.interactions import one_blas_thread
+from interestrec.scorers.definition import AGAIN, ScorerDefinition
 from interestrec.scorers.item_knn import ItemKnn
-from interestrec.scorers.largest_entries import largest_per_row
 
 _CELLS = 1 << 22  # cold items × warm items of one dense block
 
@@ -74,6 +74,7 @@ DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=ItemKnn,
     fitted_on="item_knn",
+    follows=AGAIN,
     needs=("text_vectors",),
     settings=ItemItemSettings,
     is_system=False,

@@ -10,14 +10,16 @@ from typing import Literal, Self
 from interestrec.core import ragged
 from interestrec.core.choices import pick
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.largest_entries import item_matrix
 from interestrec.core.section import Count, NotNegative, Positive
-from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
-from interestrec.scorers.interactions import event_recency_matrix, history_recency_matrix, sparse_dots
-from interestrec.scorers.largest_entries import item_matrix
+from interestrec.scorers.interactions import history_recency_matrix, products, quick_form, sparse_dots
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
+from interestrec.scorers.shared_users import count
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
+from interestrec.scorers.tally import Tally
 
 
 class ItemKnnSettings(EvidenceSettings):
@@ -48,7 +50,7 @@ class ItemKnn:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
         history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
-        return (history.astype(np.float32) @ self.similarity).toarray()
+        return products(history.astype(np.float32), self._quick)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
@@ -77,6 +79,10 @@ class ItemKnn:
         )
 
     @cached_property
+    def _quick(self) -> sparse.csr_matrix | np.ndarray:
+        return quick_form(self.similarity)
+
+    @cached_property
     def _by_candidate(self) -> sparse.csr_matrix:
         return self.similarity.T.tocsr()
 
@@ -92,8 +98,7 @@ def fit(
 ) -> ItemKnn:
     """Compute the similarities of items by their users, shrunk towards 0 for items with few users.
 
-    With x_i the vector over users of their highest weight · recency of an event with item i, where the weight is that
-    of EventWeights and the recency is 1 without a half-life, and d = x_i · x_j, s(i, j) is
+    With x_i and d = x_i · x_j as in `count`, s(i, j) is
 
     - cosine: d / (|x_i| |x_j| + shrinkage) (Deshpande and Karypis 2004; shrinkage as in Bell and Koren 2007);
     - jaccard: d / (|x_i|² + |x_j|² − d + shrinkage), which is |U_i ∩ U_j| / (|U_i ∪ U_j| + shrinkage) if all
@@ -110,21 +115,33 @@ def fit(
     Raises:
         ConfigError: `similarity` is unknown.
     """
+    tally = count(events, relevant_from, half_life, weak_evidence)
+    return finish(tally, relevant_from, neighbours, shrinkage, similarity, half_life, weak_evidence)
+
+
+def finish(
+    tally: Tally,
+    relevant_from: float,
+    neighbours: int,
+    shrinkage: float,
+    similarity: str,
+    half_life: float | None,
+    weak_evidence: float,
+) -> ItemKnn:
+    """See fit."""
     normaliser = pick(SIMILARITIES, similarity, "similarity")
-    event_weights = EventWeights(relevant_from, weak_evidence)
-    events, weight = event_weights.select(events)
-    seen = event_recency_matrix(events, weight, half_life)
-    length = np.asarray(seen.multiply(seen).sum(axis=0)).ravel()
+    lengths = tally.cells("length")
+    length = lengths.dense(tally.n_items)
 
     def similarity_of(row: np.ndarray, column: np.ndarray, shared: np.ndarray) -> np.ndarray:
         size = normaliser(length[row], length[column], shared) + shrinkage
         return np.divide(shared, size, out=np.zeros_like(size), where=size > 0)  # very old events weigh 0
 
-    similarities = item_matrix(seen, seen, similarity_of, neighbours).T.tocsr()
+    products = tally.sums["shared"].blocks(tally.all_items)
+    similarities = item_matrix(products, tally.n_items, similarity_of, neighbours).T.tocsr()
     similarities.sort_indices()
-    warm = np.zeros(events.n_items, dtype=bool)
-    warm[events.item] = True
-    return ItemKnn(similarities, warm, neighbours, event_weights, half_life)
+    warm = lengths.counts(tally.n_items) > 0
+    return ItemKnn(similarities, warm, neighbours, EventWeights(relevant_from, weak_evidence), half_life)
 
 
 def _cosine(left: np.ndarray, right: np.ndarray, _: np.ndarray) -> np.ndarray:
@@ -147,6 +164,13 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=ItemKnnSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("relevant_from", "half_life", "weak_evidence"),
+        finish=finish,
+        finishing=("relevant_from", "neighbours", "shrinkage", "similarity", "half_life", "weak_evidence"),
+    ),
     space={
         "similarity": list(SIMILARITIES),
         "neighbours": [20, 50, 100, 200, 400],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
-from interestrec.scorers.definition import LABELS, ScorerDefinition
+from interestrec.scorers.definition import AGAIN, LABELS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
-from interestrec.scorers.requests import Labels
+from interestrec.scorers.requests import Events, Labels
+from interestrec.scorers.stored_arrays import with_rows
 
 
 def fit(labels: Labels) -> ItemScores:
@@ -14,4 +15,11 @@ def fit(labels: Labels) -> ItemScores:
     return ItemScores(np.full(labels.n_items, mean, dtype=np.float32))
 
 
-DEFINITION = ScorerDefinition(fit=fit, scorer=ItemScores, fitted_on=LABELS, predicts_intensity=True)
+def follow(scorer: ItemScores, after: Events, forgotten: np.ndarray) -> ItemScores:
+    """Keep the mean, also for new items."""
+    return ItemScores(with_rows(scorer.score, after.n_items, scorer.score[:1]))
+
+
+DEFINITION = ScorerDefinition(
+    fit=fit, scorer=ItemScores, fitted_on=LABELS, follows=AGAIN, follow=follow, predicts_intensity=True
+)

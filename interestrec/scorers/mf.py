@@ -8,12 +8,13 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
+from interestrec.core.row_products import one_blas_thread, pair_dots, row_products
 from interestrec.core.section import Count, Positive
 from interestrec.scorers import bias
 from interestrec.scorers.bias import Biases, BiasSettings, clip_intensity
-from interestrec.scorers.definition import LABELS, ScorerDefinition
-from interestrec.scorers.interactions import one_blas_thread
-from interestrec.scorers.requests import Labels, Requests
+from interestrec.scorers.definition import KEPT, LABELS, ScorerDefinition
+from interestrec.scorers.requests import Events, Labels, Requests, user_rows
+from interestrec.scorers.stored_arrays import with_rows
 
 _CELLS = 1 << 22  # numbers in the vectors, or in the Gram matrices, of one block
 
@@ -39,16 +40,14 @@ class BiasedFactors:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        base = self.biases.mean + self.biases.user[requests.user][:, None] + self.biases.item
-        with one_blas_thread():
-            return clip_intensity(base + self.user[requests.user] @ self.item.T)
+        base = self.biases.of_users(requests.user)[:, None] + self.biases.item
+        return clip_intensity(base + row_products(user_rows(self.user, requests.user, 0.0), self.item))
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         user = ragged.repeat(offsets, requests.user)
-        return clip_intensity(
-            self.biases.predict_pairs(user, item) + np.einsum("nf,nf->n", self.user[user], self.item[item])
-        )
+        dots = pair_dots(user_rows(self.user, user, 0.0), self.item[item])
+        return clip_intensity(self.biases.predict_pairs(user, item) + dots)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -125,10 +124,21 @@ def _ridges(
     return solved
 
 
+def follow(scorer: BiasedFactors, after: Events, forgotten: np.ndarray) -> BiasedFactors:
+    """Keep what was learned; new users and items, and forgotten users, are those without labels."""
+    of_users, of_items = (scorer.biases.user, scorer.user), (scorer.biases.item, scorer.item)
+    user_bias, user = (with_rows(part, after.n_users) for part in of_users)
+    user_bias[forgotten], user[forgotten] = 0.0, 0.0
+    item_bias, item = (with_rows(part, after.n_items) for part in of_items)
+    return BiasedFactors(Biases(scorer.biases.mean, user_bias, item_bias), user, item)
+
+
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=BiasedFactors,
     fitted_on=LABELS,
+    follows=KEPT,
+    follow=follow,
     needs=("seed",),
     settings=MfSettings,
     space={

@@ -8,22 +8,27 @@ from functools import cached_property
 from typing import Self
 
 from interestrec.core import ragged
+from interestrec.core.cell_sums import CellSums, PairSums
+from interestrec.core.column_products import PairProducts
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.largest_entries import item_matrix
+from interestrec.core.row_products import pair_dots, row_products
 from interestrec.core.section import Count, NotNegative, Positive, Section
 from interestrec.scorers import trending
 from interestrec.scorers.content import unit_rows
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import (
-    event_recency_matrix,
     history_recency_matrix,
-    one_blas_thread,
+    products,
+    quick_form,
     sparse_dots,
+    user_recencies,
 )
-from interestrec.scorers.largest_entries import item_matrix
 from interestrec.scorers.recency import HALF_LIVES
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
+from interestrec.scorers.tally import Tally
 
 _TINY = 1e-300  # divisor of what no recent event has
 
@@ -62,10 +67,9 @@ class PersonalTrend:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; the trend for an empty history."""
         history = self._histories(requests)
-        score = (history @ self.lifts).toarray()
+        score = products(history, self._quick)
         score += self.trend
-        with one_blas_thread():
-            score += self._profiles(history) @ self.unit.T
+        score += row_products(self._profiles(history), self.unit)
         return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -73,7 +77,7 @@ class PersonalTrend:
         history, row = self._histories(requests), ragged.owner(offsets)
         score = sparse_dots(history, row, self._by_candidate, item)
         score += self.trend[item]
-        return score + np.einsum("nw,nw->n", self._profiles(history)[row], self.unit[item])
+        return score + pair_dots(self._profiles(history)[row], self.unit[item])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -111,6 +115,10 @@ class PersonalTrend:
         """float32 [requests, width]: text · (the history's mean unit vector − everyone's), by the weights a."""
         share = np.asarray(history.sum(axis=1), dtype=np.float32)
         return self.text * (history @ self.unit - share * self.everyone)
+
+    @cached_property
+    def _quick(self) -> sparse.csr_matrix | np.ndarray:
+        return quick_form(self.lifts)
 
     @cached_property
     def _by_candidate(self) -> sparse.csr_matrix:
@@ -154,27 +162,54 @@ def fit(
         text: weight of the texts.
         history_half_life: days, of history entries; None: equal weights.
     """
-    unit = unit_rows(text_vectors)
-    item, count = np.unique(events.item, return_counts=True)
-    everyone = np.asarray(count @ unit[item] / max(count.sum(), 1), dtype=np.float32)
-    lifts = _lifts(events, half_life, neighbours, shrinkage) * np.float32(lift)
-    trend = trending.fit(events, relevant_from, half_life).score
-    weight_of_text = text if len(events.item) else 0.0
+    tally = count(events, relevant_from, half_life)
+    return finish(tally, relevant_from, text_vectors, neighbours, shrinkage, lift, text, history_half_life)
+
+
+def count(events: Events, relevant_from: float, half_life: float, latest: int | None = None) -> Tally:
+    """Sum n(i, j) of pairs (`near`), and of items the recencies of users (`lately`) and of events, and the events."""
+    lately, user = user_recencies(events, np.ones(len(events.item)), half_life, latest)
+    users = lately.copy()
+    users.data[:] = ragged.repeat(lately.indptr, 1.0 / np.sqrt(np.maximum(np.diff(lately.indptr), 1)))
+    share, holders = np.asarray(lately.sum(axis=0)).ravel(), np.bincount(lately.indices, minlength=events.n_items)
+    number = np.bincount(events.item, minlength=events.n_items)
+    sums: dict[str, PairSums] = {
+        "near": PairProducts(users, lately, user, power=1),
+        "lately": CellSums.of_items(share, holders, power=1),
+        "events": CellSums.of_items(number, number, power=0),
+    }
+    trend = trending.count(events, relevant_from, half_life, 0.0, latest)
+    return Tally.of(events, half_life, {**trend.sums, **sums}, latest)
+
+
+def finish(
+    tally: Tally,
+    relevant_from: float,
+    text_vectors: np.ndarray,
+    neighbours: int,
+    shrinkage: float,
+    lift: float,
+    text: float,
+    history_half_life: float | None,
+) -> PersonalTrend:
+    """See fit."""
+    unit, events = unit_rows(text_vectors), tally.cells("events")
+    everyone = np.asarray(events.count @ unit[events.items[0]] / max(events.count.sum(), 1), dtype=np.float32)
+    lifts = _lifts(tally, neighbours, shrinkage) * np.float32(lift)
+    trend = trending.finish(tally).score
+    weight_of_text = text if len(events.cell) else 0.0
     return PersonalTrend(trend, lifts, unit, everyone, weight_of_text, relevant_from, history_half_life)
 
 
-def _lifts(events: Events, half_life: float, neighbours: int, shrinkage: float) -> sparse.csr_matrix:
+def _lifts(tally: Tally, neighbours: int, shrinkage: float) -> sparse.csr_matrix:
     """float32 [items, items]: L, the `neighbours` largest of each row."""
-    lately = event_recency_matrix(events, np.ones(len(events.item)), half_life)
-    users = lately.copy()
-    users.data[:] = ragged.repeat(lately.indptr, 1.0 / np.sqrt(np.maximum(np.diff(lately.indptr), 1)))
-    share = np.asarray(lately.sum(axis=0)).ravel()
+    share = tally.cells("lately").dense(tally.n_items)
     share /= max(share.sum(), _TINY)
 
     def lifts(_: np.ndarray, column: np.ndarray, near: np.ndarray) -> np.ndarray:
         return np.log1p(near / (shrinkage * np.maximum(share[column], _TINY)))
 
-    return item_matrix(users, lately, lifts, neighbours)
+    return item_matrix(tally.sums["near"].blocks(tally.all_items), tally.n_items, lifts, neighbours)
 
 
 DEFINITION = ScorerDefinition(
@@ -183,6 +218,13 @@ DEFINITION = ScorerDefinition(
     fitted_on=EVENTS,
     needs=("relevant_from", "text_vectors"),
     settings=PersonalTrendSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("relevant_from", "half_life"),
+        finish=finish,
+        finishing=("relevant_from", "text_vectors", "neighbours", "shrinkage", "lift", "text", "history_half_life"),
+    ),
     space={
         "half_life": [1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0, 365.0],
         "history_half_life": HALF_LIVES,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from interestrec.core.cell_sums import CellSums
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Fraction, Section
-from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import event_recency_matrix
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
+from interestrec.scorers.tally import Tally
 
 
 class PopularitySettings(Section):
@@ -30,9 +32,21 @@ def fit(events: Events, relevant_from: float, weak_evidence: float = 0.0) -> Ite
         relevant_from: minimum relevant intensity.
         weak_evidence: see EventWeights.
     """
-    seen = event_recency_matrix(*EventWeights(relevant_from, weak_evidence).select(events), None)
-    users = np.asarray(seen.sum(axis=0)).ravel()
-    return ItemScores(np.log1p(users * (1e4 / max(seen.shape[0], 1))).astype(np.float32))
+    return finish(count(events, relevant_from, weak_evidence))
+
+
+def count(events: Events, relevant_from: float, weak_evidence: float, latest: int | None = None) -> Tally:
+    """Count the users of each item by the highest weight of a pair's events."""
+    events, weight = EventWeights(relevant_from, weak_evidence).select(events)
+    seen = event_recency_matrix(events, weight, None)
+    users, total = np.bincount(seen.indices, minlength=events.n_items), np.asarray(seen.sum(axis=0)).ravel()
+    return Tally.of(events, None, {"users": CellSums.of_items(total, users, power=0)}, latest)
+
+
+def finish(tally: Tally) -> ItemScores:
+    """See fit."""
+    users = tally.cells("users").dense(tally.n_items)
+    return ItemScores(np.log1p(users * (1e4 / max(tally.users, 1))).astype(np.float32))
 
 
 DEFINITION = ScorerDefinition(
@@ -41,5 +55,7 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=PopularitySettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(count, counting=("relevant_from", "weak_evidence"), finish=finish),
     component="popularity",
 )

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import ragged
-from interestrec.corpus.store import Corpus
-from interestrec.io.schemas import TEST, VALID
+from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.scorers.requests import Events, Labels, Requests
 
 
@@ -59,31 +59,40 @@ def valid_users(corpus: Corpus, select: bool, most: int, seed: int) -> np.ndarra
     return sample
 
 
-def positive_events(corpus: Corpus, before: int, as_of: int | None = None) -> Events:
+def positive_events(corpus: Corpus, before: int) -> Events:
     """Return the positive events, those with an intensity above 0, of the splits before `before`.
 
     Args:
         before: VALID for train, TEST for train and valid.
-        as_of: microseconds; replaces `before` by all events before this time and those without a time.
     """
     rows = corpus.timelines
-    is_positive = (rows.split < before if as_of is None else rows.time < as_of) & (rows.intensity > 0)
+    is_positive = (rows.split < before) & (rows.intensity > 0)
+    return events_at(corpus, is_positive, corpus.users.num_rows, corpus.items.num_rows)
+
+
+def events_at(corpus: Corpus, rows: np.ndarray, n_users: int, n_items: int) -> Events:
+    """Return some rows of the timelines as events.
+
+    Args:
+        rows: int64 rows, or bool [events].
+        n_users, n_items: numbers of users and items; more than the corpus has if others were appended.
+    """
+    timelines = corpus.timelines
     return Events(
-        user=rows.user[is_positive],
-        item=rows.item[is_positive],
-        intensity=rows.intensity[is_positive],
-        time=rows.time[is_positive],
-        n_users=corpus.users.num_rows,
-        n_items=corpus.items.num_rows,
+        user=timelines.user[rows],
+        item=timelines.item[rows],
+        intensity=timelines.intensity[rows],
+        time=timelines.time[rows],
+        n_users=n_users,
+        n_items=n_items,
     )
 
 
-def known_labels(corpus: Corpus, before: int, as_of: int | None = None) -> Labels:
-    """Return the candidates with a known label; see positive_events for the arguments."""
+def known_labels(corpus: Corpus, before: int) -> Labels:
+    """Return the candidates with a known label; see positive_events for the argument."""
     shown = corpus.impressions
     owner = ragged.owner(shown.offsets)
-    in_period = shown.split < before if as_of is None else shown.time < as_of
-    rows = np.flatnonzero(in_period[owner] & ~np.isnan(shown.label))
+    rows = np.flatnonzero((shown.split < before)[owner] & ~np.isnan(shown.label))
     return Labels(
         user=shown.user[owner[rows]],
         item=shown.item[rows],
@@ -169,14 +178,45 @@ def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -
         time: microseconds since 1970 UTC.
         users: int64, rows of the users to include, in this order; None: all.
     """
-    timelines = corpus.timelines
-    known = np.flatnonzero(timelines.time < time)
-    everyone = np.arange(corpus.users.num_rows, dtype=np.int32)
-    offsets = ragged.from_owner(timelines.user[known], len(everyone))
-    if users is None:
-        return _requests(corpus, everyone, offsets, known, np.full(len(everyone), time))
-    user_offsets, rows = ragged.take(offsets, users)
-    return _requests(corpus, everyone[users], user_offsets, known[rows], np.full(len(users), time))
+    return HistoriesAsOf(corpus, time).requests(users)[0]
+
+
+class HistoriesAsOf:
+    """The histories of all users at one time: the events before it, and those without a time.
+
+    At NO_TIME all that is known are the events without a time.
+    """
+
+    def __init__(self, corpus: Corpus, time: int) -> None:
+        """`time` is in microseconds since 1970 UTC."""
+        timelines = corpus.timelines
+        self.corpus = corpus
+        self.time = time
+        self._known = np.flatnonzero((timelines.time < time) | (timelines.time == NO_TIME))
+        self._offsets = ragged.from_owner(timelines.user[self._known], corpus.users.num_rows)
+
+    def requests(self, users: np.ndarray | None = None) -> tuple[Requests, np.ndarray]:
+        """Return one request per user, and the rows of their entries in the timelines, int64 [total].
+
+        Args:
+            users: int64, rows of the users to include, in this order; None: all.
+        """
+        if users is None:
+            users = np.arange(self.corpus.users.num_rows)
+        offsets, entries = ragged.take(self._offsets, users)
+        rows = self._known[entries]
+        return _requests(self.corpus, users.astype(np.int32), offsets, rows, np.full(len(users), self.time)), rows
+
+
+def as_known_before(corpus: Corpus, time: int) -> Corpus:
+    """Return the corpus with all that was before `time`, or has no time, as train, and the rest as test.
+
+    Args:
+        time: microseconds.
+    """
+    events, shown = corpus.timelines.time, corpus.impressions.time
+    codes = (np.where(times < time, TRAIN, TEST).astype(np.int8) for times in (events, shown))
+    return corpus.with_splits(*codes)
 
 
 def published_since(corpus: Corpus, time: int) -> np.ndarray:

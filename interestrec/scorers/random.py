@@ -9,8 +9,8 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
-from interestrec.scorers.definition import NOTHING, ScorerDefinition
-from interestrec.scorers.requests import Requests
+from interestrec.scorers.definition import AGAIN, NOTHING, ScorerDefinition
+from interestrec.scorers.requests import Requests, user_rows
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -36,33 +36,39 @@ class RandomScores:
 
     user_hash: np.ndarray  # uint64 [users]
     item_hash: np.ndarray  # uint64 [items]
+    unknown_hash: np.ndarray  # uint64 [], of the empty id, for users who are not in the corpus
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
-        return _uniform(mix_hashes(self.user_hash[requests.user][:, None], self.item_hash[None, :]))
+        return _uniform(mix_hashes(self._hashes(requests)[:, None], self.item_hash[None, :]))
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        user = ragged.repeat(offsets, requests.user)
-        return _uniform(mix_hashes(self.user_hash[user], self.item_hash[item]))
+        user = ragged.repeat(offsets, self._hashes(requests))
+        return _uniform(mix_hashes(user, self.item_hash[item]))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
-        return {"user_hash": self.user_hash, "item_hash": self.item_hash}
+        return {"user_hash": self.user_hash, "item_hash": self.item_hash, "unknown_hash": self.unknown_hash}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """See StorableScorer."""
-        return cls(arrays["user_hash"], arrays["item_hash"])
+        return cls(arrays["user_hash"], arrays["item_hash"], arrays["unknown_hash"])
+
+    def _hashes(self, requests: Requests) -> np.ndarray:
+        return user_rows(self.user_hash, requests.user, self.unknown_hash)
 
 
 def fit(user_ids: Sequence[str], item_ids: Sequence[str], seed: int) -> RandomScores:
     """Hash the ids of all users and items."""
-    return RandomScores(id_hashes(user_ids, seed), id_hashes(item_ids, seed))
+    return RandomScores(id_hashes(user_ids, seed), id_hashes(item_ids, seed), id_hashes([""], seed)[0, ...])
 
 
 def _uniform(hashed: np.ndarray) -> np.ndarray:
     return (hashed >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
-DEFINITION = ScorerDefinition(fit=fit, scorer=RandomScores, fitted_on=NOTHING, needs=("user_ids", "item_ids", "seed"))
+DEFINITION = ScorerDefinition(
+    fit=fit, scorer=RandomScores, fitted_on=NOTHING, follows=AGAIN, needs=("user_ids", "item_ids", "seed")
+)

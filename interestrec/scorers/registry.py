@@ -24,6 +24,7 @@ from interestrec.scorers import (
     item_knn,
     mean_intensity,
     mf,
+    modality_intensity,
     personal_trend,
     popularity,
     random,
@@ -66,11 +67,13 @@ COMPONENTS = {entry.component: name for name, entry in SCORERS.items() if entry.
 
 
 def scorer_definition(name: str) -> ScorerDefinition:
-    """Return the definition of a scorer.
+    """Return the definition of a scorer; those of scorers/modality_intensity.py are named after modalities.
 
     Raises:
         ConfigError: the scorer is unknown; the message says how to add it.
     """
+    if modality_intensity.is_modality_name(name):
+        return modality_intensity.definition(name)
     if name not in SCORERS:
         raise ConfigError(
             f"unknown scorer '{name}'{suggestion(name, SCORERS)}; choose from: {', '.join(SCORERS)}, or write "

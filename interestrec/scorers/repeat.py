@@ -10,7 +10,8 @@ from typing import Self
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.corpus.no_time import NO_TIME
+from interestrec.scorers.definition import AGAIN, EVENTS, ScorerDefinition
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.visits import first_of_each, visit_numbers
 
@@ -103,8 +104,6 @@ class _Occasions:
     @classmethod
     def of(cls, owner: np.ndarray, item: np.ndarray, time: np.ndarray, pause_hours: float) -> Self:
         """Take events whose owners ascend; see `visit_numbers`."""
-        from interestrec.corpus.store import NO_TIME
-
         visit = visit_numbers(owner, time, pause_hours)
         ends = np.append(np.diff(visit) > 0, [True] * (len(visit) > 0)).astype(bool)
         order = np.lexsort((visit, item, owner))
@@ -147,8 +146,6 @@ def fit(events: Events, relevant_from: float, pause_hours: float, item_prior: fl
         item_prior: k, in expected repetitions.
         interval_prior: number of intervals that the mean interval of all items counts for.
     """
-    from interestrec.corpus.store import NO_TIME
-
     order = np.lexsort((events.time, events.user))
     order = order[events.time[order] != NO_TIME]
     occasions = _Occasions.of(events.user[order], events.item[order], events.time[order], pause_hours)
@@ -204,7 +201,7 @@ def _observed(occasions: _Occasions, interval: np.ndarray, n_items: int) -> tupl
 def _cells(count: np.ndarray, age: np.ndarray, interval: np.ndarray) -> np.ndarray:
     """int64 [n]: the cell of the table of rates; ages and intervals in microseconds."""
     by_count = np.minimum(np.log2(count).astype(np.int64), _COUNTS - 1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # time may go back where splits are random
         by_age = np.clip(np.floor(np.log2(age / interval)) + 5, 1, _AGES - 1)
     return by_count * _AGES + np.where(age > 0, by_age, 0).astype(np.int64)
 
@@ -213,6 +210,7 @@ DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Repeat,
     fitted_on=EVENTS,
+    follows=AGAIN,
     needs=("relevant_from",),
     settings=RepeatSettings,
     space={

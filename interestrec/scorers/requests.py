@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import Any, Protocol, runtime_checkable
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
 
+NOBODY = -1  # user of a request of somebody who is not in the corpus
 _CELLS = 1 << 22  # requests × items of one dense block
 
 
@@ -47,9 +49,13 @@ class Labels:
 
 @dataclass(frozen=True)
 class Requests:
-    """Users with their histories; the history of request r is `item[offsets[r]:offsets[r + 1]]`, oldest first."""
+    """Users with their histories; the history of request r is `item[offsets[r]:offsets[r + 1]]`, oldest first.
 
-    user: np.ndarray  # int32 [requests]
+    Of somebody who is not in the corpus nothing is known but the history: scorers answer such a request as that of a
+    new user without attributes.
+    """
+
+    user: np.ndarray  # int32 [requests], −1 for somebody who is not in the corpus
     offsets: np.ndarray  # int64 [requests + 1]
     item: np.ndarray  # int32 [total]
     intensity: np.ndarray  # float32 [total]
@@ -81,12 +87,30 @@ class Requests:
             self.user[chosen], offsets, self.item[entries], self.intensity[entries], self.time[entries], self.at[chosen]
         )
 
+    def entries(self, kept: np.ndarray) -> Requests:
+        """Return the same requests with some of their history entries, bool [total]."""
+        offsets = ragged.filtered(self.offsets, kept)
+        return Requests(self.user, offsets, self.item[kept], self.intensity[kept], self.time[kept], self.at)
+
+    def latest(self, length: int) -> Requests:
+        """Return the same requests with at most the `length` latest entries of each history."""
+        return self.entries(
+            ragged.positions(self.offsets) >= ragged.repeat(self.offsets, np.diff(self.offsets) - length)
+        )
+
+    def distinct(self) -> tuple[Requests, np.ndarray]:
+        """Return the requests that differ, and the row of every request among them, int64 [requests]."""
+        rows: dict[tuple[object, ...], int] = {}
+        row = np.empty(len(self), np.int64)
+        for n, (start, stop) in enumerate(pairwise(self.offsets.tolist())):
+            history = (part[start:stop].tobytes() for part in (self.item, self.intensity, self.time))
+            row[n] = rows.setdefault((int(self.user[n]), int(self.at[n]), *history), len(rows))
+        _, first = np.unique(row, return_index=True)
+        return self.rows(first), row
+
     def without_history(self) -> Requests:
         """Return the same users with empty histories."""
-        none = slice(0, 0)
-        return Requests(
-            self.user, np.zeros_like(self.offsets), self.item[none], self.intensity[none], self.time[none], self.at
-        )
+        return self.entries(np.zeros(len(self.item), dtype=bool))
 
     def appended(self, others: Requests) -> Requests:
         """Return these requests, then the others."""
@@ -100,6 +124,22 @@ class Requests:
         )
 
 
+def user_rows(values: np.ndarray, user: np.ndarray, unknown: Any) -> np.ndarray:
+    """Return the values of users, [n, …] of the type of `values`.
+
+    Args:
+        values: [users, …].
+        user: int [n], −1 for somebody who is not in the corpus.
+        unknown: the value of such users, of the shape of one value or broadcast to it.
+    """
+    absent = user < 0
+    if not absent.any():
+        return values[user]
+    found = np.empty((len(user), *values.shape[1:]), values.dtype)
+    found[~absent], found[absent] = values[user[~absent]], unknown
+    return found
+
+
 def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of requests that are small enough for a dense requests × items matrix."""
     step = max(1, _CELLS // max(n_items, 1))
@@ -107,10 +147,28 @@ def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, requests)
 
 
+@runtime_checkable
+class ReadsLatest(Protocol):
+    """A scorer that reads only the latest entries of a history."""
+
+    @property
+    def history_length(self) -> int:
+        """Number of entries that it reads."""
+
+
+@runtime_checkable
+class AttendsToHistory(Protocol):
+    """A scorer that weighs the entries of a history by attention."""
+
+    def history_attention(self, requests: Requests) -> np.ndarray | None:
+        """float32 [entries]: weights of a sum of 1 per request, 0 for entries that are not read; None: it has none."""
+
+
 class Scorer(Protocol):
     """Scores items for requests: baselines, components and the intensity model.
 
-    Scores are finite; higher is better; they are comparable only within a request.
+    Scores are finite; higher is better; they are comparable only within a request. The scores of a request have the
+    same bits whatever other requests are asked with it; see core/row_products.py.
     """
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:

@@ -32,6 +32,7 @@ class ScorerInputs:
     requests: Iterable[Requests]  # upcoming requests, whose user texts are encoded together
     seed: int
     retrieve: int | None = None  # `rank.retrieve`
+    new_text_vectors: np.ndarray | None = None  # float32 [items that came after the model, width], as `text_vectors`
     checkpoints: Callable[[str], CheckpointStore] | None = None  # of a fit by name, from which it resumes
 
     def select(self, scorer: str, needs: Iterable[str]) -> dict[str, Any]:
@@ -96,9 +97,26 @@ class ScorerInputs:
     @cached_property
     def two_towers(self) -> list[TwoTowerModel]:
         """The models that `finetune` trained, one per seed, loaded once for all scorers of them."""
-        from interestrec.scorers.two_tower_model import open_models
+        from interestrec.scorers.model_opening import open_models
 
         return open_models(self.model, self)
+
+    @property
+    def model_has_tasks(self) -> bool:
+        """Whether the model predicts tasks besides the intensity."""
+        return bool(self._model_config.get("tasks"))
+
+    @property
+    def model_modalities(self) -> list[str]:
+        """Names of the modalities that the model reads of items, if there are several."""
+        return [str(name) for name, _ in self._model_config.get("modalities", ())]
+
+    @cached_property
+    def _model_config(self) -> dict[str, Any]:
+        from interestrec.io import files
+        from interestrec.model.two_tower_files import CONFIG
+
+        return dict(files.read_json(self.model / CONFIG))
 
     @cached_property
     def text_vectors(self) -> np.ndarray:
@@ -110,6 +128,8 @@ class ScorerInputs:
         from interestrec.io import artifact_files, files
 
         vectors = files.read_safetensors(self.model / artifact_files.ITEM_VECTORS).get("frozen")
+        if vectors is not None and self.new_text_vectors is not None:
+            vectors = np.concatenate([vectors, self.new_text_vectors])
         if vectors is None or len(vectors) != self.corpus.items.num_rows:
             raise ArtifactError(f"{self.model}: item_vectors.safetensors does not match the corpus; run finetune again")
         return vectors

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
+from interestrec.core.row_products import one_blas_thread, row_products
 from interestrec.core.section import Count, Fraction, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
-from interestrec.scorers.interactions import item_positions, one_blas_thread
+from interestrec.scorers.definition import EVENTS, KEPT, ScorerDefinition
+from interestrec.scorers.interactions import item_positions
 from interestrec.scorers.requests import Events, Requests, request_blocks
 
 if TYPE_CHECKING:
-    from interestrec.model.next_item import NextItem
-    from interestrec.scorers.sequence_steps import HistorySteps, StepBatches
+    from interestrec.model.next_item_arrays import NextItemArrays
+    from interestrec.scorers.sequence_steps import HistorySteps
+    from interestrec.scorers.step_batches import StepBatches
     from interestrec.training.training_checkpoint import CheckpointStore
 
 _WEIGHTS = "weights."  # prefix of the model's weights among the arrays
@@ -62,6 +64,7 @@ class SequenceScorer:
     step_items: int
     heads: int
 
+    @one_blas_thread()
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]: scores minus the lowest score of the request; 0 for items without events."""
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
@@ -70,9 +73,7 @@ class SequenceScorer:
         rows, steps = self._histories(requests)
         for start in range(0, len(rows), _REQUESTS):
             part = np.arange(start, min(start + _REQUESTS, len(rows)))
-            expected = self._expected(steps, part)
-            with one_blas_thread():
-                dot = expected @ self.weights["items"].T
+            dot = row_products(self._expected(steps, part), self.weights["items"])
             score[np.ix_(rows[part], self.warm_items)] = dot - dot.min(axis=1, keepdims=True)
         return score
 
@@ -124,17 +125,22 @@ class SequenceScorer:
 
     def _expected(self, steps: HistorySteps, rows: np.ndarray) -> np.ndarray:
         """Return the model's output after the last step of histories, float32 [rows, width]."""
+        from interestrec.model.causal_blocks import similar_lengths
+
         stop = steps.offsets[1:][rows]
-        begin = np.maximum(steps.offsets[:-1][rows], stop - len(self.weights["positions"]))
-        return self._model.last_outputs(*steps.inputs(begin, stop), (stop - begin - 1).astype(np.int32)).numpy()
+        most = len(self.weights["positions"])
+        begin = np.maximum(steps.offsets[:-1][rows], stop - most)
+        expected = np.empty((len(rows), self.weights["items"].shape[1]), np.float32)
+        for length, chosen in similar_lengths(stop - begin, most):
+            inputs = steps.inputs(begin[chosen], stop[chosen], length)
+            expected[chosen] = self._model.last_outputs(*inputs, (stop - begin)[chosen] - 1)
+        return expected
 
     @cached_property
-    def _model(self) -> NextItem:
-        from interestrec.model.next_item import NextItem, NextItemConfig
+    def _model(self) -> NextItemArrays:
+        from interestrec.model.next_item_arrays import NextItemArrays
 
-        model = NextItem(NextItemConfig.of_weights(self.weights, self.heads))
-        model.assign_weights(self.weights)
-        return model
+        return NextItemArrays(self.weights, self.heads)
 
 
 def fit(
@@ -196,7 +202,8 @@ def _batches(
     seed: int,
 ) -> StepBatches:
     """Return the batches of the histories of all users, in an order that does not depend on the users' names."""
-    from interestrec.scorers.sequence_steps import HistorySteps, StepBatches, content_order, mean_moment, windows
+    from interestrec.scorers.sequence_steps import HistorySteps, content_order, mean_moment, windows
+    from interestrec.scorers.step_batches import StepBatches
 
     order = np.lexsort((events.time, events.user))
     item = np.searchsorted(warm_items, events.item[order]).astype(np.int32)
@@ -210,10 +217,17 @@ def _batches(
     return StepBatches(steps, *windows(steps, length), len(warm_items), step_items, negatives, batch_size, seed)
 
 
+def follow(scorer: SequenceScorer, after: Events, forgotten: np.ndarray) -> SequenceScorer:
+    """Keep what was learned; new items are items without events."""
+    return replace(scorer, n_items=after.n_items)
+
+
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=SequenceScorer,
     fitted_on=EVENTS,
+    follows=KEPT,
+    follow=follow,
     needs=("relevant_from", "checkpoints", "seed"),
     settings=SequenceSettings,
     is_baseline=False,

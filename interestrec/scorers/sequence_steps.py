@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.corpus.store import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 from interestrec.scorers.random import mix_hashes
-from interestrec.training.engine import Arrays
-from interestrec.training.length_batches import length_batches
-from interestrec.training.step_training import StepBatch
 
 _SECOND = 1_000_000  # microseconds
 GAPS = 32  # buckets: unknown, then one per doubling of the seconds up to 34 years
@@ -54,14 +50,17 @@ class HistorySteps:
         item = self.item[np.lexsort((rng.random(len(self.item)), self.moment))]
         return HistorySteps(item, self.moment, self.step_offsets, self.gap, self.offsets)
 
-    def inputs(self, begin: np.ndarray, end: np.ndarray) -> Arrays:
+    def inputs(
+        self, begin: np.ndarray, end: np.ndarray, length: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ranges of steps as items, steps and gaps of NextItem.
 
         Args:
             begin: int64 [ranges], steps.
             end: int64 [ranges], exclusive.
+            length: steps of a padded range; None: those of the longest.
         """
-        source, inside = ragged.padded(begin, end, int((end - begin).max()))
+        source, inside = ragged.padded(begin, end, int((end - begin).max()) if length is None else length)
         place = np.flatnonzero(inside)
         offsets, entries = ragged.take(self.step_offsets, source.ravel()[place])
         gap = np.where(inside, self.gap[source], 0)
@@ -78,37 +77,6 @@ class HistorySteps:
         )
         filled &= inside.ravel()[:, None]
         return np.where(filled, self.item[entry], -1).reshape(*source.shape, step_items).astype(np.int32)
-
-
-@dataclass(frozen=True)
-class StepBatches:
-    """Batches of windows of histories with negatives; each is a function of the seed and its number."""
-
-    steps: HistorySteps
-    begin: np.ndarray  # int64 [windows], steps
-    end: np.ndarray  # int64 [windows], exclusive
-    items: int  # of the model, from which negatives are drawn
-    step_items: int
-    negatives: int  # per window
-    size: int  # windows per batch
-    seed: int
-
-    @property
-    def per_epoch(self) -> int:
-        """Batches of one pass over the windows."""
-        return -(-len(self.begin) // self.size)
-
-    def after(self, done: int) -> Iterator[StepBatch]:
-        """Yield the batches after the first `done`, without end."""
-        epoch, steps = -1, self.steps
-        for number, rows in enumerate(length_batches(self.end - self.begin, self.size, self.seed, done), done):
-            if number // self.per_epoch != epoch:
-                epoch = number // self.per_epoch
-                steps = self.steps.shuffled(np.random.default_rng([self.seed, 2, epoch]))
-            begin, end = self.begin[rows], self.end[rows]
-            rng = np.random.default_rng([self.seed, 3, number])
-            negatives = rng.integers(0, self.items, (len(rows), self.negatives), np.int32)
-            yield StepBatch((*steps.inputs(begin, end), steps.targets(begin, end, self.step_items), negatives), rows)
 
 
 def windows(steps: HistorySteps, length: int) -> tuple[np.ndarray, np.ndarray]:

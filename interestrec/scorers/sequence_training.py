@@ -7,7 +7,7 @@ import numpy as np
 
 from interestrec.core.errors import NumericError
 from interestrec.model.next_item import NextItem
-from interestrec.scorers.sequence_steps import StepBatches
+from interestrec.scorers.step_batches import StepBatches
 from interestrec.training import device
 from interestrec.training.engine import Engine
 from interestrec.training.next_item_objective import LOSS, NextItemObjective

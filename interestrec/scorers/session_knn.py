@@ -8,14 +8,14 @@ from typing import Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.largest_entries import largest_per_row
 from interestrec.core.section import Count, Positive, Section
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix
-from interestrec.scorers.largest_entries import largest_per_row
 from interestrec.scorers.requests import Events, Requests
+from interestrec.scorers.session_tally import SessionTally, count
 from interestrec.scorers.stored_arrays import pack_matrix, pack_optional, unpack_matrix, unpack_optional
-from interestrec.scorers.visits import first_of_each, visit_numbers
 
 _DAY = 86_400_000_000  # microseconds
 _ENTRIES = 1 << 22  # candidates of one block of requests, which bound its memory
@@ -53,13 +53,18 @@ class SessionKnn:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 throughout for an empty history."""
-        return self._scores(requests).toarray()
+        score = np.zeros((len(requests), len(self.rarity)), np.float32)
+        for start, stop, block in self._blocks(requests):
+            score[start:stop] = block
+        return score
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        if len(item) == 0:
-            return np.zeros(0, np.float32)
-        return np.asarray(self._scores(requests)[ragged.owner(offsets), item], dtype=np.float32).ravel()
+        score = np.zeros(len(item), np.float32)
+        for start, stop, block in self._blocks(requests):
+            own = slice(offsets[start], offsets[stop])
+            score[own] = block[ragged.owner(offsets[start : stop + 1] - offsets[start]), item[own]]
+        return score
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -86,53 +91,45 @@ class SessionKnn:
             step_decay=unpack_optional(arrays["step_decay"]),
         )
 
-    def _scores(self, requests: Requests) -> sparse.csr_matrix:
-        """float32 [requests, items]"""
+    def _blocks(self, requests: Requests) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield ranges of requests, and their scores for all items, float32 [requests of the range, items]."""
         history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.rarity), self.half_life)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1)).ravel())
         history.data /= ragged.repeat(history.indptr, np.where(length > 0, length, 1.0))  # very old entries weigh 0
-        blocks = [self._block_scores(history[start:stop]) for start, stop in self._blocks(history)]
-        score = sparse.vstack([sparse.csr_matrix((0, len(self.rarity))), *blocks], format="csr")
-        score.data *= self.rarity[score.indices]
-        return score.astype(np.float32)
+        for start, stop in self._ranges(history):
+            yield start, stop, (self._block_scores(history[start:stop]) * self.rarity).astype(np.float32)
 
-    def _blocks(self, history: sparse.csr_matrix) -> Iterator[tuple[int, int]]:
-        """Yield ranges of rows that are small enough for their candidates: sessions, and items of the neighbours."""
+    def _ranges(self, history: sparse.csr_matrix) -> Iterator[tuple[int, int]]:
+        """Yield ranges of rows whose candidates are few enough: sessions, items of the neighbours, all items."""
         sessions = np.append(0, np.cumsum(np.diff(self.index.indptr)[history.indices]))[history.indptr]
         items = self.neighbours * -(-self.sessions.nnz // max(self.sessions.shape[0], 1))
-        cost = sessions + np.arange(len(sessions)) * items
+        cost = sessions + np.arange(len(sessions)) * max(items, len(self.rarity))
         start = 0
         while start < history.shape[0]:
             stop = max(start + 1, int(np.searchsorted(cost, cost[start] + _ENTRIES, side="right")) - 1)
             yield start, stop
             start = stop
 
-    def _block_scores(self, history: sparse.csr_matrix) -> sparse.csr_matrix:
-        """float64 [requests, items], without the rarity."""
-        near = largest_per_row((history @ self.index).tocsr(), self.neighbours)
-        if self.step_decay is not None and near.nnz > 0:
-            return self._close_to_shared(history, near, self.step_decay)
-        ones = np.ones(self.sessions.nnz)
-        present = sparse.csr_matrix((ones, self.sessions.indices, self.sessions.indptr), shape=self.sessions.shape)
-        return (near @ present).tocsr()
+    def _block_scores(self, history: sparse.csr_matrix) -> np.ndarray:
+        """float64 [requests, items], without the rarity.
 
-    def _close_to_shared(
-        self, history: sparse.csr_matrix, near: sparse.csr_matrix, step_decay: float
-    ) -> sparse.csr_matrix:
-        """float64 [requests, items]: the similarities of sessions, times the closeness of the item within each.
-
-        The closeness is 2^(−|step of the item − step of i| / step_decay), where i is the item of the session whose
-        weight in the history is highest, ties by the later step.
+        A neighbour votes for an item by its similarity times 2^(−|step of the item − step of i| / step_decay), where i
+        is the item of the session whose weight in the history is highest, ties by the later step. Votes are added in
+        the order of the sessions, so that the sums of a request do not depend on other requests.
         """
-        request = ragged.owner(near.indptr)
+        near = largest_per_row((history @ self.index).tocsr(), self.neighbours)
+        if near.nnz == 0:
+            return np.zeros(history.shape)
         offsets, entries = ragged.take(self.sessions.indptr, near.indices)
-        item, step = self.sessions.indices[entries], self.sessions.data[entries].astype(np.float64)
-        row = ragged.repeat(offsets, request)
-        weight = np.asarray(history[row, item]).ravel()
-        highest = ragged.repeat(offsets, np.maximum.reduceat(weight, offsets[:-1]))
-        shared = np.maximum.reduceat(np.where(weight == highest, step, 0.0), offsets[:-1])  # steps count from 1
-        value = ragged.repeat(offsets, near.data) * np.exp2(-np.abs(step - ragged.repeat(offsets, shared)) / step_decay)
-        return sparse.csr_matrix((value, (row, item)), shape=(near.shape[0], len(self.rarity)))
+        cell = ragged.repeat(offsets, ragged.owner(near.indptr) * history.shape[1]) + self.sessions.indices[entries]
+        vote = ragged.repeat(offsets, near.data)
+        if self.step_decay is not None:
+            step = self.sessions.data[entries].astype(np.float64)
+            weight = history.toarray().ravel()[cell]
+            highest = ragged.repeat(offsets, np.maximum.reduceat(weight, offsets[:-1]))
+            shared = np.maximum.reduceat(np.where(weight == highest, step, 0.0), offsets[:-1])  # steps count from 1
+            vote = vote * np.exp2(-np.abs(step - ragged.repeat(offsets, shared)) / self.step_decay)
+        return np.bincount(cell, vote, minlength=history.shape[0] * history.shape[1]).reshape(history.shape)
 
 
 def fit(
@@ -164,28 +161,32 @@ def fit(
         history_half_life: days, of history entries; None: equal weights.
         step_decay: steps after which the closeness halves; None: equal weights.
     """
-    from interestrec.corpus.store import NO_TIME
+    tally = count(events, pause_hours)
+    return finish(tally, relevant_from, neighbours, latest, half_life, history_half_life, step_decay)
 
-    order = np.lexsort((events.item, events.time, events.user))
-    user, item, time = events.user[order], events.item[order].astype(np.int64), events.time[order]
-    session, step, end = _sessions(user, item, np.where(time == NO_TIME, 0, time), pause_hours)
-    order = np.lexsort((step, item, session))
-    last = np.append(first_of_each(session[order], item[order]), True)[1:] if len(order) else order
-    rows = order[last]
-    shape = (len(end), events.n_items)
-    steps = step[rows].astype(np.float32)
-    sessions = sparse.csr_matrix((steps, (session[rows], item[rows])), shape=shape)
+
+def finish(
+    tally: SessionTally,
+    relevant_from: float,
+    neighbours: int,
+    latest: int,
+    half_life: float | None,
+    history_half_life: float | None,
+    step_decay: float | None,
+) -> SessionKnn:
+    """See fit."""
+    end, offsets, item = tally.end, tally.offsets, tally.item
+    shape = (len(end), tally.n_items)
     recency = np.ones(len(end)) if half_life is None else np.exp2(-(end.max(initial=0) - end) / (half_life * _DAY))
-    weight = recency / np.sqrt(np.maximum(np.diff(sessions.indptr), 1))
-    count = np.bincount(item[rows], minlength=events.n_items)
-    index = sparse.csr_matrix((weight[session[rows]], (session[rows], item[rows])), shape=shape).T.tocsr()
-    index.sort_indices()
+    weight = recency / np.sqrt(np.maximum(np.diff(offsets), 1))
+    number = np.bincount(item, minlength=tally.n_items)
+    index = sparse.csr_matrix((ragged.repeat(offsets, weight), item, offsets), shape=shape).T.tocsr()
     kept = ragged.positions(index.indptr) < latest
     pointer = ragged.filtered(index.indptr, kept)
     return SessionKnn(
-        sessions=sessions,
+        sessions=sparse.csr_matrix((tally.step, item, offsets), shape=shape),
         index=sparse.csr_matrix((index.data[kept], index.indices[kept], pointer), shape=index.shape),
-        rarity=np.log1p(np.divide(len(end), count, out=np.zeros(len(count)), where=count > 0)).astype(np.float32),
+        rarity=np.log1p(np.divide(len(end), number, out=np.zeros(len(number)), where=number > 0)).astype(np.float32),
         neighbours=neighbours,
         relevant_from=relevant_from,
         half_life=history_half_life,
@@ -193,31 +194,18 @@ def fit(
     )
 
 
-def _sessions(
-    user: np.ndarray, item: np.ndarray, time: np.ndarray, pause_hours: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divide events, sorted by user and time, into sessions, which are numbered from the latest to the earliest.
-
-    Returns:
-        Session and step of each event, int64 [events], and the time of the last event of each session, int64.
-    """
-    visit = visit_numbers(user, time, pause_hours)
-    starts = np.flatnonzero(first_of_each(visit))
-    number_of_step = np.cumsum(first_of_each(visit, time))
-    step = number_of_step - number_of_step[starts][visit] + 1
-    size = np.diff(np.append(starts, len(visit)))
-    end = time[starts + size - 1]
-    content = np.add.reduceat(item, starts) if len(starts) else item
-    latest_first = np.lexsort((content, size, -end))  # ties do not depend on the names of users
-    number = np.empty(len(starts), np.int64)
-    number[latest_first] = np.arange(len(starts))
-    return number[visit], step, end[latest_first]
-
-
 DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=SessionKnn,
     fitted_on=EVENTS,
+    follows=EXACTLY,
+    tally=TallyDefinition(
+        count,
+        counting=("pause_hours",),
+        finish=finish,
+        finishing=("relevant_from", "neighbours", "latest", "half_life", "history_half_life", "step_decay"),
+        kind=SessionTally,
+    ),
     needs=("relevant_from",),
     settings=SessionKnnSettings,
     space={

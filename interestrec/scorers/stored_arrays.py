@@ -1,4 +1,4 @@
-"""Conversion of sparse matrices and optional numbers of fitted scorers to arrays and back."""
+"""Arrays of fitted scorers: conversion of sparse matrices and optional numbers, and rows for what is new."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def unpack_matrix(name: str, arrays: Mapping[str, np.ndarray]) -> sparse.csr_mat
     """Restore the matrix of `pack_matrix`; entries keep their order."""
     parts = tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr"))
     return sparse.csr_matrix(parts, shape=tuple(arrays[f"{name}.shape"].tolist()))
+
+
+def with_rows(array: np.ndarray, rows: int, value: np.ndarray | float | bool = 0.0) -> np.ndarray:
+    """Return an array with rows of a value appended, [rows, …] of the same type."""
+    new = np.empty((rows - len(array), *array.shape[1:]), array.dtype)
+    new[:] = value
+    return np.concatenate([array, new])
 
 
 def pack_optional(value: float | None) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Self
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Count, Section
-from interestrec.scorers.definition import NOTHING, ScorerDefinition
+from interestrec.scorers.definition import AGAIN, NOTHING, ScorerDefinition
 from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
@@ -83,6 +83,7 @@ DEFINITION = ScorerDefinition(
     fit=fit,
     scorer=Tfidf,
     fitted_on=NOTHING,
+    follows=AGAIN,
     needs=("item_texts", "train_items"),
     settings=TfidfSettings,
     component="tfidf",

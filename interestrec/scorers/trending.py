@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from interestrec.core.cell_sums import CellSums
 from interestrec.core.deferred_import import np
 from interestrec.core.section import Fraction, Positive, Section
 from interestrec.scorers import recency
-from interestrec.scorers.definition import GRADED_EVENTS, ScorerDefinition
+from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.requests import Events
+from interestrec.scorers.tally import Tally
 
 
 class TrendingSettings(Section):
@@ -33,11 +35,30 @@ def fit(events: Events, relevant_from: float, half_life: float, weak_evidence: f
         half_life: days.
         weak_evidence: see EventWeights.
     """
+    return finish(count(events, relevant_from, half_life, weak_evidence))
+
+
+def count(
+    events: Events, relevant_from: float, half_life: float, weak_evidence: float, latest: int | None = None
+) -> Tally:
+    """Sum the recency-weighted events of each item."""
+    events, weight = EventWeights(relevant_from, weak_evidence).select(events)
+    return Tally.of(events, half_life, {"trend": timed_sums(events, weight, half_life, latest)}, latest)
+
+
+def timed_sums(events: Events, weight: np.ndarray, half_life: float, latest: int | None) -> CellSums:
+    """Return Σ weight · recency per item over the events with a time; `weight` is float64 [events]."""
     from interestrec.corpus.store import NO_TIME
 
-    events, weight = EventWeights(relevant_from, weak_evidence).select(events)
-    value = np.where(events.time == NO_TIME, 0.0, weight * recency.event_recency(events, half_life))
+    timed = events.time != NO_TIME
+    value = np.where(timed, weight * recency.event_recency(events, half_life, latest), 0.0)
     lately = np.bincount(events.item, value, minlength=events.n_items)
+    return CellSums.of_items(lately, np.bincount(events.item[timed], minlength=events.n_items), power=1)
+
+
+def finish(tally: Tally) -> ItemScores:
+    """See fit."""
+    lately = tally.cells("trend").dense(tally.n_items)
     total = lately.sum()
     return ItemScores(np.log1p(lately * (1e4 / total if total > 0 else 0.0)).astype(np.float32))
 
@@ -48,6 +69,8 @@ DEFINITION = ScorerDefinition(
     fitted_on=GRADED_EVENTS,
     needs=("relevant_from",),
     settings=TrendingSettings,
+    follows=EXACTLY,
+    tally=TallyDefinition(count, counting=("relevant_from", "half_life", "weak_evidence"), finish=finish),
     space={"half_life": [0.25, 1.0, 2.0, 4.0, 7.0, 14.0, 30.0, 90.0]},
     time_settings=("half_life",),
     component="trending",

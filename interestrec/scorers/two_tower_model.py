@@ -1,10 +1,12 @@
-"""The trained two-tower model of a `model` artifact, as the scorers of it read it."""
+"""The trained two-tower model of a `model` artifact, as the scorers of it read it; TensorFlow is not loaded for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
@@ -14,12 +16,12 @@ from interestrec.scorers.requests import Requests
 if TYPE_CHECKING:
     from interestrec.corpus.moments import Moments
     from interestrec.metrics.calibration import LogitCalibration
-    from interestrec.model.head import CandidateSide
-    from interestrec.model.two_tower import History, ItemArrays, TwoTower
-    from interestrec.scorers.scorer_inputs import ScorerInputs
+    from interestrec.model.task_logits import Calibrations
+    from interestrec.model.two_tower_arrays import TwoTowerArrays
+    from interestrec.model.user_arrays import UserHistories
     from interestrec.scorers.user_inputs import UserInputs
 
-_CELLS = 1 << 22  # requests × items, or × history × candidates, of one block
+_CELLS = 1 << 22  # requests × items, or candidates × width of their texts, of one block
 
 
 class TwoTowerModel:
@@ -27,25 +29,36 @@ class TwoTowerModel:
 
     def __init__(
         self,
-        model: TwoTower,
-        items: ItemArrays,
+        model: TwoTowerArrays,
         user_inputs: UserInputs,
         moments: Moments | None,
         calibration: LogitCalibration,
+        task_calibrations: Calibrations = MappingProxyType({}),
     ) -> None:
         """
         Args:
             moments: None: nothing is known of any moment.
             calibration: of logits of strength.
+            task_calibrations: of the scores of tasks, by name.
         """
         from interestrec.model.catalogue_logits import CatalogueLogits
+        from interestrec.model.pair_logits import PairLogits
+        from interestrec.model.task_logits import task_parameters
 
         self.model = model
-        self.items = items
+        self.items = model.items
         self.histories = user_inputs
         self.moments = moments
+        self._item_moments: tuple[int, np.ndarray] | None = None  # by time
         self.calibration = calibration
-        self.catalogue = CatalogueLogits(model, items)
+        self.catalogue = CatalogueLogits(model)
+        self.pairs = PairLogits(model)
+        self.task_calibrations = task_calibrations
+        self.tasks = {task.name: number for number, task in enumerate(model.config.tasks)}
+        self.task_parameters = {
+            task.name: task_parameters(task, model.tasks.thresholds(number), task_calibrations)
+            for number, task in enumerate(model.config.tasks)
+        }
 
     @property
     def block_length(self) -> int:
@@ -68,135 +81,194 @@ class TwoTowerModel:
                 yield rows, requests.rows(rows), moments
 
     def item_moments(self, time: int) -> np.ndarray:
-        """Return the features of all items at one time, float32 [items, ITEM_FEATURES]."""
+        """Return the features of all items at one time, float32 [items, ITEM_FEATURES]; those of the last are kept."""
         from interestrec.corpus.moments import ITEM_FEATURES
 
-        if self.moments is None:
-            return np.zeros((len(self.items.texts), ITEM_FEATURES), np.float32)
-        return self.moments.catalogue_features(int(time))
+        if self._item_moments is None or self._item_moments[0] != time:
+            if self.moments is None:
+                features = np.zeros((len(self.items.texts), ITEM_FEATURES), np.float32)
+            else:
+                features = self.moments.catalogue_features(int(time))
+            features.flags.writeable = False
+            self._item_moments = int(time), features
+        return self._item_moments[1]
+
+    def history_attention(self, requests: Requests) -> np.ndarray:
+        """Return the weights of the user tower's attention, float32 [history entries]; see AttendsToHistory."""
+        read = self.histories(requests)
+        end = requests.offsets[1:]
+        _, source = ragged.ranges(end - np.diff(read.offsets), end)
+        found = np.zeros(len(requests.item), np.float32)
+        found[source[read.intensity > 0]] = self.model.user(read).attention
+        return found
+
+    def catalogue_ranking(self, histories: UserHistories, moments: np.ndarray) -> np.ndarray:
+        """Return what ranks all items: the logits of order, or `rank_by` of the configuration; float32 [users, items].
+
+        Args:
+            moments: of `item_moments`.
+        """
+        return self._ranking(
+            lambda: self.catalogue.order(histories, moments), lambda task: self.catalogue.task(histories, task)
+        )
+
+    def candidate_ranking(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return what ranks candidates, float32 [candidates], as `catalogue_ranking`; arguments as in
+        `Scorer.score_candidates`.
+        """
+        return self._ranking(
+            lambda: self.candidate_order(requests, offsets, item),
+            lambda task: self.candidate_task(requests, offsets, item, task),
+        )
+
+    def _ranking(self, order: Callable[[], np.ndarray], score: Callable[[int], np.ndarray]) -> np.ndarray:
+        """Return the logits of order, or what `rank_by` makes of the scores of tasks."""
+        from interestrec.model.rank_formula import ORDER
+        from interestrec.model.task_logits import ranking_scores
+
+        config = self.model.config
+        if not config.rank_by:
+            return order()
+        names = [name for name, _ in config.rank_by]
+        scores = {name: score(self.tasks[name]) for name in names if name != ORDER}
+        return ranking_scores(config, order() if ORDER in names else None, scores, self.task_parameters)
 
     def candidate_order(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return logits of order, float32 [candidates]; arguments as in `Scorer.score_candidates`."""
-        return self._by_blocks(self.order, requests, offsets, item)
+        return self._by_blocks(self._order, requests, offsets, item)
+
+    def candidate_task(self, requests: Requests, offsets: np.ndarray, item: np.ndarray, task: int) -> np.ndarray:
+        """Return scores of a task, by its number, float32 [candidates]; the others as in `candidate_order`."""
+        return self._by_blocks(
+            lambda block, part, own: self.pairs.task(self.histories(block), part, own, task), requests, offsets, item
+        )
+
+    def expected(self, requests: Requests, offsets: np.ndarray, item: np.ndarray, task: str) -> np.ndarray:
+        """Return what a task expects of candidates, float32 [candidates]; the others as in `candidate_order`."""
+        from interestrec.model.tasks import TASKS
+
+        number = self.tasks[task]
+        scores = self.candidate_task(requests, offsets, item, number)
+        kind = TASKS[self.model.config.tasks[number].kind]
+        return np.exp(kind.log_expected(scores, self.task_parameters[task]))
 
     def candidate_strength(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return logits of strength, float32 [candidates]; arguments as in `Scorer.score_candidates`."""
-        return self._by_blocks(self.strength, requests, offsets, item)
+        return self._by_blocks(self._strength, requests, offsets, item)
 
     def _by_blocks(
         self,
-        logits: Callable[[Requests, np.ndarray], np.ndarray],
+        logits: Callable[[Requests, np.ndarray, np.ndarray], np.ndarray],
         requests: Requests,
         offsets: np.ndarray,
         item: np.ndarray,
     ) -> np.ndarray:
-        """Return `logits` of candidates, which `order` or `strength` computes for as many requests as fit in memory."""
+        """Return `logits` of candidates, computed for as many requests at a time as fit in memory."""
         found = np.zeros(len(item), np.float32)
-        if len(item) == 0:
-            return found
-        width = max(int(np.diff(offsets).max(initial=0)), 1)
-        step = max(_CELLS // (self.histories.length * width), 1)
-        for start in range(0, len(requests), step):
-            block = requests.block(start, start + step)
-            stop = start + len(block)
-            source, inside = ragged.padded(offsets[start:stop], offsets[start + 1 : stop + 1], width)
-            found[offsets[start] : offsets[stop]] = logits(block, np.where(inside, item[source], 0))[inside]
+        most = max(_CELLS // self.model.config.text_width, 1)
+        start = 0
+        while start < len(requests):
+            stop = max(int(np.searchsorted(offsets, offsets[start] + most, side="right")) - 1, start + 1)
+            stop = min(stop, len(requests))
+            own = slice(offsets[start], offsets[stop])
+            if own.stop > own.start:
+                part = offsets[start : stop + 1] - offsets[start]
+                found[own] = logits(requests.block(start, stop), part, item[own])
+            start = stop
         return found
 
-    def order(self, requests: Requests, candidates: np.ndarray) -> np.ndarray:
-        """Return the logits of order, float32 [requests, candidates], of items at int [requests, candidates]."""
+    def _order(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         from interestrec.corpus.moments import ITEM_FEATURES
-        from interestrec.model.backend import tf
 
         if self.moments is None:
-            moments = np.zeros((*candidates.shape, ITEM_FEATURES), np.float32)
+            moments = np.zeros((len(item), ITEM_FEATURES), np.float32)
         else:
-            at = np.broadcast_to(requests.at[:, None], candidates.shape)
-            moments = self.moments.item_features(candidates.ravel(), at.ravel()).reshape(*candidates.shape, -1)
-        return self.model.compiled.order(*self._sides(requests, candidates), tf.constant(moments)).numpy()
+            moments = self.moments.item_features(item, ragged.repeat(offsets, requests.at))
+        return self.pairs.order(self.histories(requests), offsets, item, moments)
 
-    def strength(self, requests: Requests, candidates: np.ndarray) -> np.ndarray:
-        """Return the logits of strength; argument and value as in `order`."""
-        return self.model.compiled.strength(*self._sides(requests, candidates)).numpy()
+    def _strength(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
+        return self.pairs.strength(self.histories(requests), offsets, item)
 
-    def _sides(self, requests: Requests, candidates: np.ndarray) -> tuple[History, CandidateSide]:
-        from interestrec.model.backend import tf
-        from interestrec.model.two_tower import History, candidate_side
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether the model represents users by texts, which the encoder must read: `arrays` cannot store that."""
+        return self.model.config.user_text is not None
 
-        history = History(*(tf.constant(part) for part in self.histories(requests)))
-        return history, candidate_side(self.items, candidates)
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the model without its moments as arrays by name, the same objects at every call.
+
+        Raises:
+            ArtifactError: the model needs an encoder.
+        """
+        if self.needs_encoder:
+            raise ArtifactError("a model that represents users by texts cannot be stored without its encoder")
+        return self._arrays
+
+    @cached_property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        from interestrec.scorers.user_inputs import ItemUserInputs
+
+        assert isinstance(self.histories, ItemUserInputs)
+        calibration = {"calibration": np.array([self.calibration.scale, self.calibration.shift])}
+        if self.calibration.knots is not None:
+            calibration["knots"] = np.array([self.calibration.knots.score, self.calibration.knots.intensity])
+        return {
+            "config": np.frombuffer(json.dumps(self.model.config.values()).encode(), np.uint8),
+            **{f"weights.{name}": array for name, array in self.model.weights.items()},
+            **{f"items.{name}": array for name, array in self.items._asdict().items()},
+            "users": self.histories.users.features,
+            **calibration,
+            **({"tasks": np.frombuffer(json.dumps(self.task_calibrations).encode(), np.uint8)} if self.tasks else {}),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], moments: Moments | None) -> Self:
+        """Restore the model of `arrays`."""
+        from interestrec.metrics.calibration import Isotonic, LogitCalibration
+        from interestrec.model.two_tower_arrays import TwoTowerArrays
+        from interestrec.model.two_tower_config import ItemArrays, TwoTowerConfig
+        from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
+
+        config = TwoTowerConfig.from_json(json.loads(arrays["config"].tobytes()))
+        items = ItemArrays(*(arrays[f"items.{name}"] for name in ItemArrays._fields))
+        weights = {name.removeprefix("weights."): array for name, array in arrays.items() if "weights." in name}
+        knots = Isotonic(*arrays["knots"]) if "knots" in arrays else None
+        users = ItemUserInputs(items, config.max_history, KnownUsers(arrays["users"], moments))
+        scale, shift = arrays["calibration"].tolist()
+        tasks = json.loads(arrays["tasks"].tobytes()) if "tasks" in arrays else {}
+        model = TwoTowerArrays(config, weights, items)
+        return cls(model, users, moments, LogitCalibration(scale, shift, knots), tasks)
 
 
-def open_models(path: Path, inputs: ScorerInputs | None = None) -> list[TwoTowerModel]:
-    """Load the models of a `model` artifact, one per seed; see `open_model`."""
-    from interestrec.io import artifact_files
+def mean_of_models(found: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of arrays of one shape, added one after another whatever the shape is."""
+    total = found[0]
+    for other in found[1:]:
+        total = total + other
+    return total / np.float32(len(found))
 
-    members = sorted(path.glob(artifact_files.MEMBER.format("*")), key=lambda member: int(member.name.split("-")[1]))
-    return [open_model(member, inputs) for member in (path, *members)]
 
-
-def open_model(path: Path, inputs: ScorerInputs | None = None) -> TwoTowerModel:
-    """Load the model of a `model` artifact.
-
-    Args:
-        inputs: with the corpus of the requests; without it nothing is known of any moment. Required if the model
-            represents users by texts.
+def model_arrays(models: Sequence[TwoTowerModel]) -> dict[str, np.ndarray]:
+    """Return models of one corpus as arrays; their moments are stored once.
 
     Raises:
-        InputMissingError: a file of an artifact is missing.
-        ArtifactError: a file of an artifact is invalid or does not match the model.
+        ArtifactError: a model needs an encoder.
     """
+    moments = models[0].moments
+    named = {f"model_{n}.{name}": array for n, model in enumerate(models) for name, array in model.arrays().items()}
+    return named | ({} if moments is None else {f"moments.{name}": array for name, array in moments.arrays().items()})
+
+
+def restored_models(arrays: Mapping[str, np.ndarray]) -> list[TwoTowerModel]:
+    """Restore the models of `model_arrays`."""
     from interestrec.corpus.moments import Moments
-    from interestrec.io import artifact_files, files
-    from interestrec.model.two_tower import ItemArrays
-    from interestrec.model.two_tower_files import load_two_tower
-    from interestrec.scorers.user_inputs import Users, user_inputs
 
-    arrays = files.read_safetensors(path / artifact_files.ITEM_VECTORS)
-    model = load_two_tower(path)
-    _require_fitting(arrays, model, path)
-    items = ItemArrays(*(arrays[name] for name in ("item", "entry", "candidate", "category", "price")))
-    moments = None if inputs is None else Moments.of(inputs.corpus)
-    histories = user_inputs(model, items, Users(arrays["user"], moments), inputs)
-    return TwoTowerModel(model, items, histories, moments, read_calibration(path))
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
-
-def read_calibration(path: Path) -> LogitCalibration:
-    """Read the calibration of a `model` artifact's logits of strength.
-
-    Raises:
-        ArtifactError: the file is not a calibration.
-    """
-    from interestrec.io import artifact_files, files
-    from interestrec.metrics.calibration import LogitCalibration
-
-    file = path / artifact_files.CALIBRATION
-    try:
-        calibration = LogitCalibration.of(files.read_json(file))
-        if not np.isfinite([calibration.scale, calibration.shift]).all():
-            raise ValueError("not finite")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{file}: not a valid calibration ({error}); run finetune again") from error
-    return calibration
-
-
-def _require_fitting(arrays: dict[str, np.ndarray], model: TwoTower, path: Path) -> None:
-    """Raise an ArtifactError unless the arrays of items and users have equal lengths and the widths of the model."""
-    config, nothing = model.config, np.zeros(0)
-    texts, rows = arrays.get("item", nothing), len(arrays.get("item", nothing))
-    columns = sum(shape.columns + shape.dense for shape in config.user_features)
-    expected = {
-        "item": (rows, config.text_width),
-        "entry": (rows, config.width),
-        "candidate": (rows, config.width),
-        "category": (rows, config.levels),
-        "price": (rows,),
-        "user": (len(arrays.get("user", nothing)), columns),
-    }
-    kinds = {"category": "i", "user": "i"}
-    right = all(
-        arrays.get(name, nothing).shape == shape and arrays.get(name, nothing).dtype.kind == kinds.get(name, "f")
-        for name, shape in expected.items()
-    )
-    if not right or texts.dtype != np.float32 or not np.isfinite(texts).all():
-        raise ArtifactError(f"{path / 'item_vectors.safetensors'}: does not match the model; run finetune again")
+    known = part("moments.")
+    moments = Moments.from_arrays(known) if known else None
+    models: list[TwoTowerModel] = []
+    while own := part(f"model_{len(models)}."):
+        models.append(TwoTowerModel.from_arrays(own, moments))
+    return models

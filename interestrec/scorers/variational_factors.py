@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.row_products import pair_dots, row_products
 
 _CELLS = 1 << 22  # numbers in the matrices of one block of rows
 _RELEVANCE = 5.0  # precision of regression weights at the start
@@ -80,8 +81,8 @@ def posterior(
         matrix = np.empty((len(gram), width, width))
         matrix[:, row, column] = matrix[:, column, row] = gram
         inverse = np.linalg.inv(noise * matrix + precision)
-        right = noise * (linear[:, :-1] - cross) + prior[block] @ precision
-        x = np.einsum("nij,nj->ni", inverse, right)
+        right = noise * (linear[:, :-1] - cross) + row_products(prior[block], precision.T)
+        x = pair_dots(inverse, right[:, None, :])
         mean[block], covariance[block] = x, inverse[:, row, column]
         expected = (covariance[block] + x[:, row] * x[:, column]) * twice
         error += float((gram * expected).sum() + squares[:, -1].sum() - 2.0 * linear[:, -1].sum())
@@ -119,6 +120,12 @@ class Regression:
         """Prior means of the rows that it is fitted on, float64 [rows, width]."""
         return self.offset + self.features @ self.weights
 
+    @property
+    def unknown(self) -> Vectors:
+        """The prior of a row of which nothing is known; one row."""
+        spread = np.linalg.inv(self.precision)[np.triu_indices(len(self.offset))]
+        return Vectors(self.offset[None].copy(), spread[None])
+
     def group_weights(self, number: int) -> np.ndarray:
         """Weights of a group of features, float64 [features of the group, width]."""
         return self.weights[self.group == number]
@@ -135,7 +142,7 @@ class Regression:
         for number, features in enumerate(groups):
             if features is not None:
                 mean += features @ self.group_weights(number)
-        covariance = np.tile(np.linalg.inv(self.precision)[np.triu_indices(len(self.offset))], (size, 1))
+        covariance = np.tile(self.unknown.covariance, (size, 1))
         mean[rows], covariance[rows] = vectors.mean, vectors.covariance
         return Vectors(mean, covariance)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from interestrec.core.deferred_import import np
+from interestrec.corpus.no_time import NO_TIME
 
 _HOUR = 3_600_000_000  # microseconds
 
@@ -17,8 +18,6 @@ def visit_numbers(owner: np.ndarray, time: np.ndarray, pause_hours: float) -> np
         time: int64 [events], microseconds, ascending within an owner, store.NO_TIME where null.
         pause_hours: in hours.
     """
-    from interestrec.corpus.store import NO_TIME
-
     starts = np.ones(len(owner), dtype=bool)
     known = (time[1:] != NO_TIME) & (time[:-1] != NO_TIME)
     pause = np.where(known, time[1:], 0) - np.where(known, time[:-1], 0)

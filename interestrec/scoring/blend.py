@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from interestrec.core import ragged
+from interestrec.core.row_products import pair_dots
 
 POWERS = (1.0, 0.5)
+_FLAT = 1e-6  # of the largest score of a list: deviations up to it are rounding errors
 
 
 def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -17,10 +19,11 @@ def standardise_lists(score: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         offsets: int64 [lists + 1]; no list is empty.
     """
     size, owner = np.diff(offsets), ragged.owner(offsets)
+    flat = _FLAT * np.maximum.reduceat(np.abs(score), offsets[:-1])[owner]
     centred = score.astype(np.float64)
     centred -= (np.bincount(owner, centred, minlength=len(size)) / size)[owner]
     deviation = np.sqrt(np.bincount(owner, centred**2, minlength=len(size)) / size)[owner]
-    scaled = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > _flat(score))
+    scaled = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > flat)
     return scaled.astype(np.float32)
 
 
@@ -32,11 +35,23 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
         over: bool [items], at least one; items of train and valid, so that further items of the catalogue do not
             change the scale.
     """
-    known = score[:, over].astype(np.float64)
-    mean, deviation = known.mean(axis=1, keepdims=True), known.std(axis=1, keepdims=True)
-    centred = score - mean
-    scaled = np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > _flat(score))
-    return scaled.astype(np.float32)
+    centred, deviation = centre_rows(score, over)
+    return np.divide(centred, deviation[:, None], out=np.empty(score.shape, np.float32), casting="same_kind")
+
+
+def centre_rows(score: np.ndarray, over: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores minus their mean, float64 [requests, items], and their deviation, float64 [requests].
+
+    Mean and deviation are those of the columns `over`, as in `standardise_rows`; the deviation of equal scores is
+    infinite. The bits of a request do not depend on the other requests.
+    """
+    counted, count = over.astype(np.float64), np.count_nonzero(over)
+    centred = np.array(score, np.float64, order="C")
+    centred -= pair_dots(centred, counted)[:, None] / count
+    inside = centred if count == len(over) else centred * counted
+    deviation = np.sqrt(pair_dots(inside, inside) / count)
+    deviation[deviation <= _FLAT * np.maximum(score.max(axis=1), -score.min(axis=1))] = np.inf
+    return centred, deviation
 
 
 class Powers:
@@ -58,9 +73,8 @@ class Powers:
 
 def raise_to(scores: np.ndarray, power: float) -> np.ndarray:
     """sign(z) |z|^power."""
-    return scores if power == 1.0 else np.sign(scores) * np.abs(scores) ** power
-
-
-def _flat(score: np.ndarray) -> float:
-    """Deviations below this threshold are rounding errors."""
-    return 1e-6 * float(np.abs(score).max(initial=0.0))
+    if power == 1.0:
+        return scores
+    found = np.abs(scores)
+    found **= power
+    return np.copysign(found, scores, out=found)

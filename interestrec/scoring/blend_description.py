@@ -22,9 +22,8 @@ def describe_blend(fitted: BlendFit, components: Sequence[str], voters: Sequence
     found: dict[str, Any] = {"metric": fitted.metric, "lists": fitted.lists}
     if fitted.alone is not None:
         found["alone"] = {name: _rounded(value) for name, value in zip(components, fitted.alone, strict=True)}
+    found |= blend_values(fitted.blend, voters)
     for key, name in SEGMENTS.items():
-        weights = fitted.blend.known if name == KNOWN_USERS else fitted.blend.new
-        found[key] = _describe_weights(weights, voters)
         if name in fitted.choices:
             choice = fitted.choices[name]
             found[key]["evidence"] = {items: _describe_choice(part, components) for items, part in choice.items.items()}
@@ -32,8 +31,14 @@ def describe_blend(fitted: BlendFit, components: Sequence[str], voters: Sequence
     return found
 
 
+def blend_values(blend: SegmentBlend, voters: Sequence[str]) -> dict[str, Any]:
+    """Return the weights as JSON values by segment."""
+    segments = (blend.known, blend.new)
+    return {key: _describe_weights(weights, voters) for key, weights in zip(SEGMENTS, segments, strict=True)}
+
+
 def read_blend(description: Mapping[str, Any], voters: Sequence[str]) -> SegmentBlend:
-    """Restore a blend from the result of `describe_blend`."""
+    """Restore a blend from the result of `blend_values` or `describe_blend`."""
 
     def read(part: Mapping[str, Any]) -> ItemWeights:
         return ItemWeights(np.array([part["weights"][name] for name in voters]), part["power"])

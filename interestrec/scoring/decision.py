@@ -8,7 +8,7 @@ import numpy as np
 from interestrec.core import ragged
 from interestrec.scorers.queries import ImpressionQueries
 from interestrec.scorers.requests import Requests
-from interestrec.scoring.blend import standardise_lists, standardise_rows
+from interestrec.scoring.blend import standardise_lists
 from interestrec.scoring.segments import SegmentBlend
 
 LAST_VOTER = "popularity"  # the scorer that decides where no component tells candidates apart
@@ -47,5 +47,6 @@ class Decision:
 
     def score_catalogue(self, parts: ScorerParts, requests: Requests) -> np.ndarray:
         """Blend catalogue scores: float64 [requests, items], from scores of that shape."""
-        standardised = [standardise_rows(parts[name], self.known_items) for name in voters(self.components).values()]
-        return self.catalogue_blend(standardised, self.cold_items[None, :], np.diff(requests.offsets) == 0)
+        scores = [parts[name] for name in voters(self.components).values()]
+        new = np.diff(requests.offsets) == 0
+        return self.catalogue_blend.of_rows(scores, self.known_items, self.cold_items, new)

@@ -1,27 +1,38 @@
 """Ensemble: all systems over shared scorers, with scores and predicted intensities per block."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.errors import NumericError
 from interestrec.io.schemas import OURS
 from interestrec.metrics.calibration import Isotonic
 from interestrec.scorers.queries import ImpressionQueries
 from interestrec.scorers.requests import Requests, Scorer
-from interestrec.scoring.decision import Decision
+from interestrec.scoring.decision import Decision, voters
 from interestrec.scoring.intensity_estimate import IntensityEstimate
 
 
 class SystemScores(NamedTuple):
-    """The scores of one system for a block; arrays have the shape of the block."""
+    """The scores of one system for candidates, [candidates]."""
 
     system: str
     score: np.ndarray  # float64
     predicted: np.ndarray  # float32, intensity in [0, 1]
     components: dict[str, np.ndarray]  # float32 by name; empty for systems other than `interestrec`
+
+
+class CatalogueScores(NamedTuple):
+    """The scores of one system for all items, [requests, items]."""
+
+    system: str
+    score: np.ndarray  # float64
+    components: dict[str, np.ndarray]  # float32 by name; empty for systems other than `interestrec`
+    # From rows of requests, ascending, and items, int64 [pairs]: the predicted intensities, float32 [pairs] in [0, 1].
+    predicted: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,15 @@ class Ensemble:
         }
         return replace(self, scorers=scorers, systems=systems)
 
+    def only(self, name: str) -> "Ensemble":
+        """Return the ensemble of one system."""
+        system = self.systems[name]
+        names, prediction = _scorers_of(system), self.predictions[name]
+        if isinstance(prediction, IntensityEstimate):
+            names |= set(prediction.estimators)
+        scorers = {key: scorer for key, scorer in self.scorers.items() if key in names}
+        return replace(self, scorers=scorers, systems={name: system}, predictions={name: prediction})
+
     def score_candidates(self, query: ImpressionQueries, item: np.ndarray) -> Iterator[SystemScores]:
         """Yield the scores of each system for the impressions' candidates `item`; every scorer is called once."""
         parts = {
@@ -52,28 +72,65 @@ class Ensemble:
                 score = system.score_candidates(parts, query, item)
             else:
                 score = parts[system].astype(np.float64)
-            yield self._scores(name, score, parts)
+            predict = self.predictions[name]
+            predicted = predict(parts) if isinstance(predict, IntensityEstimate) else predict(_finite(name, score))
+            yield SystemScores(name, _finite(name, score), predicted, self._components(name, parts))
 
-    def score_catalogue(self, requests: Requests) -> Iterator[SystemScores]:
-        """Yield the scores of each system, [requests, items]; every scorer is called once."""
+    def score_catalogue(self, requests: Requests) -> Iterator[CatalogueScores]:
+        """Yield the scores of each system, [requests, items]; every scorer that they are made of is called once."""
+        needed = {scorer for system in self.systems.values() for scorer in _scorers_of(system)}
         parts = {}
         for name, scorer in self.scorers.items():
-            parts[name] = scorer.score_catalogue(requests)
+            if name in needed:
+                parts[name] = scorer.score_catalogue(requests)
         for name, system in self.systems.items():
             if isinstance(system, Decision):
                 score = system.score_catalogue(parts, requests)
             else:
                 score = parts[system].astype(np.float64)
-            yield self._scores(name, score, parts)
-
-    def _scores(self, name: str, score: np.ndarray, parts: Mapping[str, np.ndarray]) -> SystemScores:
-        if not np.isfinite(score).all():
-            raise NumericError(
-                f"system '{name}' returned a score that is not a finite number; check its inputs and settings"
+            yield CatalogueScores(
+                name, _finite(name, score), self._components(name, parts), self._predictor(name, score, parts, requests)
             )
-        predict = self.predictions[name]
-        predicted = predict(parts) if isinstance(predict, IntensityEstimate) else predict(score)
+
+    def _components(self, name: str, parts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         system = self.systems[name]
         if name != OURS or not isinstance(system, Decision):
-            return SystemScores(name, score, predicted, {})
-        return SystemScores(name, score, predicted, {part: parts[scorer] for part, scorer in system.components.items()})
+            return {}
+        return {part: parts[scorer] for part, scorer in system.components.items()}
+
+    def _predictor(
+        self, name: str, score: np.ndarray, parts: Mapping[str, np.ndarray], requests: Requests
+    ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Return what predicts intensities of pairs; lists are short, so estimators score their items alone."""
+        predict = self.predictions[name]
+
+        def predicted(row: np.ndarray, item: np.ndarray) -> np.ndarray:
+            if not isinstance(predict, IntensityEstimate):
+                return predict(score[row, item])
+            offsets = ragged.from_owner(row, len(requests))
+            of_pairs = {
+                estimator: parts[estimator][row, item]
+                if estimator in parts
+                else self.scorers[estimator].score_candidates(requests, offsets, item)
+                for estimator in predict.estimators
+            }
+            return predict(of_pairs)
+
+        return predicted
+
+
+def _scorers_of(system: str | Decision) -> set[str]:
+    return {*voters(system.components).values()} if isinstance(system, Decision) else {system}
+
+
+def _finite(name: str, score: np.ndarray) -> np.ndarray:
+    """Return the scores of a system.
+
+    Raises:
+        NumericError: one is not a finite number.
+    """
+    if not np.isfinite(score).all():
+        raise NumericError(
+            f"system '{name}' returned a score that is not a finite number; check its inputs and settings"
+        )
+    return score

@@ -11,6 +11,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import ONLY, OURS, TRAIN, WITHOUT
 from interestrec.metrics.calibration import Isotonic, fit_isotonic
 from interestrec.scorers import queries
+from interestrec.scorers.modality_intensity import is_modality_name
 from interestrec.scorers.registry import component_scorer, scorer_definition
 from interestrec.scorers.requests import Scorer
 from interestrec.scoring import intensity_estimate
@@ -45,6 +46,7 @@ def fit_ensemble(
             systems |= blends
         else:
             systems[name] = name
+    systems |= {name: name for name in scorers if is_modality_name(name)}
     query = queries.impression_queries(corpus, impression)
     label, item = corpus.impressions.label[query.rows], corpus.impressions.item[query.rows]
     mean = _mean_train_label(corpus)

@@ -28,9 +28,9 @@ class FitData:
     labels: Labels
 
     @classmethod
-    def before_split(cls, corpus: Corpus, split: int, as_of: int | None = None) -> "FitData":
-        """Return events and labels of the splits before `split`, or of all splits before `as_of`, in microseconds."""
-        return cls(queries.positive_events(corpus, split, as_of), queries.known_labels(corpus, split, as_of))
+    def before_split(cls, corpus: Corpus, split: int) -> "FitData":
+        """Return events and labels of the splits before `split`."""
+        return cls(queries.positive_events(corpus, split), queries.known_labels(corpus, split))
 
     def of_users(self, users: np.ndarray) -> "FitData":
         """Return the events of `users`, bool [users], and all labels."""

@@ -1,7 +1,7 @@
 """Fits systems: selected on train → valid or taken from a reference run, then fitted on all available events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,9 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.scorers import queries
+from interestrec.scorers.modality_intensity import modality_names
 from interestrec.scorers.random import id_hashes
-from interestrec.scorers.registry import SCORERS, component_scorer, required_scorers, scorer_definition
+from interestrec.scorers.registry import component_scorer, required_scorers, scorer_definition
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.catalogue_lists import CatalogueLists, catalogue_lists
 from interestrec.scoring.decision import voters
@@ -74,28 +75,44 @@ def train_data(corpus: Corpus) -> FitData:
     return data
 
 
-def fit_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings, as_of: int | None) -> FittedSystems:
-    """Select settings and weights on train → valid, then fit on train and valid, or on all events before `as_of`."""
+def select_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings) -> FittedSystems:
+    """Fit on train, and select settings and weights on valid."""
     corpus = inputs.corpus
-    if as_of is not None and OURS in settings.systems:  # such lists are not compared with baselines
-        settings = settings.model_copy(update={"systems": [OURS], "ablation": "none"})
     names = [name for name in settings.systems if name != OURS]
     if OURS in settings.systems:
         components = {name: component_scorer(name) for name in settings.components}
         names += [*voters(components).values(), *settings.estimators]
-    rules = load_rules(corpus, settings, validation_start(corpus))
+        if settings.ablation != "none" and "intensity" in names:
+            names += modality_names(inputs.model_modalities)
+    rules = load_rules(corpus, settings.without_files(), validation_start(corpus))
     lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings.top_k, seed=inputs.seed)
     search = settings_search(corpus, lists(select=True), settings.trials, inputs.seed)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}
     selection = fit_scorers(names, train, inputs, configured, search)
     ensemble = fit_ensemble(corpus, settings, selection.scorers, _with_enough_new_users(lists(select=False)))
-    if settings.refit:
-        data = FitData.before_split(corpus, queries.TEST, as_of)
-        static = {name: scorer for name, scorer in selection.scorers.items() if SCORERS[name].is_static}
-        scorers = refit_scorers(static, selection.settings, data, inputs)
-        ensemble = ensemble.with_scorers(scorers, _cold_items(corpus, data))
     return FittedSystems(ensemble, selection)
+
+
+def refit_systems(
+    selected: FittedSystems, inputs: ScorerInputs, settings: RankSettings, known_before: int | None
+) -> FittedSystems:
+    """Fit the scorers again, with the settings and weights that were selected.
+
+    Args:
+        known_before: microseconds, fits on all that is known before this time; None = on train and valid.
+    """
+    names = required_scorers(list(selected.ensemble.scorers))
+    chosen = {name: selected.selection.settings[name] for name in names if not scorer_definition(name).is_static}
+    if known_before is None:
+        static = {name: scorer for name, scorer in selected.ensemble.scorers.items() if name not in chosen}
+    else:
+        inputs = replace(inputs, corpus=queries.as_known_before(inputs.corpus, known_before))
+        static = fit_static(names, inputs, {name: settings.scorer_settings(name) for name in names})
+    data = FitData.before_split(inputs.corpus, queries.TEST)
+    scorers = refit_scorers(static, chosen, data, inputs)
+    ensemble = selected.ensemble.with_scorers(scorers, _cold_items(inputs.corpus, data))
+    return FittedSystems(ensemble, selected.selection)
 
 
 def validation_start(corpus: Corpus) -> int:
@@ -110,13 +127,16 @@ def _with_enough_new_users(lists: CatalogueLists) -> CatalogueLists:
 
 
 def reference_systems(
-    reference: Mapping[str, Any], inputs: ScorerInputs, settings: RankSettings, as_of: int | None
+    reference: Mapping[str, Any], inputs: ScorerInputs, settings: RankSettings, known_before: int | None
 ) -> FittedSystems:
-    """Fit `interestrec` alone on all events before `as_of`, with the settings and weights of a reference run.
+    """Fit `interestrec` alone with the settings and weights of a reference run.
 
     Args:
         reference: systems.json of the reference run.
+        known_before: see `refit_systems`.
     """
+    if known_before is not None:
+        inputs = replace(inputs, corpus=queries.as_known_before(inputs.corpus, known_before))
     description = reference["systems"][OURS]
     components = {name: component_scorer(name) for name in description["components"]}
     names = required_scorers(
@@ -124,7 +144,7 @@ def reference_systems(
     )
     static = fit_static(names, inputs, {name: settings.scorer_settings(name) for name in names})
     selected = {name: reference["scorers"][name] for name in names if not scorer_definition(name).is_static}
-    data = FitData.before_split(inputs.corpus, queries.TEST, as_of)
+    data = FitData.before_split(inputs.corpus, queries.TEST)
     scorers = refit_scorers(static, selected, data, inputs)
     ensemble = reference_ensemble(inputs.corpus, description, scorers, _cold_items(inputs.corpus, data))
     return FittedSystems(ensemble, FittedScorers(scorers, selected))

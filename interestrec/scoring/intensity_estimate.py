@@ -15,9 +15,14 @@ class IntensityEstimate:
 
     weights: Mapping[str, float]  # estimator -> weight; `constant` -> the added constant of any sign
 
+    @property
+    def estimators(self) -> list[str]:
+        """Names of the estimators."""
+        return [name for name in self.weights if name != CONSTANT]
+
     def __call__(self, parts: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return float32 intensities within [0, 1] from the predictions of the estimators, which have equal shapes."""
-        terms = [weight * parts[name] for name, weight in self.weights.items() if name != CONSTANT]
+        terms = [self.weights[name] * parts[name] for name in self.estimators]
         return np.clip(np.sum(terms, axis=0) + self.weights.get(CONSTANT, 0.0), 0.0, 1.0).astype(np.float32)
 
 

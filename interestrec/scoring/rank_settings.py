@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import Field, create_model, model_validator
 
-from interestrec.core.section import Count, Fraction, NotNegative, Positive, Section
-from interestrec.scorers.registry import COMPONENTS, SCORERS
+from interestrec.core.section import Count, CountOrZero, Fraction, NotNegative, Positive, Section
+from interestrec.scorers.registry import COMPONENTS, SCORERS, scorer_definition
 
 _SYSTEMS = ("interestrec", *(name for name, entry in SCORERS.items() if entry.is_system))
 _BASELINES = [name for name, entry in SCORERS.items() if entry.is_system and entry.is_baseline]
@@ -145,6 +145,9 @@ else:
 class RankSettings(_ScorerSections):
     """Which systems are fitted and ranked, and how components become the lists of `interestrec`."""
 
+    deletion_users: CountOrZero = 100
+    """Test users for whom it is measured how far the first item falls without the events that explain it, beside random
+    events; drawn from those with at least 5 events. Their histories are scored without each event. 0 = none."""
     retrieve: Count | None = None
     """Items nearest to the user's vector that the model scores in full; the others come behind. Smaller is faster on
     large catalogues; `null` = all are scored."""
@@ -155,7 +158,11 @@ class RankSettings(_ScorerSections):
 
     def scorer_settings(self, name: str) -> dict[str, Any]:
         """Return the settings of a scorer by key; empty for a scorer without settings."""
-        return {} if SCORERS[name].settings is None else getattr(self, name).model_dump()
+        return {} if scorer_definition(name).settings is None else getattr(self, name).model_dump()
+
+    def without_files(self) -> "RankSettings":
+        """Return the settings without the files of rules, which belong to the lists that are published."""
+        return self.model_copy(update={"rules": self.rules.model_copy(update={"available": None})})
 
     @model_validator(mode="after")
     def _distinct(self) -> "RankSettings":

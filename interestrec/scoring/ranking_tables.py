@@ -14,7 +14,7 @@ from interestrec.io import files, schemas
 from interestrec.metrics.topk import ranks
 from interestrec.scorers.queries import ImpressionQueries, RequestTruth
 from interestrec.scorers.requests import Requests
-from interestrec.scoring.ensemble import SystemScores
+from interestrec.scoring.ensemble import CatalogueScores, SystemScores
 
 Write = Callable[[str, pa.Table], None]  # appends rows of a system to a file
 _ROWS = 1 << 16  # rows per row group
@@ -59,7 +59,7 @@ def impression_block(
     return _table(schemas.RANKED_IMPRESSIONS, columns, layout, scores.components, len(rows))
 
 
-def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScores, lists: np.ndarray) -> pa.Table:
+def catalogue_block(layout: TableLayout, requests: Requests, scores: CatalogueScores, lists: np.ndarray) -> pa.Table:
     """Return rows of schemas.RANKED_CATALOGUE with components.
 
     Args:
@@ -75,7 +75,7 @@ def catalogue_block(layout: TableLayout, requests: Requests, scores: SystemScore
         "item_id": corpus.items["item_id"].take(pa.array(item)),
         "rank": pa.array(place.astype(np.int32) + 1),
         "score": pa.array(scores.score[row, item]),
-        "predicted": pa.array(scores.predicted[row, item]),
+        "predicted": pa.array(scores.predicted(row, item)),
     }
     components = {name: part[row, item] for name, part in scores.components.items()}
     return _table(schemas.RANKED_CATALOGUE, columns, layout, components, len(row))

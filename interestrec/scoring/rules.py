@@ -41,7 +41,7 @@ class Rules:
         elif self.seen == "down":
             cells = np.unique(rows * score.shape[1] + requests.item)  # repeated items are penalised once
             row, item = cells // score.shape[1], cells % score.shape[1]
-            score[row, item] -= self.seen_penalty * score.std(axis=1)[row]
+            score[row, item] -= self.seen_penalty * np.ascontiguousarray(score).std(axis=1)[row]
         score[:, ~self.eligible] = -np.inf
 
     def permit(self, item: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interestrec.scoring.blend import Powers
+from interestrec.core.row_products import one_blas_thread
+from interestrec.scoring.blend import Powers, centre_rows, raise_to
 
 _LAST_RESORT = 1e-6  # share of all components together that only decides between otherwise equal scores
+_CELLS = 1 << 16  # of a few rows that are blended together
 _LAST_OF_ALL = 1e-9  # of a voter that is no component: popularity, where no component tells candidates apart
 
 
@@ -26,6 +28,12 @@ class ItemWeights:
             if value:
                 total += value * part
         return total
+
+    def term(self, number: int, centred: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """The term of one voter, float64 [rows, items], from what `centre_rows` returns, which it overwrites."""
+        centred = raise_to(centred, self.power)
+        centred *= (self.values[number] * deviation**-self.power)[:, None]
+        return centred
 
 
 def item_weights(weights: np.ndarray, quality: np.ndarray, power: float, voters: int) -> ItemWeights:
@@ -71,6 +79,18 @@ class SegmentWeights:
             return score
         return np.where(cold, self.scale * self.cold.utility(parts) + self.offset, score)
 
+    def of_rows(self, scores: Sequence[np.ndarray], over: np.ndarray, cold_items: np.ndarray) -> np.ndarray:
+        """See SegmentBlend; `scores` of requests of this kind of users."""
+        columns = np.flatnonzero(cold_items) if self.cold is not None else np.zeros(0, np.int64)
+        total, of_cold = np.zeros(scores[0].shape), np.zeros((len(scores[0]), len(columns)))
+        for number, score in enumerate(scores):
+            centred, deviation = centre_rows(score, over)
+            if self.cold is not None and len(columns):
+                of_cold += self.cold.term(number, np.take(centred, columns, axis=1), deviation)
+            total += self.warm.term(number, centred, deviation)
+        total[:, columns] = self.scale * of_cold + self.offset
+        return total
+
 
 @dataclass(frozen=True)
 class SegmentBlend:
@@ -93,6 +113,29 @@ class SegmentBlend:
             if rows.any():
                 score[rows] = weights(Powers([part[rows] for part in standardised]), cold[rows])
         return score
+
+    @one_blas_thread()
+    def of_rows(
+        self, scores: Sequence[np.ndarray], over: np.ndarray, cold_items: np.ndarray, new: np.ndarray
+    ) -> np.ndarray:
+        """Return the score of requests for the catalogue, float64 [requests, items], up to rounding that of `__call__`.
+
+        Scores are standardised, raised and added up a few rows at a time, which stay in the processor's cache, and one
+        voter after another.
+
+        Args:
+            scores: of each voter, float [requests, items], not standardised.
+            over: bool [items], see `standardise_rows`.
+            cold_items: bool [items], items without events.
+            new: bool [requests], users without a history.
+        """
+        total = np.empty(scores[0].shape)
+        step = max(_CELLS // len(over), 1)
+        for rows, weights in ((np.flatnonzero(~new), self.known), (np.flatnonzero(new), self.new)):
+            for start in range(0, len(rows), step):
+                part = rows[start : start + step]
+                total[part] = weights.of_rows([score[part] for score in scores], over, cold_items)
+        return total
 
 
 def uniform(weights: ItemWeights) -> SegmentBlend:

@@ -8,10 +8,12 @@ import numpy as np
 from interestrec.corpus.moments import Moments
 from interestrec.corpus.store import Corpus
 from interestrec.metrics.calibration import LogitCalibration
-from interestrec.model.two_tower import ItemArrays, TwoTower
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_arrays import TwoTowerArrays
+from interestrec.model.two_tower_config import ItemArrays
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.two_tower_model import TwoTowerModel
-from interestrec.scorers.user_inputs import ItemUserInputs, Users
+from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
 from interestrec.scoring.catalogue_lists import CatalogueLists, catalogue_lists
 from interestrec.scoring.fit_systems import tie_order, validation_start
 from interestrec.scoring.rank_settings import RankSettings
@@ -31,16 +33,17 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
         user_features: int32 [users, columns], packed.
     """
     start = validation_start(corpus)
-    rules = load_rules(corpus, without_files(settings), start)
+    rules = load_rules(corpus, settings.without_files(), start)
     lists = catalogue_lists(corpus, rules, tie_order(corpus, seed), settings.top_k, select=True, seed=seed)
     lists = _sample(lists)
-    users = Users(user_features, Moments.of(corpus))
+    users = KnownUsers(user_features, Moments.of(corpus))
 
     def judge(model: TwoTower, items: ItemArrays) -> float | None:
         if model.config.user_text is not None or not len(lists):
             return None
         histories = ItemUserInputs(items, model.config.max_history, users)
-        scorer = Intensity([TwoTowerModel(model, items, histories, users.moments, LogitCalibration())])
+        arrays = TwoTowerArrays(model.config, model.export_weights(), items)
+        scorer = Intensity([TwoTowerModel(arrays, histories, users.moments, LogitCalibration())])
         values = [
             lists.values(scorer.score_catalogue(lists.requests.block(begin, end)), begin, end)
             for begin, end in lists.blocks(1)
@@ -49,11 +52,6 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
         return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
     return judge
-
-
-def without_files(settings: RankSettings) -> RankSettings:
-    """Return the settings without the files of rules, which belong to the lists that are published."""
-    return settings.model_copy(update={"rules": settings.rules.model_copy(update={"available": None})})
 
 
 def _sample(lists: CatalogueLists) -> CatalogueLists:

@@ -14,10 +14,8 @@ from interestrec.io.artifact_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.content import unit_rows
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scorers.requests import Requests, request_blocks
-from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.ensemble import Ensemble
 from interestrec.scoring.fit_systems import tie_order
 from interestrec.scoring.ranking_tables import (
@@ -51,6 +49,10 @@ class ListBuilder:
         lists[rows] = self.best(np.where(items, score[rows], -np.inf), lists.shape[1])
         return lists
 
+    def lists(self, score: np.ndarray) -> np.ndarray:
+        """int64 [requests, k]: the lists that are shown, reranked if the rules say so."""
+        return self.reranked(score) if self.rules.reranks else self.best(score, self.top_k)
+
     def reranked(self, score: np.ndarray) -> np.ndarray:
         """int64 [requests, k]: lists reranked by the rules from the pool of best items."""
         rules = self.rules
@@ -76,11 +78,15 @@ def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: l
     )
 
 
-def list_builder(layout: TableLayout, rules: Rules, k: int, inputs: ScorerInputs) -> ListBuilder:
-    """Return a list builder with the categories and vectors that the rules need; `k` is the list length."""
+def list_builder(layout: TableLayout, rules: Rules, k: int, vectors: np.ndarray | None) -> ListBuilder:
+    """Return a list builder with the categories of the items.
+
+    Args:
+        k: list length.
+        vectors: float32 [items, width], rows of length 1 or zeros; None if the rules need none.
+    """
     category = category_codes(layout.corpus.items["category"])[:, 0].astype(np.int64)
-    vectors = unit_rows(inputs.text_vectors) if rules.diversity > 0 else np.zeros((0, 0), np.float32)
-    return ListBuilder(layout, rules, k, category, vectors)
+    return ListBuilder(layout, rules, k, category, np.zeros((0, 0), np.float32) if vectors is None else vectors)
 
 
 def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> ColdTargets:
@@ -107,11 +113,11 @@ def write_lists(
             block = requests.block(start, stop)
             for scores in ensemble.score_catalogue(block):
                 rules.apply(scores.score, block)
-                lists = builder.best(scores.score, builder.top_k)
+                plain = builder.best(scores.score, builder.top_k)
                 if scores.system == OURS and rules.reranks:
                     before = scores._replace(system=BEFORE_RULES, components={})
-                    write(BEFORE_RULES, catalogue_block(layout, block, before, lists))
-                    lists = builder.reranked(scores.score)
+                    write(BEFORE_RULES, catalogue_block(layout, block, before, plain))
+                lists = builder.lists(scores.score) if scores.system == OURS else plain
                 write(scores.system, catalogue_block(layout, block, scores, lists))
                 if cold is not None and cold.requests[start:stop].any():
                     rows = np.flatnonzero(cold.requests[start:stop])

@@ -19,6 +19,7 @@ from interestrec.corpus.build import prepare
 from interestrec.corpus.numbering import item_table
 from interestrec.corpus.text_cleaning import clean_texts, require_texts, tokenize_items
 from interestrec.io import schemas
+from interestrec.io.encoder_files import REQUIRED_FILES, require_files
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.quality_log import QualityLog
 from interestrec.rawfiles.raw_log import RawLog
@@ -123,14 +124,22 @@ def _reference_run(workspace: Path) -> str:
 
 
 def _encoder(settings: Settings) -> str:
-    source = settings.encoder.source
-    tokenizer_digest(source)
-    if settings.pretrain_adapt.scratch:
-        return f"{source} has a tokenizer; the encoder is trained from scratch"
-    for name in ("config.json", "model.safetensors"):
-        if not (source / name).is_file():
-            raise InputMissingError(f"{source}: {name} is missing; fetch the encoder again (`interestrec fetch`)")
-    return f"{source} has tokenizer, configuration and weights"
+    found = []
+    for name, entry in settings.encoders.items():
+        source = entry.source
+        if entry.kind == "vectors":
+            if not source.is_file():
+                raise InputMissingError(f"{source}: no file of vectors here; correct encoders.{name}.source")
+            found.append(f"{source} is there")
+            continue
+        if entry.kind == "text":
+            tokenizer_digest(source)
+            if settings.pretrain_adapt.scratch and name == settings.text_encoder:
+                found.append(f"{source} has a tokenizer; the encoder is trained from scratch")
+                continue
+        require_files(source, REQUIRED_FILES[entry.kind])
+        found.append(f"{source} has {'tokenizer, ' if entry.kind == 'text' else ''}configuration and weights")
+    return "; ".join(found)
 
 
 def _files(settings: Settings) -> str:
@@ -165,7 +174,8 @@ def _corpus(log: RawLog, settings: Settings) -> str:
     prepare(log, settings.data, settings.preprocess, settings.seed)
     items = clean_texts(item_table(log), settings.preprocess.boilerplate, log.quality)
     require_texts(items, settings.data.max_items_without_text)
-    tokenize_items(items, load_tokenizer(settings.encoder.source), log.quality)
+    for name, entry in settings.text_encoders.items():
+        tokenize_items(items, name, load_tokenizer(entry.source), log.quality)
     events = dict(log.sql("SELECT CAST(split AS VARCHAR), count(*) FROM events GROUP BY split"))
     by_split = ", ".join(f"{name} {events.get(name, 0):,}" for name in schemas.SPLITS)
     return f"{items.num_rows:,} items, {log.rows('user_numbers'):,} users; events by split: {by_split}"

@@ -1,7 +1,6 @@
 """`convert`: write the events of a log, or of a corpus with its split, as files that other tools read."""
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ from interestrec.conversion.portable_log import count_unknown_items, settle_corp
 from interestrec.conversion.target_layout import Destination
 from interestrec.conversion.target_layouts import TARGET_LAYOUTS
 from interestrec.core.choices import pick
-from interestrec.core.errors import CannotCreateError, ConfigError, DataError, from_os_error
+from interestrec.core.errors import ConfigError, DataError
 from interestrec.corpus.build import report_rules
 from interestrec.corpus.store import Corpus
-from interestrec.io import commit, files
-from interestrec.io.locks import hold_lock
+from interestrec.io import files
+from interestrec.io.output_directory import output_directory
 from interestrec.rawfiles.database_faults import storage_errors
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.preprocess import open_log, read
@@ -48,33 +47,9 @@ def run(context: RunContext, to: Path, target: str, by_split: bool) -> dict[str,
             "use --as parquet, or remove the key by --set runtime.encryption_key=null"
         )
     to = to.absolute()
-    _require_replaceable(to, context.force)
-    partial = to.with_name(f".{to.name}.partial")
-    with hold_lock(to.with_name(f".{to.name}.lock"), str(to)):
-        try:
-            shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
-            partial.mkdir()
-            summary = _write(context, Destination(partial, to.name, by_split), target)
-            commit.install(partial, to)
-        except OSError as error:
-            raise from_os_error(error, to) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with output_directory(to, RECORD, "convert", "--to", context.force) as partial:
+        summary = _write(context, Destination(partial, to.name, by_split), target)
     return {"directory": str(to), **summary}
-
-
-def _require_replaceable(to: Path, force: bool) -> None:
-    if not to.name:
-        raise CannotCreateError(f"{to}: name a directory of its own for the files")
-    with suppress(FileNotFoundError, NotADirectoryError):
-        if not any(to.iterdir()):
-            return
-    if not to.exists():
-        return
-    if not (to / RECORD).is_file():
-        raise CannotCreateError(f"{to}: exists and was not written by convert; choose another directory")
-    if not force:
-        raise CannotCreateError(f"{to}: exists; choose another directory by --to, or replace it by --force")
 
 
 def _write(context: RunContext, destination: Destination, target: str) -> dict[str, Any]:

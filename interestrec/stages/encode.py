@@ -10,7 +10,8 @@ from interestrec.core.errors import ArtifactError
 from interestrec.core.progress import log
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, commit, files, schemas
-from interestrec.stages.run import RunContext
+from interestrec.io.vector_columns import vector_column
+from interestrec.stages.run import RunContext, item_encoders
 from interestrec.workspace.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def run(context: RunContext, to: Path | None, from_model: bool) -> dict[str, Any
 
     Args:
         to: the output file; None for `text_vectors.parquet` in the workspace, or `item_vectors.parquet` for a model.
-        from_model: whether to export the vectors of the model's item tower instead of the encoder's text vectors.
+        from_model: whether to export the vectors of the model's item tower instead of the encoders' vectors.
 
     Returns:
         File, number of items, width of the vectors, and kind and digest of the artifact that they come from.
@@ -40,7 +41,7 @@ def run(context: RunContext, to: Path | None, from_model: bool) -> dict[str, Any
     vectors = _model_vectors(artifact, corpus) if from_model else _encoder_vectors(artifact, corpus, settings)
     to = to or settings.workspace / ("item_vectors.parquet" if from_model else "text_vectors.parquet")
     schema = schemas.item_vectors(vectors.shape[1])
-    columns = [corpus.items["item_id"].combine_chunks(), schemas.vector_column(vectors)]
+    columns = [corpus.items["item_id"].combine_chunks(), vector_column(vectors)]
     with commit.staged_file(to) as partial:
         files.write_parquet(partial, pa.table(columns, names=schema.names), schema)
     log.info("encode: wrote %d vectors", len(vectors))
@@ -62,15 +63,9 @@ def _model_vectors(model: Artifact, corpus: Corpus) -> "np.ndarray":
 
 
 def _encoder_vectors(encoder: Artifact, corpus: Corpus, settings: Settings) -> "np.ndarray":
-    """Return the text vectors of all items, float32 [items, width]."""
+    """Return the vectors of all items by the encoders, float32 [items, width]."""
     # TensorFlow is imported here, because exporting a model's vectors does not need it.
-    from interestrec.encoding.encoder_caches import vector_cache
-    from interestrec.encoding.text_vectors import encode
-    from interestrec.model.encoders import load_encoder
     from interestrec.training import device
 
     device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
-    network = load_encoder(encoder.path, pooling=settings.encoder.pooling, precision=settings.runtime.precision)
-    fields = [(field.name, field.max_tokens) for field in settings.items.texts]
-    inputs = network.item_inputs(encoder.path, corpus.text_features, fields)
-    return encode(network, inputs, vector_cache(network, encoder.path, settings.workspace))
+    return item_encoders(settings, encoder.path).frozen_vectors(corpus)

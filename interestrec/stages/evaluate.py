@@ -12,23 +12,24 @@ from interestrec.corpus.store import Corpus
 from interestrec.evaluation import (
     beyond_accuracy,
     bounds,
+    deletion_curves,
     gate,
     leak_audit,
     metric_sums,
-    pair_verdicts,
     resampling,
     seeds,
     statistics,
-    verdicts,
+    task_rows,
 )
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.evaluation.measurement import evaluation_context, measure_lists, system_order
 from interestrec.evaluation.metric_rows import metrics_by_system
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
+from interestrec.evaluation.report_verdicts import report_verdicts
 from interestrec.evaluation.requirements import MetricBound, parse_bound
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.suppression import suppress_small_groups
-from interestrec.io import artifact_files, files, schemas
+from interestrec.io import artifact_files, files, report_schemas, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
@@ -88,7 +89,7 @@ def run(context: RunContext) -> StageResult:
         result,
         notes=tuple(finding.sentence for finding in findings if finding.ok),
         failures=tuple(finding.sentence for finding in findings if not finding.ok),
-        metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, schemas.METRICS),
+        metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, report_schemas.METRICS),
     )
 
 
@@ -178,24 +179,16 @@ def _build(
     min_users = settings.min_users
     measured = suppress_small_groups(averaged, evaluation.slices, evaluation.n_users, min_users)
     metrics, comparisons, gaps = _write_figures(directory, measured, systems, evaluation, settings, recipe.seed)
-    alone = systems_file["systems"].get(OURS, {}).get("alone", {})
     exposure = beyond_accuracy.exposure_rows(
         beyond_accuracy.concatenate([top_lists for _, top_lists in results]),
         evaluation.population.categories,
         min_users,
     )
-    _write_rows(directory / artifact_files.EXPOSURE, exposure, schemas.EXPOSURE)
-    verdicts_by_protocol = verdicts.all_verdicts(
-        metrics, comparisons, alone, statistics.users_per_metric(measured.cells)
-    )
-    components = systems_file["systems"].get(OURS, {}).get("components", {})
-    scorers = {system: components[component] for component, system in alone.items()}
-    by_pairs = pair_verdicts.pair_verdicts(
-        metrics, measured.cells, systems, scorers, evaluation.n_users, settings.bootstrap, recipe.seed
-    )
-    for protocol, verdict in by_pairs.items():
-        verdicts_by_protocol.setdefault(protocol, {})["pairs"] = verdict
-    files.write_json(directory / artifact_files.VERDICTS, verdicts_by_protocol)
+    _write_rows(directory / artifact_files.EXPOSURE, exposure, report_schemas.EXPOSURE)
+    ours = systems_file["systems"].get(OURS, {})
+    draws = (evaluation.n_users, settings.bootstrap, recipe.seed)
+    verdicts = report_verdicts(metrics, comparisons, measured.cells, systems, ours, *draws)
+    files.write_json(directory / artifact_files.VERDICTS, verdicts)
     evidence = page_data.gather_page_data(
         corpus,
         rankings[0].path,
@@ -207,21 +200,38 @@ def _build(
         min_users=min_users,
         with_examples=with_examples,
     )
+    tasks = task_rows.read_task_metrics(rankings[0].path, settings.bootstrap, recipe.seed, min_users)
+    if tasks:
+        _write_rows(directory / artifact_files.TASK_METRICS, tasks, report_schemas.TASK_METRICS)
+    deletions = _deletions(directory, rankings[0].path, settings, recipe.seed)
     files.write_json(directory / artifact_files.AUDIT, [check.values for check in evidence.checks])
     page = html.page(
         metrics=metrics,
         comparisons=comparisons,
         gaps=gaps,
         exposure=exposure,
-        verdicts=verdicts_by_protocol,
+        verdicts=verdicts,
         evidence=evidence,
         quality=files.read_json(corpus.path / artifact_files.QUALITY),
         systems=systems_file,
         lineage={"config": dict(recipe.config), "inputs": dict(recipe.inputs), "seed": recipe.seed},
         min_users=min_users,
         suppressed=measured.suppressed,
+        deletions=deletions,
+        tasks=tasks,
     )
     files.write_text(directory / artifact_files.REPORT_PAGE, page)
+
+
+def _deletions(directory: Path, rankings: Path, settings: EvaluateSettings, seed: int) -> list[dict[str, Any]]:
+    """Summarise and write the deletions of rankings; none if `rank.deletion_users` was 0."""
+    path = rankings / artifact_files.DELETIONS
+    if not path.exists():
+        return []
+    table = files.read_parquet(path, schemas.DELETIONS)
+    rows = deletion_curves.deletion_rows(table, settings.bootstrap, seed, settings.min_users)
+    files.write_json(directory / artifact_files.DELETION_CURVES, rows)
+    return rows
 
 
 def _write_figures(
@@ -235,23 +245,23 @@ def _write_figures(
     """Write the tables that share the draws of the bootstrap, and the values per user.
 
     Returns:
-        Rows of schemas.METRICS, COMPARISONS and GAPS.
+        Rows of report_schemas.METRICS, COMPARISONS and GAPS.
     """
     cells, resamples = measured.cells, settings.bootstrap
     draws = resampling.resampled_values(cells, evaluation.n_users, resamples, seed)
     metrics = statistics.metrics_rows(cells, draws, measured.pooled, systems)
-    _write_rows(directory / artifact_files.METRICS, metrics, schemas.METRICS)
+    _write_rows(directory / artifact_files.METRICS, metrics, report_schemas.METRICS)
     files.write_json(directory / artifact_files.METRICS_JSON, metrics)
     comparisons = statistics.comparison_rows(cells, systems, OURS, evaluation.n_users, resamples, seed)
-    _write_rows(directory / artifact_files.COMPARISONS, comparisons, schemas.COMPARISONS)
+    _write_rows(directory / artifact_files.COMPARISONS, comparisons, report_schemas.COMPARISONS)
     gaps = statistics.gap_rows(cells, draws, metric_sums.slices_by_family(evaluation.slices), systems, OURS)
-    _write_rows(directory / artifact_files.GAPS, gaps, schemas.GAPS)
+    _write_rows(directory / artifact_files.GAPS, gaps, report_schemas.GAPS)
     files.write_json(
         directory / artifact_files.SLICES, {"left_out": measured.left_out, "rows_suppressed": measured.suppressed}
     )
     if settings.min_users == 1:
         per_user = statistics.per_user_table(cells, systems, evaluation.ids.user)
-        files.write_parquet(directory / artifact_files.PER_USER, per_user, schemas.PER_USER)
+        files.write_parquet(directory / artifact_files.PER_USER, per_user, report_schemas.PER_USER)
     return metrics, comparisons, gaps
 
 
@@ -260,7 +270,7 @@ def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
 
 
 def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
-    rows = files.read_parquet(path / artifact_files.METRICS, schemas.METRICS).to_pylist()
+    rows = files.read_parquet(path / artifact_files.METRICS, report_schemas.METRICS).to_pylist()
     slices = files.read_json(path / artifact_files.SLICES)
     summary: dict[str, Any] = {
         "report": str(path / artifact_files.REPORT_PAGE),

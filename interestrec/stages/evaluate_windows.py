@@ -15,7 +15,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.evaluation import beyond_accuracy, windows
 from interestrec.evaluation.measurement import evaluation_context, measure_lists, system_order
 from interestrec.evaluation.suppression import suppress_small_groups
-from interestrec.io import artifact_files, files, schemas
+from interestrec.io import artifact_files, files, report_schemas, schemas
 from interestrec.report import windows_page
 from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
@@ -61,17 +61,17 @@ def _build(directory: Path, artifacts: Mapping[int, WindowArtifacts], settings: 
         measured, _ = measure_lists(of.rankings.path, systems, settings.evaluate.metrics, items, evaluation)
         shown = suppress_small_groups(measured, evaluation.slices, evaluation.n_users, min_users)
         results.append(windows.WindowResult(shown, systems, evaluation.ids.user))
-        rows = files.read_parquet(of.report.path / artifact_files.METRICS, schemas.METRICS).to_pylist()
+        rows = files.read_parquet(of.report.path / artifact_files.METRICS, report_schemas.METRICS).to_pylist()
         metrics += [{**row, "window": number, "window_sd": None} for row in rows]
-        rows = files.read_parquet(of.report.path / artifact_files.COMPARISONS, schemas.COMPARISONS).to_pylist()
+        rows = files.read_parquet(of.report.path / artifact_files.COMPARISONS, report_schemas.COMPARISONS).to_pylist()
         comparisons += [{**row, "window": number} for row in rows]
         spans.append({"window": number, **_span(corpus, evaluation.n_users, min_users)})
     pooled = windows.pool_windows(results)
     over_all = windows.window_rows(pooled, settings.evaluate.bootstrap, settings.seed)
     metrics, comparisons = [*over_all[0], *metrics], [*over_all[1], *comparisons]
     tables = {
-        artifact_files.METRICS: (metrics, schemas.WINDOW_METRICS),
-        artifact_files.COMPARISONS: (comparisons, schemas.WINDOW_COMPARISONS),
+        artifact_files.METRICS: (metrics, report_schemas.WINDOW_METRICS),
+        artifact_files.COMPARISONS: (comparisons, report_schemas.WINDOW_COMPARISONS),
     }
     for name, (table_rows, schema) in tables.items():
         files.write_parquet(directory / name, pa.Table.from_pylist(table_rows, schema=schema), schema)

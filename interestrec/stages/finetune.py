@@ -15,22 +15,20 @@ from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.store import Corpus
 from interestrec.corpus.user_features import fit_user_features
 from interestrec.io import artifact_files, commit, files, schemas
-from interestrec.stages.run import RunContext, StageResult, produce
+from interestrec.io.encoder_files import weights_digest
+from interestrec.stages.run import RunContext, StageResult, item_encoders, produce
 from interestrec.training.finetune_settings import VectorCacheSettings
-from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
+from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.reference_run import REFERENCE_INPUT, ReferenceRun, open_reference_run
+from interestrec.workspace.start_model import START_INPUT, StartModel, current_model, given_model
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from interestrec.model.encoder import Encoder
-    from interestrec.model.user_tower import TextUser
     from interestrec.scoring.training_judge import Judge
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.finetuning import TrainedModel
-    from interestrec.training.preparation import TrainingInputs
-
-WEIGHTS = "model.safetensors"  # the encoder's file of weights
+    from interestrec.training.training_inputs import TrainingInputs
 
 
 def run(context: RunContext) -> StageResult:
@@ -43,12 +41,14 @@ def run(context: RunContext) -> StageResult:
         DataError: there is too little to train on.
         NumericError: the loss is not finite.
     """
-    start = open_artifact(context.start, "model") if context.start else None
-    corpus, encoder, recipe = _inputs(context, "model", {"start": start.digest} if start else {}, {})
+    corpus, encoder, recipe = _inputs(context, "model", {})
     reference_workspace = context.settings.preprocess.split.verified
     reference = open_reference_run(reference_workspace, recipe.config) if reference_workspace else None
     if reference is not None:
         recipe = replace(recipe, inputs={**recipe.inputs, REFERENCE_INPUT: reference.digest})
+    start = _start_model(context, recipe, encoder)
+    if start is not None:
+        recipe = replace(recipe, inputs={**recipe.inputs, START_INPUT: start.digest})
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:
@@ -76,7 +76,7 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
         raise UsageError(
             "--folds needs a valid split for early stopping, but preprocess.split.method is none; choose another"
         )
-    corpus, encoder, recipe = _inputs(context, "folds", {}, {"folds": folds, "by": by})
+    corpus, encoder, recipe = _inputs(context, "folds", {"folds": folds, "by": by})
     work = context.work(recipe)
 
     def build(target: Path) -> None:
@@ -103,9 +103,21 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
     return produce(context, recipe, build, _summarise_folds, all_workers=True)
 
 
-def _inputs(
-    context: RunContext, kind: str, start: dict[str, str], extra_config: dict[str, Any]
-) -> tuple[Artifact, Artifact, Recipe]:
+def _start_model(context: RunContext, recipe: Recipe, encoder: Artifact) -> StartModel | None:
+    """Return the model of `--from`, or with `finetune.warm_start` the workspace's current one; None to start anew.
+
+    An earlier window starts anew, as the current model may be that of a later one.
+    """
+    encoder_sha256 = weights_digest(encoder.path)
+    if context.start is not None:
+        return given_model(context.start, encoder_sha256)
+    settings = context.settings
+    if not settings.finetune.warm_start or settings.preprocess.split.window > 1:
+        return None
+    return current_model(settings.workspace, recipe, encoder_sha256, context.force)
+
+
+def _inputs(context: RunContext, kind: str, extra_config: dict[str, Any]) -> tuple[Artifact, Artifact, Recipe]:
     """Open corpus and encoder, and return them with the recipe of the artifact."""
     corpus, encoder = context.open("corpus"), context.open("encoder")
     encoder.require_input(corpus)
@@ -118,7 +130,7 @@ def _inputs(
         "numeric": settings.runtime.precision,
         **extra_config,
     }
-    inputs = {"corpus": corpus.digest, "encoder": encoder.digest, **start}
+    inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
     return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
 
 
@@ -173,52 +185,31 @@ class _Training:
         return finetune(inputs, self.execution, checkpoints), inputs
 
     def _training_inputs(self, corpus: Corpus, seed: int) -> "TrainingInputs":
-        from interestrec.encoding.encoder_caches import hidden_cache, vector_cache
-        from interestrec.model.encoders import load_encoder
-        from interestrec.training.preparation import Caches, TrainingInputs
+        from interestrec.training.item_texts import item_texts, text_user
+        from interestrec.training.training_inputs import TrainingInputs
 
         settings, section = self.settings, self.settings.finetune
+        encoders = item_encoders(settings, self.encoder)
         with self.execution.strategy.scope():
-            encoder = load_encoder(
-                self.encoder, section.encoder_dropout, settings.encoder.pooling, settings.runtime.precision
-            )
-        frozen = encoder.depth - section.trainable_layers
-        if frozen < 0:
-            raise ConfigError(
-                f"finetune.trainable_layers is {section.trainable_layers}, but the encoder has {encoder.depth} layers"
-            )
-        fields = tuple((field.name, field.max_tokens) for field in settings.items.texts)
+            texts = item_texts(encoders, section, corpus)
         start = self._start_features(artifact_files.USER_ATTRIBUTES)
         user_features = fit_user_features(corpus, settings.users.features, start)
         return TrainingInputs(
             settings=section,
             seed=seed,
             corpus=corpus,
-            encoder=encoder,
-            item_inputs=encoder.item_inputs(self.encoder, corpus.text_features, fields),
+            texts=texts,
+            others=encoders.other_vectors(corpus),
             attributes=fit_attributes(
                 corpus, settings.items.attributes, self._start_features(artifact_files.ATTRIBUTES)
             ),
             user_features=user_features,
             repeats=settings.rank.rules.seen != "out",
             judge=self._judge(corpus, user_features.packed),
-            user_text=self._user_text(encoder, fields),
-            caches=Caches(
-                vector_cache(encoder, self.encoder, settings.workspace),
-                hidden_cache(encoder, self.encoder, settings.workspace, frozen),
-            ),
-            start=self._start_path(),
+            user_text=text_user(encoders, texts, section),
+            start=self.start,
             reference_run=self.reference,
         )
-
-    def _user_text(self, encoder: "Encoder", fields: tuple[tuple[str, int], ...]) -> "TextUser | None":
-        from interestrec.model.user_tower import TextUser
-        from interestrec.model.user_towers import USER_TOWERS
-
-        section = self.settings.finetune
-        if not USER_TOWERS[section.user_tower].reads_text:
-            return None
-        return TextUser(min(section.user_tokens, encoder.max_length), fields, encoder.pooling, encoder.precision)
 
     def _judge(self, corpus: Corpus, user_features: "np.ndarray") -> "Judge | None":
         """Return what judges the lists over the catalogue, None where nothing is validated."""
@@ -234,27 +225,12 @@ class _Training:
             return None
         return dict(files.read_json(self.start / file))
 
-    def _start_path(self) -> Path | None:
-        """Return the path of the start model, None without one.
-
-        Raises:
-            ArtifactError: it was trained on another encoder, whose frozen layers its trained layers depend on.
-        """
-        if self.start is not None:
-            start_digest = files.read_json(self.start / artifact_files.OUTCOME).get("encoder_sha256")
-            if start_digest != files.sha256_of(self.encoder / WEIGHTS):
-                raise ArtifactError(
-                    f"--from {self.start}: the model was trained on another encoder than {self.encoder}; train "
-                    "without --from"
-                )
-        return self.start
-
 
 def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> dict[str, float]:
     """Train and write the model, and the further models of an ensemble in directories beside its files."""
     from interestrec.training.model_files import write_model
 
-    encoder, seconds, examples = files.sha256_of(training.encoder / WEIGHTS), 0.0, 0
+    encoder, seconds, examples = weights_digest(training.encoder), 0.0, 0
     for member in range(training.settings.finetune.seeds):
         name = artifact_files.MEMBER.format(member)
         trained, inputs = training.train(corpus, work / name, member)

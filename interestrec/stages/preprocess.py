@@ -1,15 +1,20 @@
 """`preprocess`: turn raw logs into a corpus."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.config.settings import Settings
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
-from interestrec.corpus.text_cleaning import clean_texts, require_texts, tokenize_items
+from interestrec.corpus.text_cleaning import clean_texts, require_texts
+from interestrec.encoding.item_features import input_digests, write_features
 from interestrec.formats.readers import read_raw
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.keys import read_key
@@ -18,7 +23,6 @@ from interestrec.rawfiles.database_faults import storage_errors
 from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.stages.run import RunContext, StageResult, produce
-from interestrec.text.tokenizer import load_tokenizer, tokenizer_digest
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.forgotten import read_forgotten
 
@@ -32,7 +36,7 @@ def run(context: RunContext) -> StageResult:
     """
     settings = context.settings
     root = settings.data.root
-    inputs = {"tokenizer": tokenizer_digest(settings.encoder.source)}
+    inputs = input_digests(settings.encoders, settings.items, root)
     for path in expand_patterns(root, settings.data.names):
         inputs[str(path.relative_to(root) if path.is_relative_to(root) else path)] = files.sha256_of(path)
     key, forgotten = _pseudonym_key(settings), read_forgotten(settings.workspace)
@@ -40,10 +44,27 @@ def run(context: RunContext) -> StageResult:
     config |= {PSEUDONYMS: fingerprint(key)} if key else {}
     inputs |= {"forgotten": forgotten.digest} if forgotten else {}
     recipe = Recipe("corpus", inputs, config, settings.seed)
-    return produce(context, recipe, lambda directory: _build(directory, settings), _summarise)
+    return produce(context, recipe, lambda directory: build_corpus(directory, settings), _summarise)
 
 
-def _build(directory: Path, settings: Settings) -> None:
+@dataclass(frozen=True)
+class EarlierLog:
+    """What is known of a log that raw files came after."""
+
+    value_maps: Mapping[str, Any]  # see `grading.grade`
+    items: pa.Array  # string, ids of its items, which the new files need not describe
+    may_be_empty: bool = False  # whether the new files need not have an event
+
+
+def build_corpus(directory: Path, settings: Settings, earlier: EarlierLog | None = None) -> None:
+    """Write the files of a corpus.
+
+    Args:
+        earlier: the log that the raw files came after; its items have no texts in this corpus.
+
+    Raises:
+        InputMissingError, DataError, ConfigError: see `run`.
+    """
     data, preprocess = settings.data, settings.preprocess
     scratch = directory / "scratch"
     scratch.mkdir()
@@ -51,25 +72,30 @@ def _build(directory: Path, settings: Settings) -> None:
         log = open_log(settings, scratch)
     try:  # rules are reported even on failure, because their counts help to explain it
         with log.quality.withheld_values(), storage_errors(scratch):
+            if earlier is not None:
+                _insert_items(log, earlier.items)
             read(log, settings)
-            built = build(log, data, preprocess, settings.seed, directory)
+            known = () if earlier is None else (earlier.value_maps, earlier.may_be_empty)
+            built = build(log, data, preprocess, settings.seed, directory, *known)
     finally:
         report_rules(log, "preprocess")
         log.close()
     shutil.rmtree(scratch)
     items = clean_texts(built.items, preprocess.boilerplate, log.quality)
-    require_texts(items, data.max_items_without_text)
-    tokenizer = load_tokenizer(settings.encoder.source)
-    tokenized = tokenize_items(items, tokenizer, log.quality)
+    if settings.text_encoder is not None:
+        require_texts(items, data.max_items_without_text)
+    read_by_encoders = write_features(
+        directory / artifact_files.FEATURES, items, settings.encoders, settings.items, data.root, log.quality
+    )
     own = {name: items.schema.field(name).type for name in log.item_attributes}
-    files.write_parquet(directory / artifact_files.ITEMS, tokenized.items, schemas.with_attributes(schemas.ITEMS, own))
-    tokenized.write(directory / artifact_files.FEATURES, tokenizer)
+    schema = schemas.with_attributes(schemas.ITEMS, own)
+    files.write_parquet(directory / artifact_files.ITEMS, read_by_encoders.items, schema)
     missing = {f"items_without_{name}": items[name].null_count for name in ("category", "price", "published")}
-    with_text = pc.sum(tokenized.items["has_text"]).as_py() or 0
+    with_text = pc.sum(read_by_encoders.items["has_text"]).as_py() or 0
     counts = {
         **built.counts,
         "items_without_text": items.num_rows - with_text,
-        "items_with_only_unknown_tokens": tokenized.only_unknown,
+        "items_with_only_unknown_tokens": read_by_encoders.only_unknown,
         **missing,
         **({"items_without_attribute": {name: items[name].null_count for name in own}} if own else {}),
     }
@@ -77,10 +103,17 @@ def _build(directory: Path, settings: Settings) -> None:
         "rules": log.quality.rules,
         "warnings": log.quality.warnings,
         "counts": counts,
-        "unknown_tokens": tokenized.unknown_by_script(),
+        "unknown_tokens": read_by_encoders.unknown_tokens,
         "value_maps": built.value_maps,
+        **({"modalities": read_by_encoders.modalities} if read_by_encoders.modalities else {}),
     }
     files.write_json(directory / artifact_files.QUALITY, quality)
+
+
+def _insert_items(log: RawLog, ids: pa.Array) -> None:
+    """Insert items without texts before all rows of files, so that a later row of the same id is left out."""
+    rows = pa.table({"item_id": ids, "ord": np.arange(-len(ids), 0)})
+    log.insert("items", rows, "item_id, '', '', NULL, NULL, NULL, ord, NULL, NULL")
 
 
 def open_log(settings: Settings, scratch: Path | None = None, sample: int | None = None) -> RawLog:

@@ -1,25 +1,28 @@
-"""`rank`: fit every system, select settings and blend weights on validation, refit, and score."""
+"""`rank`: fit every system, or take the fitted ones, and write the lists and rankings that they make."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from interestrec.answering.deletions import measure_deletions, sampled_requests
+from interestrec.answering.recommender import Recommender
 from interestrec.corpus.identities import user_id_mapper
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files, schemas
-from interestrec.io.artifact_files import SYSTEMS, TRAINING_LOG
+from interestrec.io.artifact_files import SYSTEMS, TASK_PREDICTIONS, TRAINING_LOG
 from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import pseudonym
+from interestrec.io.schemas import OURS
 from interestrec.scorers import queries
+from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring.fit_systems import fit_systems, reference_systems, train_data
-from interestrec.scoring.rank_settings import RankSettings
+from interestrec.scoring.decision_files import ITEM_VECTORS, open_log, read_context, read_shared, read_systems
 from interestrec.scoring.rules import load_rules
 from interestrec.scoring.shards import shard_impressions, shard_requests, upcoming_requests
+from interestrec.scoring.task_predictions import task_predictions
 from interestrec.scoring.write_lists import (
     cold_targets,
     list_builder,
@@ -28,52 +31,48 @@ from interestrec.scoring.write_lists import (
     write_lists,
     write_truth,
 )
-from interestrec.stages.run import RankRequest, RunContext, StageResult, produce
+from interestrec.stages.fit_decision import fit
+from interestrec.stages.run import DryRun, RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
-from interestrec.workspace.reference_run import reference_decision
-
-if TYPE_CHECKING:
-    from interestrec.training.training_checkpoint import CheckpointStore
+from interestrec.workspace.plan import current_version
 
 
 def run(context: RunContext) -> StageResult:
-    """Fit and score all systems; the artifact is `rankings`, `lists` for a point in time, or `shard` for a part.
+    """Score all systems of the decision, which is fitted if need be.
+
+    The artifact is `rankings`, `lists` for a point in time, or `shard` for a part.
 
     Raises:
         ArtifactError: the model was built from another corpus or encoder.
         DataError: the corpus has no test impressions or no positive event, or the file of users has an unknown id.
     """
-    corpus_artifact, encoder, model = (context.open(kind) for kind in ("corpus", "encoder", "model"))
-    model.require_input(corpus_artifact)
-    model.require_input(encoder)
     settings, request = context.settings, context.rank_request
+    try:
+        decision = fit(context).artifact
+    except DryRun as planned:
+        version = current_version(settings.workspace, request.kind)
+        raise DryRun(replace(planned.plan, kind=request.kind, version=version)) from None
+    corpus, encoder, model = (context.open(kind) for kind in ("corpus", "encoder", "model"))
     key = read_key(settings.preprocess.pseudonym_key, "preprocess.pseudonym_key")
-    rules, reference_path = settings.rank.rules, settings.preprocess.split.verified
-    config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **request.lineage}
-    reference_digest, reference = reference_decision(reference_path, config) if reference_path else (None, {})
+    available = settings.rank.rules.available
     recipe = Recipe(
         kind=request.kind,
         inputs={
-            **{artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)},
-            **({"available": files.sha256_of(rules.available)} if rules.available else {}),
-            **({"verified": reference_digest} if reference_digest else {}),
+            **{artifact.kind: artifact.digest for artifact in (corpus, encoder, model, decision)},
+            **({"available": files.sha256_of(available)} if available else {}),
             # A plain digest of a few ids could be reversed by guessing.
             **{name: pseudonym(key, digest) if key else digest for name, digest in request.inputs.items()},
         },
-        config=config,
+        config={**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **request.lineage},
         seed=settings.seed,
     )
     stage = _RankStage(
-        corpus=Corpus(corpus_artifact.path, settings.data.relevant_at),
+        corpus=Corpus(corpus.path, settings.data.relevant_at),
+        decision=decision,
         model=model,
         encoder=encoder,
-        workspace=settings.workspace,
-        settings=settings.rank,
-        seed=settings.seed,
-        request=request,
-        checkpoints=partial(_checkpoints, context.work(recipe), settings.runtime.checkpoint_seconds),
-        reference=reference,
-        to_corpus_id=user_id_mapper(key, corpus_artifact.manifest["config"]) if key and request.users else None,
+        context=context,
+        to_corpus_id=user_id_mapper(key, corpus.manifest["config"]) if key and request.users else None,
     )
     return produce(context, recipe, stage.build, _summarise)
 
@@ -81,45 +80,39 @@ def run(context: RunContext) -> StageResult:
 @dataclass(frozen=True)
 class _RankStage:
     corpus: Corpus
+    decision: Artifact
     model: Artifact
     encoder: Artifact
-    workspace: Path
-    settings: RankSettings
-    seed: int
-    request: RankRequest
-    checkpoints: "Callable[[str], CheckpointStore]"  # of a fit by name
-    reference: Mapping[str, Any]  # systems.json of the reference run that decides here; empty: this run decides
+    context: RunContext
     to_corpus_id: Callable[[str], str] | None  # from an id in the file of users to the corpus's
 
     def build(self, directory: Path) -> None:
-        """Fit, score and write all files; for a point in time only the lists, without impressions and truth."""
-        corpus, settings, request = self.corpus, self.settings, self.request
+        """Score and write all files; for a point in time only the lists, without impressions and truth."""
+        settings, request = self.context.settings.rank, self.context.rank_request
+        decided = read_context(self.decision.path)
         is_test = request.as_of is None
+        corpus = self.corpus if is_test else open_log(self.decision.path, decided.relevant_at)
         requests = shard_requests(corpus, request.shard, request.as_of, request.users, self.to_corpus_id)
-        train = train_data(corpus)
         impressions = shard_impressions(corpus, request.shard) if is_test else np.zeros(0, np.int64)
         inputs = ScorerInputs(
             model=self.model.path,
             encoder=self.encoder.path,
-            corpus=corpus,
-            workspace=self.workspace,
-            requests=upcoming_requests(corpus, impressions, requests),
-            seed=self.seed,
+            corpus=self.corpus,
+            workspace=self.context.settings.workspace,
+            requests=upcoming_requests(self.corpus, impressions, requests),
+            seed=decided.seed,
             retrieve=settings.retrieve,
-            checkpoints=self.checkpoints,
         )
-        if self.reference:
-            systems = reference_systems(self.reference, inputs, settings, request.as_of)
-        else:
-            systems = fit_systems(train, inputs, settings, request.as_of)
+        systems = read_systems(self.decision.path, inputs)
         rules = load_rules(corpus, settings, request.as_of)
-        layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), self.seed)
+        layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), decided.seed)
         truth = queries.request_truth(corpus, requests, queries.TEST) if is_test else None
         cold = None if truth is None else cold_targets(corpus, requests, truth, rules)
-        builder = list_builder(layout, rules, settings.top_k, inputs)
+        vectors = read_shared(self.decision.path, ITEM_VECTORS) if rules.diversity > 0 else None
+        builder = list_builder(layout, rules, settings.top_k, vectors)
         write_lists(directory, systems.ensemble, requests, builder, cold)
         counts = {
-            "train_events": len(train.events.item),
+            "train_events": decided.train_events,
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
         }
@@ -129,13 +122,19 @@ class _RankStage:
             counts |= {"truth_pairs": pairs, "truth_pairs_seen_before": int(truth.seen.sum())}
             if (log := self.model.path / TRAINING_LOG).exists():  # for the HTML report
                 files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
+            if inputs.model_has_tasks and request.shard[1] == 1:
+                tables = task_predictions(corpus, inputs.two_towers, impressions, decided.seed)
+                files.write_parquet_batches(directory / TASK_PREDICTIONS, tables, schemas.TASK_PREDICTIONS)
+            if settings.deletion_users and request.shard[1] == 1 and OURS in systems.ensemble.systems:
+                self._write_deletions(directory, Recommender(corpus, systems.ensemble, rules, builder), requests)
         files.write_json(directory / SYSTEMS, systems.describe(settings, rules.reranks, counts))
 
-
-def _checkpoints(work: Path, seconds: float, fit: str) -> "CheckpointStore":
-    from interestrec.training.training_checkpoint import CheckpointStore
-
-    return CheckpointStore(work / fit, seconds)
+    def _write_deletions(self, directory: Path, recommender: Recommender, requests: Requests) -> None:
+        seed = self.context.settings.seed
+        sample = sampled_requests(requests, self.context.settings.rank.deletion_users, seed)
+        ours = replace(recommender, ensemble=recommender.ensemble.only(OURS))
+        table = measure_deletions(ours, sample, seed)
+        files.write_parquet(directory / artifact_files.DELETIONS, table, schemas.DELETIONS)
 
 
 def _summarise(path: Path) -> dict[str, Any]:

@@ -31,6 +31,8 @@ from interestrec.workspace.plan import BuildPlan, reasons, recipe_plan
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from interestrec.encoding.item_encoders import ItemEncoders
+
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
 _MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
 
@@ -102,7 +104,15 @@ class StageResult:
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()  # sentences on the requirements that hold
     failures: tuple[str, ...] = ()  # sentences on the requirements that do not hold
-    metrics: "pa.Table | None" = None  # schemas.METRICS, for a report
+    metrics: "pa.Table | None" = None  # report_schemas.METRICS, for a report
+
+
+def item_encoders(settings: Settings, artifact: Path | None) -> "ItemEncoders":
+    """Return the encoders of a configuration with their files in an `encoder` artifact; None: in their sources."""
+    from interestrec.encoding.item_encoders import ItemEncoders
+
+    precision, root = settings.runtime.precision, settings.data.root
+    return ItemEncoders(settings.encoders, settings.items, artifact, settings.workspace, precision, root)
 
 
 class DryRun(Exception):

@@ -1,6 +1,7 @@
 """Scripts of characters, such as Latin, Cyrillic, Han or Thai, by the names that Unicode gives the characters."""
 
 import unicodedata
+from collections import Counter
 from functools import cache
 
 EMOJI = "Emoji and symbols"
@@ -26,6 +27,12 @@ _SCRIPTS = {
 }
 _WIDTHS = ("FULLWIDTH", "HALFWIDTH")
 _AGES = ("OLD", "NEW", "LINEAR", "SMALL", "MEETEI", "TAI", "PHAGS-PA")  # the script's name has a second word
+
+
+def main_script(text: str) -> str | None:
+    """Return the script of most letters of a text, the first of equals; None without any letter."""
+    counts = Counter(script for character in text if (script := script_of(character)) not in (None, EMOJI))
+    return max(counts, key=counts.__getitem__, default=None)
 
 
 @cache

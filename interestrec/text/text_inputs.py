@@ -3,12 +3,13 @@
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from interestrec.core import ragged
+from interestrec.text.text_frames import TextFrame
 
 _TOKENS_A_BATCH = 1024  # more made it no faster, and the last batch of every length is filled up with repeats
 _STEP = 4  # lengths of batches are multiples of it: at most three padding positions a text
@@ -18,11 +19,16 @@ _TILE = 48  # rows that matrix kernels work on at once; one left over may take a
 
 @dataclass(frozen=True)
 class TextInputs:
-    """Encoder input of text n: `tokens[offsets[n]:offsets[n + 1]]`, special tokens included."""
+    """Encoder input of text n: `tokens[offsets[n]:offsets[n + 1]]`, special tokens included.
+
+    All texts begin and end with the same tokens, those of their frame.
+    """
 
     offsets: np.ndarray  # int64 [texts + 1]
     tokens: np.ndarray  # int32 [total]
     pad_id: int
+    leading: int = 1  # tokens of the frame before a text
+    trailing: int = 1  # and after it
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -41,12 +47,12 @@ class TextInputs:
     def select(self, rows: np.ndarray) -> "TextInputs":
         """The given texts in the given order."""
         offsets, source = ragged.take(self.offsets, rows)
-        return TextInputs(offsets, self.tokens[source], self.pad_id)
+        return replace(self, offsets=offsets, tokens=self.tokens[source])
 
     def then(self, others: "TextInputs") -> "TextInputs":
         """These texts, and the others after them."""
         offsets = np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]])
-        return TextInputs(offsets, np.concatenate([self.tokens, others.tokens]), self.pad_id)
+        return replace(self, offsets=offsets, tokens=np.concatenate([self.tokens, others.tokens]))
 
     def keys(self) -> list[bytes]:
         """The first 16 bytes of the SHA-256 of each text's tokens."""
@@ -65,36 +71,46 @@ class TextInputs:
 
 
 def text_inputs(
-    features: pa.Table, fields: Sequence[tuple[str, int]], cls_id: int, sep_id: int, pad_id: int, longest: int
+    features: pa.Table,
+    fields: Sequence[tuple[str, int]],
+    frame: TextFrame,
+    longest: int,
 ) -> TextInputs:
-    """[CLS] field tokens … [SEP] of every item.
+    """Tokens of the frame before, field tokens …, tokens of the frame after, of every item.
 
     Args:
         features: table of schemas.TEXT_FEATURES.
         fields: (`title` or `text`, most tokens taken of it), in order.
-        longest: positions the encoder has; what is beyond is cut before [SEP].
+        longest: positions the encoder has; what is beyond is cut before the tokens after.
     """
     items = features.num_rows
+    before, after = len(frame.before), len(frame.after)
     parts = []
     for name, budget in fields:
         column = features[f"{name}_tokens"].combine_chunks()
-        offsets = column.offsets.to_numpy().astype(np.int64)
-        parts.append((offsets, column.values.to_numpy(), np.minimum(np.diff(offsets), budget)))
-    free = np.full(items, longest - 2, np.int64)
+        offsets, tokens = column.offsets.to_numpy().astype(np.int64), column.values.to_numpy()
+        if frame.ignored_id is not None:
+            kept = tokens != frame.ignored_id
+            offsets, tokens = ragged.filtered(offsets, kept), tokens[kept]
+        parts.append((offsets, tokens, np.minimum(np.diff(offsets), budget)))
+    free = np.full(items, max(longest - frame.size, 0), np.int64)
     taken = []
     for _, _, wanted in parts:
         taken.append(np.minimum(wanted, free))
         free = free - taken[-1]
-    offsets = ragged.from_lengths(np.sum(taken, axis=0) + 2)
-    tokens = np.full(offsets[-1], cls_id, np.int32)
-    tokens[offsets[1:] - 1] = sep_id
-    start = offsets[:-1] + 1
+    offsets = ragged.from_lengths(np.sum(taken, axis=0) + frame.size)
+    tokens = np.zeros(offsets[-1], np.int32)
+    for place, token in enumerate(frame.before):
+        tokens[offsets[:-1] + place] = token
+    for place, token in enumerate(reversed(frame.after)):
+        tokens[offsets[1:] - 1 - place] = token
+    start = offsets[:-1] + before
     for (source_offsets, values, _), count in zip(parts, taken, strict=True):
         _, source = ragged.ranges(source_offsets[:-1], source_offsets[:-1] + count)
         _, target = ragged.ranges(start, start + count)
         tokens[target] = values[source]
         start = start + count
-    return TextInputs(offsets, tokens, pad_id)
+    return TextInputs(offsets, tokens, frame.pad_id, before, after)
 
 
 def batches(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:

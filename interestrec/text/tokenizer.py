@@ -28,11 +28,19 @@ _FILES = (
     "sentencepiece.bpe.model",
 )
 _FAST = "tokenizer.json"
-_REQUIRED_TOKENS = ("cls", "sep", "pad", "mask")
+_NAMED_TOKENS = ("cls", "sep", "pad", "mask")
 # Some families define the first and the last token of a text only under these names.
 _ALIASES = {"cls": "bos", "sep": "eos"}
+DIGEST_LENGTH = 16  # characters of a tokenizer's digest in the names of files
+
 # Older checkpoints do not name the special tokens; these are the defaults of the tokenizer classes.
-_DEFAULTS = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>"), "mask": ("[MASK]", "<mask>")}
+_DEFAULTS = {
+    "cls": ("[CLS]", "<s>"),
+    "sep": ("[SEP]", "</s>", "<|endoftext|>"),
+    "pad": ("[PAD]", "<pad>"),
+    "mask": ("[MASK]", "<mask>"),
+}
+_PROBE = "a"  # a text of which every tokenizer makes a token
 _UNKNOWN = ("[UNK]", "<unk>")
 _BATCH = 4096
 _MAX_ID = 1 << 24  # the largest vocabularies have a million tokens
@@ -46,10 +54,10 @@ class Tokenizer:
 
     backend: Any  # tokenizers.Tokenizer
     vocabulary_size: int
-    cls_id: int
-    sep_id: int
-    pad_id: int
-    mask_id: int
+    cls_id: int | None  # of a text's first token, or of the beginning of a decoder's text; None if there is none
+    sep_id: int | None  # of a text's last token, or of the end of a decoder's text; None if there is none
+    pad_id: int  # any other token if there is none of padding, which the mask hides
+    mask_id: int | None
     special_ids: tuple[int, ...]
     digest: str
     unknown_id: int | None = None  # id of the token that stands for what the vocabulary lacks; None if there is none
@@ -70,6 +78,25 @@ class Tokenizer:
             values.append(np.fromiter(chain.from_iterable(ids), np.int32))
         offsets = ragged.from_lengths(lengths).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(values)))
+
+    def prompt_ids(self, prompt: str) -> tuple[int, ...]:
+        """Tokenize the words that stand before a text.
+
+        The space at the end is left out where the tokens of a text begin with one of their own.
+        """
+        if not prompt:
+            return ()
+        whole, *parts = self.encode([prompt + _PROBE, prompt.rstrip(), _PROBE, prompt]).to_pylist()
+        stripped, probe, unchanged = parts
+        return tuple(stripped if whole == stripped + probe else unchanged)
+
+    def template(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the special tokens that the tokenizer itself puts before and after a text."""
+        plain = self.backend.encode(_PROBE, add_special_tokens=False).ids
+        whole = self.backend.encode(_PROBE).ids
+        starts = range(len(whole) - len(plain) + 1)
+        start = next(start for start in starts if whole[start : start + len(plain)] == plain)
+        return tuple(whole[:start]), tuple(whole[start + len(plain) :])
 
     def spans(self, texts: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Tokenize texts to ids and the characters that each token covers, which is slower than `encode`.
@@ -135,36 +162,38 @@ def load_tokenizer(directory: Path) -> Tokenizer:
 
     Raises:
         InputMissingError: the directory contains no tokenizer.
-        ArtifactError: the tokenizer is damaged, has no fast implementation, or lacks a required special token.
+        ArtifactError: the tokenizer is damaged or has no fast implementation.
     """
     digest = tokenizer_digest(directory)
     fast = (directory / _FAST).is_file()
     try:
         backend, special, all_special = _load_fast(directory) if fast else _convert_slow(directory)
     except Exception as error:  # both libraries pass on arbitrary exceptions of their parsers
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again") from error
+        raise _unusable(directory, error) from error
     ids = {name: token for name, token in special.items() if token is not None}
-    missing = [name for name in _REQUIRED_TOKENS if name not in ids]
-    if missing:
-        raise ArtifactError(
-            f"{directory}: the tokenizer has no {', '.join(missing)} token; "
-            "choose the encoder of a masked language model"
-        )
     _require_bounded(backend, directory)
     backend.no_padding()
     backend.no_truncation()
+    try:
+        backend.encode(_PROBE)
+    except Exception as error:  # a vocabulary may lack what the tokenizer needs
+        raise _unusable(directory, error) from error
     return Tokenizer(
         backend=backend,
         vocabulary_size=backend.get_vocab_size(with_added_tokens=True),
-        cls_id=ids["cls"],
-        sep_id=ids["sep"],
-        pad_id=ids["pad"],
-        mask_id=ids["mask"],
+        cls_id=ids.get("cls"),
+        sep_id=ids.get("sep"),
+        pad_id=ids.get("pad", ids.get("sep", 0)),
+        mask_id=ids.get("mask"),
         special_ids=tuple(sorted(all_special)),
         digest=digest,
         unknown_id=_unknown_id(backend),
     )
+
+
+def _unusable(directory: Path, error: Exception) -> ArtifactError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return ArtifactError(f"{directory}: the tokenizer cannot be loaded ({reason}); fetch it again")
 
 
 def _unknown_id(backend: Any) -> int | None:
@@ -211,14 +240,14 @@ def _load_fast(directory: Path) -> tuple[Any, dict[str, int | None], set[int]]:
 
 
 def _special_ids_by_name(ids: dict[str, int | None]) -> dict[str, int | None]:
-    """Return the ids of the required tokens if the tokenizer's files name special tokens."""
-    names = {name: (name, _ALIASES.get(name, name)) for name in _REQUIRED_TOKENS}
+    """Return the ids of the named tokens if the tokenizer's files name special tokens."""
+    names = {name: (name, _ALIASES.get(name, name)) for name in _NAMED_TOKENS}
     candidates = {name: [ids.get(f"{each}_token") for each in aliases] for name, aliases in names.items()}
     return {name: next((each for each in numbers if each is not None), None) for name, numbers in candidates.items()}
 
 
 def _default_special_ids(added: dict[str, int]) -> dict[str, int | None]:
-    """Return the ids of the required tokens by their default texts, if the files name no special tokens."""
+    """Return the ids of the named tokens by their default texts, if the files name no special tokens."""
     return {name: next((added[text] for text in texts if text in added), None) for name, texts in _DEFAULTS.items()}
 
 
@@ -227,7 +256,8 @@ def _convert_slow(directory: Path) -> tuple[Any, dict[str, int | None], set[int]
     from transformers import AutoTokenizer
 
     loaded = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
-    special = {name: getattr(loaded, f"{name}_token_id") for name in _REQUIRED_TOKENS}
+    ids = {f"{name}": getattr(loaded, f"{name}_token_id") for name in (*_NAMED_TOKENS, *_ALIASES.values())}
+    special = _special_ids_by_name({f"{name}_token": number for name, number in ids.items()})
     return loaded.backend_tokenizer, special, set(loaded.all_special_ids)
 
 

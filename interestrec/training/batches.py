@@ -44,6 +44,7 @@ class Batch:
     moments: np.ndarray  # float32 [examples, candidates + shared, ITEM_FEATURES], see corpus/moments.py
     user_moments: np.ndarray  # float32 [examples, USER_FEATURES]
     row: np.ndarray  # int64 [examples], as in Examples
+    targets: np.ndarray | None = None  # float32 [examples, candidates, tasks], NaN where unknown; None: no tasks
 
     def __len__(self) -> int:
         return len(self.row)
@@ -63,8 +64,16 @@ class Batch:
             history=index[: history.size].reshape(history.shape).astype(np.int32),
             candidates=index[history.size : own].reshape(candidates.shape).astype(np.int32),
             shared=index[own:].astype(np.int32),
+            targets=None if self.targets is None else self.targets[rows],
             **{name: getattr(self, name)[rows] for name in _PER_EXAMPLE},
         )
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """bool [examples, candidates + shared]: sampled negatives of the example."""
+        drawn = self.present.copy()
+        drawn[:, : self.candidates.shape[1]] = False
+        return drawn
 
 
 _PER_EXAMPLE = (
@@ -192,6 +201,7 @@ class BatchBuilder:
             moments=self._moments(examples, candidates, negatives.items),
             user_moments=self.moments.user_features(examples.user, examples.time),
             row=examples.row,
+            targets=_padded_targets(examples, row, inside),
         )
 
     def _negatives(self, examples: Examples, source: Negatives, rng: np.random.Generator) -> SharedNegatives:
@@ -235,6 +245,13 @@ class BatchBuilder:
         items = np.concatenate([candidates, np.broadcast_to(negatives, (len(examples), len(negatives)))], axis=1)
         at = np.broadcast_to(examples.time[:, None], items.shape)
         return self.moments.item_features(items.ravel(), at.ravel()).reshape(*items.shape, -1)
+
+
+def _padded_targets(examples: Examples, row: np.ndarray, inside: np.ndarray) -> np.ndarray | None:
+    """Return the labels of tasks, float32 [examples, candidates, tasks], NaN at padding."""
+    if examples.targets is None:
+        return None
+    return np.where(inside[:, :, None], examples.targets[row], np.float32(np.nan))
 
 
 def accidental_hits(negatives: np.ndarray, examples: Examples, timelines: Timelines | None) -> np.ndarray:

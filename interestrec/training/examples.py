@@ -17,6 +17,13 @@ from interestrec.io.schemas import TRAIN, VALID
 _MOST_CANDIDATES = 32  # of an example made from events, which bounds the padding of a batch
 
 
+class TaskTargets(NamedTuple):
+    """Labels of tasks, NaN where unknown."""
+
+    events: np.ndarray  # float32 [events, tasks], of the rows of Timelines
+    candidates: np.ndarray  # float32 [candidates, tasks], of those of Impressions
+
+
 @dataclass(frozen=True)
 class Examples:
     """Example e: history rows `start[e]:end[e]` of the timelines, candidates `item[offsets[e]:offsets[e + 1]]`."""
@@ -35,6 +42,7 @@ class Examples:
     omitted: np.ndarray | None = None
     # int64 [examples], one text in place of the history, -1 for none; None: the history's items are read
     document: np.ndarray | None = None
+    targets: np.ndarray | None = None  # float32 [candidates, tasks], labels of tasks, NaN where unknown; None: no tasks
 
     def __len__(self) -> int:
         return len(self.start)
@@ -55,6 +63,7 @@ class Examples:
             self.time[rows],
             None if self.omitted is None else self.omitted[rows],
             None if self.document is None else self.document[rows],
+            None if self.targets is None else self.targets[candidates],
         )
 
 
@@ -75,32 +84,34 @@ class ExampleSets(NamedTuple):
         return bool(self.train.sampled.all())
 
 
-def corpus_examples(corpus: Corpus, require_valid: bool = True) -> ExampleSets:
+def corpus_examples(corpus: Corpus, require_valid: bool = True, targets: TaskTargets | None = None) -> ExampleSets:
     """Return the examples of a corpus.
 
     Args:
         require_valid: whether valid_select must have a positive label.
+        targets: labels of tasks; None: there are no tasks.
 
     Raises:
         DataError: train, or valid_select if required, has no example with a positive label.
     """
     impressions = corpus.impressions
-    train = impression_examples(impressions, usable_impressions(corpus, TRAIN))
-    select = impression_examples(impressions, usable_impressions(corpus, VALID, select=True))
+    of_candidates, of_events = (None, None) if targets is None else (targets.candidates, targets.events)
+    train = impression_examples(impressions, usable_impressions(corpus, TRAIN), of_candidates)
+    select = impression_examples(impressions, usable_impressions(corpus, VALID, select=True), of_candidates)
     for name, examples in {"train": train, **({"valid": select} if require_valid else {})}.items():
         if not (examples.label > 0).any():
             raise DataError(
                 f"{corpus.path}: no event with an intensity above 0 in {name}; "
                 "check preprocess.intensity and preprocess.split"
             )
-    histories = history_examples(impressions, corpus.timelines, impressions.split == TRAIN)
+    histories = history_examples(impressions, corpus.timelines, impressions.split == TRAIN, of_events)
     if corpus.is_unordered:
         train, histories = (without_order(examples, corpus.timelines) for examples in (train, histories))
     return ExampleSets(
         train,
         histories,
         select_contrasting(select),
-        impression_examples(impressions, usable_impressions(corpus, VALID, select=False)),
+        impression_examples(impressions, usable_impressions(corpus, VALID, select=False), of_candidates),
     )
 
 
@@ -120,10 +131,13 @@ def usable_impressions(corpus: Corpus, split: int, select: bool | None = None) -
     return mask & (((positives > 0) & (positives < counts)) | (counts == 1))
 
 
-def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
+def impression_examples(impressions: Impressions, mask: np.ndarray, targets: np.ndarray | None = None) -> Examples:
     """Return the impressions of a mask, bool [impressions], as examples without their unlabelled candidates.
 
     Consecutive events of a user with the same history and time become examples of at most 32 candidates.
+
+    Args:
+        targets: float32 [candidates, tasks], labels of tasks.
     """
     counts = np.diff(impressions.offsets)
     owner = ragged.owner(impressions.offsets)
@@ -149,6 +163,7 @@ def impression_examples(impressions: Impressions, mask: np.ndarray) -> Examples:
         row=rows,
         user=impressions.user[rows],
         time=impressions.time[rows],
+        targets=None if targets is None else targets[known],
     )
 
 
@@ -188,7 +203,9 @@ def select_contrasting(examples: Examples) -> Examples:
     return examples.select(np.flatnonzero(both)) if both.any() else examples
 
 
-def history_examples(impressions: Impressions, timelines: Timelines, mask: np.ndarray) -> Examples:
+def history_examples(
+    impressions: Impressions, timelines: Timelines, mask: np.ndarray, targets: np.ndarray | None = None
+) -> Examples:
     """Return next-event examples from the histories of impressions: the candidate is an event after the first, and its
     history is the events before it.
 
@@ -197,6 +214,7 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
 
     Args:
         mask: bool [impressions], whose histories are used.
+        targets: float32 [events, tasks], labels of tasks.
     """
     start, end = impressions.history_start[mask], impressions.history_end[mask]
     order = np.lexsort((end, start))
@@ -218,6 +236,7 @@ def history_examples(impressions: Impressions, timelines: Timelines, mask: np.nd
         row=target,
         user=timelines.user[target],
         time=timelines.time[target],
+        targets=None if targets is None else targets[target],
     )
 
 

@@ -19,9 +19,11 @@ from interestrec.core.section import (
 )
 from interestrec.metrics.calibrations import CALIBRATIONS
 from interestrec.model.losses import LOSSES
+from interestrec.model.rank_formula import parse_formula
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.negatives import NEGATIVE_SOURCES
 from interestrec.training.schedule import DECAYS
+from interestrec.training.task_settings import TaskSettings, single_tasks
 
 
 class LossWeights(Section):
@@ -173,21 +175,45 @@ class FinetuneSettings(Section):
     hidden: list[Count] = [32]
     """Widths of the hidden layers of the MLP head. One layer ranks large catalogues fastest."""
     dropout: BelowOne = 0.1
-    """Share of values dropped in towers and head in training, and of items' attributes left out; larger acts against
-    over-fitting."""
+    """Share of values dropped in towers and head in training, and of items' attributes and modalities left out; larger
+    acts against over-fitting."""
     encoder_dropout: BelowOne = 0.1
     """Share of values dropped in the encoder's layers that learn."""
     label_smoothing: BelowOne = 0.0
     """Share by which labels are drawn towards uncertainty; 0 = labels as they are."""
     losses: LossSettings = LossSettings.model_validate({"intensity": 1.0, "softmax": 1.0})
     """Weights of the losses that are added up."""
+    tasks: dict[str, TaskSettings] = {}
+    """What the model predicts besides the intensity, by a name for each; empty = nothing. Further tasks help where the
+    events that matter are rare, such as purchases among views."""
+    experts: CountOrZero = 0
+    """Experts that the tasks share, each task by weights of its own (MMoE); 0 = none. Worth trying where tasks worsen
+    each other."""
+    rank_by: str | None = None
+    """What the model ranks by: a task, or a product of powers of what tasks expect, such as `order * purchase^0.5`,
+    where `order` is the likelihood that lists are learned by. `null` = `order` alone."""
     calibration: Annotated[str, Choice(CALIBRATIONS)] = "sigmoid"
     """How scores become intensities, fitted on half of valid."""
     seeds: Count = 1
     """Models that are trained with seeds of their own and averaged; three are surer than one and take three times as
     long."""
+    warm_start: bool = False
+    """Start from the workspace's current model if it has the same encoder and settings, as a nightly run may; otherwise
+    from nothing, and the log says why. Fewer `epochs` are then enough. Not for random splits and earlier windows."""
     patience: Count = 2
     """Epochs without a gain on half of valid after which a phase stops."""
+
+    @model_validator(mode="after")
+    def _tasks(self) -> "FinetuneSettings":
+        names = single_tasks(self.tasks)
+        if self.experts and not names:
+            raise ValueError("experts are shared by tasks; set tasks, or leave experts out")
+        if self.rank_by is not None:
+            try:
+                parse_formula(self.rank_by, names)
+            except ValueError as error:
+                raise ValueError(f"rank_by: {error}") from None
+        return self
 
     @model_validator(mode="after")
     def _user(self) -> "FinetuneSettings":

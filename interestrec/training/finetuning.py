@@ -1,15 +1,21 @@
 """Fine-tuning of the two-tower model: from a corpus and an encoder to trained weights and item vectors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.progress import log
+from interestrec.io import files
+from interestrec.io.artifact_files import CALIBRATION
 from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
+from interestrec.metrics.intensity_errors import calibration_sums
 from interestrec.model.losses import LOSSES
-from interestrec.model.two_tower import ItemCodes, TwoTower
+from interestrec.model.task_logits import Calibrations
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.training.batches import Batch, BatchLimits, batch_offsets
 from interestrec.training.examples import Examples
 from interestrec.training.execution import ExecutionSettings
@@ -17,8 +23,10 @@ from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.negative_source import NegativeInputs
 from interestrec.training.negatives import NEGATIVE_SOURCES
 from interestrec.training.phases import Epoch, Phase
-from interestrec.training.preparation import TrainingInputs, TrainingSetup, prepare
+from interestrec.training.preparation import TrainingSetup, prepare
+from interestrec.training.task_calibration import calibrated_tasks, task_figures
 from interestrec.training.training_checkpoint import CheckpointStore
+from interestrec.training.training_inputs import TrainingInputs
 from interestrec.training.validation import ValidFigures
 
 
@@ -32,7 +40,10 @@ class TrainedModel:
     codes: ItemCodes
     user_features: np.ndarray  # int32 [users, columns], packed
     calibration: LogitCalibration
+    calibration_errors: Mapping[str, float]  # on valid_select, by name; of the start model's calibration as well
     outcome: TrainingOutcome
+    task_calibrations: Calibrations  # of the tasks' scores, by name
+    task_figures: Mapping[str, float]  # metrics of the tasks on valid_select, as <task>_<metric>
 
 
 def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: CheckpointStore) -> TrainedModel:
@@ -52,14 +63,18 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
     setup = prepare(inputs, execution)
     outcome = _fit(setup, execution, checkpoints)
     calibration = _calibrate(setup)
+    task_calibrations = calibrated_tasks(setup)
     return TrainedModel(
         model=setup.model,
         frozen_vectors=setup.frozen_vectors,
-        text_vectors=setup.texts.current_vectors(slice(len(inputs.item_inputs))),
+        text_vectors=setup.texts.current_vectors(slice(inputs.items)),
         codes=setup.codes,
         user_features=inputs.user_features.packed,
         calibration=calibration,
+        calibration_errors=_calibration_errors(setup, calibration),
         outcome=outcome,
+        task_calibrations=task_calibrations,
+        task_figures=task_figures(setup, task_calibrations),
     )
 
 
@@ -105,6 +120,28 @@ def _calibrate(setup: TrainingSetup) -> LogitCalibration:
     if inputs.reference_run is not None:
         return LogitCalibration.of(inputs.reference_run.calibration)
     return calibrate(inputs.settings.calibration, *setup.scores.labelled(setup.batches(setup.examples.blend)))
+
+
+def _calibration_errors(setup: TrainingSetup, calibration: LogitCalibration) -> dict[str, float]:
+    """Return the expected calibration error on valid_select, which the calibration was not fitted on.
+
+    With a start model also that of its calibration on the model of now, which tells whether intensities of yesterday
+    still compare with those of today.
+    """
+    inputs = setup.inputs
+    if inputs.reference_run is not None:
+        return {}
+    logits, labels = setup.scores.labelled(setup.batches(setup.examples.select))
+    if not len(labels):
+        return {}
+    maps = {"calibration_error": calibration}
+    if inputs.start is not None:
+        maps["calibration_error_of_start"] = LogitCalibration.of(files.read_json(inputs.start / CALIBRATION))
+    nobody = np.zeros(len(labels), np.int64)
+    return {
+        name: float(np.abs(calibration_sums(labels, of(logits), nobody, 1)).sum() / len(labels))
+        for name, of in maps.items()
+    }
 
 
 def _phases(setup: TrainingSetup) -> list[Phase]:

@@ -20,7 +20,8 @@ from interestrec.training.examples import (
 from interestrec.training.finetuning import TrainedModel
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.negative_sampler import NegativeSampler
-from interestrec.training.preparation import VALIDATION_NEGATIVES, TrainingInputs
+from interestrec.training.preparation import VALIDATION_NEGATIVES
+from interestrec.training.training_inputs import TrainingInputs
 from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches
 
@@ -119,10 +120,10 @@ def _with_user_texts(
     examples: Examples, trained: TrainedModel, inputs: TrainingInputs, max_length: int
 ) -> tuple[Examples, np.ndarray]:
     """Return the examples with documents, and the documents' vectors, float32 [documents, width]."""
-    settings, timelines = inputs.settings, inputs.corpus.timelines
+    settings, timelines, items = inputs.settings, inputs.corpus.timelines, inputs.texts
+    assert items is not None
     parts = [(examples, np.arange(len(examples)))]
-    texts, (examples,) = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, max_length)
-    user_texts = texts.select(np.arange(len(inputs.item_inputs), len(texts)))
-    return examples, encode(
-        inputs.encoder, user_texts, forward=training_forward(inputs.encoder, settings.trainable_layers)
-    )
+    texts, (examples,) = with_documents(items.inputs, parts, timelines, settings.max_history, max_length)
+    user_texts = texts.select(np.arange(len(items.inputs), len(texts)))
+    forward = training_forward(items.encoder, settings.trainable_layers)
+    return examples, encode(items.encoder, user_texts, forward=forward)

@@ -1,4 +1,4 @@
-"""Sources of text vectors: a table of frozen vectors, or the trainable top layers of the encoder."""
+"""Sources of the encoders' vectors: a table of frozen ones, the trainable top layers of an encoder, or both."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -68,7 +68,8 @@ class FrozenTextVectors:
 
     def prepare(self, items: np.ndarray, rng: np.random.Generator) -> PreparedTexts:
         """See TextVectorSource."""
-        return PreparedTexts((self._table[items],), np.zeros(0, np.int64), len(items))
+        rows = self._table[items].astype(np.float32, copy=False)
+        return PreparedTexts((rows,), np.zeros(0, np.int64), len(items))
 
     def vectors(self, *inputs: tf.Tensor, noise: Noise) -> tuple[tf.Tensor, tf.Tensor]:
         """See TextVectorSource."""
@@ -184,3 +185,41 @@ class LearningTextVectors:
         """See TextVectorSource."""
         step, vectors, encoded_in_step = state
         self._step, self._vectors, self._encoded_in_step = int(step), np.array(vectors), np.array(encoded_in_step)
+
+
+class TextsBesideFrozenVectors:
+    """Vectors of learning texts, and beside each the frozen vectors of the item's other modalities."""
+
+    def __init__(self, texts: TextVectorSource, table: np.ndarray) -> None:
+        """`table` is float32 [items, width], of the other modalities."""
+        self._texts = texts
+        self._table = table
+        self.groups = texts.groups
+        self.signature = (*texts.signature, tf.TensorSpec([None, table.shape[1]], tf.float32))
+
+    def prepare(self, items: np.ndarray, rng: np.random.Generator) -> PreparedTexts:
+        """See TextVectorSource."""
+        prepared = self._texts.prepare(items, rng)
+        return prepared._replace(arrays=(*prepared.arrays, self._table[items]))
+
+    def vectors(self, *inputs: tf.Tensor, noise: Noise) -> tuple[tf.Tensor, tf.Tensor]:
+        """See TextVectorSource."""
+        *texts, others = inputs
+        vectors, encoded = self._texts.vectors(*texts, noise=noise)
+        return tf.concat([vectors, others], axis=1), encoded
+
+    def keep(self, prepared: Sequence[PreparedTexts], vectors: Sequence[np.ndarray]) -> None:
+        """See TextVectorSource."""
+        self._texts.keep(prepared, vectors)
+
+    def current_vectors(self, items: np.ndarray | slice) -> np.ndarray:
+        """See TextVectorSource."""
+        return np.concatenate([self._texts.current_vectors(items), self._table[items]], axis=1)
+
+    def state(self) -> list[np.ndarray]:
+        """See TextVectorSource."""
+        return self._texts.state()
+
+    def restore(self, state: Sequence[np.ndarray]) -> None:
+        """See TextVectorSource."""
+        self._texts.restore(state)

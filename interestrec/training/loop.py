@@ -10,7 +10,9 @@ from interestrec.core import interrupts
 from interestrec.core.errors import NumericError
 from interestrec.core.progress import log, track
 from interestrec.model.losses import LOSSES
-from interestrec.model.two_tower import ItemCodes, TwoTower
+from interestrec.model.task_totals import task_losses
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.training.batches import Batch
 from interestrec.training.distribution import raise_peer_loss
 from interestrec.training.engine import Engine, format_rows
@@ -22,6 +24,7 @@ from interestrec.training.objective import CandidateLists, arrays
 from interestrec.training.optimizer import AdamW, WeightGroup
 from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, rate_share
+from interestrec.training.task_settings import single_tasks
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
 from interestrec.training.training_log import TrainingHistory, TrainingProgress
 from interestrec.training.validation import ValidFigures
@@ -59,8 +62,8 @@ def fit(
     """Train all phases; each ends early after `settings.patience` epochs without a gain of `validate`.
 
     The final weights are those of the best validation score, including the score before training: the model is never
-    worse on validation than the frozen encoder's similarity. An interrupted run resumes from its last checkpoint and
-    ends with the same bits as an uninterrupted one.
+    worse on validation than the frozen encoder's similarity. With tasks, the score before training does not count. An
+    interrupted run resumes from its last checkpoint and ends with the same bits as an uninterrupted one.
 
     With `epochs_by_phase` nothing is validated: each phase runs its number of epochs there (0 if absent) at the
     learning rates of these epochs in the complete schedule, and the final weights are those after the last epoch.
@@ -135,7 +138,9 @@ class _Run:
         self.best_weights = values(self.variables)
         if self.epochs_by_phase is None:
             found = self.validate()
-            self.progress.decides, self.progress.best = found.decides, found.values[found.decides]
+            self.progress.decides = found.decides
+            if self.model.task_heads is None:  # of tasks an untrained model knows nothing, so it is never the best
+                self.progress.best = found.values[found.decides]
             self.history.add(0, 0, found.values)
             log.info("finetune: start%s", _listed(found.values))
 
@@ -170,7 +175,11 @@ class _Run:
         settings, execution = self.settings, self.execution
         losses = settings.losses.above_zero()
         weights = {name: weight for name, weight in losses.items() if phase.graded or not LOSSES[name].pointwise}
-        objective = CandidateLists(self.model, self.texts, tuple(weights), settings.label_smoothing)
+        tasks = [single_tasks(settings.tasks)[task.name].weight for task in self.model.config.tasks]
+        learned = [weight == "learned" for weight in tasks]
+        objective = CandidateLists(self.model, self.texts, tuple(weights), settings.label_smoothing, learned)
+        names = task_losses(self.model.config.tasks)
+        weights |= {name: 1.0 if weight == "learned" else weight for name, weight in zip(names, tasks, strict=True)}
         with execution.strategy.scope():
             optimizer = AdamW(self.groups, settings.weight_decay, settings.clip, execution.loss_scaling)
         return Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, self.seed)

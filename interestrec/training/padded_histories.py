@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from interestrec.core import ragged
 from interestrec.core.deferred_import import np
+from interestrec.corpus.no_time import NO_TIME
 
 if TYPE_CHECKING:
     from interestrec.corpus.store import Timelines
@@ -54,8 +55,6 @@ def elapsed(event: np.ndarray, now: np.ndarray) -> np.ndarray:
     Args:
         event, now: int64, microseconds or NO_TIME, of one shape or broadcast.
     """
-    from interestrec.corpus.store import NO_TIME
-
     known = (event != NO_TIME) & (now != NO_TIME)
     days = np.where(known, now, 0) - np.where(known, event, 0)
     return np.log1p(np.maximum(days, 0) / _DAY).astype(np.float32)

@@ -1,6 +1,5 @@
 """Preparation of fine-tuning: from its inputs to a model with initial weights and examples."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,64 +7,41 @@ import numpy as np
 
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.categories import LEVELS, category_codes
-from interestrec.corpus.feature_codes import FittedFeatures
 from interestrec.corpus.history_features import standardised_prices
 from interestrec.corpus.moments import Moments
-from interestrec.corpus.store import Corpus
-from interestrec.encoding.hidden_cache import HiddenCache, encode_lower
+from interestrec.encoding.hidden_cache import encode_lower
 from interestrec.encoding.text_vectors import encode
-from interestrec.encoding.vector_cache import VectorCache
 from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder, EncoderInputs
-from interestrec.model.head import Similarity
-from interestrec.model.two_tower import ItemArrays, ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.modality import unit_blocks
+from interestrec.model.rank_formula import parse_formula
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemArrays, ItemCodes, Similarity, TextUser, TwoTowerConfig
 from interestrec.model.two_tower_files import start_from
-from interestrec.model.user_tower import TextUser
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.batches import Batch, BatchBuilder
 from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
-from interestrec.training.item_vectors import FrozenTextVectors, LearningTextVectors, TextVectorSource
+from interestrec.training.item_texts import Caches
+from interestrec.training.item_vectors import (
+    FrozenTextVectors,
+    LearningTextVectors,
+    TextsBesideFrozenVectors,
+    TextVectorSource,
+)
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.optimizer import WeightGroup
+from interestrec.training.task_fitting import fitted_tasks, start_tasks, task_targets
+from interestrec.training.training_inputs import TrainingInputs
 from interestrec.training.user_text_examples import extend_codes, with_documents
 from interestrec.training.validation import ValidationScores, validation_batches, validation_positions
-from interestrec.workspace.reference_run import ReferenceRun
 
 # Negatives per batch: a catalogue that is taken whole, else a sample of items; fewer where each is compared with every
 # event of the history, or encoded with a gradient.
 _WHOLE_CATALOGUE, _MOST_SAMPLED, _MOST_COMPARED = 4096, 1024, 64
 _PAIRS = 1 << 19  # of a batch, whose hidden values the head keeps for the gradient
 VALIDATION_NEGATIVES = 1000  # of a batch
-
-
-@dataclass(frozen=True)
-class Caches:
-    """Caches of the outputs of frozen parts of the encoder; results do not depend on them."""
-
-    vectors: VectorCache
-    hidden: HiddenCache
-
-
-@dataclass(frozen=True)
-class TrainingInputs:
-    """The inputs of fine-tuning."""
-
-    settings: FinetuneSettings
-    seed: int
-    corpus: Corpus
-    encoder: Encoder  # built in the scope of the execution's strategy
-    item_inputs: EncoderInputs
-    attributes: FittedFeatures  # of the items
-    user_features: FittedFeatures
-    repeats: bool = False  # whether lists may hold items of the history
-    # mean ndcg@10 of valid_select's lists over the catalogue, None if there are none
-    judge: Callable[[TwoTower, ItemArrays], float | None] | None = None
-    user_text: TextUser | None = None  # if users are represented by texts
-    caches: Caches | None = None
-    start: Path | None = None  # a `model` artifact with the initial weights
-    reference_run: ReferenceRun | None = None  # its epochs and calibration replace choices on valid
 
 
 @dataclass(frozen=True)
@@ -122,20 +98,24 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
 
     Raises:
         ArtifactError, ConfigError: the start model does not fit.
-        ConfigError: positions are to be learned, and no impression has any.
+        ConfigError: positions are to be learned, and no impression has any; a task cannot be learned from the labels.
         DataError: as in `examples.corpus_examples`.
     """
-    corpus, settings, all_inputs = inputs.corpus, inputs.settings, inputs.item_inputs
-    examples = corpus_examples(corpus, require_valid=inputs.reference_run is None)
+    corpus, settings = inputs.corpus, inputs.settings
+    all_texts = None if inputs.texts is None else inputs.texts.inputs
+    targets = task_targets(corpus, settings)
+    examples = corpus_examples(corpus, inputs.reference_run is None, targets)
+    tasks = fitted_tasks(settings, examples.train)
     if inputs.user_text is not None:
-        all_inputs, examples = _with_documents(inputs, examples, inputs.user_text)
+        all_texts, examples = _with_documents(inputs, examples, inputs.user_text)
     if settings.positions and not examples.train.position.any():
         raise ConfigError("finetune.positions: no impression of train shows several items in an order; set it to false")
     shares = popularity(corpus)
     prices = standardised_prices(corpus.items["price"], shares > 0)
     codes = ItemCodes(inputs.attributes.packed, category_codes(corpus.items["category"]), prices)
+    modalities = inputs.modalities
     config = TwoTowerConfig(
-        text_width=inputs.encoder.width,
+        text_width=sum(width for _, width in modalities),
         width=settings.width,
         hidden=tuple(settings.hidden),
         levels=LEVELS,
@@ -146,15 +126,20 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
         blocks=USER_TOWERS[settings.user_tower].blocks,
         similarity=_similarity(settings, examples),
         user_text=inputs.user_text,
+        modalities=modalities if len(modalities) > 1 else (),
+        tasks=tasks,
+        experts=settings.experts,
+        rank_by=() if settings.rank_by is None else parse_formula(settings.rank_by, [task.name for task in tasks]),
     )
     with execution.strategy.scope():
         model = TwoTower(config, name="two_tower")
-        texts = _texts(inputs, all_inputs)
-    text_codes = extend_codes(codes, len(all_inputs))
+        texts = _vector_source(inputs, all_texts)
+    count = inputs.items if all_texts is None else len(all_texts)
+    text_codes = extend_codes(codes, count)
     setup = TrainingSetup(
         inputs=inputs,
         examples=examples,
-        lengths=all_inputs.lengths,
+        lengths=np.ones(count, np.int64) if all_texts is None else all_texts.lengths,
         popularity=shares,
         model=model,
         texts=texts,
@@ -171,11 +156,13 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
             positions=settings.positions,
         ),
         # Before the start model's weights are read, which may include trained encoder layers.
-        frozen_vectors=texts.current_vectors(slice(len(inputs.item_inputs))),
+        frozen_vectors=unit_blocks(texts.current_vectors(slice(inputs.items)), modalities),
     )
     model.fused_items.centre.assign(_centre(setup.frozen_vectors, shares > 0))
     if inputs.start is None:
         _start_bias(model, setup.scores, setup.batches(examples.train))
+        if model.task_heads is not None:
+            start_tasks(model.task_heads, examples.train, setup.drawable)
     else:
         _start_weights(inputs.start, setup)
     return setup
@@ -208,19 +195,32 @@ def _with_documents(inputs: TrainingInputs, examples: ExampleSets, user: TextUse
         (blend, validation_positions(blend, seed)),
     ]
     timelines = inputs.corpus.timelines
-    texts, with_texts = with_documents(inputs.item_inputs, parts, timelines, settings.max_history, user.tokens)
+    assert inputs.texts is not None
+    texts, with_texts = with_documents(inputs.texts.inputs, parts, timelines, settings.max_history, user.tokens)
     return texts, ExampleSets(*with_texts)
 
 
-def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
-    """Create the source of the vectors of the items' texts and of documents."""
-    settings, encoder, caches = inputs.settings, inputs.encoder, inputs.caches
+def _vector_source(inputs: TrainingInputs, texts: EncoderInputs | None) -> TextVectorSource:
+    """Create the source of the vectors of the items, by `texts` and other modalities, and of documents."""
+    settings, others = inputs.settings, inputs.others.vectors
+    if inputs.texts is None or texts is None:
+        return FrozenTextVectors(others)
+    encoder, caches = inputs.texts.encoder, inputs.texts.caches
     if not settings.trainable_layers and not encoder.learns_pooling:
-        return FrozenTextVectors(encode(encoder, texts, caches.vectors if caches else None))
+        vectors = encode(encoder, texts, caches.vectors if caches else None)
+        return FrozenTextVectors(np.concatenate([vectors, others], axis=1) if others.shape[1] else vectors)
+    learning = _learning_vectors(settings, encoder, texts, caches, inputs.seed)
+    return TextsBesideFrozenVectors(learning, others) if others.shape[1] else learning
+
+
+def _learning_vectors(
+    settings: FinetuneSettings, encoder: Encoder, texts: EncoderInputs, caches: Caches | None, seed: int
+) -> LearningTextVectors:
+    """Create the source of vectors of texts by layers that learn."""
     distinct, text_of_item = texts.distinct()
     layers = encoder.depth - settings.trainable_layers
     hidden = encode_lower(encoder, distinct, layers, caches.hidden if caches else None)
-    layer_weights = encoder.unfreeze(settings.trainable_layers, settings.lora, inputs.seed)
+    layer_weights = encoder.unfreeze(settings.trainable_layers, settings.lora, seed)
     rates = [
         settings.encoder_learning_rate * settings.layer_decay**depth for depth in reversed(range(len(layer_weights)))
     ]
@@ -230,7 +230,8 @@ def _texts(inputs: TrainingInputs, texts: EncoderInputs) -> TextVectorSource:
 
 def _start_weights(path: Path, setup: TrainingSetup) -> None:
     """Set the weights from a `model` artifact, including its trained encoder layers."""
-    learned = setup.inputs.encoder.assign_learned(start_from(setup.model, path))
+    stored, texts = start_from(setup.model, path), setup.inputs.texts
+    learned = 0 if texts is None else texts.encoder.assign_learned(stored)
     if learned > setup.inputs.settings.trainable_layers:
         raise ConfigError(
             f"--from {path}: has {learned} trained encoder layers; set finetune.trainable_layers to at least {learned}"

@@ -8,7 +8,7 @@ import numpy as np
 from interestrec.corpus.store import Timelines
 from interestrec.encoding.user_texts import documents, require_texts
 from interestrec.model.encoder import EncoderInputs
-from interestrec.model.two_tower import ItemCodes
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training.examples import Examples
 from interestrec.training.padded_histories import histories

@@ -8,8 +8,11 @@ import numpy as np
 from interestrec.core import ragged
 from interestrec.metrics.ranked_lists import rank_lists
 from interestrec.metrics.ranking import auc
+from interestrec.metrics.task_metrics import TaskRows
 from interestrec.model.backend import tf
-from interestrec.model.two_tower import ItemCodes, TwoTower
+from interestrec.model.task_logits import ranking_scores, task_parameters, task_thresholds
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.training.batches import Batch, BatchBuilder
 from interestrec.training.examples import Examples
 from interestrec.training.item_vectors import TextVectorSource
@@ -53,17 +56,17 @@ class ValidationScores:
         self.texts = texts
         self.codes = codes
         self.user_features = user_features
-        self._forward = tf.function(model, reduce_retracing=True)
+        self._forward = tf.function(model, reduce_retracing=True, autograph=False)
 
-    def logits(self, batches: list[Batch]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return the logits of order and of strength of each batch, as TwoTower does."""
+    def logits(self, batches: list[Batch]) -> list[tuple[np.ndarray, ...]]:
+        """Return the logits of order and of strength of each batch, and scores of tasks, as TwoTower does."""
         items = np.unique(np.concatenate([batch.distinct for batch in batches]))
         vectors = self.texts.current_vectors(items)
         found = []
         for batch in batches:
             towers = tower_arrays(batch, self.codes, self.user_features)
-            order, strength = self._forward(vectors[np.searchsorted(items, batch.distinct)], *towers)
-            found.append((order.numpy(), strength.numpy()))
+            outputs = self._forward(vectors[np.searchsorted(items, batch.distinct)], *towers)
+            found.append(tuple(output.numpy() for output in outputs))
         return found
 
     def mean_auc(self, batches: list[Batch], relevant_from: float) -> float:
@@ -72,7 +75,8 @@ class ValidationScores:
         It is 0.5, chance, if no example has both classes.
         """
         values = []
-        for batch, (logits, _) in zip(batches, self.logits(batches), strict=True):
+        for batch, outputs in zip(batches, self.logits(batches), strict=True):
+            logits = self._ranking(outputs)
             offsets = ragged.from_lengths(batch.present.sum(axis=1))
             hits = batch.labels[batch.present] >= relevant_from
             values.append(
@@ -85,5 +89,40 @@ class ValidationScores:
         """Return logits of strength and labels of all candidates with a known label, both float32 [n]."""
         if not batches:
             return np.zeros(0, np.float32), np.zeros(0, np.float32)
-        logits = [strength[batch.known] for batch, (_, strength) in zip(batches, self.logits(batches), strict=True)]
+        logits = [outputs[1][batch.known] for batch, outputs in zip(batches, self.logits(batches), strict=True)]
         return np.concatenate(logits), np.concatenate([batch.labels[batch.known] for batch in batches])
+
+    def _ranking(self, outputs: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Return what the model ranks by, of the outputs of one batch, before the tasks are calibrated."""
+        config = self.model.config
+        if not config.rank_by:
+            return outputs[0]
+        scores = {task.name: outputs[2][:, n] for n, task in enumerate(config.tasks)}
+        parameters = {
+            task.name: task_parameters(task, task_thresholds(self.model, n), {}) for n, task in enumerate(config.tasks)
+        }
+        return ranking_scores(config, outputs[0], scores, parameters)
+
+    def task_rows(self, batches: list[Batch]) -> list[TaskRows]:
+        """Return, for each task, its scores in place of predictions, with the known labels and sampled negatives."""
+        outputs = self.logits(batches) if batches else []
+        return [self._rows_of(n, batches, [found[2][:, n] for found in outputs]) for n in range(self._tasks)]
+
+    @property
+    def _tasks(self) -> int:
+        return len(self.model.config.tasks)
+
+    def _rows_of(self, number: int, batches: list[Batch], scores: list[np.ndarray]) -> TaskRows:
+        parts = [(np.zeros(0, np.int64), *[np.zeros(0)] * 3)]
+        for batch, found in zip(batches, scores, strict=True):
+            assert batch.targets is not None
+            labels = batch.targets[..., number]
+            known = np.isfinite(labels)
+            user = np.broadcast_to(batch.user[:, None], found.shape)
+            own = slice(labels.shape[1])
+            parts.append((user[:, own][known], labels[known], found[:, own][known], np.ones(int(known.sum()))))
+            if self.model.config.tasks[number].negatives:
+                drawn = batch.drawn
+                rates = np.exp(-batch.log_rate[drawn].astype(np.float64))
+                parts.append((user[drawn], np.zeros(len(rates)), found[drawn], rates))
+        return TaskRows(*(np.concatenate(part) for part in zip(*parts, strict=True)))

@@ -31,6 +31,7 @@ STAGE_OF_KIND = {
     "model": "finetune",
     "folds": "finetune",
     "rankings": "rank",
+    "decision": "rank",
     "lists": "rank",
     "shard": "rank",
     "report": "evaluate",
@@ -38,7 +39,7 @@ STAGE_OF_KIND = {
 }
 
 # Kind of artifact -> the module of `stages` that writes it, where its name is not that of the stage.
-_MODULE_OF_KIND = {"windows": "evaluate_windows"}
+_MODULE_OF_KIND = {"windows": "evaluate_windows", "decision": "fit_decision"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,19 @@ class Artifact:
             raise ArtifactError(
                 f"{self.path}: this {self.kind} was built from another {other.kind} than {other.path}; "
                 f"run `interestrec {self.stage}` again"
+            )
+
+    def require_release(self) -> None:
+        """Refuse this artifact when another release wrote it.
+
+        Raises:
+            ArtifactError: the recorded version of the package is not this one.
+        """
+        written_by = self.manifest["package_version"]
+        if written_by != __version__:
+            raise ArtifactError(
+                f"{self.path}: this {self.kind} was written by interestrec {written_by}, this is {__version__}; run "
+                f"`interestrec {self.stage}`"
             )
 
 

@@ -38,6 +38,14 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert "Example" in interestrec(name, "--help", cwd=tmp_path).stdout
 
 
+def test_the_list_of_commands_is_that_of_the_whole_application(tmp_path: Path) -> None:
+    """It is made without their options, which nobody asked for."""
+    script = "from interestrec.cli.app import app; app(['--help'], prog_name='interestrec')"
+    whole = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    listed = interestrec("--help", cwd=tmp_path).stdout.splitlines()
+    assert listed[1:] == whole.splitlines()[1:]  # the first line has the name of the program
+
+
 def test_version(tmp_path: Path) -> None:
     from interestrec import __version__
 

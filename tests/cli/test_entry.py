@@ -132,8 +132,8 @@ from interestrec.report.metrics_table import metrics_table
 row = {"system": "interestrec", "protocol": "impressions", "slice": "all", "metric": "auc", "value": 0.7,
        "ci_low": 0.6, "ci_high": 0.8, "n": 9, "dropped": 0, "seed_sd": None}
 import pyarrow as pa
-from interestrec.io import schemas
-table = pa.Table.from_pylist([row], schema=schemas.METRICS)
+from interestrec.io import report_schemas
+table = pa.Table.from_pylist([row], schema=report_schemas.METRICS)
 with console.session("evaluate", False, False) as output:
     output.show({}, metrics_table(table, 100, console._colour()))
     from interestrec.core.progress import log, track

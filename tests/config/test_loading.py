@@ -255,9 +255,9 @@ TITLE = "{name: title}"
             "'price' reads no column; give the field of 'cost'",
         ),
         ([TITLE, "{name: wine body, kind: tags}"], "'wine body' is not made of letters, digits and _ alone; name the"),
-        ([TITLE, "{name: price, kind: image}"], "unknown kind 'image'; choose from text, category, number"),
+        ([TITLE, "{name: price, kind: sound}"], "unknown kind 'sound'; choose from text, image, category"),
         ([TITLE, "{name: [price], kind: number}"], "unknown field '['price']'"),
-        (["{name: category, kind: category}"], "items: no field is of kind text"),
+        (["{name: category, kind: category}"], "items: no encoder reads a field; add title or text"),
         ([TITLE, TITLE], "items: the field 'title' is listed twice; keep one"),
         ([TITLE, "{name: price, kind: number, buckets: 1}"], "items.fields.1.buckets: input should be greater than"),
         ([TITLE, "{kind: number}"], "'items.fields.1.name' is missing"),
@@ -445,7 +445,12 @@ def test_each_origin_is_where_the_value_was_given(config: Path) -> None:
     assert origins["data"]["news"] == [f"{config}:4:10"]
     assert origins["data"]["train"] == ["--set data.train.0=b.tsv"]
     assert origins["data"]["test"] == origins["seed"] == origins["rank"]["als"]["factors"] == "default"
-    assert origins["encoders"]["text"] == {"source": f"{config}:7:10", "pooling": "default"}
+    assert origins["encoders"]["text"] == {
+        "source": f"{config}:7:10",
+        "kind": "default",
+        "pooling": "default",
+        "prompt": "default",
+    }
     assert origins["finetune"]["learning_rate"] == f"{config}:9:3"
     losses = origins["finetune"]["losses"]
     assert losses["listnet"] == "--set finetune.losses={listnet: 0.5}"

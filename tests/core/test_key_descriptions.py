@@ -55,7 +55,7 @@ def test_every_key_is_described_in_sentences(section: type[BaseModel], key: str)
 
 def test_the_walk_reaches_alternatives_lists_and_mappings() -> None:
     names = {section.__name__ for section in SECTIONS}
-    assert {"MindData", "RowCondition", "IdField", "ValueMapSettings", "EncoderSettings", "LoraSettings"} <= names
+    assert {"MindData", "RowCondition", "IdField", "ValueMapSettings", "TextEncoderSettings", "LoraSettings"} <= names
 
 
 def test_inherited_keys_keep_their_description() -> None:

@@ -150,6 +150,14 @@ def stars(missing: float | None = None) -> ValueMapSettings:
     return value_map("linear", low=1.0, high=5.0, missing=missing)
 
 
+class NoFilesSettings(DataSettings):
+    """The keys of `data` that all formats share, for logs that no file holds."""
+
+    @property
+    def names(self) -> list[str]:
+        return []
+
+
 @dataclass(frozen=True)
 class Plan:
     """The settings that `build` takes."""
@@ -164,7 +172,7 @@ def plan(**changes: Any) -> Plan:
     split = {key: changes.pop(key, usual.get(key)) for key in ("method", "valid", "test", "window", "valid_from")}
     if split["method"] == "none":
         split["verified"] = "elsewhere"
-    data = DataSettings(relevant_at=changes.pop("relevant_at", None))
+    data = NoFilesSettings(relevant_at=changes.pop("relevant_at", None))
     if "grading" in changes:
         changes["intensity"] = changes.pop("grading")
     return Plan(data, PreprocessSettings(split=SplitSettings(**split), **changes))

@@ -211,7 +211,6 @@ def test_what_a_corpus_counts(tmp_path: Path) -> None:
 def test_other_splits_of_a_corpus_count_what_they_hold(tmp_path: Path) -> None:
     log = [Event(0, 0, 1), Event(0, 0, 2), Event(0, 0, 3, "valid"), Event(1, 1, 4, "test")]
     corpus = Corpus(write_corpus(tmp_path, 2, 2, log, [Impression(0, "train", (0, 0), [(0, 1.0)])]), None)
-    corpus.__dict__["text_features"] = None
     fold = corpus.with_splits(np.array([-1, 0, 1, 2], np.int8), corpus.impressions.split)
     assert fold.counters.at(9 * DAY)[:, -1].tolist() == [2, 1]
     again = fold.with_splits(np.array([1, 0, 0, 2], np.int8), corpus.impressions.split)  # what was drawn is by time

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from interestrec.corpus import counts_at_times as module
 from interestrec.corpus.counters import WINDOWS, EventCounters
 from interestrec.corpus.counts_at_times import CountsAtTimes
-from interestrec.corpus.timelines import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from interestrec.corpus.counters import WINDOWS, EventCounters
 from interestrec.corpus.counts_at_times import CountsAtTimes
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES, Moments
-from interestrec.corpus.timelines import NO_TIME
+from interestrec.corpus.no_time import NO_TIME
 from tests.corpus.test_counts_at_times import DAY, HOUR, START, Log, log, moments
 
 ITEM_NAMES = [*WINDOWS, "trend", "seen", "since_first", "since_published"]

@@ -51,7 +51,7 @@ def test_unknown_words_are_no_text_and_a_warning_names_their_script(tiny_encoder
     quality = QualityLog()
     cleaned = clean_texts(items(["\u4fdd\u6e29", "the dog", "", "\U0001f600 dog"]), None, quality)
     assert cleaned["has_text"].to_pylist() == [True, True, False, True]
-    tokenized = tokenize_items(cleaned, load_tokenizer(tiny_encoder), quality)
+    tokenized = tokenize_items(cleaned, "text", load_tokenizer(tiny_encoder), quality)
     assert tokenized.items["has_text"].to_pylist() == [False, True, False, True]
     assert tokenized.only_unknown == 1
     assert tokenized.unknown_by_script() == {
@@ -70,7 +70,7 @@ def test_a_fifth_of_a_script_is_the_limit(tiny_encoder: Path, unknown: int, warn
     quality = QualityLog()
     titles = ["\u0436" + "a" for _ in range(unknown)] + ["dog dog"] + ["a"] * (10 - 6 - unknown)
     latin = unknown * 1 + 6 + len(titles) - unknown - 1
-    tokenize_items(clean_texts(items(titles), None, quality), load_tokenizer(tiny_encoder), quality)
+    tokenize_items(clean_texts(items(titles), None, quality), "text", load_tokenizer(tiny_encoder), quality)
     assert any("Latin" in sentence for sentence in quality.warnings) == (unknown / latin > 0.2) == warned
 
 

@@ -151,7 +151,7 @@ def test_lists_without_a_kept_row_are_gone() -> None:
 
 
 def test_features_are_title_tokens_and_the_parts_of_category_paths() -> None:
-    tokens = pa.chunked_array([pa.array([[3, 1, 3], [], [1]], pa.list_(pa.int32()))])
+    tokens = pa.array([[3, 1, 3], [], [1]], pa.list_(pa.int32()))
     found = item_features(tokens, pa.chunked_array([pa.array(["news/uk", "news", None])])).toarray()
     assert found.tolist() == [[0, 1, 0, 1, 1, 1], [0, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 0]]
 

@@ -8,7 +8,7 @@ import pytest
 
 from interestrec.evaluation import regression
 from interestrec.evaluation.regression import ReportValues
-from interestrec.io import files, schemas
+from interestrec.io import files, report_schemas
 
 AUC, RMSE = ("impressions", "auc"), ("intensity", "rmse")
 N = 400
@@ -108,9 +108,9 @@ def test_rows_of_one_system_are_read_without_those_that_have_no_value(tmp_path: 
         ("interestrec", "impressions", "u1", "auc", float("nan"), 1),
         ("interestrec", "intensity", "u1", "rmse", 0.25, 3),
     ]
-    columns = zip(schemas.PER_USER.names, zip(*rows, strict=True), strict=True)
+    columns = zip(report_schemas.PER_USER.names, zip(*rows, strict=True), strict=True)
     table = pa.table({name: list(column) for name, column in columns})
-    files.write_parquet(tmp_path / "per_user.parquet", table, schemas.PER_USER)
+    files.write_parquet(tmp_path / "per_user.parquet", table, report_schemas.PER_USER)
     found = regression.read_report_values(tmp_path / "per_user.parquet", "interestrec")
     assert {key: (one.user_id.to_pylist(), one.value.tolist(), one.n.tolist()) for key, one in found.items()} == {
         AUC: (["u0"], [0.5], [2]),

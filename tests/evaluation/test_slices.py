@@ -1,5 +1,6 @@
 """Which users and items make which slice."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pyarrow as pa
 from interestrec.corpus.store import Corpus
 from interestrec.evaluation import population as known
 from interestrec.evaluation.population import PastEvents, Population
-from interestrec.evaluation.slices import SLICES, all_slices, part_of_item
+from interestrec.evaluation.slices import SLICES, all_slices, parts_of_items
+from interestrec.text.scripts import main_script
 from tests.scoring.corpora import Event, Impression, write_corpus
 
 
@@ -24,6 +26,8 @@ def facts(history: list[int], warm: list[bool] | None = None, **columns: list) -
         categories=["a", "b"],
         cold=np.array([False, False, True, False]),
         relevant_items=np.array([1, 2, 0, 3]),
+        script=np.array(["Latin"] * 4, object),
+        item_values={},
     )
 
 
@@ -67,7 +71,27 @@ def test_few_different_numbers_are_codes_and_each_is_a_slice() -> None:
 def test_categories_are_those_of_the_truth_commonest_first() -> None:
     one = facts([1])
     assert members(one, "categories") == {"category=b": [1, 2], "category=a": [0]}
-    assert part_of_item(all_slices(one), 4).tolist() == [1, 0, 0, -1]
+    assert [part.tolist() for part in parts_of_items(all_slices(one), 4)] == [[1, 0, 0, -1]]
+
+
+def test_scripts_and_values_of_items_are_slices_where_there_are_several() -> None:
+    one = facts([1])
+    assert members(one, "scripts") == {}
+    several = replace(
+        one,
+        script=np.array(["Latin", "Han", "Latin", None], object),
+        item_values={"language": np.array(["de", "zh", "de", "en"], object)},
+    )
+    assert members(several, "scripts") == {"script=Latin": [0, 2], "script=Han": [1]}
+    assert members(several, "item_values") == {"language=de": [0, 2], "language=en": [3], "language=zh": [1]}
+    # Categories are a partition of the items, and scripts are another one; the languages share none with the latter.
+    partitions = parts_of_items(all_slices(several), 4)
+    assert [part.tolist() for part in partitions] == [[1, 0, 0, 5], [2, 3, 2, -1], [4, 6, 4, -1]]
+
+
+def test_the_main_script_of_a_text() -> None:
+    found = [main_script(text) for text in ("Amélie 2001", "天使愛美麗 (Amélie)", "Амели", "2001!", "", "ab 天使")]
+    assert found == ["Latin", "Latin", "Cyrillic", None, None, "Latin"]
 
 
 def test_facts_of_a_corpus(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.io.schemas import SCHEMA_VERSION
+from interestrec.scorers.model_opening import open_model
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import open_model
 from interestrec.stages.evaluate import run
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
 from tests.scorers.models import write_model

@@ -9,7 +9,7 @@ import pytest
 
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.store import Corpus
-from interestrec.io import files, schemas
+from interestrec.io import files, report_schemas, schemas
 from interestrec.io.schemas import OLDEST_MINOR, SCHEMA_VERSION
 from interestrec.stages.evaluate import run
 from interestrec.workspace.artifacts import open_artifact
@@ -24,8 +24,8 @@ TABLES = {
     "rankings/impressions.parquet": schemas.RANKED_IMPRESSIONS,
     "rankings/catalogue.parquet": schemas.RANKED_CATALOGUE,
     "rankings/truth.parquet": schemas.TRUTH,
-    "report/metrics.parquet": schemas.METRICS,
-    "report/comparisons.parquet": schemas.COMPARISONS,
+    "report/metrics.parquet": report_schemas.METRICS,
+    "report/comparisons.parquet": report_schemas.COMPARISONS,
 }
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from interestrec.core.errors import CannotCreateError, DataError, StorageError, UsageError
 from interestrec.io import fetch as module
-from interestrec.io.fetch import Wheel, fetch, unpack
+from interestrec.io import files
+from interestrec.io.fetch import fetch, unpack
+from interestrec.io.fetch_sources import Wheel, converter_of, source_rows
 
 
 def archive(path: Path, members: dict[str, str]) -> Path:
@@ -136,9 +138,36 @@ def test_a_wrong_digest_leaves_nothing(tmp_path: Path, offline_index: Path) -> N
         fetch("absent==1.0", None, None, target, force=False)
 
 
-def test_known_sources_are_pinned_by_digest() -> None:
+def test_what_was_downloaded_is_renamed_completed_and_converted(
+    tmp_path: Path, offline_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = Wheel(
+        "demo==1.0",
+        files.sha256_of(next(offline_index.iterdir())),
+        ("/config.json", "/METADATA"),
+        renamed={"METADATA": "about"},
+        added={"more.json": {"a": 1}},
+        converter=f"{__name__}:joined",
+        consumed=("about",),
+    )
+    monkeypatch.setitem(module.PINNED_SOURCES, "demo", wheel)
+    target = fetch("demo", None, None, tmp_path / "encoder", force=False).directory
+    assert sorted(path.name for path in target.iterdir()) == ["config.json", "fetched.json", "joined", "more.json"]
+    assert (target / "joined").read_text().startswith("Metadata-Version")
+    assert files.read_json(target / "more.json") == {"a": 1}
+    assert set(files.read_json(target / "fetched.json")["files"]) == {"config.json", "joined", "more.json"}
+
+
+def joined(source: Path, target: Path) -> None:
+    (target / "joined").write_text((source / "about").read_text())
+
+
+def test_known_sources_are_listed_and_pinned_by_digest() -> None:
+    assert [row["name"] for row in source_rows()] == list(module.PINNED_SOURCES)
     for wheel in module.PINNED_SOURCES.values():
         assert isinstance(wheel, Wheel)
+        assert wheel.kind and wheel.licence and wheel.megabytes
+        assert wheel.converter is None or callable(converter_of(wheel.converter))
         assert wheel.sha256 is not None
         assert len(wheel.sha256) == 64
 

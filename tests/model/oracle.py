@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import erf
 
 Tensors = dict[str, np.ndarray]
+Config = dict[str, Any]
 
 # Modules of a block in the order of `fill_block`: query, key, value, output, norm, up, down, norm.
 BERT = (
@@ -28,6 +30,16 @@ DISTILBERT = (
     "ffn.lin2",
     "output_layer_norm",
 )
+ALBERT = (
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.dense",
+    "attention.LayerNorm",
+    "ffn",
+    "ffn_output",
+    "full_layer_layer_norm",
+)
 
 
 def fill_block(block: Any, tensors: Tensors, prefix: str, modules: tuple[str, ...], heads: int) -> None:
@@ -46,8 +58,115 @@ def fill_block(block: Any, tensors: Tensors, prefix: str, modules: tuple[str, ..
     block._feedforward_intermediate_dense.activation = keras.activations.gelu
 
 
-def hidden_states(config: dict[str, Any], tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Output of RobertaBackbone, XLMRobertaBackbone or DistilBertBackbone for plain tensor names."""
+def hidden_states(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Output for plain tensor names, of KerasHub's backbone or, for MPNet, which it lacks, of the paper's formulas."""
+    own = {"albert": _albert, "electra": _electra, "mpnet": mpnet}
+    return own.get(config["model_type"], _keras_hub)(config, tensors, ids, mask)
+
+
+def _segments(tensors: Tensors) -> list[np.ndarray]:
+    return [tensors[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")]
+
+
+def _albert(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Output of AlbertBackbone."""
+    from keras_hub.models import AlbertBackbone
+
+    words, places, segments = _segments(tensors)
+    model = AlbertBackbone(
+        vocabulary_size=len(words),
+        num_layers=config["num_hidden_layers"],
+        num_heads=config["num_attention_heads"],
+        embedding_dim=words.shape[1],
+        hidden_dim=config["hidden_size"],
+        intermediate_dim=config["intermediate_size"],
+        max_sequence_length=len(places),
+        num_segments=len(segments),
+    )
+    for name, table in (("token", words), ("position", places), ("segment", segments)):
+        model.get_layer(f"{name}_embedding").set_weights([table])
+    norm = [tensors[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")]
+    model.get_layer("embeddings_layer_norm").set_weights(norm)
+    mapping = "encoder.embedding_hidden_mapping_in"
+    model.get_layer("embedding_projection").set_weights([tensors[f"{mapping}.weight"].T, tensors[f"{mapping}.bias"]])
+    block = model.get_layer("group_0_inner_layer_0")
+    prefix = "encoder.albert_layer_groups.0.albert_layers.0"
+    fill_block(block, tensors, prefix, ALBERT, config["num_attention_heads"])
+    if config["hidden_act"] == "gelu_new":
+        block._feedforward_intermediate_dense.activation = lambda x: keras.activations.gelu(x, approximate=True)
+    inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": mask}
+    return model(inputs)["sequence_output"].numpy()
+
+
+def _electra(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Output of ElectraBackbone."""
+    from keras_hub.models import ElectraBackbone
+
+    words, places, segments = _segments(tensors)
+    model = ElectraBackbone(
+        vocab_size=len(words),
+        num_layers=config["num_hidden_layers"],
+        num_heads=config["num_attention_heads"],
+        hidden_dim=config["hidden_size"],
+        embedding_dim=words.shape[1],
+        intermediate_dim=config["intermediate_size"],
+        dropout=0.0,
+        max_sequence_length=len(places),
+        num_segments=len(segments),
+    )
+    for name, table in (("token", words), ("position", places), ("segment", segments)):
+        model.get_layer(f"{name}_embedding").set_weights([table])
+    norm = [tensors[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")]
+    model.get_layer("embeddings_layer_norm").set_weights(norm)
+    projection = [tensors["embeddings_project.weight"].T, tensors["embeddings_project.bias"]]
+    model.get_layer("embeddings_projection").set_weights(projection)
+    for number in range(config["num_hidden_layers"]):
+        block = model.get_layer(f"transformer_layer_{number}")
+        fill_block(block, tensors, f"encoder.layer.{number}", BERT, config["num_attention_heads"])
+    inputs = {"token_ids": ids, "segment_ids": np.zeros_like(ids), "padding_mask": mask}
+    return model(inputs)["sequence_output"].numpy()
+
+
+def mpnet(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """MPNet (Song et al. 2020) in NumPy, text by text, with the relative positions of T5 (Raffel et al. 2020)."""
+    heads = config["num_attention_heads"]
+    table = tensors["encoder.relative_attention_bias.weight"]
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        scaled = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + config["layer_norm_eps"])
+        return scaled * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+
+    def bucket(offset: int) -> int:
+        distance = abs(offset)
+        if distance >= 8:
+            distance = min(8 + int(np.log(distance / 8) / np.log(128 / 8) * 8), 15)
+        return distance + 16 * (offset > 0)
+
+    output = np.zeros((*ids.shape, config["hidden_size"]), np.float32)
+    for row, count in enumerate(mask.sum(axis=1).astype(int)):
+        words = tensors["embeddings.word_embeddings.weight"][ids[row, :count]]
+        x = norm(words + tensors["embeddings.position_embeddings.weight"][2 : 2 + count], "embeddings.LayerNorm")
+        bias = np.array([[table[bucket(key - query)] for key in range(count)] for query in range(count)])
+        for number in range(config["num_hidden_layers"]):
+            block = f"encoder.layer.{number}"
+            parts = [dense(x, f"{block}.attention.attn.{name}").reshape(count, heads, -1) for name in "qkv"]
+            scores = np.einsum("qhd,khd->hqk", *parts[:2]) / np.sqrt(parts[0].shape[2]) + bias.transpose(2, 0, 1)
+            share = np.exp(scores - scores.max(-1, keepdims=True))
+            share /= share.sum(-1, keepdims=True)
+            context = np.einsum("hqk,khd->qhd", share, parts[2]).reshape(count, -1)
+            x = norm(x + dense(context, f"{block}.attention.attn.o"), f"{block}.attention.LayerNorm")
+            inner = dense(x, f"{block}.intermediate.dense")
+            inner = inner * (1 + erf(inner / np.sqrt(2))) / 2
+            x = norm(x + dense(inner, f"{block}.output.dense"), f"{block}.output.LayerNorm")
+        output[row, :count] = x
+    return output
+
+
+def _keras_hub(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Output of RobertaBackbone, XLMRobertaBackbone or DistilBertBackbone."""
     from keras_hub import models
 
     distil = config["model_type"] == "distilbert"

@@ -11,7 +11,8 @@ import tensorflow as tf
 from interestrec.core.errors import ArtifactError, InputMissingError
 from interestrec.io import files
 from interestrec.model.bert_config import read_config
-from interestrec.model.encoder_checkpoint import export, read_checkpoint
+from interestrec.model.bert_tensors import export
+from interestrec.model.encoder_checkpoint import read_checkpoint
 from interestrec.model.pooling import mean_pool
 from tests.kin import load_bert
 from tests.model.oracle import BERT, fill_block
@@ -119,7 +120,7 @@ def damaged(tiny_encoder: Path, directory: Path, **config: object) -> Path:
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ({"model_type": "gpt2"}, "unknown model_type 'gpt2'; choose from: bert, distilbert, roberta, xlm-roberta"),
+        ({"model_type": "gpt2"}, "unknown model_type 'gpt2'; choose from: albert, bert, distilbert, electra, mpnet"),
         ({"model_type": None}, "unknown model_type 'None'"),
         ({"hidden_act": "relu"}, "hidden_act is 'relu'"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type"),

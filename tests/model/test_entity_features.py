@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from interestrec.corpus.feature_codes import FeatureShape
-from interestrec.model.entity_features import NARROW_WIDTH, EntityFeatures, cells, table_width
+from interestrec.model.entity_features import EntityFeatures
+from interestrec.model.feature_tables import NARROW_WIDTH, cells, table_width
 
 WIDTH = 8
 SHAPES = (

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from interestrec.model.bert import Bert
 from interestrec.model.bert_layer import MATRICES
-from interestrec.model.encoder_checkpoint import assign, export, export_layers
+from interestrec.model.bert_tensors import assign, export, export_layers
 from interestrec.training.finetune_settings import LoraSettings
 from interestrec.training.optimizer import AdamW, WeightGroup
 from tests.kin import load_bert

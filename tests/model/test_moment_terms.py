@@ -1,4 +1,4 @@
-"""Terms of the moment: nothing at the start, by hand, and for a catalogue at once."""
+"""Terms of the moment: nothing at the start, by hand, and for items that users share."""
 
 import numpy as np
 
@@ -34,11 +34,10 @@ def test_the_terms_by_hand() -> None:
     np.testing.assert_allclose(made(ITEMS, USERS), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_items_that_all_users_share_are_those_of_a_catalogue() -> None:
+def test_items_that_all_users_share_are_scored_like_repeated_ones() -> None:
     made = randomised(terms())
     repeated = made(np.tile(ITEMS[:1], (3, 1, 1)), USERS)
     np.testing.assert_allclose(made(ITEMS[:1], USERS), repeated, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(made.catalogue(ITEMS[0], USERS), repeated, rtol=1e-4, atol=1e-5)
 
 
 def test_in_training_the_moment_of_some_requests_is_unknown() -> None:

@@ -14,7 +14,8 @@ from transformers import BertConfig as TheirConfig
 from interestrec.io import files
 from interestrec.io.encoder_files import CONFIG, WEIGHTS
 from interestrec.model.bert_config import BertConfig, read_config
-from interestrec.model.encoder_checkpoint import config_content, expected_shapes, export, new_checkpoint
+from interestrec.model.bert_tensors import expected_shapes, export
+from interestrec.model.encoder_checkpoint import config_content, new_checkpoint
 from interestrec.model.families import FAMILIES
 from tests import kin
 from tests.kin import load_bert
@@ -36,6 +37,9 @@ SIZES = {
     "roberta": replace(SMALL, model_type="roberta", first_position=2, type_vocab_size=1),
     "xlm-roberta": replace(SMALL, model_type="xlm-roberta", first_position=7),
     "distilbert": replace(SMALL, model_type="distilbert", type_vocab_size=0, layer_norm_eps=1e-12),
+    "electra": replace(SMALL, model_type="electra", embedding_size=12),
+    "albert": replace(SMALL, model_type="albert", embedding_size=12, activation="gelu_new"),
+    "mpnet": replace(SMALL, model_type="mpnet", first_position=2, type_vocab_size=0, relative_buckets=32),
 }
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from interestrec.model.next_item import NextItem, NextItemConfig
+from interestrec.model.next_item_arrays import NextItemArrays
 
 CONFIG = NextItemConfig(items=7, gaps=4, length=5, width=6, blocks=2, heads=2)
 
@@ -68,19 +69,19 @@ def test_padding_and_other_histories_change_nothing() -> None:
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
 
 
-def test_the_last_outputs_are_those_of_the_last_steps() -> None:
+def test_the_last_outputs_without_tensorflow() -> None:
+    """Also of one step alone, of a step without items, and of histories that end before the padding."""
     made = model()
-    items, step = np.array([1, 2, 4], np.int32), np.array([0, 1, 2], np.int32)
-    gaps = np.array([[0, 2], [0, 0]], np.int32)
+    items, step = np.array([1, 2, 4, 0, 3, 3], np.int32), np.array([0, 1, 1, 4, 8, 9], np.int32)
+    gaps = np.array([[0, 2, 0, 0], [0, 0, 0, 0], [1, 3, 0, 0]], np.int32)
     whole = made(items, step, gaps).numpy()
-    last = made.last_outputs(items, step, gaps, np.array([1, 0], np.int32)).numpy()
-    np.testing.assert_allclose(last, whole[[0, 1], [1, 0]], rtol=1e-6)
+    last = np.array([1, 0, 2])
+    found = NextItemArrays(made.export_weights(), 2).last_outputs(items, step, gaps, last)
+    np.testing.assert_allclose(found, whole[np.arange(3), last], rtol=1e-5, atol=1e-6)
 
 
-def test_weights_tell_their_sizes_and_survive_export() -> None:
-    made = model()
-    assert NextItemConfig.of_weights(made.export_weights(), heads=2) == CONFIG
-    other = NextItem(CONFIG, seed=9)
+def test_weights_survive_export() -> None:
+    made, other = model(), NextItem(CONFIG, seed=9)
     other.assign_weights(made.export_weights())
     for name, value in made.export_weights().items():
         np.testing.assert_array_equal(other.export_weights()[name], value)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.model import two_tower as two_tower_module
 from interestrec.model.item_tower import ItemTower
-from interestrec.model.two_tower import TwoTower, candidate_side
+from interestrec.model.two_tower import TwoTower
 from interestrec.model.two_tower_files import load_two_tower, read_learned, save_two_tower, start_from
 from interestrec.model.user_tower import TextMean
 from tests.model.towers import (
@@ -18,7 +18,6 @@ from tests.model.towers import (
     TEXT_WIDTH,
     catalogue_moments,
     codes,
-    history_of,
     logits,
     randomised,
     texts,
@@ -51,29 +50,11 @@ def test_a_new_model_ranks_by_the_similarity_of_texts_alone(changes: dict[str, A
 
 
 @pytest.mark.parametrize("changes", KINDS)
-def test_a_batch_is_scored_like_requests(changes: dict[str, Any]) -> None:
+def test_own_candidates_are_scored_like_shared_ones(changes: dict[str, Any]) -> None:
     model = randomised(tower(**changes))
-    items = model.item_arrays(texts(), codes())
-    every = candidate_side(items, np.arange(ITEMS)[None])
-    history = history_of(items, ASKED)
-    scored = (model.order(history, every, catalogue_moments()[None]), model.strength(history, every))
-    for ours, theirs in zip(found(model), scored, strict=True):
-        np.testing.assert_allclose(ours, np.take_along_axis(theirs.numpy(), ALL, axis=1), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("changes", KINDS)
-def test_requests_of_any_number_are_scored_by_one_compiled_graph(changes: dict[str, Any]) -> None:
-    model = randomised(tower(**changes))
-    items = model.item_arrays(texts(), codes())
-    for users_read, shown in ((4, ITEMS), (4, 3), (1, 3), (2, ITEMS)):
-        history = type(history_of(items, ASKED))(*(part[:users_read] for part in history_of(items, ASKED)))
-        candidates, moments = candidate_side(items, np.arange(shown)[None]), catalogue_moments()[None, :shown]
-        for compiled, plain, arguments in (
-            (model.compiled.order, model.order, (history, candidates, moments)),
-            (model.compiled.strength, model.strength, (history, candidates)),
-        ):
-            np.testing.assert_allclose(compiled(*arguments), plain(*arguments), rtol=1e-5, atol=1e-5)
-            assert compiled.experimental_get_tracing_count() == 1
+    alone = logits(model, ASKED, ALL, np.zeros(0, np.int32))
+    for ours, theirs in zip(found(model), alone, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("block", [1, 4])

@@ -3,14 +3,17 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
+from interestrec.core import ragged
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
-from interestrec.model.two_tower import History, ItemArrays, ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemArrays, ItemCodes, TwoTowerConfig
+from interestrec.model.user_arrays import UserHistories
 
 TEXT_WIDTH, WIDTH, LEVELS, LENGTH, ITEMS = 6, 4, 2, 5, 9
 ATTRIBUTES = (FeatureShape("id", (5,)), FeatureShape("category", (4, 3)), FeatureShape("picture", (), dense=2))
+LENGTHS = np.array([LENGTH, 1, 0, 2])  # of the histories of `users`
 USER_FEATURES_SHAPES = (FeatureShape("id", (3,)),)
 
 
@@ -61,8 +64,7 @@ def codes(seed: int = 6, items: int = ITEMS) -> ItemCodes:
 def users(seed: int = 7) -> dict[str, np.ndarray]:
     """Four users: a full history, one event, none, and two events of little interest; the arguments of TwoTower."""
     rng = np.random.default_rng(seed)
-    lengths = np.array([LENGTH, 1, 0, 2])
-    inside = np.arange(LENGTH) < lengths[:, None]
+    inside = np.arange(LENGTH) < LENGTHS[:, None]
     return {
         "history": np.where(inside, rng.integers(0, ITEMS, inside.shape), 0).astype(np.int32),
         "intensity": np.where(inside, rng.uniform(0.1, 1, inside.shape), 0).astype(np.float32),
@@ -72,18 +74,17 @@ def users(seed: int = 7) -> dict[str, np.ndarray]:
     }
 
 
-def history_of(items: ItemArrays, asked: dict[str, np.ndarray]) -> History:
-    """Return what TwoTower reads of `users`."""
-    rows = asked["history"]
-    return History(
-        texts=tf.gather(items.texts, rows),
-        entries=tf.gather(items.entries, rows),
-        categories=tf.gather(items.categories, rows),
-        prices=tf.gather(items.prices, rows),
-        intensity=tf.constant(asked["intensity"]),
-        days=tf.constant(asked["days"]),
-        features=tf.constant(asked["features"]),
-        moments=tf.constant(asked["user_moments"]),
+def ragged_history(items: ItemArrays, asked: dict[str, np.ndarray]) -> UserHistories:
+    """Return what TwoTowerArrays reads of `users`."""
+    inside = np.arange(LENGTH) < LENGTHS[:, None]
+    return UserHistories(
+        items=items,
+        offsets=ragged.from_lengths(LENGTHS),
+        row=asked["history"][inside],
+        intensity=asked["intensity"][inside],
+        days=asked["days"][inside],
+        features=asked["features"],
+        moments=asked["user_moments"],
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import ArtifactError, NumericError
-from interestrec.model.encoder_checkpoint import export
+from interestrec.model.bert_tensors import export
 from interestrec.model.masked_lm import MaskedLmHead
 from interestrec.pretraining.adaptation import AdaptationResult, Schedule, adapt
 from interestrec.pretraining.masked_objective import MaskedObjectiveSettings, MaskedTokens

@@ -10,18 +10,22 @@ import pytest
 
 from interestrec.corpus.store import Corpus
 from interestrec.pretraining.passages import Passages, corpus_passages
+from interestrec.text.text_frames import sentence_frame
 from interestrec.text.text_inputs import TextInputs
 from interestrec.text.tokenizer import load_tokenizer
 
 
-def corpus(titles: list[list[int]], texts: list[list[int]], seen: list[int]) -> Corpus:
-    """What `of_corpus` reads of one: tokens of all items, and events of the seen ones in train."""
+def features(titles: list[list[int]], texts: list[list[int]]) -> pa.Table:
     tokens = pa.list_(pa.int32())
-    features = pa.table({"title_tokens": pa.array(titles, tokens), "text_tokens": pa.array(texts, tokens)})
+    return pa.table({"title_tokens": pa.array(titles, tokens), "text_tokens": pa.array(texts, tokens)})
+
+
+def corpus(count: int, seen: list[int]) -> Corpus:
+    """What `corpus_passages` reads of one: events of the seen items in train."""
     shown = SimpleNamespace(item=np.zeros(1, int), split=np.array([2]), offsets=np.array([0, 1]))
     events = SimpleNamespace(item=np.array(seen), split=np.zeros(len(seen), int))
-    items = SimpleNamespace(num_rows=len(titles))
-    return cast(Corpus, SimpleNamespace(items=items, text_features=features, timelines=events, impressions=shown))
+    items = SimpleNamespace(num_rows=count)
+    return cast(Corpus, SimpleNamespace(items=items, timelines=events, impressions=shown))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,8 @@ def test_distinct_passages_of_items_that_train_has_seen(
 ) -> None:
     titles = [[9], [11], [11], [12], [], [13], [11]]
     texts = [[9], [21, 22], [21, 23], [], [22], [21], [21, 22]]
-    made = corpus_passages(corpus(titles, texts, [1, 2, 3, 4, 5, 6]), sides, load_tokenizer(tiny_encoder), 20)
+    known = corpus(len(titles), [1, 2, 3, 4, 5, 6])
+    made = corpus_passages(known, features(titles, texts), sides, sentence_frame(load_tokenizer(tiny_encoder)), 20)
     assert made.items.tolist() == items
     assert len(made.sides) == len(sides)
     assert [side.tokens[0] for side in made.sides] == [load_tokenizer(tiny_encoder).cls_id] * len(sides)
@@ -46,7 +51,8 @@ def test_distinct_passages_of_items_that_train_has_seen(
 
 def test_no_item_has_both_sides(tiny_encoder: Path) -> None:
     sides = [[("title", 8)], [("text", 8)]]
-    assert not len(corpus_passages(corpus([[9], []], [[], [8]], [0, 1]), sides, load_tokenizer(tiny_encoder), 20))
+    tokens = features([[9], []], [[], [8]])
+    assert not len(corpus_passages(corpus(2, [0, 1]), tokens, sides, sentence_frame(load_tokenizer(tiny_encoder)), 20))
 
 
 def test_each_side_is_padded_by_itself() -> None:

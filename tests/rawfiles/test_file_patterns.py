@@ -1,12 +1,13 @@
 """Names of raw files and patterns of names."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from interestrec.core.errors import InputMissingError
-from interestrec.formats.data_settings import DataSettings
+from interestrec.formats.mind import MindData
 from interestrec.rawfiles.file_patterns import expand_patterns, file_under
 
 
@@ -88,6 +89,7 @@ def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.Monke
     assert expand_patterns(tmp_path / "elsewhere", ["~/a.csv", "~/*.csv"]) == [tmp_path / "a.csv"]
     assert file_under(tmp_path / "elsewhere", "~/a.csv") == tmp_path / "a.csv"
     assert file_under(tmp_path, "~nobody-of-this-name/a.csv") == tmp_path / "~nobody-of-this-name/a.csv"
-    assert DataSettings(root=Path("~/data")).root == tmp_path / "data"
+    tables: dict[str, Any] = {"format": "mind", "news": ["news.tsv"], "train": ["behaviors.tsv"]}
+    assert MindData(**tables, root=Path("~/data")).root == tmp_path / "data"
     with pytest.raises(ValidationError, match="files elsewhere are named by their whole URL"):
-        DataSettings(root=Path("s3://bucket/logs"))
+        MindData(**tables, root=Path("s3://bucket/logs"))

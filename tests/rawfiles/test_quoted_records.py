@@ -16,6 +16,7 @@ from interestrec.rawfiles import text_lines
 from interestrec.rawfiles.raw_log import RawLog
 from interestrec.rawfiles.raw_tables import scan
 from interestrec.rawfiles.text_layout import TextLayout
+from tests.examples import examples
 
 Row = list[str]
 
@@ -139,8 +140,9 @@ IDS = st.integers(0, 10**6).map(lambda n: f"i{n}")
 TEXTS = st.text(alphabet="ab \",;|\\\n\t'é日", max_size=12)
 ROWS = st.lists(st.tuples(IDS, TEXTS, st.integers(0, 99).map(str), TEXTS).map(list), min_size=1, max_size=8)
 BLOCKS = st.sampled_from([29, 1 << 24])
-FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(FEW, max_examples=1_000)
+FEW, MANY = (
+    settings(examples(count), suppress_health_check=[HealthCheck.function_scoped_fixture]) for count in (15, 100)
+)
 
 
 def require_equal(path: Path, text: str, rows: list[Row], block: int, **layout: object) -> None:
@@ -150,56 +152,30 @@ def require_equal(path: Path, text: str, rows: list[Row], block: int, **layout: 
     assert (found, bad) == ([[value.replace("\r\n", "\n") for value in row] for row in rows], 0)
 
 
-def check_csv_module(path: Path, rows: list[Row], quoting: int, delimiter: str, block: int) -> None:
+QUOTING = st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE])
+
+
+@MANY
+@given(rows=ROWS, quoting=QUOTING, delimiter=st.sampled_from(",;|\t"), block=BLOCKS)
+def test_reads_what_the_csv_module_writes(
+    tmp_path: Path, rows: list[Row], quoting: int, delimiter: str, block: int
+) -> None:
     written = io.StringIO(newline="")
     escape = "\\" if quoting == csv.QUOTE_NONE else None
     writer = csv.writer(written, delimiter=delimiter, lineterminator="\n", quoting=quoting, escapechar=escape)
     values = [[row[0], row[1], int(row[2]), row[3]] for row in rows]
     writer.writerows([["item", "about", "n", "more"], *values])
     layout = {"quote": "none", "escape": "\\"} if quoting == csv.QUOTE_NONE else {}
-    require_equal(path, written.getvalue(), rows, block, delimiter=delimiter, **layout)
+    require_equal(tmp_path / "a.txt", written.getvalue(), rows, block, delimiter=delimiter, **layout)
 
 
-QUOTING = st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC, csv.QUOTE_NONE])
-
-
-@FEW
-@given(rows=ROWS, quoting=QUOTING, delimiter=st.sampled_from(",;|\t"), block=BLOCKS)
-def test_reads_what_the_csv_module_writes(
-    tmp_path: Path, rows: list[Row], quoting: int, delimiter: str, block: int
-) -> None:
-    check_csv_module(tmp_path / "a.txt", rows, quoting, delimiter, block)
-
-
-@pytest.mark.slow
 @MANY
-@given(rows=ROWS, quoting=QUOTING, delimiter=st.sampled_from(",;|\t"), block=BLOCKS)
-def test_reads_what_the_csv_module_writes_often(
-    tmp_path: Path, rows: list[Row], quoting: int, delimiter: str, block: int
-) -> None:
-    check_csv_module(tmp_path / "a.txt", rows, quoting, delimiter, block)
-
-
-def check_pandas(path: Path, rows: list[Row], doubled: bool, quoting: int, block: int) -> None:
+@given(rows=ROWS, doubled=st.booleans(), quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]), block=BLOCKS)
+def test_reads_what_pandas_writes(tmp_path: Path, rows: list[Row], doubled: bool, quoting: int, block: int) -> None:
     frame = pd.DataFrame(rows, columns=["item", "about", "n", "more"])
     options = {} if doubled else {"doublequote": False, "escapechar": "\\"}
     text = frame.to_csv(index=False, quoting=quoting, **options)
-    require_equal(path, text, rows, block, **({} if doubled else {"escape": "\\"}))
-
-
-@FEW
-@given(rows=ROWS, doubled=st.booleans(), quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]), block=BLOCKS)
-def test_reads_what_pandas_writes(tmp_path: Path, rows: list[Row], doubled: bool, quoting: int, block: int) -> None:
-    check_pandas(tmp_path / "a.csv", rows, doubled, quoting, block)
-
-
-@pytest.mark.slow
-@MANY
-@given(rows=ROWS, doubled=st.booleans(), quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]), block=BLOCKS)
-def test_reads_what_pandas_writes_often(
-    tmp_path: Path, rows: list[Row], doubled: bool, quoting: int, block: int
-) -> None:
-    check_pandas(tmp_path / "a.csv", rows, doubled, quoting, block)
+    require_equal(tmp_path / "a.csv", text, rows, block, **({} if doubled else {"escape": "\\"}))
 
 
 @FEW
@@ -214,7 +190,9 @@ def test_reads_what_arrow_writes(tmp_path: Path, rows: list[Row], block: int) ->
 PLACES = st.lists(st.tuples(st.integers(0, 39), st.integers(0, 7)), min_size=1, max_size=6)
 
 
-def check_stray_quotes(path: Path, places: list[tuple[int, int]], mark: str, block: int) -> None:
+@MANY
+@given(places=PLACES, mark=st.sampled_from(",\t;"), block=st.sampled_from([301, 1 << 24]))
+def test_stray_quotes_cost_no_row(tmp_path: Path, places: list[tuple[int, int]], mark: str, block: int) -> None:
     """Quotes put anywhere into titles: each row is read or counted, and no row has the words of another."""
     rows = [list(row) for row in PLAIN]
     for number, place in places:
@@ -222,21 +200,8 @@ def check_stray_quotes(path: Path, places: list[tuple[int, int]], mark: str, blo
         rows[number][3] = title[:place] + '"' + title[place:]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_lines, "_BLOCK_BYTES", block)
-        found, bad = read(path, table([HEADER, *rows], mark), delimiter=mark)
+        found, bad = read(tmp_path / "a.txt", table([HEADER, *rows], mark), delimiter=mark)
     assert len(found) + bad == len(rows)
     titles = {row[1]: row[3].replace('"', "") for row in PLAIN}
     assert all(titles[item] == title.replace('"', "") for _, item, _, title in found)
     assert bad == 0
-
-
-@FEW
-@given(places=PLACES, mark=st.sampled_from(",\t;"), block=st.sampled_from([301, 1 << 24]))
-def test_stray_quotes_cost_no_row(tmp_path: Path, places: list[tuple[int, int]], mark: str, block: int) -> None:
-    check_stray_quotes(tmp_path / "a.txt", places, mark, block)
-
-
-@pytest.mark.slow
-@MANY
-@given(places=PLACES, mark=st.sampled_from(",\t;"), block=st.sampled_from([301, 1 << 24]))
-def test_stray_quotes_cost_no_row_often(tmp_path: Path, places: list[tuple[int, int]], mark: str, block: int) -> None:
-    check_stray_quotes(tmp_path / "a.txt", places, mark, block)

@@ -5,7 +5,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from interestrec.io import schemas
+from interestrec.io import report_schemas
 from interestrec.report.metrics_table import metrics_table
 from tests.evaluation.rows import metric
 
@@ -13,7 +13,7 @@ BEYOND = ("novelty", "diversity", "category_calibration", "popularity_lift", "co
 
 
 def table(rows: list[dict], width: int, color: bool = False) -> str:
-    return metrics_table(pa.Table.from_pylist(rows, schema=schemas.METRICS), width, color)
+    return metrics_table(pa.Table.from_pylist(rows, schema=report_schemas.METRICS), width, color)
 
 
 def test_ours_comes_first_and_the_best_of_each_metric_is_marked() -> None:

@@ -2,36 +2,40 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.io import files
-from interestrec.model.two_tower import ItemCodes, TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemCodes, TwoTowerConfig
 from interestrec.model.two_tower_files import save_two_tower
 
 ITEM_FEATURES = (FeatureShape("category", (4,)),)
 USER_FEATURES = (FeatureShape("country", (3,)),)
 
 
-def write_model(path: Path, vectors: np.ndarray, category: np.ndarray, users: int) -> None:
+def write_model(path: Path, vectors: np.ndarray, category: np.ndarray, users: int, **changes: Any) -> None:
     """Random weights over the given text vectors, float32 [items, width], and category codes, int32 [items, 2].
+
+    `changes` are of the configuration.
 
     Item i has a code of its own and a price, but for each third item; user u has the code u modulo 3.
     """
     path.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
-    config = TwoTowerConfig(
-        text_width=vectors.shape[1],
-        width=4,
-        hidden=(5,),
-        levels=2,
-        max_history=4,
-        dropout=0.0,
-        attributes=ITEM_FEATURES,
-        user_features=USER_FEATURES,
-    )
-    tower = TwoTower(config, name="two_tower")
+    sizes: dict[str, Any] = {
+        "text_width": vectors.shape[1],
+        "width": 4,
+        "hidden": (5,),
+        "levels": 2,
+        "max_history": 4,
+        "dropout": 0.0,
+        "attributes": ITEM_FEATURES,
+        "user_features": USER_FEATURES,
+    }
+    tower = TwoTower(TwoTowerConfig(**{**sizes, **changes}), name="two_tower")
     for weight in tower.trainable_variables:
         weight.assign(rng.normal(0, 0.5, weight.shape))
     save_two_tower(tower, path, {})

@@ -57,11 +57,13 @@ def test_a_history_is_folded_in_as_by_hand() -> None:
         noise=4.0,
         user=np.array([[0.1], [0.3]]),  # biases alone
         labelled=np.array([True, False]),
+        unknown=np.array([0.3]),
         item=Vectors(np.array([[0.5], [-0.5]]), np.zeros((2, 1))),
         occurrence=np.array([[0.4], [0.2]]),
         centre=np.array([0.1]),
         precision=np.array([[2.0]]),
         histories_are_labels=True,
+        new_item=Vectors(np.zeros((1, 1)), np.zeros((1, 1))),
     )
     score = model.score_catalogue(requests([0, 1], [], [0], users=[1, 1, 0], intensity=[0.9, 0.5, 1.0]))
     prior = 0.3 - 0.1 + (0.4 + 0.2) / np.sqrt(2)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from interestrec.core import follower_sums
 from interestrec.scorers import covisit
 from interestrec.scorers.requests import Events
 from tests.scoring.asking import events, requests, split_candidates
@@ -33,7 +34,7 @@ def test_items_of_one_time_follow_each_other() -> None:
 @pytest.mark.parametrize("pairs", [1, 50, 1 << 20])
 @pytest.mark.parametrize("seed", range(3))
 def test_against_a_count_of_all_pairs(seed: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(covisit, "_PAIRS", pairs)
+    monkeypatch.setattr(follower_sums, "_PAIRS", pairs)
     rng = np.random.default_rng(seed)
     user, item, day = rng.integers(0, 5, 60), rng.integers(0, 8, 60), rng.integers(0, 20, 60)
     log = events(list(zip(user.tolist(), item.tolist(), strict=True)), 5, 9, days=day.tolist())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from interestrec.scorers import ease
+from interestrec.scorers import ease, ease_forms
 from interestrec.scorers.requests import Requests
 from tests.scoring.asking import events, requests
 
@@ -44,7 +44,10 @@ def test_three_items_by_hand() -> None:
     assert not score[:, 3].any()
 
 
-@pytest.mark.parametrize(("users", "items", "form"), [(40, 12, ease.EaseWeights), (11, 30, ease.DualEaseWeights)])
+@pytest.mark.parametrize(
+    ("users", "items", "form"),
+    [(40, 12, ease.EaseWeights), (11, 30, ease.DualEaseWeights), (20, 30, ease.EaseWeights)],
+)
 def test_both_forms_are_ridge_regressions_without_the_item_itself(users: int, items: int, form: type) -> None:
     seen = (np.random.default_rng(users).random((users, items)) < 0.3).astype(float)
     seen[0] = 1
@@ -76,7 +79,7 @@ def test_recency_weighs_the_fit_and_the_history(monkeypatch: pytest.MonkeyPatch)
     asked = requests([3, 1, 3], days=[80, 100, 60])
     history = np.zeros(14)
     history[[1, 3]] = 1, 0.5
-    monkeypatch.setattr(ease, "_CELLS", 1)  # blocks of one item
+    monkeypatch.setattr(ease_forms, "_CELLS", 1)  # blocks of one item
     model = ease.fit(log, 0.5, 1.5, 100, half_life=20.0)
     np.testing.assert_allclose(model.score_catalogue(asked)[0], history @ naive(weighted, 1.5), rtol=1e-4, atol=1e-6)
 

@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from interestrec.scorers import ease, ease_neighbours
-from interestrec.scorers.ease_neighbours import neighbour_weights
+from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
 from tests.scoring.asking import events, requests, split_candidates
 
 
@@ -16,6 +16,11 @@ def nearest(seen: np.ndarray, item: int, count: int) -> np.ndarray:
     cosine[item] = 0
     order = np.lexsort((np.arange(len(cosine)), -cosine.astype(np.float32)))[:count]
     return np.sort(order[cosine[order] > 0])
+
+
+def solved(seen: np.ndarray, regularization: float, count: int) -> SparseEaseWeights:
+    gram = seen.T @ seen
+    return neighbour_weights([sparse.csr_matrix(gram)], np.diag(gram), regularization, count)
 
 
 @pytest.mark.parametrize("count", [1, 3, 50])
@@ -29,20 +34,20 @@ def test_each_item_is_regressed_on_its_nearest_items(seed: int, count: int) -> N
         near = nearest(seen, item, count)
         ridge = Ridge(alpha=0.8, fit_intercept=False, solver="cholesky")
         expected[near, item] = ridge.fit(seen[:, near], seen[:, item]).coef_
-    found = neighbour_weights(sparse.csr_matrix(seen), 0.8, count).weights
+    found = solved(seen, 0.8, count).weights
     np.testing.assert_allclose(found.toarray(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_an_item_that_never_occurs_with_another_has_no_weights() -> None:
     seen = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
-    found = neighbour_weights(sparse.csr_matrix(seen), 1.0, 5).weights.toarray()
+    found = solved(seen, 1.0, 5).weights.toarray()
     np.testing.assert_allclose(found, [[0, 2 / 3, 0], [2 / 3, 0, 0], [0, 0, 0]], rtol=1e-6)
 
 
 def test_where_products_are_left_out_the_solution_is_still_stable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease_neighbours, "_ENTRIES", 80)
     seen = (np.random.default_rng(0).random((300, 40)) < 0.7).astype(float)
-    found = neighbour_weights(sparse.csr_matrix(seen), 1e-6, 2).weights
+    found = solved(seen, 1e-6, 2).weights
     assert np.isfinite(found.data).all()
     assert np.abs(found.data).max() < 2
 

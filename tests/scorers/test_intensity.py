@@ -1,5 +1,7 @@
 """The trained model as a scorer: logits of order."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import numpy as np
 import pytest
 
 from interestrec.corpus.store import Corpus
-from interestrec.scorers import intensity, two_tower_model
+from interestrec.io import files
+from interestrec.scorers import intensity, strength, two_tower_model
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from tests.scorers.models import write_model
@@ -95,3 +98,42 @@ def test_two_steps_score_the_nearest_in_full_and_the_others_behind_them(inputs: 
         assert score[row, others].max() <= score[row, first].min()
         assert np.argsort(-score[row, others]).tolist() == np.argsort(-nearness[row, others]).tolist()
     np.testing.assert_array_equal(intensity.fit(inputs, ITEMS).score_catalogue(QUERIED), exact)
+
+
+def test_intensity_and_strength_share_their_arrays_and_are_restored_with_their_moments(
+    inputs: ScorerInputs, tmp_path: Path
+) -> None:
+    order, degree = intensity.fit(inputs, 10), strength.fit(inputs)
+    arrays, others = order.arrays(), degree.arrays()
+    shared = {name for name in others if arrays[name] is others[name]}
+    assert set(arrays) - set(others) == {"retrieve"}
+    assert set(others) - shared <= {"moments.items.scale", "moments.users.scale", "moments.catalogue.step"}
+    files.write_safetensors(tmp_path / "kept", arrays)
+    restored = intensity.Intensity.from_arrays(files.read_safetensors(tmp_path / "kept"))
+    np.testing.assert_array_equal(restored.score_catalogue(QUERIED), order.score_catalogue(QUERIED))
+    offsets, item = split_candidates(LISTS)
+    found = restored.score_candidates(QUERIED, offsets, item)
+    np.testing.assert_array_equal(found, order.score_candidates(QUERIED, offsets, item))
+    assert not restored.needs_encoder
+
+
+def test_scoring_does_not_load_tensorflow(inputs: ScorerInputs, tmp_path: Path) -> None:
+    arrays = tmp_path / "kept"
+    files.write_safetensors(arrays, intensity.fit(inputs, None).arrays())
+    code = f"""
+import sys
+import numpy as np
+from pathlib import Path
+from interestrec.io import files
+from interestrec.scorers.intensity import Intensity
+from interestrec.scorers.registry import SCORERS
+from interestrec.scorers.requests import Requests
+from interestrec.scoring.decision import Decision
+scorer = Intensity.from_arrays(files.read_safetensors(Path({str(arrays)!r})))
+one = Requests(*(np.array(part) for part in ([-1], [0, 2], [3, 4], [1, 1], [5, 6], [7])))
+assert np.isfinite(scorer.score_catalogue(one)).all()
+assert np.isfinite(scorer.score_candidates(one, np.array([0, 1]), np.array([3]))).all()
+print([name for name in ("tensorflow", "keras", "transformers", "pandas") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from interestrec.scorers.random import RandomScores, id_hashes
+from interestrec.scorers import random
 from tests.scoring.asking import requests
 
 
 def scores(users: list[str], items: list[str], seed: int) -> np.ndarray:
-    scorer = RandomScores(id_hashes(users, seed), id_hashes(items, seed))
+    scorer = random.fit(users, items, seed)
     return scorer.score_catalogue(requests(*[[] for _ in users]))
 
 

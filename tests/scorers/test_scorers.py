@@ -17,34 +17,30 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
 from interestrec.scorers.definition import (
+    AGAIN,
     EVENTS,
+    EXACTLY,
+    FOLDED_IN,
     GRADED_EVENTS,
+    KEPT,
     LABELS,
     MODEL,
     NOTHING,
     ScorerDefinition,
-    StorableScorer,
 )
-from interestrec.scorers.registry import SCORERS, required_scorers
+from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Labels, Requests, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring.fit_scorers import FitData, fit_scorer, fit_static
+from interestrec.scoring.fit_scorers import FitData, fit_scorer
 from interestrec.scoring.rank_settings import RankSettings
+from tests.scorers.fits import CASES, DEFAULTS, chosen_settings, fit_all, source
 from tests.scorers.models import write_model
 from tests.scoring.asking import requests, split_candidates
 from tests.scoring.corpora import Event, write_event_log
 
 USERS, ITEMS = 25, 15  # of the log; in the larger corpus there are others without events and texts
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "ranking.md"
-DEFAULTS, EXTREMES = "defaults", "extremes"  # settings: the configured ones, or the last value of each in the space
-CASES = [(name, kind) for name, entry in SCORERS.items() for kind in (DEFAULTS, *([EXTREMES] if entry.space else []))]
-STORED = [case for case in CASES if SCORERS[case[0]].scorer is not None]
 LISTS = [[2, 14], [0], [5, 5, 1], [], [3, 14]]
-
-
-def source(name: str) -> str:
-    """What a scorer is fitted on in the end, through those that it is based on."""
-    return source(SCORERS[name].fitted_on) if SCORERS[name].fitted_on in SCORERS else SCORERS[name].fitted_on
 
 
 def of(*sources: str) -> list[tuple[str, str]]:
@@ -89,22 +85,6 @@ def fitted(inputs: dict[str, ScorerInputs]) -> Any:
     return fit
 
 
-def fit_all(name: str, kind: str, inputs: ScorerInputs, data: FitData) -> Scorer:
-    """A scorer and those that it is fitted on."""
-    names = required_scorers([name])
-    settings = {other: chosen_settings(other, kind) for other in names}
-    made = fit_static(names, inputs, settings)
-    for other in names:
-        if other not in made:
-            made[other] = fit_scorer(other, data, inputs, made, settings[other])
-    return made[name]
-
-
-def chosen_settings(name: str, kind: str) -> dict[str, Any]:
-    space = SCORERS[name].space if kind == EXTREMES else {}
-    return {**RankSettings().scorer_settings(name), **{key: values[-1] for key, values in space.items()}}
-
-
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_candidates_get_the_finite_scores_of_the_catalogue(name: str, kind: str, fitted: Any) -> None:
     scorer, asked = fitted(name, kind), queried()
@@ -142,10 +122,10 @@ def test_scores_do_not_depend_on_the_other_requests_of_a_block(name: str, kind: 
         np.testing.assert_allclose(alone[0], whole[row], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "kind"), STORED)
+@pytest.mark.parametrize(("name", "kind"), CASES)
 def test_a_stored_scorer_gives_the_same_bits(name: str, kind: str, fitted: Any, tmp_path: Path) -> None:
     scorer, asked = fitted(name, kind), queried()
-    kept: type[StorableScorer] = SCORERS[name].scorer  # type: ignore[assignment]
+    kept = SCORERS[name].scorer
     assert type(scorer) is kept, f"DEFINITION.scorer of '{name}' must be what its fit returns"
     files.write_safetensors(tmp_path / "scorer.safetensors", scorer.arrays())
     restored = kept.from_arrays(files.read_safetensors(tmp_path / "scorer.safetensors"))
@@ -228,7 +208,6 @@ def test_a_definition_agrees_with_its_fit(name: str) -> None:
     parameters = list(inspect.signature(entry.fit).parameters)[0 if entry.fitted_on == NOTHING else 1 :]
     keys = list(entry.settings.model_fields) if entry.settings else []
     assert sorted(parameters) == sorted([*entry.needs, *keys]), f"fit of '{name}' must take its needs and its settings"
-    assert (entry.scorer is None) == (entry.fitted_on == MODEL), f"say which class fit of '{name}' returns"
     assert not entry.is_estimator or entry.predicts_intensity, f"an estimator such as '{name}' must predict_intensity"
 
 
@@ -265,6 +244,24 @@ def test_a_scorer_is_documented(name: str) -> None:
     assert any(f"`{name}`" in cell for cell in names), (
         f"add a row of '{name}' to the table of scorers in docs/ranking.md"
     )
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_it_is_documented_how_a_scorer_follows_new_events(name: str) -> None:
+    table = DOCUMENTATION.read_text().partition("## Scorers")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| `")]
+    cell = next(row[4].strip() for row in rows if f"`{name}`" in row[1])
+    assert cell == SCORERS[name].follows, f"write '{SCORERS[name].follows}' into the row of '{name}' in docs/ranking.md"
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_definition_says_how_the_scorer_follows_new_events(name: str) -> None:
+    entry = SCORERS[name]
+    assert entry.follows in (EXACTLY, AGAIN, FOLDED_IN, KEPT)
+    assert (entry.tally is not None) == (entry.follows == EXACTLY), "a tally makes a scorer follow exactly"
+    learned = entry.follows in (FOLDED_IN, KEPT) and entry.fitted_on != MODEL
+    may_keep = entry.fitted_on == LABELS  # where the log has no labels
+    assert (entry.follow is not None) == (learned or may_keep), "write `follow` of what is folded in or kept"
 
 
 @pytest.mark.parametrize("module", [module.name for module in pkgutil.iter_modules(package.__path__)])

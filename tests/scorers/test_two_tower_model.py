@@ -12,9 +12,10 @@ from interestrec.corpus.moments import ITEM_FEATURES, Moments
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import two_tower_model as module
+from interestrec.scorers.model_opening import open_model, read_calibration
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import TwoTowerModel, open_model, read_calibration
+from interestrec.scorers.two_tower_model import TwoTowerModel
 from tests.scorers.models import write_model
 from tests.scoring.asking import requests, split_candidates
 from tests.scoring.corpora import DAY, Event, write_event_log
@@ -77,12 +78,17 @@ def test_items_and_users_are_read_at_the_moment_of_the_request(inputs: ScorerInp
 
 
 def test_the_time_of_the_request_tells_how_long_ago_the_history_was(inputs: ScorerInputs) -> None:
-    days = open_model(inputs.model).histories(asked([10, 5, None])).days
-    assert days.shape == (3, 4)  # the longest history of the model; padding in front or behind is 0
-    told = [sorted(row[row > 0].tolist()) for row in days]
-    assert told[0] == pytest.approx(sorted(np.log1p([7, 5, 1])))
-    assert told[1] == pytest.approx([np.log1p(2)])  # the second event is now, the third is later
-    assert told[2] == []
+    days = open_model(inputs.model).histories(asked([10, 5, None])).days.reshape(3, 3)
+    np.testing.assert_allclose(days[0], np.log1p([7, 5, 1]), rtol=1e-6)
+    np.testing.assert_allclose(days[1], [np.log1p(2), 0, 0], rtol=1e-6)  # the second event is now, the third is later
+    assert not days[2].any()
+
+
+def test_the_longest_history_of_the_model_is_cut_at_its_beginning(inputs: ScorerInputs) -> None:
+    model = open_model(inputs.model)
+    read = model.histories(requests([4, 7, 1, 0, 9, 3], [], [2], days=range(7), at=[20, 20, None]))
+    np.testing.assert_array_equal(read.offsets, [0, model.histories.length, 4, 5])
+    np.testing.assert_array_equal(read.row, [1, 0, 9, 3, 2])
 
 
 def test_nothing_after_the_request_is_read(inputs: ScorerInputs, tmp_path: Path) -> None:
@@ -170,3 +176,19 @@ def test_bad_calibrations_are_refused(inputs: ScorerInputs, text: str) -> None:
     (inputs.model / CALIBRATION).write_text(text)
     with pytest.raises(ArtifactError, match=r"calibration\.json"):
         read_calibration(inputs.model)
+
+
+def test_attention_to_a_history_is_that_of_the_user_tower(inputs: ScorerInputs) -> None:
+    model = open_model(inputs.model)
+    wanted = requests([4, 7, 1, 9, 3, 6], [2, 5], [], days=[1, 2, 3, 5, 9, 10, 4, 8], at=[12, 12, 12])
+    found = model.history_attention(wanted)
+    weights = model.model.weights
+    direction, forgetting, by_days = (
+        weights[f"user_tower/{name}"] for name in ("attention", "forgetting", "forgetting_days")
+    )
+    for rows, items, days in ((slice(2, 6), [1, 9, 3, 6], [9, 7, 3, 2]), (slice(6, 8), [2, 5], [8, 4])):
+        later = np.arange(len(items))[::-1]
+        logits = (model.items.entries[items] @ direction)[:, 0]
+        logits -= forgetting * np.log1p(later) + by_days * np.log1p(days)
+        np.testing.assert_allclose(found[rows], np.exp(logits) / np.exp(logits).sum(), rtol=1e-5)
+    assert not found[:2].any()  # the model reads the latest four

@@ -9,7 +9,7 @@ import pytest
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries, random
-from interestrec.scorers.definition import EVENTS, ScorerDefinition
+from interestrec.scorers.definition import AGAIN, EVENTS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Scorer
@@ -22,6 +22,7 @@ DEFINITION = ScorerDefinition(
     fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
     scorer=ItemScores,
     fitted_on=EVENTS,
+    follows=AGAIN,
     space={"level": [1.0, 2.0, 3.0], "half_life": [1.0, 2.0], "weak_evidence": [0.0, 1.0]},
     time_settings=("half_life",),
     evidence_settings=("weak_evidence",),
@@ -107,5 +108,6 @@ def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_e
 
 
 def test_events_of_a_time_reach_over_the_splits(inputs: ScorerInputs) -> None:
-    observed: Events = FitData.before_split(inputs.corpus, queries.TEST, as_of=86_400_001 * 1000).events
+    known = queries.as_known_before(inputs.corpus, 86_400_001 * 1000)
+    observed: Events = FitData.before_split(known, queries.TEST).events
     assert observed.item.tolist() == [0]

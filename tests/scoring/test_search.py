@@ -11,7 +11,7 @@ import pytest
 
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
-from interestrec.scorers.definition import EVENTS, LABELS, ScorerDefinition
+from interestrec.scorers.definition import AGAIN, EVENTS, LABELS, ScorerDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Scorer
@@ -24,6 +24,7 @@ DEFINITION = ScorerDefinition(
     fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
     scorer=ItemScores,
     fitted_on=EVENTS,
+    follows=AGAIN,
     space={"x": list(range(10)), "y": list(range(10))},
 )
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestrec.scoring.blend import Powers
+from interestrec.scoring.blend import Powers, standardise_rows
 from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights, item_weights
 from tests.examples import examples
 
@@ -62,3 +62,20 @@ def test_utilities_are_sums_of_powers(power: float) -> None:
     parts = [np.array([4.0, -9.0]), np.array([1.0, 16.0])]
     expected = 2 * np.sign(parts[0]) * np.abs(parts[0]) ** power + 3 * parts[1] ** power
     np.testing.assert_allclose(ItemWeights(np.array([2.0, 3.0]), power).utility(Powers(parts)), expected)
+
+
+@examples(50)
+@given(st.integers(0, 10**9))
+def test_rows_are_blended_as_their_standardised_scores_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape, voters = (int(rng.integers(0, 70)), int(rng.integers(1, 40))), int(rng.integers(1, 4))
+    scores = [
+        rng.normal(size=shape).astype(np.float32) * 10.0 ** rng.integers(-3, 4) + rng.normal() for _ in range(voters)
+    ]
+    scores[0][::3] = 0.25  # tells nothing apart
+    over, cold, new = (rng.random(size) < share for size, share in ((shape[1], 0.8), (shape[1], 0.3), (shape[0], 0.5)))
+    over[0] = True
+    weights = [ItemWeights(rng.random(voters), power) for power in (1.0, 0.5, 1.0)]
+    blend = SegmentBlend(SegmentWeights(weights[0], weights[1], 0.7, -0.2), SegmentWeights(weights[2]))
+    expected = blend([standardise_rows(score, over) for score in scores], cold[None], new)
+    np.testing.assert_allclose(blend.of_rows(scores, over, cold, new), expected, rtol=1e-5, atol=1e-5)

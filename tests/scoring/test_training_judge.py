@@ -9,17 +9,21 @@ from interestrec.corpus.moments import Moments
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.metrics.calibration import LogitCalibration
-from interestrec.model.two_tower import ItemArrays, TwoTower
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_arrays import TwoTowerArrays
+from interestrec.model.two_tower_config import ItemArrays
+from interestrec.model.two_tower_files import load_two_tower
 from interestrec.scorers import queries
 from interestrec.scorers.intensity import Intensity
-from interestrec.scorers.two_tower_model import TwoTowerModel, open_model
-from interestrec.scorers.user_inputs import ItemUserInputs, Users
+from interestrec.scorers.model_opening import open_model
+from interestrec.scorers.two_tower_model import TwoTowerModel
+from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
 from interestrec.scoring import training_judge as module
 from interestrec.scoring.catalogue_lists import catalogue_lists
 from interestrec.scoring.fit_systems import tie_order, validation_start
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import load_rules
-from interestrec.scoring.training_judge import training_judge, without_files
+from interestrec.scoring.training_judge import training_judge
 from tests.scorers.models import write_model
 from tests.scoring.corpora import DAY, Event, write_event_log
 
@@ -48,15 +52,20 @@ def model(tmp_path: Path) -> tuple[TwoTower, ItemArrays, np.ndarray]:
     """A model, its items, and the features of the users."""
     vectors = np.random.default_rng(2).normal(size=(ITEMS, 6)).astype(np.float32)
     write_model(tmp_path / "model", vectors, np.zeros((ITEMS, 2), np.int32), USERS)
-    loaded = open_model(tmp_path / "model")
-    return loaded.model, loaded.items, files.read_safetensors(tmp_path / "model" / "item_vectors.safetensors")["user"]
+    items = open_model(tmp_path / "model").items
+    return (
+        load_two_tower(tmp_path / "model"),
+        items,
+        files.read_safetensors(tmp_path / "model" / "item_vectors.safetensors")["user"],
+    )
 
 
 def intensity(model: tuple[TwoTower, ItemArrays, np.ndarray], corpus: Corpus) -> Intensity:
     tower, items, features = model
-    users = Users(features, Moments.of(corpus))
+    users = KnownUsers(features, Moments.of(corpus))
     inputs = ItemUserInputs(items, tower.config.max_history, users)
-    return Intensity([TwoTowerModel(tower, items, inputs, users.moments, LogitCalibration())])
+    arrays = TwoTowerArrays(tower.config, tower.export_weights(), items)
+    return Intensity([TwoTowerModel(arrays, inputs, users.moments, LogitCalibration())])
 
 
 def test_it_is_the_mean_of_lists_worked_out_by_hand(
@@ -129,5 +138,5 @@ def test_the_file_of_available_items_has_no_part(tmp_path: Path) -> None:
     stocked = SETTINGS.model_copy(
         update={"rules": SETTINGS.rules.model_copy(update={"available": tmp_path / "no.txt", "seen": "in"})}
     )
-    assert without_files(stocked).rules.available is None
-    assert without_files(stocked).rules.seen == "in"
+    assert stocked.without_files().rules.available is None
+    assert stocked.without_files().rules.seen == "in"

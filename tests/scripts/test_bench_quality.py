@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from interestrec.config.loading import load_config
-from interestrec.io import files, schemas
+from interestrec.io import files, report_schemas
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -41,8 +41,8 @@ def write_windows(path: Path) -> None:
         for other, window, difference in (("ease", None, 0.05), ("ease", 2, -0.02), ("only:ease", None, -0.05))
     ]
     files.write_json(path / "metrics.json", metrics)
-    table = pa.Table.from_pylist(rows, schema=schemas.WINDOW_COMPARISONS)
-    files.write_parquet(path / "comparisons.parquet", table, schemas.WINDOW_COMPARISONS)
+    table = pa.Table.from_pylist(rows, schema=report_schemas.WINDOW_COMPARISONS)
+    files.write_parquet(path / "comparisons.parquet", table, report_schemas.WINDOW_COMPARISONS)
 
 
 def test_tables_say_what_the_artifact_says(bench: ModuleType, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from interestrec.stages import preprocess
 from interestrec.stages.run import RunContext
 from tests import generated
 
+ADAPTATION: dict[str, Any] = {"steps": 3, "batch_size": 8, "held_out": 0.2, "keep": "always"}
+
 
 def workspace(root: Path, encoder: Path, **settings: Any) -> RunContext:
-    """A corpus of generated news in `root/work`, and the settings to learn from it."""
+    """A corpus of generated news in `root/work`, and the settings to learn from it; the encoder stays as it is."""
     generated.write_mind(root / "raw")
     values: dict[str, Any] = {
         "workspace": str(root / "work"),
@@ -24,7 +26,7 @@ def workspace(root: Path, encoder: Path, **settings: Any) -> RunContext:
         },
         "preprocess": {"split": {"method": "given"}},
         "encoders": {"text": {"source": str(encoder)}},
-        "pretrain_adapt": {"steps": 3, "batch_size": 8, "held_out": 0.2},
+        "pretrain_adapt": {"steps": 0},
         "finetune": {"epochs": 1, "history_epochs": 1, "hidden": [8], "negatives": {"count": 2}},
         **settings,
     }

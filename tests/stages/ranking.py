@@ -1,6 +1,7 @@
 """A workspace with a corpus, an encoder and a model, and a stand-in for the intensity model."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from interestrec.config.settings import Settings
 from interestrec.io import artifact_files, files, schemas
-from interestrec.scorers import content, intensity, strength, two_tower_model
+from interestrec.scorers import content, intensity, model_opening, strength
+from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Requests
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe, open_artifact, staged_version
@@ -25,20 +27,30 @@ RANK: dict[str, Any] = {
     "als": {"factors": 4, "iterations": 3},
     "trials": 1,
     "top_k": 10,
+    "deletion_users": 0,
 }
 
 
 class HalfCosine:
     """Intensity as similarity, moved into [0, 1]."""
 
-    def __init__(self, vectors: np.ndarray) -> None:
-        self.content = content.fit(vectors)
+    needs_encoder = False
+
+    def __init__(self, of_content: content.Content) -> None:
+        self.content = of_content
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         return (1 + self.content.score_catalogue(requests)) / 2
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         return (1 + self.content.score_candidates(requests, offsets, item)) / 2
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.content.arrays()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "HalfCosine":
+        return cls(content.Content.from_arrays(arrays))
 
 
 @dataclass(frozen=True)
@@ -55,9 +67,11 @@ def stand_in_for_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_model(path: Path, inputs: object) -> TextModel:
         return TextModel(files.read_safetensors(path / "item_vectors.safetensors")["frozen"])
 
-    monkeypatch.setattr(two_tower_model, "open_model", open_model)
-    monkeypatch.setattr(intensity, "Intensity", lambda models, _: HalfCosine(models[0].vectors))
-    monkeypatch.setattr(strength, "Strength", lambda models: HalfCosine(models[0][0].vectors))
+    monkeypatch.setattr(model_opening, "open_model", open_model)
+    monkeypatch.setattr(intensity, "Intensity", lambda models, _: HalfCosine(content.fit(models[0].vectors)))
+    monkeypatch.setattr(strength, "Strength", lambda models: HalfCosine(content.fit(models[0].vectors)))
+    for name, module in (("intensity", intensity), ("strength", strength)):
+        monkeypatch.setitem(SCORERS, name, replace(module.DEFINITION, scorer=HalfCosine))
 
 
 def log_of_events(seed: int = 0) -> list[Event]:
@@ -114,6 +128,7 @@ def workspace(root: Path, log: list[Event] | None = None, n_items: int = N_ITEMS
         vectors = np.random.default_rng(1).normal(size=(n_items, 8)).astype(np.float32)
         vectors[N_ITEMS // 2 :, 0] += 2
         files.write_safetensors(directory / "item_vectors.safetensors", {"frozen": vectors})
+        files.write_json(directory / "config.json", {})  # a model without tasks and with a single modality
     settings = {
         "workspace": str(root),
         "data": {"format": "recbole", "inter": "x", "item": "y", "title": ["t"], "relevant_at": 0.5},

@@ -15,10 +15,10 @@ from interestrec.corpus.item_attributes import fit_attributes
 from interestrec.corpus.item_settings import ItemsSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files
-from interestrec.model.two_tower import ItemArrays, ItemCodes
+from interestrec.model.two_tower_config import ItemArrays, ItemCodes
 from interestrec.model.two_tower_files import load_two_tower
 from interestrec.scorers.intensity import Intensity
-from interestrec.scorers.two_tower_model import open_model
+from interestrec.scorers.model_opening import open_model
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
 from tests.scoring.asking import requests
@@ -178,6 +178,24 @@ def test_own_columns_of_every_kind_train_and_are_in_the_vectors(tmp_path: Path, 
     again = replace(context, start=path)
     assert finetune.run(again).artifact.digest != result.artifact.digest
     assert np.isfinite(Intensity([open_model(path)]).score_catalogue(requests([0, 1]))).all()
+
+
+def test_a_warm_start_begins_at_the_current_model_and_stays_up_to_date(
+    tmp_path: Path, tiny_encoder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    context, first = trained(tmp_path, tiny_encoder, epochs=1, history_epochs=0, warm_start=True)
+    assert "start" not in first.artifact.manifest["inputs"]
+    assert not finetune.run(context).built
+    retrained = finetune.run(replace(context, force=True))  # of the same data, from the model of before
+    assert retrained.artifact.manifest["inputs"]["start"] == first.artifact.digest
+    assert not finetune.run(context).built
+    assert {"calibration_error", "calibration_error_of_start"} <= retrained.summary.keys()
+    assert retrained.summary["valid_ndcg_start"] == pytest.approx(first.summary["valid_ndcg"], abs=1e-6)
+    wider = context.settings.finetune.model_copy(update={"width": 16})
+    other = replace(context, settings=context.settings.model_copy(update={"finetune": wider}))
+    with caplog.at_level("INFO"):
+        assert "start" not in finetune.run(other).artifact.manifest["inputs"]
+    assert "starts from nothing, because the current model was trained with other settings" in caplog.text
 
 
 def test_a_column_that_the_corpus_does_not_have(tmp_path: Path, tiny_encoder: Path) -> None:

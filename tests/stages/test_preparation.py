@@ -39,7 +39,7 @@ def prepared(context: RunContext, monkeypatch: pytest.MonkeyPatch) -> TrainingSe
 def test_impressions_are_learned_by_their_positions_if_the_settings_say_so(
     tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = workspace(tmp_path, tiny_encoder, finetune={"positions": True}, pretrain_adapt={"steps": 0})
+    context = workspace(tmp_path, tiny_encoder, finetune={"positions": True})
     setup = prepared(context, monkeypatch)
     batch = setup.batches(setup.examples.train)[0]
     first = batch.position[0]

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 from transformers import AutoConfig, AutoTokenizer
 
 from interestrec.core.errors import DataError
-from interestrec.model.encoder_checkpoint import expected_shapes, read_checkpoint
+from interestrec.model.bert_tensors import expected_shapes
+from interestrec.model.encoder_checkpoint import read_checkpoint
 from interestrec.pretraining import masked_objective
 from interestrec.pretraining.adaptation import Schedule
 from interestrec.pretraining.contrastive_texts import ContrastiveTexts
@@ -23,11 +24,10 @@ from interestrec.text.masking import mask_tokens
 from interestrec.text.tokenizer import load_tokenizer
 from tests import kin
 from tests.kin import load_bert
-from tests.stages.learning import shop, workspace
+from tests.stages.learning import ADAPTATION, shop, workspace
 
 pytestmark = pytest.mark.slow
 
-BRIEF = {"steps": 3, "batch_size": 8, "held_out": 0.2}
 SMALL = {"layers": 1, "hidden": 12, "heads": 3, "intermediate": 20}
 
 
@@ -40,7 +40,7 @@ def tokenizer_only(encoder: Path, root: Path) -> Path:
 
 
 def test_titles_learn_from_texts_that_no_field_reads(tmp_path: Path, tiny_encoder: Path) -> None:
-    context = shop(tmp_path, tiny_encoder, pretrain_adapt={**BRIEF, "objective": "title_text"})
+    context = shop(tmp_path, tiny_encoder, pretrain_adapt={**ADAPTATION, "objective": "title_text"})
     result = pretrain_adapt.run(context)
     summary = result.summary
     assert summary["objective"] == "title_text"
@@ -54,7 +54,7 @@ def test_titles_learn_from_texts_that_no_field_reads(tmp_path: Path, tiny_encode
 
 
 def test_no_item_with_both_sides_is_said(tmp_path: Path, tiny_encoder: Path) -> None:
-    context = workspace(tmp_path, tiny_encoder, pretrain_adapt={**BRIEF, "objective": "title_text"})
+    context = workspace(tmp_path, tiny_encoder, pretrain_adapt={**ADAPTATION, "objective": "title_text"})
     with pytest.raises(DataError, match="both title and text"):
         pretrain_adapt.run(context)
 
@@ -77,7 +77,7 @@ def test_what_training_is_given(
 
     monkeypatch.setattr("interestrec.pretraining.adaptation.adapt", seen)
     encoders = {"text": {"source": str(tiny_encoder), "pooling": pooling}}
-    chosen = {**BRIEF, "objective": "views", "accumulate": 2, "temperature": 0.2}
+    chosen = {**ADAPTATION, "objective": "views", "accumulate": 2, "temperature": 0.2}
     with pytest.raises(Seen):
         pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt=chosen, encoders=encoders))
 
@@ -93,14 +93,14 @@ def test_whole_words_reach_the_masks(
         return mask_tokens(*arguments)
 
     monkeypatch.setattr(masked_objective, "mask_tokens", recorded)
-    pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt={**BRIEF, "whole_words": whole_words}))
+    pretrain_adapt.run(workspace(tmp_path, tiny_encoder, pretrain_adapt={**ADAPTATION, "whole_words": whole_words}))
     assert given
     assert all((continues is not None) == whole_words for continues in given)
 
 
 def test_an_encoder_from_scratch_is_trained_finetuned_and_read_by_others(tmp_path: Path, tiny_encoder: Path) -> None:
     source = tokenizer_only(tiny_encoder, tmp_path)
-    chosen = {**BRIEF, "steps": 60, "learning_rate": 5e-3, "scratch": SMALL}
+    chosen = {**ADAPTATION, "steps": 60, "learning_rate": 5e-3, "scratch": SMALL}
     context = workspace(tmp_path, source, pretrain_adapt=chosen)
     assert "from scratch" in {finding.subject: finding.sentence for finding in check(context.settings, 9)}["encoder"]
     result = pretrain_adapt.run(context)
@@ -123,7 +123,7 @@ def test_an_encoder_from_scratch_is_trained_finetuned_and_read_by_others(tmp_pat
 
 def test_the_padding_of_another_tokenizer_is_told(tmp_path: Path) -> None:
     source = tokenizer_only(kin.write(tmp_path / "source", "roberta"), tmp_path)
-    chosen = {**BRIEF, "steps": 1, "scratch": SMALL}
+    chosen = {**ADAPTATION, "steps": 1, "scratch": SMALL}
     path = pretrain_adapt.run(workspace(tmp_path, source, pretrain_adapt=chosen)).artifact.path
     config = AutoConfig.from_pretrained(path)
     assert (config.pad_token_id, config.vocab_size, config.model_type) == (1, 261, "bert")
@@ -132,7 +132,7 @@ def test_the_padding_of_another_tokenizer_is_told(tmp_path: Path) -> None:
 def test_two_seeds_are_two_encoders_and_one_seed_is_one(tmp_path: Path, tiny_encoder: Path) -> None:
     words = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        context = workspace(tmp_path / name, tiny_encoder, seed=seed, pretrain_adapt={**BRIEF, "scratch": SMALL})
+        context = workspace(tmp_path / name, tiny_encoder, seed=seed, pretrain_adapt={**ADAPTATION, "scratch": SMALL})
         words.append((pretrain_adapt.run(context).artifact.path / "model.safetensors").read_bytes())
     assert words[0] == words[1] != words[2]
 
@@ -144,7 +144,7 @@ def test_two_seeds_are_two_encoders_and_one_seed_is_one(tmp_path: Path, tiny_enc
         ({"steps": 9, "scratch": {"hidden": 10, "heads": 4}}, r"hidden \(10\) must be divisible by heads \(4\)"),
         ({"objective": "views", "whole_words": True}, "whole_words belongs to objective: masked, not to views"),
         ({"objective": "title_text", "mask_probability": 0.2}, "mask_probability belongs to objective: masked"),
-        ({"temperature": 0.1}, "temperature belongs to objective: views or title_text, not to masked"),
+        ({"temperature": 0.1}, "temperature belongs to objective: views or title_text or image_text, not to masked"),
         ({"objective": "views", "batch_size": 7, "accumulate": 4}, "at least twice accumulate"),
         ({"objective": "mask"}, "masked"),
     ],

@@ -1,5 +1,6 @@
 """Users who are texts, from logs to rankings."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,23 +8,27 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.errors import ArtifactError
+from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.vector_cache import VectorCache
-from interestrec.io import files
+from interestrec.encoding.encoder_caches import vector_cache
+from interestrec.io import artifact_files, files
 from interestrec.metrics.calibration import LogitCalibration
 from interestrec.metrics.calibrations import calibrate
+from interestrec.model.encoders import load_encoder
+from interestrec.model.two_tower_config import TextUser
 from interestrec.model.two_tower_files import load_two_tower, read_learned
-from interestrec.model.user_tower import TextUser
 from interestrec.scorers import queries
-from interestrec.scorers import user_inputs as module
+from interestrec.scorers import text_user_inputs as module
 from interestrec.scorers.intensity import Intensity
+from interestrec.scorers.model_opening import open_model
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scorers.two_tower_model import TwoTowerModel, open_model
-from interestrec.stages import evaluate, finetune, pretrain_adapt, rank
-from interestrec.stages.run import RunContext
+from interestrec.scorers.two_tower_model import TwoTowerModel
+from interestrec.stages import evaluate, finetune, pretrain_adapt, rank, update
+from interestrec.stages.recommend import open_answers
+from interestrec.stages.run import RankRequest, RunContext
 from interestrec.training import finetuning
+from interestrec.workspace.forgotten import add_forgotten
 from tests.scoring.asking import requests
 from tests.stages.learning import shop, workspace
 
@@ -121,9 +126,7 @@ def test_a_user_without_a_history_is_what_no_text_is(run: tuple[RunContext, np.n
     first = model.candidate_order(empty, shown, items)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(model.candidate_order(ignored, shown, items), first)
-    history = model.histories(empty)
-    assert not history.intensity.any()
-    assert not history.texts.any()
+    assert not len(model.histories(empty).row)
     assert model.histories._row == {}
 
 
@@ -150,7 +153,7 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]
     path, chosen = context.settings.workspace / "model", context.settings.finetune
     user = load_two_tower(path).config.user_text
     fields = tuple((field.name, field.max_tokens) for field in context.settings.items.texts)
-    pooling = context.settings.encoder.pooling
+    pooling = context.settings.text_encoders["text"].pooling
     assert user == TextUser(24, fields, pooling, "float32")
     names = set(read_learned(path))
     assert ("pooling.query" in names) == (pooling == "attention")
@@ -160,6 +163,10 @@ def test_a_model_tells_how_its_users_are_read(run: tuple[RunContext, np.ndarray]
 
 
 def test_a_text_needs_an_encoder(run: tuple[RunContext, np.ndarray], tmp_path: Path) -> None:
+    scorer = Intensity([opened(run[0])[1]])
+    assert scorer.needs_encoder
+    with pytest.raises(ArtifactError, match="cannot be stored without its encoder"):
+        scorer.arrays()
     with pytest.raises(ArtifactError, match="requires an encoder and a corpus"):
         open_model(run[0].settings.workspace / "model")
 
@@ -173,13 +180,13 @@ def test_vectors_of_a_frozen_encoder_are_found_again(run: tuple[RunContext, np.n
     corpus, model = opened(context)
     asked = queries.impression_queries(corpus, np.flatnonzero(corpus.impressions.split == queries.TEST)).requests
     Intensity([model]).score_catalogue(asked)
-    directories = list((context.settings.workspace / "cache" / "vectors").iterdir())
-    assert len(directories) == 1
+    work = context.settings.workspace
+    cache = vector_cache(load_encoder(work / "encoder", pooling=user.pooling), work / "encoder", work)
     made = module.documents(
         model.histories.items, asked.item, asked.intensity, asked.offsets[:-1], asked.offsets[1:], user.tokens
     )
     some = made.select(np.flatnonzero(made.lengths))
-    _, known = VectorCache(directories[0]).load(module.keys_of(some), 16)
+    _, known = cache.load(module.keys_of(some), 16)
     assert known.all()
 
 
@@ -198,3 +205,20 @@ def test_a_fold_is_measured_on_texts(tmp_path: Path, tiny_encoder: Path) -> None
     pretrain_adapt.run(context)
     result = finetune.cross_validate(context, 2, "users")
     assert result.summary["auc"] > 0.6
+
+
+def test_answers_of_a_model_of_texts_are_the_lists_of_rank(tmp_path: Path, tiny_encoder: Path) -> None:
+    settings = {
+        "finetune": {**TEXT, "epochs": 1},
+        "encoders": {"text": {"source": str(tiny_encoder)}},
+        "rank": {"systems": ["interestrec"], "components": ["intensity"], "ablation": "none", "trials": 1},
+    }
+    context = replace(news(tmp_path, tiny_encoder, **settings), rank_request=RankRequest(as_of=2**60))
+    for stage in (pretrain_adapt, finetune):
+        stage.run(context)
+    table = files.read_parquet(rank.run(context).artifact.path / artifact_files.CATALOGUE)
+    (answer,) = open_answers(context, 100, None, ()).lists_of_file(None)
+    np.testing.assert_array_equal(answer.rows.score, table["score"].to_numpy())
+    with pytest.raises(ConfigError, match="cannot follow events"):
+        add_forgotten(context.settings.workspace, [answer.names[0]])
+        update.run(context, None, None)

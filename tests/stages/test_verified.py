@@ -36,7 +36,6 @@ def learning(root: Path, encoder: Path, name: str, split: dict[str, Any]) -> Run
         encoder,
         workspace=str(root / name),
         preprocess={"split": split},
-        pretrain_adapt={"steps": 0},
         finetune=FINETUNE,
         runtime={"checkpoint_seconds": 0},
     )

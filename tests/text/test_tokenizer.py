@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer as Backend
-from tokenizers import models, pre_tokenizers, trainers
+from tokenizers import models, pre_tokenizers, processors, trainers
 
 from interestrec.core.errors import ArtifactError, ConfigError, InputMissingError
+from interestrec.model.encoders import load_encoder
+from interestrec.pretraining.masked_objective import MaskedObjectiveSettings, MaskedTokens
+from interestrec.text.text_frames import TextFrame, bare_frame, decoder_frame, sentence_frame
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest
 from tests import kin
 
@@ -82,15 +85,46 @@ def test_a_directory_that_is_no_encoder(tmp_path: Path, tiny_encoder: Path) -> N
     assert "\n" not in str(wrong.value)
 
 
-def test_a_tokenizer_without_mask_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
-    maskless = shutil.copytree(tiny_encoder, tmp_path / "maskless")
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (maskless / name).is_file():
-            content = json.loads((maskless / name).read_text())
-            content.pop("mask_token", None)
-            (maskless / name).write_text(json.dumps(content))
-    with pytest.raises(ArtifactError, match="has no mask token"):
-        load_tokenizer(maskless)
+def without(directory: Path, *names: str) -> Tokenizer:
+    """The tokenizer of a directory whose files do not name these tokens."""
+    for path in (directory / "tokenizer_config.json", directory / "special_tokens_map.json"):
+        if path.is_file():
+            content = json.loads(path.read_text())
+            path.write_text(json.dumps({key: value for key, value in content.items() if key not in names}))
+    return load_tokenizer(directory)
+
+
+def test_special_tokens_may_be_missing(tmp_path: Path) -> None:
+    directory = kin.write(tmp_path, "roberta")
+    tokenizer = without(directory, "mask_token", "pad_token")
+    assert (tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id, tokenizer.pad_id) == (0, 2, None, 2)
+    with pytest.raises(ConfigError, match="needs a tokenizer with a mask token"):
+        MaskedTokens(load_encoder(directory), tokenizer, MaskedObjectiveSettings())
+    tokenizer = without(directory, "cls_token", "bos_token")
+    assert tokenizer.cls_id is None
+    with pytest.raises(ArtifactError, match="the tokenizer has no cls token"):
+        sentence_frame(tokenizer)
+
+
+def test_frames_of_texts(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(kin.write(tmp_path, "roberta"))
+    ids = tuple(tokenizer.encode(["q: "]).to_pylist()[0])
+    assert len(ids) == 3  # byte-level tokens do not begin with a space of their own, so that of the prompt stays
+    assert sentence_frame(tokenizer, "q: ") == TextFrame((0, *ids), (2,), 1)
+    assert bare_frame(tokenizer) == TextFrame((), (), 1)
+    assert decoder_frame(tokenizer, "q: ") == TextFrame((0, *ids), (2,), 1)  # as the tokenizer's own template says
+    tokenizer.backend.post_processor = processors.ByteLevel()
+    assert decoder_frame(tokenizer) == TextFrame((), (), 1)
+    assert decoder_frame(tokenizer, ends=True) == TextFrame((), (2,), 1)
+
+
+def test_a_prompt_and_a_text_have_the_tokens_of_both_together(tiny_encoder: Path) -> None:
+    pieces = [("<s>", 0.0), ("<unk>", 0.0), ("\u2581", -3.0), ("q", -3.0), (":", -3.0), ("a", -3.0)]
+    sentencepiece = made(models.Unigram(pieces, 1), pre_tokenizers.Metaspace(), ("<s>", "<unk>"))
+    for tokenizer in (sentencepiece, load_tokenizer(tiny_encoder)):
+        joint, text = tokenizer.encode(["q: aa", "aa"]).to_pylist()
+        assert [*tokenizer.prompt_ids("q: "), *text] == joint
+        assert tokenizer.prompt_ids("") == ()
 
 
 SENTENCES = ["the storm storms on", "stormy games, gamers game", "big cake and cakes"] * 3

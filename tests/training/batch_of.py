@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from interestrec.corpus.moments import ITEM_FEATURES, USER_FEATURES
-from interestrec.model.two_tower import ItemCodes, TwoTower
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.training.batches import Batch
 from interestrec.training.objective import tower_arrays
 

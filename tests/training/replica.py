@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from interestrec.encoding.hidden_cache import encode_lower
-from interestrec.model.encoder_checkpoint import export
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+from interestrec.model.bert_tensors import export
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import TwoTowerConfig
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch

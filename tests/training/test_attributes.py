@@ -6,7 +6,8 @@ import pytest
 
 from interestrec.corpus.feature_codes import FeatureShape
 from interestrec.corpus.item_attributes import fit_category, fit_price, known_category_codes, price_codes
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import TwoTowerConfig
 from interestrec.training.batches import Batch
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_vectors import FrozenTextVectors

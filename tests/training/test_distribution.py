@@ -24,7 +24,7 @@ workspace: {workspace}
 data: {{format: mind, root: {root}, news: [news.tsv], train: [train.tsv], valid: [valid.tsv], test: [test.tsv]}}
 preprocess: {{split: {{method: given}}}}
 encoders: {{text: {{source: {encoder}}}}}
-finetune: {{epochs: 40, patience: 40, batch_size: 16, trainable_layers: 1}}
+finetune: {{epochs: 12, patience: 12, batch_size: 16, trainable_layers: 1}}
 runtime: {{checkpoint_seconds: 0}}
 """
 

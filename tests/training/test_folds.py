@@ -30,7 +30,6 @@ def corpus(times: bool = True) -> Corpus:
     made.__dict__.update(
         items=SimpleNamespace(num_rows=EACH),
         users=None,
-        text_features=None,
         timelines=Timelines(offsets, user, item, time, ones, split),
         impressions=Impressions(None, user, time, split, start, start + position, shown, item, ones),
     )

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from interestrec.corpus.store import Timelines
-from interestrec.model.encoder_checkpoint import export
+from interestrec.model.bert_tensors import export
 from interestrec.training import device
 from interestrec.training.batches import BatchLimits, batch_offsets
 from interestrec.training.examples import Examples

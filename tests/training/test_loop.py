@@ -12,9 +12,10 @@ import tensorflow as tf
 from interestrec.core.errors import DeviceError, NumericError
 from interestrec.encoding.hidden_cache import encode_lower
 from interestrec.model.bert import Bert
-from interestrec.model.encoder_checkpoint import export
+from interestrec.model.bert_tensors import export
 from interestrec.model.softmax_loss import impression_softmax
-from interestrec.model.two_tower import TwoTower, TwoTowerConfig
+from interestrec.model.two_tower import TwoTower
+from interestrec.model.two_tower_config import TwoTowerConfig
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training import device
 from interestrec.training.batches import Batch

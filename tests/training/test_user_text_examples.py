@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from interestrec.model.two_tower import ItemCodes
+from interestrec.model.two_tower_config import ItemCodes
 from interestrec.text.text_inputs import TextInputs
 from interestrec.training.batches import BatchLimits, batch_offsets
 from interestrec.training.examples import Examples
