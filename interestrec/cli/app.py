@@ -42,7 +42,7 @@ def main() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.umask(0o077)  # models contain personal data, so only the owner may read files
     interrupts.install()
-    if sys.argv[1:] in ([], ["--help"]):
+    if sys.argv[1:] == ["--help"]:
         _leave_out_options()
     with command_process() as process:
         process.status = app(standalone_mode=False)
