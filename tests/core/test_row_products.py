@@ -37,13 +37,15 @@ def test_products_and_sums_have_the_same_bits_in_any_company(seed: int, kind: ty
         np.testing.assert_array_equal(row_sums(wide[chosen]), sums[chosen])
 
 
-@pytest.mark.parametrize("others", [20_011, 2049, 4096])  # the last tile of one more, and of none
+@pytest.mark.parametrize("others", [20_011, 2622, 5242])  # the last tile of 2,621 is short, of one row, and whole
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_of_a_large_catalogue_do_not_see_their_neighbours(kind: type, others: int) -> None:
     rng = np.random.default_rng(1)
     rows, right = rng.normal(size=(70, 50)).astype(kind), rng.normal(size=(others, 50)).astype(kind)
     products = row_products(rows, right)
     np.testing.assert_allclose(products, rows @ right.T, rtol=1e-4, atol=1e-4)
+    unaligned = np.frombuffer(b"+" * right.itemsize + right.tobytes(), kind)[1:].reshape(right.shape)  # as in a file
+    np.testing.assert_array_equal(row_products(rows, unaligned), products)
     for row in (0, 31, 32, 69):
         np.testing.assert_array_equal(row_products(rows[row : row + 1], right)[0], products[row])
     long = products.repeat(3, axis=1)
