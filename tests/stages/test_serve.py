@@ -21,6 +21,7 @@ from interestrec.config.yaml_positions import dump_yaml
 from interestrec.core.errors import ConfigError
 from interestrec.serving.feedback_journal import read_records
 from interestrec.stages import rank, serve
+from tests.serving import documented
 from tests.stages.ranking import N_USERS, log_of_events, workspace
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,9 @@ class Service:
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            document = json.loads(response.read())
+            documented.check("POST", path, response.status, document)
+            return response.status, document
         finally:
             connection.close()
 
