@@ -34,7 +34,8 @@ _NO_ANSWER = {
 }
 _NOT_KEPT = {"507": "the disk refuses; nothing of the request is kept"}
 _SEARCH_ERRORS = {"401": _BODY_ERRORS["401"], "422": "no `text` of 1 to 200 characters"}
-_ALL_ERRORS = _BODY_ERRORS | _NO_ANSWER | _NOT_KEPT
+_NO_ROUTE = {"404": "no such path", "405": "another method; the header Allow names those of the path"}
+_ALL_ERRORS = dict(sorted((_BODY_ERRORS | _NO_ANSWER | _NOT_KEPT | _NO_ROUTE).items()))
 
 
 class _Operation(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -71,7 +72,9 @@ class WebApplication:
         # A page of the web that names a loopback address by a host of its own must not reach the service.
         allowed = [*_LOOPBACK, "[::1]"] if host in _LOOPBACK else ["*"]
         middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
-        application = Starlette(routes=routes, middleware=middleware)
+        application = Starlette(
+            routes=routes, middleware=middleware, exception_handlers={404: _no_route, 405: _no_route}
+        )
         application.router.redirect_slashes = False  # a redirect would name the address that the service itself sees
         return application
 
@@ -179,6 +182,16 @@ class WebApplication:
         except TimeoutError:
             raise RequestError(408, "the body did not arrive in time, see serve.sender_seconds") from None
         return bytes(content)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Answer a request whose path is unknown, or has other methods, which the header Allow names."""
+    assert isinstance(error, HTTPException)
+    wrong = "there is no such path" if error.status_code == 404 else f"the path does not take {request.method}"
+    request_id = uuid4().hex
+    response = _error_response(RequestError(error.status_code, f"{wrong}; /docs lists all requests"), request_id)
+    response.headers.update({**(error.headers or {}), "X-Request-Id": request_id})
+    return response
 
 
 def _error_response(error: RequestError, request_id: str) -> Response:

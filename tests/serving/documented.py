@@ -15,5 +15,13 @@ _CLOSED = {name: {**schema, "additionalProperties": False} for name, schema in _
 def check(method: str, path: str, status: int, document: Any) -> None:
     """Check that a JSON answer is what the document says of its path and status."""
     content = PATHS[path][method.lower()]["responses"][str(status)]["content"]
-    schema = {**content["application/json"]["schema"], "components": {"schemas": _CLOSED}}
-    jsonschema.Draft202012Validator(schema).validate(document)
+    _validate(content["application/json"]["schema"], document)
+
+
+def check_error(document: Any) -> None:
+    """Check that an answer is an error."""
+    _validate({"$ref": "#/components/schemas/ErrorAnswer"}, document)
+
+
+def _validate(schema: dict[str, Any], document: Any) -> None:
+    jsonschema.Draft202012Validator({**schema, "components": {"schemas": _CLOSED}}).validate(document)

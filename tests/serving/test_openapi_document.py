@@ -12,7 +12,7 @@ from interestrec.serving.openapi_document import openapi_document
 from interestrec.serving.scoring_pool import ScoringPool
 from interestrec.serving.serve_settings import ServeSettings
 from interestrec.serving.web_application import WebApplication
-from tests.serving.documented import PATHS, check
+from tests.serving.documented import PATHS, check, check_error
 from tests.serving.services import Answer, RunningService
 
 TOKEN = "t" * 32
@@ -74,6 +74,26 @@ def test_every_error_of_the_document_occurs_in_its_shape(
     answer = refused(service, path, status, monkeypatch)
     assert answer.status == answer.document["error"]["status"] == status
     check("POST" if path in BODIES else "GET", path, status, answer.document)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/nowhere", None),
+        ("POST", "/recommend/", None),
+        ("GET", "/recommend", {"POST"}),
+        ("DELETE", "/healthz", {"GET", "HEAD"}),
+        ("POST", "/page.css", {"GET", "HEAD"}),
+    ],
+)
+def test_unknown_paths_and_methods_are_errors_of_the_same_shape(
+    service: RunningService, method: str, path: str, allowed: set[str] | None
+) -> None:
+    answer = service.ask(method, path)
+    assert answer.status == answer.document["error"]["status"] == (404 if allowed is None else 405)
+    check_error(answer.document)
+    assert answer.headers["x-request-id"] == answer.document["request_id"]
+    assert (set(answer.headers["allow"].split(", ")) if "allow" in answer.headers else None) == allowed
 
 
 def test_answers_are_as_the_document_says(service: RunningService) -> None:
