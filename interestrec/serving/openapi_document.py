@@ -154,7 +154,7 @@ def openapi_page() -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>interestrec: requests</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="stylesheet" href="/page.css">'
+        '<link rel="icon" href="/icon.svg"><link rel="stylesheet" href="/page.css">'
         '<header><p class="name">interestrec</p><nav aria-label="Further pages"><a href="/">Lists</a></nav></header>'
         '<main><h1>Requests</h1><p>The same for programs: <a href="/openapi.json">OpenAPI 3.1</a>.</p>'
         f"{''.join(parts)}</main></html>"

@@ -29,14 +29,20 @@ from interestrec.serving.request_bodies import (
 from interestrec.serving.service_metrics import ServiceMetrics
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_PAGE_FILES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_PAGE_FILES = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/favicon.ico": ("icon.svg", "image/svg+xml"),  # browsers ask for it where JSON, which names no icon, is shown
+}
 # The page runs its own script and nothing else, and no other page may hold it in a frame.
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_OPEN_PATHS = {"/", "/page.css", "/page.js", "/healthz", "/readyz", "/openapi.json", "/docs"}  # nothing personal
+_OPEN_PATHS = {*_PAGE_FILES, "/healthz", "/readyz", "/openapi.json", "/docs"}  # nothing personal
 _MOST_FOUND = 20  # results of a search
 
 Handler = Callable[[Request, str], Awaitable[Response]]
@@ -65,9 +71,7 @@ class WebApplication:
         }
         routes = [Route(path, self._handled(path, handler), methods=["POST"]) for path, handler in posts.items()]
         routes += [Route(path, self._handled(path, handler), methods=["GET"]) for path, handler in gets.items()]
-        for name, kind in _PAGE_FILES.items():
-            path = "/" if name == "index.html" else f"/{name}"
-            routes.append(Route(path, _page_file(name, kind), methods=["GET"]))
+        routes += [Route(path, _page_file(*file), methods=["GET"]) for path, file in _PAGE_FILES.items()]
         host = self.service.settings.host
         # A page of the web that names a loopback address by a host of its own must not reach the service.
         allowed = [*_LOOPBACK, "[::1]"] if host in _LOOPBACK else ["*"]

@@ -114,7 +114,9 @@ def test_the_document_has_all_paths_and_describes_all_fields(service: RunningSer
     document = service.ask("GET", "/openapi.json").document
     assert document == openapi_document()
     served = {route.path for route in WebApplication(service.service, None).starlette().routes}
-    assert served - set(PATHS) == {"/", "/page.css", "/page.js", "/docs", "/openapi.json"}
+    assert served - set(PATHS) == {
+        *("/", "/page.css", "/page.js", "/icon.svg", "/favicon.ico", "/docs", "/openapi.json")
+    }
     assert set(PATHS) <= served
     for schema in document["components"]["schemas"].values():
         assert all(field.get("description") for field in schema["properties"].values())
