@@ -28,6 +28,6 @@ class RuntimeSettings(Section):
     """Seconds between checkpoints of a training run, from which an interrupted run resumes; 0 = after every step."""
     encryption_key: KeySource | None = None
     """Key that encrypts Parquet artifacts: a file (mode 0600, at least 32 bytes), or `fd:N` for an open file
-    descriptor; `null` = no encryption."""
+    descriptor; `null` = no encryption. `serve`, `update --feedback` and `export` refuse it."""
     memory: Positive = 2.0
     """Memory in GiB that the database of `preprocess` may use; the rest of it is on disk."""

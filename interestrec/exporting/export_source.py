@@ -54,6 +54,11 @@ class ExportSource:
         return np.argsort(tie_order(self.corpus, self.seed), kind="stable")
 
     @cached_property
+    def exported_ids(self) -> list[str]:
+        """Ids of items in the order of the export."""
+        return [self.item_ids[row] for row in self.order]
+
+    @cached_property
     def place(self) -> np.ndarray:
         """int64 [items]: the row in the export of each item of the corpus."""
         return np.argsort(self.order)

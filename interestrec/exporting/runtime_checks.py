@@ -1,14 +1,13 @@
 """Checks of an export in its own runtime: scores, lists and vectors are those of the trained model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from interestrec.core.errors import NumericError
-from interestrec.exporting.exported_graph import EMBED, EXCLUDED, RECOMMEND, SCORE
+from interestrec.exporting.exported_graph import EMBED, EXCLUDED, SCORE
 from interestrec.exporting.runtime_formats import RunsGraphs
-from interestrec.exporting.shipped.requested_lists import RequestInputs
 
 TOLERANCE = 1e-5  # of |a − b| / max(1, |b|), for float32
 PAIRS = 1000  # that are scored at least, if the corpus has them
@@ -60,25 +59,28 @@ def score_agreement(
 
 
 def list_agreement(
-    graphs: RunsGraphs, inputs: RequestInputs, examples: Sequence[Mapping[str, Any]], score: np.ndarray, k: int
+    lists: Iterable[Mapping[str, Any]],
+    examples: Sequence[Mapping[str, Any]],
+    score: np.ndarray,
+    item_ids: Sequence[str],
 ) -> Agreement:
-    """Compare lists, each asked for alone and as the shipped script does.
+    """Compare lists of the shipped script with those of the trained model.
 
     An item of another place is right if the trained model gives the items of both places the same score, up to the
     tolerance.
 
     Args:
+        lists: of the script for the examples, with `items` and `scores`.
         score: float32 [examples, items], of the trained model, in the order of the export.
+        item_ids: in the same order.
     """
+    row = {name: number for number, name in enumerate(item_ids)}
     found, expected = [], []
-    for example, own in zip(examples, score, strict=True):
-        asked = inputs(dict(example), k)
-        answer = graphs.run(RECOMMEND, asked)
-        shown = answer["items"][0][answer["scores"][0] > EXCLUDED]
+    for answer, example, own in zip(lists, examples, score, strict=True):
         permitted = own.copy()
-        permitted[asked["excluded"][0]] = EXCLUDED
-        best = np.sort(permitted)[::-1][: len(shown)]
-        found += [permitted[shown], answer["scores"][0][: len(shown)]]
+        permitted[[row[event["item"]] for event in example["history"]]] = EXCLUDED
+        best = np.sort(permitted)[::-1][: len(answer["items"])]
+        found += [permitted[[row[name] for name in answer["items"]]], np.array(answer["scores"])]
         expected += [best, best]
     return Agreement.of(np.concatenate(found), np.concatenate(expected))
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from interestrec.core.errors import ArtifactError, from_os_error
+from interestrec.core.errors import ArtifactError, ConfigError, from_os_error
 from interestrec.core.progress import log
 from interestrec.io import commit
 
@@ -133,6 +133,22 @@ class FeedbackJournal:
             os.ftruncate(self._file, end)
             os.fsync(self._file)
         return end
+
+
+def refuse_encryption(key: str | None) -> None:
+    """Refuse feedback in a workspace that is to be encrypted: the journal and the raw tables of an update cannot be.
+
+    Args:
+        key: `runtime.encryption_key`.
+
+    Raises:
+        ConfigError: there is a key.
+    """
+    if key is not None:
+        raise ConfigError(
+            "runtime.encryption_key is set, and feedback is kept in files without encryption; make a workspace without "
+            "the key on an encrypted disk: interestrec run --workspace DIR --set runtime.encryption_key=null"
+        )
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -28,14 +29,20 @@ from interestrec.serving.request_bodies import (
 from interestrec.serving.service_metrics import ServiceMetrics
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_PAGE_FILES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_PAGE_FILES = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/favicon.ico": ("icon.svg", "image/svg+xml"),  # browsers ask for it where JSON, which names no icon, is shown
+}
 # The page runs its own script and nothing else, and no other page may hold it in a frame.
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_OPEN_PATHS = {"/", "/page.css", "/page.js", "/healthz", "/readyz", "/openapi.json", "/docs"}  # nothing personal
+_OPEN_PATHS = {*_PAGE_FILES, "/healthz", "/readyz", "/openapi.json", "/docs"}  # nothing personal
 _MOST_FOUND = 20  # results of a search
 
 Handler = Callable[[Request, str], Awaitable[Response]]
@@ -64,14 +71,14 @@ class WebApplication:
         }
         routes = [Route(path, self._handled(path, handler), methods=["POST"]) for path, handler in posts.items()]
         routes += [Route(path, self._handled(path, handler), methods=["GET"]) for path, handler in gets.items()]
-        for name, kind in _PAGE_FILES.items():
-            path = "/" if name == "index.html" else f"/{name}"
-            routes.append(Route(path, _page_file(name, kind), methods=["GET"]))
+        routes += [Route(path, _page_file(*file), methods=["GET"]) for path, file in _PAGE_FILES.items()]
         host = self.service.settings.host
         # A page of the web that names a loopback address by a host of its own must not reach the service.
         allowed = [*_LOOPBACK, "[::1]"] if host in _LOOPBACK else ["*"]
         middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=allowed)]
-        application = Starlette(routes=routes, middleware=middleware)
+        application = Starlette(
+            routes=routes, middleware=middleware, exception_handlers={404: _no_route, 405: _no_route}
+        )
         application.router.redirect_slashes = False  # a redirect would name the address that the service itself sees
         return application
 
@@ -179,6 +186,16 @@ class WebApplication:
         except TimeoutError:
             raise RequestError(408, "the body did not arrive in time, see serve.sender_seconds") from None
         return bytes(content)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Answer a request whose path is unknown, or has other methods, which the header Allow names."""
+    assert isinstance(error, HTTPException)
+    wrong = "there is no such path" if error.status_code == 404 else f"the path does not take {request.method}"
+    request_id = uuid4().hex
+    response = _error_response(RequestError(error.status_code, f"{wrong}; /docs lists all requests"), request_id)
+    response.headers.update({**(error.headers or {}), "X-Request-Id": request_id})
+    return response
 
 
 def _error_response(error: RequestError, request_id: str) -> Response:

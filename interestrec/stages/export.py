@@ -22,7 +22,7 @@ from interestrec.exporting.runtime_checks import (
     score_agreement,
 )
 from interestrec.exporting.runtime_formats import RUNTIME_FORMATS, RuntimeFormat
-from interestrec.exporting.shipped.requested_lists import RequestInputs
+from interestrec.exporting.shipped.requested_lists import requested_lists
 from interestrec.io import artifact_files, files
 from interestrec.io.output_directory import output_directory
 from interestrec.scorers import queries
@@ -122,7 +122,7 @@ def _write(
     log.info("export: writing %s for %s", ", ".join(graph.functions), runtime)
     form.write(graph, directory)
     form.write_scripts(directory, embeds=texts is not None)
-    ids = [source.item_ids[row] for row in source.order]
+    ids = source.exported_ids
     write_tables(directory, source.catalogue, ids, source.user_ids, source.models[0].histories, source.corpus.moment)
     components = _components(context)
     signature = {
@@ -174,7 +174,8 @@ def _checked(
     scores, strength = source.scores(requests), source.strength(requests)
     order, intensity = score_agreement(graphs, source.inputs(requests), source.catalogue._asdict(), scores, strength)
     examples = request_values(requests.block(0, EXAMPLES), source.item_ids, source.user_ids)
-    lists = list_agreement(graphs, RequestInputs(directory), examples, scores[:EXAMPLES], DEPTH)
+    answers = requested_lists(directory, graphs.run, examples, DEPTH)
+    lists = list_agreement(answers, examples, scores[:EXAMPLES], source.exported_ids)
     found = {"order": order, "strength": intensity, "lists": lists}
     if sample is not None:
         found["texts"] = sample.agreement(graphs)

@@ -24,6 +24,7 @@ from interestrec.serving.feedback_journal import (
     event_key,
     forget_records,
     item_key,
+    refuse_encryption,
 )
 from interestrec.serving.serve_settings import ServeSettings
 from interestrec.stages.run import RunContext
@@ -43,13 +44,15 @@ def run(context: RunContext, arguments: Sequence[str]) -> None:
         arguments: of the command line that configured the context, for the processes that make lists and updates.
 
     Raises:
-        ConfigError: the packages of the extra `serve` are not installed; the address is open to others without tokens.
+        ConfigError: the packages of the extra `serve` are not installed; the workspace is encrypted, see
+            `refuse_encryption`; the address is open to others without tokens.
         InputMissingError: the workspace has no decision.
         ArtifactError: the decision cannot be opened.
         LockedError: another service of this workspace is running.
         CannotCreateError, AccessError: the address is taken, or not permitted.
     """
     _require_packages()
+    refuse_encryption(context.settings.runtime.encryption_key)
     settings, workspace = context.settings.serve, context.settings.workspace
     if settings.token_file is None and not settings.host.startswith(_LOOPBACK):
         raise ConfigError(

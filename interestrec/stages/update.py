@@ -53,7 +53,7 @@ from interestrec.scoring.decision_files import (
 )
 from interestrec.scoring.fit_systems import FittedSystems
 from interestrec.scoring.update_decision import event_change, update_systems
-from interestrec.serving.feedback_journal import FEEDBACK
+from interestrec.serving.feedback_journal import FEEDBACK, refuse_encryption
 from interestrec.serving.feedback_tables import UnreadFeedback
 from interestrec.stages.preprocess import EarlierLog, build_corpus
 from interestrec.stages.run import RunContext, StageResult, item_encoders, produce
@@ -72,10 +72,13 @@ def run(context: RunContext, events: Path | None, items: Path | None, feedback: 
     Raises:
         InputMissingError: the workspace has no decision, or a file is missing.
         ArtifactError: the decision cannot follow events.
-        ConfigError: the decision was made with other values of `rank`.
+        ConfigError: the decision was made with other values of `rank`; feedback is asked for and the workspace is
+            encrypted, see `refuse_encryption`.
         DataError, ConfigError: the events do not fit the configuration or the log; see `log_merge.merge`.
         LockedError: another update is running.
     """
+    if feedback:
+        refuse_encryption(context.settings.runtime.encryption_key)
     workspace = context.settings.workspace
     with hold_lock(workspace / LOCKS / "update", str(workspace / "decision")), _scratch(workspace) as scratch:
         base = context.open("decision")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files as resource_files
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pytest
@@ -57,6 +58,20 @@ def test_the_files_of_the_page_are_served_and_run_nothing_else(service: RunningS
         assert (answer.status, answer.headers["content-type"]) == (200, f"text/{kind}; charset=utf-8")
         assert answer.headers["content-security-policy"] == "default-src 'self'; frame-ancestors 'none'"
         assert not re.search(rb'<script(?! src="/)| on\w+=| style=|//(?!\s)\S+\.\w+/', answer.content)
+
+
+def test_all_that_pages_refer_to_is_served_with_an_icon(service: RunningService) -> None:
+    for page in ("/", "/docs"):
+        html = service.ask("GET", page).content.decode()
+        targets = set(re.findall(r'(?:href|src)="([^"#]+)"', html))
+        assert "/icon.svg" in targets
+        assert {service.ask("GET", target).status for target in targets} == {200}
+    for path in ("/icon.svg", "/favicon.ico"):
+        icon = service.ask("GET", path)
+        assert icon.headers["content-type"] == "image/svg+xml; charset=utf-8"
+        assert icon.headers["content-security-policy"] == "default-src 'self'; frame-ancestors 'none'"
+        assert ElementTree.fromstring(icon.content).get("viewBox") == "0 0 16 16"
+        assert b"style" not in icon.content  # which the policy would not apply
 
 
 def test_the_script_asks_for_elements_that_are_there() -> None:

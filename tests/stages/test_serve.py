@@ -17,10 +17,13 @@ from typing import Any
 import psutil
 import pytest
 
+from interestrec.config.loading import load_settings
 from interestrec.config.yaml_positions import dump_yaml
 from interestrec.core.errors import ConfigError
 from interestrec.serving.feedback_journal import read_records
-from interestrec.stages import rank, serve
+from interestrec.stages import rank, serve, update
+from interestrec.stages.run import RunContext
+from tests.serving import documented
 from tests.stages.ranking import N_USERS, log_of_events, workspace
 
 pytestmark = pytest.mark.slow
@@ -62,7 +65,9 @@ class Service:
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            document = json.loads(response.read())
+            documented.check("POST", path, response.status, document)
+            return response.status, document
         finally:
             connection.close()
 
@@ -239,6 +244,14 @@ def test_without_its_packages_it_says_how_to_get_them(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(ConfigError, match=r"pip install 'interestrec\[serve\]'"):
         serve._require_packages()
+
+
+def test_an_encrypted_workspace_keeps_no_plain_feedback(config: Path) -> None:
+    context = RunContext(load_settings(config, ["runtime.encryption_key=key"]))
+    for refused in (lambda: serve.run(context, []), lambda: update.run(context, None, None, feedback=True)):
+        with pytest.raises(ConfigError, match=r"runtime\.encryption_key=null"):
+            refused()
+    assert not update.run(context, None, None).built  # which keeps no feedback
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
