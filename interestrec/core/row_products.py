@@ -1,8 +1,8 @@
 """Products of rows that do not depend on the other rows, bit for bit.
 
 BLAS chooses its kernels by the shape of a product, and a kernel may sum the rows at its edge in another order than the
-others. A request would then get other bits in a batch than alone. Here every product is that of a matrix and one vector,
-in shapes that the matrix determines.
+others. A request would then get other bits in a batch than alone. Here a product is always one of a matrix and a
+vector, in shapes that the matrix determines.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def one_blas_thread() -> Iterator[None]:
 def row_products(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return rows · rightᵀ, [rows, others] of the type of `right`; a row has the same bits whatever the others are.
 
-    One row costs a single pass over `right`. Products of matrices would cost many rows together 15 to 50 % less, but one
-    row, padded to the shape of many, three times as much.
+    One row costs a single pass over `right`. Products of matrices would cost many rows together 15 to 50 % less, but
+    one row, padded to the shape of many, three times as much.
 
     Args:
         rows: float [rows, width].

@@ -16,7 +16,8 @@ def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     k = min(k, columns)
     threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
     kept = score >= threshold
-    for tied_row in np.flatnonzero(np.count_nonzero(kept, axis=1) > k):  # ties at the threshold exceed k: break them by tie order
+    # Where ties at the threshold exceed k, they are broken by tie order.
+    for tied_row in np.flatnonzero(np.count_nonzero(kept, axis=1) > k):
         tied = np.flatnonzero(score[tied_row] == threshold[tied_row])
         places = k - int((score[tied_row] > threshold[tied_row]).sum())
         kept[tied_row, tied] = False

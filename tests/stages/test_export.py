@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,18 @@ def context(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Run
     return found
 
 
+@pytest.fixture(scope="module")
+def exported(context: RunContext, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Any]]:
+    """Return the export for a runtime, which is made once and only read, and what its check found."""
+
+    @cache
+    def made(runtime: str) -> tuple[Path, Any]:
+        directory = tmp_path_factory.mktemp("exports") / runtime
+        return directory, export.run(context, directory, runtime, int8=False)
+
+    return made
+
+
 def run_isolated(directory: Path, runtime: str, script: str, *arguments: str) -> str:
     """Run a shipped script where this package and all that the runtime does not need cannot be imported."""
     command = [sys.executable, "-I", "-c", _ISOLATED, str(directory), script, *_BLOCKED[runtime], "--", *arguments]
@@ -68,16 +82,16 @@ def product_lists(context: RunContext, requests: list[dict[str, Any]], k: int) -
 
 
 @pytest.mark.parametrize("runtime", ["savedmodel", "onnx", "litert"])
-def test_lists_without_this_package_are_those_of_the_product(context: RunContext, tmp_path: Path, runtime: str) -> None:
-    done = export.run(context, tmp_path / "out", runtime, int8=False)
+def test_lists_without_this_package_are_those_of_the_product(
+    context: RunContext, exported: Callable[[str], tuple[Path, Any]], runtime: str
+) -> None:
+    directory, done = exported(runtime)
     assert done["checked"]["order"]["values"] >= 1000
     assert max(found["difference"] for found in done["checked"].values()) <= 1e-5
-    requests = files.read_json(tmp_path / "out" / "examples.json")
+    requests = files.read_json(directory / "examples.json")
     assert len(requests) == 10
     for k in (3, 10):
-        printed = run_isolated(
-            tmp_path / "out", runtime, "recommend.py", str(tmp_path / "out" / "examples.json"), str(k)
-        )
+        printed = run_isolated(directory, runtime, "recommend.py", str(directory / "examples.json"), str(k))
         answers = [json.loads(line) for line in printed.splitlines()]
         expected = product_lists(context, requests, k)
         assert [answer["items"] for answer in answers] == [items for items, _ in expected]
@@ -86,9 +100,11 @@ def test_lists_without_this_package_are_those_of_the_product(context: RunContext
 
 
 @pytest.mark.parametrize("runtime", ["savedmodel", "onnx", "litert"])
-def test_strangers_empty_histories_and_full_ones_have_lists(context: RunContext, tmp_path: Path, runtime: str) -> None:
-    export.run(context, tmp_path / "out", runtime, int8=False)
-    names = files.read_json(tmp_path / "out" / "item_ids.json")
+def test_strangers_empty_histories_and_full_ones_have_lists(
+    exported: Callable[[str], tuple[Path, Any]], tmp_path: Path, runtime: str
+) -> None:
+    directory, _ = exported(runtime)
+    names = files.read_json(directory / "item_ids.json")
     seen = {"item": names[0], "intensity": 1.0, "time": None}
     future = {**seen, "time": "2100-01-01T00:00:00+01:00"}
     requests = [
@@ -98,7 +114,7 @@ def test_strangers_empty_histories_and_full_ones_have_lists(context: RunContext,
         {"history": [{**seen, "item": name} for name in names]},
     ]
     (tmp_path / "requests.json").write_text(json.dumps(requests))
-    printed = run_isolated(tmp_path / "out", runtime, "recommend.py", str(tmp_path / "requests.json"), "999")
+    printed = run_isolated(directory, runtime, "recommend.py", str(tmp_path / "requests.json"), "999")
     answers = [json.loads(line) for line in printed.splitlines()]
     assert [len(answer["items"]) for answer in answers] == [len(names), len(names) - 1, len(names) - 1, 0]
     assert names[0] not in answers[1]["items"]
@@ -111,23 +127,25 @@ def test_the_script_is_short() -> None:
     assert len([line for line in code if line.strip() and not line.strip().startswith('"""')]) <= 30
 
 
-def test_new_texts_are_embedded_as_the_items_are(context: RunContext, tmp_path: Path) -> None:
-    export.run(context, tmp_path / "out", "onnx", int8=False)
-    stored = dict(np.load(tmp_path / "out" / "items.npz"))
-    names = files.read_json(tmp_path / "out" / "item_ids.json")
+def test_new_texts_are_embedded_as_the_items_are(
+    context: RunContext, exported: Callable[[str], tuple[Path, Any]], tmp_path: Path
+) -> None:
+    directory, _ = exported("onnx")
+    stored = dict(np.load(directory / "items.npz"))
+    names = files.read_json(directory / "item_ids.json")
     corpus = files.read_parquet(context.open("corpus").path / "items.parquet")
     row = {name: number for number, name in enumerate(corpus["item_id"].to_pylist())}
     texts = [{field: corpus[field][row[name]].as_py() for field in ("title", "text")} for name in names[:7]]
     (tmp_path / "texts.json").write_text(json.dumps(texts))
-    run_isolated(tmp_path / "out", "onnx", "embed.py", str(tmp_path / "texts.json"), str(tmp_path / "vectors.npz"))
+    run_isolated(directory, "onnx", "embed.py", str(tmp_path / "texts.json"), str(tmp_path / "vectors.npz"))
     found = dict(np.load(tmp_path / "vectors.npz"))
     np.testing.assert_allclose(found["texts"], stored["texts"][:, :7], atol=1e-3)  # trained from float16 states
-    graphs = onnx_runtime.open_graphs(tmp_path / "out")
+    graphs = onnx_runtime.open_graphs(directory)
     grown = {name: np.concatenate([stored[name], found[name]], axis=1) for name in ("texts", "entries", "candidates")}
     for name in ("categories", "prices", "item_moments"):
         grown[name] = np.concatenate([stored[name], stored[name][:7]])
     zeros = {name: np.zeros((1, 1), np.float32) for name in ("intensity", "days")}
-    users = dict(np.load(tmp_path / "out" / "users.npz"))
+    users = dict(np.load(directory / "users.npz"))
     request = {
         "history": np.zeros((1, 1), np.int32),
         "features": users["features"][-1:],
@@ -138,12 +156,14 @@ def test_new_texts_are_embedded_as_the_items_are(context: RunContext, tmp_path: 
 
 
 def test_int8_is_smaller_and_stopped_when_lists_get_worse(
-    context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: RunContext,
+    exported: Callable[[str], tuple[Path, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(export, "MAX_LOSS", 1.0)
-    export.run(context, tmp_path / "float", "onnx", int8=False)
     done = export.run(context, tmp_path / "int8", "onnx", int8=True)
-    sizes = [(tmp_path / kind / "embed_items.onnx").stat().st_size for kind in ("int8", "float")]
+    sizes = [(kind / "embed_items.onnx").stat().st_size for kind in (tmp_path / "int8", exported("onnx")[0])]
     assert sizes[0] < sizes[1]
     loss = done["checked"]["int8"]
     assert loss["low"] <= loss["loss"] <= loss["high"] and loss["cosine"] > 0.9
