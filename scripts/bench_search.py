@@ -1,9 +1,9 @@
 """Search of the items nearest to a user, for `scripts/bench.py search`: among all items, and along a graph of them.
 
 Items are generated: a text vector around one of 1,000 topics, of length 1, and a vector as a candidate of a length of
-its own; the history of a user is 8 items. Both searches are those of `rank`, each on one thread. `recall` is the share of
-the items of the exact search that the approximate one finds, over 200 users. How hard the vectors of a trained model are
-to search, `rank` says itself when it fits.
+its own; the history of a user is 4 items of each of two topics. Both searches are those of `rank`, each on one thread.
+`recall` is the share of the items of the exact search that the approximate one finds, over 200 users. How well it finds
+the vectors of a trained model, `rank` says itself when it fits.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-_CANDIDATE_WIDTH, _LATENT, _TOPICS, _HISTORY, _USERS, _BATCH = 32, 64, 1000, 8, 200, 32
+_CANDIDATE_WIDTH, _LATENT, _TOPICS, _USERS, _BATCH = 32, 64, 1000, 200, 32
 
 
 def add_parser(benches: Any) -> None:
@@ -34,7 +34,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _generate(items: int, width: int) -> Any:
-    """Return the catalogue of a model whose `user` takes rows of items, int64 [users, history]."""
+    """Return the catalogue of a model whose `user` takes rows of items, int64 [users, history]; item i is of the topic
+    i modulo `_TOPICS`.
+    """
     from types import SimpleNamespace
 
     import numpy as np
@@ -48,12 +50,16 @@ def _generate(items: int, width: int) -> Any:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     rng, text_width = np.random.default_rng(0), width - _CANDIDATE_WIDTH
-    topics, to_text, to_candidate = random(_TOPICS, _LATENT), random(_LATENT, text_width), random(_LATENT, 32)
+    topics, to_text, to_candidate = (
+        random(_TOPICS, _LATENT),
+        random(_LATENT, text_width),
+        random(_LATENT, _CANDIDATE_WIDTH),
+    )
     texts, candidates = np.empty((items, text_width), np.float32), np.empty((items, _CANDIDATE_WIDTH), np.float32)
     for start in range(0, items, 1 << 16):
         rows = slice(start, min(start + (1 << 16), items))
         count = rows.stop - rows.start
-        latent = topics[rng.integers(0, _TOPICS, count)] + 0.8 * random(count, _LATENT)
+        latent = topics[np.arange(rows.start, rows.stop) % _TOPICS] + 0.8 * random(count, _LATENT)
         texts[rows] = unit(latent @ to_text + 3.0 * random(count, text_width))
         candidates[rows] = unit(latent @ to_candidate) * np.exp(0.3 * random(count, 1))
 
@@ -84,7 +90,9 @@ def _measure(items: int, width: int, retrieve: int) -> dict[str, Any]:
     from interestrec.scorers.item_search import ApproximateSearch, ExactSearch
 
     catalogue = _generate(items, width)
-    histories = np.random.default_rng(1).integers(0, items, (_USERS, _HISTORY))
+    rng = np.random.default_rng(1)
+    topics = np.repeat(rng.integers(0, _TOPICS, (_USERS, 2)), 4, axis=1)
+    histories = topics + _TOPICS * rng.integers(0, items // _TOPICS, topics.shape)
     start = time.perf_counter()
     approximate, exact = ApproximateSearch.of(catalogue, retrieve), ExactSearch(catalogue, retrieve)
     built = time.perf_counter() - start

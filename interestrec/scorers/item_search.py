@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interestrec.scorers.two_tower_model import TwoTowerModel
 
 _CONNECTIVITY = 16  # neighbours of an item in the graph
-_READ = 4  # items that a search keeps as it walks, for each one that is to be found
+_READ = 8  # items that a search keeps as it walks, for each one that is to be found
 _ITEMS_PER_BLOCK = 1 << 14  # whose vectors are copied together
 _LEAST_RECALL = 0.95  # below it, a warning
 _INDEX, _RECALL = "search.index", "search.recall"  # names of arrays
@@ -161,9 +161,10 @@ def item_search(
     Raises:
         ConfigError: the search is approximate, and usearch is not installed.
     """
+    if retrieve is None or retrieve >= model.catalogue.n_items:
+        return None
     rank_by = model.model.config.rank_by
-    reads_order = not rank_by or ORDER in dict(rank_by)  # without it, one product per pair and task is all there is
-    if retrieve is None or retrieve >= model.catalogue.n_items or not reads_order:
+    if rank_by and ORDER not in dict(rank_by):  # one product per pair and task is all there is
         return None
     if search == "exact":
         return ExactSearch(model.catalogue, retrieve)

@@ -152,8 +152,8 @@ class RankSettings(_ScorerSections):
     """Items nearest to the user's vector that the model scores in full; the others come behind. Smaller is faster on
     large catalogues; `null` = all are scored."""
     search: Literal["exact", "approximate"] = "exact"
-    """How `retrieve` finds the nearest items: `exact` compares with all of them, `approximate` walks along a graph of
-    items and misses some (`pip install 'interestrec[search]'`; from about 200,000 items; docs/ranking.md)."""
+    """How `retrieve` finds the nearest items: `exact` compares with all of them; `approximate` walks along a graph of
+    items and misses some, which pays towards a million items (`pip install 'interestrec[search]'`)."""
     top_k: Count = 100
     """Length of each user's list over the whole catalogue."""
     rules: RulesSettings = RulesSettings()

@@ -125,7 +125,7 @@ def test_a_fit_twice_has_the_same_bytes_and_is_restored_with_the_same_scores(
     restored = Intensity.from_arrays(files.read_safetensors(tmp_path / "kept"))
     assert restored.search_recall == fitted.search_recall
     np.testing.assert_array_equal(restored.score_catalogue(ASKED), fitted.score_catalogue(ASKED))
-    with pytest.raises(ArtifactError, match="index of rank.search is damaged"):
+    with pytest.raises(ArtifactError, match=r"index of rank\.search is damaged"):
         Intensity.from_arrays({**arrays, "search.index": arrays["search.index"][:-9].copy()})
 
 

@@ -182,7 +182,7 @@ def test_new_items_join_the_index_of_the_search(context: RunContext, tmp_path: P
     assert grown.catalogue.n_items == known.catalogue.n_items + 1
     assert grown.stored.size > known.stored.size
     assert grown.recall == known.recall  # of the fit
-    with pytest.raises(ConfigError, match="other values of rank.search; run `interestrec rank`"):
+    with pytest.raises(ConfigError, match=r"other values of rank\.search; run `interestrec rank`"):
         exact = searched.model_copy(update={"search": "exact"})
         settings = context.settings.model_copy(update={"rank": exact})
         update.run(dataclasses.replace(context, settings=settings), _later(tmp_path, context), None)
