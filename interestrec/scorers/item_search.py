@@ -79,8 +79,8 @@ class ExactSearch:
 class ApproximateSearch:
     """Walks along a graph of the items; those that are not found share one score, so that other components order them.
 
-    The graph is read where it is stored, without a copy of it in memory. A search reads the same items whatever other
-    users are asked for.
+    The graph is searched in its stored form, without a second copy in memory. A search walks the same way whatever
+    other users are asked for.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ApproximateSearch:
         """
         Args:
             stored: uint8 [bytes], the graph as usearch writes it.
-            recall: share of the nearest items that it found when it was fitted; None: nobody was asked for.
+            recall: share of the nearest items that it found when it was fitted; None: no user has a history.
 
         Raises:
             ConfigError: usearch is not installed.
@@ -198,7 +198,7 @@ def measure_recall(search: ApproximateSearch, model: TwoTowerModel, requests: Re
     search.recall = float(np.mean(shares))
     said = f"approximate search finds {search.recall:.1%} of the {search.retrieve} nearest items of {len(shares)} users"
     if search.recall < _LEAST_RECALL:
-        log.warning("rank: %s; a larger rank.retrieve, or rank.search exact, finds more", said)
+        log.warning("rank: %s; it reads more with a larger rank.retrieve, and rank.search exact misses none", said)
     else:
         log.info("rank: %s", said)
 

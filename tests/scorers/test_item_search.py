@@ -154,7 +154,7 @@ def test_a_low_recall_is_a_warning(
     assert recall is not None
     assert recall <= 1 / 40
     assert caplog.records[-1].levelname == "WARNING"
-    assert "a larger rank.retrieve, or rank.search exact, finds more" in caplog.text
+    assert "it reads more with a larger rank.retrieve, and rank.search exact misses none" in caplog.text
 
 
 def test_without_its_package_it_says_how_to_get_it(
