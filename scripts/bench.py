@@ -7,6 +7,7 @@
     scripts/bench.py encode --texts data/mind/news.tsv --repeats 5    # see bench_encode.py
     scripts/bench.py train --corpus workspace/news/corpus             # see bench_train.py
     scripts/bench.py rank --users 10000 --items 100000                # see bench_rank.py
+    scripts/bench.py search --items 100000,1000000                    # see bench_search.py
     scripts/bench.py evaluate --to workspace/bench                    # see bench_evaluate.py
     scripts/bench.py pictures --encoder data/encoders/efficientnet-lite0   # see bench_pictures.py
     scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
@@ -37,6 +38,7 @@ import bench_evaluate
 import bench_pictures
 import bench_quality
 import bench_rank
+import bench_search
 import bench_serve
 import bench_train
 import bench_vectors
@@ -252,13 +254,14 @@ def main() -> None:
     bench_encode.add_parser(benches, _ENCODER)
     bench_train.add_parser(benches, _ENCODER)
     bench_rank.add_parser(benches)
+    bench_search.add_parser(benches)
     bench_evaluate.add_parser(benches)
     bench_quality.add_parser(benches)
     bench_vectors.add_parser(benches)
     bench_serve.add_parser(benches)
     bench_pictures.add_parser(benches)
     arguments = parser.parse_args()
-    modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank}
+    modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
     modules |= {"vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)

@@ -85,6 +85,7 @@ def _measure(
     from interestrec.metrics.calibration import LogitCalibration
     from interestrec.metrics.topk import top_k
     from interestrec.scorers.intensity import Intensity
+    from interestrec.scorers.item_search import item_search
     from interestrec.scorers.requests import Requests, request_blocks
     from interestrec.scorers.two_tower_model import TwoTowerModel
     from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
@@ -106,7 +107,7 @@ def _measure(
     nobody = KnownUsers(np.zeros((users, columns), np.int32), None)
     histories = ItemUserInputs(model.items, model.config.max_history, nobody)
     ranked = TwoTowerModel(model, histories, None, LogitCalibration())
-    scorer = Intensity([ranked], retrieve or None)
+    scorer = Intensity([ranked], item_search(ranked, retrieve or None, "exact"))
     tie_order = rng.permutation(items)
     scorer.score_catalogue(requests.block(0, 1))
     before = resource.getrusage(resource.RUSAGE_SELF)

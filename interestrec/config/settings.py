@@ -23,6 +23,7 @@ from interestrec.corpus.user_settings import UsersSettings
 from interestrec.encoding.encoder_settings import AnyEncoder, TextEncoderSettings, first_of_texts
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.model.user_towers import USER_TOWERS
 from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.pretraining.text_objectives import OBJECTIVES
 from interestrec.scoring.rank_settings import RankSettings
@@ -87,6 +88,11 @@ class Settings(Section):
             raise ValueError(
                 f"finetune.warm_start: with preprocess.split.method {self.preprocess.split.method}, what was train for "
                 "the earlier model may be test now; use a split by time"
+            )
+        if self.rank.search == "approximate" and USER_TOWERS[self.finetune.user_tower].reads_text:
+            raise ValueError(
+                "rank.search: approximate keeps an index in the decision, which has no place for it with "
+                f"finetune.user_tower {self.finetune.user_tower}; use exact"
             )
         verified = self.preprocess.split.verified
         if verified is not None and verified.resolve() == self.workspace.resolve():

@@ -21,6 +21,7 @@ class CatalogueLogits:
     def __init__(self, model: TwoTowerArrays) -> None:
         self.model = model
         self.items = model.items
+        self.n_items = len(model.items.texts)
         self._moment_terms: tuple[np.ndarray, np.ndarray] | None = None
 
     @one_blas_thread()
@@ -81,6 +82,16 @@ class CatalogueLogits:
         fused = row_products(model.head("gain") * user.vector, self.items.candidates)
         fused += row_products(model.head("scale") * user.text, self.items.texts)
         return fused
+
+    @one_blas_thread()
+    def user_vectors(self, histories: UserHistories) -> np.ndarray:
+        """Return the vectors whose products with `item_vectors` are `nearness`, float32 [users, width + text width]."""
+        user = self.model.user(histories)
+        return np.concatenate([self.model.head("gain") * user.vector, self.model.head("scale") * user.text], axis=1)
+
+    def item_vectors(self, rows: slice) -> np.ndarray:
+        """Return the vectors of some items as `nearness` reads them, float32 [items of `rows`, width + text width]."""
+        return np.concatenate([self.items.candidates[rows], self.items.texts[rows]], axis=1)
 
     def _similarities(self, user: UserArrays) -> np.ndarray:
         if self.model.config.similarity == "user":

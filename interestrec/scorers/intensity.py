@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from interestrec.core.deferred_import import np
-from interestrec.model.rank_formula import ORDER
 from interestrec.scorers.definition import KEPT, MODEL, ScorerDefinition
+from interestrec.scorers.item_search import (
+    ApproximateSearch,
+    ItemSearch,
+    item_search,
+    measure_recall,
+    restored_search,
+)
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.stored_arrays import pack_optional, unpack_optional
 from interestrec.scorers.two_tower_model import TwoTowerModel, mean_of_models, model_arrays, restored_models
 
 if TYPE_CHECKING:
     from interestrec.scorers.scorer_inputs import ScorerInputs
+
+_ASKED = 200  # users for whom the recall of a search is measured
 
 
 class Intensity:
@@ -23,23 +32,26 @@ class Intensity:
     Models that represent users by texts (`needs_encoder`) are no arrays: open them from the `model` artifact.
     """
 
-    def __init__(self, models: Sequence[TwoTowerModel], retrieve: int | None = None) -> None:
+    def __init__(self, models: Sequence[TwoTowerModel], search: ItemSearch | None = None) -> None:
         """
         Args:
             models: of one corpus.
-            retrieve: number of items nearest to the user's vector, by the first model, that are scored in full; None:
-                all items.
+            search: of the items nearest to the user's vector by the first model, which are scored in full; None: all
+                items are.
         """
         self.models = models
         self.items = len(models[0].items.texts)
-        rank_by = models[0].model.config.rank_by
-        reads_order = not rank_by or ORDER in dict(rank_by)  # without it, one product per pair and task is all there is
-        self.retrieve = retrieve if retrieve is not None and retrieve < self.items and reads_order else None
+        self.search = search
 
     @property
     def needs_encoder(self) -> bool:
         """See TwoTowerModel."""
         return self.models[0].needs_encoder
+
+    @property
+    def search_recall(self) -> float | None:
+        """The share of the nearest items that an approximate search found at the fit; None if there is none."""
+        return self.search.recall if isinstance(self.search, ApproximateSearch) else None
 
     @property
     def history_length(self) -> int:
@@ -53,26 +65,21 @@ class Intensity:
         return np.mean([model.history_attention(requests) for model in self.models], axis=0)
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
-        """See Scorer. Items that are not retrieved rank below all retrieved items, by their nearness."""
+        """See Scorer. Items that are not retrieved rank below all retrieved items."""
         scores = np.empty((len(requests), self.items), np.float32)
         for rows, block, moments in self.models[0].blocks(requests):
-            if self.retrieve is None:
+            if self.search is None:
                 logits = [model.catalogue_ranking(model.histories(block), moments) for model in self.models]
                 scores[rows] = mean_of_models(logits)
             else:
-                scores[rows] = self._in_two_steps(block, self.retrieve)
+                logits_of = partial(self._logits_of, block)
+                scores[rows] = self.search.scores(self.models[0].histories(block), logits_of)
         return scores
 
-    def _in_two_steps(self, requests: Requests, retrieve: int) -> np.ndarray:
-        """Logits [requests, items]: full ones for the retrieved items; the other items receive lower values."""
-        nearness = self.models[0].catalogue.nearness(self.models[0].histories(requests))
-        first = np.argpartition(-nearness, retrieve - 1, axis=1)[:, :retrieve]
-        offsets = np.arange(len(requests) + 1) * retrieve
-        logits = self.score_candidates(requests, offsets, first.ravel()).reshape(first.shape)
-        nearness -= np.take_along_axis(nearness, first, axis=1).min(axis=1, keepdims=True)
-        nearness += logits.min(axis=1, keepdims=True)
-        np.put_along_axis(nearness, first, logits, axis=1)
-        return nearness
+    def _logits_of(self, requests: Requests, items: np.ndarray) -> np.ndarray:
+        """Return the logits of some items of each request, float32 of the shape of `items`, [requests, items]."""
+        offsets = np.arange(len(requests) + 1) * items.shape[1]
+        return self.score_candidates(requests, offsets, items.ravel()).reshape(items.shape)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """See Scorer."""
@@ -84,18 +91,42 @@ class Intensity:
         Raises:
             ArtifactError: the models need an encoder.
         """
-        return {**model_arrays(self.models), "retrieve": pack_optional(self.retrieve)}
+        if self.search is None:
+            return {**model_arrays(self.models), "retrieve": pack_optional(None)}
+        searched = {"retrieve": pack_optional(self.search.retrieve), **self.search.arrays()}
+        return {**model_arrays(self.models), **searched}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """See StorableScorer."""
-        retrieve = unpack_optional(arrays["retrieve"])
-        return cls(restored_models(arrays), None if retrieve is None else int(retrieve))
+        models, retrieve = restored_models(arrays), unpack_optional(arrays["retrieve"])
+        return cls(models, None if retrieve is None else restored_search(models[0], int(retrieve), arrays))
+
+    def grown(self, models: Sequence[TwoTowerModel], retrieve: int | None, search: str) -> Self:
+        """Return the scorer of the models after new items and users joined them; the others as in `fit`."""
+        return type(self)(models, item_search(models[0], retrieve, search, self.search))
 
 
-def fit(inputs: ScorerInputs, retrieve: int | None) -> Intensity:
-    """Take the models that `finetune` trained."""
-    return Intensity(inputs.two_towers, retrieve)
+def fit(inputs: ScorerInputs, retrieve: int | None, search: str = "exact") -> Intensity:
+    """Take the models that `finetune` trained; `rank.search` finds `rank.retrieve` items.
+
+    Raises:
+        ConfigError: the search is approximate, and usearch is not installed.
+    """
+    models = inputs.two_towers
+    found = item_search(models[0], retrieve, search)
+    if isinstance(found, ApproximateSearch):
+        measure_recall(found, models[0], _sampled(inputs))
+    return Intensity(models, found)
+
+
+def _sampled(inputs: ScorerInputs) -> Requests:
+    """Return requests of a random sample of users who have a history."""
+    from interestrec.scorers.queries import requests_as_of
+
+    corpus = inputs.corpus
+    users = np.random.default_rng(inputs.seed).permutation(np.unique(corpus.timelines.user))[:_ASKED]
+    return requests_as_of(corpus, corpus.moment, users)
 
 
 DEFINITION = ScorerDefinition(
@@ -103,7 +134,7 @@ DEFINITION = ScorerDefinition(
     scorer=Intensity,
     fitted_on=MODEL,
     follows=KEPT,
-    needs=("retrieve",),
+    needs=("retrieve", "search"),
     is_system=False,
     component="intensity",
 )

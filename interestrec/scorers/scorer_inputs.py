@@ -32,6 +32,7 @@ class ScorerInputs:
     requests: Iterable[Requests]  # upcoming requests, whose user texts are encoded together
     seed: int
     retrieve: int | None = None  # `rank.retrieve`
+    search: str = "exact"  # `rank.search`
     new_text_vectors: np.ndarray | None = None  # float32 [items that came after the model, width], as `text_vectors`
     checkpoints: Callable[[str], CheckpointStore] | None = None  # of a fit by name, from which it resumes
 

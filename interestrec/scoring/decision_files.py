@@ -36,7 +36,7 @@ ITEM_VECTORS = "rules.item_vectors"  # float32 [items, width], by which lists ar
 NEW_TEXT_VECTORS = "new_items.text_vectors"  # see ScorerInputs
 _TALLY = "tally.{}."  # begins the names of the arrays of a scorer's tally
 _SCORE, _INTENSITY = "calibration.{}.score", "calibration.{}.intensity"  # of a system
-_MADE_WITH = ("rules", "components", "estimators", "retrieve")  # keys of `rank` that a decision is of
+_MADE_WITH = ("rules", "components", "estimators", "retrieve", "search")  # keys of `rank` that a decision is of
 
 
 class DecisionContext(NamedTuple):

@@ -11,6 +11,7 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.scorers import queries
+from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.modality_intensity import modality_names
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import component_scorer, required_scorers, scorer_definition
@@ -49,12 +50,15 @@ class FittedSystems:
             systems[BEFORE_RULES] = {}
         shared = settings.model_dump(mode="json", include={"refit", "rules", "top_k", "trials"})
         shared["rules"].pop("available")  # a machine-dependent path; the inputs of the artifact identify its content
+        intensity = self.ensemble.scorers.get("intensity")
+        recall = intensity.search_recall if isinstance(intensity, Intensity) else None
         return {
             "systems": systems,
             "scorers": self.selection.settings,
             "tried": self.selection.trials,
             "settings": shared,
             "counts": dict(counts),
+            **({} if recall is None else {"search": {"recall": recall}}),
         }
 
 

@@ -151,6 +151,9 @@ class RankSettings(_ScorerSections):
     retrieve: Count | None = None
     """Items nearest to the user's vector that the model scores in full; the others come behind. Smaller is faster on
     large catalogues; `null` = all are scored."""
+    search: Literal["exact", "approximate"] = "exact"
+    """How `retrieve` finds the nearest items: `exact` compares with all of them; `approximate` walks along a graph of
+    items and misses some, which pays towards a million items (`pip install 'interestrec[search]'`)."""
     top_k: Count = 100
     """Length of each user's list over the whole catalogue."""
     rules: RulesSettings = RulesSettings()
@@ -175,4 +178,10 @@ class RankSettings(_ScorerSections):
         in_blend = [*self.blend.weights, *([self.blend.component] if self.blend.component else [])]
         if unknown := sorted(set(in_blend) - set(self.components)):
             raise ValueError(f"blend: {', '.join(unknown)} is not among components")
+        return self
+
+    @model_validator(mode="after")
+    def _search_finds_some(self) -> "RankSettings":
+        if self.search == "approximate" and self.retrieve is None:
+            raise ValueError("search: approximate finds the items of retrieve; set retrieve, such as 500, or exact")
         return self

@@ -159,6 +159,7 @@ class _DecisionFit:
             requests=upcoming_requests(corpus, np.zeros(0, np.int64), nobody),
             seed=settings.seed,
             retrieve=settings.rank.retrieve,
+            search=settings.rank.search,
             checkpoints=partial(_checkpoints, self.work, settings.runtime.checkpoint_seconds),
         )
         train = train_data(corpus)

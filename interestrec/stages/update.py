@@ -271,8 +271,10 @@ class _Update:
             )
             items = [NewItems(of_member, codes) for of_member in vectors]
         grown = grown_models(models, member_paths(model.path), items, users.packed, moments)
-        both: dict[str, Scorer] = {"intensity": Intensity(grown, settings.rank.retrieve), "strength": Strength(grown)}
-        return {name: both[name] for name in found}
+        scorers: dict[str, Scorer] = {"strength": Strength(grown)} if "strength" in found else {}
+        if isinstance(intensity := found.get("intensity"), Intensity):
+            scorers["intensity"] = intensity.grown(grown, settings.rank.retrieve, settings.rank.search)
+        return scorers
 
 
 def _fitted(model: Path, file: str) -> dict[str, Any]:

@@ -122,6 +122,11 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "preprocess: {split: {method: none}}\n", "set verified to the workspace of a run that did"),
         (GOOD + "preprocess: {split: {verified: w}}\n", "verified belongs to method: none, not to global_time"),
         (GOOD + "rank: {systems: [random, random]}\n", "none twice"),
+        (GOOD + "rank: {search: approximate}\n", "set retrieve, such as 500, or exact"),
+        (
+            GOOD + "  user_tower: text\nrank: {search: approximate, retrieve: 9}\n",
+            "finetune.user_tower text; use exact",
+        ),
         (GOOD + "  losses: {softmx: 1}\n", "10:12: unknown key 'finetune.losses.softmx' (did you mean 'softmax'?)"),
         (GOOD + "  losses: {rank: 1}\n", "finetune.losses takes: gbce, huber, intensity, listnet, pairwise, softmax"),
         (GOOD + "  losses: {softmax: -1}\n", "finetune.losses.softmax: input should be greater than or equal to 0"),

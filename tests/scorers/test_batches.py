@@ -114,13 +114,13 @@ def test_scores_have_the_same_bits_in_any_batch(name: str, kind: str, size: str,
     )
 
 
-@pytest.mark.parametrize("retrieve", [None, 20])
+@pytest.mark.parametrize(("retrieve", "search"), [(None, "exact"), (20, "exact"), (20, "approximate")])
 @pytest.mark.parametrize(
     "changes",
     [{"similarity": "user", "max_history": 20, "width": 38}, {"blocks": 2, "hidden": (9, 7), "max_history": 50}],
 )
 def test_models_of_other_parts_have_the_same_bits_too(
-    changes: dict[str, Any], retrieve: int | None, inputs: dict[str, ScorerInputs], tmp_path: Path
+    changes: dict[str, Any], retrieve: int | None, search: str, inputs: dict[str, ScorerInputs], tmp_path: Path
 ) -> None:
     size = "more items"
     users, items = SIZES[size]
@@ -128,7 +128,7 @@ def test_models_of_other_parts_have_the_same_bits_too(
     for path in (tmp_path / "model", tmp_path / "model" / "member-1"):
         write_model(path, vectors, np.zeros((items, 2), np.int32), users, **changes)
     opened = replace(inputs[size], model=tmp_path / "model")
-    require_the_same_bits(intensity.fit(opened, retrieve), size)
+    require_the_same_bits(intensity.fit(opened, retrieve, search), size)
     require_the_same_bits(strength.fit(opened), size)
 
 

@@ -12,6 +12,7 @@ from interestrec.model.rank_formula import parse_formula
 from interestrec.model.tasks import TASKS
 from interestrec.model.two_tower_config import ModelTask
 from interestrec.scorers.intensity import Intensity
+from interestrec.scorers.item_search import item_search
 from interestrec.scorers.model_growth import grown_models
 from interestrec.scorers.model_opening import open_model
 from interestrec.scorers.strength import Strength
@@ -105,8 +106,10 @@ def test_a_stored_model_ranks_with_the_same_bits(tmp_path: Path) -> None:
 
 
 def test_retrieval_by_nearness_is_for_the_logit_of_order(tmp_path: Path) -> None:
-    assert Intensity([written(tmp_path / "a", "click")], retrieve=5).retrieve is None
-    assert Intensity([written(tmp_path / "b", "order * click")], retrieve=5).retrieve == 5
+    assert item_search(written(tmp_path / "a", "click"), 5, "exact") is None
+    found = item_search(written(tmp_path / "b", "order * click"), 5, "exact")
+    assert found is not None
+    assert found.retrieve == 5
 
 
 @pytest.mark.parametrize("values", [None, {}, {"scale": float("nan"), "shift": 0.0}, {"scale": "1", "shift": 0.0}])

@@ -27,6 +27,7 @@ def test_weights_that_are_not_learned() -> None:
         (RulesSettings, {"seen_penalty": 2.0}, "belongs to seen: down"),
         (RankSettings, {"components": ["ease"], "blend": {"method": "single", "component": "trending"}}, "not among"),
         (RankSettings, {"estimators": ["bias", "bias"]}, "must not name one twice"),
+        (RankSettings, {"search": "approximate"}, "search: approximate finds the items of retrieve; set retrieve"),
     ],
 )
 def test_keys_that_contradict_each_other(section: Any, values: dict[str, Any], message: str) -> None:
@@ -37,7 +38,7 @@ def test_keys_that_contradict_each_other(section: Any, values: dict[str, Any], m
 def test_the_order_of_the_keys_is_the_reading_order() -> None:
     keys = list(RankSettings.model_fields)
     assert keys[:2] == ["systems", "components"]
-    assert keys[-3:] == ["retrieve", "top_k", "rules"]
+    assert keys[-4:] == ["retrieve", "search", "top_k", "rules"]
     assert keys.index("refit") < keys.index("trending") < keys.index("mf") < keys.index("retrieve")
 
 

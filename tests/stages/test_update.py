@@ -10,8 +10,11 @@ import pytest
 
 from interestrec.core.errors import ArtifactError, ConfigError, DataError, InputMissingError
 from interestrec.corpus.store import Corpus
+from interestrec.io import files
 from interestrec.scorers import queries
 from interestrec.scorers.definition import AGAIN, EXACTLY, LABELS
+from interestrec.scorers.intensity import Intensity
+from interestrec.scorers.item_search import ApproximateSearch
 from interestrec.scorers.registry import SCORERS, required_scorers
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.decision_files import (
@@ -165,6 +168,32 @@ def test_what_is_new_is_recommended_and_counted(context: RunContext, tmp_path: P
     (intensity,) = (service.recommender.ensemble.scorers[name] for name in ("intensity",))
     counts = intensity.models[0].moments.items.at(service.options.at)  # type: ignore[attr-defined]
     assert counts[new, -1] == 2
+
+
+def test_new_items_join_the_index_of_the_search(context: RunContext, tmp_path: Path) -> None:
+    searched = context.settings.rank.model_copy(update={"retrieve": 5, "search": "approximate"})
+    context = dataclasses.replace(context, settings=context.settings.model_copy(update={"rank": searched}))
+    lists = rank.run(context).artifact
+    before = open_artifact(context.settings.workspace / "decision", "decision")
+    described = files.read_json(lists.path / "systems.json")["search"]
+    after = update.run(context, *write_new(context, tmp_path)).artifact
+    known, grown = (_search_of(context, decision) for decision in (before, after))
+    assert described == {"recall": known.recall}
+    assert grown.catalogue.n_items == known.catalogue.n_items + 1
+    assert grown.stored.size > known.stored.size
+    assert grown.recall == known.recall  # of the fit
+    with pytest.raises(ConfigError, match=r"other values of rank\.search; run `interestrec rank`"):
+        exact = searched.model_copy(update={"search": "exact"})
+        settings = context.settings.model_copy(update={"rank": exact})
+        update.run(dataclasses.replace(context, settings=settings), _later(tmp_path, context), None)
+
+
+def _search_of(context: RunContext, decision: Artifact) -> ApproximateSearch:
+    systems = read_systems(decision.path, inputs_of(context, decision), "interestrec")
+    intensity = systems.ensemble.scorers["intensity"]
+    assert isinstance(intensity, Intensity)
+    assert isinstance(intensity.search, ApproximateSearch)
+    return intensity.search
 
 
 def test_a_file_delivered_twice_changes_nothing(context: RunContext, tmp_path: Path) -> None:
