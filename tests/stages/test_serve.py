@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -238,6 +239,14 @@ def test_one_service_per_workspace_and_no_open_address_without_tokens(config: Pa
     ]:
         outcome = subprocess.run([*command, *arguments], capture_output=True, text=True)
         assert (outcome.returncode, message in outcome.stderr) == (status, True), outcome.stderr
+
+
+def test_connections_send_at_once() -> None:
+    """Otherwise each answer but the first of a connection that is kept takes 40 ms longer."""
+    with serve._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_without_its_packages_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
