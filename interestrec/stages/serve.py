@@ -215,8 +215,8 @@ def _states(decision: Path, forgotten: Path) -> tuple[Path, tuple[int, int] | No
 def _listen(host: str, port: int) -> socket.socket:
     """Return a listening socket, whose connections send at once.
 
-    asyncio asks for that only where it made the socket itself. The body of an answer would otherwise wait for the client
-    to acknowledge the head, which clients put off for 40 ms on a connection that they keep.
+    asyncio asks for that only where it made the socket itself. The body of an answer would otherwise wait until the
+    client acknowledges the head, which clients put off for 40 ms on a connection that they keep.
 
     Raises:
         CannotCreateError, AccessError: the address is taken, or not permitted.
