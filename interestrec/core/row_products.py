@@ -16,6 +16,7 @@ from typing import Any
 from interestrec.core.deferred_import import np
 
 _TILE = 1 << 17  # numbers of one product's matrix, 512 KiB of float32: they stay in a core's cache for all rows
+_GROUP = 16  # others of a product are a multiple of it: kernels give those of an incomplete group other bits
 
 
 class _BlasThreads:
@@ -65,6 +66,9 @@ def one_blas_thread() -> Iterator[None]:
 def row_products(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return rows · rightᵀ, [rows, others] of the type of `right`; a row has the same bits whatever the others are.
 
+    On processors with AVX2 or AVX-512 a product does not depend on the number of the others either, so that items that
+    join a catalogue leave the scores of those before them as they were.
+
     One row costs a single pass over `right`. Products of matrices would cost many rows together 15 to 50 % less, but
     one row, padded to the shape of many, three times as much.
 
@@ -73,12 +77,18 @@ def row_products(rows: np.ndarray, right: np.ndarray) -> np.ndarray:
         right: float [others, width], fastest where rows are contiguous.
     """
     rows, right = np.ascontiguousarray(rows, right.dtype), np.ascontiguousarray(right)
-    out = np.empty((len(rows), len(right)), right.dtype)
-    step = max(1, _TILE // max(1, right.shape[1]))
+    others, width = right.shape
+    out = np.empty((len(rows), others), right.dtype)
+    step = max(1, _TILE // max(1, width) // _GROUP) * _GROUP
+    complete = others // _GROUP * _GROUP
     with one_blas_thread():
-        for first in range(0, len(right), step):
-            tile = slice(first, first + step)
+        for first in range(0, complete, step):
+            tile = slice(first, min(first + step, complete))
             np.matvec(right[tile], rows, out=out[:, tile])
+        if complete < others:
+            last = np.zeros((_GROUP, width), right.dtype)
+            last[: others - complete] = right[complete:]
+            out[:, complete:] = np.matvec(last, rows)[:, : others - complete]
     return out
 
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from interestrec.scorers.requests import Requests
     from interestrec.scorers.two_tower_model import TwoTowerModel
 
+    # Takes items, int64 [users, found], and returns their logits, float32 of the same shape.
+    LogitsOf = Callable[[np.ndarray], np.ndarray]
+
 _CONNECTIVITY = 16  # neighbours of an item in the graph
 _READ = 8  # items that a search keeps as it walks, for each one that is to be found
 _ITEMS_PER_BLOCK = 1 << 14  # whose vectors are copied together
 _LEAST_RECALL = 0.95  # below it, a warning
 _INDEX, _RECALL = "search.index", "search.recall"  # names of arrays
-
-# Takes items, int64 [users, found], and returns their logits, float32 of the same shape.
-LogitsOf = Callable[[np.ndarray], np.ndarray]
 
 
 class ItemSearch(Protocol):
