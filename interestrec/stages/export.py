@@ -28,7 +28,7 @@ from interestrec.io.output_directory import output_directory
 from interestrec.scorers import queries
 from interestrec.scorers.model_opening import member_paths, open_models
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring.decision_files import read_context
+from interestrec.scoring.decision_files import AFTER, read_context
 from interestrec.stages.run import RunContext, item_encoders
 from interestrec.workspace.artifacts import Artifact
 
@@ -92,7 +92,11 @@ def _open(context: RunContext, model: Artifact) -> ExportSource:
         )
     if config.get("rank_by"):
         raise ConfigError("the model ranks by its tasks (finetune.rank_by), which an export cannot; train without it")
-    inputs = ScorerInputs(model.path, encoder.path, corpus, settings.workspace, (), settings.seed)
+    # A decision for a time counts the events of test as well; those of a split per user count only there.
+    decided = _decision(context)
+    is_of_test = decided is None or read_context(decided.path).known_before is None
+    counted = corpus if is_of_test else queries.as_known_before(corpus, corpus.moment)
+    inputs = ScorerInputs(model.path, encoder.path, counted, settings.workspace, (), settings.seed)
     return ExportSource(corpus, open_models(model.path, inputs), settings.seed)
 
 
@@ -124,7 +128,13 @@ def _write(
     form.write_scripts(directory, embeds=texts is not None)
     ids = source.exported_ids
     write_tables(directory, source.catalogue, ids, source.user_ids, source.models[0].histories, source.corpus.moment)
-    components = _components(context)
+    decided = _decision(context)
+    components = None if decided is None else list(read_context(decided.path).settings["components"])
+    differences = differences_of_lists(settings.rank, source.config, components)
+    if decided is not None and AFTER in decided.manifest["config"]:
+        differences.append(
+            "`update` brought events or items into the decision after the corpus; they are not exported."
+        )
     signature = {
         "format": _FORMAT,
         "release": __version__,
@@ -141,7 +151,7 @@ def _write(
         "without_texts": reason,
         "calibrations": [member.calibration.values() for member in source.models],
         "components": components,
-        "not_reproduced": differences_of_lists(settings.rank, source.config, components),
+        "not_reproduced": differences,
     }
     files.write_json(directory / SIGNATURE, signature)  # the shipped scripts, which the checks use, read it
     sample = _text_sample(context, model, source, graph, texts, directory) if texts else None
@@ -256,10 +266,10 @@ def _quantise(source: ExportSource, form: RuntimeFormat, directory: Path, sample
     return figures if sample is None else {**figures, "cosine": sample.smallest_cosine(form.open(directory))}
 
 
-def _components(context: RunContext) -> list[str] | None:
-    """Return the components of the workspace's decision; None if there is none."""
+def _decision(context: RunContext) -> Artifact | None:
+    """Return the workspace's decision; None if there is none."""
     try:
-        return list(read_context(context.open("decision").path).settings["components"])
+        return context.open("decision")
     except InputMissingError:
         return None
 

@@ -18,7 +18,7 @@ from interestrec.exporting.shipped import onnx_runtime, requested_lists
 from interestrec.io import files
 from interestrec.stages import export, finetune, pretrain_adapt, rank
 from interestrec.stages.recommend import open_answers
-from interestrec.stages.run import RunContext
+from interestrec.stages.run import RankRequest, RunContext
 from tests.stages.learning import shop
 
 pytestmark = pytest.mark.slow
@@ -119,6 +119,28 @@ def test_strangers_empty_histories_and_full_ones_have_lists(
     assert [len(answer["items"]) for answer in answers] == [len(names), len(names) - 1, len(names) - 1, 0]
     assert names[0] not in answers[1]["items"]
     assert answers[1] == answers[2]  # an event without a time, and one of the future, are of the moment of the export
+
+
+def test_a_decision_for_a_time_is_scored_as_it_counts(tmp_path: Path, tiny_encoder: Path) -> None:
+    """Events of test are no counters of a split per user, but what the decision for a time knows."""
+    context = shop(
+        tmp_path,
+        tiny_encoder,
+        preprocess={"split": {"method": "user_time", "test": 0.3, "valid": 0.2}},
+        finetune={"hidden": [8], "epochs": 1},
+        rank={"components": ["intensity"], "systems": ["interestrec"], "trials": 1},
+    )
+    for stage in (pretrain_adapt, finetune):
+        stage.run(context)
+    known = []
+    for rank_request in (RankRequest(), RankRequest(as_of=2**60)):
+        rank.run(replace(context, rank_request=rank_request))
+        source = export._open(context, context.open("model"))
+        recommender = open_answers(context, 10, None, ()).recommender
+        (model,) = recommender.ensemble.scorers["intensity"].models
+        known.append(model.item_moments(recommender.moment))
+        np.testing.assert_array_equal(source.models[0].item_moments(source.corpus.moment), known[-1])
+    assert (known[0] != known[1]).any()
 
 
 def test_the_script_is_short() -> None:
