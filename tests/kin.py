@@ -54,6 +54,14 @@ def write(directory: Path, family: str, prefix: bool = False, head: bool = False
     return directory
 
 
+def token_batch(texts: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random ids of random lengths, padded with 1."""
+    rng = np.random.default_rng(0)
+    mask = (np.arange(length) < rng.integers(3, length + 1, (texts, 1))).astype(np.float32)
+    mask[0] = 1
+    return np.where(mask > 0, rng.integers(4, 260, mask.shape), 1).astype(np.int32), mask
+
+
 def of_block(family: str) -> set[str]:
     """Names of the tensors of one block, without those of the modules above it."""
     layout = _LAYOUTS[family]

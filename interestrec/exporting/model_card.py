@@ -41,11 +41,14 @@ def data_figures(corpus: Corpus, data_format: str, split: str) -> dict[str, Any]
     }
 
 
-def differences_of_lists(rank: RankSettings, config: TwoTowerConfig, components: Sequence[str] | None) -> list[str]:
+def differences_of_lists(
+    rank: RankSettings, config: TwoTowerConfig, components: Sequence[str] | None, is_updated: bool
+) -> list[str]:
     """Return in sentences what lists of the product have and those of an export do not.
 
     Args:
         components: of the workspace's decision; None if there is none.
+        is_updated: whether `update` brought anything into the decision.
     """
     found = []
     if others := [name for name in components or () if name != "intensity"]:
@@ -53,6 +56,8 @@ def differences_of_lists(rank: RankSettings, config: TwoTowerConfig, components:
             f"The workspace's decision blends further components ({', '.join(others)}), which are not exported: its "
             "lists differ from those of this export, which are those of `rank.components: [intensity]`."
         )
+    if is_updated:
+        found.append("The events and items that `update` brought into the decision after the corpus are not exported.")
     if rank.retrieve is not None:
         found.append("rank.retrieve: here all items are scored in full.")
     rules = rank.rules

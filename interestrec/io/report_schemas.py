@@ -6,18 +6,6 @@ from interestrec.io.schemas import WORD, required
 
 METRICS = pa.schema(
     [
-        required("task", pa.string()),
-        required("metric", pa.string()),
-        pa.field("value", pa.float64()),
-        pa.field("ci_low", pa.float64()),
-        pa.field("ci_high", pa.float64()),
-        required("n", pa.int64()),  # events
-        required("users", pa.int64()),
-    ]
-)
-
-METRICS = pa.schema(
-    [
         required("system", pa.string()),
         required("protocol", pa.string()),
         required("slice", pa.string()),

@@ -12,7 +12,7 @@ from interestrec.scorers.item_search import (
     ApproximateSearch,
     ItemSearch,
     item_search,
-    measure_recall,
+    measured_recall,
     restored_search,
 )
 from interestrec.scorers.requests import Requests
@@ -116,7 +116,7 @@ def fit(inputs: ScorerInputs, retrieve: int | None, search: str = "exact") -> In
     models = inputs.two_towers
     found = item_search(models[0], retrieve, search)
     if isinstance(found, ApproximateSearch):
-        measure_recall(found, models[0], _sampled(inputs))
+        found.recall = measured_recall(found, models[0], _sampled(inputs))
     return Intensity(models, found)
 
 

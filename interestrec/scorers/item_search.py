@@ -185,8 +185,8 @@ def restored_search(model: TwoTowerModel, retrieve: int, arrays: Mapping[str, np
     return ApproximateSearch(model.catalogue, retrieve, arrays[_INDEX], unpack_optional(arrays[_RECALL]))
 
 
-def measure_recall(search: ApproximateSearch, model: TwoTowerModel, requests: Requests) -> None:
-    """Let the search know which share of the nearest items of some users it finds, and log it."""
+def measured_recall(search: ApproximateSearch, model: TwoTowerModel, requests: Requests) -> float | None:
+    """Return the share of the nearest items of some users that a search finds, and log it; None without a user."""
     exact, shares = ExactSearch(search.catalogue, search.retrieve), []
     for start in range(0, len(requests), model.block_length):
         histories = model.histories(requests.block(start, start + model.block_length))
@@ -194,13 +194,14 @@ def measure_recall(search: ApproximateSearch, model: TwoTowerModel, requests: Re
         shares += [np.isin(true, found).mean() for true, found in pairs]
     if not shares:
         log.info("rank: the recall of the approximate search is unknown, as no user has a history")
-        return
-    search.recall = float(np.mean(shares))
-    said = f"approximate search finds {search.recall:.1%} of the {search.retrieve} nearest items of {len(shares)} users"
-    if search.recall < _LEAST_RECALL:
+        return None
+    recall = float(np.mean(shares))
+    said = f"approximate search finds {recall:.1%} of the {search.retrieve} nearest items of {len(shares)} users"
+    if recall < _LEAST_RECALL:
         log.warning("rank: %s; it reads more with a larger rank.retrieve, and rank.search exact misses none", said)
     else:
         log.info("rank: %s", said)
+    return recall
 
 
 def _extended(graph: Any, catalogue: CatalogueLogits) -> np.ndarray:

@@ -68,14 +68,14 @@ def run(context: RunContext, to: Path, runtime: str, int8: bool) -> dict[str, An
     form.require_packages(runtime)
     if context.settings.runtime.encryption_key is not None:
         raise ConfigError("runtime.encryption_key is set, and other runtimes cannot read encrypted files; remove it")
-    model = context.open("model")
-    source = _open(context, model)
+    model, decision = context.open("model"), _decision(context)
+    source = _open(context, model, decision)
     with output_directory(to.absolute(), SIGNATURE, "export", "--out", context.force) as partial:
-        return {"directory": str(to), **_write(context, model, source, form, runtime, int8, partial)}
+        return {"directory": str(to), **_write(context, model, decision, source, form, runtime, int8, partial)}
 
 
-def _open(context: RunContext, model: Artifact) -> ExportSource:
-    """Open the model.
+def _open(context: RunContext, model: Artifact, decision: Artifact | None) -> ExportSource:
+    """Open the model, which counts events as the decision does.
 
     Raises:
         ConfigError: it ranks by what an export does not have.
@@ -92,10 +92,9 @@ def _open(context: RunContext, model: Artifact) -> ExportSource:
         )
     if config.get("rank_by"):
         raise ConfigError("the model ranks by its tasks (finetune.rank_by), which an export cannot; train without it")
-    # A decision for a time counts the events of test as well; those of a split per user count only there.
-    decided = _decision(context)
-    is_of_test = decided is None or read_context(decided.path).known_before is None
-    counted = corpus if is_of_test else queries.as_known_before(corpus, corpus.moment)
+    known_before = None if decision is None else read_context(decision.path).known_before
+    # With a split per user, events of test count for a decision for a time, and not otherwise.
+    counted = corpus if known_before is None else queries.as_known_before(corpus, known_before)
     inputs = ScorerInputs(model.path, encoder.path, counted, settings.workspace, (), settings.seed)
     return ExportSource(corpus, open_models(model.path, inputs), settings.seed)
 
@@ -103,6 +102,7 @@ def _open(context: RunContext, model: Artifact) -> ExportSource:
 def _write(
     context: RunContext,
     model: Artifact,
+    decision: Artifact | None,
     source: ExportSource,
     form: RuntimeFormat,
     runtime: str,
@@ -128,13 +128,8 @@ def _write(
     form.write_scripts(directory, embeds=texts is not None)
     ids = source.exported_ids
     write_tables(directory, source.catalogue, ids, source.user_ids, source.models[0].histories, source.corpus.moment)
-    decided = _decision(context)
-    components = None if decided is None else list(read_context(decided.path).settings["components"])
-    differences = differences_of_lists(settings.rank, source.config, components)
-    if decided is not None and AFTER in decided.manifest["config"]:
-        differences.append(
-            "`update` brought events or items into the decision after the corpus; they are not exported."
-        )
+    components = None if decision is None else list(read_context(decision.path).settings["components"])
+    is_updated = decision is not None and AFTER in decision.manifest["config"]
     signature = {
         "format": _FORMAT,
         "release": __version__,
@@ -151,7 +146,7 @@ def _write(
         "without_texts": reason,
         "calibrations": [member.calibration.values() for member in source.models],
         "components": components,
-        "not_reproduced": differences,
+        "not_reproduced": differences_of_lists(settings.rank, source.config, components, is_updated),
     }
     files.write_json(directory / SIGNATURE, signature)  # the shipped scripts, which the checks use, read it
     sample = _text_sample(context, model, source, graph, texts, directory) if texts else None

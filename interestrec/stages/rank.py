@@ -102,7 +102,6 @@ class _RankStage:
             requests=upcoming_requests(self.corpus, impressions, requests),
             seed=decided.seed,
             retrieve=settings.retrieve,
-            search=settings.search,
         )
         systems = read_systems(self.decision.path, inputs)
         rules = load_rules(corpus, settings, request.as_of)

@@ -42,7 +42,6 @@ def open_answers(
         requests=(),
         seed=decided.seed,
         retrieve=settings.rank.retrieve,
-        search=settings.rank.search,
     )
     as_of = context.rank_request.as_of
     recommender = open_recommender(artifact.path, settings.rank, inputs, as_of)

@@ -68,6 +68,13 @@ def _segments(tensors: Tensors) -> list[np.ndarray]:
     return [tensors[f"embeddings.{name}_embeddings.weight"] for name in ("word", "position", "token_type")]
 
 
+def _fill_embeddings(model: keras.Model, tensors: Tensors) -> None:
+    for name, table in zip(("token", "position", "segment"), _segments(tensors), strict=True):
+        model.get_layer(f"{name}_embedding").set_weights([table])
+    norm = [tensors[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")]
+    model.get_layer("embeddings_layer_norm").set_weights(norm)
+
+
 def _albert(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Output of AlbertBackbone."""
     from keras_hub.models import AlbertBackbone
@@ -83,10 +90,7 @@ def _albert(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray)
         max_sequence_length=len(places),
         num_segments=len(segments),
     )
-    for name, table in (("token", words), ("position", places), ("segment", segments)):
-        model.get_layer(f"{name}_embedding").set_weights([table])
-    norm = [tensors[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")]
-    model.get_layer("embeddings_layer_norm").set_weights(norm)
+    _fill_embeddings(model, tensors)
     mapping = "encoder.embedding_hidden_mapping_in"
     model.get_layer("embedding_projection").set_weights([tensors[f"{mapping}.weight"].T, tensors[f"{mapping}.bias"]])
     block = model.get_layer("group_0_inner_layer_0")
@@ -114,10 +118,7 @@ def _electra(config: Config, tensors: Tensors, ids: np.ndarray, mask: np.ndarray
         max_sequence_length=len(places),
         num_segments=len(segments),
     )
-    for name, table in (("token", words), ("position", places), ("segment", segments)):
-        model.get_layer(f"{name}_embedding").set_weights([table])
-    norm = [tensors[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")]
-    model.get_layer("embeddings_layer_norm").set_weights(norm)
+    _fill_embeddings(model, tensors)
     projection = [tensors["embeddings_project.weight"].T, tensors["embeddings_project.bias"]]
     model.get_layer("embeddings_projection").set_weights(projection)
     for number in range(config["num_hidden_layers"]):

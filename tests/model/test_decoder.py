@@ -24,20 +24,12 @@ families = pytest.mark.parametrize("family", kin.DECODERS)
 ALL = LoraSettings(rank=2, alpha=4.0, targets=list(MATRICES))
 
 
-def batch(texts: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random ids of random lengths, padded with 1."""
-    rng = np.random.default_rng(0)
-    mask = (np.arange(length) < rng.integers(3, length + 1, (texts, 1))).astype(np.float32)
-    mask[0] = 1
-    return np.where(mask > 0, rng.integers(4, 260, mask.shape), 1).astype(np.int32), mask
-
-
 @pytest.mark.parametrize("prefix", [False, True])
 @families
 def test_hidden_states_are_those_of_the_formulas(tmp_path: Path, family: str, prefix: bool) -> None:
     directory = kin.write(tmp_path, family, prefix, **({"rope_theta": 500.0} if family in ("llama", "qwen3") else {}))
     config, tensors = json.loads((directory / "config.json").read_text()), load_file(directory / "model.safetensors")
-    ids, mask = batch(4, 20)
+    ids, mask = kin.token_batch(4, 20)
     theirs = hidden_states(config, tensors, ids, mask)
     assert np.abs(load_encoder(directory)(ids, mask).numpy() - theirs)[mask > 0].max() < 1e-4
 
@@ -45,7 +37,7 @@ def test_hidden_states_are_those_of_the_formulas(tmp_path: Path, family: str, pr
 @families
 def test_the_last_token_is_read_at_any_padding(tmp_path: Path, family: str) -> None:
     encoder = load_encoder(kin.write(tmp_path, family), pooling="last")
-    ids, mask = batch(4, 12)
+    ids, mask = kin.token_batch(4, 12)
     hidden, vectors = encoder(ids, mask).numpy(), encoder.pooled(ids, mask).numpy()
     last = mask.sum(axis=1).astype(int) - 1
     np.testing.assert_allclose(vectors, hidden[np.arange(4), last], atol=1e-5)
@@ -68,7 +60,7 @@ def test_weights_go_out_by_their_names_bit_for_bit(tmp_path: Path, family: str, 
         np.testing.assert_array_equal(value, stored[name])
     for variable in encoder.trainable_variables:
         variable.assign(variable + 0.1)
-    ids, mask = batch(2, 8)
+    ids, mask = kin.token_batch(2, 8)
     save_file(before.stored(encoder.export_weights()), directory / "model.safetensors")
     np.testing.assert_array_equal(load_encoder(directory)(ids, mask).numpy(), encoder(ids, mask).numpy())
 
@@ -76,7 +68,7 @@ def test_weights_go_out_by_their_names_bit_for_bit(tmp_path: Path, family: str, 
 @families
 def test_adapters_learn_beside_frozen_kernels(tmp_path: Path, family: str) -> None:
     encoder = load_encoder(kin.write(tmp_path, family))
-    ids, mask = batch(2, 8)
+    ids, mask = kin.token_batch(2, 8)
     before, original = encoder(ids, mask).numpy(), encoder.export_weights()
     (weights,) = encoder.unfreeze(1, ALL, seed=3)
     np.testing.assert_allclose(encoder(ids, mask).numpy(), before, atol=1e-6)

@@ -31,21 +31,13 @@ HEADS = {
 HEAD = {"distilbert": "vocab", "electra": "generator", "albert": "predictions"}
 
 
-def batch(texts: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random ids of random lengths, padded with 1."""
-    rng = np.random.default_rng(0)
-    mask = (np.arange(length) < rng.integers(3, length + 1, (texts, 1))).astype(np.float32)
-    mask[0] = 1
-    return np.where(mask > 0, rng.integers(4, 260, mask.shape), 1).astype(np.int32), mask
-
-
 @pytest.mark.parametrize("prefix", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_hidden_states_are_those_of_keras_hub(tmp_path: Path, family: str, prefix: bool) -> None:
     directory = kin.write(tmp_path, family, prefix)
     stored = load_file(directory / "model.safetensors")
     plain = {name.removeprefix(kin.PREFIX[family]): value for name, value in stored.items()}
-    ids, mask = batch(6, kin.POSITIONS)
+    ids, mask = kin.token_batch(6, kin.POSITIONS)
     theirs = hidden_states(json.loads((directory / "config.json").read_text()), plain, ids, mask)
     ours = load_bert(directory)(ids, mask).numpy()
     assert np.abs(ours - theirs)[mask > 0].max() < 1e-4
@@ -116,7 +108,7 @@ def test_layer_norms_of_old_checkpoints_are_called_gamma_and_beta(tmp_path: Path
     save_file(tensors, old / "model.safetensors")
     checkpoint = read_checkpoint(old)
     assert set(checkpoint.stored({})) == set(tensors)
-    ids, mask = batch(2, 8)
+    ids, mask = kin.token_batch(2, 8)
     np.testing.assert_array_equal(load_bert(old)(ids, mask), load_bert(new)(ids, mask))
 
 
@@ -206,7 +198,7 @@ def test_a_shared_layer_learns_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_all_runs_of_a_shared_layer_have_its_adapter(tmp_path: Path) -> None:
     bert = load_bert(kin.write(tmp_path, "albert"))
-    ids, mask = batch(2, 8)
+    ids, mask = kin.token_batch(2, 8)
     before = bert(ids, mask).numpy()
     (weights,) = bert.unfreeze(2, LoraSettings(rank=2, alpha=2.0))
     np.testing.assert_array_equal(bert(ids, mask).numpy(), before)

@@ -35,10 +35,9 @@ def workspace(root: Path, encoder: Path, **settings: Any) -> RunContext:
     return context
 
 
-def shop(root: Path, encoder: Path, **settings: Any) -> RunContext:
-    """An event log, whose users begin with an empty history."""
-    generated.write_shop(root / "raw")
-    values = {
+def shop_sections(root: Path) -> dict[str, Any]:
+    """The sections that read the log of `generated.write_shop` from `raw` below a directory."""
+    return {
         "workspace": str(root / "work"),
         "data": {
             "format": "events",
@@ -58,9 +57,13 @@ def shop(root: Path, encoder: Path, **settings: Any) -> RunContext:
             "intensity": {"weights": {"view": 0.2, "purchase": 1.0}},
             "split": {"method": "global_time", "valid": 0.1, "test": 0.2},
         },
-        "encoders": {"text": {"source": str(encoder)}},
-        **settings,
     }
+
+
+def shop(root: Path, encoder: Path, **settings: Any) -> RunContext:
+    """An event log, whose users begin with an empty history."""
+    generated.write_shop(root / "raw")
+    values = {**shop_sections(root), "encoders": {"text": {"source": str(encoder)}}, **settings}
     context = RunContext(Settings.model_validate(values))
     preprocess.run(context)
     return context

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from interestrec.core.errors import CannotCreateError, ConfigError, GateError, NumericError, UsageError
+from interestrec.corpus.store import Corpus
 from interestrec.exporting import onnx_graphs
 from interestrec.exporting.shipped import onnx_runtime, requested_lists
 from interestrec.io import files
@@ -132,15 +133,16 @@ def test_a_decision_for_a_time_is_scored_as_it_counts(tmp_path: Path, tiny_encod
     )
     for stage in (pretrain_adapt, finetune):
         stage.run(context)
-    known = []
-    for rank_request in (RankRequest(), RankRequest(as_of=2**60)):
-        rank.run(replace(context, rank_request=rank_request))
-        source = export._open(context, context.open("model"))
+    model, counted = context.open("model"), []
+    half = int(np.median(Corpus(context.open("corpus").path, 0.5).timelines.time))
+    for as_of in (None, half, 2**60):
+        rank.run(replace(context, rank_request=RankRequest(as_of=as_of)))
+        source = export._open(context, model, context.open("decision"))
         recommender = open_answers(context, 10, None, ()).recommender
-        (model,) = recommender.ensemble.scorers["intensity"].models
-        known.append(model.item_moments(recommender.moment))
-        np.testing.assert_array_equal(source.models[0].item_moments(source.corpus.moment), known[-1])
-    assert (known[0] != known[1]).any()
+        (scored,) = recommender.ensemble.scorers["intensity"].models
+        counted.append(scored.item_moments(recommender.moment))
+        np.testing.assert_array_equal(source.models[0].item_moments(source.corpus.moment), counted[-1])
+    assert all((counted[n] != counted[n - 1]).any() for n in range(3))
 
 
 def test_the_script_is_short() -> None:

@@ -27,6 +27,7 @@ from interestrec.stages.recommend import open_answers
 from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import open_artifact
 from tests import generated
+from tests.stages.learning import shop_sections
 from tests.stages.test_update import NEW_ITEMS, RANK
 
 pytestmark = pytest.mark.slow
@@ -54,30 +55,13 @@ def settings(root: Path, encoder: Path, fields: list[dict[str, Any]], **sections
         "large": {"kind": "vectors", "source": str(root / "vectors.parquet")},
         "vision": {"kind": "image", "source": str(root / "vision")},
     }
-    by_path = any(field["kind"] == "image" and "file" not in field for field in fields)
+    shop = shop_sections(root)
+    if any(field["kind"] == "image" and "file" not in field for field in fields):
+        shop["data"]["items"]["attributes"] = ["image_path"]
     return Settings.model_validate(
         {
-            "workspace": str(root / "work"),
-            "data": {
-                "format": "events",
-                "root": str(root / "raw"),
-                "relevant_at": 0.5,
-                "events": {
-                    "files": ["events.csv"],
-                    "columns": {"user": "user", "item": "item", "time": "time", "event": "kind"},
-                    "event_types": {"view": "view", "purchase": "purchase"},
-                },
-                "items": {
-                    "files": ["items.csv"],
-                    "columns": {"item": "item", "title": ["name"], "text": ["description"], "category": "department"},
-                    "attributes": ["image_path"] if by_path else [],
-                },
-            },
+            **shop,
             "items": {"fields": fields},
-            "preprocess": {
-                "intensity": {"weights": {"view": 0.2, "purchase": 1.0}},
-                "split": {"method": "global_time", "valid": 0.1, "test": 0.2},
-            },
             "encoders": {name: entry for name, entry in encoders.items() if name in used},
             "pretrain_adapt": {"steps": 0},
             "finetune": {"epochs": 1, "hidden": [8], "width": 8},
