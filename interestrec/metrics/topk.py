@@ -4,9 +4,16 @@ import numpy as np
 
 from interestrec.core import ragged
 
+_BLOCK = 128  # columns whose maximum is one value; more leave too few to bound by
+_BLOCKS = 4  # blocks per place of the list, at least, so that the best scores rarely share one
+_SORTED = 8  # columns per place that are sorted, at most
+
 
 def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     """Return the columns of the k best scores of each row, best first; int64 [rows, min(k, columns)].
+
+    Of wide rows, only columns are sorted that reach a lower bound of the k-th best score: the k-th largest of the maxima
+    of blocks of columns, which one pass over the row finds.
 
     Args:
         score: float [rows, columns] without NaN; −inf ranks below every other score.
@@ -14,17 +21,40 @@ def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     """
     rows, columns = score.shape
     k = min(k, columns)
-    threshold = np.partition(score, columns - k, axis=1)[:, columns - k, None]
-    kept = score >= threshold
-    # Where ties at the threshold exceed k, they are broken by tie order.
-    for tied_row in np.flatnonzero(np.count_nonzero(kept, axis=1) > k):
-        tied = np.flatnonzero(score[tied_row] == threshold[tied_row])
-        places = k - int((score[tied_row] > threshold[tied_row]).sum())
-        kept[tied_row, tied] = False
-        kept[tied_row, tied[np.argpartition(tie_order[tied], places - 1)[:places]]] = True
+    if rows == 0 or k == 0:
+        return np.zeros((rows, k), np.int64)
+    bound = _lower_bounds(score, k)
+    kept = score >= bound
+    count = np.count_nonzero(kept, axis=1)
+    for row in np.flatnonzero(count > _SORTED * k):  # many ties, or many that the rules exclude
+        kept[row] = _exactly_kept(score[row], k, bound[row, 0], tie_order)
+        count[row] = k
     row, column = np.divmod(np.flatnonzero(kept), columns)  # `nonzero` of a matrix takes seven times as long
     order = np.lexsort((tie_order[column], -score[row, column], row))
-    return column[order].reshape(rows, k)
+    return column[order][ragged.positions(ragged.from_lengths(count)) < k].reshape(rows, k)
+
+
+def _lower_bounds(score: np.ndarray, k: int) -> np.ndarray:
+    """Return a value per row that at least k of its scores reach, [rows, 1]."""
+    rows, columns = score.shape
+    width = min(_BLOCK, columns // (_BLOCKS * k))
+    if width < 2:
+        return np.partition(score, columns - k, axis=1)[:, columns - k, None]
+    blocks = columns // width
+    largest = score[:, : blocks * width].reshape(rows, blocks, width).max(axis=2)
+    return np.partition(largest, blocks - k, axis=1)[:, blocks - k, None]
+
+
+def _exactly_kept(score: np.ndarray, k: int, bound: float, tie_order: np.ndarray) -> np.ndarray:
+    """bool [columns]: the k best scores of one row, at least k of which reach `bound`; ties are broken by tie order."""
+    above = np.flatnonzero(score > bound)
+    if len(above) >= k:
+        bound = np.partition(score[above], len(above) - k)[len(above) - k]
+    kept = score > bound
+    tied = np.flatnonzero(score == bound)
+    places = k - np.count_nonzero(kept)
+    kept[tied[np.argpartition(tie_order[tied], places - 1)[:places]]] = True
+    return kept
 
 
 def ranks(offsets: np.ndarray, score: np.ndarray, tie_order: np.ndarray) -> np.ndarray:
