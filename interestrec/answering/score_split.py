@@ -8,8 +8,9 @@ from interestrec.answering.asked import Asked
 from interestrec.answering.recommender import Recommender
 from interestrec.answering.removals import decision_of, decision_parts
 from interestrec.core.errors import NumericError
+from interestrec.scorers.catalogue_rows import centred_rows
 from interestrec.scorers.requests import Requests
-from interestrec.scoring.blend import centre_rows, raise_to
+from interestrec.scoring.blend import raise_to
 from interestrec.scoring.decision import Decision, voters
 from interestrec.scoring.segments import ItemWeights, SegmentWeights
 
@@ -59,7 +60,7 @@ def _terms(
     blend = decision.catalogue_blend
     terms: dict[str, np.ndarray] = {}
     for voter, (name, scorer) in enumerate(voters(decision.components).items()):
-        centred, deviation = centre_rows(parts[scorer], decision.known_items)
+        centred, _, deviation = centred_rows(parts[scorer], decision.known_items)
         z = centred[rows, item] / deviation[:, None]
         of_known, of_new = (_term(weights, voter, z, cold) for weights in (blend.known, blend.new))
         terms[name] = np.where(new, of_new, of_known)

@@ -12,8 +12,8 @@ _SORTED = 8  # columns per place that are sorted, at most
 def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     """Return the columns of the k best scores of each row, best first; int64 [rows, min(k, columns)].
 
-    Of wide rows, only columns are sorted that reach a lower bound of the k-th best score: the k-th largest of the maxima
-    of blocks of columns, which one pass over the row finds.
+    Of wide rows, only columns are sorted that reach a lower bound of the k-th best score: the k-th largest of the
+    maxima of blocks of columns, which one pass over the row finds.
 
     Args:
         score: float [rows, columns] without NaN; −inf ranks below every other score.
@@ -26,9 +26,9 @@ def top_k(score: np.ndarray, k: int, tie_order: np.ndarray) -> np.ndarray:
     bound = _lower_bounds(score, k)
     kept = score >= bound
     count = np.count_nonzero(kept, axis=1)
-    for row in np.flatnonzero(count > _SORTED * k):  # many ties, or many that the rules exclude
-        kept[row] = _exactly_kept(score[row], k, bound[row, 0], tie_order)
-        count[row] = k
+    for tied in np.flatnonzero(count > _SORTED * k):  # many ties, or many that the rules exclude
+        kept[tied] = _exactly_kept(score[tied], k, bound[tied, 0], tie_order)
+        count[tied] = k
     row, column = np.divmod(np.flatnonzero(kept), columns)  # `nonzero` of a matrix takes seven times as long
     order = np.lexsort((tie_order[column], -score[row, column], row))
     return column[order][ragged.positions(ragged.from_lengths(count)) < k].reshape(rows, k)

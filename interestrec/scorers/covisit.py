@@ -14,6 +14,7 @@ from interestrec.core.follower_sums import FollowerSums
 from interestrec.core.largest_entries import largest_per_row
 from interestrec.core.section import Count, Positive, Section
 from interestrec.scorers import recency
+from interestrec.scorers.catalogue_rows import SparseRows, sorted_rows
 from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix, products, quick_form, sparse_dots
@@ -58,6 +59,11 @@ class Covisit:
         score = products(history, self._quick)
         score += backoff[:, None] * self.share
         return score
+
+    def catalogue_rows(self, requests: Requests) -> SparseRows:
+        """See GivesRows."""
+        history, backoff = self._histories(requests)
+        return SparseRows(sorted_rows(history @ self.followers), self.share, backoff)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""

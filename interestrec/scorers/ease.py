@@ -12,6 +12,7 @@ from interestrec.core.column_products import PairProducts
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.row_products import one_blas_thread
 from interestrec.core.section import Count, Positive
+from interestrec.scorers.catalogue_rows import CatalogueRows, DenseRows, SparseRows
 from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.ease_forms import DualEaseWeights, EaseWeights, dual_weights, primal_weights
 from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
@@ -57,6 +58,14 @@ class Ease:
         score = np.zeros((len(requests), self.n_items), dtype=np.float32)
         score[:, self.items] = self.solution(self._histories(requests))
         return score
+
+    def catalogue_rows(self, requests: Requests) -> CatalogueRows:
+        """See GivesRows."""
+        if not isinstance(self.solution, SparseEaseWeights):
+            return DenseRows(self.score_catalogue(requests))
+        fitted = self.solution.entries(self._histories(requests))
+        shape = (len(requests), self.n_items)
+        return SparseRows(sparse.csr_matrix((fitted.data, self.items[fitted.indices], fitted.indptr), shape=shape))
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""

@@ -10,6 +10,7 @@ from typing import Self
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.largest_entries import item_matrix, largest_per_row
 from interestrec.core.row_products import one_blas_thread
+from interestrec.scorers.catalogue_rows import sorted_rows
 from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
 
@@ -24,7 +25,11 @@ class SparseEaseWeights:
 
     def __call__(self, history: sparse.csr_matrix) -> np.ndarray:
         """float32 [requests, fitted items] from float64 [requests, fitted items]."""
-        return (history.astype(np.float32) @ self.weights).toarray()
+        return self.entries(history).toarray()
+
+    def entries(self, history: sparse.csr_matrix) -> sparse.csr_matrix:
+        """float32 [requests, fitted items], columns ascending; what has no entry is 0."""
+        return sorted_rows(history.astype(np.float32) @ self.weights)
 
     def at(self, history: sparse.csr_matrix, row: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [pairs] of requests `row` and fitted items `item`."""

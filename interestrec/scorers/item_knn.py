@@ -12,6 +12,7 @@ from interestrec.core.choices import pick
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.largest_entries import item_matrix
 from interestrec.core.section import Count, NotNegative, Positive
+from interestrec.scorers.catalogue_rows import SparseRows, sorted_rows
 from interestrec.scorers.definition import EXACTLY, GRADED_EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import WEAK_EVIDENCE, EventWeights, EvidenceSettings
 from interestrec.scorers.interactions import history_recency_matrix, products, quick_form, sparse_dots
@@ -51,6 +52,11 @@ class ItemKnn:
         """float32 [requests, items]"""
         history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
         return products(history.astype(np.float32), self._quick)
+
+    def catalogue_rows(self, requests: Requests) -> SparseRows:
+        """See GivesRows."""
+        history = history_recency_matrix(requests, self.event_weights, self.similarity.shape[0], self.half_life)
+        return SparseRows(sorted_rows(history.astype(np.float32) @ self.similarity))
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from interestrec.core.deferred_import import np
+from interestrec.core.deferred_import import np, sparse
+from interestrec.scorers.catalogue_rows import SparseRows
 from interestrec.scorers.requests import Requests
 
 
@@ -19,6 +20,11 @@ class ItemScores:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
         return np.repeat(self.score[None, :], len(requests), axis=0)
+
+    def catalogue_rows(self, requests: Requests) -> SparseRows:
+        """See GivesRows."""
+        nothing = sparse.csr_matrix((len(requests), len(self.score)), dtype=np.float32)
+        return SparseRows(nothing, self.score)
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""

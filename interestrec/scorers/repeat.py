@@ -11,6 +11,7 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.section import Positive, Section
 from interestrec.corpus.no_time import NO_TIME
+from interestrec.scorers.catalogue_rows import SparseRows, sorted_rows
 from interestrec.scorers.definition import AGAIN, EVENTS, ScorerDefinition
 from interestrec.scorers.requests import Events, Requests
 from interestrec.scorers.visits import first_of_each, visit_numbers
@@ -46,6 +47,10 @@ class Repeat:
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]"""
         return self._scores(requests).toarray()
+
+    def catalogue_rows(self, requests: Requests) -> SparseRows:
+        """See GivesRows."""
+        return SparseRows(sorted_rows(self._scores(requests)))
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""

@@ -10,6 +10,7 @@ from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.largest_entries import largest_per_row
 from interestrec.core.section import Count, Positive, Section
+from interestrec.scorers.catalogue_rows import SparseRows
 from interestrec.scorers.definition import EVENTS, EXACTLY, ScorerDefinition, TallyDefinition
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.interactions import history_recency_matrix
@@ -58,6 +59,21 @@ class SessionKnn:
             score[start:stop] = block
         return score
 
+    def catalogue_rows(self, requests: Requests) -> SparseRows:
+        """See GivesRows."""
+        shape = (len(requests), len(self.rarity))
+        cells, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
+        history = self._history(requests)
+        for start, stop in self._ranges(history):
+            cell, vote = self._votes(history[start:stop])
+            cell, entry = np.unique(cell, return_inverse=True)
+            total = np.bincount(entry, vote, minlength=len(cell))
+            cells.append(cell + start * shape[1])
+            scores.append((total * self.rarity[cell % shape[1]]).astype(np.float32))
+        cell = np.concatenate(cells)
+        pointer = np.searchsorted(cell, np.arange(shape[0] + 1) * shape[1])
+        return SparseRows(sparse.csr_matrix((np.concatenate(scores), cell % shape[1], pointer), shape=shape))
+
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
         score = np.zeros(len(item), np.float32)
@@ -93,11 +109,16 @@ class SessionKnn:
 
     def _blocks(self, requests: Requests) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield ranges of requests, and their scores for all items, float32 [requests of the range, items]."""
+        history = self._history(requests)
+        for start, stop in self._ranges(history):
+            yield start, stop, (self._block_scores(history[start:stop]) * self.rarity).astype(np.float32)
+
+    def _history(self, requests: Requests) -> sparse.csr_matrix:
+        """float64 [requests, items]: recencies of the history's items, rows of length 1."""
         history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.rarity), self.half_life)
         length = np.sqrt(np.asarray(history.multiply(history).sum(axis=1)).ravel())
         history.data /= ragged.repeat(history.indptr, np.where(length > 0, length, 1.0))  # very old entries weigh 0
-        for start, stop in self._ranges(history):
-            yield start, stop, (self._block_scores(history[start:stop]) * self.rarity).astype(np.float32)
+        return history
 
     def _ranges(self, history: sparse.csr_matrix) -> Iterator[tuple[int, int]]:
         """Yield ranges of rows whose candidates are few enough: sessions, items of the neighbours, all items."""
@@ -111,25 +132,30 @@ class SessionKnn:
             start = stop
 
     def _block_scores(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float64 [requests, items], without the rarity.
+        """float64 [requests, items], without the rarity."""
+        cell, vote = self._votes(history)
+        return np.bincount(cell, vote, minlength=history.shape[0] * history.shape[1]).reshape(history.shape)
+
+    def _votes(self, history: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the votes of the neighbours: cells of [requests, items], int64, and values, float64; [votes] each.
 
         A neighbour votes for an item by its similarity times 2^(−|step of the item − step of i| / step_decay), where i
-        is the item of the session whose weight in the history is highest, ties by the later step. Votes are added in
-        the order of the sessions, so that the sums of a request do not depend on other requests.
+        is the item of the session whose weight in the history is highest, ties by the later step. Votes are in the
+        order of the sessions, so that the sums of a request do not depend on other requests.
         """
         near = largest_per_row((history @ self.index).tocsr(), self.neighbours)
         if near.nnz == 0:
-            return np.zeros(history.shape)
+            return np.zeros(0, np.int64), np.zeros(0)
         offsets, entries = ragged.take(self.sessions.indptr, near.indices)
-        cell = ragged.repeat(offsets, ragged.owner(near.indptr) * history.shape[1]) + self.sessions.indices[entries]
+        row, item = ragged.repeat(offsets, ragged.owner(near.indptr)), self.sessions.indices[entries]
         vote = ragged.repeat(offsets, near.data)
         if self.step_decay is not None:
             step = self.sessions.data[entries].astype(np.float64)
-            weight = history.toarray().ravel()[cell]
+            weight = np.asarray(history[row, item]).ravel()
             highest = ragged.repeat(offsets, np.maximum.reduceat(weight, offsets[:-1]))
             shared = np.maximum.reduceat(np.where(weight == highest, step, 0.0), offsets[:-1])  # steps count from 1
             vote = vote * np.exp2(-np.abs(step - ragged.repeat(offsets, shared)) / self.step_decay)
-        return np.bincount(cell, vote, minlength=history.shape[0] * history.shape[1]).reshape(history.shape)
+        return row * history.shape[1] + item, vote
 
 
 def fit(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.core.row_products import pair_dots
+from interestrec.scorers.catalogue_rows import centred_rows
 
 POWERS = (1.0, 0.5)
 _FLAT = 1e-6  # of the largest score of a list: deviations up to it are rounding errors
@@ -35,23 +35,8 @@ def standardise_rows(score: np.ndarray, over: np.ndarray) -> np.ndarray:
         over: bool [items], at least one; items of train and valid, so that further items of the catalogue do not
             change the scale.
     """
-    centred, deviation = centre_rows(score, over)
+    centred, _, deviation = centred_rows(score, over)
     return np.divide(centred, deviation[:, None], out=np.empty(score.shape, np.float32), casting="same_kind")
-
-
-def centre_rows(score: np.ndarray, over: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores minus their mean, float64 [requests, items], and their deviation, float64 [requests].
-
-    Mean and deviation are those of the columns `over`, as in `standardise_rows`; the deviation of equal scores is
-    infinite. The bits of a request do not depend on the other requests.
-    """
-    counted, count = over.astype(np.float64), np.count_nonzero(over)
-    centred = np.array(score, np.float64, order="C")
-    centred -= pair_dots(centred, counted)[:, None] / count
-    inside = centred if count == len(over) else centred * counted
-    deviation = np.sqrt(pair_dots(inside, inside) / count)
-    deviation[deviation <= _FLAT * np.maximum(score.max(axis=1), -score.min(axis=1))] = np.inf
-    return centred, deviation
 
 
 class Powers:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from interestrec.core.row_products import one_blas_thread
-from interestrec.scoring.blend import Powers, centre_rows, raise_to
+from interestrec.scorers.catalogue_rows import centred_rows
+from interestrec.scoring.blend import Powers, raise_to
 
 _LAST_RESORT = 1e-6  # share of all components together that only decides between otherwise equal scores
 _CELLS = 1 << 16  # of a few rows that are blended together
@@ -30,7 +31,7 @@ class ItemWeights:
         return total
 
     def term(self, number: int, centred: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """The term of one voter, float64 [rows, items], from what `centre_rows` returns, which it overwrites."""
+        """The term of one voter, float64 [rows, items], from what `centred_rows` returns, which it overwrites."""
         centred = raise_to(centred, self.power)
         centred *= (self.values[number] * deviation**-self.power)[:, None]
         return centred
@@ -84,7 +85,7 @@ class SegmentWeights:
         columns = np.flatnonzero(cold_items) if self.cold is not None else np.zeros(0, np.int64)
         total, of_cold = np.zeros(scores[0].shape), np.zeros((len(scores[0]), len(columns)))
         for number, score in enumerate(scores):
-            centred, deviation = centre_rows(score, over)
+            centred, _, deviation = centred_rows(score, over)
             if self.cold is not None and len(columns):
                 of_cold += self.cold.term(number, np.take(centred, columns, axis=1), deviation)
             total += self.warm.term(number, centred, deviation)

@@ -16,6 +16,7 @@ from interestrec import scorers as package
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
+from interestrec.scorers.catalogue_rows import DenseRows, Excluded, PermittedItems, catalogue_rows
 from interestrec.scorers.definition import (
     AGAIN,
     EVENTS,
@@ -97,6 +98,26 @@ def test_candidates_get_the_finite_scores_of_the_catalogue(name: str, kind: str,
     assert found.dtype == np.float32
     assert found[3] == found[4]  # one item twice
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_rows_of_the_catalogue_are_the_dense_matrix_in_another_form(
+    name: str, kind: str, size: str, fitted: Any
+) -> None:
+    scorer, asked = fitted(name, kind, size), queried()
+    dense, rows = scorer.score_catalogue(asked), catalogue_rows(scorer, asked)
+    row, item = (part.ravel() for part in np.indices(dense.shape))
+    np.testing.assert_array_equal(rows.at(row, item).reshape(dense.shape), dense)
+    rng, items = np.random.default_rng(4), dense.shape[1]
+    permitted = PermittedItems(rng.random(items) < 0.8, rng.permutation(items))
+    excluded = Excluded(asked.offsets, asked.item)
+    expected = DenseRows(dense)
+    np.testing.assert_array_equal(rows.best(6, permitted, excluded), expected.best(6, permitted, excluded))
+    found, moments = rows.moments(permitted.items), expected.moments(permitted.items)
+    # The dense matrix has rounded each product to float32.
+    np.testing.assert_allclose(found.mean, moments.mean, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(found.deviation, moments.deviation, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
