@@ -8,22 +8,7 @@ import numpy as np
 from interestrec.answering.given_history import GivenEvents
 from interestrec.core import ragged
 from interestrec.scorers.requests import Requests
-
-
-@dataclass(frozen=True)
-class ItemChoice:
-    """The items that one request permits."""
-
-    among: np.ndarray | None  # int64, no others; None: all
-    without: np.ndarray  # int64
-
-    def apply(self, score: np.ndarray) -> None:
-        """Set the scores of items that are not permitted to −∞; float64 [items], in place."""
-        if self.among is not None:
-            permitted = score[self.among]
-            score[:] = -np.inf
-            score[self.among] = permitted
-        score[self.without] = -np.inf
+from interestrec.scoring.list_limits import ItemChoice
 
 
 @dataclass(frozen=True)

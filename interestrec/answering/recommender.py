@@ -1,6 +1,6 @@
 """Recommender: lists, similar items, interested users and scores of pairs from one decision."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -14,11 +14,13 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import ArtifactError, DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io.schemas import OURS
+from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
 from interestrec.scorers.requests import NOBODY, request_blocks
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.decision_files import ITEM_VECTORS, open_log, read_context, read_shared, read_systems
 from interestrec.scoring.ensemble import CatalogueScores, Ensemble
+from interestrec.scoring.list_limits import ListLimits
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import Rules, load_rules
 from interestrec.scoring.write_lists import ListBuilder, list_builder, table_layout
@@ -121,9 +123,17 @@ class Recommender:
 
     def recommend(self, asked: Asked) -> Recommendations:
         """Return the lists of requests, best first, of at most k items each."""
-        return Recommendations.concatenated(
-            [_shifted(self._lists(block, scores), start) for start, block, scores in self._scored(asked)]
-        )
+        items = self.log.items.num_rows
+        builder = replace(self.builder, top_k=max(self.builder.top_k, min(asked.k, items)))
+        parts = []
+        for start, stop in request_blocks(len(asked.requests), items):
+            block = asked.block(start, stop)
+            ((scores, _),) = builder.scored(self.ensemble, block.requests, self.limits(block))
+            lists = builder.lists(scores.score, scores.item)[:, : asked.k]
+            row, place = np.nonzero(lists >= 0)
+            listed = replace(_rows(scores, row, lists[row, place]), rank=(place + 1).astype(np.int32))
+            parts.append(_shifted(listed, start))
+        return Recommendations.concatenated(parts)
 
     def score_pairs(self, asked: Asked, offsets: np.ndarray, item: np.ndarray) -> Recommendations:
         """Return scores and places of given items, in their order.
@@ -133,8 +143,9 @@ class Recommender:
             item: int64.
         """
         parts = []
-        for start, block, scores in self._scored(asked):
-            stop = start + len(block.requests)
+        for start, stop in request_blocks(len(asked.requests), self.log.items.num_rows):
+            block = asked.block(start, stop)
+            (scores,) = self.ensemble.score_catalogue(block.requests)
             rows = slice(offsets[start], offsets[stop])
             row = ragged.owner(offsets[start : stop + 1] - offsets[start])
             own = _rows(scores, row, item[rows])
@@ -167,8 +178,8 @@ class Recommender:
             if kept.any():
                 break
         score[:, ~(kept if permitted is None else kept & permitted)] = -np.inf
-        top = self.builder.best(score, min(k, score.shape[1]))[0]
-        found = top[top >= 0]
+        top = top_k(score, k, self.builder.layout.tie_order)[0]
+        found = top[score[0, top] > -np.inf]
         rank = np.arange(1, len(found) + 1, dtype=np.int32)
         unknown = np.full(len(found), np.nan, np.float32)
         return Recommendations(np.zeros(len(found), np.int64), found, rank, score[0, found], unknown, {})
@@ -188,32 +199,19 @@ class Recommender:
         best = kept[np.argsort(-pairs.score[kept], kind="stable")[:k]]
         return pairs.rows(best)
 
-    def _scored(self, asked: Asked) -> Iterator[tuple[int, Asked, CatalogueScores]]:
-        """Yield the first row, the requests and the scores of each block."""
-        for start, stop in request_blocks(len(asked.requests), self.log.items.num_rows):
-            block = asked.block(start, stop)
-            (scores,) = self.ensemble.score_catalogue(block.requests)
-            yield start, block, scores
-
-    def _lists(self, asked: Asked, scores: CatalogueScores) -> Recommendations:
-        self.apply_rules(scores.score, asked)
-        builder = replace(self.builder, top_k=max(self.builder.top_k, min(asked.k, scores.score.shape[1])))
-        lists = builder.lists(scores.score)[:, : asked.k]
-        row, place = np.nonzero(lists >= 0)
-        return replace(_rows(scores, row, lists[row, place]), rank=(place + 1).astype(np.int32))
-
-    def apply_rules(self, score: np.ndarray, asked: Asked) -> None:
-        """Apply the rules and the options of requests to scores, float64 [requests, items], in place."""
-        rules, owned = self.rules, asked.requests
+    def limits(self, asked: Asked) -> ListLimits:
+        """Return what the lists of requests may hold, by the rules and by their options."""
+        rules, owned, permitted = self.rules, asked.requests, self.builder.permitted
         if asked.exclude is not None:
             rules = replace(rules, seen="out")
             owned = owned.entries(np.isin(asked.kind, list(asked.exclude)))
-        rules.apply(score, owned)
         if asked.permitted is not None:
-            score[:, ~asked.permitted] = -np.inf
-        for row, choice in enumerate(asked.choices or ()):
-            if choice is not None:
-                choice.apply(score[row])
+            permitted = permitted.among(asked.permitted)
+        return ListLimits(rules, owned, permitted, asked.choices)
+
+    def apply_rules(self, score: np.ndarray, asked: Asked) -> None:
+        """Apply the rules and the options of requests to scores, float64 [requests, items], in place."""
+        self.limits(asked).apply(score)
 
     def places(self, score: np.ndarray, row: np.ndarray, item: np.ndarray) -> np.ndarray:
         """int64 [pairs]: the place of each pair's item in the whole list of its request, by score, then tie order."""
@@ -231,10 +229,10 @@ def _row_of(name: str, rows: Mapping[str, int], what: str) -> int:
     return rows[name]
 
 
-def _rows(scores: CatalogueScores, row: np.ndarray, item: np.ndarray) -> Recommendations:
-    components = {name: part[row, item].astype(np.float32) for name, part in scores.components.items()}
-    unplaced = np.zeros(len(row), np.int32)
-    return Recommendations(row, item, unplaced, scores.score[row, item], scores.predicted(row, item), components)
+def _rows(scores: CatalogueScores, row: np.ndarray, column: np.ndarray) -> Recommendations:
+    item, score = scores.items(row, column), scores.score[row, column]
+    predicted, components = scores.predicted(row, item, score), scores.components(row, item)
+    return Recommendations(row, item, np.zeros(len(row), np.int32), score, predicted, components)
 
 
 def _shifted(part: Recommendations, start: int) -> Recommendations:
@@ -259,4 +257,4 @@ def open_recommender(directory: Path, settings: RankSettings, inputs: ScorerInpu
     rules = load_rules(log, settings, log.moment if as_of is None else as_of)
     layout = table_layout(log, systems.ensemble, rules, list(settings.components), context.seed)
     vectors = read_shared(directory, ITEM_VECTORS) if rules.diversity > 0 else None
-    return Recommender(log, systems.ensemble, rules, list_builder(layout, rules, settings.top_k, vectors))
+    return Recommender(log, systems.ensemble, rules, list_builder(layout, rules, settings, vectors))

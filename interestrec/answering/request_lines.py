@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from interestrec.answering.asked import Asked, ItemChoice
+from interestrec.answering.asked import Asked
 from interestrec.answering.given_history import GivenEventReader, GivenEvents
 from interestrec.answering.item_filters import filter_items
 from interestrec.answering.recommender import Recommender
@@ -16,6 +16,7 @@ from interestrec.core.choices import suggestion
 from interestrec.core.errors import DataError, InterestrecError
 from interestrec.corpus.store import NO_TIME
 from interestrec.scorers.requests import NOBODY
+from interestrec.scoring.list_limits import ItemChoice
 
 
 class RequestLine(BaseModel):

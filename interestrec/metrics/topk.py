@@ -1,8 +1,9 @@
 """Exact top-k of score matrices with a fixed tie-break order."""
 
-import numpy as np
+from __future__ import annotations
 
 from interestrec.core import ragged
+from interestrec.core.deferred_import import np
 
 _BLOCK = 128  # columns whose maximum is one value; more leave too few to bound by
 _BLOCKS = 4  # blocks per place of the list, at least, so that the best scores rarely share one

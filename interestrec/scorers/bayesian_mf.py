@@ -122,9 +122,11 @@ class BayesianFactors:
             return user
         asked = requests.rows(new)
         label = (asked.intensity.astype(np.float64) - self.mean) / self.scale
-        values = Values.of(asked.owner, asked.item, label, (len(new), len(self.item.mean)))
-        prior = user[new] - self.centre + _per_root(values) @ self.occurrence
-        user[new] = posterior(values, self.item, prior, self.precision, self.noise)[0].mean
+        items, column = np.unique(asked.item, return_inverse=True)
+        values = Values.of(asked.owner, column, label, (len(new), len(items)))
+        prior = user[new] - self.centre + _per_root(values) @ self.occurrence[items]
+        seen = Vectors(self.item.mean[items], self.item.covariance[items])
+        user[new] = posterior(values, seen, prior, self.precision, self.noise)[0].mean
         return user
 
 

@@ -7,6 +7,7 @@ request has a method `catalogue_rows`; of the others the dense matrix is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self, runtime_checkable
 
 from interestrec.core import ragged
@@ -38,6 +39,32 @@ class PermittedItems:
     def among(self, items: np.ndarray) -> PermittedItems:
         """Return those that are in `items`, bool [items], too."""
         return PermittedItems(self.items & items, self.tie_order, self)
+
+    def in_tie_order(self, item: np.ndarray) -> np.ndarray:
+        """Return the distinct items of each request in tie order; int64 [requests, most of a request], −1 at the end.
+
+        Args:
+            item: int64 [requests, columns], −1 where there is none.
+        """
+        by_place, place = self._places
+        chosen = np.zeros((len(item), len(place)), dtype=bool)
+        row, column = np.nonzero(item >= 0)
+        chosen[row, place[item[row, column]]] = True
+        row, found = np.divmod(np.flatnonzero(chosen), len(place))
+        offsets = ragged.from_owner(row, len(item))
+        items = np.full((len(item), int(np.diff(offsets).max(initial=0))), -1)
+        items[row, ragged.positions(offsets)] = by_place[found]
+        return items
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """All items in tie order, and the place of each, int64 [items] both."""
+        if self._wider is not None:
+            return self._wider._places
+        by_place = np.argsort(self.tie_order)
+        place = np.empty(len(by_place), np.int64)
+        place[by_place] = np.arange(len(by_place))
+        return by_place, place
 
     def order(self, score: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Return the items by a score of all items, best first, and their costs, the scores' negatives, ascending.

@@ -8,6 +8,7 @@ from interestrec.core.deferred_import import np, sparse
 from interestrec.core.largest_entries import largest_per_row
 from interestrec.core.row_products import one_blas_thread
 from interestrec.core.section import Count, Section
+from interestrec.metrics.topk import top_k
 from interestrec.scorers.content import unit_rows
 from interestrec.scorers.definition import AGAIN, ScorerDefinition
 from interestrec.scorers.item_knn import ItemKnn
@@ -56,8 +57,6 @@ def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKn
 
 def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
     """float64 [cold, items]: weights of the nearest warm items; rows sum to 1, ties go to the lower row."""
-    from interestrec.metrics.topk import top_k
-
     with one_blas_thread():
         cosine = unit[cold] @ unit[warm].T
     nearest_warm = top_k(cosine, neighbours, np.arange(len(warm)))

@@ -12,6 +12,7 @@ from interestrec.core.deferred_import import np
 
 NOBODY = -1  # user of a request of somebody who is not in the corpus
 _CELLS = 1 << 22  # requests × items of one dense block
+_CANDIDATES, _IMPRESSIONS = 1 << 15, 1 << 11  # of one block whose candidates alone are scored
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,20 @@ def request_blocks(requests: int, n_items: int) -> Iterator[tuple[int, int]]:
     step = max(1, _CELLS // max(n_items, 1))
     for start in range(0, requests, step):
         yield start, min(start + step, requests)
+
+
+def candidate_blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield ranges of impressions whose candidates are few enough to be scored together.
+
+    Args:
+        offsets: int64 [impressions + 1], candidates per impression.
+    """
+    start, impressions = 0, len(offsets) - 1
+    while start < impressions:
+        stop = int(np.searchsorted(offsets, offsets[start] + _CANDIDATES, side="right")) - 1
+        stop = min(max(stop, start + 1), start + _IMPRESSIONS, impressions)
+        yield start, stop
+        start = stop
 
 
 @runtime_checkable

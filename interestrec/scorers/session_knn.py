@@ -54,10 +54,7 @@ class SessionKnn:
 
     def score_catalogue(self, requests: Requests) -> np.ndarray:
         """float32 [requests, items]; 0 throughout for an empty history."""
-        score = np.zeros((len(requests), len(self.rarity)), np.float32)
-        for start, stop, block in self._blocks(requests):
-            score[start:stop] = block
-        return score
+        return self.catalogue_rows(requests).entries.toarray()
 
     def catalogue_rows(self, requests: Requests) -> SparseRows:
         """See GivesRows."""
@@ -76,11 +73,7 @@ class SessionKnn:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        score = np.zeros(len(item), np.float32)
-        for start, stop, block in self._blocks(requests):
-            own = slice(offsets[start], offsets[stop])
-            score[own] = block[ragged.owner(offsets[start : stop + 1] - offsets[start]), item[own]]
-        return score
+        return self.catalogue_rows(requests).at(ragged.owner(offsets), item)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""
@@ -107,12 +100,6 @@ class SessionKnn:
             step_decay=unpack_optional(arrays["step_decay"]),
         )
 
-    def _blocks(self, requests: Requests) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield ranges of requests, and their scores for all items, float32 [requests of the range, items]."""
-        history = self._history(requests)
-        for start, stop in self._ranges(history):
-            yield start, stop, (self._block_scores(history[start:stop]) * self.rarity).astype(np.float32)
-
     def _history(self, requests: Requests) -> sparse.csr_matrix:
         """float64 [requests, items]: recencies of the history's items, rows of length 1."""
         history = history_recency_matrix(requests, EventWeights(self.relevant_from), len(self.rarity), self.half_life)
@@ -121,20 +108,15 @@ class SessionKnn:
         return history
 
     def _ranges(self, history: sparse.csr_matrix) -> Iterator[tuple[int, int]]:
-        """Yield ranges of rows whose candidates are few enough: sessions, items of the neighbours, all items."""
+        """Yield ranges of rows whose candidates are few enough: sessions, and items of the neighbours."""
         sessions = np.append(0, np.cumsum(np.diff(self.index.indptr)[history.indices]))[history.indptr]
         items = self.neighbours * -(-self.sessions.nnz // max(self.sessions.shape[0], 1))
-        cost = sessions + np.arange(len(sessions)) * max(items, len(self.rarity))
+        cost = sessions + np.arange(len(sessions)) * items
         start = 0
         while start < history.shape[0]:
             stop = max(start + 1, int(np.searchsorted(cost, cost[start] + _ENTRIES, side="right")) - 1)
             yield start, stop
             start = stop
-
-    def _block_scores(self, history: sparse.csr_matrix) -> np.ndarray:
-        """float64 [requests, items], without the rarity."""
-        cell, vote = self._votes(history)
-        return np.bincount(cell, vote, minlength=history.shape[0] * history.shape[1]).reshape(history.shape)
 
     def _votes(self, history: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the votes of the neighbours: cells of [requests, items], int64, and values, float64; [votes] each.

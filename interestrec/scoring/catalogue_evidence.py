@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 
 from interestrec.core import ragged
 from interestrec.metrics.topk import top_k
+from interestrec.scorers.catalogue_rows import catalogue_rows
 from interestrec.scorers.requests import Scorer
 from interestrec.scoring import catalogue_lists
 from interestrec.scoring.blend import standardise_rows
@@ -19,6 +21,21 @@ _FIRST = 50  # of each component; on Online Retail's valid_blend better than 20,
 _KEPT_BYTES = 1 << 30  # of standardised scores in memory; beyond it they are computed again for each comparison
 
 
+class _Block(NamedTuple):
+    """Lists of some requests: columns are all items, or candidates in tie order."""
+
+    start: int
+    stop: int
+    parts: list[np.ndarray]  # float32 [requests, columns] of each voter, standardised
+    permitted: np.ndarray  # bool [requests, columns]
+    relevant: np.ndarray  # bool [requests, columns]
+    cold: np.ndarray  # bool [requests, columns]
+    item: np.ndarray | None  # int64 [requests, columns], −1 for none; None: a column is an item
+
+    def select_voters(self, kept: Sequence[bool]) -> "_Block":
+        return self._replace(parts=list(compress(self.parts, kept)))
+
+
 @dataclass
 class CatalogueEvidence:
     """Lists over the whole catalogue, judged by ndcg@10."""
@@ -26,7 +43,7 @@ class CatalogueEvidence:
     lists: CatalogueLists
     voters: Sequence[Scorer]
     known_items: np.ndarray  # bool [items], the items that define the scale of catalogue scores
-    _kept: dict[int, list[np.ndarray]] = field(default_factory=dict)  # by the first request of a block
+    _kept: dict[int, _Block] = field(default_factory=dict)  # by the first request
     _block_voters: int | None = None  # that a block has room for; None: all. What is kept stays in its blocks.
     _proposals: dict[str, BlendLists] = field(default_factory=dict)
 
@@ -59,11 +76,9 @@ class CatalogueEvidence:
         """
         if not self._proposals:
             first, of_cold = (_ListRows(self.weight, len(self.voters)) for _ in range(2))
-            for start, stop, parts in self._parts():
-                permitted = self.lists.permitted(start, stop)
-                relevant = self.lists.relevant(start, stop)
-                for rows, items in ((first, permitted), (of_cold, permitted & self.lists.cold)):
-                    rows.add(self._first(parts, items), parts, relevant, self.lists.cold)
+            for block in self._blocks():
+                for rows, items in ((first, block.permitted), (of_cold, block.permitted & block.cold)):
+                    rows.add(self._first(block, items), block)
             whole = first.lists()
             self._proposals |= {WHOLE: whole, WARM: whole.keep(~whole.cold), COLD: of_cold.lists()}
         return self._proposals[among]
@@ -71,11 +86,13 @@ class CatalogueEvidence:
     def select_voters(self, kept: Sequence[bool]) -> "CatalogueEvidence":
         """Return the same lists with some of the voters."""
         voters = list(compress(self.voters, kept))
-        parts = {start: list(compress(block, kept)) for start, block in self._kept.items()}
-        return CatalogueEvidence(self.lists, voters, self.known_items, parts, self._room)
+        blocks = {start: block.select_voters(kept) for start, block in self._kept.items()}
+        return CatalogueEvidence(self.lists, voters, self.known_items, blocks, self._room)
 
     @property
     def _room(self) -> int:
+        if self.lists.candidates is not None:  # the dense matrices of a block are gone when the next one begins
+            return 1
         return self._block_voters or len(self.voters)
 
     def compare(self, contests: Sequence[Contest]) -> list[np.ndarray]:
@@ -83,36 +100,71 @@ class CatalogueEvidence:
         lists, fold = self.lists, folds(self.user)
         among = {WHOLE: None, WARM: ~lists.cold, COLD: lists.cold}
         found = [np.full((len(contest.alternatives[0]), len(lists)), np.nan) for contest in contests]
-        for start, stop, parts in self._parts():
-            cold = np.broadcast_to(lists.cold, parts[0].shape)
+        for block in self._blocks():
+            here = slice(block.start, block.stop)
             for contest, values in zip(contests, found, strict=True):
-                inside = contest.lists[start:stop]
+                inside = contest.lists[here]
                 if inside.any():
-                    of_row = np.where(inside, fold[start:stop], -1)
-                    for number, score in enumerate(contest.scores(of_row, parts, cold)):
-                        value = lists.values(score, start, stop, among[contest.among])
-                        values[number, start:stop] = np.where(inside, value, np.nan)
+                    of_row = np.where(inside, fold[here], -1)
+                    for number, score in enumerate(contest.scores(of_row, block.parts, block.cold)):
+                        value = self._values(block, score, among[contest.among])
+                        values[number, here] = np.where(inside, value, np.nan)
         return found
 
-    def _parts(self) -> Iterator[tuple[int, int, list[np.ndarray]]]:
-        """Yield blocks of standardised scores, float32 [requests, items] of each voter."""
-        cells = len(self.lists) * len(self.known_items) * len(self.voters)
-        for start, stop in self.lists.blocks(self._room):
-            parts = self._kept.get(start)
-            if parts is None:
-                block = self.lists.requests.block(start, stop)
-                parts = [standardise_rows(voter.score_catalogue(block), self.known_items) for voter in self.voters]
-                if 4 * cells <= _KEPT_BYTES:
-                    self._kept[start] = parts
-            yield start, stop, parts
+    def _values(self, block: _Block, score: np.ndarray, among: np.ndarray | None) -> np.ndarray:
+        if block.item is None:
+            return self.lists.values(score, block.start, block.stop, among)
+        return self.lists.candidate_values(score, block.item, block.relevant, block.start, block.stop, among)
 
-    def _first(self, parts: Sequence[np.ndarray], permitted: np.ndarray) -> np.ndarray:
-        """bool [requests, items]: any voter has the item among its first permitted ones."""
+    def _blocks(self) -> Iterator[_Block]:
+        kept_bytes = sum(_size(block) for block in self._kept.values())
+        for start, stop in self.lists.blocks(self._room):
+            block = self._kept.get(start)
+            if block is None:
+                block = self._all_items(start, stop) if self.lists.candidates is None else self._candidates(start, stop)
+                kept_bytes += _size(block)
+                if kept_bytes <= _KEPT_BYTES:
+                    self._kept[start] = block
+            yield block
+
+    def _all_items(self, start: int, stop: int) -> _Block:
+        requests = self.lists.requests.block(start, stop)
+        parts = [standardise_rows(voter.score_catalogue(requests), self.known_items) for voter in self.voters]
+        cold = np.broadcast_to(self.lists.cold, parts[0].shape)
+        permitted, relevant = self.lists.permitted(start, stop), self.lists.relevant(start, stop)
+        return _Block(start, stop, parts, permitted, relevant, cold, None)
+
+    def _candidates(self, start: int, stop: int) -> _Block:
+        """Return what any voter has among its best of all items, of items with events, or of items without."""
+        lists, most = self.lists, self.lists.candidates or 0
+        requests, permitted = lists.requests.block(start, stop), lists.permitted_items
+        excluded = lists.limits(start, stop).excluded
+        rows = [catalogue_rows(voter, requests) for voter in self.voters]
+        pools = [permitted.among(~lists.cold), permitted.among(lists.cold)] if lists.cold.any() else [permitted]
+        best = [part.best(most, pool, excluded) for part in rows for pool in pools]
+        item = permitted.in_tie_order(np.concatenate(best, axis=1))
+        row, column = np.nonzero(item >= 0)
+        parts = [np.zeros(item.shape, np.float32) for _ in rows]
+        for part, of_voter in zip(parts, rows, strict=True):
+            moments = of_voter.moments(self.known_items)
+            part[row, column] = moments.standardise(row, of_voter.at(row, item[row, column]))
+        is_item = item >= 0
+        return _Block(
+            start, stop, parts, is_item, lists.relevant_among(item, start, stop), lists.cold[item] & is_item, item
+        )
+
+    def _first(self, block: _Block, permitted: np.ndarray) -> np.ndarray:
+        """bool [requests, columns]: any voter has the item among its first permitted ones."""
         first = np.zeros(permitted.shape, dtype=bool)
         row = np.arange(len(permitted))[:, None]
-        for part in parts:
-            first[row, top_k(np.where(permitted, part, -np.inf), _FIRST, self.lists.tie_order)] = True
+        order = self.lists.tie_order if block.item is None else np.arange(permitted.shape[1])
+        for part in block.parts:
+            first[row, top_k(np.where(permitted, part, -np.inf), _FIRST, order)] = True
         return first & permitted
+
+
+def _size(block: _Block) -> int:
+    return sum(part.nbytes for part in block.parts)
 
 
 @dataclass
@@ -126,13 +178,13 @@ class _ListRows:
     _relevant: list[np.ndarray] = field(default_factory=list)
     _cold: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, cells: np.ndarray, parts: Sequence[np.ndarray], relevant: np.ndarray, cold_items: np.ndarray) -> None:
-        """Add the chosen cells, bool [requests, items], of the next requests."""
-        request, item = np.nonzero(cells)
-        self._size.append(np.bincount(request, minlength=len(cells)))
-        self._features.append(np.stack([part[request, item] for part in parts], axis=1))
-        self._relevant.append(relevant[request, item])
-        self._cold.append(cold_items[item])
+    def add(self, cells: np.ndarray, block: _Block) -> None:
+        """Add the chosen cells, bool [requests, columns], of the next requests."""
+        cell = np.nonzero(cells)
+        self._size.append(np.bincount(cell[0], minlength=len(cells)))
+        self._features.append(np.stack([part[cell] for part in block.parts], axis=1))
+        self._relevant.append(block.relevant[cell])
+        self._cold.append(block.cold[cell])
 
     def lists(self) -> BlendLists:
         """Return the lists with any row."""

@@ -6,6 +6,7 @@ of `evaluate` on the lists that `rank` would have written at the start of the va
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from interestrec.corpus.store import Corpus
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
+from interestrec.scorers.catalogue_rows import PermittedItems, catalogue_rows
 from interestrec.scorers.queries import RequestTruth
-from interestrec.scorers.requests import Requests, request_blocks
+from interestrec.scorers.requests import Requests, Scorer, request_blocks
+from interestrec.scoring.list_limits import ListLimits
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import Rules
 
 METRIC = "ndcg@10"
@@ -35,6 +39,7 @@ class CatalogueLists:
     tie_order: np.ndarray  # [items], distinct; among equal scores the lower value ranks first
     stand_in: np.ndarray  # bool [requests], of users with a history who are asked without it
     length: int  # of the lists; beyond the metric's ranks it matters to items that are tied at its last one
+    candidates: int | None = None  # best items of each component that lists are made of; None: all items are scored
 
     def __len__(self) -> int:
         return len(self.requests)
@@ -48,6 +53,15 @@ class CatalogueLists:
         """Yield ranges of requests that are small enough for a dense matrix of each component."""
         return request_blocks(len(self), len(self.cold) * components)
 
+    @cached_property
+    def permitted_items(self) -> PermittedItems:
+        """The items that lists may hold."""
+        return PermittedItems(self.rules.eligible, self.tie_order)
+
+    def limits(self, start: int, stop: int) -> ListLimits:
+        """Return what the lists of these requests may hold."""
+        return ListLimits(self.rules, self.owned.block(start, stop), self.permitted_items)
+
     def permitted(self, start: int, stop: int) -> np.ndarray:
         """bool [stop − start, items]: what the lists of these requests may hold."""
         score = np.zeros((stop - start, len(self.cold)))
@@ -58,6 +72,24 @@ class CatalogueLists:
         """bool [stop − start, items]"""
         return self.truth.matrix(np.ones(len(self.truth.item), dtype=bool), start, stop, len(self.cold))
 
+    def scorer_values(self, scorer: Scorer) -> np.ndarray:
+        """Return ndcg@10 of the lists that a scorer makes alone, float64 [requests]."""
+        values = [np.zeros(0)]
+        for start, stop in self.blocks(1):
+            requests = self.requests.block(start, stop)
+            if self.candidates is None:
+                values.append(self.values(scorer.score_catalogue(requests), start, stop))
+                continue
+            rows = catalogue_rows(scorer, requests)
+            best = rows.best(self.length, self.permitted_items, self.limits(start, stop).excluded)
+            item = self.permitted_items.in_tie_order(best)
+            score = np.zeros(item.shape)
+            row, column = np.nonzero(item >= 0)
+            score[row, column] = rows.at(row, item[row, column])
+            relevant = self.relevant_among(item, start, stop)
+            values.append(self.candidate_values(score, item, relevant, start, stop))
+        return np.concatenate(values)
+
     def values(self, score: np.ndarray, start: int, stop: int, among: np.ndarray | None = None) -> np.ndarray:
         """Return ndcg@10 of the lists of requests `start` to `stop`; float64, NaN for lists without a relevant item.
 
@@ -67,16 +99,56 @@ class CatalogueLists:
         """
         score = score.astype(np.float64)
         self.rules.apply(score, self.owned.block(start, stop))
-        targets, order = self.relevant(start, stop), self.tie_order
+        relevant, order = self.relevant(start, stop), self.tie_order
         if among is not None:
-            score, targets, order = score[:, among], targets[:, among], order[among]
+            score, relevant, order = score[:, among], relevant[:, among], order[among]
+        return self._values(score, relevant, np.count_nonzero(relevant, axis=1), order)
+
+    def candidate_values(
+        self,
+        score: np.ndarray,
+        item: np.ndarray,
+        relevant: np.ndarray,
+        start: int,
+        stop: int,
+        among: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return ndcg@10 of lists of candidates, as `values` does; relevant items that are no candidates are missed.
+
+        Args:
+            score: float [stop − start, columns].
+            item: int64 [stop − start, columns], permitted items in tie order, −1 for none.
+            relevant: bool [stop − start, columns], see `relevant_among`.
+            among: see `values`.
+        """
+        listed, wanted = item >= 0, np.ones(len(self.truth.item), dtype=bool)
+        if among is not None:
+            listed, wanted = listed & among[item], among[self.truth.item]
+        total = np.bincount(self.truth.request[wanted], minlength=len(self))[start:stop]
+        return self._values(np.where(listed, score, -np.inf), relevant, total, np.arange(item.shape[1]))
+
+    def relevant_among(self, item: np.ndarray, start: int, stop: int) -> np.ndarray:
+        """bool in the shape of `item`, int64 [stop − start, columns], −1 for none."""
+        n_items = len(self.cold)
+        first, last = np.searchsorted(self.truth.request, [start, stop])
+        cells = (self.truth.request[first:last] - start) * n_items + self.truth.item[first:last]
+        return (item >= 0) & np.isin(np.arange(stop - start)[:, None] * n_items + item, cells)
+
+    def _values(self, score: np.ndarray, relevant: np.ndarray, total: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """Return ndcg@10 of lists of the columns whose score, float64 [requests, columns], is above −inf.
+
+        Args:
+            relevant: bool [requests, columns].
+            total: int64 [requests], relevant items, in a column or not.
+            order: [columns], the tie order.
+        """
         if score.shape[1] == 0:
-            return np.full(len(score), np.nan)
+            return np.where(total > 0, 0.0, np.nan)
         top = top_k(score, self.length, order)
         row = np.arange(len(score))[:, None]
         listed = score[row, top] > -np.inf
-        hits = targets[row, top][listed]
-        owner = np.nonzero(targets)[0]
+        hits = relevant[row, top][listed]
+        owner = np.repeat(np.arange(len(score)), total)
         every = np.ones(len(owner))
         offsets = ragged.from_lengths(listed.sum(axis=1))
         ranked = ranked_lists.rank_with_truth(
@@ -110,7 +182,7 @@ class CatalogueLists:
 
 
 def catalogue_lists(
-    corpus: Corpus, rules: Rules, tie_order: np.ndarray, length: int, *, select: bool, seed: int
+    corpus: Corpus, rules: Rules, tie_order: np.ndarray, settings: RankSettings, *, select: bool, seed: int
 ) -> CatalogueLists:
     """Return the lists of validation users who have a relevant item that a list may hold.
 
@@ -119,7 +191,7 @@ def catalogue_lists(
     Args:
         rules: those of lists at the start of the validation split.
         tie_order: [items], distinct.
-        length: of the lists.
+        settings: with the length of the lists, and whether all items are scored for them.
         select: whether the users are of valid_select or of valid_blend.
     """
     rules = replace(rules, eligible=rules.eligible & ~queries.first_seen(corpus, queries.TEST))
@@ -137,7 +209,8 @@ def catalogue_lists(
         cold=corpus.cold_items(queries.VALID),
         tie_order=tie_order,
         stand_in=np.zeros(len(requests), dtype=bool),
-        length=length,
+        length=settings.top_k,
+        candidates=settings.candidates_among(corpus.items.num_rows),
     )
 
 

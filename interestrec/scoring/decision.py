@@ -35,6 +35,12 @@ class Decision:
     known_items: np.ndarray  # bool [items], the items that define the scale of catalogue scores
     cold_items: np.ndarray  # bool [items], without positive events
 
+    @property
+    def weighs_cold_items(self) -> bool:
+        """Whether the catalogue has items without events, whose scores are weighed in a way of their own."""
+        blend = self.catalogue_blend
+        return (blend.known.cold is not None or blend.new.cold is not None) and bool(self.cold_items.any())
+
     def with_cold_items(self, cold_items: np.ndarray) -> "Decision":
         """Return the decision with the same weights for scorers that were fitted on more events."""
         return replace(self, cold_items=cold_items)

@@ -89,7 +89,7 @@ def select_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings)
         if settings.ablation != "none" and "intensity" in names:
             names += modality_names(inputs.model_modalities)
     rules = load_rules(corpus, settings.without_files(), validation_start(corpus))
-    lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings.top_k, seed=inputs.seed)
+    lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings, seed=inputs.seed)
     search = settings_search(corpus, lists(select=True), settings.trials, inputs.seed)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
-from interestrec.scorers.requests import Scorer, request_blocks
+from interestrec.scorers.requests import Scorer, candidate_blocks
 
 
 def impression_scores(corpus: Corpus, scorer: Scorer, impression: np.ndarray) -> np.ndarray:
@@ -14,7 +15,7 @@ def impression_scores(corpus: Corpus, scorer: Scorer, impression: np.ndarray) ->
         impression: int64 [impressions], rows of the corpus's impressions.
     """
     scores = [np.zeros(0, np.float32)]
-    for start, stop in request_blocks(len(impression), corpus.items.num_rows):
+    for start, stop in candidate_blocks(ragged.take(corpus.impressions.offsets, impression)[0]):
         query = queries.impression_queries(corpus, impression[start:stop])
         item = corpus.impressions.item[query.rows]
         scores.append(scorer.score_candidates(query.requests, query.request_offsets, item))

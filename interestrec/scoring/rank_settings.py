@@ -12,6 +12,8 @@ _SYSTEMS = ("interestrec", *(name for name, entry in SCORERS.items() if entry.is
 _BASELINES = [name for name, entry in SCORERS.items() if entry.is_system and entry.is_baseline]
 _ESTIMATORS = tuple(name for name, entry in SCORERS.items() if entry.is_estimator)
 
+_EXACT_ITEMS = 20_000  # up to which all items are scored; the candidates of a dozen components would be half of them
+
 if TYPE_CHECKING:
     SystemName: TypeAlias = str
     ComponentName: TypeAlias = str
@@ -154,6 +156,12 @@ class RankSettings(_ScorerSections):
     search: Literal["exact", "approximate"] = "exact"
     """How `retrieve` finds the nearest items: `exact` compares with all of them; `approximate` walks along a graph of
     items and misses some, which pays towards a million items (`pip install 'interestrec[search]'`)."""
+    exact: bool | None = None
+    """`true` scores every item for every list; `false` scores the `candidates` of each component, many times faster on
+    large catalogues; `null` = exact for up to 20,000 items, and with `rules.seen: down`."""
+    candidates: Count = 500
+    """Where lists are not exact: best items of each component that are scored in full, at least `top_k`. More find more
+    of the exact lists, and take longer; `systems.json` has the measured recall."""
     top_k: Count = 100
     """Length of each user's list over the whole catalogue."""
     rules: RulesSettings = RulesSettings()
@@ -162,6 +170,11 @@ class RankSettings(_ScorerSections):
     def scorer_settings(self, name: str) -> dict[str, Any]:
         """Return the settings of a scorer by key; empty for a scorer without settings."""
         return {} if scorer_definition(name).settings is None else getattr(self, name).model_dump()
+
+    def candidates_among(self, items: int) -> int | None:
+        """Return how many best items of each component lists are made of; None: every item is scored."""
+        exact = items <= _EXACT_ITEMS or self.rules.seen == "down" if self.exact is None else self.exact
+        return None if exact else max(self.candidates, self.top_k)
 
     def without_files(self) -> "RankSettings":
         """Return the settings without the files of rules, which belong to the lists that are published."""
@@ -178,6 +191,12 @@ class RankSettings(_ScorerSections):
         in_blend = [*self.blend.weights, *([self.blend.component] if self.blend.component else [])]
         if unknown := sorted(set(in_blend) - set(self.components)):
             raise ValueError(f"blend: {', '.join(unknown)} is not among components")
+        return self
+
+    @model_validator(mode="after")
+    def _exact_where_needed(self) -> "RankSettings":
+        if self.exact is False and self.rules.seen == "down":
+            raise ValueError("rules.seen: down lowers by a deviation over all items; remove exact: false")
         return self
 
     @model_validator(mode="after")

@@ -63,22 +63,22 @@ def catalogue_block(layout: TableLayout, requests: Requests, scores: CatalogueSc
     """Return rows of schemas.RANKED_CATALOGUE with components.
 
     Args:
-        scores: scores of a system, arrays [requests, items].
-        lists: int64 [requests, k], items best first, −1 after the end of a list.
+        scores: scores of a system.
+        lists: int64 [requests, k], columns of the items best first, −1 after the end of a list.
     """
     corpus = layout.corpus
     row, place = np.nonzero(lists >= 0)
-    item = lists[row, place]
+    column = lists[row, place]
+    item, score = scores.items(row, column), scores.score[row, column]
     columns = {
         "system": _system(layout, scores.system, len(row)),
         "user_id": corpus.users["user_id"].take(pa.array(requests.user[row])),
         "item_id": corpus.items["item_id"].take(pa.array(item)),
         "rank": pa.array(place.astype(np.int32) + 1),
-        "score": pa.array(scores.score[row, item]),
-        "predicted": pa.array(scores.predicted(row, item)),
+        "score": pa.array(score),
+        "predicted": pa.array(scores.predicted(row, item, score)),
     }
-    components = {name: part[row, item] for name, part in scores.components.items()}
-    return _table(schemas.RANKED_CATALOGUE, columns, layout, components, len(row))
+    return _table(schemas.RANKED_CATALOGUE, columns, layout, scores.components(row, item), len(row))
 
 
 def truth_table(corpus: Corpus, requests: Requests, truth: RequestTruth, eligible: np.ndarray) -> pa.Table:

@@ -81,43 +81,42 @@ def load_rules(corpus: Corpus, settings: RankSettings, as_of: int | None) -> Rul
 
 def rerank(
     score: np.ndarray,
-    pool: np.ndarray,
+    item: np.ndarray,
     k: int,
     category: np.ndarray,
     per_category: int | None,
     vectors: np.ndarray,
     diversity: float,
 ) -> np.ndarray:
-    """Rerank lists greedily; int64 [requests, min(k, pool)], −1 if no further item is permitted.
+    """Rerank lists greedily; places in the pool, int64 [requests, min(k, pool)], −1 if no further item is permitted.
 
     The next item has the largest (1 − diversity) · s_i − diversity · max_j cos(x_i, x_j) over the listed j
     (maximal marginal relevance, Carbonell and Goldstein 1998) among items whose category is not full; s_i is the score
     scaled to [0, 1] within the pool. Ties go to the item that is earlier in the pool.
 
     Args:
-        score: float64 [requests, items], −inf for excluded items.
-        pool: int64 [requests, pool], the best items of each request, best first.
+        score: float64 [requests, pool], of the best items of each request, best first; −inf for excluded items.
+        item: int64 [requests, pool], the items.
         category: int64 [items], −1 for items without a category, which are not counted.
         per_category: maximum number of items of one category; None: no limit.
         vectors: float32 [items, width], rows of length 1 or zeros.
         diversity: within [0, 1].
     """
-    requests, size = pool.shape
+    requests, size = score.shape
     row = np.arange(requests)
-    pool_score = score[row[:, None], pool]
-    free = pool_score > -np.inf
-    gain = (1.0 - diversity) * _scaled(pool_score, free)
+    free = score > -np.inf
+    gain = (1.0 - diversity) * _scaled(score, free)
     nearest = np.zeros((requests, size))  # maximum cosine to the listed items
     used = np.zeros((requests, int(category.max(initial=-1)) + 2), dtype=np.int64)  # last column: no category
-    categories = category[pool]
-    directions = vectors[pool] if diversity > 0 else None
+    categories = category[item]
+    directions = vectors[item] if diversity > 0 else None
     lists = np.full((requests, min(k, size)), -1)
     for place in range(lists.shape[1]):
         full = (used[row[:, None], categories] >= (per_category or size)) & (categories >= 0)
         value = np.where(free & ~full, gain - diversity * nearest, -np.inf)
         best = value.argmax(axis=1)
         has_next = value[row, best] > -np.inf
-        lists[has_next, place] = pool[row, best][has_next]
+        lists[has_next, place] = best[has_next]
         free[row[has_next], best[has_next]] = False
         used[row[has_next], categories[row, best][has_next]] += 1
         if directions is not None:

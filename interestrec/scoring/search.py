@@ -167,7 +167,7 @@ def _ranking_goal(corpus: Corpus, lists: CatalogueLists) -> SearchGoal:
             )
 
         return SearchGoal("auc", lower=False, measure=auc)
-    return SearchGoal(METRIC, lower=False, measure=_catalogue_ndcg(lists))
+    return SearchGoal(METRIC, lower=False, measure=lambda scorer: _mean(lists.scorer_values(scorer)))
 
 
 def _intensity_goal(corpus: Corpus) -> SearchGoal:
@@ -181,17 +181,6 @@ def _intensity_goal(corpus: Corpus) -> SearchGoal:
         return float(np.sqrt((error**2).mean())) if len(error) else np.nan
 
     return SearchGoal("rmse", lower=True, measure=rmse)
-
-
-def _catalogue_ndcg(lists: CatalogueLists) -> Callable[[Scorer], float]:
-    def ndcg(scorer: Scorer) -> float:
-        values = [np.zeros(0)]
-        for start, stop in lists.blocks(1):
-            score = scorer.score_catalogue(lists.requests.block(start, stop))
-            values.append(lists.values(score, start, stop))
-        return _mean(np.concatenate(values))
-
-    return ndcg
 
 
 def _mean(values: np.ndarray) -> float:

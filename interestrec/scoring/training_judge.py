@@ -34,7 +34,7 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
     """
     start = validation_start(corpus)
     rules = load_rules(corpus, settings.without_files(), start)
-    lists = catalogue_lists(corpus, rules, tie_order(corpus, seed), settings.top_k, select=True, seed=seed)
+    lists = catalogue_lists(corpus, rules, tie_order(corpus, seed), settings, select=True, seed=seed)
     lists = _sample(lists)
     users = KnownUsers(user_features, Moments.of(corpus))
 
@@ -44,11 +44,7 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
         histories = ItemUserInputs(items, model.config.max_history, users)
         arrays = TwoTowerArrays(model.config, model.export_weights(), items)
         scorer = Intensity([TwoTowerModel(arrays, histories, users.moments, LogitCalibration())])
-        values = [
-            lists.values(scorer.score_catalogue(lists.requests.block(begin, end)), begin, end)
-            for begin, end in lists.blocks(1)
-        ]
-        found = np.concatenate(values)
+        found = lists.scorer_values(scorer)
         return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
     return judge

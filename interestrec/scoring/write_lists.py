@@ -1,11 +1,14 @@
 """Writes ranked lists: builds lists from scores in blocks and writes the ranking tables."""
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
+from interestrec.core import ragged
 from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
 from interestrec.corpus.store import Corpus
@@ -14,10 +17,14 @@ from interestrec.io.artifact_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
+from interestrec.scorers.catalogue_rows import PermittedItems
 from interestrec.scorers.queries import RequestTruth
-from interestrec.scorers.requests import Requests, request_blocks
-from interestrec.scoring.ensemble import Ensemble
+from interestrec.scorers.requests import Requests, candidate_blocks, request_blocks
+from interestrec.scoring.candidate_scores import CandidateCatalogue
+from interestrec.scoring.ensemble import CatalogueScores, Ensemble
 from interestrec.scoring.fit_systems import tie_order
+from interestrec.scoring.list_limits import ListLimits
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.ranking_tables import (
     TableLayout,
     catalogue_block,
@@ -26,6 +33,8 @@ from interestrec.scoring.ranking_tables import (
     truth_table,
 )
 from interestrec.scoring.rules import Rules, rerank
+
+ScoresAmong = Callable[[np.ndarray], CatalogueScores]  # takes bool [items]
 
 
 @dataclass(frozen=True)
@@ -37,27 +46,58 @@ class ListBuilder:
     top_k: int
     category: np.ndarray  # int64 [items], −1 for items without a category
     item_vectors: np.ndarray  # float32 [items, width], for diversity; empty if no rule needs it
+    candidates: int | None = None  # best items of each component that a list is made of; None: all items are scored
 
-    def best(self, score: np.ndarray, k: int) -> np.ndarray:
-        """int64 [requests, k]: items best first, −1 if no further item is permitted."""
-        top = top_k(score, k, self.layout.tie_order)
+    @cached_property
+    def permitted(self) -> PermittedItems:
+        """The items that lists may hold."""
+        return PermittedItems(self.rules.eligible, self.layout.tie_order)
+
+    def scored(
+        self, ensemble: Ensemble, requests: Requests, limits: ListLimits
+    ) -> Iterator[tuple[CatalogueScores, ScoresAmong]]:
+        """Yield the scores of each system within the limits, and what gives those of some items alone."""
+        if self.candidates is None:
+            for scores in ensemble.score_catalogue(requests):
+                limits.apply(scores.score)
+                yield scores, partial(_masked, scores)
+            return
+        catalogue = CandidateCatalogue(ensemble, requests, limits, self.candidates)
+        longest = self.rules.pool if self.rules.reranks else self.top_k
+        for name in ensemble.systems:
+            yield catalogue.scores(name, longest), partial(catalogue.scores, name, longest)
+
+    def best(self, score: np.ndarray, item: np.ndarray | None = None) -> np.ndarray:
+        """int64 [requests, k]: columns of the best items, best first, −1 if no further item is permitted.
+
+        Args:
+            score: float64 [requests, columns], see CatalogueScores.
+            item: int64 [requests, columns]; None: a column is an item.
+        """
+        return self._first(score, item, self.top_k)
+
+    def lists(self, score: np.ndarray, item: np.ndarray | None = None) -> np.ndarray:
+        """int64 [requests, k]: columns of the lists that are shown, reranked if the rules say so; see `best`."""
+        rules = self.rules
+        if not rules.reranks:
+            return self.best(score, item)
+        pool, row = self._first(score, item, rules.pool), np.arange(len(score))[:, None]
+        of_pool = np.where(pool >= 0, score[row, pool], -np.inf)
+        items = pool if item is None else item[row, pool]
+        limit, vectors = rules.per_category, self.item_vectors
+        place = rerank(of_pool, items, self.top_k, self.category, limit, vectors, rules.diversity)
+        return np.where(place >= 0, np.take_along_axis(pool, place, axis=1), -1)
+
+    def _first(self, score: np.ndarray, item: np.ndarray | None, k: int) -> np.ndarray:
+        if score.shape[1] == 0:
+            return np.zeros((len(score), 0), np.int64)
+        top = top_k(score, k, self.layout.tie_order if item is None else np.arange(score.shape[1]))
         return np.where(np.take_along_axis(score, top, axis=1) > -np.inf, top, -1)
 
-    def best_of(self, items: np.ndarray, score: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """int64 [requests, at most k]: lists restricted to `items`, bool [items]; lists outside `rows` are empty."""
-        lists = np.full((len(score), min(self.top_k, int(items.sum()))), -1)
-        lists[rows] = self.best(np.where(items, score[rows], -np.inf), lists.shape[1])
-        return lists
 
-    def lists(self, score: np.ndarray) -> np.ndarray:
-        """int64 [requests, k]: the lists that are shown, reranked if the rules say so."""
-        return self.reranked(score) if self.rules.reranks else self.best(score, self.top_k)
-
-    def reranked(self, score: np.ndarray) -> np.ndarray:
-        """int64 [requests, k]: lists reranked by the rules from the pool of best items."""
-        rules = self.rules
-        pool = top_k(score, rules.pool, self.layout.tie_order)
-        return rerank(score, pool, self.top_k, self.category, rules.per_category, self.item_vectors, rules.diversity)
+def _masked(scores: CatalogueScores, items: np.ndarray) -> CatalogueScores:
+    """Return the scores of all items, of those in `items`, bool [items]."""
+    return replace(scores, score=np.where(items, scores.score, -np.inf))
 
 
 @dataclass(frozen=True)
@@ -78,15 +118,17 @@ def table_layout(corpus: Corpus, ensemble: Ensemble, rules: Rules, components: l
     )
 
 
-def list_builder(layout: TableLayout, rules: Rules, k: int, vectors: np.ndarray | None) -> ListBuilder:
+def list_builder(layout: TableLayout, rules: Rules, settings: RankSettings, vectors: np.ndarray | None) -> ListBuilder:
     """Return a list builder with the categories of the items.
 
     Args:
-        k: list length.
+        settings: with the length of the lists, and whether all items are scored for them.
         vectors: float32 [items, width], rows of length 1 or zeros; None if the rules need none.
     """
     category = category_codes(layout.corpus.items["category"])[:, 0].astype(np.int64)
-    return ListBuilder(layout, rules, k, category, np.zeros((0, 0), np.float32) if vectors is None else vectors)
+    vectors = np.zeros((0, 0), np.float32) if vectors is None else vectors
+    candidates = settings.candidates_among(len(category))
+    return ListBuilder(layout, rules, settings.top_k, category, vectors, candidates)
 
 
 def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules: Rules) -> ColdTargets:
@@ -111,18 +153,21 @@ def write_lists(
         ranges = list(request_blocks(len(requests), layout.corpus.items.num_rows))
         for start, stop in track(ranges, "rank catalogue", unit="blocks"):
             block = requests.block(start, stop)
-            for scores in ensemble.score_catalogue(block):
-                rules.apply(scores.score, block)
-                plain = builder.best(scores.score, builder.top_k)
+            for scores, among in builder.scored(ensemble, block, ListLimits(rules, block, builder.permitted)):
+                plain = builder.best(scores.score, scores.item)
                 if scores.system == OURS and rules.reranks:
-                    before = scores._replace(system=BEFORE_RULES, components={})
+                    before = replace(scores, system=BEFORE_RULES, components=_no_components)
                     write(BEFORE_RULES, catalogue_block(layout, block, before, plain))
-                lists = builder.lists(scores.score) if scores.system == OURS else plain
+                lists = builder.lists(scores.score, scores.item) if scores.system == OURS else plain
                 write(scores.system, catalogue_block(layout, block, scores, lists))
                 if cold is not None and cold.requests[start:stop].any():
-                    rows = np.flatnonzero(cold.requests[start:stop])
-                    lists = builder.best_of(cold.items, scores.score, rows)
-                    write_cold(scores.system, catalogue_block(layout, block, scores, lists))
+                    of_cold = among(cold.items)
+                    lists = np.where(cold.requests[start:stop, None], builder.best(of_cold.score, of_cold.item), -1)
+                    write_cold(scores.system, catalogue_block(layout, block, of_cold, lists))
+
+
+def _no_components(row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+    return {}
 
 
 def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarray, layout: TableLayout) -> None:
@@ -134,7 +179,7 @@ def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarr
     corpus = layout.corpus
     schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
     with grouped_writer(directory / IMPRESSIONS, schema) as write:
-        ranges = list(request_blocks(len(impressions), corpus.items.num_rows))
+        ranges = list(candidate_blocks(ragged.take(corpus.impressions.offsets, impressions)[0]))
         for start, stop in track(ranges, "rank impressions", unit="blocks"):
             query = queries.impression_queries(corpus, impressions[start:stop])
             for scores in ensemble.score_candidates(query, corpus.impressions.item[query.rows]):

@@ -109,7 +109,7 @@ class _RankStage:
         truth = queries.request_truth(corpus, requests, queries.TEST) if is_test else None
         cold = None if truth is None else cold_targets(corpus, requests, truth, rules)
         vectors = read_shared(self.decision.path, ITEM_VECTORS) if rules.diversity > 0 else None
-        builder = list_builder(layout, rules, settings.top_k, vectors)
+        builder = list_builder(layout, rules, settings, vectors)
         write_lists(directory, systems.ensemble, requests, builder, cold)
         counts = {
             "train_events": decided.train_events,

@@ -14,6 +14,7 @@ from interestrec.scorers.requests import Requests, Scorer
 from interestrec.scoring.decision import Decision
 from interestrec.scoring.ensemble import Ensemble
 from interestrec.scoring.intensity_estimate import IntensityEstimate
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.segments import ItemWeights, SegmentBlend, SegmentWeights, uniform
 from interestrec.scoring.write_lists import list_builder, table_layout
@@ -68,7 +69,7 @@ def recommender(
     }
     applied = Rules(**{**settings, **rules})
     layout = table_layout(corpus, ensemble, applied, list(scorers), 1)
-    return Recommender(corpus, ensemble, applied, list_builder(layout, applied, items, None))
+    return Recommender(corpus, ensemble, applied, list_builder(layout, applied, RankSettings(top_k=items), None))
 
 
 def random_blend(rng: np.random.Generator, voters: int) -> SegmentBlend:

@@ -15,6 +15,7 @@ from interestrec.metrics import ranking
 from interestrec.scorers import queries
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scoring.catalogue_lists import METRIC, CatalogueLists, catalogue_lists
+from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.ranking_tables import TableLayout
 from interestrec.scoring.rules import Rules
 from interestrec.scoring.write_lists import ListBuilder
@@ -67,7 +68,7 @@ def test_values_are_those_that_evaluate_computes_of_the_lists_that_rank_writes(s
     builder = ListBuilder(layout, lists.rules, 20, np.full(ITEMS, -1), np.zeros((0, 0), np.float32))
     ranked = score.astype(np.float64)
     lists.rules.apply(ranked, lists.requests)
-    written = builder.best_of(among, ranked, np.arange(USERS))
+    written = builder.best(np.where(among, ranked, -np.inf))
     wanted = among[lists.truth.item]
     truth = ListTruth(
         ragged.from_owner(lists.truth.request[wanted], USERS),
@@ -126,7 +127,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 def test_lists_are_those_of_the_start_of_valid(corpus: Corpus) -> None:
     tie_order = np.arange(8)
-    lists = catalogue_lists(corpus, rules(np.arange(8) != 5), tie_order, 10, select=False, seed=1)
+    lists = catalogue_lists(corpus, rules(np.arange(8) != 5), tie_order, RankSettings(top_k=10), select=False, seed=1)
     assert not corpus.in_valid_select[lists.requests.user].any()
     assert (lists.requests.user % 2 == 0).all()  # the others took an item only that is not available
     assert lists.truth.item.tolist() == [4] * len(lists)  # relevant ones alone
@@ -142,6 +143,8 @@ def test_lists_are_those_of_the_start_of_valid(corpus: Corpus) -> None:
 
 
 def test_users_whose_items_no_list_may_hold_are_left_out(corpus: Corpus) -> None:
-    nothing = catalogue_lists(corpus, rules(np.arange(8) < 3), np.arange(8), 10, select=False, seed=1)
+    nothing = catalogue_lists(
+        corpus, rules(np.arange(8) < 3), np.arange(8), RankSettings(top_k=10), select=False, seed=1
+    )
     assert len(nothing) == 0
     assert nothing.values(np.zeros((0, 8)), 0, 0).tolist() == []

@@ -48,16 +48,16 @@ def test_items_that_are_not_to_be_listed_are_out_for_everyone() -> None:
 
 
 def arranged(score: list[float], **changes: object) -> list[int]:
-    values = np.array([score])
+    pool = np.argsort(-np.array([score]), axis=1, kind="stable")
     usual: dict[str, object] = {
-        "pool": np.argsort(-values, axis=1, kind="stable"),
         "k": 4,
         "category": np.full(len(score), -1),
         "per_category": None,
         "vectors": np.zeros((len(score), 2)),
         "diversity": 0.0,
     }
-    return rerank(values, **{**usual, **changes})[0].tolist()  # type: ignore[arg-type]
+    place = rerank(np.array([score])[:, pool[0]], pool, **{**usual, **changes})[0]  # type: ignore[arg-type]
+    return [int(pool[0, n]) if n >= 0 else -1 for n in place]
 
 
 def test_without_a_rule_the_order_stays() -> None:

@@ -115,7 +115,7 @@ def test_a_sample_of_users_is_judged_by_their_own_lists(
     corpus: Corpus, model: tuple[TwoTower, ItemArrays, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rules = load_rules(corpus, SETTINGS, validation_start(corpus))
-    whole = catalogue_lists(corpus, rules, tie_order(corpus, 1), SETTINGS.top_k, select=True, seed=1)
+    whole = catalogue_lists(corpus, rules, tie_order(corpus, 1), SETTINGS, select=True, seed=1)
     scores = intensity(model, corpus).score_catalogue(whole.requests)
     of_user = dict(zip(whole.requests.user.tolist(), whole.values(scores, 0, len(whole)), strict=True))
     monkeypatch.setattr(module, "_USERS", 6)
