@@ -21,7 +21,7 @@ _FIRST = 50  # of each component; on Online Retail's valid_blend better than 20,
 _KEPT_BYTES = 1 << 30  # of standardised scores in memory; beyond it they are computed again for each comparison
 
 
-class _Block(NamedTuple):
+class EvidenceBlock(NamedTuple):
     """Lists of some requests: columns are all items, or candidates in tie order."""
 
     start: int
@@ -32,7 +32,7 @@ class _Block(NamedTuple):
     cold: np.ndarray  # bool [requests, columns]
     item: np.ndarray | None  # int64 [requests, columns], −1 for none; None: a column is an item
 
-    def select_voters(self, kept: Sequence[bool]) -> "_Block":
+    def select_voters(self, kept: Sequence[bool]) -> "EvidenceBlock":
         return self._replace(parts=list(compress(self.parts, kept)))
 
 
@@ -43,7 +43,7 @@ class CatalogueEvidence:
     lists: CatalogueLists
     voters: Sequence[Scorer]
     known_items: np.ndarray  # bool [items], the items that define the scale of catalogue scores
-    _kept: dict[int, _Block] = field(default_factory=dict)  # by the first request
+    _kept: dict[int, EvidenceBlock] = field(default_factory=dict)  # by the first request
     _block_voters: int | None = None  # that a block has room for; None: all. What is kept stays in its blocks.
     _proposals: dict[str, BlendLists] = field(default_factory=dict)
 
@@ -111,12 +111,12 @@ class CatalogueEvidence:
                         values[number, here] = np.where(inside, value, np.nan)
         return found
 
-    def _values(self, block: _Block, score: np.ndarray, among: np.ndarray | None) -> np.ndarray:
+    def _values(self, block: EvidenceBlock, score: np.ndarray, among: np.ndarray | None) -> np.ndarray:
         if block.item is None:
             return self.lists.values(score, block.start, block.stop, among)
         return self.lists.candidate_values(score, block.item, block.relevant, block.start, block.stop, among)
 
-    def _blocks(self) -> Iterator[_Block]:
+    def _blocks(self) -> Iterator[EvidenceBlock]:
         kept_bytes = sum(_size(block) for block in self._kept.values())
         for start, stop in self.lists.blocks(self._room):
             block = self._kept.get(start)
@@ -127,14 +127,14 @@ class CatalogueEvidence:
                     self._kept[start] = block
             yield block
 
-    def _all_items(self, start: int, stop: int) -> _Block:
+    def _all_items(self, start: int, stop: int) -> EvidenceBlock:
         requests = self.lists.requests.block(start, stop)
         parts = [standardise_rows(voter.score_catalogue(requests), self.known_items) for voter in self.voters]
         cold = np.broadcast_to(self.lists.cold, parts[0].shape)
         permitted, relevant = self.lists.permitted(start, stop), self.lists.relevant(start, stop)
-        return _Block(start, stop, parts, permitted, relevant, cold, None)
+        return EvidenceBlock(start, stop, parts, permitted, relevant, cold, None)
 
-    def _candidates(self, start: int, stop: int) -> _Block:
+    def _candidates(self, start: int, stop: int) -> EvidenceBlock:
         """Return what any voter has among its best of all items, of items with events, or of items without."""
         lists, most = self.lists, self.lists.candidates or 0
         requests, permitted = lists.requests.block(start, stop), lists.permitted_items
@@ -149,11 +149,11 @@ class CatalogueEvidence:
             moments = of_voter.moments(self.known_items)
             part[row, column] = moments.standardise(row, of_voter.at(row, item[row, column]))
         is_item = item >= 0
-        return _Block(
+        return EvidenceBlock(
             start, stop, parts, is_item, lists.relevant_among(item, start, stop), lists.cold[item] & is_item, item
         )
 
-    def _first(self, block: _Block, permitted: np.ndarray) -> np.ndarray:
+    def _first(self, block: EvidenceBlock, permitted: np.ndarray) -> np.ndarray:
         """bool [requests, columns]: any voter has the item among its first permitted ones."""
         first = np.zeros(permitted.shape, dtype=bool)
         row = np.arange(len(permitted))[:, None]
@@ -163,7 +163,7 @@ class CatalogueEvidence:
         return first & permitted
 
 
-def _size(block: _Block) -> int:
+def _size(block: EvidenceBlock) -> int:
     return sum(part.nbytes for part in block.parts)
 
 
@@ -178,7 +178,7 @@ class _ListRows:
     _relevant: list[np.ndarray] = field(default_factory=list)
     _cold: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, cells: np.ndarray, block: _Block) -> None:
+    def add(self, cells: np.ndarray, block: EvidenceBlock) -> None:
         """Add the chosen cells, bool [requests, columns], of the next requests."""
         cell = np.nonzero(cells)
         self._size.append(np.bincount(cell[0], minlength=len(cells)))

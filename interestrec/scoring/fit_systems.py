@@ -16,6 +16,7 @@ from interestrec.scorers.modality_intensity import modality_names
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import component_scorer, required_scorers, scorer_definition
 from interestrec.scorers.scorer_inputs import ScorerInputs
+from interestrec.scoring.candidate_recall import with_candidate_recall
 from interestrec.scoring.catalogue_lists import CatalogueLists, catalogue_lists
 from interestrec.scoring.decision import voters
 from interestrec.scoring.ensemble import Ensemble
@@ -94,8 +95,9 @@ def select_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}
     selection = fit_scorers(names, train, inputs, configured, search)
-    ensemble = fit_ensemble(corpus, settings, selection.scorers, _with_enough_new_users(lists(select=False)))
-    return FittedSystems(ensemble, selection)
+    judges = _with_enough_new_users(lists(select=False))
+    ensemble = fit_ensemble(corpus, settings, selection.scorers, judges)
+    return FittedSystems(with_candidate_recall(ensemble, judges), selection)
 
 
 def refit_systems(

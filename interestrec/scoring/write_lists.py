@@ -7,8 +7,10 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from interestrec.core import ragged
+from interestrec.core.prefetch import prefetch
 from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
 from interestrec.corpus.store import Corpus
@@ -144,26 +146,40 @@ def write_lists(
     directory: Path, ensemble: Ensemble, requests: Requests, builder: ListBuilder, cold: ColdTargets | None
 ) -> None:
     """Write the catalogue list of each system per request, and with `cold` the lists of cold items."""
-    layout, rules = builder.layout, builder.rules
-    schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
+    schema = schemas.with_components(schemas.RANKED_CATALOGUE, builder.layout.components)
+    ranges = list(request_blocks(len(requests), builder.layout.corpus.items.num_rows))
+    work = partial(_list_tables, ensemble, requests, builder, cold)
+    tables = prefetch(ranges, work) if len(ranges) > 1 else map(work, ranges)  # scores do not depend on the threads
     with ExitStack() as stack:
-        write = stack.enter_context(grouped_writer(directory / CATALOGUE, schema))
-        if cold is not None:
-            write_cold = stack.enter_context(grouped_writer(directory / COLD_CATALOGUE, schema))
-        ranges = list(request_blocks(len(requests), layout.corpus.items.num_rows))
-        for start, stop in track(ranges, "rank catalogue", unit="blocks"):
-            block = requests.block(start, stop)
-            for scores, among in builder.scored(ensemble, block, ListLimits(rules, block, builder.permitted)):
-                plain = builder.best(scores.score, scores.item)
-                if scores.system == OURS and rules.reranks:
-                    before = replace(scores, system=BEFORE_RULES, components=_no_components)
-                    write(BEFORE_RULES, catalogue_block(layout, block, before, plain))
-                lists = builder.lists(scores.score, scores.item) if scores.system == OURS else plain
-                write(scores.system, catalogue_block(layout, block, scores, lists))
-                if cold is not None and cold.requests[start:stop].any():
-                    of_cold = among(cold.items)
-                    lists = np.where(cold.requests[start:stop, None], builder.best(of_cold.score, of_cold.item), -1)
-                    write_cold(scores.system, catalogue_block(layout, block, of_cold, lists))
+        names = [CATALOGUE, *([] if cold is None else [COLD_CATALOGUE])]
+        writers = {name: stack.enter_context(grouped_writer(directory / name, schema)) for name in names}
+        for block in track(tables, "rank catalogue", unit="blocks", total=len(ranges)):
+            for name, system, table in block:
+                writers[name](system, table)
+
+
+def _list_tables(
+    ensemble: Ensemble,
+    requests: Requests,
+    builder: ListBuilder,
+    cold: ColdTargets | None,
+    ends: tuple[int, int],
+) -> list[tuple[str, str, pa.Table]]:
+    """Return the file, the system and the rows of the lists of the requests between `ends`."""
+    layout, rules, here = builder.layout, builder.rules, slice(*ends)
+    block, found = requests.block(*ends), []
+    for scores, among in builder.scored(ensemble, block, ListLimits(rules, block, builder.permitted)):
+        plain = builder.best(scores.score, scores.item)
+        if scores.system == OURS and rules.reranks:
+            before = replace(scores, system=BEFORE_RULES, components=_no_components)
+            found.append((CATALOGUE, BEFORE_RULES, catalogue_block(layout, block, before, plain)))
+        lists = builder.lists(scores.score, scores.item) if scores.system == OURS else plain
+        found.append((CATALOGUE, scores.system, catalogue_block(layout, block, scores, lists)))
+        if cold is not None and cold.requests[here].any():
+            of_cold = among(cold.items)
+            lists = np.where(cold.requests[here, None], builder.best(of_cold.score, of_cold.item), -1)
+            found.append((COLD_CATALOGUE, scores.system, catalogue_block(layout, block, of_cold, lists)))
+    return found
 
 
 def _no_components(row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:

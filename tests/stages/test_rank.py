@@ -79,7 +79,7 @@ def test_few_calls_lie_between_the_stage_and_a_scorer(tmp_path: Path, monkeypatc
     monkeypatch.setattr(ItemKnn, "score_catalogue", score_catalogue)
     rank.run(workspace(tmp_path, log_of_events()))
     writing = next(names for names in stacks if "write_lists" in names)
-    assert writing[writing.index("build") :] == ["build", "write_lists", "score_catalogue"]
+    assert writing[writing.index("build") :] == ["build", "write_lists", "_list_tables", "scored", "score_catalogue"]
 
 
 def test_lists_and_truth_leave_out_what_the_user_has_had(tmp_path: Path) -> None:
