@@ -142,7 +142,7 @@ def add_parser(benches: Any, encoder: Path) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the benchmark with the arguments of the command line."""
     texts = read_texts(arguments.texts, arguments.column, arguments.count)
-    options = (arguments.max_length, arguments.threads, arguments.repeats, arguments.peer_python)
+    options = (arguments.longest, arguments.threads, arguments.repeats, arguments.peer_python)
     bench(texts, arguments.encoder.resolve(), *options)
 
 

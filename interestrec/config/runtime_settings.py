@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from interestrec.core.section import Count, Positive, Section
+from interestrec.encoding.encoder_settings import FLOAT32, ONNX_INT8
 from interestrec.io.keys import KeySource
 
 
 class RuntimeSettings(Section):
-    """Devices, memory and keys. Only `precision` enters the digests of artifacts."""
+    """Devices, memory and keys. Only `precision` and `encoder` enter the digests of artifacts."""
 
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Device for training and scoring: `auto` = a GPU if there is one, else `cpu`; `gpu` fails if there is none."""
@@ -20,6 +21,9 @@ class RuntimeSettings(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the encoder's matrix products; `bfloat16` and `float16` are faster on GPUs and less exact than
     `float32`."""
+    encoder: Literal["float32", "onnx-int8"] = "float32"
+    """What encodes texts with frozen weights: TensorFlow, or `onnx-int8` = onnxruntime on the CPU, faster and less
+    exact (`pip install 'interestrec[int8]'`); not for layers or a pooling that `finetune` trains."""
     tensorboard: Path | None = None
     """Directory for TensorBoard scalars of training; `null` = no scalars."""
     threads: Count | None = None
@@ -31,3 +35,8 @@ class RuntimeSettings(Section):
     descriptor; `null` = no encryption. `serve`, `update --feedback` and `export` refuse it."""
     memory: Positive = 2.0
     """Memory in GiB that the database of `preprocess` may use; the rest of it is on disk."""
+
+    @property
+    def numeric_mode(self) -> str:
+        """The arithmetic that vectors depend on, for the recipes of artifacts."""
+        return self.precision if self.encoder == FLOAT32 else f"{self.precision}, texts {ONNX_INT8}"

@@ -127,7 +127,7 @@ def _inputs(context: RunContext, kind: str, extra_config: dict[str, Any]) -> tup
         **settings.lineage("items", "users", "encoders", "finetune"),
         "lists": settings.rank.rules.model_dump(mode="json", include={"seen", "seen_penalty", "max_age_days"}),
         "relevant_at": settings.data.relevant_at,
-        "numeric": settings.runtime.precision,
+        "numeric": settings.runtime.numeric_mode,
         **extra_config,
     }
     inputs = {"corpus": corpus.digest, "encoder": encoder.digest}

@@ -239,7 +239,7 @@ class _Update:
         network = encoders.load_text(encoders.text)
         modalities = (Modality(encoders.text, network.width), *others.modalities)
         texts = encoders.text_inputs(encoders.text, network, corpus).select(merged.new_items)
-        frozen = np.concatenate([encode(network, texts), beside], axis=1)
+        frozen = np.concatenate([encode(encoders.frozen(network), texts), beside], axis=1)
         learned = []
         for member in members:
             forward = training_forward(network, network.assign_learned(read_learned(member)))
