@@ -164,7 +164,9 @@ class _Training:
             )
         self.encoder, self.settings, self.start, self.reference = encoder, settings, start, reference
         self.chief = worker_number(runtime.distribution) == 0
-        strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+        strategy = device.prepare(
+            runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
+        )
         self.execution = _execution(settings, strategy, self.chief)
 
     def train(self, corpus: Corpus, work: Path, member: int = 0) -> "tuple[TrainedModel, TrainingInputs]":

@@ -53,7 +53,7 @@ def run(context: RunContext) -> StageResult:
         config={
             **settings.lineage("encoders", "pretrain_adapt"),
             "items": {"fields": [field.model_dump(mode="json") for field in settings.items.texts]},
-            "numeric": settings.runtime.precision,
+            "numeric": settings.runtime.products,
         },
         seed=settings.seed,
     )
@@ -195,7 +195,9 @@ def _adapt(
     from interestrec.training.training_checkpoint import CheckpointStore
 
     section, runtime = settings.pretrain_adapt, settings.runtime
-    strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+    strategy = device.prepare(
+        runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
+    )
     chief = worker_number(runtime.distribution) == 0
     writer = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
     execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", writer)

@@ -230,7 +230,8 @@ class _Update:
         from interestrec.training import device
 
         settings = self.context.settings
-        device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
+        runtime = settings.runtime
+        device.prepare(runtime.device, runtime.threads, settings.seed, tensor_float_32=runtime.tensor_float_32)
         encoders, corpus = item_encoders(settings, encoder.path), Corpus(self.scratch, self.decided.relevant_at)
         others, members = encoders.other_vectors(corpus), member_paths(model.path)
         beside = others.vectors[merged.new_items]
