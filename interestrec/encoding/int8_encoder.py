@@ -11,6 +11,7 @@ from interestrec.encoding.encoder_settings import ONNX_INT8
 from interestrec.model.backend import tf
 from interestrec.model.encoder import Encoder
 
+TOKENS_A_BATCH = 256  # whose activations stay in a core's cache from one operation to the next
 _ERRORS = 3  # severity of what onnxruntime logs
 
 

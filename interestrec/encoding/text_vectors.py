@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from interestrec.core.prefetch import prefetch
 from interestrec.core.progress import log, track
-from interestrec.encoding.int8_encoder import Int8Encoder
+from interestrec.encoding.int8_encoder import TOKENS_A_BATCH, Int8Encoder
 from interestrec.encoding.vector_cache import VectorCache, keys_of
 from interestrec.model.backend import tf
 from interestrec.model.encoder import EncoderInputs, InputEncoder
@@ -73,9 +73,9 @@ def _encode_batches(
         rows, length = batch
         return rows, run(*texts.padded(rows, length)).numpy()
 
-    todo = list(batches(texts.lengths))
-    if todo and forward is None and isinstance(encoder, Int8Encoder):
+    if forward is None and isinstance(encoder, Int8Encoder) and len(texts):
         encoder.prepare()
+        todo = list(batches(texts.lengths, TOKENS_A_BATCH))
         yield from prefetch(track(todo, "encoding", unit="batches"), vectors, encoder.threads)
     else:
-        yield from map(vectors, track(todo, "encoding", unit="batches"))
+        yield from map(vectors, track(list(batches(texts.lengths)), "encoding", unit="batches"))
