@@ -1,4 +1,5 @@
-"""Texts per second of interestrec and of sentence-transformers, with tokenization; for `scripts/bench.py encode`.
+"""Texts per second of interestrec, also in 8-bit integers, and of sentence-transformers, with tokenization; for
+`scripts/bench.py encode`.
 
 Each side runs in its own process, which loads the encoder, warms up, and encodes all texts per request. The sides take
 turns, so that they see the same variation of the machine's speed and never compete for its cores.
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,13 @@ _WARM_UP = 256  # texts encoded before the measurement
 _TRIAL = 1024  # texts to choose the peer's batch size on
 
 
-def interestrec_encoder(encoder: Path, longest: int, threads: int) -> Callable[[list[str], int], Any]:
+def interestrec_encoder(
+    encoder: Path, longest: int, threads: int, in_integers: bool = False
+) -> Callable[[list[str], int], Any]:
     """Return a function that encodes texts with interestrec; float32 [texts, width]."""
     import pyarrow as pa
 
+    from interestrec.encoding.int8_encoder import Int8Encoder
     from interestrec.encoding.text_vectors import encode
     from interestrec.model.encoders import load_encoder
     from interestrec.text.tokenizer import load_tokenizer
@@ -32,10 +37,11 @@ def interestrec_encoder(encoder: Path, longest: int, threads: int) -> Callable[[
 
     device.prepare("cpu", threads, seed=0)
     network, tokenizer = load_encoder(encoder), load_tokenizer(encoder)
+    frozen = Int8Encoder(network) if in_integers else network
 
     def run(texts: list[str], batch_size: int) -> Any:
         features = pa.table({"title_tokens": tokenizer.encode(texts)})
-        return encode(network, network.item_inputs(encoder, features, [("title", longest)]))
+        return encode(frozen, network.item_inputs(encoder, features, [("title", longest)]))
 
     return run
 
@@ -51,7 +57,8 @@ def peer_encoder(encoder: Path, longest: int, threads: int) -> Callable[[list[st
     return lambda texts, batch_size: model.encode(texts, batch_size=batch_size, show_progress_bar=False)
 
 
-SIDES = {"interestrec": interestrec_encoder, "sentence-transformers": peer_encoder}
+INTERESTREC, INT8, PEER = "interestrec", "interestrec onnx-int8", "sentence-transformers"
+SIDES = {INTERESTREC: interestrec_encoder, INT8: partial(interestrec_encoder, in_integers=True), PEER: peer_encoder}
 
 
 def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> None:
@@ -74,49 +81,63 @@ def work(side: str, texts: Path, encoder: Path, longest: int, threads: int) -> N
 
 
 def bench(texts: list[str], encoder: Path, longest: int, threads: int, repeats: int, peer: str) -> None:
-    """Print one JSON line per side with the median, and one with the ratio and the largest difference of the vectors.
+    """Print one JSON line per side with the median, and one per side of ours with its ratios to the peer.
+
+    These also have the largest difference and the smallest and mean cosine of its vectors to those of the peer.
 
     Args:
         longest: maximum tokens per text, special tokens included.
         peer: Python interpreter with sentence-transformers.
     """
-    import numpy as np
-
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
         (directory / "texts.json").write_text(json.dumps(texts))
         arguments = (str(directory / "texts.json"), str(encoder), str(longest), str(threads))
-        package_worker = Worker(__file__, sys.executable, "interestrec", *arguments)
-        peer_worker = Worker(__file__, peer, "sentence-transformers", *arguments)
-        package_worker.request(texts=min(_WARM_UP, len(texts)))  # both sides are loaded before the measurement
+        workers = {side: Worker(__file__, peer if side == PEER else sys.executable, side, *arguments) for side in SIDES}
+        for side in (INTERESTREC, INT8):
+            workers[side].request(texts=min(_WARM_UP, len(texts)))  # all sides are loaded before the measurement
         trial = min(_TRIAL, len(texts))
-        trials = {size: peer_worker.request(texts=trial, batch_size=size) for size in _BATCH_SIZES}
+        trials = {size: workers[PEER].request(texts=trial, batch_size=size) for size in _BATCH_SIZES}
         best = min(trials, key=lambda size: trials[size])
-        times: dict[str, list[tuple[float, float]]] = {package_worker.side: [], peer_worker.side: []}
-        outputs = {side: str(directory / f"{side}.npy") for side in times}
+        times: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+        outputs = {side: str(directory / f"{number}.npy") for number, side in enumerate(SIDES)}
         for repeat in range(1, repeats + 1):
-            for worker, size in ((package_worker, 0), (peer_worker, best)):
-                response = worker.request(texts=len(texts), batch_size=size, to=outputs[worker.side])
-                times[worker.side].append(response)
-            last = {side: round(pairs[-1][0], 3) for side, pairs in times.items()}
-            print(f"repeat {repeat}: seconds {last}", file=sys.stderr, flush=True)
-        package_worker.close()
-        peer_worker.close()
-        first, second = (np.load(path, allow_pickle=False) for path in outputs.values())
-        difference = float(np.abs(first - second).max())
-    rates = {side: len(texts) / statistics.median(wall for wall, _ in pairs) for side, pairs in times.items()}
+            for side, worker in workers.items():
+                size = best if side == PEER else 0
+                times[side].append(worker.request(texts=len(texts), batch_size=size, to=outputs[side]))
+            last = {side: [round(value, 3) for value in pairs[-1]] for side, pairs in times.items()}
+            print(f"repeat {repeat}: wall and processor seconds {last}", file=sys.stderr, flush=True)
+        for worker in workers.values():
+            worker.close()
+        report(times, outputs, len(texts), threads, best)
+
+
+def report(
+    times: dict[str, list[tuple[float, float]]], outputs: dict[str, str], texts: int, threads: int, batch_size: int
+) -> None:
+    """Print the lines of `bench` from wall and processor seconds and files of vectors by side."""
+    import numpy as np
+
+    rates = {side: texts / statistics.median(wall for wall, _ in pairs) for side, pairs in times.items()}
     processor = {side: statistics.median(seconds for _, seconds in pairs) for side, pairs in times.items()}
     for side, pairs in times.items():
-        record: dict[str, Any] = {"what": "encode", "tool": side, "texts": len(texts), "threads": threads}
+        record: dict[str, Any] = {"what": "encode", "tool": side, "texts": texts, "threads": threads}
         record |= {"seconds": [round(wall, 3) for wall, _ in pairs], "texts_a_second": round(rates[side], 1)}
         record |= {"processor_seconds": round(processor[side], 3)}
-        record |= {"batch_size": best} if side == peer_worker.side else {}
+        record |= {"batch_size": batch_size} if side == PEER else {}
         print(json.dumps(record))
-    ratios = {
-        "texts_a_second": round(rates[package_worker.side] / rates[peer_worker.side], 3),
-        "processor_seconds": round(processor[package_worker.side] / processor[peer_worker.side], 3),
-    }
-    print(json.dumps({"what": "encode", "tool": "ratio", **ratios, "largest_difference": difference}))
+    vectors = {side: np.load(path, allow_pickle=False) for side, path in outputs.items()}
+    unit = {side: found / np.linalg.norm(found, axis=1, keepdims=True) for side, found in vectors.items()}
+    for side in (INTERESTREC, INT8):
+        cosine = (unit[side] * unit[PEER]).sum(axis=1)
+        ratios = {
+            "texts_a_second": round(rates[side] / rates[PEER], 3),
+            "processor_seconds": round(processor[side] / processor[PEER], 3),
+            "largest_difference": float(np.abs(vectors[side] - vectors[PEER]).max()),
+            "smallest_cosine": round(float(cosine.min()), 5),
+            "mean_cosine": round(float(cosine.mean()), 5),
+        }
+        print(json.dumps({"what": "encode", "tool": f"{side} to {PEER}", **ratios}))
 
 
 def read_texts(path: Path, column: int, count: int | None) -> list[str]:
@@ -142,7 +163,7 @@ def add_parser(benches: Any, encoder: Path) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the benchmark with the arguments of the command line."""
     texts = read_texts(arguments.texts, arguments.column, arguments.count)
-    options = (arguments.max_length, arguments.threads, arguments.repeats, arguments.peer_python)
+    options = (arguments.longest, arguments.threads, arguments.repeats, arguments.peer_python)
     bench(texts, arguments.encoder.resolve(), *options)
 
 

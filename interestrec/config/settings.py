@@ -20,9 +20,10 @@ from interestrec.corpus.own_fields import OwnField
 from interestrec.corpus.preprocess_settings import PreprocessSettings
 from interestrec.corpus.split import SPLIT_METHODS, windows_refusal
 from interestrec.corpus.user_settings import UsersSettings
-from interestrec.encoding.encoder_settings import AnyEncoder, TextEncoderSettings, first_of_texts
+from interestrec.encoding.encoder_settings import FLOAT32, AnyEncoder, TextEncoderSettings, first_of_texts
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.model.pooling import POOLINGS
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
 from interestrec.pretraining.text_objectives import OBJECTIVES
@@ -80,6 +81,7 @@ class Settings(Section):
     def _consistent(self) -> "Settings":
         self._check_encoders()
         self._check_pictures()
+        self._check_arithmetic()
         self._check_columns("items", KINDS)
         self._check_columns("users", ())
         if self.preprocess.intensity.values and self.data.relevant_at is None:
@@ -133,6 +135,24 @@ class Settings(Section):
             raise ValueError(f"{where}, but encoders has none of kind text; name one, or set pretrain_adapt.steps to 0")
         if section.scratch is not None:
             raise ValueError(f"{where}, both pretrained; remove pretrain_adapt.scratch")
+
+    def _check_arithmetic(self) -> None:
+        """Check that nothing is trained of an encoder that runs in integers."""
+        if self.runtime.encoder == FLOAT32:
+            return
+        trained = {
+            f"finetune.trainable_layers is {self.finetune.trainable_layers}": self.finetune.trainable_layers > 0,
+            f"finetune.user_tower is {self.finetune.user_tower}": USER_TOWERS[self.finetune.user_tower].reads_text,
+        } | {
+            f"encoders.{name}.pooling is {entry.pooling}": POOLINGS[entry.pooling].learns_query
+            for name, entry in self.text_encoders.items()
+        }
+        for what, is_so in trained.items():
+            if is_so:
+                raise ValueError(
+                    f"runtime.encoder: {self.runtime.encoder} encodes the texts of items with frozen weights, but "
+                    f"{what}; set runtime.encoder to {FLOAT32}"
+                )
 
     def _check_columns(self, table: Literal["items", "users"], built_in: Collection[str]) -> None:
         """Check that every column that fields of items or users read is one that `preprocess` keeps."""

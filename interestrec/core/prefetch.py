@@ -11,13 +11,13 @@ R = TypeVar("R")
 _THREADS = 2
 
 
-def prefetch(blocks: Iterable[T], work: Callable[[T], R]) -> Iterator[R]:
-    """Yield `work(block)` for each block in order, while two threads compute the next results."""
+def prefetch(blocks: Iterable[T], work: Callable[[T], R], threads: int = _THREADS) -> Iterator[R]:
+    """Yield `work(block)` for each block in order, while threads compute the next results."""
     pending: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for block in blocks:
             pending.append(pool.submit(work, block))
-            if len(pending) > _THREADS:
+            if len(pending) > threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -10,6 +10,8 @@ from interestrec.core.kinds import misspelt_kind, require_kind
 from interestrec.core.section import Choice, Section
 from interestrec.model.pooling import POOLINGS
 
+FLOAT32, ONNX_INT8 = "float32", "onnx-int8"  # of `runtime.encoder`
+
 
 class TextEncoderSettings(Section):
     """A pretrained encoder of texts."""

@@ -16,6 +16,8 @@ import numpy as np
 from interestrec.corpus.item_settings import ItemsSettings
 from interestrec.corpus.store import Corpus
 from interestrec.encoding.encoder_settings import (
+    FLOAT32,
+    ONNX_INT8,
     AnyEncoder,
     GivenVectorsSettings,
     ImageEncoderSettings,
@@ -29,6 +31,7 @@ from interestrec.model.modality import Modality, unit_blocks
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from interestrec.encoding.int8_encoder import Int8Encoder
     from interestrec.io.picture_sources import PictureSource
     from interestrec.model.encoder import Encoder, EncoderInputs
     from interestrec.model.picture_encoder import PictureEncoder
@@ -52,6 +55,7 @@ class ItemEncoders:
     workspace: Path  # of caches
     precision: str
     root: Path  # of raw data, where pictures are
+    arithmetic: str = FLOAT32  # of texts that are encoded with frozen weights: FLOAT32 or ONNX_INT8
 
     @property
     def text(self) -> str | None:
@@ -75,6 +79,12 @@ class ItemEncoders:
         entry = self.entries[name]
         assert isinstance(entry, TextEncoderSettings)
         return load_encoder(self.directory(name), rate, entry.pooling, self.precision)
+
+    def frozen(self, encoder: Encoder) -> Encoder | Int8Encoder:
+        """Return what encodes texts by `arithmetic` with the weights that an encoder has."""
+        from interestrec.encoding.int8_encoder import Int8Encoder
+
+        return Int8Encoder(encoder) if self.arithmetic == ONNX_INT8 else encoder
 
     def text_inputs(self, name: str, encoder: Encoder, corpus: Corpus) -> EncoderInputs:
         """Return what an encoder of texts reads of the items."""
@@ -143,8 +153,8 @@ class ItemEncoders:
         from interestrec.encoding.text_vectors import encode
 
         encoder = self.load_text(name)
-        inputs = self.text_inputs(name, encoder, corpus)
-        return encode(encoder, inputs, vector_cache(encoder, self.directory(name), self.workspace))
+        inputs, frozen = self.text_inputs(name, encoder, corpus), self.frozen(encoder)
+        return encode(frozen, inputs, vector_cache(frozen, self.directory(name), self.workspace))
 
 
 def encoder_directory(artifact: Path, name: str, text: str | None) -> Path:

@@ -35,12 +35,15 @@ def cache_path(workspace: Path, kind: str, encoder: Path, part: str, max_length:
         max_length: maximum number of positions of a text, special tokens included.
         precision: of matrix products.
     """
+    has_gpu = bool(tf.config.get_visible_devices("GPU"))
+    if has_gpu and tf.config.experimental.tensor_float_32_execution_enabled():
+        precision = f"{precision}, TF32"
     content = {
         "config": files.sha256_of(encoder / CONFIG),
         "weights": files.sha256_of(encoder / WEIGHTS),
         "of": part,
         "longest": max_length,
-        "numeric": [precision, bool(tf.config.get_visible_devices("GPU")), tf.__version__, _ARITHMETIC_VERSION],
+        "numeric": [precision, has_gpu, tf.__version__, _ARITHMETIC_VERSION],
     }
     return workspace / "cache" / kind / files.sha256_of_json(content)[:24]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.encoder_settings import TextEncoderSettings
+from interestrec.encoding.encoder_settings import FLOAT32, TextEncoderSettings
 from interestrec.encoding.item_encoders import ItemEncoders
 from interestrec.model.encoder import Encoder, EncoderInputs
 from interestrec.model.two_tower_config import TwoTowerConfig
@@ -51,6 +51,8 @@ def no_texts_because(encoders: ItemEncoders, config: TwoTowerConfig) -> str | No
         return f"items are read by several encoders ({', '.join(name for name, _ in config.modalities)})"
     if encoders.precision != "float32":
         return f"the encoder computes in {encoders.precision} (runtime.precision)"
+    if encoders.arithmetic != FLOAT32:
+        return f"texts were encoded in {encoders.arithmetic} (runtime.encoder)"
     return None
 
 

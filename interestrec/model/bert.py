@@ -109,6 +109,12 @@ class Bert(keras.layers.Layer):
         """See Encoder."""
         return text_inputs(features, fields, self.frame(load_tokenizer(directory), prompt), self.max_length)
 
+    def int8_graph(self) -> bytes:
+        """See Encoder."""
+        from interestrec.model.bert_int8 import bert_int8_graph  # few runs need it
+
+        return bert_int8_graph(self)
+
     def next_token_head(self) -> NoReturn:
         """See Encoder."""
         raise ConfigError(NOT_CAUSAL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from interestrec.io.encoder_files import WEIGHTS
 from interestrec.model.backend import keras, tf
 from interestrec.model.decoder_families import COLUMNS, DecoderFamily
 from interestrec.model.encoder import LoraAdapter
+from interestrec.model.int8_nodes import NO_INT8_GRAPH
 from interestrec.model.next_token_head import NextTokenHead
 from interestrec.model.noise import Noise, branch, dropout
 from interestrec.model.pooling import POOLINGS, QUERY
@@ -178,6 +179,10 @@ class Decoder(keras.layers.Layer):
         if self.query is not None and QUERY in tensors:
             self.query.assign(tensors[QUERY])
         return layers
+
+    def int8_graph(self) -> NoReturn:
+        """See Encoder."""
+        raise ConfigError(NO_INT8_GRAPH)
 
     def next_token_head(self) -> NextTokenHead:
         """See Encoder."""

@@ -160,6 +160,15 @@ class Encoder(InputEncoder, Protocol):
             ConfigError: the encoder has no tokens to mask.
         """
 
+    def int8_graph(self) -> bytes:
+        """Return `__call__` with the current weights as an ONNX graph with products of 8-bit integers.
+
+        Inputs are `ids` and `mask`, the output is float32 [inputs, length, hidden].
+
+        Raises:
+            ConfigError: there is no such graph of this kind of encoder, or the package onnx is not installed.
+        """
+
     def next_token_head(self) -> NextTokenHead:
         """Return the head that predicts the next token from hidden states and `words`.
 

@@ -12,6 +12,7 @@ from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.io.encoder_files import WEIGHTS
 from interestrec.model.backend import keras, tf
 from interestrec.model.encoder import LoraAdapter
+from interestrec.model.int8_nodes import NO_INT8_GRAPH
 from interestrec.model.next_token_head import NOT_CAUSAL
 from interestrec.model.noise import Noise, branch, dropout
 from interestrec.model.pooling import POOLINGS, QUERY
@@ -125,6 +126,10 @@ class StaticEncoder(keras.layers.Layer):
         if self.query is not None and QUERY in tensors:
             self.query.assign(tensors[QUERY])
         return 0
+
+    def int8_graph(self) -> NoReturn:
+        """See Encoder."""
+        raise ConfigError(NO_INT8_GRAPH)
 
     def next_token_head(self) -> NoReturn:
         """See Encoder."""

@@ -67,5 +67,6 @@ def _encoder_vectors(encoder: Artifact, corpus: Corpus, settings: Settings) -> "
     # TensorFlow is imported here, because exporting a model's vectors does not need it.
     from interestrec.training import device
 
-    device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
+    runtime = settings.runtime
+    device.prepare(runtime.device, runtime.threads, settings.seed, tensor_float_32=runtime.tensor_float_32)
     return item_encoders(settings, encoder.path).frozen_vectors(corpus)

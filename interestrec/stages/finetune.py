@@ -127,7 +127,7 @@ def _inputs(context: RunContext, kind: str, extra_config: dict[str, Any]) -> tup
         **settings.lineage("items", "users", "encoders", "finetune"),
         "lists": settings.rank.rules.model_dump(mode="json", include={"seen", "seen_penalty", "max_age_days"}),
         "relevant_at": settings.data.relevant_at,
-        "numeric": settings.runtime.precision,
+        "numeric": settings.runtime.numeric_mode,
         **extra_config,
     }
     inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
@@ -164,7 +164,9 @@ class _Training:
             )
         self.encoder, self.settings, self.start, self.reference = encoder, settings, start, reference
         self.chief = worker_number(runtime.distribution) == 0
-        strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+        strategy = device.prepare(
+            runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
+        )
         self.execution = _execution(settings, strategy, self.chief)
 
     def train(self, corpus: Corpus, work: Path, member: int = 0) -> "tuple[TrainedModel, TrainingInputs]":

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from interestrec.core.errors import ArtifactError, DataError
 from interestrec.core.workers import worker_number
 from interestrec.corpus.item_settings import TextField
 from interestrec.corpus.store import Corpus
-from interestrec.encoding.encoder_settings import AnyEncoder, TextEncoderSettings
+from interestrec.encoding.encoder_settings import FLOAT32, AnyEncoder, TextEncoderSettings
 from interestrec.encoding.item_encoders import encoder_directory
 from interestrec.io import artifact_files, files
 from interestrec.io.encoder_files import CONFIG, REQUIRED_FILES, WEIGHTS, require_files, require_own
@@ -52,7 +53,7 @@ def run(context: RunContext) -> StageResult:
         config={
             **settings.lineage("encoders", "pretrain_adapt"),
             "items": {"fields": [field.model_dump(mode="json") for field in settings.items.texts]},
-            "numeric": settings.runtime.precision,
+            "numeric": settings.runtime.products,
         },
         seed=settings.seed,
     )
@@ -163,7 +164,7 @@ def _probe(adapted: Path, corpus: Corpus, settings: Settings) -> "ProbeResult | 
     queries = probe_queries(corpus, settings.seed)
     if not len(queries.target):
         return None
-    both = (item_encoders(settings, artifact) for artifact in (None, adapted))
+    both = (replace(item_encoders(settings, artifact), arithmetic=FLOAT32) for artifact in (None, adapted))
     if settings.adapted_pictures is None:
         before, after = (encoders.text_vectors(corpus) for encoders in both)
     else:
@@ -194,7 +195,9 @@ def _adapt(
     from interestrec.training.training_checkpoint import CheckpointStore
 
     section, runtime = settings.pretrain_adapt, settings.runtime
-    strategy = device.prepare(runtime.device, runtime.threads, settings.seed, runtime.distribution)
+    strategy = device.prepare(
+        runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
+    )
     chief = worker_number(runtime.distribution) == 0
     writer = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
     execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", writer)

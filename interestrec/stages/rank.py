@@ -9,6 +9,7 @@ import numpy as np
 
 from interestrec.answering.deletions import measure_deletions, sampled_requests
 from interestrec.answering.recommender import Recommender
+from interestrec.config.settings import Settings
 from interestrec.corpus.identities import user_id_mapper
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files, schemas
@@ -17,6 +18,7 @@ from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import pseudonym
 from interestrec.io.schemas import OURS
 from interestrec.scorers import queries
+from interestrec.scorers.device_placement import place_on_device
 from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.decision_files import ITEM_VECTORS, open_log, read_context, read_shared, read_systems
@@ -45,8 +47,10 @@ def run(context: RunContext) -> StageResult:
     Raises:
         ArtifactError: the model was built from another corpus or encoder.
         DataError: the corpus has no test impressions or no positive event, or the file of users has an unknown id.
+        DeviceError: `runtime.device` is `gpu` and there is none.
     """
     settings, request = context.settings, context.rank_request
+    _require_device(settings)
     try:
         decision = fit(context).artifact
     except DryRun as planned:
@@ -63,7 +67,12 @@ def run(context: RunContext) -> StageResult:
             # A plain digest of a few ids could be reversed by guessing.
             **{name: pseudonym(key, digest) if key else digest for name, digest in request.inputs.items()},
         },
-        config={**settings.lineage("rank"), "relevant_at": settings.data.relevant_at, **request.lineage},
+        config={
+            **settings.lineage("rank"),
+            "relevant_at": settings.data.relevant_at,
+            **settings.runtime.scoring_mode,
+            **request.lineage,
+        },
         seed=settings.seed,
     )
     stage = _RankStage(
@@ -75,6 +84,15 @@ def run(context: RunContext) -> StageResult:
         to_corpus_id=user_id_mapper(key, corpus.manifest["config"]) if key and request.users else None,
     )
     return produce(context, recipe, stage.build, _summarise)
+
+
+def _require_device(settings: Settings) -> None:
+    """Prepare the GPU if one is asked for; otherwise lists are scored by NumPy, and TensorFlow is not loaded."""
+    runtime = settings.runtime
+    if runtime.device == "gpu":
+        from interestrec.training import device
+
+        device.prepare(runtime.device, runtime.threads, settings.seed, tensor_float_32=runtime.tensor_float_32)
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,8 @@ class _RankStage:
             retrieve=settings.retrieve,
         )
         systems = read_systems(self.decision.path, inputs)
+        if (runtime := self.context.settings.runtime).device == "gpu":
+            place_on_device(systems.ensemble.scorers.values(), "GPU:0", runtime.precision)
         rules = load_rules(corpus, settings, request.as_of)
         layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), decided.seed)
         truth = queries.request_truth(corpus, requests, queries.TEST) if is_test else None

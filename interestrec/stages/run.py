@@ -111,8 +111,10 @@ def item_encoders(settings: Settings, artifact: Path | None) -> "ItemEncoders":
     """Return the encoders of a configuration with their files in an `encoder` artifact; None: in their sources."""
     from interestrec.encoding.item_encoders import ItemEncoders
 
-    precision, root = settings.runtime.precision, settings.data.root
-    return ItemEncoders(settings.encoders, settings.items, artifact, settings.workspace, precision, root)
+    runtime, root = settings.runtime, settings.data.root
+    return ItemEncoders(
+        settings.encoders, settings.items, artifact, settings.workspace, runtime.precision, root, runtime.encoder
+    )
 
 
 class DryRun(Exception):

@@ -230,7 +230,8 @@ class _Update:
         from interestrec.training import device
 
         settings = self.context.settings
-        device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
+        runtime = settings.runtime
+        device.prepare(runtime.device, runtime.threads, settings.seed, tensor_float_32=runtime.tensor_float_32)
         encoders, corpus = item_encoders(settings, encoder.path), Corpus(self.scratch, self.decided.relevant_at)
         others, members = encoders.other_vectors(corpus), member_paths(model.path)
         beside = others.vectors[merged.new_items]
@@ -239,7 +240,7 @@ class _Update:
         network = encoders.load_text(encoders.text)
         modalities = (Modality(encoders.text, network.width), *others.modalities)
         texts = encoders.text_inputs(encoders.text, network, corpus).select(merged.new_items)
-        frozen = np.concatenate([encode(network, texts), beside], axis=1)
+        frozen = np.concatenate([encode(encoders.frozen(network), texts), beside], axis=1)
         learned = []
         for member in members:
             forward = training_forward(network, network.assign_learned(read_learned(member)))

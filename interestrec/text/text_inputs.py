@@ -113,23 +113,27 @@ def text_inputs(
     return TextInputs(offsets, tokens, frame.pad_id, before, after)
 
 
-def batches(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+def batches(lengths: np.ndarray, tokens: int = _TOKENS_A_BATCH) -> Iterator[tuple[np.ndarray, int]]:
     """Rows and padded length of batches that cover every text once.
 
     Texts of one padded length stay in their order, and every batch of a length has the same number of rows, the
     last filled up with its first row, so that its tokens are whole tiles. So a text's vector is the same to the last
     bit at any place and in any company: texts may be added, and some be encoded while others come from a cache.
+
+    Args:
+        lengths: tokens of each text.
+        tokens: positions of a batch, about.
     """
     padded = np.maximum(-(-lengths // _STEP) * _STEP, _SHORTEST)
     for length in np.unique(padded):
         rows = np.flatnonzero(padded == length)
-        size = rows_of(int(length))
+        size = rows_of(int(length), tokens)
         for start in range(0, len(rows), size):
             batch = rows[start : start + size]
             yield np.concatenate([batch, np.repeat(batch[:1], size - len(batch))]), int(length)
 
 
-def rows_of(length: int) -> int:
+def rows_of(length: int, tokens: int = _TOKENS_A_BATCH) -> int:
     """Texts in every batch of a padded length."""
     unit = _TILE // math.gcd(_TILE, length)
-    return max(_TOKENS_A_BATCH // length // unit, 1) * unit
+    return max(tokens // length // unit, 1) * unit

@@ -9,6 +9,7 @@ from interestrec.corpus.store import Corpus
 from interestrec.encoding.encoder_caches import hidden_cache, vector_cache
 from interestrec.encoding.encoder_settings import TextEncoderSettings
 from interestrec.encoding.hidden_cache import HiddenCache
+from interestrec.encoding.int8_encoder import Int8Encoder
 from interestrec.encoding.item_encoders import ItemEncoders
 from interestrec.encoding.vector_cache import VectorCache
 from interestrec.model.encoder import Encoder, EncoderInputs
@@ -33,6 +34,7 @@ class ItemTexts:
     encoder: Encoder  # built in the scope of the execution's strategy
     inputs: EncoderInputs
     caches: Caches | None = None
+    frozen: Int8Encoder | None = None  # encodes in place of `encoder`, of which nothing is trained then
 
     def learned(self, settings: FinetuneSettings) -> dict[str, np.ndarray]:
         """Return the weights that training changes, see `Encoder.export_learned`."""
@@ -51,16 +53,18 @@ def item_texts(encoders: ItemEncoders, settings: FinetuneSettings, corpus: Corpu
             raise ConfigError("finetune.trainable_layers: no encoder of texts is there to learn; set it to 0")
         return None
     encoder, directory = encoders.load_text(name, settings.encoder_dropout), encoders.directory(name)
-    frozen = encoder.depth - settings.trainable_layers
-    if frozen < 0:
+    below = encoder.depth - settings.trainable_layers
+    if below < 0:
         raise ConfigError(
             f"finetune.trainable_layers is {settings.trainable_layers}, but the encoder has {encoder.depth} layers"
         )
+    by = encoders.frozen(encoder)
     caches = Caches(
-        vector_cache(encoder, directory, encoders.workspace),
-        hidden_cache(encoder, directory, encoders.workspace, frozen),
+        vector_cache(by, directory, encoders.workspace),
+        hidden_cache(encoder, directory, encoders.workspace, below),
     )
-    return ItemTexts(name, encoder, encoders.text_inputs(name, encoder, corpus), caches)
+    frozen = by if isinstance(by, Int8Encoder) else None
+    return ItemTexts(name, encoder, encoders.text_inputs(name, encoder, corpus), caches, frozen)
 
 
 def text_user(encoders: ItemEncoders, texts: ItemTexts | None, settings: FinetuneSettings) -> TextUser | None:

@@ -207,7 +207,7 @@ def _vector_source(inputs: TrainingInputs, texts: EncoderInputs | None) -> TextV
         return FrozenTextVectors(others)
     encoder, caches = inputs.texts.encoder, inputs.texts.caches
     if not settings.trainable_layers and not encoder.learns_pooling:
-        vectors = encode(encoder, texts, caches.vectors if caches else None)
+        vectors = encode(inputs.texts.frozen or encoder, texts, caches.vectors if caches else None)
         return FrozenTextVectors(np.concatenate([vectors, others], axis=1) if others.shape[1] else vectors)
     learning = _learning_vectors(settings, encoder, texts, caches, inputs.seed)
     return TextsBesideFrozenVectors(learning, others) if others.shape[1] else learning

@@ -141,6 +141,11 @@ def test_all_problems_in_one_pass_with_their_places(config: Path) -> None:
         (GOOD + "  user_tokens: 64\n", "user_tokens belongs to user_tower: text"),
         (GOOD + "  user_tower: text\n  user_tokens: 2\n", "user_tokens"),
         (GOOD + "  negatives: {count: 0}\n", "finetune.negatives.count"),
+        (
+            GOOD + "  trainable_layers: 1\nruntime: {encoder: onnx-int8}\n",
+            "with frozen weights, but finetune.trainable_layers is 1; set runtime.encoder to float32",
+        ),
+        (GOOD + "  user_tower: text\nruntime: {encoder: onnx-int8}\n", "but finetune.user_tower is text"),
         (GOOD + "  lora: {rank: 4}\n", "lora needs layers to learn in; set trainable_layers"),
         (GOOD + "  vector_cache: {probability: 0.5}\n", "vector_cache needs layers that learn"),
         (GOOD + "  vector_cache: {max_tokens: 500}\n", "vector_cache needs layers that learn"),
@@ -268,7 +273,8 @@ TITLE = "{name: title}"
         ([TITLE, "{kind: number}"], "'items.fields.1.name' is missing"),
         (
             [TITLE, "{name: category, kind: category, encoder: text}"],
-            "10:66: unknown key 'items.fields.1.encoder'; items.fields.1 takes: column, kind, name",
+            "10:66: unknown key 'items.fields.1.encoder'; 'encoder' belongs to runtime.encoder; items.fields.1 takes: "
+            "column, kind, name",
         ),
         (
             [TITLE, "{name: price, kind: number, bucket: 4}"],

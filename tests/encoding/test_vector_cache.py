@@ -36,9 +36,9 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     original = encoding._encode_batches
 
-    def counting(bert, texts):  # type: ignore[no-untyped-def]
+    def counting(encoder, forward, texts):  # type: ignore[no-untyped-def]
         counts.append(len(texts))
-        return original(bert, texts)
+        return original(encoder, forward, texts)
 
     monkeypatch.setattr(encoding, "_encode_batches", counting)
     return counts

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from interestrec.core.errors import ArtifactError, ConfigError, DataError
+from interestrec.core.errors import ArtifactError, ConfigError, DataError, DeviceError
 from interestrec.corpus.preprocess_settings import PreprocessSettings, SplitSettings
 from interestrec.corpus.store import Corpus
 from interestrec.io import files, schemas
@@ -67,6 +67,14 @@ def test_every_system_ranks_the_same_candidates_and_the_catalogue(tmp_path: Path
     for _, group in whole.groupby(["system", "user_id"]):
         assert group["rank"].tolist() == list(range(1, len(group) + 1))
         assert group["score"].is_monotonic_decreasing
+
+
+def test_a_missing_gpu_is_said_before_anything_is_fitted(tmp_path: Path) -> None:
+    context = workspace(tmp_path, log_of_events())
+    runtime = context.settings.runtime.model_copy(update={"device": "gpu"})
+    with pytest.raises(DeviceError, match=r"runtime\.device is gpu"):
+        rank.run(dataclasses.replace(context, settings=context.settings.model_copy(update={"runtime": runtime})))
+    assert not (tmp_path / "decision").exists()
 
 
 def test_few_calls_lie_between_the_stage_and_a_scorer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
