@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from interestrec.core.deferred_import import np, sparse
+from interestrec.core.row_products import one_blas_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _DENSE = 1 << 20  # cells up to which a matrix is decomposed whole
+_PROJECTED = 1 << 28  # cells beyond which leading vectors are found by projections
+_ITERATIONS = 8  # power iterations of a projection
 _VALUES = 64  # most frequent values of an attribute that get a feature each
 
 
@@ -41,10 +44,21 @@ def mean_length(features: np.ndarray) -> float:
 
 
 def _leading(matrix: sparse.csr_matrix, rank: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the leading singular vectors, [rows, rank] and [columns, rank], and values, [rank]."""
+    """Return the leading singular vectors, [rows, rank] and [columns, rank], and values, [rank].
+
+    Those of a large matrix are found by a random projection and power iterations (Halko et al. 2011, algorithm 4.4):
+    a sparse log falls into many parts without a common user, each with the singular value 1, and Lanczos iterations
+    separate them one by one.
+    """
     if min(matrix.shape) <= rank or np.prod(matrix.shape, dtype=np.float64) <= _DENSE:
         left, size, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
         return left[:, :rank], size[:rank], right[:rank].T
+    if np.prod(matrix.shape, dtype=np.float64) > _PROJECTED:
+        from sklearn.utils.extmath import randomized_svd
+
+        with one_blas_thread():
+            left, size, right = randomized_svd(matrix, rank, n_iter=_ITERATIONS, random_state=seed)
+        return left, size, right.T
     from scipy.sparse.linalg import svds
 
     start = np.random.default_rng(seed).random(min(matrix.shape))

@@ -1,13 +1,15 @@
 """CatalogueEvidence: lists over the whole catalogue that blend weights are compared on, and what they are fitted on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import compress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from interestrec.core import ragged
+from interestrec.core.prefetch import prefetch
 from interestrec.metrics.topk import top_k
 from interestrec.scorers.catalogue_rows import catalogue_rows
 from interestrec.scorers.requests import Scorer
@@ -19,6 +21,8 @@ from interestrec.scoring.evidence import COLD, WARM, WHOLE, Contest, folds, time
 
 _FIRST = 50  # of each component; on Online Retail's valid_blend better than 20, 100, 200 and than all items
 _KEPT_BYTES = 1 << 30  # of standardised scores in memory; beyond it they are computed again for each comparison
+
+T = TypeVar("T")
 
 
 class EvidenceBlock(NamedTuple):
@@ -76,7 +80,7 @@ class CatalogueEvidence:
         """
         if not self._proposals:
             first, of_cold = (_ListRows(self.weight, len(self.voters)) for _ in range(2))
-            for block in self._blocks():
+            for _, _, block in self._of_blocks(lambda block: block):
                 for rows, items in ((first, block.permitted), (of_cold, block.permitted & block.cold)):
                     rows.add(self._first(block, items), block)
             whole = first.lists()
@@ -97,18 +101,26 @@ class CatalogueEvidence:
 
     def compare(self, contests: Sequence[Contest]) -> list[np.ndarray]:
         """See Evidence."""
-        lists, fold = self.lists, folds(self.user)
-        among = {WHOLE: None, WARM: ~lists.cold, COLD: lists.cold}
-        found = [np.full((len(contest.alternatives[0]), len(lists)), np.nan) for contest in contests]
-        for block in self._blocks():
-            here = slice(block.start, block.stop)
-            for contest, values in zip(contests, found, strict=True):
-                inside = contest.lists[here]
-                if inside.any():
-                    of_row = np.where(inside, fold[here], -1)
-                    for number, score in enumerate(contest.scores(of_row, block.parts, block.cold)):
-                        value = self._values(block, score, among[contest.among])
-                        values[number, here] = np.where(inside, value, np.nan)
+        found = [np.full((len(contest.alternatives[0]), len(self.lists)), np.nan) for contest in contests]
+        for start, stop, of_block in self._of_blocks(partial(self._block_values, contests, folds(self.user))):
+            for values, part in zip(found, of_block, strict=True):
+                values[:, start:stop] = part
+        return found
+
+    def _block_values(self, contests: Sequence[Contest], fold: np.ndarray, block: EvidenceBlock) -> list[np.ndarray]:
+        """Return the metric by each alternative of each contest; float64 [alternatives, requests of the block]."""
+        here, cold = slice(block.start, block.stop), self.lists.cold
+        among = {WHOLE: None, WARM: ~cold, COLD: cold}
+        found = []
+        for contest in contests:
+            inside = contest.lists[here]
+            values = np.full((len(contest.alternatives[0]), len(inside)), np.nan)
+            if inside.any():
+                of_row = np.where(inside, fold[here], -1)
+                for number, score in enumerate(contest.scores(of_row, block.parts, block.cold)):
+                    value = self._values(block, score, among[contest.among])
+                    values[number] = np.where(inside, value, np.nan)
+            found.append(values)
         return found
 
     def _values(self, block: EvidenceBlock, score: np.ndarray, among: np.ndarray | None) -> np.ndarray:
@@ -116,16 +128,20 @@ class CatalogueEvidence:
             return self.lists.values(score, block.start, block.stop, among)
         return self.lists.candidate_values(score, block.item, block.relevant, block.start, block.stop, among)
 
-    def _blocks(self) -> Iterator[EvidenceBlock]:
-        kept_bytes = sum(_size(block) for block in self._kept.values())
-        for start, stop in self.lists.blocks(self._room):
-            block = self._kept.get(start)
-            if block is None:
-                block = self._all_items(start, stop) if self.lists.candidates is None else self._candidates(start, stop)
-                kept_bytes += _size(block)
-                if kept_bytes <= _KEPT_BYTES:
-                    self._kept[start] = block
-            yield block
+    def _of_blocks(self, work: Callable[[EvidenceBlock], T]) -> Iterator[tuple[int, int, T]]:
+        """Yield the first and the last row of each block, and what `work` makes of it."""
+        ranges = list(self.lists.blocks(self._room))
+        for (start, stop), found in zip(ranges, prefetch(ranges, lambda ends: work(self._block(*ends))), strict=True):
+            yield start, stop, found
+
+    def _block(self, start: int, stop: int) -> EvidenceBlock:
+        """Return a block, which is kept while there is room."""
+        block = self._kept.get(start)
+        if block is None:
+            block = self._all_items(start, stop) if self.lists.candidates is None else self._candidates(start, stop)
+            if sum(_size(kept) for kept in list(self._kept.values())) + _size(block) <= _KEPT_BYTES:
+                self._kept[start] = block
+        return block
 
     def _all_items(self, start: int, stop: int) -> EvidenceBlock:
         requests = self.lists.requests.block(start, stop)

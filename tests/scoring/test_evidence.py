@@ -145,3 +145,28 @@ def test_impressions_are_ranked_whole() -> None:
     assert np.isnan(cold_values).all()
     assert evidence.select_voters([True, False]).lists.features.shape == (6, 1)
     assert evidence.weight.tolist() == [1.0, 0.5]
+
+
+def test_candidates_of_all_items_give_the_evidence_of_all_items(catalogue: CatalogueEvidence) -> None:
+    part = CatalogueEvidence(replace(catalogue.lists, candidates=ITEMS), catalogue.voters, catalogue.known_items)
+    every = np.ones(6, dtype=bool)
+    weights = [SegmentWeights(ItemWeights(np.array(w), p)) for w, p in (([1.0, 0.0], 1.0), ([0.3, 0.7], 0.5))]
+    contests = [Contest(every, among, [weights] * 3) for among in (WHOLE, WARM, COLD)]
+    for exact, found in zip(catalogue.compare(contests), part.compare(contests), strict=True):
+        np.testing.assert_allclose(found, exact, rtol=1e-12)
+    for among in (WHOLE, WARM, COLD):
+        exact, found = catalogue.proposals(among), part.proposals(among)
+        assert exact.offsets.tolist() == found.offsets.tolist()
+        np.testing.assert_allclose(np.sort(found.features, axis=0), np.sort(exact.features, axis=0), rtol=1e-5)
+    for voter in catalogue.voters:
+        np.testing.assert_allclose(part.lists.scorer_values(voter), catalogue.lists.scorer_values(voter))
+
+
+def test_relevant_items_that_are_no_candidates_are_missed(catalogue: CatalogueEvidence) -> None:
+    lists = replace(catalogue.lists, candidates=1)
+    popular = catalogue.voters[1]
+    value = CatalogueEvidence(lists, [popular], catalogue.known_items)
+    one = Contest(np.ones(6, dtype=bool), WHOLE, [[single(0, 1)]] * 3)
+    [[found]] = value.compare([one])
+    # Item 0 is first of those with events, and 150 of those without is no candidate: one of two relevant items.
+    np.testing.assert_allclose(found, 1 / (1 + 1 / np.log2(3)))
