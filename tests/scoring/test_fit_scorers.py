@@ -1,5 +1,6 @@
 """Fits by definition: what a definition declares but nobody provides is an error, not an omission."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,12 +98,16 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
     ],
 )
 def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_events: bool, keys: set[str]) -> None:
-    def fit(settings: object, share: float) -> Scorer:
-        return ItemScores(np.ones(1, np.float32))
+    class Constant:
+        def shared_settings(self, settings: object) -> None:
+            return None
+
+        def prepare(self, settings: object, share: float) -> Callable[[], Scorer]:
+            return lambda: ItemScores(np.ones(1, np.float32))
 
     goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
     configured = {"level": 1.0, "half_life": None, "weak_evidence": 0.0}
-    found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, fit, configured)
+    found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, Constant(), configured)
     assert all(set(trial) == {*keys, "share_of_users", "m"} for trial in found.trials)
     assert found.settings == configured  # of equals, the configured ones
 
