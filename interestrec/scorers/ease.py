@@ -154,8 +154,8 @@ def finish(
 ) -> Ease:
     """See fit.
 
-    Each regularization has a Cholesky factorisation of its own. With the inverse, that is n³ operations, as many as the
-    product of the eigenvectors takes once an eigendecomposition is shared.
+    Each regularization has a Cholesky factorisation of its own. A shared eigendecomposition took as long as four to six
+    of them at 2,000 to 4,000 items, and left each regularization half to two thirds of its time.
     """
     tally, source = problem.tally, problem.source
     lengths = tally.cells("length")
