@@ -1,9 +1,9 @@
 """Memory of training by the length of the log, for `scripts/bench.py memory`: what `finetune` holds of each event.
 
-For each of `--events` a shop's log is generated and made a corpus, and a process of its own prepares training with given
-vectors, draws the order of an epoch and builds batches. Its figures are the peaks of its resident memory and of the
-anonymous part of it: pages of mapped files count in the former alone, and the system takes them back where memory is
-short. With several logs, `bytes_an_event` is the difference of the last from the first per event, to which what does
+For each of `--events` a shop's log is generated and made a corpus, and a process of its own prepares training with
+given vectors, draws the order of an epoch and builds batches. Its figures are the peaks of its resident memory and of
+the anonymous part of it: pages of mapped files count in the former alone, and the system takes them back where memory
+is short. With several logs, `bytes_an_event` is the difference of the last from the first per event, to which what does
 not grow with the log adds nothing, and `of_100_million_gib` is the line through both.
 """
 
