@@ -187,7 +187,7 @@ def _gram(shared: PairSums, lengths: CellSums) -> np.ndarray:
     gram = np.zeros((len(items), len(items)))
     row = 0
     for block in shared.blocks(items):
-        gram[row : row + block.shape[0]] = block.toarray()
+        block.toarray(out=gram[row : row + block.shape[0]])
         row += block.shape[0]
     np.fill_diagonal(gram, lengths.value)
     return gram.T  # symmetric; LAPACK takes columns
