@@ -12,6 +12,7 @@
     scripts/bench.py pictures --encoder data/encoders/efficientnet-lite0   # see bench_pictures.py
     scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
     scripts/bench.py vectors --to workspace/bench                     # see bench_vectors.py
+    scripts/bench.py memory --to workspace/bench                      # see bench_memory.py
     scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
@@ -35,6 +36,7 @@ from typing import Any
 
 import bench_encode
 import bench_evaluate
+import bench_memory
 import bench_pictures
 import bench_quality
 import bench_rank
@@ -258,11 +260,12 @@ def main() -> None:
     bench_evaluate.add_parser(benches)
     bench_quality.add_parser(benches)
     bench_vectors.add_parser(benches)
+    bench_memory.add_parser(benches, _ENCODER)
     bench_serve.add_parser(benches)
     bench_pictures.add_parser(benches)
     arguments = parser.parse_args()
     modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
-    modules |= {"vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
+    modules |= {"memory": bench_memory, "vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return

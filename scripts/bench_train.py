@@ -124,8 +124,9 @@ def recipe(name: str, corpus: Path, encoder: Path, threads: int) -> Callable[[in
     from interestrec.training import device, item_vectors
     from interestrec.training.batches import BatchBuilder
     from interestrec.training.engine import Engine
-    from interestrec.training.examples import impression_examples, popularity
+    from interestrec.training.example_sets import popularity
     from interestrec.training.finetune_settings import VectorCacheSettings
+    from interestrec.training.impression_examples import impression_examples
     from interestrec.training.negative_sampler import NegativeSampler
     from interestrec.training.objective import CandidateLists, arrays
     from interestrec.training.optimizer import AdamW, WeightGroup

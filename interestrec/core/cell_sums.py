@@ -12,7 +12,7 @@ _SHIFT = (
     32  # a pair of items is the cell `item << 32 | other item`, whatever the number of items; an item is (item, item)
 )
 _PARTS = ("cell", "value", "count", "error")
-_ENTRIES = 1 << 23  # of a block of rows if they were dense
+_ENTRIES = 1 << 23  # of a block of rows
 _ROUNDING = 2.0**-52  # relative, of float64
 _MOST_ERROR = 2.0**-30  # relative, about 1e-9, above which a sum is not to be trusted
 _SMALLEST = 2.0**-960  # below it float64 loses digits
@@ -26,7 +26,7 @@ class PairSums(Protocol):
         """How many recencies each contribution is a product of."""
 
     def blocks(self, items: np.ndarray) -> Iterator[sparse.csr_matrix]:
-        """Yield the rows of the matrix of sums, float64 [items, items], in blocks of row_blocks; sums of 0 are absent.
+        """Yield the rows of the matrix of sums, float64 [items, items], in blocks of rows; sums of 0 are absent.
 
         What the diagonal is, is left open.
 
@@ -234,6 +234,20 @@ def row_blocks(n_items: int) -> Iterator[tuple[int, int]]:
     step = max(1, _ENTRIES // max(n_items, 1))
     for start in range(0, n_items, step):
         yield start, min(start + step, n_items)
+
+
+def filled_row_blocks(entries: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield ranges of rows, as many as have few enough entries together and at least one.
+
+    Args:
+        entries: int64 [rows], upper bounds of their entries.
+    """
+    total, start = np.cumsum(entries), 0
+    while start < len(total):
+        before = int(total[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(total, before + _ENTRIES, side="right")), start + 1)
+        yield start, stop
+        start = stop
 
 
 def _union(*cells: np.ndarray) -> np.ndarray:

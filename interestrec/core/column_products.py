@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from interestrec.core.cell_sums import CellChange, CellSums, row_blocks
+from interestrec.core.cell_sums import CellChange, CellSums, filled_row_blocks
 from interestrec.core.deferred_import import np, sparse
 
 
@@ -65,8 +65,10 @@ def _ones(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def _products(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
-    item_users = left.T.tocsr()
-    for start, stop in row_blocks(right.shape[1]):
+    item_users, items = left.T.tocsr(), right.shape[1]
+    terms = np.concatenate([[0], np.cumsum(np.diff(right.indptr)[item_users.indices], dtype=np.int64)])
+    entries = np.minimum(np.diff(terms[item_users.indptr]), items)
+    for start, stop in filled_row_blocks(entries):
         yield (item_users[start:stop] @ right).tocsr()
 
 

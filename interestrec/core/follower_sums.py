@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from interestrec.core import ragged
-from interestrec.core.cell_sums import CellChange, CellSums, row_blocks
+from interestrec.core.cell_sums import CellChange, CellSums, filled_row_blocks
 from interestrec.core.deferred_import import np, sparse
 
 _PAIRS = 1 << 22  # pairs of events of one block, which bounds its memory
@@ -32,7 +32,9 @@ class FollowerSums:
     def blocks(self, items: np.ndarray) -> Iterator[sparse.csr_matrix]:
         """See PairSums."""
         counts = self._matrix(self.weight)
-        yield from (counts[items[start:stop]][:, items] for start, stop in row_blocks(len(items)))
+        if len(items) < self.n_items:
+            counts = counts[items][:, items]
+        yield from (counts[start:stop] for start, stop in filled_row_blocks(np.diff(counts.indptr)))
 
     def stored(self) -> CellSums:
         """See PairSums."""

@@ -46,13 +46,16 @@ class EventCounters:
             owners: number of owners.
         """
         timed = time != NO_TIME
-        owner, time = owner[timed], time[timed]
+        if not timed.all():
+            owner, time = owner[timed], time[timed]
         origin = int(time.min(initial=np.iinfo(np.int64).max)) if len(time) else 0
         span = int(time.max()) - origin if len(time) else 0
         unit = 1 + owners * (span + 2) // _MOST_KEYS
         ticks = span // unit + 3
-        keys = _rounded_up(time - origin, unit)
-        keys += owner * np.int64(ticks)
+        keys = np.empty(len(owner), np.int64)
+        for start in range(0, len(keys), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            keys[rows] = _rounded_up(time[rows] - origin, unit) + owner[rows] * np.int64(ticks)
         keys.sort()
         first = ragged.from_lengths(np.bincount(owner, minlength=owners))
         return cls(keys, first, origin, unit, ticks)

@@ -29,7 +29,8 @@ class CountsAtTimes:
     def of(cls, owner: np.ndarray, time: np.ndarray, owners: int) -> "CountsAtTimes":
         """Sort events; those with NO_TIME are left out. Arguments are those of `EventCounters.of`."""
         timed = time != NO_TIME
-        owner, time = owner[timed], time[timed]
+        if not timed.all():
+            owner, time = owner[timed], time[timed]
         order = np.argsort(time, kind="stable")
         owner, time = owner[order], time[order]
         step = max(len(owner) // _SNAPSHOTS, 1)

@@ -14,6 +14,7 @@ from interestrec.corpus.counters import EventCounters, are_periods
 from interestrec.corpus.counts_at_times import CountsAtTimes
 from interestrec.corpus.no_time import NO_TIME
 from interestrec.io import artifact_files, files, schemas
+from interestrec.io.spilled_arrays import SpilledArray
 from interestrec.text.tokenizer import DIGEST_LENGTH, tokenizer_digest
 from interestrec.workspace.artifacts import open_within
 
@@ -34,7 +35,6 @@ class Timelines:
 class Impressions:
     """Requests with their candidates; impression i has the rows `offsets[i]:offsets[i + 1]` of `item` and `label`."""
 
-    impression_id: pa.ChunkedArray  # string [impressions]
     user: np.ndarray  # int32 [impressions]
     time: np.ndarray  # int64 [impressions], epoch microseconds, NO_TIME where null
     split: np.ndarray  # int8 [impressions], index into schemas.SPLITS
@@ -151,50 +151,74 @@ class Corpus:
     @cached_property
     def timelines(self) -> Timelines:
         """All events as arrays."""
-        table = files.read_parquet(self.path / artifact_files.TIMELINES, schemas.TIMELINES)
-        user = table["user"].to_numpy()
-        return Timelines(
-            offsets=ragged.from_owner(user, self.users.num_rows),
-            user=user,
-            item=table["item"].to_numpy(),
-            time=_microseconds(table["time"]),
-            intensity=table["intensity"].to_numpy(),
-            split=_split_codes(table["split"]),
-        )
+        path, names = self.path / artifact_files.TIMELINES, ["user", "item", "time", "intensity", "split"]
+        columns = SpilledArray.several((np.int32, np.int32, np.int64, np.float32, np.int8), self.path)
+        counts = np.zeros(self.users.num_rows, np.int64)
+        for table in files.stream_parquet(path, names):
+            user = table["user"].to_numpy()
+            counts += np.bincount(user, minlength=len(counts))
+            time, split = _microseconds(table["time"]), _split_codes(table["split"])
+            parts = (user, table["item"].to_numpy(), time, table["intensity"].to_numpy(), split)
+            for column, part in zip(columns, parts, strict=True):
+                column.append(part)
+        return Timelines(ragged.from_lengths(counts), *(column.finish() for column in columns))
 
     @cached_property
     def impressions(self) -> Impressions:
         """All impressions and their candidates as arrays."""
-        table = files.read_parquet(self.path / artifact_files.IMPRESSIONS, schemas.IMPRESSIONS)
-        candidates = files.read_parquet(self.path / artifact_files.CANDIDATES, schemas.CANDIDATES)
-        user = table["user"].to_numpy()
-        first_row = self.timelines.offsets[user]
-        return Impressions(
-            impression_id=table["impression_id"],
-            user=user,
-            time=_microseconds(table["time"]),
-            split=_split_codes(table["split"]),
-            history_start=first_row + table["history_start"].to_numpy(),
-            history_end=first_row + table["history_end"].to_numpy(),
-            offsets=ragged.from_owner(candidates["impression"].to_numpy(), table.num_rows),
-            item=candidates["item"].to_numpy(),
-            label=candidates["label"].to_numpy(zero_copy_only=False),
-        )
+        path, names = self.path / artifact_files.IMPRESSIONS, ["user", "time", "split", "history_start", "history_end"]
+        columns = SpilledArray.several((np.int32, np.int64, np.int8, np.int64, np.int64), self.path)
+        number = 0
+        for table in files.stream_parquet(path, names):
+            user = table["user"].to_numpy()
+            first_row, number = self.timelines.offsets[user], number + len(user)
+            start, end = (first_row + table[name].to_numpy() for name in names[3:])
+            parts = (user, _microseconds(table["time"]), _split_codes(table["split"]), start, end)
+            for column, part in zip(columns, parts, strict=True):
+                column.append(part)
+        user, time, split, start, end = (column.finish() for column in columns)
+        offsets, item, label = self._candidates(number)
+        return Impressions(user, time, split, start, end, offsets, item, label)
+
+    def _candidates(self, impressions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the offsets of the candidates of all impressions, their items and their labels."""
+        names = ["impression", "item", "label"]
+        offsets = np.zeros(impressions + 1, np.int64)
+        item, label = SpilledArray.several((np.int32, np.float32), self.path)
+        for table in files.stream_parquet(self.path / artifact_files.CANDIDATES, names):
+            owner = table["impression"].to_numpy()
+            first = int(owner.min(initial=impressions))
+            counts = np.bincount(owner - first)
+            offsets[first + 1 : first + 1 + len(counts)] += counts
+            item.append(table["item"].to_numpy())
+            label.append(table["label"].to_numpy(zero_copy_only=False))
+        np.cumsum(offsets, out=offsets)
+        return SpilledArray.of(offsets, self.path), item.finish(), label.finish()
+
+    @cached_property
+    def impression_ids(self) -> pa.ChunkedArray:
+        """Ids of the impressions, string [impressions], which training does not need."""
+        return files.read_parquet(self.path / artifact_files.IMPRESSIONS, columns=["impression_id"])["impression_id"]
 
     @cached_property
     def counters(self) -> EventCounters:
         """Events of each item by time; see `_counted` for what counts."""
-        return EventCounters.of(*self._counted(self.timelines.item, self.items.num_rows))
+        return self._spilled(EventCounters.of(*self._counted(self.timelines.item, self.items.num_rows)))
 
     @cached_property
     def counts_at_times(self) -> CountsAtTimes:
         """The same events for questions about all items at one time."""
-        return CountsAtTimes.of(*self._counted(self.timelines.item, self.items.num_rows))
+        counts = CountsAtTimes.of(*self._counted(self.timelines.item, self.items.num_rows))
+        owner, time = (SpilledArray.of(array, self.path) for array in (counts.owner, counts.time))
+        return replace(counts, owner=owner, time=time)
 
     @cached_property
     def user_counters(self) -> EventCounters:
         """Events of each user by time; see `_counted` for what counts."""
-        return EventCounters.of(*self._counted(self.timelines.user, self.users.num_rows))
+        return self._spilled(EventCounters.of(*self._counted(self.timelines.user, self.users.num_rows)))
+
+    def _spilled(self, counters: EventCounters) -> EventCounters:
+        return replace(counters, keys=SpilledArray.of(counters.keys, self.path))
 
     def _counted(self, owner: np.ndarray, owners: int) -> tuple[np.ndarray, np.ndarray, int]:
         """Return owner and time of the events that count, and the number of owners.
@@ -209,6 +233,8 @@ class Corpus:
         counted = (rows.intensity > 0) & (rows.split >= 0) & ~self.is_logged_history
         if not self.splits_are_periods:
             counted &= rows.split == schemas.TRAIN
+        if counted.all():
+            return owner, rows.time, owners
         return owner[counted], rows.time[counted], owners
 
     @cached_property
@@ -222,8 +248,10 @@ class Corpus:
     @cached_property
     def is_logged_history(self) -> np.ndarray:
         """bool [events]: the row of the timelines is an entry of a logged history, not an event of its own."""
-        event = files.read_parquet(self.path / artifact_files.TIMELINES, columns=["event"])["event"]
-        return pc.equal(event.cast(pa.string()), schemas.HISTORY_EVENT).to_numpy()
+        logged = SpilledArray(np.bool_, self.path)
+        for table in files.stream_parquet(self.path / artifact_files.TIMELINES, ["event"]):
+            logged.append(pc.equal(table["event"].cast(pa.string()), schemas.HISTORY_EVENT).to_numpy())
+        return logged.finish()
 
     def with_splits(self, events: np.ndarray, impressions: np.ndarray) -> "Corpus":
         """Return the corpus with other split codes, int8 [events] and [impressions]; -1 belongs to no split."""
@@ -251,9 +279,9 @@ class Corpus:
         events, impressions = self.timelines, self.impressions
         early = impressions.split < before
         n = len(events.item)
-        starts = np.bincount(impressions.history_start[early], minlength=n + 1)
-        ends = np.bincount(impressions.history_end[early], minlength=n + 1)
-        in_history = np.cumsum(starts - ends)[:n] > 0
+        depth = np.bincount(impressions.history_start[early], minlength=n + 1)
+        depth -= np.bincount(impressions.history_end[early], minlength=n + 1)
+        in_history = np.cumsum(depth, out=depth)[:n] > 0
         known = in_history | ((events.split < before) & (events.intensity > 0))
         cold = np.ones(self.items.num_rows, dtype=bool)
         cold[events.item[known]] = False
@@ -262,8 +290,7 @@ class Corpus:
     @cached_property
     def has_logged_histories(self) -> bool:
         """Whether the log contains a history per impression, as MIND does."""
-        event = files.read_parquet(self.path / artifact_files.TIMELINES, columns=["event"])["event"]
-        return schemas.HISTORY_EVENT in pc.unique(event).to_pylist()
+        return bool(self.is_logged_history.any())
 
     @property
     def requests_are_events(self) -> bool:

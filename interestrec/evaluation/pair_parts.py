@@ -114,7 +114,7 @@ def find_parts(corpus: Corpus, requests: Requests, truth: ListTruth) -> PairPart
     part[truth.relevant] = _parts(of_users, pairs, happened, n_items)
     return PairParts(
         truth=part,
-        impression_id=shown.impression_id.take(pa.array(impression)).combine_chunks(),
+        impression_id=corpus.impression_ids.take(pa.array(impression)).combine_chunks(),
         cell=cell,
         shown=_parts(in_lists, pairs, happened, n_items),
         n_items=n_items,

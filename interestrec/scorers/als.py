@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -162,7 +163,7 @@ def fit(
             regularization=regularization,
             alpha=alpha,
             iterations=iterations,
-            num_threads=1,
+            num_threads=len(os.sched_getaffinity(0)),  # each row is solved alone: the bits do not depend on them
             random_state=seed,
         )
         model.fit(_damped(totals), show_progress=False)

@@ -166,8 +166,9 @@ def finish(
     totals = [np.zeros(0)]
     for block in tally.sums["followers"].blocks(tally.all_items):
         total = np.asarray(block.sum(axis=1)).ravel() + shrinkage
-        block.data /= ragged.repeat(block.indptr, total)
-        followers.append(largest_per_row(block.astype(np.float32), neighbours))
+        likelihood = (block.data / ragged.repeat(block.indptr, total)).astype(np.float32)
+        rows = sparse.csr_matrix((likelihood, block.indices, block.indptr), shape=block.shape)
+        followers.append(largest_per_row(rows, neighbours))
         totals.append(total)
     share = tally.cells("events").dense(tally.n_items)
     return Covisit(
@@ -189,6 +190,7 @@ DEFINITION = ScorerDefinition(
     tally=TallyDefinition(
         count,
         counting=("window_days", "following", "half_life"),
+        prepare=lambda tally: tally.with_blocks_kept("followers"),
         finish=finish,
         finishing=("relevant_from", "neighbours", "shrinkage", "history_half_life"),
     ),

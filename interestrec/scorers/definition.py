@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, Self
 
 from interestrec.core.deferred_import import np
@@ -37,15 +38,32 @@ class StorableScorer(Scorer, Protocol):
 
 @dataclass(frozen=True)
 class TallyDefinition:
-    """A fit in two steps: `fit(events, …)` is `finish(count(events, …), …)`."""
+    """A fit in steps: `fit(events, …)` is `finish(prepare(count(events, …), …), …)`.
+
+    Trials of a search whose settings agree in all that counts and prepares share these steps.
+    """
 
     count: Callable[..., Any]  # takes events, then the needs and settings of `counting` and `latest` by keyword
     counting: tuple[str, ...]
-    finish: Callable[..., Scorer]  # takes the tally, then the needs and settings of `finishing` by keyword
+    finish: Callable[..., Scorer]  # takes what is prepared, then those of `finishing` by keyword
     finishing: tuple[str, ...] = ()
-    # Whether, by these needs and settings, `finish` takes a tally as just counted from all events, not an updated one.
+    prepare: Callable[..., Any] = lambda tally: tally  # takes the tally, then those of `preparing` by keyword
+    preparing: tuple[str, ...] = ()
+    # Whether, by these needs and settings, `prepare` takes a tally as just counted from all events, not an updated one.
     needs_users: Callable[[Any, Mapping[str, Any]], bool] = lambda tally, chosen: False
     kind: type[StorableTally] = Tally  # what `count` returns
+
+    def counter(self, chosen: Mapping[str, Any]) -> Callable[..., Any]:
+        """Return the function from events to their tally, by needs and settings."""
+        return partial(self.count, **{key: chosen[key] for key in self.counting})
+
+    def prepared(self, tally: StorableTally, chosen: Mapping[str, Any]) -> Any:
+        """Return what `finished` takes, by needs and settings."""
+        return self.prepare(tally, **{key: chosen[key] for key in self.preparing})
+
+    def finished(self, prepared: Any, chosen: Mapping[str, Any]) -> Scorer:
+        """Return the scorer, by needs and settings."""
+        return self.finish(prepared, **{key: chosen[key] for key in self.finishing})
 
 
 @dataclass(frozen=True)

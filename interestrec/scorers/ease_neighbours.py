@@ -15,6 +15,7 @@ from interestrec.scorers.interactions import sparse_dots
 from interestrec.scorers.stored_arrays import pack_matrix, unpack_matrix
 
 _ENTRIES = 1 << 25  # of the Gram matrix, which bounds its memory
+_CELLS = 1 << 23  # of the products of items that are solved together
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,57 @@ class SparseEaseWeights:
         return self.weights.T.tocsr()
 
 
-def neighbour_weights(
-    products: Iterable[sparse.csr_matrix], length: np.ndarray, regularization: float, neighbours: int
-) -> SparseEaseWeights:
-    """Regress each item on its `neighbours` most similar items.
+@dataclass(frozen=True)
+class NearestItems:
+    """The items that each item is regressed on, and the products of pairs: what all regularizations share."""
+
+    cosines: sparse.csr_matrix  # float32 [items, items], symmetric, diagonal 0; of the pairs whose product is kept
+    support: sparse.csr_matrix  # float32 [items, items], of each row the cosines of the items that predict it
+    size: np.ndarray  # float64 [items], square roots of the diagonal of XᵀX
+
+    def weights(self, regularization: float) -> SparseEaseWeights:
+        """Regress each item on those that predict it; see `nearest_items`.
+
+        Items that as many others predict are solved together. Each is a problem of its own, so that its bits do not
+        depend on the others.
+
+        Args:
+            regularization: λ.
+        """
+        weights = np.zeros(self.support.nnz, np.float32)
+        count = np.diff(self.support.indptr)
+        with one_blas_thread():
+            for near in np.unique(count[count > 0]).tolist():
+                alike = np.flatnonzero(count == near)
+                step = max(1, _CELLS // near**2)
+                for start in range(0, len(alike), step):
+                    items = alike[start : start + step]
+                    entries = self.support.indptr[items][:, None] + np.arange(near)
+                    gram, target = self._regressions(items, entries)
+                    weights[entries] = ridge_solutions(gram, target, regularization)
+        by_item = sparse.csr_matrix((weights, self.support.indices, self.support.indptr), shape=self.support.shape)
+        return SparseEaseWeights(by_item.T.tocsr())
+
+    def _regressions(self, items: np.ndarray, entries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the products of the predicting items, [items, near, near], and those with the item, [items, near].
+
+        Args:
+            entries: int [items, near], places in `support`.
+        """
+        near = self.support.indices[entries]
+        size = self.size[near]
+        first, second = np.triu_indices(near.shape[1], 1)
+        gram = np.zeros((*near.shape, near.shape[1]))
+        if len(first):
+            cosine = np.asarray(self.cosines[near[:, first].ravel(), near[:, second].ravel()]).reshape(len(near), -1)
+            gram[:, first, second] = gram[:, second, first] = cosine * (size[:, first] * size[:, second])
+        place = np.arange(near.shape[1])
+        gram[:, place, place] = size**2
+        return gram, self.support.data[entries] * size * self.size[items][:, None]
+
+
+def nearest_items(products: Iterable[sparse.csr_matrix], length: np.ndarray, neighbours: int) -> NearestItems:
+    """Find the `neighbours` most similar items of each item, on which it is regressed.
 
     Column j of B minimises ‖X_j − X_N b‖² + λ‖b‖², where N holds the items with the largest cosine to j. This is the
     problem of EASE on a local support (SLIM with feature selection, Ning and Karypis 2011), and a sparse approximate
@@ -60,13 +108,12 @@ def neighbour_weights(
     EASE if N holds all other items; items that never occur with j are not in N.
 
     Up to about 5,800 items the Gram matrix is complete. Beyond that it keeps the products of each item with its most
-    similar items, 2²⁵ altogether, and those of other pairs count as 0. Time is proportional to
-    neighbours · (2²⁵ + items · neighbours²).
+    similar items, 2²⁵ altogether, and those of other pairs count as 0. Time is that of the products, and for each λ
+    proportional to items · neighbours³.
 
     Args:
         products: XᵀX, float64 [items, items] in blocks of rows.
         length: float64 [items], the diagonal of XᵀX.
-        regularization: λ.
         neighbours: size of N.
     """
     size = np.maximum(np.sqrt(length), np.finfo(np.float64).tiny ** 0.5)
@@ -74,31 +121,35 @@ def neighbour_weights(
     def cosine(row: np.ndarray, column: np.ndarray, product: np.ndarray) -> np.ndarray:
         return product / (size[row] * size[column])
 
-    partners = item_matrix(products, len(size), cosine, max(_ENTRIES // max(len(size), 1), neighbours))
-    partners = partners.maximum(partners.T).tocsr()  # what is kept in one row is kept in the other
-    partners.sort_indices()
-    support = largest_per_row(partners, neighbours)
-    weights = np.zeros(support.nnz, np.float32)
-    with one_blas_thread():
-        for item in range(len(size)):
-            entries = slice(support.indptr[item], support.indptr[item + 1])
-            near = support.indices[entries]
-            cosines = partners[near][:, near].toarray()
-            gram = cosines * np.outer(size[near], size[near])
-            gram[np.diag_indices(len(near))] = size[near] ** 2
-            weights[entries] = _solution(gram, support.data[entries] * size[near] * size[item], regularization)
-    by_item = sparse.csr_matrix((weights, support.indices, support.indptr), shape=support.shape)
-    return SparseEaseWeights(by_item.T.tocsr())
+    kept = item_matrix(products, len(size), cosine, max(_ENTRIES // max(len(size), 1), neighbours))
+    cosines = kept.maximum(kept.T).tocsr()  # what is kept in one row is kept in the other
+    cosines.sort_indices()
+    return NearestItems(cosines, largest_per_row(cosines, neighbours), size)
 
 
-def _solution(gram: np.ndarray, target: np.ndarray, regularization: float) -> np.ndarray:
-    """(gram + λI)⁻¹ · target; with the products that are left out, a larger λ may be needed."""
-    from scipy.linalg import LinAlgError, solve
+def ridge_solutions(gram: np.ndarray, target: np.ndarray, regularization: float) -> np.ndarray:
+    """Return (gram + λI)⁻¹ · target of each problem, float64 [problems, size], by Cholesky factorisation.
 
-    if len(target) == 0:
-        return target
-    while True:
-        try:
-            return solve(gram + regularization * np.eye(len(gram)), target, assume_a="pos", check_finite=False)
-        except LinAlgError:
-            regularization *= 2
+    With the products that are left out, a problem may need a larger λ: it is doubled until the matrix is positive
+    definite. Others are not affected.
+
+    Args:
+        gram: float64 [problems, size, size].
+        target: float64 [problems, size].
+    """
+    try:
+        factor = np.linalg.cholesky(gram + regularization * np.eye(gram.shape[1]))
+    except np.linalg.LinAlgError:  # of at least one of them
+        if len(gram) == 1:
+            return ridge_solutions(gram, target, 2 * regularization)
+        half = len(gram) // 2
+        parts = (slice(0, half), slice(half, None))
+        return np.concatenate([ridge_solutions(gram[part], target[part], regularization) for part in parts])
+    solution = target.copy()
+    for row in range(gram.shape[1]):  # L y = target
+        solution[:, row] -= np.vecdot(factor[:, row, :row], solution[:, :row])
+        solution[:, row] /= factor[:, row, row]
+    for row in reversed(range(gram.shape[1])):  # Lᵀ x = y
+        solution[:, row] -= np.vecdot(factor[:, row + 1 :, row], solution[:, row + 1 :])
+        solution[:, row] /= factor[:, row, row]
+    return solution

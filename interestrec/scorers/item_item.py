@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from interestrec.core import ragged
 from interestrec.core.deferred_import import np, sparse
 from interestrec.core.largest_entries import largest_per_row
+from interestrec.core.prefetch import prefetch
 from interestrec.core.row_products import one_blas_thread
 from interestrec.core.section import Count, Section
 from interestrec.metrics.topk import top_k
@@ -13,7 +15,8 @@ from interestrec.scorers.content import unit_rows
 from interestrec.scorers.definition import AGAIN, ScorerDefinition
 from interestrec.scorers.item_knn import ItemKnn
 
-_CELLS = 1 << 22  # cold items × warm items of one dense block
+_ROWS = 512  # cold items of one block
+_TILE = 4096  # warm items whose products with a block are made at once: 8 MB
 
 
 class ItemItemSettings(Section):
@@ -42,29 +45,58 @@ def fit(base: ItemKnn, text_vectors: np.ndarray, text_neighbours: int) -> ItemKn
     warm, cold = np.flatnonzero(base.warm & has_text), np.flatnonzero(~base.warm & has_text)
     if len(warm) == 0 or len(cold) == 0:
         return base
-    by_column = base.similarity.T.tocsr()
-    parts = []
-    step = max(1, _CELLS // len(warm))
-    for start in range(0, len(cold), step):
-        block = cold[start : start + step]
-        like = _nearest_texts(unit, block, warm, text_neighbours)
-        entries = largest_per_row((like @ by_column + like).tocsr(), base.neighbours).tocoo()
-        parts.append((block[entries.row], entries.col, entries.data))
+    by_column, warm_texts = base.similarity.T.tocsr(), unit[warm]
+
+    def similarities(block: np.ndarray) -> sparse.coo_matrix:
+        nearest, cosine = nearest_rows(unit[block], warm_texts, text_neighbours)
+        like = _shares(warm[nearest], cosine, len(unit))
+        return largest_per_row((like @ by_column + like).tocsr(), base.neighbours).tocoo()
+
+    blocks = [cold[start : start + _ROWS] for start in range(0, len(cold), _ROWS)]
+    parts = [
+        (block[entries.row], entries.col, entries.data)
+        for block, entries in zip(blocks, prefetch(blocks, similarities), strict=True)
+    ]
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
     filled = sparse.csr_matrix((value.astype(np.float32), (column, row)), shape=base.similarity.shape)
     return replace(base, similarity=(base.similarity + filled).tocsr())
 
 
-def _nearest_texts(unit: np.ndarray, cold: np.ndarray, warm: np.ndarray, neighbours: int) -> sparse.csr_matrix:
-    """float64 [cold, items]: weights of the nearest warm items; rows sum to 1, ties go to the lower row."""
+def nearest_rows(rows: np.ndarray, others: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the others with the highest dot products and these, int64 and float32 [rows, min(most, others)].
+
+    Best first, ties by the lower row. The products are made in tiles that stay in cache; after the first one, only the
+    few that are above the lowest product kept so far are looked at.
+
+    Args:
+        rows: float32 [rows, width].
+        others: float32 [others, width].
+    """
+    step = max(_TILE, most)
     with one_blas_thread():
-        cosine = unit[cold] @ unit[warm].T
-    nearest_warm = top_k(cosine, neighbours, np.arange(len(warm)))
-    value = np.maximum(np.take_along_axis(cosine, nearest_warm, axis=1), 0.0).astype(np.float64)
+        product = rows @ others[:step].T
+        nearest = top_k(product, most, np.arange(product.shape[1]))
+        best = np.take_along_axis(product, nearest, axis=1)
+        for start in range(step, len(others), step):
+            product = rows @ others[start : start + step].T
+            row, column = np.divmod(np.flatnonzero(product > best[:, -1:]), product.shape[1])
+            if len(row):
+                owner = np.append(np.repeat(np.arange(len(rows)), most), row)
+                value = np.append(best.ravel(), product[row, column])
+                other = np.append(nearest.ravel(), column + start)
+                order = np.lexsort((other, -value, owner))
+                kept = order[ragged.positions(ragged.from_owner(owner[order], len(rows))) < most]
+                nearest, best = other[kept].reshape(len(rows), most), value[kept].reshape(len(rows), most)
+    return nearest, best
+
+
+def _shares(nearest: np.ndarray, cosine: np.ndarray, n_items: int) -> sparse.csr_matrix:
+    """float64 [rows, items]: the positive cosines of the nearest items as shares of their sum."""
+    value = np.maximum(cosine, 0.0).astype(np.float64)
     total = value.sum(axis=1, keepdims=True)
     value = np.divide(value, total, out=value, where=total > 0)
-    row = np.repeat(np.arange(len(cold)), nearest_warm.shape[1])
-    like = sparse.csr_matrix((value.ravel(), (row, warm[nearest_warm].ravel())), shape=(len(cold), len(unit)))
+    row = np.repeat(np.arange(len(nearest)), nearest.shape[1])
+    like = sparse.csr_matrix((value.ravel(), (row, nearest.ravel())), shape=(len(nearest), n_items))
     like.eliminate_zeros()
     return like
 

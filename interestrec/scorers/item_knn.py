@@ -174,6 +174,7 @@ DEFINITION = ScorerDefinition(
     tally=TallyDefinition(
         count,
         counting=("relevant_from", "half_life", "weak_evidence"),
+        prepare=lambda tally: tally.with_blocks_kept("shared"),
         finish=finish,
         finishing=("relevant_from", "neighbours", "shrinkage", "similarity", "half_life", "weak_evidence"),
     ),

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from interestrec.core.cell_sums import CellSums, PairSums
 from interestrec.core.deferred_import import np
+from interestrec.core.kept_blocks import keep_blocks
 from interestrec.scorers.requests import Events
 from interestrec.scorers.stored_arrays import pack_optional, unpack_optional
 
@@ -78,6 +79,10 @@ class Tally:
     def stored(self) -> Self:
         """See StorableTally."""
         return replace(self, sums={name: part.stored() for name, part in self.sums.items()})
+
+    def with_blocks_kept(self, name: str) -> Self:
+        """Return the tally with the sums of a name in memory, if they are not too many, for several fits."""
+        return replace(self, sums={**self.sums, name: keep_blocks(self.sums[name], self.all_items)})
 
     def updated(self, before: Events, after: Events, log: Callable[[], Events], count: Callable[..., Tally]) -> Tally:
         """Return the tally after the events of some users have changed.

@@ -1,6 +1,6 @@
 """Fits scorers: settings are selected on train → valid, then the scorers are fitted again on more events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -76,26 +76,58 @@ def fit_scorers(
     user_rank = id_hashes(inputs.user_ids, inputs.seed) / 2.0**64
     for name in names:
         if not scorer_definition(name).is_static:
-            fit = partial(_fit_on_share, name, data, user_rank, inputs, fitted.scorers)
-            result = search.run(scorer_definition(name), fit, settings[name])
+            fits = TrialFits(name, data, user_rank, inputs, fitted.scorers)
+            result = search.run(scorer_definition(name), fits, settings[name])
             fitted.scorers[name], fitted.settings[name] = result.scorer, result.settings
             if result.trials:
                 fitted.trials[name] = result.trials
     return fitted
 
 
-def _fit_on_share(
-    name: str,
-    data: FitData,
-    user_rank: np.ndarray,
-    inputs: ScorerInputs,
-    scorers: Mapping[str, Scorer],
-    settings: Mapping[str, Any],
-    share: float,
-) -> Scorer:
-    """Fit one scorer on a share of the users, those whose `user_rank`, float [users] in [0, 1), is below it."""
-    part = data if share == 1.0 else data.of_users(user_rank < share)
-    return fit_scorer(name, part, inputs, scorers, settings)
+class TrialFits:
+    """The fits of one scorer in a search, as `fit_scorer` makes them; see SearchedFits.
+
+    What trials share is computed once: the scorer's tally and what `prepare` makes of it. Only those of the last trial
+    are in memory, so trials that share them are to follow each other.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: FitData,
+        user_rank: np.ndarray,
+        inputs: ScorerInputs,
+        scorers: Mapping[str, Scorer],
+    ) -> None:
+        """Take what `fit_scorer` takes.
+
+        Args:
+            user_rank: float [users] in [0, 1); a share of the users are those below it.
+        """
+        self._name, self._definition = name, scorer_definition(name)
+        self._data, self._user_rank, self._inputs, self._scorers = data, user_rank, inputs, scorers
+        self._part: tuple[float, FitData] = (1.0, data)
+        self._prepared: tuple[Any, Any] = (None, None)
+
+    def shared_settings(self, settings: Mapping[str, Any]) -> Hashable:
+        """See SearchedFits."""
+        tally = self._definition.tally
+        return None if tally is None else tuple(settings.get(key) for key in (*tally.counting, *tally.preparing))
+
+    def prepare(self, settings: Mapping[str, Any], share: float) -> Callable[[], Scorer]:
+        """See SearchedFits."""
+        if self._part[0] != share:
+            self._part = (share, self._data if share == 1.0 else self._data.of_users(self._user_rank < share))
+        data, tally = self._part[1], self._definition.tally
+        if tally is None:
+            return partial(fit_scorer, self._name, data, self._inputs, self._scorers, settings)
+        arguments = {**self._inputs.select(self._name, self._definition.needs), **settings}
+        key = (share, self.shared_settings(settings))
+        if self._prepared[0] != key:
+            self._prepared = (None, None)  # before its successor takes memory
+            source = _fit_source(self._name, data, self._inputs, self._scorers)
+            self._prepared = (key, tally.prepared(tally.counter(arguments)(source), arguments))
+        return partial(tally.finished, self._prepared[1], arguments)
 
 
 def refit_scorers(
@@ -127,6 +159,13 @@ def fit_scorer(
     """
     definition = scorer_definition(name)
     arguments = {**inputs.select(name, definition.needs), **settings}
+    source = _fit_source(name, data, inputs, scorers)
+    return definition.fit(**arguments) if definition.fitted_on == NOTHING else definition.fit(source, **arguments)
+
+
+def _fit_source(name: str, data: FitData | None, inputs: ScorerInputs, scorers: Mapping[str, Scorer]) -> Any:
+    """Return the data that the definition of a scorer declares; see `fit_scorer`."""
+    definition = scorer_definition(name)
     sources: dict[str, Any] = {NOTHING: None, MODEL: inputs, **scorers}
     if data is not None:
         relevant = EventWeights(inputs.relevant_from).select(data.events)[0]
@@ -138,6 +177,4 @@ def fit_scorer(
             f"scorer '{name}' is fitted on '{definition.fitted_on}'{near}, which is unavailable; set fitted_on in its "
             f"DEFINITION to one of: {', '.join(choices)}"
         )
-    if definition.fitted_on == NOTHING:
-        return definition.fit(**arguments)
-    return definition.fit(sources[definition.fitted_on], **arguments)
+    return sources[definition.fitted_on]

@@ -47,7 +47,7 @@ def impression_block(
     unknown = np.isnan(label)
     columns = {
         "system": _system(layout, scores.system, len(rows)),
-        "impression_id": shown.impression_id.take(pa.array(owner)),
+        "impression_id": corpus.impression_ids.take(pa.array(owner)),
         "user_id": corpus.users["user_id"].take(pa.array(shown.user[owner])),
         "item_id": corpus.items["item_id"].take(pa.array(item)),
         "label": pa.array(label, mask=unknown),

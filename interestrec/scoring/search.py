@@ -1,14 +1,16 @@
 """SettingsSearch: selects settings of scorers on valid_select with an equal budget per scorer."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import ceil
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from interestrec.core import ragged
+from interestrec.core.prefetch import prefetch
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.scorers import queries
@@ -44,6 +46,16 @@ class SearchResult:
     trials: list[dict[str, Any]]
 
 
+class SearchedFits(Protocol):
+    """The fits of one scorer that a search makes."""
+
+    def shared_settings(self, settings: Mapping[str, Any]) -> Hashable:
+        """Return what is equal for trials that share a part of their fits; these are cheapest one after the other."""
+
+    def prepare(self, settings: Mapping[str, Any], share: float) -> Callable[[], Scorer]:
+        """Compute what trials share, and return the rest of the fit on a share of the users, to be run in a thread."""
+
+
 @dataclass(frozen=True)
 class SettingsSearch:
     """Successive halving over users with an equal budget for every scorer (Jamieson and Talwalkar 2016).
@@ -52,6 +64,8 @@ class SettingsSearch:
     settings on a quarter of the users, for half of the budget, and the second rung fits the best of these, and the
     configured ones, on all users. All trials are measured on the same users. Scorers that learn something of each user
     that they do not take from the request, those of labels, have no first rung.
+
+    Trials of a rung do not depend on each other: two are fitted at once while a third is measured.
     """
 
     ranking: SearchGoal
@@ -61,44 +75,30 @@ class SettingsSearch:
     has_weak_events: bool  # whether any positive event is not relevant
     seed: int
 
-    def run(
-        self, scorer: ScorerDefinition, fit: Callable[[Mapping[str, Any], float], Scorer], configured: Mapping[str, Any]
-    ) -> SearchResult:
+    def run(self, scorer: ScorerDefinition, fits: SearchedFits, configured: Mapping[str, Any]) -> SearchResult:
         """Fit with the configured settings and with others from the scorer's space, and keep the best.
 
         Args:
             scorer: its space; a scorer without a space is fitted once.
-            fit: returns the scorer fitted with settings on a share of the users.
             configured: the configured settings of the scorer.
         """
         space = self._effective_space(scorer)
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
-            return SearchResult({**configured}, fit(configured, 1.0), [])
+            return SearchResult({**configured}, fits.prepare(configured, 1.0)(), [])
         goal = self.intensity if scorer.predicts_intensity else self.ranking
-        trials: list[dict[str, Any]] = []
-
-        def measure(point: Mapping[str, Any], share: float) -> tuple[float, Scorer]:
-            settings = {**configured, **point}
-            fitted = fit({**settings, **{key: settings[key] * share for key in scorer.per_user_settings}}, share)
-            value = goal.measure(fitted)
-            trials.append(goal.describe(point, share, value))
-            return (value if goal.lower else -value), fitted
-
+        measure = partial(_measure, goal, scorer.per_user_settings, fits, configured)
         has_first_rung = scorer.fitted_on in (EVENTS, GRADED_EVENTS) and self.trials >= _LEAST_TRIALS
         first_rung = round(self.trials / 2 / _SHARE) if has_first_rung else 0
         points = low_discrepancy_points(space, start, max(first_rung, self.trials), self.seed)
+        trials: list[dict[str, Any]] = []
         if len(points) > self.trials:
-            losses = [measure(point, _SHARE)[0] for point in points]
-            others = [int(n) for n in np.argsort(losses, kind="stable") if n != 0]  # NaN comes last
+            rung = measure(points, _SHARE)
+            trials += rung.trials
+            others = [int(n) for n in np.argsort(rung.losses, kind="stable") if n != 0]  # NaN comes last
             points = [start, *(points[n] for n in others[: self.trials - ceil(len(points) * _SHARE) - 1])]
-        best_loss, best = measure(start, 1.0)
-        settings = start
-        for point in points[1:]:
-            loss, candidate = measure(point, 1.0)
-            if loss < best_loss:
-                settings, best_loss, best = point, loss, candidate
-        return SearchResult({**configured, **settings}, best, trials)
+        rung = measure(points, 1.0)
+        return SearchResult({**configured, **points[rung.best]}, rung.scorer, [*trials, *rung.trials])
 
     def _effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
         """Return the scorer's space without the settings that have no effect on this log."""
@@ -107,6 +107,48 @@ class SettingsSearch:
             *(() if self.has_weak_events else scorer.evidence_settings),
         }
         return {key: values for key, values in scorer.space.items() if key not in without_effect}
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """What was measured of the points of one rung."""
+
+    losses: list[float]  # by point; lower is better
+    trials: list[dict[str, Any]]  # by point
+    best: int  # the point with the lowest loss, the first of equal ones, and the first of all unless another is better
+    scorer: Scorer  # of the best point
+
+
+def _measure(
+    goal: SearchGoal,
+    per_user_settings: Sequence[str],
+    fits: SearchedFits,
+    configured: Mapping[str, Any],
+    points: Sequence[Mapping[str, Any]],
+    share: float,
+) -> _Rung:
+    """Fit and measure each point on a share of the users, those that share a part of their fits one after the other."""
+    settings = [{**configured, **point} for point in points]
+    alike: dict[Hashable, list[int]] = {}
+    for number, chosen in enumerate(settings):
+        alike.setdefault(fits.shared_settings(chosen), []).append(number)
+    order = [number for group in alike.values() for number in group]
+    scaled = ({**settings[n], **{key: settings[n][key] * share for key in per_user_settings}} for n in order)
+    tasks = (fits.prepare(chosen, share) for chosen in scaled)
+    values = [np.nan] * len(points)
+    best: tuple[float, int, Scorer] | None = None
+    for number, fitted in zip(order, prefetch(tasks, lambda task: task()), strict=True):
+        values[number] = goal.measure(fitted)
+        loss = values[number] if goal.lower else -values[number]
+        if best is None or (loss, number) < best[:2]:  # the first point comes first; NaN is not lower than anything
+            best = (loss, number, fitted)
+    assert best is not None  # there is at least one point
+    return _Rung(
+        losses=values if goal.lower else [-value for value in values],
+        trials=[goal.describe(point, share, value) for point, value in zip(points, values, strict=True)],
+        best=best[1],
+        scorer=best[2],
+    )
 
 
 def low_discrepancy_points(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from interestrec.scorers.definition import AGAIN, EVENTS, GRADED_EVENTS, LABELS, TallyDefinition
+from interestrec.scorers.definition import AGAIN, EVENTS, GRADED_EVENTS, LABELS
 from interestrec.scorers.event_weights import EventWeights
 from interestrec.scorers.registry import scorer_definition
 from interestrec.scorers.requests import Events, Scorer
@@ -46,7 +45,7 @@ def count_tally(name: str, data: FitData, inputs: ScorerInputs, settings: Mappin
     if definition.tally is None:
         return None
     events = _weights(name, arguments).select(data.events)[0]
-    return _counter(definition.tally, arguments)(events).stored()
+    return definition.tally.counter(arguments)(events).stored()
 
 
 def update_scorer(
@@ -75,7 +74,7 @@ def update_scorer(
         reads_data = definition.fitted_on in (EVENTS, GRADED_EVENTS, LABELS)
         return fit_scorer(name, change.data() if reads_data else None, inputs, scorers, settings), None
     arguments = _arguments(name, inputs, settings)
-    count = _counter(definition.tally, arguments)
+    count = definition.tally.counter(arguments)
     counted = change.counted(_weights(name, arguments))
     if tally is None:
         updated = count(counted.data().events)
@@ -83,16 +82,12 @@ def update_scorer(
         updated = tally.updated(counted.before, counted.after, lambda: counted.data().events, count)
     if definition.tally.needs_users(updated, arguments):
         updated = count(counted.data().events)
-    finishing = {key: arguments[key] for key in definition.tally.finishing}
-    return definition.tally.finish(updated, **finishing), updated.stored()
+    fitted = definition.tally.finished(definition.tally.prepared(updated, arguments), arguments)
+    return fitted, updated.stored()
 
 
 def _arguments(name: str, inputs: ScorerInputs, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**inputs.select(name, scorer_definition(name).needs), **settings}
-
-
-def _counter(definition: TallyDefinition, arguments: Mapping[str, Any]) -> Callable[..., Any]:
-    return partial(definition.count, **{key: arguments[key] for key in definition.counting})
 
 
 def _weights(name: str, arguments: Mapping[str, Any]) -> EventWeights:

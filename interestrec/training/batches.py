@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from interestrec.training.negative_source import Negatives, SharedNegatives
 
 _MOST_COUNTED = 8  # events of an example, so that long invoices share the cost of a step's negatives
+_BLOCK = 1 << 20  # examples that are looked at together
 _DENSE_SHARE = 4  # of the catalogue that negatives must exceed, one part in so many, for features of all items at once
 
 
@@ -100,7 +101,12 @@ def batch_offsets(
     An impression counts once and an example made from events as often as it has events, at most eight times; sampled
     negatives do not count. An example that exceeds a limit is a batch of its own.
     """
-    weight = np.where(examples.sampled, np.minimum(np.diff(examples.offsets), _MOST_COUNTED), 1)[order]
+    weight = np.ones(len(examples), np.uint8)
+    for start in range(0, len(weight), _BLOCK):
+        rows = slice(start, min(start + _BLOCK, len(weight)))
+        counts = np.minimum(np.diff(examples.offsets[rows.start : rows.stop + 1]), _MOST_COUNTED)
+        weight[rows] = np.where(examples.sampled[rows], counts, 1)
+    weight = weight[order]
     begins, included, tokens, size = [0], set[int](), 0, 0
     for place, example in enumerate(order):
         items, more = set[int](), 0
@@ -109,7 +115,7 @@ def batch_offsets(
             candidates = examples.item[examples.offsets[example] : examples.offsets[example + 1]]
             items = set(history.tolist()) | set(candidates.tolist())
             more = int(limits.lengths[list(items - included)].sum())
-        full = size + weight[place] > limits.examples or tokens + more > (limits.tokens or np.inf)
+        full = size + int(weight[place]) > limits.examples or tokens + more > (limits.tokens or np.inf)
         full |= place - begins[-1] >= (limits.lists or np.inf)
         if place > begins[-1] and full:
             begins.append(place)
@@ -117,7 +123,7 @@ def batch_offsets(
             more = int(limits.lengths[list(items)].sum()) if limits.lengths is not None and items else 0
         included |= items
         tokens += more
-        size += weight[place]
+        size += int(weight[place])
     return np.append(begins, len(order)) if len(order) else np.zeros(1, np.int64)
 
 

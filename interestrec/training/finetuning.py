@@ -56,7 +56,7 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
         ArtifactError: the start model does not fit.
         ConfigError: all labels of a phase are equal and no loss compares candidates; the start model has another
             structure, or more trained encoder layers than `trainable_layers`.
-        DataError: as in `examples.corpus_examples`.
+        DataError: as in `example_sets.corpus_examples`.
         NumericError: a loss became NaN.
         PeerLostError: another worker is lost.
     """

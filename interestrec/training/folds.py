@@ -10,14 +10,10 @@ from interestrec.encoding.text_vectors import encode
 from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.metrics.intensity_errors import INTENSITY_ERRORS
 from interestrec.training.batches import BatchBuilder
-from interestrec.training.examples import (
-    Examples,
-    impression_examples,
-    popularity,
-    select_contrasting,
-    usable_impressions,
-)
+from interestrec.training.example_sets import popularity
+from interestrec.training.examples import Examples, select_contrasting
 from interestrec.training.finetuning import TrainedModel
+from interestrec.training.impression_examples import impression_examples, usable_impressions
 from interestrec.training.item_vectors import FrozenTextVectors
 from interestrec.training.negative_sampler import NegativeSampler
 from interestrec.training.preparation import VALIDATION_NEGATIVES

@@ -20,7 +20,8 @@ from interestrec.model.two_tower_config import ItemArrays, ItemCodes, Similarity
 from interestrec.model.two_tower_files import start_from
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.training.batches import Batch, BatchBuilder
-from interestrec.training.examples import Examples, ExampleSets, corpus_examples, popularity
+from interestrec.training.example_sets import ExampleSets, corpus_examples, popularity
+from interestrec.training.examples import Examples
 from interestrec.training.execution import ExecutionSettings
 from interestrec.training.finetune_settings import FinetuneSettings
 from interestrec.training.item_texts import Caches
@@ -99,12 +100,12 @@ def prepare(inputs: TrainingInputs, execution: ExecutionSettings) -> TrainingSet
     Raises:
         ArtifactError, ConfigError: the start model does not fit.
         ConfigError: positions are to be learned, and no impression has any; a task cannot be learned from the labels.
-        DataError: as in `examples.corpus_examples`.
+        DataError: as in `corpus_examples`.
     """
     corpus, settings = inputs.corpus, inputs.settings
     all_texts = None if inputs.texts is None else inputs.texts.inputs
     targets = task_targets(corpus, settings)
-    examples = corpus_examples(corpus, inputs.reference_run is None, targets)
+    examples = corpus_examples(corpus, inputs.reference_run is None, targets, settings.history_epochs > 0)
     tasks = fitted_tasks(settings, examples.train)
     if inputs.user_text is not None:
         all_texts, examples = _with_documents(inputs, examples, inputs.user_text)

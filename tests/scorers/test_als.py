@@ -60,6 +60,19 @@ def test_an_item_without_factors_gets_those_that_implicit_computes() -> None:
     np.testing.assert_allclose(grown.item_factors[6:], oracle.recalculate_item([6, 7], users), rtol=1e-3)
 
 
+@pytest.mark.parametrize("factors", [1, 17, 64])
+def test_the_number_of_threads_changes_no_bit(factors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(factors)
+    pairs = [(int(u), int(i)) for u, i in zip(rng.integers(0, 300, 3000), rng.integers(0, 200, 3000), strict=True)]
+    found = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, number=threads: set(range(number)))
+        found.append(als.fit(events(pairs, 300, 200), 0.5, factors, 0.1, 3, 4.0, seed=1))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.item_factors, found[0].item_factors)
+        np.testing.assert_array_equal(other.user_gram, found[0].user_gram)
+
+
 def test_the_gram_matrix_is_that_of_the_users_who_fit_the_items() -> None:
     rng = np.random.default_rng(0)
     pairs = [(user, int(item)) for user in range(30) for item in rng.choice(8, 4, replace=False)]

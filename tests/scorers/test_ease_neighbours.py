@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from interestrec.scorers import ease, ease_neighbours
-from interestrec.scorers.ease_neighbours import SparseEaseWeights, neighbour_weights
+from interestrec.scorers.ease_neighbours import SparseEaseWeights, nearest_items, ridge_solutions
 from tests.scoring.asking import events, requests, split_candidates
 
 
@@ -20,7 +20,7 @@ def nearest(seen: np.ndarray, item: int, count: int) -> np.ndarray:
 
 def solved(seen: np.ndarray, regularization: float, count: int) -> SparseEaseWeights:
     gram = seen.T @ seen
-    return neighbour_weights([sparse.csr_matrix(gram)], np.diag(gram), regularization, count)
+    return nearest_items([sparse.csr_matrix(gram)], np.diag(gram), count).weights(regularization)
 
 
 @pytest.mark.parametrize("count", [1, 3, 50])
@@ -42,6 +42,25 @@ def test_an_item_that_never_occurs_with_another_has_no_weights() -> None:
     seen = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
     found = solved(seen, 1.0, 5).weights.toarray()
     np.testing.assert_allclose(found, [[0, 2 / 3, 0], [2 / 3, 0, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_blocks_and_other_items_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    seen = (rng.random((200, 60)) < 0.1) * rng.random((200, 60))
+    whole = solved(seen, 0.5, 9).weights
+    monkeypatch.setattr(ease_neighbours, "_CELLS", 1)
+    np.testing.assert_array_equal(solved(seen, 0.5, 9).weights.toarray(), whole.toarray())
+
+
+def test_one_problem_without_a_stable_solution_leaves_the_others_as_they_are() -> None:
+    stable = np.array([[2.0, 0.5], [0.5, 1.0]])
+    indefinite = np.array([[1.0, 3.0], [3.0, 1.0]])  # positive definite with λ = 4 = 2 · 2 · 1, not with 2
+    gram, target = np.stack([stable, indefinite, 3 * stable]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    expected = [np.linalg.solve(gram[n] + r * np.eye(2), target[n]) for n, r in enumerate((1.0, 4.0, 1.0))]
+    np.testing.assert_allclose(ridge_solutions(gram, target, 1.0), expected, rtol=1e-12)
+    np.testing.assert_array_equal(
+        ridge_solutions(gram[[0, 2]], target[[0, 2]], 1.0), ridge_solutions(gram, target, 1.0)[[0, 2]]
+    )
 
 
 def test_where_products_are_left_out_the_solution_is_still_stable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,9 +40,24 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = [(int(u), int(i)) for u, i in zip(rng.integers(0, 9, 60), rng.integers(0, 12, 60), strict=True)]
     texts = content.unit_rows(rng.normal(size=(30, 4)).astype(np.float32))
     whole = item_item.fit(item_knn.fit(events(pairs, 9, 30), 0.5, 5, 1.0), texts, 3)
-    monkeypatch.setattr(item_item, "_CELLS", 1)
+    monkeypatch.setattr(item_item, "_ROWS", 1)
+    monkeypatch.setattr(item_item, "_TILE", 2)
     parts = item_item.fit(item_knn.fit(events(pairs, 9, 30), 0.5, 5, 1.0), texts, 3)
     np.testing.assert_allclose(parts.similarity.toarray(), whole.similarity.toarray(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 200])
+def test_the_nearest_rows_are_those_of_a_whole_sort(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products of small whole numbers are exact, with many ties, within a tile and over several."""
+    monkeypatch.setattr(item_item, "_TILE", 5)
+    rng = np.random.default_rng(3)
+    rows, others = (rng.integers(-2, 3, (n, 4)).astype(np.float32) for n in (20, 57))
+    nearest, product = item_item.nearest_rows(rows, others, most)
+    whole = rows @ others.T
+    for row in range(20):
+        expected = np.lexsort((np.arange(57), -whole[row]))[:most]
+        np.testing.assert_array_equal(nearest[row], expected)
+        np.testing.assert_array_equal(product[row], whole[row, expected])
 
 
 def test_without_texts_or_events_there_is_nothing_to_borrow() -> None:

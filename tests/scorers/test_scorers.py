@@ -32,7 +32,7 @@ from interestrec.scorers.definition import (
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Labels, Requests, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring.fit_scorers import FitData, fit_scorer
+from interestrec.scoring.fit_scorers import FitData, TrialFits, fit_scorer
 from interestrec.scoring.rank_settings import RankSettings
 from tests.scorers.fits import CASES, DEFAULTS, chosen_settings, fit_all, source
 from tests.scorers.models import write_model
@@ -297,3 +297,22 @@ def test_no_scorer_is_forgotten(module: str) -> None:
         assert SCORERS.get(module) is definition, (
             f'add "{module}": {module}.DEFINITION to SCORERS in interestrec/scorers/registry.py'
         )
+
+
+@pytest.mark.parametrize("name", [name for name, entry in SCORERS.items() if entry.tally is not None])
+def test_trials_that_share_their_tally_are_the_fits_alone(name: str, inputs: dict[str, ScorerInputs]) -> None:
+    """In turn: the configured settings, then others that share nothing, something or all with those before."""
+    own, space = inputs["large"], SCORERS[name].space
+    data = FitData.before_split(own.corpus, queries.TEST)
+    rank = np.arange(data.events.n_users) / data.events.n_users
+    fits = TrialFits(name, data, rank, own, {})
+    first, last = ({**chosen_settings(name, DEFAULTS), **{k: v[n] for k, v in space.items()}} for n in (0, -1))
+    finishing = {key: last[key] for key in space if key not in SCORERS[name].tally.counting}  # type: ignore[union-attr]
+    for share in (0.5, 1.0):
+        part = data.of_users(rank < share)
+        for settings in (chosen_settings(name, DEFAULTS), first, {**first, **finishing}, first, last):
+            alone = fit_scorer(name, part, own, {}, settings).arrays()  # type: ignore[attr-defined]
+            shared = fits.prepare(settings, share)().arrays()  # type: ignore[attr-defined]
+            assert alone.keys() == shared.keys()
+            for key, array in alone.items():
+                np.testing.assert_array_equal(shared[key], array)

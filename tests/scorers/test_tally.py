@@ -99,7 +99,7 @@ def finished(name: str, tally: StorableTally, log: Events, chosen: dict[str, Any
     definition = of(name)
     if definition.needs_users(tally, chosen):
         tally = definition.count(counted(name, log, chosen), **{key: chosen[key] for key in definition.counting})
-    return definition.finish(tally, **{key: chosen[key] for key in definition.finishing})  # type: ignore[return-value]
+    return definition.finished(definition.prepared(tally, chosen), chosen)  # type: ignore[return-value]
 
 
 def assert_equal_sums(found: StorableTally, expected: StorableTally) -> None:
@@ -261,7 +261,7 @@ def test_the_last_events_leave_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_both_steps_take_what_the_fit_takes(name: str) -> None:
+def test_the_steps_take_what_the_fit_takes(name: str) -> None:
     entry = SCORERS[name]
     keys = {*entry.needs, *(entry.settings.model_fields if entry.settings else ())}
-    assert {*of(name).counting, *of(name).finishing} == keys
+    assert {*of(name).counting, *of(name).preparing, *of(name).finishing} == keys

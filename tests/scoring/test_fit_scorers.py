@@ -1,5 +1,6 @@
 """Fits by definition: what a definition declares but nobody provides is an error, not an omission."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from interestrec.core.errors import ConfigError
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries, random
-from interestrec.scorers.definition import AGAIN, EVENTS, ScorerDefinition
+from interestrec.scorers.definition import AGAIN, EVENTS, ScorerDefinition, TallyDefinition
 from interestrec.scorers.item_scores import ItemScores
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Scorer
@@ -97,12 +98,16 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
     ],
 )
 def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_events: bool, keys: set[str]) -> None:
-    def fit(settings: object, share: float) -> Scorer:
-        return ItemScores(np.ones(1, np.float32))
+    class Constant:
+        def shared_settings(self, settings: object) -> None:
+            return None
+
+        def prepare(self, settings: object, share: float) -> Callable[[], Scorer]:
+            return lambda: ItemScores(np.ones(1, np.float32))
 
     goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
     configured = {"level": 1.0, "half_life": None, "weak_evidence": 0.0}
-    found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, fit, configured)
+    found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, Constant(), configured)
     assert all(set(trial) == {*keys, "share_of_users", "m"} for trial in found.trials)
     assert found.settings == configured  # of equals, the configured ones
 
@@ -111,3 +116,27 @@ def test_events_of_a_time_reach_over_the_splits(inputs: ScorerInputs) -> None:
     known = queries.as_known_before(inputs.corpus, 86_400_001 * 1000)
     observed: Events = FitData.before_split(known, queries.TEST).events
     assert observed.item.tolist() == [0]
+
+
+def test_a_search_counts_once_per_share_and_settings_of_the_tally(
+    inputs: ScorerInputs, data: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[tuple[int, float]] = []
+
+    def count(events: Events, half_life: float) -> tuple[Events, float]:
+        counted.append((len(events.user), half_life))
+        return events, half_life
+
+    def finish(tally: tuple[Events, float], level: float) -> ItemScores:
+        return ItemScores(np.full(tally[0].n_items, level * tally[1], np.float32))
+
+    tally = TallyDefinition(count, ("half_life",), finish, ("level",))  # type: ignore[arg-type]
+    levels = [float(level) for level in range(1, 31)]
+    add(monkeypatch, tally=tally, space={"level": levels, "half_life": [1.0, 2.0]}, evidence_settings=())
+    goal = SearchGoal("m", lower=True, measure=level)
+    search = SettingsSearch(goal, goal, trials=8, has_times=True, has_weak_events=True, seed=1)
+    found = fit_scorers(["level"], data, inputs, {"level": {"level": 9.0, "half_life": 2.0}}, search)
+    trials = found.trials["level"]
+    assert len(trials) == 20
+    assert len(counted) == len({(trial["share_of_users"], trial["half_life"]) for trial in trials})
+    assert found.scorers["level"].score[0] == min(trial["m"] for trial in trials[16:])  # type: ignore[attr-defined]

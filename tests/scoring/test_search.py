@@ -1,8 +1,8 @@
 """The search of settings: its budget, its points, and that what it keeps was fitted on all users."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,19 @@ class Fitted(ItemScores):
     share: float
 
 
-def fit(settings: Mapping[str, Any], share: float) -> Fitted:
-    return Fitted(np.zeros(1, np.float32), settings, share)
+class Fits:
+    """Fits of which those with the same `shared` settings share a part; it remembers in which order they were asked."""
+
+    def __init__(self, *shared: str) -> None:
+        self.shared = shared
+        self.asked: list[tuple[Mapping[str, Any], float]] = []
+
+    def shared_settings(self, settings: Mapping[str, Any]) -> Hashable:
+        return tuple(settings[key] for key in self.shared)
+
+    def prepare(self, settings: Mapping[str, Any], share: float) -> Callable[[], Fitted]:
+        self.asked.append((settings, share))
+        return lambda: Fitted(np.zeros(1, np.float32), settings, share)
 
 
 def distance(scorer: Scorer) -> float:
@@ -54,7 +65,7 @@ def search(trials: int, lower: bool = True) -> SettingsSearch:
 
 @pytest.mark.parametrize("lower", [True, False])
 def test_two_rungs_spend_the_budget_and_end_on_all_users(lower: bool) -> None:
-    found = search(8, lower).run(DEFINITION, fit, {"x": 0, "y": 9, "z": 5})
+    found = search(8, lower).run(DEFINITION, Fits(), {"x": 0, "y": 9, "z": 5})
     assert [trial["share_of_users"] for trial in found.trials] == [0.25] * 16 + [1.0] * 4
     first, final = found.trials[:16], found.trials[16:]
     assert (first[0]["x"], first[0]["y"]) == (final[0]["x"], final[0]["y"]) == (0, 9)  # configured: in both rungs
@@ -70,7 +81,7 @@ def test_two_rungs_spend_the_budget_and_end_on_all_users(lower: bool) -> None:
 def test_no_search_costs_more_than_its_budget(trials: int, columns: int, source: str) -> None:
     space = dict(list(DEFINITION.space.items())[:columns])
     definition = replace(DEFINITION, space=space, fitted_on=source)
-    found = search(trials).run(definition, fit, {"x": 3, "y": 3})
+    found = search(trials).run(definition, Fits(), {"x": 3, "y": 3})
     cost = sum(trial["share_of_users"] for trial in found.trials)
     assert cost <= trials
     assert trials == 1 or columns == 1 or cost > trials - 1
@@ -81,28 +92,40 @@ def test_no_search_costs_more_than_its_budget(trials: int, columns: int, source:
 
 def test_a_space_within_the_budget_is_searched_whole() -> None:
     definition = replace(DEFINITION, space={"x": [1, 2, 3, 4], "y": [5, 6]})
-    found = search(8).run(definition, fit, {"x": 2, "y": 5})
+    found = search(8).run(definition, Fits(), {"x": 2, "y": 5})
     assert len(found.trials) == 8
     assert all(trial["share_of_users"] == 1.0 for trial in found.trials)
     assert found.settings == {"x": 4, "y": 5}
 
 
 def test_settings_that_grow_with_the_number_of_users_are_those_of_the_share() -> None:
-    taken = []
-
-    def record(settings: Mapping[str, Any], share: float) -> Fitted:
-        taken.append(settings["y"])
-        return fit({**settings, "y": settings["y"] / share}, share)
-
-    found = search(8).run(replace(DEFINITION, per_user_settings=("y",)), record, {"x": 0, "y": 8})
-    assert taken == [trial["y"] * trial["share_of_users"] for trial in found.trials]
+    fits = Fits()
+    found = search(8).run(replace(DEFINITION, per_user_settings=("y",)), fits, {"x": 0, "y": 8})
+    assert [asked["y"] for asked, _ in fits.asked] == [t["y"] * t["share_of_users"] for t in found.trials]
     assert found.settings["y"] in DEFINITION.space["y"]
 
 
 def test_without_data_for_the_metric_the_configured_settings_stay() -> None:
     goal = SearchGoal("m", lower=False, measure=lambda _: np.nan)
-    found = SettingsSearch(goal, goal, 8, True, True, seed=1).run(DEFINITION, fit, {"x": 4, "y": 4})
+    found = SettingsSearch(goal, goal, 8, True, True, seed=1).run(DEFINITION, Fits(), {"x": 4, "y": 4})
     assert found.settings == {"x": 4, "y": 4}
+
+
+def test_trials_that_share_a_part_follow_each_other_and_change_no_result() -> None:
+    apart, together = Fits(), Fits("y")
+    found = [search(8).run(DEFINITION, fits, {"x": 0, "y": 9}) for fits in (apart, together)]
+    assert found[0] == found[1]
+    assert together.asked != apart.asked
+    for rung in (together.asked[:16], together.asked[16:]):
+        shared = [settings["y"] for settings, _ in rung]
+        assert len([y for y, _ in groupby(shared)]) == len(set(shared))
+
+
+def test_of_equal_points_the_first_is_kept_whatever_is_measured_first() -> None:
+    definition = replace(DEFINITION, space={"x": [6, 8], "y": [2, 3]})  # 6 and 8 are as far from 7
+    found = search(8).run(definition, Fits("x"), {"x": 0, "y": 2})
+    best = min(found.trials, key=lambda trial: trial["m"])  # the first of equal ones
+    assert (found.settings["x"], found.settings["y"]) == (best["x"], best["y"])
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,12 +1,16 @@
 """Which rows of a corpus become training examples."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
+import pytest
 
 from interestrec.corpus.store import NO_TIME, Impressions, Timelines
-from interestrec.training.examples import history_examples, impression_examples, select_contrasting, without_order
+from interestrec.io import spilled_arrays
+from interestrec.training import impression_examples as blocks
+from interestrec.training.examples import history_examples, select_contrasting, without_order
+from interestrec.training.impression_examples import impression_examples
 
 TIMELINES = Timelines(
     offsets=np.array([0, 6]),
@@ -25,7 +29,6 @@ def impressions(
     start, end = (np.array(bound, np.int64) for bound in zip(*ranges, strict=True))
     counts = [len(row) for row in labels]
     return Impressions(
-        impression_id=pa.chunked_array([[str(n) for n in range(len(ranges))]]),
         user=np.zeros(len(ranges), np.int32) if users is None else np.array(users, np.int32),
         time=end + 1000,
         split=np.zeros(len(ranges), np.int8),
@@ -132,3 +135,24 @@ def test_no_impressions_no_examples() -> None:
     shown = impressions([(0, 2)], [[1.0]])
     assert len(history_examples(shown, TIMELINES, np.zeros(1, bool))) == 0
     assert len(impression_examples(shown, np.zeros(1, bool))) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_blocks_of_impressions_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs of events of one request, longer than an example may be, impressions and what is left out between them."""
+    rng = np.random.default_rng(seed)
+    request = np.repeat(np.arange(30), rng.choice([1, 2, 40], 30))
+    n, is_event = len(request), (rng.random(30) < 0.7)[request]
+    labels = [rng.choice([0.0, 1.0] if one else [np.nan, 0.0, 0.5, 1.0], 1 if one else 3).tolist() for one in is_event]
+    shown = impressions([(0, int(r)) for r in request], labels, users=(request // 7).tolist())
+    mask = rng.random(n) < 0.9
+    targets = rng.random((len(shown.item), 2)).astype(np.float32)
+    whole = impression_examples(shown, mask, targets)
+    assert np.diff(whole.offsets).max() > 20
+    monkeypatch.setattr(spilled_arrays, "_LEAST", 64)
+    for size in (1, 5, 50):
+        monkeypatch.setattr(blocks, "_BLOCK", size)
+        parts = impression_examples(shown, mask, targets, tmp_path)
+        for name, array in vars(whole).items():
+            np.testing.assert_array_equal(getattr(parts, name), array, err_msg=name)
+            assert array is None or getattr(parts, name).dtype == array.dtype

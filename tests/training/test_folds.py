@@ -31,7 +31,7 @@ def corpus(times: bool = True) -> Corpus:
         items=SimpleNamespace(num_rows=EACH),
         users=None,
         timelines=Timelines(offsets, user, item, time, ones, split),
-        impressions=Impressions(None, user, time, split, start, start + position, shown, item, ones),
+        impressions=Impressions(user, time, split, start, start + position, shown, item, ones),
     )
     return made
 
