@@ -13,7 +13,7 @@ from interestrec.scorers.model_opening import open_models
 from interestrec.scorers.strength import Strength
 from interestrec.stages import finetune, preprocess, pretrain_adapt
 from interestrec.stages.run import RunContext, StageResult
-from interestrec.training import examples as training_examples
+from interestrec.training import example_sets
 from interestrec.training.examples import Examples, without_order
 from tests.scoring.asking import requests, split_candidates
 
@@ -79,7 +79,7 @@ def learned_taste(root: Path, encoder: Path, timed: bool) -> tuple[StageResult, 
         return asked[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_examples, "without_order", spied)
+        patch.setattr(example_sets, "without_order", spied)
         return learned(root, encoder, permuted=False, timed=timed)[1], asked
 
 
