@@ -14,6 +14,7 @@ from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests, request_blocks
 
 _BATCH = 1 << 14  # requests per block
+_MAX_SHARDS = 64  # for workers: opening what all need takes seconds per shard
 
 
 def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[int, int]:
@@ -26,6 +27,15 @@ def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[in
     bounds = [*(start for start, _ in request_blocks(requests, n_items)), requests]
     begin, end = (bounds[n * (len(bounds) - 1) // shards] for n in (number - 1, number))
     return begin, end
+
+
+def shard_count(requests: int, impressions: int, n_items: int) -> int:
+    """Return the number of shards that workers make; it does not depend on their number, so that others may go on."""
+    return min(max(1, _blocks(requests, n_items), _blocks(impressions, n_items)), _MAX_SHARDS)
+
+
+def _blocks(requests: int, n_items: int) -> int:
+    return sum(1 for _ in request_blocks(requests, n_items))
 
 
 def shard_requests(

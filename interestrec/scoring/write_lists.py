@@ -21,7 +21,6 @@ from interestrec.scoring.fit_systems import tie_order
 from interestrec.scoring.ranking_tables import (
     TableLayout,
     catalogue_block,
-    grouped_writer,
     impression_block,
     truth_table,
 )
@@ -105,9 +104,9 @@ def write_lists(
     layout, rules = builder.layout, builder.rules
     schema = schemas.with_components(schemas.RANKED_CATALOGUE, layout.components)
     with ExitStack() as stack:
-        write = stack.enter_context(grouped_writer(directory / CATALOGUE, schema))
+        write = stack.enter_context(layout.writer(directory / CATALOGUE, schema))
         if cold is not None:
-            write_cold = stack.enter_context(grouped_writer(directory / COLD_CATALOGUE, schema))
+            write_cold = stack.enter_context(layout.writer(directory / COLD_CATALOGUE, schema))
         ranges = list(request_blocks(len(requests), layout.corpus.items.num_rows))
         for start, stop in track(ranges, "rank catalogue", unit="blocks"):
             block = requests.block(start, stop)
@@ -133,7 +132,7 @@ def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarr
     """
     corpus = layout.corpus
     schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
-    with grouped_writer(directory / IMPRESSIONS, schema) as write:
+    with layout.writer(directory / IMPRESSIONS, schema) as write:
         ranges = list(request_blocks(len(impressions), corpus.items.num_rows))
         for start, stop in track(ranges, "rank impressions", unit="blocks"):
             query = queries.impression_queries(corpus, impressions[start:stop])
