@@ -10,7 +10,8 @@ from interestrec.cluster.release_versions import release_versions
 from interestrec.config.settings import Settings
 from interestrec.core import errors
 from interestrec.core.errors import InterestrecError
-from interestrec.stages.run import RankRequest, RunContext
+from interestrec.evaluation.requirements import parse_bound
+from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
 
 class TaskMessage(NamedTuple):
@@ -33,6 +34,7 @@ def task_head(context: RunContext) -> str:
             "settings": settings.model_dump(mode="json"),
             "as_of": request.as_of,
             "users": None if request.users is None else str(request.users),
+            "require": [bound.text for bound in context.gate.require],
             "seeds": [str(path) for path in context.seeds],
             "paths": {kind: str(path) for kind, path in context.paths.items()},
             "versions": dict(release_versions()),
@@ -48,6 +50,7 @@ def context_of(head: str) -> RunContext:
     return RunContext(
         Settings.model_validate(values["settings"]),
         rank_request=RankRequest(values["as_of"], None if users is None else Path(users)),
+        gate=GateRequest(tuple(parse_bound(text) for text in values["require"])),
         seeds=tuple(Path(path) for path in values["seeds"]),
         paths={kind: Path(path) for kind, path in values["paths"].items()},
     )

@@ -23,6 +23,8 @@ PartWriter = Callable[..., None]
 # Modules by task. Each has `part_writer(context)`, which opens what all parts need and returns the function that writes
 # one of them.
 TASKS = {
+    "encode": "interestrec.stages.encode",
+    "evaluate": "interestrec.stages.evaluate",
     "fit_decision": "interestrec.stages.fit_decision",
     "rank": "interestrec.stages.rank",
 }
