@@ -26,6 +26,7 @@ TASKS = {
     "encode": "interestrec.stages.encode",
     "evaluate": "interestrec.stages.evaluate",
     "fit_decision": "interestrec.stages.fit_decision",
+    "preprocess": "interestrec.stages.preprocess",
     "rank": "interestrec.stages.rank",
 }
 
