@@ -30,10 +30,14 @@ TASKS = {
     "rank": "interestrec.stages.rank",
 }
 
+# TensorFlow reads them when a task first needs it; its threads can then no longer be set.
+_ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
 
 def perform(text: str) -> str:
     """Make the part that a JSON text asks for; return its path and digest, or the error, as a JSON text."""
     os.umask(0o077)  # parts contain personal data, so only the owner may read them
+    os.environ.update(_ONE_THREAD)
     message = TaskMessage(*json.loads(text))
     try:
         answer = _made(message)

@@ -20,7 +20,5 @@ def range_relations(log: RawLog, ranges: Sequence[ParsedRange]) -> Iterator[str]
             log.db.execute(f"INSERT INTO bad_rows SELECT * REPLACE (row + {shift} AS row) FROM {bad}")
         rows = f"read_parquet({sql_string(str(part.directory / ROWS))})"
         # As a table, because whoever asks for the relation reads it several times.
-        log.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (_row + {shift} AS _row) FROM {rows}"
-        )
+        log.db.execute(f"CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (_row + {shift} AS _row) FROM {rows}")
         yield "FROM records"

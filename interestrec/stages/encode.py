@@ -89,7 +89,7 @@ def part_writer(context: RunContext) -> Callable[..., None]:
     from interestrec.training import device
 
     settings = context.settings
-    device.prepare(settings.runtime.device, settings.runtime.threads, settings.seed)
+    device.prepare(settings.runtime.device, None, settings.seed)  # a worker has one thread as it is
     encoders = item_encoders(settings, context.open("encoder").path)
     corpus = Corpus(context.open("corpus").path, settings.data.relevant_at)
 

@@ -83,7 +83,7 @@ class WithinProcess:
         return 1
 
     def results(self, task: str, context: RunContext, parts: Sequence[PlacedPart]) -> Iterator[Mapping[str, Any]]:
-        umask = os.umask(0o077)
+        umask, environment = os.umask(0o077), dict(os.environ)
         try:
             for part in parts:
                 self.messages.append(encoded(task, task_head(context), part.target, part.arguments))
@@ -92,4 +92,6 @@ class WithinProcess:
                 yield answer
         finally:
             os.umask(umask)
+            os.environ.clear()
+            os.environ.update(environment)
             release_memory()

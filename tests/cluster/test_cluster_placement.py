@@ -170,7 +170,9 @@ def test_a_lost_scheduler_ends_the_run_and_the_next_one_goes_on(
             rank.run(context)
         assert raised.value.exit_status == 75
         placed.close()
-        there = {path.name for path in (tmp_path / "ws").glob("work/rank/*/parts/shard-*") if "partial" not in path.name}
+        there = {
+            path.name for path in (tmp_path / "ws").glob("work/rank/*/parts/shard-*") if "partial" not in path.name
+        }
         assert there >= set(made[1:])
         engine.close()
         engine = Engine(tmp_path / "engine", workers=1)
