@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from interestrec.cluster.release_versions import release_versions, version_differences
 from interestrec.cluster.worker_tasks import release_memory, versions_here
 from interestrec.config.runtime_settings import ClusterSettings, RuntimeSettings
-from interestrec.core.errors import ConfigError, DeviceError, WorkerVersionError
+from interestrec.core.errors import ConfigError, DeviceError, PeerLostError, WorkerVersionError
 from interestrec.core.progress import log
 
 if TYPE_CHECKING:
@@ -128,14 +128,22 @@ class ClusterConnection:
 
 
 def _started_workers(cluster: ClusterSettings, memory: float) -> LocalCluster:
-    """Start worker processes of one thread on this machine, each with a limit of memory in GiB."""
+    """Start worker processes of one thread on this machine, each with a limit of memory in GiB.
+
+    Raises:
+        PeerLostError: one was lost before it was ready.
+    """
     from distributed import LocalCluster
 
-    return LocalCluster(
-        n_workers=cluster.local,
-        threads_per_worker=1,
-        processes=True,
-        memory_limit=int(memory * _GIB),
-        host="127.0.0.1",  # nobody else may send tasks
-        dashboard_address=None,
-    )
+    try:
+        return LocalCluster(
+            n_workers=cluster.local,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=int(memory * _GIB),
+            host="127.0.0.1",  # nobody else may send tasks
+            dashboard_address=None,
+        )
+    except (RuntimeError, OSError) as error:
+        reason = str(error.__cause__ or error).strip() or type(error).__name__
+        raise PeerLostError(f"runtime.cluster.local: a worker did not start ({reason}); run again") from error

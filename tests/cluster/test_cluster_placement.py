@@ -202,5 +202,6 @@ def test_other_versions_are_refused_with_both(engine: Engine, monkeypatch: pytes
 
 def test_an_address_without_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection._DASK, "distributed.comm.timeouts.connect", "1s")
-    with pytest.raises(DeviceError, match="no scheduler answers"):
+    with pytest.raises(DeviceError, match="no scheduler answers") as raised:
         placement("tcp://127.0.0.1:9").workers()
+    assert raised.value.exit_status == 69
