@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.config.settings import Settings
+from interestrec.core.errors import InputMissingError
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.text_cleaning import clean_texts, require_texts
@@ -26,6 +27,7 @@ from interestrec.rawfiles.file_patterns import expand_patterns
 from interestrec.rawfiles.file_ranges import RANGE_BYTES, FileRange, ParsedRange, file_ranges, parsed_range, range_key
 from interestrec.rawfiles.parse_range import write_range
 from interestrec.rawfiles.raw_log import DivideFiles, RawLog
+from interestrec.rawfiles.remote_files import remote_cache
 from interestrec.rawfiles.text_layout import TextLayout
 from interestrec.stages.run import PARTS, RunContext, StageResult, placed_parts, produce
 from interestrec.workspace.artifacts import Recipe
@@ -60,6 +62,8 @@ def part_writer(context: RunContext) -> Callable[..., None]:
     settings = context.settings
 
     def write(directory: Path, path: str, names: str, layout: str, start: int, end: int) -> None:
+        if not Path(path).is_file():
+            raise InputMissingError(f"{path}: a worker does not see it; data.root must be on a shared file system")
         with storage_errors(directory):
             log = open_log(settings, memory=settings.runtime.memory * _DATABASE_SHARE)
             log.part = FileRange(start, end)
@@ -77,6 +81,8 @@ def _parsed_by_workers(
     read_by = {"names": json.dumps(list(names)), "layout": plain.model_dump_json()}
     parts: dict[str, dict[str, str | int]] = {}
     for path in paths:
+        if path.is_relative_to(remote_cache()):  # which is on this machine
+            continue
         for part in file_ranges(path, layout, RANGE_BYTES):
             name = f"{range_key(path, names, layout)}-{part.start}"
             parts[name] = {"path": str(path), **read_by, **part._asdict()}
