@@ -12,6 +12,7 @@
     scripts/bench.py pictures --encoder data/encoders/efficientnet-lite0   # see bench_pictures.py
     scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
     scripts/bench.py vectors --to workspace/bench                     # see bench_vectors.py
+    scripts/bench.py cluster --to workspace/bench                     # see bench_cluster.py
     scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
@@ -33,6 +34,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_cluster
 import bench_encode
 import bench_evaluate
 import bench_pictures
@@ -260,9 +262,11 @@ def main() -> None:
     bench_vectors.add_parser(benches)
     bench_serve.add_parser(benches)
     bench_pictures.add_parser(benches)
+    bench_cluster.add_parser(benches, _ENCODER)
     arguments = parser.parse_args()
     modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
     modules |= {"vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
+    modules |= {"cluster": bench_cluster}
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return

@@ -16,7 +16,7 @@ from interestrec.rawfiles.file_signatures import encoding_of, head_of, line_end_
 from interestrec.rawfiles.packed_files import DELIMITERS, JSON, compression_of, kind_of
 from interestrec.rawfiles.text_layout import AUTOMATIC, NO_QUOTES, TextLayout
 
-RANGE_BYTES = 1 << 23
+RANGE_BYTES = 1 << 24
 FIRST_ROW = 1 << 40  # number of the first line of a range other than the first of its file, which is not known
 ROWS, BAD_ROWS, COUNTS = "rows.parquet", "bad_rows.parquet", "counts.json"
 _BLOCK_BYTES = 1 << 24

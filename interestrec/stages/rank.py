@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,16 @@ from interestrec.scoring.decision_files import ITEM_VECTORS, open_log, read_cont
 from interestrec.scoring.fit_systems import FittedSystems
 from interestrec.scoring.merge_shards import merge_shards
 from interestrec.scoring.rules import Rules, load_rules
-from interestrec.scoring.shards import shard_count, shard_impressions, shard_requests, upcoming_requests
+from interestrec.scoring.shards import (
+    shard_count,
+    shard_impressions,
+    shard_range,
+    shard_requests,
+    upcoming_requests,
+)
 from interestrec.scoring.task_predictions import task_predictions
 from interestrec.scoring.write_lists import (
+    ColdTargets,
     ListBuilder,
     cold_targets,
     list_builder,
@@ -74,7 +81,9 @@ def part_writer(context: RunContext) -> Callable[..., None]:
         if shard == 0:
             stage.write_undivided(directory, stage.opened((1, 1)))
         else:
-            stage.write_requests(directory, stage.opened((shard, shards), keeps_blocks=True))
+            opened = stage.opened((shard, shards), keeps_blocks=True)
+            write_lists(directory, opened.systems.ensemble, opened.requests, opened.builder, opened.cold)
+            stage.write_rest(directory, opened)
 
     return write
 
@@ -119,13 +128,14 @@ class _RankStage:
     def build(self, directory: Path) -> None:
         """Score and write all files; for a point in time only the lists, without impressions and truth."""
         opened = self.opened(self.context.rank_request.shard)
-        self.write_requests(directory, opened)
+        write_lists(directory, opened.systems.ensemble, opened.requests, opened.builder, opened.cold)
+        self.write_rest(directory, opened)
         if self.context.rank_request.shard[1] == 1:
             self.write_undivided(directory, opened)
 
     def build_on_workers(self, recipe: Recipe, directory: Path) -> None:
         """Let workers write shards, and merge them: the files are those of `build`."""
-        corpus, (requests, impressions) = self._log(), self._of_shard((1, 1))
+        corpus, (requests, impressions) = self._log, self._of_shard((1, 1))
         shards = shard_count(len(requests), len(impressions), corpus.items.num_rows)
         numbers = range(0 if self._has_undivided() else 1, shards + 1)  # first what takes longest
         parts = {f"shard-{number}-of-{shards}": {"shard": number, "shards": shards} for number in numbers}
@@ -139,7 +149,7 @@ class _RankStage:
     def opened(self, shard: tuple[int, int], keeps_blocks: bool = False) -> "_OpenedSystems":
         """Return the fitted systems for the requests and impressions of a shard."""
         settings, request = self.context.settings.rank, self.context.rank_request
-        decided, corpus = read_context(self.decision.path), self._log()
+        decided, corpus = read_context(self.decision.path), self._log
         requests, impressions = self._of_shard(shard)
         inputs = ScorerInputs(
             model=self.model.path,
@@ -155,16 +165,14 @@ class _RankStage:
         layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), decided.seed)
         vectors = read_shared(self.decision.path, ITEM_VECTORS) if rules.diversity > 0 else None
         builder = list_builder(replace(layout, keeps_blocks=keeps_blocks), rules, settings.top_k, vectors)
-        return _OpenedSystems(corpus, requests, impressions, inputs, systems, rules, builder)
-
-    def write_requests(self, directory: Path, opened: "_OpenedSystems") -> None:
-        """Score and write what can be divided by requests; for a point in time only the lists."""
-        settings, decided = self.context.settings.rank, read_context(self.decision.path)
-        corpus, requests, rules, systems = opened.corpus, opened.requests, opened.rules, opened.systems
-        is_test = self.context.rank_request.as_of is None
-        truth = queries.request_truth(corpus, requests, queries.TEST) if is_test else None
+        truth = queries.request_truth(corpus, requests, queries.TEST) if request.as_of is None else None
         cold = None if truth is None else cold_targets(corpus, requests, truth, rules)
-        write_lists(directory, systems.ensemble, requests, opened.builder, cold)
+        return _OpenedSystems(corpus, requests, impressions, truth, cold, inputs, systems, rules, builder)
+
+    def write_rest(self, directory: Path, opened: "_OpenedSystems") -> None:
+        """Write what can be divided by requests beside the lists; for a point in time only the counts."""
+        settings, decided = self.context.settings.rank, read_context(self.decision.path)
+        requests, rules, systems, truth = opened.requests, opened.rules, opened.systems, opened.truth
         counts = {
             "train_events": decided.train_events,
             "catalogue_users": len(requests),
@@ -172,7 +180,7 @@ class _RankStage:
         }
         if truth is not None:
             write_impressions(directory, systems.ensemble, opened.impressions, opened.builder.layout)
-            pairs = write_truth(directory, corpus, requests, truth, rules)
+            pairs = write_truth(directory, opened.corpus, requests, truth, rules)
             counts |= {"truth_pairs": pairs, "truth_pairs_seen_before": int(truth.seen.sum())}
             if (log := self.model.path / TRAINING_LOG).exists():  # for the HTML report
                 files.write_parquet(directory / TRAINING_LOG, files.read_parquet(log), schemas.TRAINING_LOG)
@@ -198,18 +206,24 @@ class _RankStage:
         has_tasks = bool(files.read_json(self.model.path / CONFIG).get("tasks"))
         return has_tasks or bool(self.context.settings.rank.deletion_users)
 
+    @cached_property
     def _log(self) -> Corpus:
-        """Return the log that lists are made from: the corpus, or for a point in time that of the decision."""
+        """The log that lists are made from: the corpus, or for a point in time that of the decision."""
         if self.context.rank_request.as_of is None:
             return self.corpus
         return open_log(self.decision.path, read_context(self.decision.path).relevant_at)
 
+    @cached_property
+    def _requests(self) -> Requests:
+        """All requests for lists; a worker that makes several shards reads them once."""
+        request = self.context.rank_request
+        return shard_requests(self._log, (1, 1), request.as_of, request.users, self.to_corpus_id)
+
     def _of_shard(self, shard: tuple[int, int]) -> tuple[Requests, np.ndarray]:
         """Return the requests for lists of a shard, and the rows of its test impressions."""
-        request, corpus = self.context.rank_request, self._log()
-        requests = shard_requests(corpus, shard, request.as_of, request.users, self.to_corpus_id)
-        is_test = request.as_of is None
-        return requests, shard_impressions(corpus, shard) if is_test else np.zeros(0, np.int64)
+        requests = self._requests.block(*shard_range(len(self._requests), self._log.items.num_rows, shard))
+        is_test = self.context.rank_request.as_of is None
+        return requests, shard_impressions(self._log, shard) if is_test else np.zeros(0, np.int64)
 
     def _write_deletions(self, directory: Path, recommender: Recommender, requests: Requests) -> None:
         seed = self.context.settings.seed
@@ -226,6 +240,8 @@ class _OpenedSystems:
     corpus: Corpus
     requests: Requests  # for lists
     impressions: np.ndarray  # int64, rows of the test impressions
+    truth: queries.RequestTruth | None  # None for a point in time
+    cold: ColdTargets | None
     inputs: ScorerInputs
     systems: FittedSystems
     rules: Rules
