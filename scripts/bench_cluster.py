@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
             _fit(config, to)
         for _ in range(arguments.repeats):
             for count in counts:
-                with _cluster(to, count) as address:
+                with cluster(to, count) as address:
                     taken, digest = _measure(config, to, stage, address)
                 seconds[count].append(taken)
                 bytes_of.add(digest)
@@ -159,7 +159,7 @@ def _interestrec(stage: str, config: Path, workspace: Path, *options: str) -> No
 
 
 @contextmanager
-def _cluster(to: Path, workers: int) -> Iterator[str | None]:
+def cluster(to: Path, workers: int) -> Iterator[str | None]:
     """Run a scheduler with some workers, and yield its address; None for no worker."""
     if not workers:
         yield None

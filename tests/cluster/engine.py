@@ -32,9 +32,13 @@ class Engine:
     def __init__(self, directory: Path, workers: int) -> None:
         self.directory = directory
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.start_scheduler()
-        for _ in range(workers):
-            self.start_worker()
+        try:
+            self.start_scheduler()
+            for _ in range(workers):
+                self.start_worker()
+        except BaseException:
+            self.close()
+            raise
 
     def start_scheduler(self, port: str = "0") -> None:
         known = self.directory / "scheduler.json"
