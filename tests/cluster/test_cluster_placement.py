@@ -123,6 +123,7 @@ def test_nothing_but_texts_is_submitted_and_none_is_data(
         assert not [name for n in range(60) for name in (f'"u{n}"', f'"i{n}"') if name in text]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_workers_are_killed_at_random_times(
     engine: Engine, alone: dict[str, dict[str, bytes]], tmp_path: Path, seed: int
@@ -148,6 +149,7 @@ def test_workers_are_killed_at_random_times(
     assert nothing_is_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_ends_the_run_and_the_next_one_goes_on(
     alone: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_started_workers_give_equal_bytes_though_one_is_killed(root: Path, tmp_path: Path) -> None:
     process = command(root, "--set", "runtime.cluster.local=2", "--set", "runtime.memory=1")
     assert process.stderr is not None
