@@ -126,7 +126,8 @@ def test_a_fault_of_a_worker_tells_no_data(tmp_path: Path, tiny_encoder: Path, m
     secret = "u17"
     monkeypatch.setattr(preprocess, "write_range", failing)
     head = task_head(shop(tmp_path, tiny_encoder))
-    arguments = {"path": "x", "names": "[]", "layout": "{}", "start": 0, "end": 1}
+    (tmp_path / "x.csv").write_text("a\n")
+    arguments = {"path": str(tmp_path / "x.csv"), "names": "[]", "layout": "{}", "start": 0, "end": 1}
     answer = worker_tasks.perform(worker_tasks.encoded("preprocess", head, tmp_path / "part", arguments))
     assert "u17" not in answer
     with pytest.raises(RuntimeError, match="KeyError; the log of the worker"):
