@@ -117,6 +117,8 @@ class ClusterConnection:
 
     def _versions_of_workers(self) -> dict[str, dict[str, Any]]:
         answers = self.client.run(versions_here, on_error="return")
+        # A worker that was lost meanwhile says nothing; the one in its place is asked by its first task.
+        answers = {worker: answer for worker, answer in answers.items() if not isinstance(answer, OSError)}
         for worker, answer in answers.items():
             if not isinstance(answer, str):
                 ours = release_versions()["interestrec"]

@@ -202,6 +202,17 @@ def test_other_versions_are_refused_with_both(engine: Engine, monkeypatch: pytes
     assert raised.value.exit_status == 69
 
 
+def test_a_worker_that_is_lost_while_it_is_asked_is_none_of_another_release(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import distributed
+
+    monkeypatch.setattr(distributed.Client, "run", lambda *_, **__: {"tcp://a:1": distributed.CommClosedError("gone")})
+    placed = placement(engine.address)
+    assert placed.workers() >= 2
+    placed.close()
+
+
 def test_an_address_without_a_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection._DASK, "distributed.comm.timeouts.connect", "1s")
     with pytest.raises(DeviceError, match="no scheduler answers") as raised:
