@@ -206,8 +206,9 @@ def test_a_worker_that_is_lost_while_it_is_asked_is_none_of_another_release(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import distributed
+    from distributed.comm import CommClosedError
 
-    monkeypatch.setattr(distributed.Client, "run", lambda *_, **__: {"tcp://a:1": distributed.CommClosedError("gone")})
+    monkeypatch.setattr(distributed.Client, "run", lambda *_, **__: {"tcp://a:1": CommClosedError("gone")})
     placed = placement(engine.address)
     assert placed.workers() >= 2
     placed.close()
