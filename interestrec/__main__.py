@@ -2,4 +2,5 @@
 
 from interestrec.cli.app import main
 
-main()
+if __name__ == "__main__":  # the workers of `runtime.cluster.local` import this module
+    main()

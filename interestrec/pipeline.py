@@ -71,9 +71,10 @@ def run_all(context: RunContext, stages: Collection[str] | None = None) -> Itera
         pick(STAGES, name, "stage")
     if "evaluate" in selected:
         import_module(STAGES["evaluate"]).check_gate(context)
-    for name in STAGES:
-        if name in selected:
-            yield run_stage(name, context)
+    with _placed(context) as of_run:
+        for name in STAGES:
+            if name in selected:
+                yield run_stage(name, of_run)
 
 
 def run_windows(context: RunContext, windows: int, stages: Collection[str] | None = None) -> Iterator[StageResult]:
@@ -119,8 +120,8 @@ def run_windows(context: RunContext, windows: int, stages: Collection[str] | Non
 
 def run_stage(name: str, context: RunContext) -> StageResult:
     """Run one stage by the name of its subcommand."""
-    with _stage_scope(name, context):
-        return import_module(pick(STAGES, name, "stage")).run(context)
+    with _stage_scope(name, context), _placed(context) as of_run:
+        return import_module(pick(STAGES, name, "stage")).run(of_run)
 
 
 def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
@@ -135,8 +136,8 @@ def export_vectors(context: RunContext, to: Path | None, from_model: bool) -> di
     """Export item vectors; arguments and result are those of `stages.encode.run`."""
     from interestrec.stages import encode
 
-    with _stage_scope("encode", context):
-        return encode.run(context, to, from_model)
+    with _stage_scope("encode", context), _placed(context) as of_run:
+        return encode.run(of_run, to, from_model)
 
 
 def convert_log(context: RunContext, to: Path, layout: str, by_split: bool) -> dict[str, Any]:
@@ -196,6 +197,22 @@ def explain(context: RunContext, user: str, item: str, k: int, with_words: bool)
     with _stage_scope("explain", context):
         service = recommend.open_answers(context, k, None, ())
         return explain_stage.run(context, service, user, item, with_words)
+
+
+@contextmanager
+def _placed(context: RunContext) -> Iterator[RunContext]:
+    """Yield the context with the workers of `runtime.cluster`, if it names any and they are not in it already."""
+    runtime = context.settings.runtime
+    if runtime.cluster is None or context.placement is not None or context.dry_run:
+        yield context
+        return
+    from interestrec.cluster.cluster_placement import ClusterPlacement
+
+    placement = ClusterPlacement(runtime)
+    try:
+        yield replace(context, placement=placement)
+    finally:
+        placement.close()
 
 
 @contextmanager

@@ -13,6 +13,7 @@
     scripts/bench.py quality --to workspace/quality --data /mnt/sets  # see bench_quality.py
     scripts/bench.py vectors --to workspace/bench                     # see bench_vectors.py
     scripts/bench.py memory --to workspace/bench                      # see bench_memory.py
+    scripts/bench.py cluster --to workspace/bench                     # see bench_cluster.py
     scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
@@ -34,6 +35,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_cluster
 import bench_encode
 import bench_evaluate
 import bench_memory
@@ -263,9 +265,11 @@ def main() -> None:
     bench_memory.add_parser(benches, _ENCODER)
     bench_serve.add_parser(benches)
     bench_pictures.add_parser(benches)
+    bench_cluster.add_parser(benches, _ENCODER)
     arguments = parser.parse_args()
     modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
     modules |= {"memory": bench_memory, "vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
+    modules |= {"cluster": bench_cluster}
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return

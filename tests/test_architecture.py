@@ -31,6 +31,7 @@ FLOORS = [
     {"report"},
     {"config"},
     {"stages"},
+    {"cluster"},
     {"pipeline"},
     {"cli"},
     {"__main__"},

@@ -12,6 +12,7 @@ from interestrec.cli.options import (
     Encoder,
     Json,
     Log,
+    On,
     Overrides,
     Quiet,
     Workspace,
@@ -34,6 +35,7 @@ def encode(
     as_json: Json = False,
     quiet: Quiet = False,
     log: Log = "text",
+    on: On = None,
 ) -> None:
     """Export item vectors as a Parquet file."""
     with session("encode", as_json, quiet, log) as output:
@@ -41,7 +43,9 @@ def encode(
 
         if model is not None and encoder is not None:
             raise UsageError("--encoder and --model exclude each other; use only one of them")
-        run_context = context(config, overrides, workspace, force=False, corpus=corpus, encoder=encoder, model=model)
+        run_context = context(
+            config, overrides, workspace, force=False, on=on, corpus=corpus, encoder=encoder, model=model
+        )
         export = pipeline.export_vectors(run_context, to, from_model=model is not None)
         output.show(
             export,

@@ -1,5 +1,6 @@
 """Shared options of commands, and the settings, requests and corpus that they specify."""
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
@@ -69,6 +70,9 @@ Windows = Annotated[
     int | None,
     typer.Option("--windows", metavar="N", min=2, help="Do so in the last N test windows, and evaluate them together"),
 ]
+
+_ON_HELP = "Scheduler of Dask whose workers make parts of the work, e.g. tcp://host:8786; see docs/scaling.md"
+On = Annotated[str | None, typer.Option("--on", metavar="ADDRESS", help=_ON_HELP)]
 
 
 def gate_request(require: list[str] | None, not_worse_than: Path | None) -> "GateRequest":
@@ -159,13 +163,19 @@ def context(
     gate: "GateRequest | None" = None,
     seeds: tuple[Path, ...] = (),
     dry_run: bool = False,
+    on: str | None = None,
     **paths: Path | None,
 ) -> "RunContext":
-    """Return the run context: effective settings, requests and the paths of input artifacts."""
+    """Return the run context: effective settings, requests and the paths of input artifacts.
+
+    Args:
+        on: address of a scheduler, which takes the place of `runtime.cluster`.
+    """
     from interestrec.config.loading import load_config
     from interestrec.stages.run import GateRequest, RankRequest, RunContext
 
-    settings = load_config(config, overrides or [], workspace)
+    placed = [] if on is None else [f'runtime.cluster={{"address": {json.dumps(on)}}}']
+    settings = load_config(config, [*(overrides or []), *placed], workspace)
     artifacts = {kind: path for kind, path in paths.items() if path is not None}
     return RunContext(
         settings, force, start, rank_request or RankRequest(), gate or GateRequest(), seeds, artifacts, dry_run

@@ -14,6 +14,7 @@ from interestrec.cli.options import (
     Log,
     Model,
     NotWorseThan,
+    On,
     Overrides,
     Quiet,
     Rankings,
@@ -42,6 +43,7 @@ def preprocess(
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
+    on: On = None,
 ) -> None:
     """Stage 1: clean, grade, split and tokenize raw logs.
 
@@ -50,7 +52,7 @@ def preprocess(
     with session("preprocess", as_json, quiet, log) as output:
         from interestrec import pipeline
 
-        run_context = context(config, overrides, workspace, force, dry_run=dry_run)
+        run_context = context(config, overrides, workspace, force, dry_run=dry_run, on=on)
         if dry_run:
             output.plans(pipeline.build_plans(["preprocess"], run_context))
         else:
@@ -133,6 +135,7 @@ def rank(
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
+    on: On = None,
 ) -> None:
     """Stage 4: rank items by our system and the baselines.
 
@@ -148,6 +151,7 @@ def rank(
             workspace,
             force,
             dry_run=dry_run,
+            on=on,
             rank_request=request,
             corpus=corpus,
             encoder=encoder,
@@ -175,6 +179,7 @@ def evaluate(
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
+    on: On = None,
 ) -> None:
     """Stage 5: compute metrics and write a report.
 
@@ -195,6 +200,7 @@ def evaluate(
             workspace,
             force,
             dry_run=dry_run,
+            on=on,
             gate=gate,
             seeds=rankings_of_seeds,
             corpus=corpus,
@@ -220,6 +226,7 @@ def run(
     log: Log = "text",
     force: Force = False,
     dry_run: DryRun = False,
+    on: On = None,
 ) -> None:
     """Run all five stages, skipping what is up to date.
 
@@ -232,7 +239,7 @@ def run(
         from interestrec import pipeline
 
         require_windows_alone(windows, dry_run=dry_run)
-        run_context = context(config, overrides, workspace, force, dry_run=dry_run)
+        run_context = context(config, overrides, workspace, force, dry_run=dry_run, on=on)
         if dry_run:
             output.plans(pipeline.build_plans(list(pipeline.STAGES), run_context))
         elif windows is not None:

@@ -107,6 +107,8 @@ def land_table(
         InputMissingError, DataError: see `land`.
     """
     layout = settings if isinstance(settings, TextLayout) else BY_SUFFIX
+    if log.divide is not None:
+        log.ranges |= log.divide(paths, list(names), layout)
     landed = [land(log, path, names, layout) for path in paths]
     files = [file for file in landed if file is not None]
     return LandedTable(log, settings, key, files)

@@ -3,11 +3,27 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from interestrec.core.section import Count, Positive, Section
 from interestrec.encoding.encoder_settings import FLOAT32, ONNX_INT8
-from interestrec.io.keys import KeySource
+from interestrec.io.keys import KeySource, is_descriptor
+
+
+class ClusterSettings(Section):
+    """Workers of Dask distributed, which make parts of stages; set one of the keys."""
+
+    address: Annotated[str, Field(pattern=r"^(tcp|tls)://[^/\s]+:\d{1,5}$")] | None = None
+    """Address of a scheduler that is running, such as `tcp://host:8786`; its workers must see the files of this process
+    under the same paths."""
+    local: Count | None = None
+    """Number of workers, each a process of one thread on this machine, that are started for the command."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "ClusterSettings":
+        if (self.address is None) == (self.local is None):
+            raise ValueError("set either address or local")
+        return self
 
 
 class RuntimeSettings(Section):
@@ -39,7 +55,17 @@ class RuntimeSettings(Section):
     """Key that encrypts Parquet artifacts: a file (mode 0600, at least 32 bytes), or `fd:N` for an open file
     descriptor; `null` = no encryption. `serve`, `update --feedback` and `export` refuse it."""
     memory: Positive = 2.0
-    """Memory in GiB that the database of `preprocess` may use; the rest of it is on disk."""
+    """Memory in GiB that the database of `preprocess` may use; the rest of it is on disk. Also the limit of each worker
+    of `cluster.local`, which is restarted when it needs more."""
+    cluster: ClusterSettings | None = None
+    """Workers that make parts of `preprocess`, `encode`, `rank` and `evaluate`, with equal results; `null` = this
+    process does all. Needs the extra `cluster`."""
+
+    @model_validator(mode="after")
+    def _shared_key(self) -> "RuntimeSettings":
+        if self.cluster is not None and is_descriptor(self.encryption_key):
+            raise ValueError("encryption_key: workers of `cluster` cannot read a file descriptor; name a file")
+        return self
 
     @property
     def products(self) -> str:

@@ -90,6 +90,12 @@ class DeviceError(InterestrecError):
     exit_status = 69
 
 
+class WorkerVersionError(InterestrecError):
+    """A worker of a cluster has other versions than this process, or cannot run its tasks at all."""
+
+    exit_status = 69
+
+
 class NumericError(InterestrecError):
     """A loss or a score became NaN or infinite."""
 

@@ -29,6 +29,11 @@ def key_source(source: str) -> str:
     return source
 
 
+def is_descriptor(source: str | None) -> bool:
+    """Return whether a setting names an inherited descriptor, which only this process can read."""
+    return source is not None and source.startswith(_DESCRIPTOR)
+
+
 KeySource = Annotated[str, AfterValidator(key_source)]
 
 

@@ -6,16 +6,21 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from interestrec.core.deferred_import import pa, pc
 from interestrec.core.errors import DataError
+from interestrec.rawfiles.file_ranges import FileRange, ParsedRange
 from interestrec.rawfiles.log_tables import open_database
 from interestrec.rawfiles.quality_log import EXAMPLES, QualityLog, one_line
+from interestrec.rawfiles.text_layout import TextLayout
 
 COUNT = "{count}"  # placeholder for a number in the reason of a malformed row
+
+# Takes files, the columns to read, and their layout.
+DivideFiles = Callable[[Sequence[Path], Sequence[str], TextLayout], Mapping[str, Sequence[ParsedRange]]]
 
 
 def sql_string(text: str) -> str:
@@ -59,6 +64,10 @@ class RawLog:
         self.source = str(root)  # the current file
         self.current_relation = ""  # SQL that the view `raw` selects
         self.base = 0  # `ord` of a row of the current file minus its row number
+        self.part: FileRange | None = None  # range of the file to read; None = the whole
+        self.lines = 0  # lines of the range, empty ones included
+        self.divide: DivideFiles | None = None  # lets other processes parse ranges of files; None = there are none
+        self.ranges: dict[str, Sequence[ParsedRange]] = {}  # what they have parsed, by `range_key`
         self.unit = 1  # row numbers of the current file from one record to the next
         self._end = 0  # the greatest `ord` in use
 

@@ -12,10 +12,12 @@ from interestrec.core.errors import DataError, InputMissingError, from_os_error
 from interestrec.io.parquet_limits import limit_violation
 from interestrec.rawfiles.column_names import identifier, require_column
 from interestrec.rawfiles.delimited_tables import delimited_relations, separated_relations
+from interestrec.rawfiles.file_ranges import range_key
 from interestrec.rawfiles.file_signatures import reason_not_parquet
 from interestrec.rawfiles.json_records import json_relations, object_blocks
 from interestrec.rawfiles.nested_rows import ENTRIES_PER_RECORD, nested_relations, record_columns
 from interestrec.rawfiles.packed_files import DELIMITERS, JSON, PARQUET, kind_of
+from interestrec.rawfiles.range_relations import range_relations
 from interestrec.rawfiles.raw_log import RawLog, sql_string
 from interestrec.rawfiles.remote_files import remote_cache
 from interestrec.rawfiles.text_layout import BY_SUFFIX, TextLayout
@@ -91,13 +93,16 @@ def _relations(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout
     """Return the SQL of the relations of a file's blocks, by the file's kind."""
     if not path.is_file():
         raise InputMissingError(f"{path}: no such file; check data.root and the file's name")
+    if (ranges := log.ranges.get(range_key(path, names, layout))) is not None:
+        return range_relations(log, ranges)
     if not layout.unnest:
-        return _records(log, path, names, layout)
-    records = _records(log, path, record_columns(names, layout), layout)
-    return nested_relations(log, path, records, layout, names, lazy=kind_of(path) == PARQUET)
+        return records(log, path, names, layout)
+    of_records = records(log, path, record_columns(names, layout), layout)
+    return nested_relations(log, path, of_records, layout, names, lazy=kind_of(path) == PARQUET)
 
 
-def _records(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout) -> Iterator[str]:
+def records(log: RawLog, path: Path, names: Sequence[str], layout: TextLayout) -> Iterator[str]:
+    """Return the SQL of relations of the records of a file, or of its range `log.part`, by the file's kind."""
     kind = kind_of(path)
     if kind == PARQUET:
         return _parquet(log, path, names)

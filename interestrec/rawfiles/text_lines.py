@@ -8,6 +8,7 @@ from pathlib import Path
 
 from interestrec.core.deferred_import import np, pa, pc
 from interestrec.core.errors import DataError
+from interestrec.rawfiles.file_ranges import range_blocks
 from interestrec.rawfiles.file_signatures import encoding_of, head_of, line_end_of, require_text
 from interestrec.rawfiles.packed_files import open_unpacked
 from interestrec.rawfiles.raw_log import RawLog, sql_string
@@ -39,8 +40,8 @@ def read_lines(log: RawLog, path: Path, encoding: str | None = None, fallback: s
         InputMissingError: the file does not exist.
         DataError: the file is not a regular one, is not text, has a line of more than 64 MiB, or is damaged.
     """
-    row = 1
-    for block in text_blocks(path, encoding):
+    row = 1 if log.part is None else log.part.first_row
+    for block in text_blocks(path, encoding) if log.part is None else range_blocks(path, log.part):
         if fallback != _UTF8 and not is_utf8(block):
             block = block.decode(fallback).encode()
         lines = pc.list_flatten(pc.split_pattern(pa.array([block], pa.large_binary()), b"\n"))
@@ -48,6 +49,7 @@ def read_lines(log: RawLog, path: Path, encoding: str | None = None, fallback: s
             lines = lines[: max(log.sample + 1 - row, 0)]
         rows = pa.array(np.arange(row, row + len(lines)))
         row += len(lines)
+        log.lines += len(lines)
         faults = _faults(lines, block, encoding)
         if faults is not None:
             valid = pc.is_null(faults)

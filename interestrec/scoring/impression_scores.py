@@ -1,5 +1,7 @@
 """Scores of the candidates of impressions, computed in blocks."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from interestrec.core import ragged
@@ -15,8 +17,13 @@ def impression_scores(corpus: Corpus, scorer: Scorer, impression: np.ndarray) ->
         impression: int64 [impressions], rows of the corpus's impressions.
     """
     scores = [np.zeros(0, np.float32)]
-    for start, stop in candidate_blocks(ragged.take(corpus.impressions.offsets, impression)[0]):
+    for start, stop in impression_blocks(corpus, impression):
         query = queries.impression_queries(corpus, impression[start:stop])
         item = corpus.impressions.item[query.rows]
         scores.append(scorer.score_candidates(query.requests, query.request_offsets, item))
     return np.concatenate(scores)
+
+
+def impression_blocks(corpus: Corpus, impression: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield ranges of impressions, int64 rows of the corpus's, whose candidates are scored together."""
+    return candidate_blocks(ragged.take(corpus.impressions.offsets, impression)[0])

@@ -1,7 +1,7 @@
 """Ranking tables: converts blocks of scores and lists to rows and writes them per system."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,11 @@ class TableLayout:
     systems: Sequence[str]
     components: list[str]  # names of the columns after those of the schema
     tie_order: np.ndarray  # uint64 [items], distinct; among equal scores the lower value ranks first
+    keeps_blocks: bool = False  # whether files are those of a part, see `block_writer`
+
+    def writer(self, path: Path, schema: pa.Schema) -> AbstractContextManager[Write]:
+        """Open a file for interleaved blocks of the systems."""
+        return block_writer(path, schema, self.systems) if self.keeps_blocks else grouped_writer(path, schema)
 
 
 def impression_block(
@@ -105,13 +110,60 @@ def grouped_writer(path: Path, schema: pa.Schema) -> Iterator[Write]:
 
         def append(system: str, table: pa.Table) -> None:
             blocks = buffers.setdefault(system, [])
-            blocks.append(table)
+            blocks.append(table.combine_chunks())  # pages of a file depend on chunks
             if sum(len(block) for block in blocks) >= _ROWS:
                 write(pa.concat_tables(buffers.pop(system)))
 
         yield append
         for blocks in buffers.values():
             write(pa.concat_tables(blocks))
+
+
+@contextmanager
+def block_writer(path: Path, schema: pa.Schema, systems: Sequence[str]) -> Iterator[Write]:
+    """Open a file of a part, which keeps the blocks and their order for `merge_blocks`; beside it is a list of them."""
+    blocks: list[tuple[str, int]] = []
+    with files.parquet_writer(path, schema) as write:
+
+        def append(system: str, table: pa.Table) -> None:
+            blocks.append((system, table.num_rows))
+            write(table)
+
+        yield append
+    files.write_json(_block_list(path), {"systems": list(systems), "blocks": blocks})
+
+
+def merge_blocks(parts: Sequence[Path], to: Path, schema: pa.Schema) -> None:
+    """Write the file that `grouped_writer` makes of the blocks of all parts, byte for byte.
+
+    Args:
+        parts: files of `block_writer`, in the order of their requests.
+    """
+    with grouped_writer(to, schema) as write:
+        for part in parts:
+            described = files.read_json(_block_list(part))
+            systems, columns = pa.array(described["systems"]), schema.names[1:]
+            tables = files.stream_parquet(part, columns)
+            empty = schema.empty_table().select(columns)
+            for system, rows, table in _with_rows(tables, described["blocks"], empty):
+                codes = np.full(rows, described["systems"].index(system), dtype=np.int32)
+                names = pa.DictionaryArray.from_arrays(codes, systems)
+                write(system, table.add_column(0, schema.names[0], names).cast(schema))
+
+
+def _with_rows(
+    tables: Iterator[pa.Table], blocks: Sequence[tuple[str, int]], rest: pa.Table
+) -> Iterator[tuple[str, int, pa.Table]]:
+    """Yield the system and number of rows of each block with its rows, of tables that are divided otherwise."""
+    for system, rows in blocks:
+        while rest.num_rows < rows:
+            rest = pa.concat_tables([rest, next(tables)])
+        yield system, rows, rest.slice(0, rows)
+        rest = rest.slice(rows)
+
+
+def _block_list(path: Path) -> Path:
+    return path.with_suffix(".blocks.json")
 
 
 def _table(

@@ -1,6 +1,6 @@
 """Shards: the requests and impressions of one part of a run, and upcoming requests for scorers that encode texts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +12,31 @@ from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
 from interestrec.scorers.requests import Requests, request_blocks
+from interestrec.scoring.impression_scores import impression_blocks
 
 _BATCH = 1 << 14  # requests per block
+_MAX_SHARDS = 64  # for workers: opening what all need takes seconds per shard
 
 
-def shard_range(requests: int, n_items: int, shard: tuple[int, int]) -> tuple[int, int]:
-    """Return the range of requests of a shard, a pair of its number from 1 and the number of shards.
+def shard_range(blocks: Iterable[tuple[int, int]], shard: tuple[int, int]) -> tuple[int, int]:
+    """Return the range of rows of a shard, a pair of its number from 1 and the number of shards.
 
     A shard consists of complete blocks, so that the results equal those of an unsharded run; with fewer blocks than
     shards some shards are empty.
+
+    Args:
+        blocks: ranges of all rows, in order.
     """
     number, shards = shard
-    bounds = [*(start for start, _ in request_blocks(requests, n_items)), requests]
+    bounds = [0, *(stop for _, stop in blocks)]
     begin, end = (bounds[n * (len(bounds) - 1) // shards] for n in (number - 1, number))
     return begin, end
+
+
+def shard_count(corpus: Corpus, requests: int, impressions: np.ndarray) -> int:
+    """Return the number of shards that workers make; it does not depend on their number, so that others may go on."""
+    blocks = (request_blocks(requests, corpus.items.num_rows), impression_blocks(corpus, impressions))
+    return min(max(1, *(sum(1 for _ in ranges) for ranges in blocks)), _MAX_SHARDS)
 
 
 def shard_requests(
@@ -56,13 +67,13 @@ def shard_requests(
             f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or "
             "request lists for a time with --as-of"
         )
-    return requests.block(*shard_range(len(requests), corpus.items.num_rows, shard))
+    return requests.block(*shard_range(request_blocks(len(requests), corpus.items.num_rows), shard))
 
 
 def shard_impressions(corpus: Corpus, shard: tuple[int, int]) -> np.ndarray:
     """int64: rows of the test impressions of a shard."""
     test = np.flatnonzero(corpus.impressions.split == queries.TEST)
-    return test[slice(*shard_range(len(test), corpus.items.num_rows, shard))]
+    return test[slice(*shard_range(impression_blocks(corpus, test), shard))]
 
 
 def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterator[Requests]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
 from interestrec.core.progress import track
 from interestrec.corpus.categories import category_codes
@@ -21,16 +20,16 @@ from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
 from interestrec.scorers.catalogue_rows import PermittedItems
 from interestrec.scorers.queries import RequestTruth
-from interestrec.scorers.requests import Requests, candidate_blocks, request_blocks
+from interestrec.scorers.requests import Requests, request_blocks
 from interestrec.scoring.candidate_scores import CandidateCatalogue
 from interestrec.scoring.ensemble import CatalogueScores, Ensemble
 from interestrec.scoring.fit_systems import tie_order
+from interestrec.scoring.impression_scores import impression_blocks
 from interestrec.scoring.list_limits import ListLimits
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.ranking_tables import (
     TableLayout,
     catalogue_block,
-    grouped_writer,
     impression_block,
     truth_table,
 )
@@ -152,7 +151,7 @@ def write_lists(
     tables = prefetch(ranges, work) if len(ranges) > 1 else map(work, ranges)  # scores do not depend on the threads
     with ExitStack() as stack:
         names = [CATALOGUE, *([] if cold is None else [COLD_CATALOGUE])]
-        writers = {name: stack.enter_context(grouped_writer(directory / name, schema)) for name in names}
+        writers = {name: stack.enter_context(builder.layout.writer(directory / name, schema)) for name in names}
         for block in track(tables, "rank catalogue", unit="blocks", total=len(ranges)):
             for name, system, table in block:
                 writers[name](system, table)
@@ -194,8 +193,8 @@ def write_impressions(directory: Path, ensemble: Ensemble, impressions: np.ndarr
     """
     corpus = layout.corpus
     schema = schemas.with_components(schemas.RANKED_IMPRESSIONS, layout.components)
-    with grouped_writer(directory / IMPRESSIONS, schema) as write:
-        ranges = list(candidate_blocks(ragged.take(corpus.impressions.offsets, impressions)[0]))
+    with layout.writer(directory / IMPRESSIONS, schema) as write:
+        ranges = list(impression_blocks(corpus, impressions))
         for start, stop in track(ranges, "rank impressions", unit="blocks"):
             query = queries.impression_queries(corpus, impressions[start:stop])
             for scores in ensemble.score_candidates(query, corpus.impressions.item[query.rows]):

@@ -1,6 +1,8 @@
 """`evaluate`: compute metrics, intervals and comparisons of ranked lists; nothing is fitted."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from interestrec.io import artifact_files, files, report_schemas, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
-from interestrec.stages.run import RunContext, StageResult, produce
+from interestrec.stages.run import RunContext, StageResult, placed_whole, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_within
 
 
@@ -51,11 +53,39 @@ def run(context: RunContext) -> StageResult:
     """
     requirements = check_gate(context)
     earlier = earlier_report(context)  # opened before the workspace's link moves to the new report
-    corpus_artifact = context.open("corpus")
-    rankings = _rankings(context, corpus_artifact)
+    recipe, rankings, build = _prepared(context, requirements)
     if (requirements or earlier) and OURS not in files.read_json(rankings[0].path / artifact_files.SYSTEMS)["systems"]:
         raise ConfigError(f"the gate checks {OURS}, which is not among the ranked systems; add it to rank.systems")
-    settings = context.settings
+    if earlier is not None:
+        gate.require_same_definitions(earlier, recipe.config)
+    if context.placement is not None:
+        build = partial(placed_whole, context, "evaluate", recipe)
+    result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
+    _warn(result.summary)
+    settings = context.settings.evaluate
+    findings = gate.gate_findings(
+        result.artifact, requirements, earlier, OURS, settings.bootstrap, context.settings.seed
+    )
+    return replace(
+        result,
+        notes=tuple(finding.sentence for finding in findings if finding.ok),
+        failures=tuple(finding.sentence for finding in findings if not finding.ok),
+        metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, report_schemas.METRICS),
+    )
+
+
+def part_writer(context: RunContext) -> Callable[[Path], None]:
+    """Return what writes all files of the report into a directory, on a worker."""
+    requirements = [*map(parse_bound, context.settings.evaluate.require), *context.gate.require]
+    return _prepared(context, requirements)[2]
+
+
+def _prepared(
+    context: RunContext, requirements: list[MetricBound]
+) -> tuple[Recipe, list[Artifact], Callable[[Path], None]]:
+    """Return the recipe of the report, the rankings that it is on, and what builds it."""
+    settings, corpus_artifact = context.settings, context.open("corpus")
+    rankings = _rankings(context, corpus_artifact)
     suffixes = [""] if len(rankings) == 1 else [f"_{suffix}" for suffix in range(1, len(rankings) + 1)]
     recipe = Recipe(
         kind="report",
@@ -70,8 +100,6 @@ def run(context: RunContext) -> StageResult:
         },
         seed=settings.seed,
     )
-    if earlier is not None:
-        gate.require_same_definitions(earlier, recipe.config)
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
 
     def build(directory: Path) -> None:
@@ -80,17 +108,7 @@ def run(context: RunContext) -> StageResult:
         encrypted = settings.runtime.encryption_key is not None
         _build(directory, corpus, rankings, evaluation, settings.evaluate, recipe, with_examples=not encrypted)
 
-    result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
-    _warn(result.summary)
-    findings = gate.gate_findings(
-        result.artifact, requirements, earlier, OURS, settings.evaluate.bootstrap, settings.seed
-    )
-    return replace(
-        result,
-        notes=tuple(finding.sentence for finding in findings if finding.ok),
-        failures=tuple(finding.sentence for finding in findings if not finding.ok),
-        metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, report_schemas.METRICS),
-    )
+    return recipe, rankings, build
 
 
 def _warn(summary: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The first step of `rank`: fit every system and keep it as the artifact `decision`, which all lists are made from."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from interestrec.scoring.fit_systems import (
 )
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.shards import upcoming_requests
-from interestrec.stages.run import RunContext, StageResult, produce
+from interestrec.stages.run import RunContext, StageResult, placed_whole, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import reference_decision
 
@@ -57,6 +57,20 @@ def fit(context: RunContext) -> StageResult:
         ArtifactError: the model was built from another corpus or encoder.
         DataError: the corpus has no positive event.
     """
+    recipe, of_decision = _prepared(context)
+    if (kept := _updated_decision(context, recipe)) is not None:
+        return StageResult(kept, False, {})
+    return _produce(context, recipe, of_decision)
+
+
+def part_writer(context: RunContext) -> Callable[[Path], None]:
+    """Return what fits the systems and writes the files of the decision into a directory, on a worker."""
+    _, of_decision = _prepared(context)
+    return of_decision.build
+
+
+def _prepared(context: RunContext) -> tuple[Recipe, "_DecisionFit"]:
+    """Return the recipe of the decision, and what builds it."""
     corpus_artifact, encoder, model = (context.open(kind) for kind in ("corpus", "encoder", "model"))
     model.require_input(corpus_artifact)
     model.require_input(encoder)
@@ -71,8 +85,6 @@ def fit(context: RunContext) -> StageResult:
     inputs |= {"verified": reference_digest} if reference_digest else {}
     of_test = Recipe("decision", inputs, config, settings.seed)
     recipe = of_test if known_before is None else replace(of_test, config={**config, _KNOWN_BEFORE: known_before})
-    if (kept := _updated_decision(context, recipe, corpus_artifact, model)) is not None:
-        return StageResult(kept, False, {})
     of_decision = _DecisionFit(
         corpus=corpus,
         model=model,
@@ -85,10 +97,10 @@ def fit(context: RunContext) -> StageResult:
         work=context.work(recipe),
         pseudonyms=corpus_artifact.manifest["config"].get(PSEUDONYMS),
     )
-    return _produce(context, recipe, of_decision)
+    return recipe, of_decision
 
 
-def _updated_decision(context: RunContext, recipe: Recipe, corpus: Artifact, model: Artifact) -> Artifact | None:
+def _updated_decision(context: RunContext, recipe: Recipe) -> Artifact | None:
     """Return the decision to take where the current one was updated after it was fitted; None = that of the recipe.
 
     Lists for a time after all events of an updated decision are made from it. The test split is ranked by the decision
@@ -99,7 +111,7 @@ def _updated_decision(context: RunContext, recipe: Recipe, corpus: Artifact, mod
         return None
     current = open_artifact(link, "decision")
     made_of, config = current.manifest["inputs"], current.manifest["config"]
-    if AFTER not in config or made_of["corpus"] != corpus.digest or made_of["model"] != model.digest:
+    if AFTER not in config or any(made_of[kind] != recipe.inputs[kind] for kind in ("corpus", "model")):
         return None
     if as_of is None:
         version = recipe.version_path(context.settings.workspace)
@@ -115,9 +127,10 @@ def _updated_decision(context: RunContext, recipe: Recipe, corpus: Artifact, mod
 def _produce(context: RunContext, recipe: Recipe, fit: "_DecisionFit") -> StageResult:
     """Produce the decision; a shard waits while the process of another one fits it."""
     waits = context.rank_request.shard[1] > 1
+    build = fit.build if context.placement is None else partial(placed_whole, context, "fit_decision", recipe)
     while True:
         try:
-            return produce(context, recipe, fit.build, _summarise)
+            return produce(context, recipe, build, _summarise)
         except LockedError as error:
             if not waits:
                 raise

@@ -1,8 +1,10 @@
 """`preprocess`: turn raw logs into a corpus."""
 
+import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.config.settings import Settings
+from interestrec.core.errors import InputMissingError
 from interestrec.corpus.build import build, report_rules
 from interestrec.corpus.identities import PSEUDONYMS, forget, pseudonymise
 from interestrec.corpus.text_cleaning import clean_texts, require_texts
@@ -21,10 +24,16 @@ from interestrec.io.keys import read_key
 from interestrec.io.pseudonyms import fingerprint
 from interestrec.rawfiles.database_faults import storage_errors
 from interestrec.rawfiles.file_patterns import expand_patterns
-from interestrec.rawfiles.raw_log import RawLog
-from interestrec.stages.run import RunContext, StageResult, produce
+from interestrec.rawfiles.file_ranges import RANGE_BYTES, FileRange, ParsedRange, file_ranges, parsed_range, range_key
+from interestrec.rawfiles.parse_range import write_range
+from interestrec.rawfiles.raw_log import DivideFiles, RawLog
+from interestrec.rawfiles.remote_files import remote_cache
+from interestrec.rawfiles.text_layout import TextLayout
+from interestrec.stages.run import PARTS, RunContext, StageResult, placed_parts, produce
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.forgotten import read_forgotten
+
+_DATABASE_SHARE = 0.5  # of `runtime.memory`, the limit of a worker, for its database
 
 
 def run(context: RunContext) -> StageResult:
@@ -44,7 +53,48 @@ def run(context: RunContext) -> StageResult:
     config |= {PSEUDONYMS: fingerprint(key)} if key else {}
     inputs |= {"forgotten": forgotten.digest} if forgotten else {}
     recipe = Recipe("corpus", inputs, config, settings.seed)
-    return produce(context, recipe, lambda directory: build_corpus(directory, settings), _summarise)
+    divide = None if context.placement is None else partial(_parsed_by_workers, context, recipe)
+    return produce(context, recipe, lambda directory: build_corpus(directory, settings, divide=divide), _summarise)
+
+
+def part_writer(context: RunContext) -> Callable[..., None]:
+    """Return what parses a range of a raw file into a directory, on a worker."""
+    settings = context.settings
+
+    def write(directory: Path, path: str, names: str, layout: str, start: int, end: int) -> None:
+        if not Path(path).is_file():
+            raise InputMissingError(f"{path}: a worker does not see it; data.root must be on a shared file system")
+        with storage_errors(directory):
+            log = open_log(settings, memory=settings.runtime.memory * _DATABASE_SHARE)
+            log.part = FileRange(start, end)
+            write_range(log, directory, Path(path), json.loads(names), TextLayout.model_validate_json(layout))
+        log.close()
+
+    return write
+
+
+def _parsed_by_workers(
+    context: RunContext, recipe: Recipe, paths: Sequence[Path], names: Sequence[str], layout: TextLayout
+) -> dict[str, list[ParsedRange]]:
+    """Let workers parse the ranges of files; return them by file, without files that have to be parsed whole."""
+    plain = TextLayout(**{name: getattr(layout, name) for name in TextLayout.model_fields})
+    read_by = {"names": json.dumps(list(names)), "layout": plain.model_dump_json()}
+    parts: dict[str, dict[str, str | int]] = {}
+    for path in paths:
+        if path.is_relative_to(remote_cache()):  # which is on this machine
+            continue
+        for part in file_ranges(path, layout, RANGE_BYTES):
+            name = f"{range_key(path, names, layout)}-{part.start}"
+            parts[name] = {"path": str(path), **read_by, **part._asdict()}
+    made = placed_parts(context, "preprocess", context.work(recipe) / PARTS, parts) if parts else []
+    parsed: dict[str, list[ParsedRange | None]] = {}
+    for directory, arguments in zip(made, parts.values(), strict=True):
+        part = FileRange(int(arguments["start"]), int(arguments["end"]))
+        key = range_key(Path(str(arguments["path"])), names, layout)
+        parsed.setdefault(key, []).append(parsed_range(directory, part.first_row))
+    return {
+        key: whole for key, found in parsed.items() if len(whole := [p for p in found if p is not None]) == len(found)
+    }
 
 
 @dataclass(frozen=True)
@@ -56,11 +106,14 @@ class EarlierLog:
     may_be_empty: bool = False  # whether the new files need not have an event
 
 
-def build_corpus(directory: Path, settings: Settings, earlier: EarlierLog | None = None) -> None:
+def build_corpus(
+    directory: Path, settings: Settings, earlier: EarlierLog | None = None, divide: DivideFiles | None = None
+) -> None:
     """Write the files of a corpus.
 
     Args:
         earlier: the log that the raw files came after; its items have no texts in this corpus.
+        divide: lets other processes parse ranges of the raw files; None = there are none.
 
     Raises:
         InputMissingError, DataError, ConfigError: see `run`.
@@ -70,6 +123,7 @@ def build_corpus(directory: Path, settings: Settings, earlier: EarlierLog | None
     scratch.mkdir()
     with storage_errors(scratch):
         log = open_log(settings, scratch)
+    log.divide = divide
     try:  # rules are reported even on failure, because their counts help to explain it
         with log.quality.withheld_values(), storage_errors(scratch):
             if earlier is not None:
@@ -116,7 +170,9 @@ def _insert_items(log: RawLog, ids: pa.Array) -> None:
     log.insert("items", rows, "item_id, '', '', NULL, NULL, NULL, ord, NULL, NULL")
 
 
-def open_log(settings: Settings, scratch: Path | None = None, sample: int | None = None) -> RawLog:
+def open_log(
+    settings: Settings, scratch: Path | None = None, sample: int | None = None, memory: float | None = None
+) -> RawLog:
     """Return an empty log for the raw files of a configuration.
 
     The log never quotes raw values if ids are pseudonymised, artifacts are encrypted (quality counts are not), or users
@@ -125,12 +181,13 @@ def open_log(settings: Settings, scratch: Path | None = None, sample: int | None
     Args:
         scratch: directory for data that does not fit into memory; None = all data must fit.
         sample: number of rows to read from each file; None = all.
+        memory: of the database in GiB; None = `runtime.memory`.
     """
     keys = (settings.preprocess.pseudonym_key, settings.runtime.encryption_key)
     return RawLog(
         settings.data.root,
         scratch,
-        settings.runtime.memory,
+        memory or settings.runtime.memory,
         settings.runtime.threads if sample is None else None,
         sample,
         quotes=all(key is None for key in keys) and read_forgotten(settings.workspace) is None,

@@ -3,16 +3,16 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from interestrec.config.settings import Settings
-from interestrec.core.errors import InputMissingError, LockedError, PeerLostError
-from interestrec.core.progress import log, reporting_to
+from interestrec.core.errors import DeviceError, InputMissingError, LockedError, PeerLostError
+from interestrec.core.progress import log, reporting_to, track
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
 from interestrec.io import artifact_files, files
@@ -27,6 +27,7 @@ from interestrec.workspace.artifacts import (
     up_to_date,
 )
 from interestrec.workspace.plan import BuildPlan, reasons, recipe_plan
+from interestrec.workspace.work_parts import appears, part_digest, take_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from interestrec.encoding.item_encoders import ItemEncoders
 
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
+PARTS = "parts"  # directory below the work of a recipe
 _MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
 
 
@@ -72,6 +74,23 @@ class GateRequest:
     not_worse_than: Path | None = None  # a report or workspace; replaces that of the configuration
 
 
+class PlacedPart(NamedTuple):
+    """A part of a stage's work for a worker."""
+
+    arguments: Mapping[str, str | int]  # which part it is
+    target: Path | None = None  # directory that it is written to; None where the task has another place for its output
+
+
+class TaskPlacement(Protocol):
+    """The workers of `runtime.cluster`."""
+
+    def workers(self) -> int:
+        """Return their number."""
+
+    def results(self, task: str, context: "RunContext", parts: Sequence[PlacedPart]) -> Iterator[Mapping[str, Any]]:
+        """Make parts in any order, and yield path and digest of each when it is finished."""
+
+
 @dataclass(frozen=True)
 class RunContext:
     """The settings of a run, the paths of its input artifacts, and whether to build what is up to date."""
@@ -85,6 +104,7 @@ class RunContext:
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory; replaces the workspace's
     dry_run: bool = False  # raise `DryRun` with the plan instead of building
     existing: bool = False  # link the version that exists and refuse to build one
+    placement: TaskPlacement | None = None  # None = this process does all
 
     def open(self, kind: str) -> Artifact:
         """Open the input artifact of this kind: the one in `paths`, else the workspace's current one."""
@@ -115,6 +135,41 @@ def item_encoders(settings: Settings, artifact: Path | None) -> "ItemEncoders":
     return ItemEncoders(
         settings.encoders, settings.items, artifact, settings.workspace, runtime.precision, root, runtime.encoder
     )
+
+
+def placed_parts(
+    context: RunContext, task: str, directory: Path, parts: Mapping[str, Mapping[str, str | int]]
+) -> list[Path]:
+    """Let workers make the parts that are not there yet; return their directories in the order of `parts`.
+
+    Args:
+        directory: of the parts, below the work of the recipe; it is created.
+        parts: arguments of the task by the name of the part.
+
+    Raises:
+        DeviceError: a worker has written to another file system.
+        InterestrecError: see `ClusterPlacement.results`.
+    """
+    assert context.placement is not None
+    directory.mkdir(parents=True, exist_ok=True)
+    targets = {directory / name: arguments for name, arguments in parts.items()}
+    missing = [PlacedPart(arguments, path) for path, arguments in targets.items() if part_digest(path) is None]
+    if len(missing) < len(targets):
+        log.info("%s: %d of %d parts are there", task, len(targets) - len(missing), len(targets))
+    results = context.placement.results(task, context, missing) if missing else iter(())
+    for result in track(results, task, total=len(missing), unit="parts"):
+        if not appears(Path(result["path"]), result["digest"]):
+            raise DeviceError(
+                f"{result['path']}: a worker wrote this part, but it is not here; the workspace must be on a file "
+                "system that all machines share"
+            )
+    return list(targets)
+
+
+def placed_whole(context: RunContext, task: str, recipe: Recipe, directory: Path) -> None:
+    """Let one worker make all files of a version, into a directory."""
+    (whole,) = placed_parts(context, task, context.work(recipe) / PARTS, {"whole": {}})
+    take_part(whole, directory)
 
 
 class DryRun(Exception):

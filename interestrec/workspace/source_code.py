@@ -42,6 +42,15 @@ def source_digests(stage: str, package: Path = PACKAGE) -> Mapping[str, str]:
     return _digests(f"stages.{stage}", package)
 
 
+def package_digest(package: Path = PACKAGE) -> str:
+    """Return the shortened SHA-256 of all source files; empty in an installed release, which its version identifies."""
+    if _INSTALLED & set(package.parts):
+        return ""
+    paths = sorted(path.relative_to(package).as_posix() for path in package.rglob("*.py"))
+    content = [(path, hashlib.sha256(_source(package, path)).hexdigest()) for path in paths]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:_DIGITS]
+
+
 @cache
 def _digests(start: str, package: Path) -> Mapping[str, str]:
     modules = _modules(package)

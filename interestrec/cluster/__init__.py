@@ -1,0 +1,1 @@
+"""Dask distributed: places parts of stages on workers."""
