@@ -43,8 +43,8 @@ class RuntimeSettings(Section):
     """Whether GPUs may round the factors of `float32` matrix products to the 10 bits of TF32, which is several times as
     fast on those that have it."""
     encoder: Literal["float32", "onnx-int8"] = "float32"
-    """What encodes texts with frozen weights: TensorFlow, or `onnx-int8` = onnxruntime on the CPU, faster and less
-    exact (`pip install 'interestrec[int8]'`); not for layers or a pooling that `finetune` trains."""
+    """What encodes texts with frozen weights: `float32` = TensorFlow, or `onnx-int8` = onnxruntime on the CPU, faster
+    and less exact (`pip install 'interestrec[int8]'`); not for layers or a pooling that `finetune` trains."""
     tensorboard: Path | None = None
     """Directory for TensorBoard scalars of training; `null` = no scalars."""
     threads: Count | None = None

@@ -11,6 +11,7 @@ from interestrec.evaluation.leak_audit import LOOK
 from interestrec.evaluation.metric_rows import TITLES, best_value, metrics_by_system
 from interestrec.evaluation.metric_sums import BEYOND, LOWER_IS_BETTER
 from interestrec.evaluation.pair_parts import PARTS
+from interestrec.evaluation.sampled_users import sample_sentence
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.verdicts import headline, strongest_rival, verdict_word
 from interestrec.io.schemas import BEFORE_RULES, OURS, is_part
@@ -103,6 +104,7 @@ def page(
         lineage=lineage,
         min_users=min_users,
         suppressed=suppressed,
+        sampled=sample_sentence(systems.get("counts", {})),
     )
 
 

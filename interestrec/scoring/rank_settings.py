@@ -83,6 +83,14 @@ class BlendSettings(Section):
         return self
 
 
+class UserSampleSettings(Section):
+    """Which users of the test split are ranked and evaluated."""
+
+    sample: Count | None = None
+    """Number of users, chosen by a hash of their ids; `null` = all. Intervals of N out of M users are √(M / N) times as
+    wide as those of all, which the report says. Lists for a time are made for everyone."""
+
+
 class _SystemChoices(Section):
     """The keys of `rank` before the sections of the scorers."""
 
@@ -150,6 +158,8 @@ class RankSettings(_ScorerSections):
     deletion_users: CountOrZero = 100
     """Test users for whom it is measured how far the first item falls without the events that explain it, beside random
     events; drawn from those with at least 5 events. Their histories are scored without each event. 0 = none."""
+    users: UserSampleSettings = UserSampleSettings()
+    """Which users of the test split are ranked."""
     retrieve: Count | None = None
     """Items nearest to the user's vector that the model scores in full; the others come behind. Smaller is faster on
     large catalogues; `null` = all are scored."""
@@ -157,8 +167,8 @@ class RankSettings(_ScorerSections):
     """How `retrieve` finds the nearest items: `exact` compares with all of them; `approximate` walks along a graph of
     items and misses some, which pays towards a million items (`pip install 'interestrec[search]'`)."""
     exact: bool | None = None
-    """`true` scores every item for every list; `false` scores the `candidates` of each component, many times faster on
-    large catalogues; `null` = exact for up to 20,000 items, and with `rules.seen: down`."""
+    """With `true` every item is scored for every list, with `false` the `candidates` of each component, which is many
+    times faster on large catalogues; `null` = exact for up to 20,000 items, and with `rules.seen: down`."""
     candidates: Count = 500
     """Where lists are not exact: best items of each component that are scored in full, at least `top_k`. More find more
     of the exact lists, and take longer; `systems.json` has the measured recall."""

@@ -11,6 +11,7 @@ from interestrec.core.errors import DataError
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
+from interestrec.scorers.random import id_hashes
 from interestrec.scorers.requests import Requests, request_blocks
 from interestrec.scoring.impression_scores import impression_blocks
 
@@ -45,6 +46,7 @@ def shard_requests(
     as_of: int | None,
     users: Path | None,
     to_corpus_id: Callable[[str], str] | None,
+    sample: np.ndarray | None = None,
 ) -> Requests:
     """Return the requests of a shard for catalogue lists, of the test split or as of a time.
 
@@ -53,6 +55,7 @@ def shard_requests(
         as_of: microseconds; None: all users of the test split.
         users: file with one user id per line; None: all users.
         to_corpus_id: see `user_rows`.
+        sample: bool [users], the users of the test split that are ranked; None: all.
 
     Raises:
         DataError: the test split is empty, or a user id is unknown.
@@ -61,7 +64,7 @@ def shard_requests(
         rows = None if users is None else user_rows(users, corpus.users["user_id"], to_corpus_id)
         requests = queries.requests_as_of(corpus, as_of, rows)
     elif (corpus.impressions.split == queries.TEST).any():
-        requests = queries.catalogue_requests(corpus, queries.TEST)
+        requests = queries.catalogue_requests(corpus, queries.TEST, sample)
     else:
         raise DataError(
             f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or "
@@ -70,10 +73,23 @@ def shard_requests(
     return requests.block(*shard_range(request_blocks(len(requests), corpus.items.num_rows), shard))
 
 
-def shard_impressions(corpus: Corpus, shard: tuple[int, int]) -> np.ndarray:
-    """int64: rows of the test impressions of a shard."""
-    test = np.flatnonzero(corpus.impressions.split == queries.TEST)
+def shard_impressions(corpus: Corpus, shard: tuple[int, int], sample: np.ndarray | None = None) -> np.ndarray:
+    """int64: rows of the test impressions of a shard; `sample` as in `shard_requests`."""
+    is_test = corpus.impressions.split == queries.TEST
+    test = np.flatnonzero(is_test if sample is None else is_test & sample[corpus.impressions.user])
     return test[slice(*shard_range(impression_blocks(corpus, test), shard))]
+
+
+def sampled_users(corpus: Corpus, most: int, seed: int) -> tuple[np.ndarray, int]:
+    """Return the users of the test split with the lowest hashes, bool [users], and the number of all of them.
+
+    A hash depends on the user's id and the seed alone, so that a larger sample has the users of a smaller one.
+    """
+    users = np.unique(corpus.impressions.user[corpus.impressions.split == queries.TEST])
+    hashes = id_hashes(corpus.users["user_id"].take(pa.array(users)).to_pylist(), seed)
+    chosen = np.zeros(corpus.users.num_rows, dtype=bool)
+    chosen[users[np.argsort(hashes)[:most]]] = True
+    return chosen, len(users)
 
 
 def upcoming_requests(corpus: Corpus, impressions: np.ndarray, requests: Requests) -> Iterator[Requests]:

@@ -29,6 +29,7 @@ from interestrec.evaluation.metric_rows import metrics_by_system
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
 from interestrec.evaluation.report_verdicts import report_verdicts
 from interestrec.evaluation.requirements import MetricBound, parse_bound
+from interestrec.evaluation.sampled_users import sample_sentence
 from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.suppression import suppress_small_groups
 from interestrec.io import artifact_files, files, report_schemas, schemas
@@ -63,12 +64,13 @@ def run(context: RunContext) -> StageResult:
     result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
     _warn(result.summary)
     settings = context.settings.evaluate
+    sampled = sample_sentence(files.read_json(rankings[0].path / artifact_files.SYSTEMS)["counts"])
     findings = gate.gate_findings(
         result.artifact, requirements, earlier, OURS, settings.bootstrap, context.settings.seed
     )
     return replace(
         result,
-        notes=tuple(finding.sentence for finding in findings if finding.ok),
+        notes=(*([sampled] if sampled else []), *(finding.sentence for finding in findings if finding.ok)),
         failures=tuple(finding.sentence for finding in findings if not finding.ok),
         metrics=files.read_parquet(result.artifact.path / artifact_files.METRICS, report_schemas.METRICS),
     )

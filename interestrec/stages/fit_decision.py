@@ -78,7 +78,8 @@ def _prepared(context: RunContext) -> tuple[Recipe, "_DecisionFit"]:
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
     known_before = events_end(corpus, context.rank_request.as_of)
     config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at}
-    del config["rank"]["deletion_users"]  # which measures the decision and is no part of it
+    for measures in ("deletion_users", "users"):  # the decision, and are no part of it
+        del config["rank"][measures]
     reference_path = settings.preprocess.split.verified
     reference_digest, reference = reference_decision(reference_path, config) if reference_path else (None, {})
     inputs = {artifact.kind: artifact.digest for artifact in (corpus_artifact, encoder, model)}

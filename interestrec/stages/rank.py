@@ -28,6 +28,7 @@ from interestrec.scoring.fit_systems import FittedSystems
 from interestrec.scoring.merge_shards import merge_shards
 from interestrec.scoring.rules import Rules, load_rules
 from interestrec.scoring.shards import (
+    sampled_users,
     shard_count,
     shard_impressions,
     shard_range,
@@ -198,6 +199,8 @@ class _RankStage:
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
         }
+        if self._sample:
+            counts["test_users"] = self._sample[1]
         if truth is not None:
             write_impressions(directory, systems.ensemble, opened.impressions, opened.builder.layout)
             pairs = write_truth(directory, opened.corpus, requests, truth, rules)
@@ -237,14 +240,24 @@ class _RankStage:
     def _requests(self) -> Requests:
         """All requests for lists; a worker that makes several shards reads them once."""
         request = self.context.rank_request
-        return shard_requests(self._log, (1, 1), request.as_of, request.users, self.to_corpus_id)
+        sample = self._sample[0] if self._sample else None
+        return shard_requests(self._log, (1, 1), request.as_of, request.users, self.to_corpus_id, sample)
+
+    @cached_property
+    def _sample(self) -> tuple[np.ndarray, int] | None:
+        """The users of the test split that are ranked, bool [users], and the number of all; None: all are."""
+        most = self.context.settings.rank.users.sample
+        if most is None or self.context.rank_request.as_of is not None:
+            return None
+        return sampled_users(self._log, most, self.context.settings.seed)
 
     def _of_shard(self, shard: tuple[int, int]) -> tuple[Requests, np.ndarray]:
         """Return the requests for lists of a shard, and the rows of its test impressions."""
         blocks = request_blocks(len(self._requests), self._log.items.num_rows)
         requests = self._requests.block(*shard_range(blocks, shard))
-        is_test = self.context.rank_request.as_of is None
-        return requests, shard_impressions(self._log, shard) if is_test else np.zeros(0, np.int64)
+        if self.context.rank_request.as_of is not None:
+            return requests, np.zeros(0, np.int64)
+        return requests, shard_impressions(self._log, shard, self._sample[0] if self._sample else None)
 
     def _write_deletions(self, directory: Path, recommender: Recommender, requests: Requests) -> None:
         seed = self.context.settings.seed

@@ -38,7 +38,7 @@ def test_keys_that_contradict_each_other(section: Any, values: dict[str, Any], m
 def test_the_order_of_the_keys_is_the_reading_order() -> None:
     keys = list(RankSettings.model_fields)
     assert keys[:2] == ["systems", "components"]
-    assert keys[-6:] == ["retrieve", "search", "exact", "candidates", "top_k", "rules"]
+    assert keys[-7:] == ["users", "retrieve", "search", "exact", "candidates", "top_k", "rules"]
     assert keys.index("refit") < keys.index("trending") < keys.index("mf") < keys.index("retrieve")
 
 

@@ -17,10 +17,12 @@ from interestrec.io import files, schemas
 from interestrec.scorers import queries
 from interestrec.scorers import requests as requests_module
 from interestrec.scorers.item_knn import ItemKnn
+from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.decision import voters
 from interestrec.scoring.fit_ensemble import reference_ensemble
 from interestrec.scoring.rank_settings import ComponentName, SystemName
+from interestrec.scoring.shards import sampled_users
 from interestrec.stages import rank
 from interestrec.stages.run import RankRequest
 from interestrec.workspace.artifacts import Recipe, staged_version
@@ -443,3 +445,47 @@ def test_the_tie_order_decides_only_what_no_component_tells_apart(
         differs = (ours[COMPONENTS].diff() != 0).any(axis=1)
         assert len(ours) > 0 or name == "cold_catalogue"
         assert not (tied & differs).any(), ours[tied & differs]
+
+
+def test_a_sample_of_users_has_the_lists_that_it_has_among_all(tmp_path: Path) -> None:
+    whole = rank.run(workspace(tmp_path / "all", log_of_events())).artifact.path
+    part = rank.run(workspace(tmp_path / "part", log_of_events(), users={"sample": 7})).artifact.path
+    for name in ("catalogue.parquet", "truth.parquet", "impressions.parquet"):
+        every, some = (pq.read_table(path / name).to_pandas() for path in (whole, part))
+        chosen = set(some["user_id"])
+        assert len(chosen) == 7
+        expected = every[every["user_id"].isin(chosen)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            some.sort_values([*some.columns[:4]]).reset_index(drop=True),
+            expected.sort_values([*some.columns[:4]]).reset_index(drop=True),
+        )
+    counts = files.read_json(part / "systems.json")["counts"]
+    assert (counts["catalogue_users"], counts["test_users"]) == (7, len(set(every["user_id"])))
+    assert "test_users" not in files.read_json(whole / "systems.json")["counts"]
+
+
+def test_a_larger_sample_has_the_users_of_a_smaller_one(tmp_path: Path) -> None:
+    corpus = Corpus(workspace(tmp_path, log_of_events()).open("corpus").path, 0.5)
+    small, large = (set(np.flatnonzero(sampled_users(corpus, most, 1)[0])) for most in (5, 12))
+    assert small < large
+    assert len(large) == 12
+
+
+@pytest.mark.parametrize("blocks", ["one", "many"])
+def test_lists_of_candidates_are_the_exact_ones_where_all_items_are_candidates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: str
+) -> None:
+    systems = ["interestrec", *(name for name, entry in SCORERS.items() if entry.is_system)]
+    chosen = {"systems": systems, "components": [*COMPONENTS, "session_knn", "covisit"], "trials": 1}
+    exact = rank.run(workspace(tmp_path / "exact", log_of_events(), **chosen)).artifact.path
+    if blocks == "many":  # several in threads at once
+        monkeypatch.setattr(requests_module, "_CELLS", 5 * N_ITEMS)
+    found = rank.run(workspace(tmp_path / "found", log_of_events(), **chosen, exact=False)).artifact.path
+    for name in ("catalogue.parquet", "cold_catalogue.parquet"):
+        whole, part = (pq.read_table(path / name).to_pandas() for path in (exact, found))
+        assert part[["system", "user_id", "item_id", "rank"]].equals(whole[["system", "user_id", "item_id", "rank"]])
+        for column in ("score", "predicted", *COMPONENTS):
+            np.testing.assert_allclose(part[column], whole[column], rtol=1e-5, atol=1e-6)
+    described = files.read_json(found / "systems.json")["systems"]["interestrec"]
+    assert described["candidates"]["recall"] == 1.0
+    assert "candidates" not in files.read_json(exact / "systems.json")["systems"]["interestrec"]
