@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.stages.ranking import log_of_events, workspace
 
-MOST = 10  # of which four, from `main` to the stage's `run`, are the frame's and the rest is the stage's
+MOST = 11  # of which four, from `main` to the stage's `run`, are the frame's and the rest is the stage's
 
 CONFIG = """
 workspace: {root}

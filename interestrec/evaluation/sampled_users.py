@@ -15,6 +15,6 @@ def sample_sentence(counts: Mapping[str, int]) -> str | None:
     if every is None or (ranked := counts["catalogue_users"]) >= every:
         return None
     return (
-        f"Evaluated on {ranked:,} of {every:,} test users, chosen by a hash of their ids (rank.users.sample): intervals "
-        f"are about {np.sqrt(every / ranked):.1f} times as wide as those of all."
+        f"Evaluated on {ranked:,} of {every:,} test users, chosen by a hash of their ids (rank.users.sample): "
+        f"intervals are about {np.sqrt(every / ranked):.1f} times as wide as those of all."
     )

@@ -148,11 +148,12 @@ def write_lists(
     schema = schemas.with_components(schemas.RANKED_CATALOGUE, builder.layout.components)
     ranges = list(request_blocks(len(requests), builder.layout.corpus.items.num_rows))
     work = partial(_list_tables, ensemble, requests, builder, cold)
-    tables = prefetch(ranges, work) if len(ranges) > 1 else map(work, ranges)  # scores do not depend on the threads
+    tracked = track(ranges, "rank catalogue", unit="blocks")
+    tables = prefetch(tracked, work) if len(ranges) > 1 else map(work, tracked)  # scores do not depend on the threads
     with ExitStack() as stack:
         names = [CATALOGUE, *([] if cold is None else [COLD_CATALOGUE])]
         writers = {name: stack.enter_context(builder.layout.writer(directory / name, schema)) for name in names}
-        for block in track(tables, "rank catalogue", unit="blocks", total=len(ranges)):
+        for block in tables:
             for name, system, table in block:
                 writers[name](system, table)
 

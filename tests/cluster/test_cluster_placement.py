@@ -31,7 +31,7 @@ RANK: dict[str, Any] = {
     "rules": {"per_category": 3},
     "deletion_users": 2,
 }
-SHARDS = 14  # of the test impressions in blocks of CELLS
+SHARDS = 7  # of the users in blocks of CELLS
 STAGES = {"decision": rank, "rankings": rank, "report": evaluate}
 
 
