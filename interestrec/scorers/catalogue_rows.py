@@ -33,12 +33,16 @@ class PermittedItems:
         self.items = items
         self.tie_order = tie_order
         self._wider = wider
+        self._part: tuple[np.ndarray, PermittedItems] | None = None
         # By the identity of the scores: the scores, the items and their costs.
         self._orders: dict[int, tuple[np.ndarray | None, np.ndarray, np.ndarray]] = {}
 
     def among(self, items: np.ndarray) -> PermittedItems:
-        """Return those that are in `items`, bool [items], too."""
-        return PermittedItems(self.items & items, self.tie_order, self)
+        """Return those that are in `items`, bool [items], too; the last one is kept, with its orders."""
+        kept = self._part
+        if kept is None or kept[0] is not items:
+            self._part = kept = items, PermittedItems(self.items & items, self.tie_order, self)
+        return kept[1]
 
     def in_tie_order(self, item: np.ndarray) -> np.ndarray:
         """Return the distinct items of each request in tie order; int64 [requests, most of a request], −1 at the end.

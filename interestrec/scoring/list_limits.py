@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -45,7 +46,7 @@ class ListLimits:
             if choice is not None:
                 choice.apply(score[row])
 
-    @property
+    @cached_property
     def excluded(self) -> Excluded:
         """The items that single requests exclude: those seen, where the rules say so, and those that they name."""
         seen = self.owned if self.rules.seen == "out" else self.owned.without_history()
