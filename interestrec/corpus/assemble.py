@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interestrec.core import ragged
+from interestrec.corpus.timeline_files import user_groups
 from interestrec.corpus.timelines import event_positions, group_requests, user_order
 from interestrec.io import schemas
 from interestrec.rawfiles.raw_log import RawLog
@@ -34,7 +35,7 @@ def event_requests(timelines: Callable[[], Iterator[pa.Table]], by_time: bool) -
 
 
 def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
-    """Yield tables of schemas.TIMELINES with complete users; creates the table `segment_rows` for `impressions`.
+    """Yield row groups of schemas.TIMELINES with complete users; creates the table `segment_rows` for `impressions`.
 
     Every distinct logged history is a segment at the start of its user's rows, in the split of the earliest impression
     that has it. Events follow by split, time and row; without times by split and row. One user with two logged
@@ -47,11 +48,11 @@ def timelines(log: RawLog, click_weight: float) -> Iterator[pa.Table]:
         click  train   d at 11:00     3 d
     """
     if log.rows("segments"):
-        rows = _rebatched(_stream(log, _ordered_segments_and_events(log, click_weight)), _BATCH_ROWS)
+        rows = _stream(log, _ordered_segments_and_events(log, click_weight))
     else:
         rows = _stream(log, _ordered_events())
     item_numbers = _numbers_by_code(log)
-    for table in user_order(rows):
+    for table in user_groups(rows):
         columns = {
             "item": item_numbers[table["code"].to_numpy()],
             "position": event_positions(table["user"].to_numpy()),
@@ -186,16 +187,3 @@ def _numbers_by_code(log: RawLog) -> np.ndarray:
 def _stream(log: RawLog, query: str, rows: int = _BATCH_ROWS) -> Iterator[pa.Table]:
     for batch in log.db.sql(query).to_arrow_reader(rows):
         yield pa.Table.from_batches([batch])
-
-
-def _rebatched(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Yield the same rows in tables of `rows` rows, so that no row group of a file spans two tables."""
-    rest: list[pa.Table] = []
-    for table in tables:
-        pending = pa.concat_tables([*rest, table]).combine_chunks()
-        while pending.num_rows >= rows:
-            yield pending.slice(0, rows)
-            pending = pending.slice(rows)
-        rest = [pending]
-    if rest and rest[0].num_rows:
-        yield rest[0]

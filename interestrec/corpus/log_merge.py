@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from interestrec.core.errors import DataError
 from interestrec.corpus.no_time import NO_TIME
+from interestrec.corpus.timeline_files import user_groups
 from interestrec.corpus.timelines import event_positions
 from interestrec.io import artifact_files, files, schemas
 
@@ -37,9 +38,10 @@ class KnownLog:
 
     def write(self, directory: Path) -> None:
         """Write the tables into an existing directory, as a corpus that has no impressions."""
-        for name in ("items", "users", "timelines"):
-            table = getattr(self, name)
-            files.write_parquet(directory / getattr(artifact_files, name.upper()), table, table.schema)
+        for name, table in {artifact_files.ITEMS: self.items, artifact_files.USERS: self.users}.items():
+            files.write_parquet(directory / name, table, table.schema)
+        groups = user_groups(iter([self.timelines]))
+        files.write_parquet_batches(directory / artifact_files.TIMELINES, groups, self.timelines.schema)
         for name, schema in _WITHOUT_ROWS.items():
             files.write_parquet(directory / name, schema.empty_table(), schema)
 

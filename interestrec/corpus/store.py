@@ -8,27 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interestrec.core import ragged
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.counters import EventCounters, are_periods
 from interestrec.corpus.counts_at_times import CountsAtTimes
 from interestrec.corpus.no_time import NO_TIME
+from interestrec.corpus.timeline_files import Timelines, microseconds, read_timelines, split_codes
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.spilled_arrays import SpilledArray
 from interestrec.text.tokenizer import DIGEST_LENGTH, tokenizer_digest
 from interestrec.workspace.artifacts import open_within
-
-
-@dataclass(frozen=True)
-class Timelines:
-    """Events of all users, sorted by user and position; the rows of user u are `offsets[u]:offsets[u + 1]`."""
-
-    offsets: np.ndarray  # int64 [users + 1]
-    user: np.ndarray  # int32 [events]
-    item: np.ndarray  # int32 [events]
-    time: np.ndarray  # int64 [events], epoch microseconds, NO_TIME where null
-    intensity: np.ndarray  # float32 [events]
-    split: np.ndarray  # int8 [events], index into schemas.SPLITS
 
 
 @dataclass(frozen=True)
@@ -151,17 +139,19 @@ class Corpus:
     @cached_property
     def timelines(self) -> Timelines:
         """All events as arrays."""
-        path, names = self.path / artifact_files.TIMELINES, ["user", "item", "time", "intensity", "split"]
-        columns = SpilledArray.several((np.int32, np.int32, np.int64, np.float32, np.int8), self.path)
-        counts = np.zeros(self.users.num_rows, np.int64)
-        for table in files.stream_parquet(path, names):
-            user = table["user"].to_numpy()
-            counts += np.bincount(user, minlength=len(counts))
-            time, split = _microseconds(table["time"]), _split_codes(table["split"])
-            parts = (user, table["item"].to_numpy(), time, table["intensity"].to_numpy(), split)
-            for column, part in zip(columns, parts, strict=True):
-                column.append(part)
-        return Timelines(ragged.from_lengths(counts), *(column.finish() for column in columns))
+        return read_timelines(self.path / artifact_files.TIMELINES, self.users.num_rows)
+
+    def timelines_of(self, users: np.ndarray) -> Timelines:
+        """Return timelines in which the events of these users are complete; others may lack.
+
+        Until all events are read, only the row groups of these users are.
+
+        Args:
+            users: int, numbers of users in any order.
+        """
+        if "timelines" in self.__dict__:
+            return self.timelines
+        return read_timelines(self.path / artifact_files.TIMELINES, self.users.num_rows, users)
 
     @cached_property
     def impressions(self) -> Impressions:
@@ -173,7 +163,7 @@ class Corpus:
             user = table["user"].to_numpy()
             first_row, number = self.timelines.offsets[user], number + len(user)
             start, end = (first_row + table[name].to_numpy() for name in names[3:])
-            parts = (user, _microseconds(table["time"]), _split_codes(table["split"]), start, end)
+            parts = (user, microseconds(table["time"]), split_codes(table["split"]), start, end)
             for column, part in zip(columns, parts, strict=True):
                 column.append(part)
         user, time, split, start, end = (column.finish() for column in columns)
@@ -311,11 +301,3 @@ class Corpus:
     def relevant(self, label: np.ndarray) -> np.ndarray:
         """Mark the relevant labels; bool in the shape of `label`. An unknown label, NaN, is not relevant."""
         return label > 0 if self.relevant_at is None else label >= np.float32(self.relevant_at)
-
-
-def _microseconds(column: pa.ChunkedArray) -> np.ndarray:
-    return column.cast(pa.int64()).fill_null(NO_TIME).to_numpy()
-
-
-def _split_codes(column: pa.ChunkedArray) -> np.ndarray:
-    return pc.index_in(column.cast(pa.string()), pa.array(schemas.SPLITS)).to_numpy().astype(np.int8)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interestrec.core.errors import ArtifactError, DataError, InterestrecError, StorageError, from_os_error
 from interestrec.io import encryption
 from interestrec.io.parquet_limits import limit_violation
+from interestrec.io.row_groups import integer_bounds, ordered_groups
 from interestrec.io.tensors import translate_tensor_errors
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 _REBUILD = "run the stage that wrote it again"
 _MAX_JSON_BYTES = 1 << 26  # a parsed document takes up to twenty times its size
-_ROW_GROUP = 1 << 18
+ROW_GROUP = 1 << 18  # rows of the largest row group
 
 
 def sha256_of(path: Path) -> str:
@@ -165,7 +166,7 @@ def parquet_writer(path: Path, schema: "pa.Schema") -> "Iterator[Callable[[pa.Ta
     try:
         options = {"compression": "zstd", "write_page_checksum": True, **encryption.writer_options()}
         with pq.ParquetWriter(path, schema, **options) as writer:
-            yield lambda table: writer.write_table(table, row_group_size=_ROW_GROUP)
+            yield lambda table: writer.write_table(table, row_group_size=ROW_GROUP)
     except OSError as error:
         raise from_os_error(error, path) from error
 
@@ -176,6 +177,7 @@ def stream_parquet(
     dictionary_columns: Sequence[str] = (),
     group_by: str | None = None,
     containing: tuple[str, str] | None = None,
+    row_groups: Sequence[int] | None = None,
 ) -> "Iterator[pa.Table]":
     """Read columns of a Parquet file in tables of at most one row group and verify page checksums.
 
@@ -183,6 +185,7 @@ def stream_parquet(
         dictionary_columns: string columns to return dictionary-encoded, one dictionary per row group.
         group_by: string column; row groups with a single value of it are read next to those with the same value.
         containing: string column and value; row groups whose statistics exclude the value are skipped.
+        row_groups: numbers of the row groups to read, in this order, instead of what the two before choose.
 
     Raises:
         ArtifactError: the file is not Parquet, is damaged, or lacks a column.
@@ -196,9 +199,29 @@ def stream_parquet(
         with pq.ParquetFile(path, read_dictionary=list(dictionary_columns), **options) as source:
             _require_plausible_size(source.metadata, path)
             _require_columns(path, columns, source.schema_arrow.names)
-            order = _row_groups(source, group_by, containing)
-            for batch in source.iter_batches(batch_size=_ROW_GROUP, columns=columns, row_groups=order):
+            order = ordered_groups(source, group_by, containing) if row_groups is None else list(row_groups)
+            for batch in source.iter_batches(batch_size=ROW_GROUP, columns=columns, row_groups=order):
                 yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowException) as error:
+        raise _read_error(error, path, f"not readable as Parquet ({error}); {_REBUILD}") from error
+
+
+def row_group_bounds(path: Path, column: str) -> list[tuple[int, int] | None]:
+    """Return the least and the greatest value of an integer or time column in each row group; None if not recorded.
+
+    Only the footer of the file is read. Times are in the unit of the column.
+
+    Raises:
+        ArtifactError, AccessError: see `stream_parquet`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, **encryption.reader_options(path)) as source:
+            _require_plausible_size(source.metadata, path)
+            _require_columns(path, [column], source.schema_arrow.names)
+            return integer_bounds(source, column)
     except (OSError, pa.ArrowException) as error:
         raise _read_error(error, path, f"not readable as Parquet ({error}); {_REBUILD}") from error
 
@@ -213,33 +236,6 @@ def _require_columns(path: Path, columns: Sequence[str], available: Sequence[str
     missing = [name for name in columns if name not in available]
     if missing:
         raise ArtifactError(f"{path}: lacks column(s) {', '.join(missing)}; {_REBUILD}")
-
-
-def _row_groups(source: "pq.ParquetFile", group_by: str | None, containing: tuple[str, str] | None) -> list[int]:
-    """Return the row groups to read; with `group_by`, equal values are adjacent, in order of first appearance."""
-    numbers = list(range(source.metadata.num_row_groups))
-    if containing is not None:
-        column, value = containing
-        bounds = {number: _value_range(source, number, column) for number in numbers}
-        numbers = [n for n in numbers if (limits := bounds[n]) is None or limits[0] <= value <= limits[1]]
-    if group_by is None:
-        return numbers
-    first: dict[str, int] = {}
-    value_of: dict[int, str] = {}
-    for number in numbers:
-        limits = _value_range(source, number, group_by)
-        if limits is None or limits[0] != limits[1]:
-            return numbers
-        value_of[number] = limits[0]
-        first.setdefault(limits[0], number)
-    return sorted(numbers, key=lambda number: (first[value_of[number]], number))
-
-
-def _value_range(source: "pq.ParquetFile", row_group: int, column: str) -> tuple[str, str] | None:
-    """Return minimum and maximum of a string column in a row group; None if the file has no statistics."""
-    position = source.schema_arrow.names.index(column)
-    statistics = source.metadata.row_group(row_group).column(position).statistics
-    return None if statistics is None else (statistics.min, statistics.max)
 
 
 def read_parquet(path: Path, schema: "pa.Schema | None" = None, columns: list[str] | None = None) -> "pa.Table":

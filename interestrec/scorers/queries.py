@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from interestrec.core import ragged
 from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.corpus.timeline_files import Timelines
 from interestrec.io.schemas import TEST, TRAIN, VALID
 from interestrec.scorers.requests import Events, Labels, Requests
 
@@ -132,7 +133,7 @@ def impression_queries(corpus: Corpus, impression: np.ndarray) -> ImpressionQuer
     first = np.flatnonzero(differs)
     offsets, rows = ragged.take(shown.offsets, impression)
     return ImpressionQueries(
-        requests=_requests(corpus, user[first], *ragged.ranges(start[first], stop[first]), time[first]),
+        requests=_requests(corpus.timelines, user[first], *ragged.ranges(start[first], stop[first]), time[first]),
         request_offsets=offsets[np.append(first, len(impression))],
         offsets=offsets,
         rows=rows,
@@ -162,13 +163,13 @@ def catalogue_requests(corpus: Corpus, split: int, users: np.ndarray | None = No
     if corpus.has_logged_histories:
         first_row = rows[first]
         ranges = ragged.ranges(shown.history_start[first_row], shown.history_end[first_row])
-        return _requests(corpus, user, *ranges, at)
+        return _requests(corpus.timelines, user, *ranges, at)
     timelines = corpus.timelines
     has_request = np.zeros(corpus.users.num_rows, dtype=bool)
     has_request[user] = True
     known = np.flatnonzero((timelines.split < split) & has_request[timelines.user])
     end = np.searchsorted(timelines.user[known], user, side="right")
-    return _requests(corpus, user, np.concatenate([[0], end]).astype(np.int64), known, at)
+    return _requests(corpus.timelines, user, np.concatenate([[0], end]).astype(np.int64), known, at)
 
 
 def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -> Requests:
@@ -178,7 +179,7 @@ def requests_as_of(corpus: Corpus, time: int, users: np.ndarray | None = None) -
         time: microseconds since 1970 UTC.
         users: int64, rows of the users to include, in this order; None: all.
     """
-    return HistoriesAsOf(corpus, time).requests(users)[0]
+    return HistoriesAsOf(corpus, time, users).requests(users)[0]
 
 
 class HistoriesAsOf:
@@ -187,10 +188,17 @@ class HistoriesAsOf:
     At NO_TIME all that is known are the events without a time.
     """
 
-    def __init__(self, corpus: Corpus, time: int) -> None:
-        """`time` is in microseconds since 1970 UTC."""
-        timelines = corpus.timelines
+    def __init__(self, corpus: Corpus, time: int, users: np.ndarray | None = None) -> None:
+        """Read the events.
+
+        Args:
+            time: microseconds since 1970 UTC.
+            users: int64, the users whose histories alone are asked for, so that the events of others need not be
+                read, and rows are those of `Corpus.timelines_of`; None: all.
+        """
+        timelines = corpus.timelines if users is None else corpus.timelines_of(users)
         self.corpus = corpus
+        self._timelines = timelines
         self.time = time
         self._known = np.flatnonzero((timelines.time < time) | (timelines.time == NO_TIME))
         self._offsets = ragged.from_owner(timelines.user[self._known], corpus.users.num_rows)
@@ -205,7 +213,7 @@ class HistoriesAsOf:
             users = np.arange(self.corpus.users.num_rows)
         offsets, entries = ragged.take(self._offsets, users)
         rows = self._known[entries]
-        return _requests(self.corpus, users.astype(np.int32), offsets, rows, np.full(len(users), self.time)), rows
+        return _requests(self._timelines, users.astype(np.int32), offsets, rows, np.full(len(users), self.time)), rows
 
 
 def as_known_before(corpus: Corpus, time: int) -> Corpus:
@@ -246,6 +254,5 @@ def request_truth(corpus: Corpus, requests: Requests, split: int) -> RequestTrut
     )
 
 
-def _requests(corpus: Corpus, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray, at: np.ndarray) -> Requests:
-    events = corpus.timelines
+def _requests(events: Timelines, user: np.ndarray, offsets: np.ndarray, rows: np.ndarray, at: np.ndarray) -> Requests:
     return Requests(user, offsets, events.item[rows], events.intensity[rows], events.time[rows], at)

@@ -40,41 +40,40 @@ def shard_count(corpus: Corpus, requests: int, impressions: np.ndarray) -> int:
     return min(max(1, *(sum(1 for _ in ranges) for ranges in blocks)), _MAX_SHARDS)
 
 
-def shard_requests(
-    corpus: Corpus,
-    shard: tuple[int, int],
-    as_of: int | None,
-    users: Path | None,
-    to_corpus_id: Callable[[str], str] | None,
-    sample: np.ndarray | None = None,
-) -> Requests:
-    """Return the requests of a shard for catalogue lists, of the test split or as of a time.
+def requests_of_test(corpus: Corpus, sample: np.ndarray | None) -> Requests:
+    """Return all requests of the test split for catalogue lists.
 
     Args:
-        shard: see `shard_range`.
-        as_of: microseconds; None: all users of the test split.
-        users: file with one user id per line; None: all users.
-        to_corpus_id: see `user_rows`.
         sample: bool [users], the users of the test split that are ranked; None: all.
 
     Raises:
-        DataError: the test split is empty, or a user id is unknown.
+        DataError: the test split is empty.
     """
-    if as_of is not None:
-        rows = None if users is None else user_rows(users, corpus.users["user_id"], to_corpus_id)
-        requests = queries.requests_as_of(corpus, as_of, rows)
-    elif (corpus.impressions.split == queries.TEST).any():
-        requests = queries.catalogue_requests(corpus, queries.TEST, sample)
-    else:
-        raise DataError(
-            f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or "
-            "request lists for a time with --as-of"
-        )
-    return requests.block(*shard_range(request_blocks(len(requests), corpus.items.num_rows), shard))
+    if (corpus.impressions.split == queries.TEST).any():
+        return queries.catalogue_requests(corpus, queries.TEST, sample)
+    raise DataError(
+        f"{corpus.path}: the test split is empty, so there is nothing to rank; check preprocess.split, or "
+        "request lists for a time with --as-of"
+    )
+
+
+def requested_users(corpus: Corpus, users: Path | None, to_corpus_id: Callable[[str], str] | None) -> np.ndarray:
+    """int64: the users whose lists for a time are asked for, in the order of the lists.
+
+    Args:
+        users: file with one user id per line; None: all users.
+        to_corpus_id: see `user_rows`.
+
+    Raises:
+        DataError: a user id is unknown.
+    """
+    if users is None:
+        return np.arange(corpus.users.num_rows)
+    return user_rows(users, corpus.users["user_id"], to_corpus_id)
 
 
 def shard_impressions(corpus: Corpus, shard: tuple[int, int], sample: np.ndarray | None = None) -> np.ndarray:
-    """int64: rows of the test impressions of a shard; `sample` as in `shard_requests`."""
+    """int64: rows of the test impressions of a shard; `sample` as in `requests_of_test`."""
     is_test = corpus.impressions.split == queries.TEST
     test = np.flatnonzero(is_test if sample is None else is_test & sample[corpus.impressions.user])
     return test[slice(*shard_range(impression_blocks(corpus, test), shard))]

@@ -14,6 +14,7 @@ from interestrec.core.progress import log
 from interestrec.corpus.identities import PSEUDONYMS
 from interestrec.corpus.log_merge import KnownLog
 from interestrec.corpus.store import NO_TIME, Corpus
+from interestrec.corpus.timeline_files import latest_before
 from interestrec.io import artifact_files, files
 from interestrec.io.schemas import OURS
 from interestrec.scorers import queries
@@ -76,7 +77,9 @@ def _prepared(context: RunContext) -> tuple[Recipe, "_DecisionFit"]:
     model.require_input(encoder)
     settings = context.settings
     corpus = Corpus(corpus_artifact.path, settings.data.relevant_at)
-    known_before = events_end(corpus, context.rank_request.as_of)
+    as_of = context.rank_request.as_of
+    # Times between which nothing happened have the same decision.
+    known_before = None if as_of is None else latest_before(corpus.path / artifact_files.TIMELINES, as_of) + 1
     config = {**settings.lineage("rank"), "relevant_at": settings.data.relevant_at}
     for measures in ("deletion_users", "users"):  # the decision, and are no part of it
         del config["rank"][measures]
@@ -137,14 +140,6 @@ def _produce(context: RunContext, recipe: Recipe, fit: "_DecisionFit") -> StageR
                 raise
             log.info("rank: waiting, because %s", error)
         time.sleep(_WAIT)
-
-
-def events_end(corpus: Corpus, as_of: int | None) -> int | None:
-    """Return the earliest time, in microseconds, before which the events are those before `as_of`; None for None."""
-    if as_of is None:
-        return None
-    times = corpus.timelines.time
-    return int(times[times < as_of].max(initial=NO_TIME)) + 1
 
 
 @dataclass(frozen=True)

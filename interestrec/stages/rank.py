@@ -28,11 +28,12 @@ from interestrec.scoring.fit_systems import FittedSystems
 from interestrec.scoring.merge_shards import merge_shards
 from interestrec.scoring.rules import Rules, load_rules
 from interestrec.scoring.shards import (
+    requested_users,
     sampled_users,
     shard_count,
     shard_impressions,
     shard_range,
-    shard_requests,
+    requests_of_test,
     upcoming_requests,
 )
 from interestrec.scoring.task_predictions import task_predictions
@@ -154,8 +155,7 @@ class _RankStage:
 
     def build_on_workers(self, recipe: Recipe, directory: Path) -> None:
         """Let workers write shards, and merge them: the files are those of `build`."""
-        corpus, (requests, impressions) = self._log, self._of_shard((1, 1))
-        shards = shard_count(corpus, len(requests), impressions)
+        shards = shard_count(self._log, self._request_count, self._impressions((1, 1)))
         numbers = range(0 if self._has_undivided() else 1, shards + 1)  # first what takes longest
         parts = {f"shard-{number}-of-{shards}": {"shard": number, "shards": shards} for number in numbers}
         inputs = {artifact.kind: artifact.path for artifact in (self.encoder, self.model, self.decision)}
@@ -169,7 +169,7 @@ class _RankStage:
         """Return the fitted systems for the requests and impressions of a shard."""
         settings, request = self.context.settings.rank, self.context.rank_request
         decided, corpus = read_context(self.decision.path), self._log
-        requests, impressions = self._of_shard(shard)
+        requests, impressions = self._requests(shard), self._impressions(shard)
         inputs = ScorerInputs(
             model=self.model.path,
             encoder=self.encoder.path,
@@ -237,11 +237,19 @@ class _RankStage:
         return open_log(self.decision.path, read_context(self.decision.path).relevant_at)
 
     @cached_property
-    def _requests(self) -> Requests:
-        """All requests for lists; a worker that makes several shards reads them once."""
-        request = self.context.rank_request
-        sample = self._sample[0] if self._sample else None
-        return shard_requests(self._log, (1, 1), request.as_of, request.users, self.to_corpus_id, sample)
+    def _test_requests(self) -> Requests:
+        """All requests of the test split; a worker that makes several shards reads them once."""
+        return requests_of_test(self._log, self._sample[0] if self._sample else None)
+
+    @cached_property
+    def _users(self) -> np.ndarray:
+        """The users whose lists for a point in time are asked for, int64 [requests]."""
+        return requested_users(self._log, self.context.rank_request.users, self.to_corpus_id)
+
+    @property
+    def _request_count(self) -> int:
+        """Number of requests of all shards."""
+        return len(self._test_requests if self.context.rank_request.as_of is None else self._users)
 
     @cached_property
     def _sample(self) -> tuple[np.ndarray, int] | None:
@@ -251,13 +259,18 @@ class _RankStage:
             return None
         return sampled_users(self._log, most, self.context.settings.seed)
 
-    def _of_shard(self, shard: tuple[int, int]) -> tuple[Requests, np.ndarray]:
-        """Return the requests for lists of a shard, and the rows of its test impressions."""
-        blocks = request_blocks(len(self._requests), self._log.items.num_rows)
-        requests = self._requests.block(*shard_range(blocks, shard))
+    def _requests(self, shard: tuple[int, int]) -> Requests:
+        """Return the requests for lists of a shard; for a point in time only the events of its users are read."""
+        first, last = shard_range(request_blocks(self._request_count, self._log.items.num_rows), shard)
+        if (as_of := self.context.rank_request.as_of) is None:
+            return self._test_requests.block(first, last)
+        return queries.requests_as_of(self._log, as_of, self._users[first:last])
+
+    def _impressions(self, shard: tuple[int, int]) -> np.ndarray:
+        """Return the rows of the test impressions of a shard; for a point in time there are none."""
         if self.context.rank_request.as_of is not None:
-            return requests, np.zeros(0, np.int64)
-        return requests, shard_impressions(self._log, shard, self._sample[0] if self._sample else None)
+            return np.zeros(0, np.int64)
+        return shard_impressions(self._log, shard, self._sample[0] if self._sample else None)
 
     def _write_deletions(self, directory: Path, recommender: Recommender, requests: Requests) -> None:
         seed = self.context.settings.seed

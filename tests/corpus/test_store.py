@@ -30,7 +30,7 @@ def test_row_groups_and_files_change_no_array(tmp_path: Path, monkeypatch: pytes
     ]
     path = write_corpus(tmp_path / "whole", 25, 9, events, shown)
     whole = arrays(Corpus(path, None))
-    monkeypatch.setattr(files, "_ROW_GROUP", 7)
+    monkeypatch.setattr(files, "ROW_GROUP", 7)
     monkeypatch.setattr(spilled_arrays, "_LEAST", 50)
     found = arrays(Corpus(write_corpus(tmp_path / "parts", 25, 9, events, shown), None))
     assert found.keys() == whole.keys()

@@ -45,8 +45,9 @@ def test_restored_systems_score_with_the_bits_of_the_fitted_ones(
     for before, after in pairs:
         assert before.system == after.system
         np.testing.assert_array_equal(before.score, after.score)
-        pairs_of_all = np.divmod(np.arange(before.score.size), before.score.shape[1])
-        np.testing.assert_array_equal(before.predicted(*pairs_of_all), after.predicted(*pairs_of_all))
+        row, item = np.divmod(np.arange(before.score.size), before.score.shape[1])
+        predicted = (scores.predicted(row, item, scores.score.ravel()) for scores in (before, after))
+        np.testing.assert_array_equal(*predicted)
     ours = decision_files.read_systems(path, inputs_of(context, tmp_path), "interestrec").ensemble
     assert list(ours.systems) == ["interestrec"]
     assert "random" not in ours.scorers

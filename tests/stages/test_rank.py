@@ -2,11 +2,13 @@
 
 import dataclasses
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -313,6 +315,35 @@ def test_shards_are_the_rows_of_the_whole(tmp_path: Path, monkeypatch: pytest.Mo
         found = pd.concat(tables).astype({"system": str} if "system" in wanted else {}).sort_values(keys)
         wanted = wanted.astype({"system": str} if "system" in wanted else {}).sort_values(keys)
         pd.testing.assert_frame_equal(found.reset_index(drop=True), wanted.reset_index(drop=True), check_exact=True)
+
+
+def test_a_shard_for_a_moment_reads_the_events_of_its_users_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_module, "_CELLS", N_ITEMS * 7)  # blocks of seven users
+    monkeypatch.setattr(files, "ROW_GROUP", 50)
+    context = workspace(tmp_path, log_of_events())
+    request = RankRequest(as_of=27 * DAY)
+    whole = rank.run(dataclasses.replace(context, rank_request=request)).artifact.path
+    log = tmp_path / "decision" / "log" / "timelines.parquet"
+    bounds, asked, stream = files.row_group_bounds(log, "user"), [], files.stream_parquet
+
+    def streamed(path: Path, *arguments: Any, row_groups: list[int] | None = None) -> Iterator[pa.Table]:
+        if path.name == log.name:
+            asked.append(None if row_groups is None else (path.resolve() == log.resolve(), len(row_groups)))
+        return stream(path, *arguments, row_groups=row_groups)
+
+    monkeypatch.setattr(files, "stream_parquet", streamed)
+    parts = [
+        rank.run(dataclasses.replace(context, rank_request=dataclasses.replace(request, shard=(part, 3))))
+        for part in (1, 2, 3)
+    ]
+    tables = [pq.read_table(part.artifact.path / "catalogue.parquet") for part in parts]
+    assert all(table.num_rows for table in tables)
+    found, wanted = pa.concat_tables(tables), pq.read_table(whole / "catalogue.parquet")
+    assert found.to_pylist() == wanted.to_pylist()
+    assert None not in asked
+    assert all(groups < len(bounds) for is_log, groups in asked if is_log)
 
 
 def test_rules_hold_in_lists_and_truth(tmp_path: Path) -> None:
