@@ -7,7 +7,8 @@ on its threads; it computes the user's factors from the history, while the other
 environment, `rectools` and `lenskit` in those of `--peer-python` (they ask for different versions of NumPy), each in a
 process of its own that waits for its turn; `implicit, recalculated` computes the factors from the history as well.
 
-`overlap` is the share of a peer's listed items with a score other than 0 that are in our list of the same user.
+`overlap` is the share of a peer's listed items with a score other than 0 that are in our list of the same user, or have
+the score of its last item: which of equal scores are listed is up to a library.
 """
 
 import json
@@ -23,6 +24,8 @@ import numpy as np
 
 _WORKER = Path(__file__).with_name("bench_scale_worker.py")
 _TOP = 100
+_LARGEST = 1e30  # of a score; implicit fills short lists with the lowest number
+_ROUNDING = 1e-5  # of scores, relative
 _PEERS = {"implicit": ("als", "als_recalculated", "item_knn"), "rectools": ("als", "item_knn")}
 _PEERS |= {"lenskit": ("als", "item_knn")}
 
@@ -105,13 +108,13 @@ def _fit(corpus: Any, settings: Any) -> dict[str, Any]:
 
 def _write(to: Path, scorers: dict[str, Any], requests: Any) -> None:
     """Write what the peers need: factors of all items and of the users, similarities, and weights of histories."""
-    from interestrec.scorers.interactions import history_matrix
+    from interestrec.scorers.interactions import history_matrix, history_recency_matrix
 
     als, knn = scorers["als"], scorers["item_knn"]
     factors = np.zeros((als.n_items, als.item_factors.shape[1]), np.float32)
     factors[als.warm_items] = als.item_factors
-    history = history_matrix(requests, als.event_weights, als.n_items).tocsr()
-    damped = history.log1p().tocsr()
+    damped = history_matrix(requests, als.event_weights, als.n_items).log1p().tocsr()
+    history = history_recency_matrix(requests, knn.event_weights, als.n_items, knn.half_life).astype(np.float32)
     history.sort_indices()
     damped.sort_indices()
     arrays = {"item_factors": factors, "user_factors": als.fold_in(damped[:, als.warm_items].tocsr())}
@@ -123,7 +126,9 @@ def _write(to: Path, scorers: dict[str, Any], requests: Any) -> None:
 
 def _overlap(lists: np.ndarray, item: np.ndarray, score: np.ndarray) -> float:
     """Return the share of the items of other lists, int [users, k] with scores, that are in ours."""
-    counted = (score != 0) & (item >= 0) & (np.abs(score) < 1e30)  # implicit fills short lists with extreme scores
+    counted = (score != 0) & (item >= 0) & (np.abs(score) < _LARGEST)
+    last = np.where(counted.all(axis=1), score[:, -1], 0.0)[:, None]
+    counted &= np.abs(score - last) > _ROUNDING * np.abs(last)
     found = [np.isin(theirs[kept], mine) for theirs, kept, mine in zip(item, counted, lists, strict=True)]
     return round(float(np.concatenate(found).mean()), 5)
 
