@@ -14,6 +14,7 @@
     scripts/bench.py vectors --to workspace/bench                     # see bench_vectors.py
     scripts/bench.py memory --to workspace/bench                      # see bench_memory.py
     scripts/bench.py cluster --to workspace/bench                     # see bench_cluster.py
+    scripts/bench.py scale --to workspace/bench                       # see bench_scale.py
     scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
@@ -42,6 +43,7 @@ import bench_memory
 import bench_pictures
 import bench_quality
 import bench_rank
+import bench_scale
 import bench_search
 import bench_serve
 import bench_train
@@ -266,6 +268,7 @@ def main() -> None:
     bench_serve.add_parser(benches)
     bench_pictures.add_parser(benches)
     bench_cluster.add_parser(benches, _ENCODER)
+    bench_scale.add_parser(benches)
     arguments = parser.parse_args()
     modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
     modules |= {"memory": bench_memory, "vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
@@ -273,7 +276,8 @@ def main() -> None:
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return
-    if arguments.bench in (measured := {"evaluate": bench_evaluate, "quality": bench_quality}):
+    measured = {"evaluate": bench_evaluate, "quality": bench_quality, "scale": bench_scale}
+    if arguments.bench in measured:
         measured[arguments.bench].run(arguments, measure)
         return
     if arguments.bench == "preprocess":

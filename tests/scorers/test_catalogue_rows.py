@@ -51,6 +51,20 @@ def test_sparse_and_dense_rows_agree(seed: int, items: int, k: int, has_shared: 
         np.testing.assert_allclose(found.deviation, np.where(deviation == 0, np.inf, deviation), atol=1e-9)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_lists_do_not_depend_on_how_many_rows_are_cut_together(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    score = rng.integers(0, 9, (7, 50)).astype(np.float32)
+    permitted = PermittedItems(rng.random(50) < share, rng.permutation(50))
+    lengths = rng.integers(0, 5, 7)
+    excluded = Excluded(ragged.from_lengths(lengths), rng.integers(0, 50, lengths.sum()))
+    before, together = score.copy(), DenseRows(score).best(8, permitted, excluded)
+    for cells in (1, 100, 150):
+        monkeypatch.setattr("interestrec.scorers.catalogue_rows._COPIED", cells)
+        np.testing.assert_array_equal(DenseRows(score).best(8, permitted, excluded), together)
+    np.testing.assert_array_equal(score, before)
+
+
 def test_equal_scores_have_no_deviation_however_large_they_are() -> None:
     shared = np.full(1000, 12345.678, np.float32)
     rows = SparseRows(sparse.csr_matrix((2, 1000), dtype=np.float32), shared)
