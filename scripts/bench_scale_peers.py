@@ -78,7 +78,8 @@ def _report(name: str, turns: dict[str, Callable[[], dict[str, Any]]], rounds: i
 def ours(scorer: Any, requests: Any, tie: np.ndarray) -> dict[str, Any]:
     """Return the lists and what they took."""
     from interestrec.core.prefetch import prefetch
-    from interestrec.scorers.catalogue_rows import Excluded, PermittedItems, catalogue_rows
+    from interestrec.scorers.catalogue_rows import catalogue_rows
+    from interestrec.scorers.permitted_items import Excluded, PermittedItems
     from interestrec.scorers.requests import request_blocks
 
     permitted = PermittedItems(np.ones(len(tie), dtype=bool), tie)

@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from interestrec.scorers.catalogue_rows import CatalogueRows, PermittedItems, RowMoments, catalogue_rows
+from interestrec.scorers.catalogue_rows import CatalogueRows, RowMoments, catalogue_rows
+from interestrec.scorers.permitted_items import PermittedItems
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.decision import Decision, voters
 from interestrec.scoring.ensemble import CatalogueScores, Ensemble, finite, scorers_of

@@ -15,7 +15,8 @@ from interestrec.corpus.store import Corpus
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.catalogue_rows import PermittedItems, catalogue_rows
+from interestrec.scorers.catalogue_rows import catalogue_rows
+from interestrec.scorers.permitted_items import PermittedItems
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scorers.requests import Requests, Scorer, request_blocks
 from interestrec.scoring.list_limits import ListLimits

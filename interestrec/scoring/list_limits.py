@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from interestrec.core import ragged
-from interestrec.scorers.catalogue_rows import Excluded, PermittedItems
+from interestrec.scorers.permitted_items import Excluded, PermittedItems
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.rules import Rules
 

@@ -18,7 +18,7 @@ from interestrec.io.artifact_files import CATALOGUE, COLD_CATALOGUE, IMPRESSIONS
 from interestrec.io.schemas import BEFORE_RULES, OURS
 from interestrec.metrics.topk import top_k
 from interestrec.scorers import queries
-from interestrec.scorers.catalogue_rows import PermittedItems
+from interestrec.scorers.permitted_items import PermittedItems
 from interestrec.scorers.queries import RequestTruth
 from interestrec.scorers.requests import Requests, request_blocks
 from interestrec.scoring.candidate_scores import CandidateCatalogue

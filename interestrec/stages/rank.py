@@ -29,11 +29,11 @@ from interestrec.scoring.merge_shards import merge_shards
 from interestrec.scoring.rules import Rules, load_rules
 from interestrec.scoring.shards import (
     requested_users,
+    requests_of_test,
     sampled_users,
     shard_count,
     shard_impressions,
     shard_range,
-    requests_of_test,
     upcoming_requests,
 )
 from interestrec.scoring.task_predictions import task_predictions

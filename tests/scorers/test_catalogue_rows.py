@@ -8,7 +8,8 @@ from scipy import sparse
 
 from interestrec.core import ragged
 from interestrec.metrics.topk import top_k
-from interestrec.scorers.catalogue_rows import DenseRows, Excluded, PermittedItems, SparseRows, centred_rows
+from interestrec.scorers.catalogue_rows import DenseRows, SparseRows, centred_rows
+from interestrec.scorers.permitted_items import Excluded, PermittedItems
 
 
 def case(seed: int, requests: int, items: int, has_shared: bool, has_weight: bool) -> tuple[SparseRows, np.ndarray]:

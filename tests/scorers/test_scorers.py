@@ -16,7 +16,7 @@ from interestrec import scorers as package
 from interestrec.corpus.store import Corpus
 from interestrec.io import files
 from interestrec.scorers import queries
-from interestrec.scorers.catalogue_rows import DenseRows, Excluded, PermittedItems, catalogue_rows
+from interestrec.scorers.catalogue_rows import DenseRows, catalogue_rows
 from interestrec.scorers.definition import (
     AGAIN,
     EVENTS,
@@ -29,6 +29,7 @@ from interestrec.scorers.definition import (
     NOTHING,
     ScorerDefinition,
 )
+from interestrec.scorers.permitted_items import Excluded, PermittedItems
 from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Labels, Requests, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs

@@ -5,7 +5,7 @@ import pytest
 
 from interestrec.io.schemas import OURS
 from interestrec.metrics.topk import top_k
-from interestrec.scorers.catalogue_rows import PermittedItems
+from interestrec.scorers.permitted_items import PermittedItems
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.candidate_scores import CandidateCatalogue
 from interestrec.scoring.decision import Decision
