@@ -141,8 +141,8 @@ class _Worker:
         self.to = to / f"lists-{library}.npz"
         command = [python, str(_WORKER), library, str(to / "models.npz"), str(self.to)]
         one = {} if library == "lenskit" else {"OPENBLAS_NUM_THREADS": "1"}  # as implicit asks, which has own threads
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(command, text=True, env={**os.environ, **one}, **pipes)
+        environment, pipe = {**os.environ, **one}, subprocess.PIPE
+        self.process = subprocess.Popen(command, text=True, env=environment, stdin=pipe, stdout=pipe)
 
     def turn(self, scorer: str) -> dict[str, Any]:
         """Return the seconds, and the items and scores of the lists."""
