@@ -9,6 +9,7 @@ import numpy as np
 
 from interestrec.core.choices import suggestion
 from interestrec.core.errors import ConfigError
+from interestrec.core.row_products import one_blas_thread
 from interestrec.corpus.store import Corpus
 from interestrec.scorers import queries
 from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, LABELS, MODEL, NOTHING
@@ -140,6 +141,7 @@ def refit_scorers(
     return scorers
 
 
+@one_blas_thread()  # so that the bits of a fit are those of a trial beside another one, and of another machine
 def fit_scorer(
     name: str,
     data: FitData | None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
+from interestrec.core.row_products import one_blas_thread
 from interestrec.corpus.store import NO_TIME, Corpus
 from interestrec.metrics import ranked_lists, ranking
 from interestrec.scorers import queries
@@ -119,6 +120,7 @@ class _Rung:
     scorer: Scorer  # of the best point
 
 
+@one_blas_thread()  # see fit_scorer
 def _measure(
     goal: SearchGoal,
     per_user_settings: Sequence[str],
