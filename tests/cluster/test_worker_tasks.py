@@ -1,6 +1,7 @@
 """Stages in parts give what they give in one piece, by the messages that workers get, here without an engine."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,17 @@ from tests import generated
 from tests.cluster.engine import WithinProcess
 
 CONFIGS = sorted(Path(__file__).parents[2].glob("configs/*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def own_process_only() -> Iterator[None]:
+    """Undo what a task sets of its process."""
+    umask, environment = os.umask(0o022), dict(os.environ)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def shop(root: Path, encoder: Path, **data: object) -> RunContext:

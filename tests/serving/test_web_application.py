@@ -246,10 +246,11 @@ def test_there_are_a_hundred_kinds_of_them() -> None:
 def raw(service: RunningService, content: bytes, wait: float = 0.0) -> bytes:
     """Send bytes, and after a while nothing; what comes back until the connection ends."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=20) as client:
-        client.sendall(content)
-        time.sleep(wait)
         received = b""
-        with suppress(ConnectionResetError):  # closed before all was read
+        with suppress(ConnectionResetError, BrokenPipeError):  # closed before all was read
+            client.sendall(content)
+        time.sleep(wait)
+        with suppress(ConnectionResetError):
             while part := client.recv(65536):
                 received += part
         return received
