@@ -11,26 +11,13 @@ import pyarrow.compute as pc
 from interestrec.core.errors import ArtifactError
 from interestrec.corpus.counters import EventCounters, are_periods
 from interestrec.corpus.counts_at_times import CountsAtTimes
+from interestrec.corpus.impression_files import Impressions, read_impressions
 from interestrec.corpus.no_time import NO_TIME
-from interestrec.corpus.timeline_files import Timelines, microseconds, read_timelines, split_codes
+from interestrec.corpus.timeline_files import Timelines, read_timelines
 from interestrec.io import artifact_files, files, schemas
 from interestrec.io.spilled_arrays import SpilledArray
 from interestrec.text.tokenizer import DIGEST_LENGTH, tokenizer_digest
 from interestrec.workspace.artifacts import open_within
-
-
-@dataclass(frozen=True)
-class Impressions:
-    """Requests with their candidates; impression i has the rows `offsets[i]:offsets[i + 1]` of `item` and `label`."""
-
-    user: np.ndarray  # int32 [impressions]
-    time: np.ndarray  # int64 [impressions], epoch microseconds, NO_TIME where null
-    split: np.ndarray  # int8 [impressions], index into schemas.SPLITS
-    history_start: np.ndarray  # int64 [impressions], row of Timelines
-    history_end: np.ndarray  # int64 [impressions], row of Timelines, exclusive
-    offsets: np.ndarray  # int64 [impressions + 1]
-    item: np.ndarray  # int32 [candidates]
-    label: np.ndarray  # float32 [candidates], NaN where unknown
 
 
 @dataclass(frozen=True)
@@ -156,34 +143,7 @@ class Corpus:
     @cached_property
     def impressions(self) -> Impressions:
         """All impressions and their candidates as arrays."""
-        path, names = self.path / artifact_files.IMPRESSIONS, ["user", "time", "split", "history_start", "history_end"]
-        columns = SpilledArray.several((np.int32, np.int64, np.int8, np.int64, np.int64), self.path)
-        number = 0
-        for table in files.stream_parquet(path, names):
-            user = table["user"].to_numpy()
-            first_row, number = self.timelines.offsets[user], number + len(user)
-            start, end = (first_row + table[name].to_numpy() for name in names[3:])
-            parts = (user, microseconds(table["time"]), split_codes(table["split"]), start, end)
-            for column, part in zip(columns, parts, strict=True):
-                column.append(part)
-        user, time, split, start, end = (column.finish() for column in columns)
-        offsets, item, label = self._candidates(number)
-        return Impressions(user, time, split, start, end, offsets, item, label)
-
-    def _candidates(self, impressions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the offsets of the candidates of all impressions, their items and their labels."""
-        names = ["impression", "item", "label"]
-        offsets = np.zeros(impressions + 1, np.int64)
-        item, label = SpilledArray.several((np.int32, np.float32), self.path)
-        for table in files.stream_parquet(self.path / artifact_files.CANDIDATES, names):
-            owner = table["impression"].to_numpy()
-            first = int(owner.min(initial=impressions))
-            counts = np.bincount(owner - first)
-            offsets[first + 1 : first + 1 + len(counts)] += counts
-            item.append(table["item"].to_numpy())
-            label.append(table["label"].to_numpy(zero_copy_only=False))
-        np.cumsum(offsets, out=offsets)
-        return SpilledArray.of(offsets, self.path), item.finish(), label.finish()
+        return read_impressions(self.path, self.timelines.offsets)
 
     @cached_property
     def impression_ids(self) -> pa.ChunkedArray:

@@ -16,7 +16,7 @@ from interestrec.scorers.interactions import (
     event_recency_matrix,
     history_recency_matrix,
 )
-from interestrec.scorers.requests import Events, Requests, request_blocks
+from interestrec.scorers.requests import Events, Requests, candidates_of_catalogue
 
 _UNITS = 10  # repetitions of a pair of weight 1 if weights differ
 
@@ -63,12 +63,7 @@ class BprFactors:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        score = np.zeros(len(item), np.float32)
-        for start, stop in request_blocks(len(requests), self.n_items):
-            block = self.score_catalogue(requests.block(start, stop))
-            candidates = slice(offsets[start], offsets[stop])
-            score[candidates] = block[ragged.owner(offsets[start : stop + 1]), item[candidates]]
-        return score
+        return candidates_of_catalogue(self.score_catalogue, self.n_items, requests, offsets, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
@@ -160,6 +160,26 @@ def candidate_blocks(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
         stop = min(max(stop, start + 1), start + _IMPRESSIONS, impressions)
         yield start, stop
         start = stop
+
+
+def candidates_of_catalogue(
+    score_catalogue: Callable[[Requests], np.ndarray],
+    n_items: int,
+    requests: Requests,
+    offsets: np.ndarray,
+    item: np.ndarray,
+) -> np.ndarray:
+    """Return the scores of candidates, float32 [len(item)], by a scorer that needs those of all items for them.
+
+    Args:
+        score_catalogue, requests, offsets, item: see Scorer.
+    """
+    score = np.zeros(len(item), np.float32)
+    for start, stop in request_blocks(len(requests), n_items):
+        block = score_catalogue(requests.block(start, stop))
+        own = slice(offsets[start], offsets[stop])
+        score[own] = block[ragged.owner(offsets[start : stop + 1]), item[own]]
+    return score
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from interestrec.core.row_products import one_blas_thread, row_products
 from interestrec.core.section import Count, Fraction, Positive, Section
 from interestrec.scorers.definition import EVENTS, KEPT, ScorerDefinition
 from interestrec.scorers.interactions import item_positions
-from interestrec.scorers.requests import Events, Requests, request_blocks
+from interestrec.scorers.requests import Events, Requests, candidates_of_catalogue
 
 if TYPE_CHECKING:
     from interestrec.model.next_item_arrays import NextItemArrays
@@ -79,12 +79,7 @@ class SequenceScorer:
 
     def score_candidates(self, requests: Requests, offsets: np.ndarray, item: np.ndarray) -> np.ndarray:
         """float32 [len(item)]"""
-        score = np.zeros(len(item), np.float32)
-        for start, stop in request_blocks(len(requests), self.n_items):
-            block = self.score_catalogue(requests.block(start, stop))
-            candidates = slice(offsets[start], offsets[stop])
-            score[candidates] = block[ragged.owner(offsets[start : stop + 1]), item[candidates]]
-        return score
+        return candidates_of_catalogue(self.score_catalogue, self.n_items, requests, offsets, item)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """See StorableScorer."""

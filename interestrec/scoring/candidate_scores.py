@@ -29,6 +29,7 @@ class CandidateCatalogue:
     count: int  # best items of each component that become candidates
     _rows: dict[str, CatalogueRows] = field(default_factory=dict)
     _moments: dict[str, RowMoments] = field(default_factory=dict)
+    _best: dict[tuple[str, PermittedItems], np.ndarray] = field(default_factory=dict)  # the longest asked for so far
 
     def scores(self, name: str, k: int, among: np.ndarray | None = None) -> CatalogueScores:
         """Return the scores of what the lists of a system may hold: the k best of a scorer, or more of a decision.
@@ -41,7 +42,7 @@ class CandidateCatalogue:
         if isinstance(system, Decision):
             item = self._candidates(system, max(self.count, k), permitted)
         else:
-            item = permitted.in_tie_order(self.rows(system).best(k, permitted, self.limits.excluded))
+            item = permitted.in_tie_order(self.best(system, k, permitted))
         row, column = np.nonzero(item >= 0)
         score = np.full(item.shape, -np.inf)
         score[row, column] = finite(name, self._pair_scores(system, row, item[row, column]))
@@ -60,16 +61,22 @@ class CandidateCatalogue:
             self._rows[scorer] = catalogue_rows(self.ensemble.scorers[scorer], self.requests)
         return self._rows[scorer]
 
+    def best(self, scorer: str, k: int, permitted: PermittedItems) -> np.ndarray:
+        """Return the k best items of a scorer; see CatalogueRows. Shorter lists are the beginnings of longer ones."""
+        known = self._best.get((scorer, permitted))
+        if known is None or known.shape[1] < k:
+            known = self._best[scorer, permitted] = self.rows(scorer).best(k, permitted, self.limits.excluded)
+        return known[:, :k]
+
     def _at(self, own: set[str], scorer: str, row: np.ndarray, item: np.ndarray) -> np.ndarray | None:
         """Return scores of pairs by a system's own scorers, whatever other systems have asked."""
         return self.rows(scorer).at(row, item) if scorer in own else None
 
     def _candidates(self, decision: Decision, count: int, permitted: PermittedItems) -> np.ndarray:
         """Return the candidates of a decision in tie order, int64 [requests, columns], −1 after the end."""
-        excluded, found = self.limits.excluded, []
-        for pool in self._pools(decision, permitted):
-            for scorer in dict.fromkeys(voters(decision.components).values()):
-                found.append(self.rows(scorer).best(count, pool, excluded))
+        scorers = dict.fromkeys(voters(decision.components).values())
+        pools = self._pools(decision, permitted)
+        found = [self.best(scorer, count, pool) for pool in pools for scorer in scorers]
         return permitted.in_tie_order(self._with_choices(np.concatenate(found, axis=1), permitted))
 
     def _with_choices(self, found: np.ndarray, permitted: PermittedItems) -> np.ndarray:

@@ -1,6 +1,6 @@
 """CatalogueEvidence: lists over the whole catalogue that blend weights are compared on, and what they are fitted on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
@@ -20,7 +20,7 @@ from interestrec.scoring.catalogue_lists import CatalogueLists
 from interestrec.scoring.evidence import COLD, WARM, WHOLE, Contest, folds, time_weights
 
 _FIRST = 50  # of each component; on Online Retail's valid_blend better than 20, 100, 200 and than all items
-_KEPT_BYTES = 1 << 30  # of standardised scores in memory; beyond it they are computed again for each comparison
+_KEPT_BYTES = 1 << 30  # of blocks in memory; those beyond it are computed again for each comparison
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ class EvidenceBlock(NamedTuple):
     item: np.ndarray | None  # int64 [requests, columns], −1 for none; None: a column is an item
 
     def select_voters(self, kept: Sequence[bool]) -> "EvidenceBlock":
+        """Return the same lists with some of the voters."""
         return self._replace(parts=list(compress(self.parts, kept)))
 
 
@@ -95,38 +96,48 @@ class CatalogueEvidence:
 
     @property
     def _room(self) -> int:
-        if self.lists.candidates is not None:  # the dense matrices of a block are gone when the next one begins
+        if self.lists.candidates is not None:  # few of the scores of all items stay in memory
             return 1
         return self._block_voters or len(self.voters)
 
     def compare(self, contests: Sequence[Contest]) -> list[np.ndarray]:
         """See Evidence."""
         found = [np.full((len(contest.alternatives[0]), len(self.lists)), np.nan) for contest in contests]
-        for start, stop, of_block in self._of_blocks(partial(self._block_values, contests, folds(self.user))):
+        cold = self.lists.cold
+        kinds = {WHOLE: None, WARM: ~cold, COLD: cold}
+        among = {name: (items, self.lists.relevant_counts(items)) for name, items in kinds.items()}
+        for start, stop, of_block in self._of_blocks(partial(self._block_values, contests, among, folds(self.user))):
             for values, part in zip(found, of_block, strict=True):
                 values[:, start:stop] = part
         return found
 
-    def _block_values(self, contests: Sequence[Contest], fold: np.ndarray, block: EvidenceBlock) -> list[np.ndarray]:
-        """Return the metric by each alternative of each contest; float64 [alternatives, requests of the block]."""
-        here, cold = slice(block.start, block.stop), self.lists.cold
-        among = {WHOLE: None, WARM: ~cold, COLD: cold}
-        found = []
+    def _block_values(
+        self,
+        contests: Sequence[Contest],
+        among: Mapping[str, tuple[np.ndarray | None, np.ndarray]],
+        fold: np.ndarray,
+        block: EvidenceBlock,
+    ) -> list[np.ndarray]:
+        """Return the metric by each alternative of each contest; float64 [alternatives, requests of the block].
+
+        Args:
+            among: by WHOLE, WARM and COLD: the items, bool [items], and the numbers of relevant ones, [all requests].
+            fold: int64 [all requests].
+        """
+        here, found = slice(block.start, block.stop), []
         for contest in contests:
-            inside = contest.lists[here]
+            inside, (items, total) = contest.lists[here], among[contest.among]
             values = np.full((len(contest.alternatives[0]), len(inside)), np.nan)
             if inside.any():
                 of_row = np.where(inside, fold[here], -1)
                 for number, score in enumerate(contest.scores(of_row, block.parts, block.cold)):
-                    value = self._values(block, score, among[contest.among])
+                    if block.item is None:
+                        value = self.lists.values(score, block.start, block.stop, items)
+                    else:
+                        value = self.lists.candidate_values(score, block.item, block.relevant, total[here], items)
                     values[number] = np.where(inside, value, np.nan)
             found.append(values)
         return found
-
-    def _values(self, block: EvidenceBlock, score: np.ndarray, among: np.ndarray | None) -> np.ndarray:
-        if block.item is None:
-            return self.lists.values(score, block.start, block.stop, among)
-        return self.lists.candidate_values(score, block.item, block.relevant, block.start, block.stop, among)
 
     def _of_blocks(self, work: Callable[[EvidenceBlock], T]) -> Iterator[tuple[int, int, T]]:
         """Yield the first and the last row of each block, and what `work` makes of it."""
@@ -151,7 +162,7 @@ class CatalogueEvidence:
         return EvidenceBlock(start, stop, parts, permitted, relevant, cold, None)
 
     def _candidates(self, start: int, stop: int) -> EvidenceBlock:
-        """Return what any voter has among its best of all items, of items with events, or of items without."""
+        """Return what any voter has among its best items with events, and among its best without."""
         lists, most = self.lists, self.lists.candidates or 0
         requests, permitted = lists.requests.block(start, stop), lists.permitted_items
         excluded = lists.limits(start, stop).excluded
@@ -180,7 +191,9 @@ class CatalogueEvidence:
 
 
 def _size(block: EvidenceBlock) -> int:
-    return sum(part.nbytes for part in block.parts)
+    """Bytes of a block; `cold` of all items is a view of one row."""
+    own = [*block.parts, block.permitted, block.relevant, *([] if block.item is None else [block.item, block.cold])]
+    return sum(part.nbytes for part in own)
 
 
 @dataclass

@@ -75,7 +75,7 @@ class CatalogueLists:
 
     def scorer_values(self, scorer: Scorer) -> np.ndarray:
         """Return ndcg@10 of the lists that a scorer makes alone, float64 [requests]."""
-        values = [np.zeros(0)]
+        values, total = [np.zeros(0)], self.relevant_counts()
         for start, stop in self.blocks(1):
             requests = self.requests.block(start, stop)
             if self.candidates is None:
@@ -88,7 +88,7 @@ class CatalogueLists:
             row, column = np.nonzero(item >= 0)
             score[row, column] = rows.at(row, item[row, column])
             relevant = self.relevant_among(item, start, stop)
-            values.append(self.candidate_values(score, item, relevant, start, stop))
+            values.append(self.candidate_values(score, item, relevant, total[start:stop]))
         return np.concatenate(values)
 
     def values(self, score: np.ndarray, start: int, stop: int, among: np.ndarray | None = None) -> np.ndarray:
@@ -110,23 +110,25 @@ class CatalogueLists:
         score: np.ndarray,
         item: np.ndarray,
         relevant: np.ndarray,
-        start: int,
-        stop: int,
+        total: np.ndarray,
         among: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return ndcg@10 of lists of candidates, as `values` does; relevant items that are no candidates are missed.
 
         Args:
-            score: float [stop − start, columns].
-            item: int64 [stop − start, columns], permitted items in tie order, −1 for none.
-            relevant: bool [stop − start, columns], see `relevant_among`.
+            score: float [requests, columns].
+            item: int64 [requests, columns], permitted items in tie order, −1 for none.
+            relevant: bool [requests, columns], see `relevant_among`.
+            total: int64 [requests], see `relevant_counts`.
             among: see `values`.
         """
-        listed, wanted = item >= 0, np.ones(len(self.truth.item), dtype=bool)
-        if among is not None:
-            listed, wanted = listed & among[item], among[self.truth.item]
-        total = np.bincount(self.truth.request[wanted], minlength=len(self))[start:stop]
+        listed = item >= 0 if among is None else (item >= 0) & among[item]
         return self._values(np.where(listed, score, -np.inf), relevant, total, np.arange(item.shape[1]))
+
+    def relevant_counts(self, among: np.ndarray | None = None) -> np.ndarray:
+        """int64 [all requests]: the number of relevant items, of those in `among`, bool [items]; None: of all."""
+        wanted = slice(None) if among is None else among[self.truth.item]
+        return np.bincount(self.truth.request[wanted], minlength=len(self))
 
     def relevant_among(self, item: np.ndarray, start: int, stop: int) -> np.ndarray:
         """bool in the shape of `item`, int64 [stop − start, columns], −1 for none."""

@@ -41,7 +41,8 @@ class ListLimits:
     def apply(self, score: np.ndarray) -> None:
         """Change scores, float64 [requests, items], in place: lower seen items, set −inf for what is not permitted."""
         self.rules.apply(score, self.owned)
-        score[:, ~self.permitted.items] = -np.inf
+        if self.permitted.items is not self.rules.eligible:
+            score[:, ~self.permitted.items] = -np.inf
         for row, choice in enumerate(self.choices or ()):
             if choice is not None:
                 choice.apply(score[row])

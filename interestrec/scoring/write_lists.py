@@ -48,6 +48,7 @@ class ListBuilder:
     category: np.ndarray  # int64 [items], −1 for items without a category
     item_vectors: np.ndarray  # float32 [items, width], for diversity; empty if no rule needs it
     candidates: int | None = None  # best items of each component that a list is made of; None: all items are scored
+    one_thread: bool = False  # whether blocks of lists are made one after the other
 
     @cached_property
     def permitted(self) -> PermittedItems:
@@ -142,14 +143,21 @@ def cold_targets(corpus: Corpus, requests: Requests, truth: RequestTruth, rules:
 
 
 def write_lists(
-    directory: Path, ensemble: Ensemble, requests: Requests, builder: ListBuilder, cold: ColdTargets | None
+    directory: Path,
+    ensemble: Ensemble,
+    requests: Requests,
+    builder: ListBuilder,
+    cold: ColdTargets | None,
 ) -> None:
-    """Write the catalogue list of each system per request, and with `cold` the lists of cold items."""
+    """Write the catalogue list of each system per request, and with `cold` the lists of cold items.
+
+    Scores do not depend on the threads that make blocks of them.
+    """
     schema = schemas.with_components(schemas.RANKED_CATALOGUE, builder.layout.components)
     ranges = list(request_blocks(len(requests), builder.layout.corpus.items.num_rows))
     work = partial(_list_tables, ensemble, requests, builder, cold)
     tracked = track(ranges, "rank catalogue", unit="blocks")
-    tables = prefetch(tracked, work) if len(ranges) > 1 else map(work, tracked)  # scores do not depend on the threads
+    tables = map(work, tracked) if builder.one_thread or len(ranges) == 1 else prefetch(tracked, work)
     with ExitStack() as stack:
         names = [CATALOGUE, *([] if cold is None else [COLD_CATALOGUE])]
         writers = {name: stack.enter_context(builder.layout.writer(directory / name, schema)) for name in names}

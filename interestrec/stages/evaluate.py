@@ -16,7 +16,6 @@ from interestrec.evaluation import (
     bounds,
     deletion_curves,
     gate,
-    leak_audit,
     metric_sums,
     resampling,
     seeds,
@@ -25,12 +24,11 @@ from interestrec.evaluation import (
 )
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.evaluation.measurement import evaluation_context, measure_lists, system_order
-from interestrec.evaluation.metric_rows import metrics_by_system
 from interestrec.evaluation.protocols import EvaluationContext, ProtocolResult
+from interestrec.evaluation.report_summary import summarise_report
 from interestrec.evaluation.report_verdicts import report_verdicts
 from interestrec.evaluation.requirements import MetricBound, parse_bound
 from interestrec.evaluation.sampled_users import sample_sentence
-from interestrec.evaluation.slices import ALL
 from interestrec.evaluation.suppression import suppress_small_groups
 from interestrec.io import artifact_files, files, report_schemas, schemas
 from interestrec.io.schemas import OURS
@@ -61,7 +59,7 @@ def run(context: RunContext) -> StageResult:
         gate.require_same_definitions(earlier, recipe.config)
     if context.placement is not None:
         build = partial(placed_whole, context, "evaluate", recipe)
-    result = produce(context, recipe, build, lambda path: _summarise(path, len(rankings)))
+    result = produce(context, recipe, build, lambda path: summarise_report(path, len(rankings)))
     _warn(result.summary)
     settings = context.settings.evaluate
     sampled = sample_sentence(files.read_json(rankings[0].path / artifact_files.SYSTEMS)["counts"])
@@ -287,25 +285,3 @@ def _write_figures(
 
 def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
     files.write_parquet(path, pa.Table.from_pylist(rows, schema=schema), schema)
-
-
-def _summarise(path: Path, n_seeds: int) -> dict[str, Any]:
-    rows = files.read_parquet(path / artifact_files.METRICS, report_schemas.METRICS).to_pylist()
-    slices = files.read_json(path / artifact_files.SLICES)
-    summary: dict[str, Any] = {
-        "report": str(path / artifact_files.REPORT_PAGE),
-        "seeds": n_seeds,
-        "slices_left_out": sum(len(names) for names in slices["left_out"].values()),
-        "rows_suppressed": slices["rows_suppressed"],
-        "leaks": [
-            check["check"]
-            for check in files.read_json(path / artifact_files.AUDIT)
-            if check["verdict"] == leak_audit.LOOK
-        ],
-        "verdicts": files.read_json(path / artifact_files.VERDICTS),
-    }
-    for protocol in dict.fromkeys(row["protocol"] for row in rows):
-        summary[protocol] = metrics_by_system(
-            [row for row in rows if row["protocol"] == protocol and row["slice"] == ALL]
-        )
-    return summary

@@ -21,21 +21,13 @@ from interestrec.io.schemas import OURS
 from interestrec.model.two_tower_files import CONFIG
 from interestrec.scorers import queries
 from interestrec.scorers.device_placement import place_on_device
-from interestrec.scorers.requests import Requests, request_blocks
+from interestrec.scorers.requests import Requests
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.decision_files import ITEM_VECTORS, open_log, read_context, read_shared, read_systems
 from interestrec.scoring.fit_systems import FittedSystems
 from interestrec.scoring.merge_shards import merge_shards
 from interestrec.scoring.rules import Rules, load_rules
-from interestrec.scoring.shards import (
-    requested_users,
-    requests_of_test,
-    sampled_users,
-    shard_count,
-    shard_impressions,
-    shard_range,
-    upcoming_requests,
-)
+from interestrec.scoring.shards import ShardedRequests, upcoming_requests
 from interestrec.scoring.task_predictions import task_predictions
 from interestrec.scoring.write_lists import (
     ColdTargets,
@@ -155,7 +147,7 @@ class _RankStage:
 
     def build_on_workers(self, recipe: Recipe, directory: Path) -> None:
         """Let workers write shards, and merge them: the files are those of `build`."""
-        shards = shard_count(self._log, self._request_count, self._impressions((1, 1)))
+        shards = self._asked.shards
         numbers = range(0 if self._has_undivided() else 1, shards + 1)  # first what takes longest
         parts = {f"shard-{number}-of-{shards}": {"shard": number, "shards": shards} for number in numbers}
         inputs = {artifact.kind: artifact.path for artifact in (self.encoder, self.model, self.decision)}
@@ -169,7 +161,7 @@ class _RankStage:
         """Return the fitted systems for the requests and impressions of a shard."""
         settings, request = self.context.settings.rank, self.context.rank_request
         decided, corpus = read_context(self.decision.path), self._log
-        requests, impressions = self._requests(shard), self._impressions(shard)
+        requests, impressions = self._asked.requests(shard), self._asked.impressions(shard)
         inputs = ScorerInputs(
             model=self.model.path,
             encoder=self.encoder.path,
@@ -180,12 +172,14 @@ class _RankStage:
             retrieve=settings.retrieve,
         )
         systems = read_systems(self.decision.path, inputs)
-        if (runtime := self.context.settings.runtime).device == "gpu":
+        runtime = self.context.settings.runtime
+        if runtime.device == "gpu":
             place_on_device(systems.ensemble.scorers.values(), "GPU:0", runtime.precision)
         rules = load_rules(corpus, settings, request.as_of)
         layout = table_layout(corpus, systems.ensemble, rules, list(settings.components), decided.seed)
         vectors = read_shared(self.decision.path, ITEM_VECTORS) if rules.diversity > 0 else None
         builder = list_builder(replace(layout, keeps_blocks=keeps_blocks), rules, settings, vectors)
+        builder = replace(builder, one_thread=runtime.threads == 1)
         truth = queries.request_truth(corpus, requests, queries.TEST) if request.as_of is None else None
         cold = None if truth is None else cold_targets(corpus, requests, truth, rules)
         return _OpenedSystems(corpus, requests, impressions, truth, cold, inputs, systems, rules, builder)
@@ -199,8 +193,8 @@ class _RankStage:
             "catalogue_users": len(requests),
             "catalogue_users_without_history": int((np.diff(requests.offsets) == 0).sum()),
         }
-        if self._sample:
-            counts["test_users"] = self._sample[1]
+        if (every := self._asked.test_users) is not None:
+            counts["test_users"] = every
         if truth is not None:
             write_impressions(directory, systems.ensemble, opened.impressions, opened.builder.layout)
             pairs = write_truth(directory, opened.corpus, requests, truth, rules)
@@ -237,40 +231,10 @@ class _RankStage:
         return open_log(self.decision.path, read_context(self.decision.path).relevant_at)
 
     @cached_property
-    def _test_requests(self) -> Requests:
-        """All requests of the test split; a worker that makes several shards reads them once."""
-        return requests_of_test(self._log, self._sample[0] if self._sample else None)
-
-    @cached_property
-    def _users(self) -> np.ndarray:
-        """The users whose lists for a point in time are asked for, int64 [requests]."""
-        return requested_users(self._log, self.context.rank_request.users, self.to_corpus_id)
-
-    @property
-    def _request_count(self) -> int:
-        """Number of requests of all shards."""
-        return len(self._test_requests if self.context.rank_request.as_of is None else self._users)
-
-    @cached_property
-    def _sample(self) -> tuple[np.ndarray, int] | None:
-        """The users of the test split that are ranked, bool [users], and the number of all; None: all are."""
-        most = self.context.settings.rank.users.sample
-        if most is None or self.context.rank_request.as_of is not None:
-            return None
-        return sampled_users(self._log, most, self.context.settings.seed)
-
-    def _requests(self, shard: tuple[int, int]) -> Requests:
-        """Return the requests for lists of a shard; for a point in time only the events of its users are read."""
-        first, last = shard_range(request_blocks(self._request_count, self._log.items.num_rows), shard)
-        if (as_of := self.context.rank_request.as_of) is None:
-            return self._test_requests.block(first, last)
-        return queries.requests_as_of(self._log, as_of, self._users[first:last])
-
-    def _impressions(self, shard: tuple[int, int]) -> np.ndarray:
-        """Return the rows of the test impressions of a shard; for a point in time there are none."""
-        if self.context.rank_request.as_of is not None:
-            return np.zeros(0, np.int64)
-        return shard_impressions(self._log, shard, self._sample[0] if self._sample else None)
+    def _asked(self) -> ShardedRequests:
+        settings, request = self.context.settings, self.context.rank_request
+        sample = settings.rank.users.sample
+        return ShardedRequests(self._log, request.as_of, request.users, self.to_corpus_id, sample, settings.seed)
 
     def _write_deletions(self, directory: Path, recommender: Recommender, requests: Requests) -> None:
         seed = self.context.settings.seed

@@ -1,11 +1,14 @@
 """Lists of candidates against lists of all items."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from interestrec.io.schemas import OURS
 from interestrec.metrics.topk import top_k
-from interestrec.scorers.permitted_items import PermittedItems
+from interestrec.scorers.catalogue_rows import DenseRows
+from interestrec.scorers.permitted_items import Excluded, PermittedItems
 from interestrec.scorers.requests import Requests
 from interestrec.scoring.candidate_scores import CandidateCatalogue
 from interestrec.scoring.decision import Decision
@@ -135,3 +138,30 @@ def test_a_seen_item_that_is_lowered_needs_the_exact_way() -> None:
     assert RankSettings.model_validate({"rules": {"seen": "down"}}).candidates_among(10**6) is None
     with pytest.raises(ValueError, match="remove exact: false"):
         RankSettings.model_validate({"exact": False, "rules": {"seen": "down"}})
+
+
+def test_what_is_known_of_a_scorer_is_not_sought_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    systems, own = ensemble(7), asked(7)
+    systems = replace(
+        systems,
+        systems={**systems.systems, "a": "a"},
+        predictions={**systems.predictions, "a": IntensityEstimate({"a": 0.1})},
+    )
+    calls, best = [], DenseRows.best
+
+    def counted(rows: DenseRows, k: int, permitted: PermittedItems, excluded: Excluded) -> np.ndarray:
+        calls.append(k)
+        return best(rows, k, permitted, excluded)
+
+    monkeypatch.setattr(DenseRows, "best", counted)
+    decision = systems.systems[OURS]
+    assert isinstance(decision, Decision)
+    catalogue = CandidateCatalogue(systems, own, limits(own, 7), 20)
+    for name in systems.systems:
+        catalogue.scores(name, K)
+    assert calls == [20] * (3 * 2)  # of each component, among all items and among those without events
+    shorter = catalogue.best("a", 5, catalogue.limits.permitted)
+    np.testing.assert_array_equal(
+        shorter, catalogue.rows("a").best(5, catalogue.limits.permitted, catalogue.limits.excluded)
+    )
+    assert len(calls) == 3 * 2 + 1

@@ -1,6 +1,7 @@
 """The stage that fits and scores every system."""
 
 import dataclasses
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,26 @@ def test_few_calls_lie_between_the_stage_and_a_scorer(tmp_path: Path, monkeypatc
     rank.run(workspace(tmp_path, log_of_events()))
     writing = next(names for names in stacks if "write_lists" in names)
     assert writing[writing.index("build") :] == ["build", "write_lists", "_list_tables", "scored", "score_catalogue"]
+
+
+@pytest.mark.parametrize("threads", [None, 1])
+def test_blocks_of_lists_are_made_by_as_many_threads_as_there_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int | None
+) -> None:
+    monkeypatch.setattr(requests_module, "_CELLS", 24 * 7)  # blocks of seven users
+    score, of_lists = ItemKnn.score_catalogue, []
+
+    def score_catalogue(self: ItemKnn, requests: Requests) -> np.ndarray:
+        if "_list_tables" in [frame.name for frame in traceback.extract_stack()]:
+            of_lists.append(threading.current_thread() is threading.main_thread())
+        return score(self, requests)
+
+    monkeypatch.setattr(ItemKnn, "score_catalogue", score_catalogue)
+    context = workspace(tmp_path, log_of_events())
+    runtime = context.settings.runtime.model_copy(update={"threads": threads})
+    rank.run(dataclasses.replace(context, settings=context.settings.model_copy(update={"runtime": runtime})))
+    assert len(of_lists) > 1
+    assert all(of_lists) if threads == 1 else not any(of_lists)
 
 
 def test_lists_and_truth_leave_out_what_the_user_has_had(tmp_path: Path) -> None:
@@ -498,7 +519,7 @@ def test_a_sample_of_users_has_the_lists_that_it_has_among_all(tmp_path: Path) -
 
 def test_a_larger_sample_has_the_users_of_a_smaller_one(tmp_path: Path) -> None:
     corpus = Corpus(workspace(tmp_path, log_of_events()).open("corpus").path, 0.5)
-    small, large = (set(np.flatnonzero(sampled_users(corpus, most, 1)[0])) for most in (5, 12))
+    small, large = (set(np.flatnonzero(sampled_users(corpus, most, 1))) for most in (5, 12))
     assert small < large
     assert len(large) == 12
 
