@@ -40,6 +40,7 @@ def run(context: RunContext) -> StageResult:
         UsageError, DeviceError: the devices of `runtime` cannot be used.
         DataError: there is too little to train on.
         NumericError: the loss is not finite.
+        TrainingPaused: the epochs of the context's trial are over, and there are more.
     """
     corpus, encoder, recipe = _inputs(context, "model", {})
     reference_workspace = context.settings.preprocess.split.verified
@@ -52,7 +53,8 @@ def run(context: RunContext) -> StageResult:
     work = context.work(recipe)
 
     def build(target: Path) -> dict[str, float]:
-        training = _Training(encoder.path, context.settings, start.path if start else None, reference)
+        pause_after = None if context.trial is None else context.trial.epochs
+        training = _Training(encoder.path, context.settings, start.path if start else None, reference, pause_after)
         return _build(target, training, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
     return produce(context, recipe, build, _summarise, all_workers=True)
@@ -131,7 +133,8 @@ def _inputs(context: RunContext, kind: str, extra_config: dict[str, Any]) -> tup
         **extra_config,
     }
     inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
-    return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
+    recipe = Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed, linked=context.trial is None)
+    return corpus, encoder, recipe
 
 
 def _require_split(corpus: Artifact, method: str) -> None:
@@ -152,7 +155,12 @@ class _Training:
     """Devices and settings shared by all trainings of one command."""
 
     def __init__(
-        self, encoder: Path, settings: Settings, start: Path | None = None, reference: ReferenceRun | None = None
+        self,
+        encoder: Path,
+        settings: Settings,
+        start: Path | None = None,
+        reference: ReferenceRun | None = None,
+        pause_after: int | None = None,
     ) -> None:
         # TensorFlow is imported only if there is something to build.
         from interestrec.training import device
@@ -167,7 +175,7 @@ class _Training:
         strategy = device.prepare(
             runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
         )
-        self.execution = _execution(settings, strategy, self.chief)
+        self.execution = _execution(settings, strategy, self.chief, pause_after)
 
     def train(self, corpus: Corpus, work: Path, member: int = 0) -> "tuple[TrainedModel, TrainingInputs]":
         """Train on a corpus, resuming from the checkpoints in `work`; return the result and its inputs.
@@ -243,7 +251,7 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     return {"training_seconds": seconds, "examples": examples}
 
 
-def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSettings":
+def _execution(settings: Settings, strategy: Any, chief: bool, pause_after: int | None) -> "ExecutionSettings":
     from interestrec.training.execution import ExecutionSettings
     from interestrec.training.tensorboard import scalar_writer
 
@@ -252,6 +260,7 @@ def _execution(settings: Settings, strategy: Any, chief: bool) -> "ExecutionSett
         settings.finetune.accumulate,
         settings.runtime.precision == "float16",
         scalar_writer(settings.runtime.tensorboard if chief else None, "finetune"),
+        pause_after,
     )
 
 

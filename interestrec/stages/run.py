@@ -67,6 +67,13 @@ class RankRequest:
 
 
 @dataclass(frozen=True)
+class TrialRequest:
+    """A trial of settings: its artifact is built beside the workspace's current one, which stays linked."""
+
+    epochs: int | None = None  # after which a training that has more pauses; None = it does not pause
+
+
+@dataclass(frozen=True)
 class GateRequest:
     """Requirements of the command line on a report, in addition to those of the configuration."""
 
@@ -103,6 +110,7 @@ class RunContext:
     seeds: tuple[Path, ...] = ()  # rankings, or their workspaces, to average over
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory; replaces the workspace's
     dry_run: bool = False  # raise `DryRun` with the plan instead of building
+    trial: TrialRequest | None = None  # None = the artifacts become the workspace's current ones
     existing: bool = False  # link the version that exists and refuse to build one
     placement: TaskPlacement | None = None  # None = this process does all
 
@@ -229,7 +237,8 @@ def produce(
                 figures |= build(directory) or {}
         else:
             link(workspace, recipe)
-        artifact = open_artifact(workspace / recipe.kind, recipe.kind)
+        place = workspace / recipe.kind if recipe.linked else recipe.version_path(workspace)
+        artifact = open_artifact(place, recipe.kind)
     return StageResult(artifact, built, summarise(artifact.path))
 
 

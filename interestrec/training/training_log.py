@@ -13,6 +13,15 @@ _STORED_NAMES = {
 }
 
 
+class TrainingPaused(Exception):
+    """Raised where a training is to go on later; carries what is known of it so far."""
+
+    def __init__(self, score: float | None, curve: Mapping[int, float]) -> None:
+        super().__init__(score, curve)
+        self.score = score  # the best validation score
+        self.curve = curve  # validation score by epoch; 0 = before training
+
+
 @dataclass
 class TrainingHistory:
     """All figures of a run, as the columns of the training log."""
@@ -34,6 +43,11 @@ class TrainingHistory:
         """Return the validation figures after an epoch; 0 = before training."""
         rows = zip(self.epoch, self.name, self.value, strict=True)
         return {name: value for number, name, value in rows if number == epoch and name.startswith("valid_")}
+
+    def curve(self, name: str) -> dict[int, float]:
+        """Return a validation figure by epoch; 0 = before training."""
+        rows = zip(self.epoch, self.name, self.value, strict=True)
+        return {epoch: value for epoch, figure, value in rows if figure == name}
 
     def last(self, name: str) -> float:
         """Return the latest value of a figure."""
