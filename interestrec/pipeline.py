@@ -13,12 +13,13 @@ from interestrec.core.choices import pick
 from interestrec.core.logs import log_stage
 from interestrec.core.progress import log
 from interestrec.io import encryption
-from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult
+from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult, TrialRequest
 from interestrec.workspace.artifacts import STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, current_version
 
 if TYPE_CHECKING:
     from interestrec.answering.answer_service import AnswerService
+    from interestrec.learning.budget import Budget
 
 # Modules by subcommand, in the order of a run. A module is imported when its stage runs, so that no stage loads the
 # libraries of another.
@@ -29,6 +30,8 @@ STAGES = {
     "rank": "interestrec.stages.rank",
     "evaluate": "interestrec.stages.evaluate",
 }
+
+_BEFORE_TRIALS = ("preprocess", "pretrain-adapt", "finetune")
 
 # The artifact that `run` builds with each stage: the stage's first kind.
 KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items())}
@@ -122,6 +125,26 @@ def run_stage(name: str, context: RunContext) -> StageResult:
     """Run one stage by the name of its subcommand."""
     with _stage_scope(name, context), _placed(context) as of_run:
         return import_module(pick(STAGES, name, "stage")).run(of_run)
+
+
+def tune(context: RunContext, budget: "Budget") -> StageResult:
+    """Search settings by trials; the artifacts of the configured settings are built first if need be.
+
+    The current model of the workspace stays that of the configured settings. See `stages.tune.run`.
+    """
+    from interestrec.stages import tune as tune_stage
+
+    finetune = import_module(STAGES["finetune"])
+    built = {stage: run_stage(stage, replace(context, force=False)).artifact for stage in _BEFORE_TRIALS}
+    pinned = replace(context, paths={artifact.kind: artifact.path for artifact in built.values()})
+
+    def train(settings: Settings, epochs: int | None) -> StageResult:
+        trial = replace(pinned, settings=settings, trial=TrialRequest(epochs), force=False)
+        with _stage_scope("finetune", trial):
+            return finetune.run(trial)
+
+    with _stage_scope("tune", context):
+        return tune_stage.run(pinned, budget, train)
 
 
 def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:

@@ -14,6 +14,7 @@ from interestrec.cli import (
     explain_command,
     export_commands,
     inspect,
+    learning_commands,
     serve_command,
     stage_commands,
     workspace,
@@ -122,6 +123,10 @@ app.command(
     epilog="Examples: interestrec update --config shop --events today.csv; interestrec update --config shop --events "
     "new/ --quiet; interestrec forget --config shop --user u17 && interestrec update --config shop"
 )(answer_commands.update)
+app.command(
+    epilog="Examples: interestrec tune --config shop --budget 2h; interestrec tune --config news.yaml --budget "
+    "60trials --systems all; interestrec tune --budget 30trials --set tune.sampler=random --json | jq .summary.configuration"
+)(learning_commands.tune)
 app.command(
     epilog="Examples: interestrec serve --config shop; interestrec serve --config shop --port 0 --set "
     "serve.update_seconds=300; interestrec serve --config shop --host 0.0.0.0 --set serve.token_file=tokens.txt"

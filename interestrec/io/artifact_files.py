@@ -56,5 +56,11 @@ TASK_METRICS = "task_metrics.parquet"  # of rankings with TASK_PREDICTIONS
 DELETION_CURVES = "deletion_curves.json"  # of rankings with DELETIONS
 REPORT_PAGE = "report.html"
 
+# Tuning, beside a page
+TRIALS = "trials.parquet"
+CURVES = "curves.parquet"
+TUNING = "tuning.json"
+TUNED = "tuned.yaml"  # the configuration with the chosen settings
+
 # Windows, beside a page and tables of METRICS and COMPARISONS that name the window
 WINDOWS = "windows.json"

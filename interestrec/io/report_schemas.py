@@ -91,3 +91,29 @@ TASK_METRICS = pa.schema(
         required("users", pa.int64()),
     ]
 )
+
+# Trials of `tune`; a rung is a number of epochs, or of percent of the users that a scorer is fitted on.
+TRIALS = pa.schema(
+    [
+        required("system", pa.string()),  # "model" or a scorer
+        required("trial", pa.int32()),  # 0 = the configured settings
+        required("bracket", pa.int32()),
+        required("rung", pa.int32()),  # the last one that it reached
+        required("metric", pa.string()),
+        pa.field("value", pa.float64()),  # on valid_select, on that rung; null where it could not be measured
+        required("state", pa.string()),  # complete, halved or failed
+        required("seconds", pa.float64()),  # of all rungs
+        required("settings", pa.string()),  # JSON, values by dotted key
+        required("best", pa.bool_()),  # whether it is the best complete trial of its system
+    ]
+)
+
+# The metric on valid_select by rung, and of the model by epoch; 0 = before training.
+CURVES = pa.schema(
+    [
+        required("system", pa.string()),
+        required("trial", pa.int32()),
+        required("rung", pa.int32()),
+        required("value", pa.float64()),
+    ]
+)

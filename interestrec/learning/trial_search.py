@@ -60,6 +60,8 @@ class TrialSearch:
     budget: Budget
     sampler: str
     seed: int
+    unit: str = "steps"  # of rungs
+    told: Callable[[float], str] = "{:.4f}".format  # a score as text
 
     def journal(self) -> SearchJournal:
         """Return the journal of the search."""
@@ -116,7 +118,8 @@ class TrialSearch:
             journal.keep_curve(step.trial, found.curve)
         seconds = time.monotonic() - started
         journal.record(step.trial, step.rung, Measurement(found.score, seconds), fault)
-        log.info("tune: %s trial %d, rung %d: %s", self.name, step.trial, step.rung, fault or f"{found.score:.4f}")
+        told = fault or self.told(found.score)
+        log.info("tune: %s, trial %d with %d %s: %s", self.name, step.trial, step.rung, self.unit, told)
 
     def _known(self, journal: SearchJournal, step: Step, settings: dict[str, Any]) -> Measured | None:
         """Return the score of another trial with the same settings, None if there is none."""

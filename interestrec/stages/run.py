@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from interestrec.encoding.item_encoders import ItemEncoders
 
+_TURN = 1.0  # seconds between attempts while another process writes
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
 PARTS = "parts"  # directory below the work of a recipe
 _MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
@@ -178,6 +179,21 @@ def placed_whole(context: RunContext, task: str, recipe: Recipe, directory: Path
     """Let one worker make all files of a version, into a directory."""
     (whole,) = placed_parts(context, task, context.work(recipe) / PARTS, {"whole": {}})
     take_part(whole, directory)
+
+
+def produce_in_turn(
+    context: RunContext,
+    recipe: Recipe,
+    build: Callable[[Path], dict[str, float] | None],
+    summarise: Callable[[Path], dict[str, Any]],
+) -> StageResult:
+    """Produce the recipe's artifact, after waiting for another process that writes the same output; see `produce`."""
+    while True:
+        try:
+            return produce(context, recipe, build, summarise)
+        except LockedError as error:
+            log.info("%s: waiting, because %s", recipe.stage, error)
+        time.sleep(_TURN)
 
 
 class DryRun(Exception):

@@ -176,7 +176,7 @@ class _Run:
         """Raise where an epoch is to begin that is left for later."""
         progress, after = self.progress, self.execution.pause_after
         if after is not None and progress.epoch >= after and not progress.step_in_epoch:
-            raise TrainingPaused(progress.best, self.history.curve(str(progress.decides)))
+            raise TrainingPaused(self.history.curve(str(progress.decides)))
 
     def _engine(self, phase: Phase) -> Engine:
         """Create an engine with a new optimizer and the losses that the phase has labels for."""

@@ -14,12 +14,11 @@ _STORED_NAMES = {
 
 
 class TrainingPaused(Exception):
-    """Raised where a training is to go on later; carries what is known of it so far."""
+    """Raised where a training is to go on later; carries the validation score by epoch, 0 = before training."""
 
-    def __init__(self, score: float | None, curve: Mapping[int, float]) -> None:
-        super().__init__(score, curve)
-        self.score = score  # the best validation score
-        self.curve = curve  # validation score by epoch; 0 = before training
+    def __init__(self, curve: Mapping[int, float]) -> None:
+        super().__init__(curve)
+        self.curve = curve
 
 
 @dataclass
