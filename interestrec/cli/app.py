@@ -125,7 +125,7 @@ app.command(
 )(answer_commands.update)
 app.command(
     epilog="Examples: interestrec tune --config shop --budget 2h; interestrec tune --config news.yaml --budget "
-    "60trials --systems all; interestrec tune --budget 30trials --set tune.sampler=random --json | jq .summary.configuration"
+    "60trials --systems all; interestrec tune --budget 30trials --json | jq -r .summary.configuration"
 )(learning_commands.tune)
 app.command(
     epilog="Examples: interestrec serve --config shop; interestrec serve --config shop --port 0 --set "

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from interestrec.core.errors import ConfigError
 from interestrec.core.row_products import one_blas_thread
-from interestrec.learning.trial_search import Measured
+from interestrec.learning.trial_search import TrialScore
 from interestrec.learning.tuned_systems import WHOLE
 from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, scorer_definition
@@ -67,7 +67,7 @@ class ScorerTrials:
         rules = load_rules(corpus, self.rank.without_files(), validation_start(corpus))
         return catalogue_lists(corpus, rules, tie_order(corpus, seed), self.rank, select=select, seed=seed)
 
-    def measure(self, name: str, values: Mapping[str, Any], rung: int) -> Measured:
+    def measure(self, name: str, values: Mapping[str, Any], rung: int) -> TrialScore:
         """Fit a scorer on a share of the users and measure it on valid_select.
 
         Args:
@@ -79,7 +79,7 @@ class ScorerTrials:
         """
         goal = self.search.goal(scorer_definition(name))
         value = goal.measure(self._fitted(name, self.settings(name, values), rung / WHOLE))
-        return Measured(-value if goal.lower else value)
+        return TrialScore(-value if goal.lower else value)
 
     def settings(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return all settings of a scorer, the configured ones and these values by dotted key.

@@ -28,14 +28,14 @@ from interestrec.learning.search_space import Dimension
 _PAUSE = 0.2  # seconds between looks at what other processes do
 
 
-class Measured(NamedTuple):
-    """What a measurement found."""
+class TrialScore(NamedTuple):
+    """What a trial reached on a rung, and its way there."""
 
     score: float  # higher is better
     curve: Mapping[int, float] = MappingProxyType({})  # validation scores of a training by epoch
 
 
-Measure = Callable[[dict[str, Any], int], Measured]  # takes settings by dotted key, and the rung
+Measure = Callable[[dict[str, Any], int], TrialScore]  # takes settings by dotted key, and the rung
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class TrialSearch:
             except (ConfigError, NumericError) as error:
                 if step.trial == CONFIGURED:
                     raise
-                found, fault = Measured(math.nan), str(error)
+                found, fault = TrialScore(math.nan), str(error)
         if fault is None and math.isnan(found.score):
             fault = "valid_select has nothing that measures it"
         if found.curve:
@@ -121,12 +121,12 @@ class TrialSearch:
         told = fault or self.told(found.score)
         log.info("tune: %s, trial %d with %d %s: %s", self.name, step.trial, step.rung, self.unit, told)
 
-    def _known(self, journal: SearchJournal, step: Step, settings: dict[str, Any]) -> Measured | None:
+    def _known(self, journal: SearchJournal, step: Step, settings: dict[str, Any]) -> TrialScore | None:
         """Return the score of another trial with the same settings, None if there is none."""
         for trial in journal.trials():
             is_measured = step.rung in trial.measured and journal.fault(trial.number) is None
             if trial.number != step.trial and is_measured and journal.settings(trial.number) == settings:
-                return Measured(trial.measured[step.rung].score, journal.curve(trial.number))
+                return TrialScore(trial.measured[step.rung].score, journal.curve(trial.number))
         return None
 
     def _begin(self, journal: SearchJournal, until: int) -> None:

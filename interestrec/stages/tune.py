@@ -19,7 +19,7 @@ from interestrec.learning.budget import Budget
 from interestrec.learning.confirmation import Confirmation, confirm
 from interestrec.learning.halving import CONFIGURED, Brackets
 from interestrec.learning.scorer_trials import ScorerTrials
-from interestrec.learning.trial_search import Measured, TrialSearch
+from interestrec.learning.trial_search import TrialScore, TrialSearch
 from interestrec.learning.tuned_systems import MODEL, TunedSystem, tuned_model, tuned_scorers
 from interestrec.learning.tuning_sentences import system_sentence
 from interestrec.learning.tuning_tables import curve_rows, trial_rows
@@ -137,7 +137,7 @@ class _Tuning:
         """Return what a system is measured by on valid_select and on valid_blend."""
         return self.trials.goals("intensity" if system.name == MODEL else system.name)
 
-    def measure(self, name: str, values: dict[str, Any], rung: int) -> Measured:
+    def measure(self, name: str, values: dict[str, Any], rung: int) -> TrialScore:
         """Measure settings of a system on a rung."""
         if name != MODEL:
             return self.trials.measure(name, values, rung)
@@ -147,7 +147,7 @@ class _Tuning:
         except TrainingPaused as paused:
             curve = dict(paused.curve)
         reached = {epoch: score for epoch, score in curve.items() if epoch <= rung}
-        return Measured(max(reached.values()), reached)
+        return TrialScore(max(reached.values()), reached)
 
     def result(self, system: TunedSystem) -> "_Found":
         """Return the best settings of a system, confirmed or not."""
