@@ -34,7 +34,7 @@ STAGES = {
 _BEFORE_TRIALS = ("preprocess", "pretrain-adapt", "finetune")
 
 # The artifact that `run` builds with each stage: the stage's first kind.
-KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items())}
+KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items()) if stage in STAGES}
 
 
 def run(settings: Settings, stages: Collection[str] | None = None, force: bool = False) -> list[StageResult]:
@@ -138,8 +138,8 @@ def tune(context: RunContext, budget: "Budget") -> StageResult:
     built = {stage: run_stage(stage, replace(context, force=False)).artifact for stage in _BEFORE_TRIALS}
     pinned = replace(context, paths={artifact.kind: artifact.path for artifact in built.values()})
 
-    def train(settings: Settings, epochs: int | None) -> StageResult:
-        trial = replace(pinned, settings=settings, trial=TrialRequest(epochs), force=False)
+    def train(settings: Settings, request: TrialRequest) -> StageResult:
+        trial = replace(pinned, settings=settings, trial=request, force=False)
         with _stage_scope("finetune", trial):
             return finetune.run(trial)
 

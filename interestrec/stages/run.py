@@ -71,6 +71,7 @@ class RankRequest:
 class TrialRequest:
     """A trial of settings: its artifact is built beside the workspace's current one, which stays linked."""
 
+    work: Path  # directory of the checkpoints of all trials
     epochs: int | None = None  # after which a training that has more pauses; None = it does not pause
 
 
@@ -121,7 +122,7 @@ class RunContext:
 
     def work(self, recipe: Recipe) -> Path:
         """Return the directory of a run's checkpoints, which exists until its artifact is committed."""
-        return recipe.work_path(self.settings.workspace)
+        return recipe.work_path(self.settings.workspace) if self.trial is None else self.trial.work / recipe.digest
 
 
 @dataclass(frozen=True)

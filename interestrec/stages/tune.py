@@ -27,11 +27,11 @@ from interestrec.report import tuning_page
 from interestrec.scorers.requests import Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.search_goals import SearchGoal
-from interestrec.stages.run import RunContext, StageResult, produce_in_turn
+from interestrec.stages.run import RunContext, StageResult, TrialRequest, produce_in_turn
 from interestrec.training.training_log import TrainingPaused
 from interestrec.workspace.artifacts import Recipe
 
-Train = Callable[[Settings, int | None], StageResult]  # takes settings, and the epochs after which to pause
+Train = Callable[[Settings, TrialRequest], StageResult]
 
 
 def run(context: RunContext, budget: Budget, train: Train) -> StageResult:
@@ -117,6 +117,11 @@ class _Tuning:
         )
         return ScorerTrials(inputs, settings.rank)
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where trainings that paused are kept, until the search ends."""
+        return self.directory / "checkpoints"
+
     def search_of(self, system: TunedSystem) -> TrialSearch:
         """Return the search of a system."""
         tune, goal = self.context.settings.tune, self.goals(system)[0]
@@ -143,7 +148,7 @@ class _Tuning:
             return self.trials.measure(name, values, rung)
         settings = changed_settings(self.context.settings, values)
         try:
-            curve = _curve(self.train(settings, rung).artifact.path)
+            curve = _curve(self.train(settings, TrialRequest(self.checkpoints, rung)).artifact.path)
         except TrainingPaused as paused:
             curve = dict(paused.curve)
         reached = {epoch: score for epoch, score in curve.items() if epoch <= rung}
@@ -173,7 +178,8 @@ class _Tuning:
         """Return the scorer of a system with these settings."""
         if system.name != MODEL:
             return self.trials.fitted(system.name, values)
-        return self.trials.model_scorer(self.train(changed_settings(self.context.settings, values), None).artifact.path)
+        settings = changed_settings(self.context.settings, values)
+        return self.trials.model_scorer(self.train(settings, TrialRequest(self.checkpoints)).artifact.path)
 
     def build(self, directory: Path) -> None:
         """Write the tables, the configuration with the chosen settings, and the page."""
@@ -191,6 +197,7 @@ class _Tuning:
         text = changed_yaml(self.context.settings, {**chosen, "rank.trials": 1})
         files.write_text(directory / artifact_files.TUNED, f"{_HEADER}{text}")
         files.write_text(directory / artifact_files.REPORT_PAGE, tuning_page.page(document, trials, curves))
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
 
 _HEADER = "# Settings that `interestrec tune` chose; the scorers are not searched again (rank.trials: 1).\n"

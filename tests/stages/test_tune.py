@@ -19,7 +19,7 @@ from interestrec.learning.budget import Budget
 from interestrec.learning.tuned_systems import tuned_model
 from interestrec.scorers import item_knn
 from interestrec.stages import tune
-from interestrec.stages.run import RunContext, StageResult
+from interestrec.stages.run import RunContext, StageResult, TrialRequest
 from interestrec.training import finetuning, loop
 from interestrec.workspace.artifacts import open_artifact
 from tests.stages.learning import shop
@@ -32,7 +32,7 @@ SCORERS = {"systems": ["interestrec", "als"], "components": ["item_item", "trend
 SPACE = {"rank.item_knn.neighbours": {"low": 1, "high": 30}, "rank.item_knn.weak_evidence": None}
 
 
-def no_model(settings: Settings, epochs: int | None) -> StageResult:
+def no_model(settings: Settings, request: TrialRequest) -> StageResult:
     raise AssertionError("the model is no component")
 
 
@@ -209,6 +209,8 @@ def test_trials_of_the_model_pause_and_go_on_beside_the_current_one(
     path = result.artifact.path
     rows = trials(path)
     assert [row["state"] for row in rows].count("complete") in (1, 2)  # the configured settings, and the best of three
+    assert not list((context.settings.workspace / "work").rglob("step-*"))
+    assert not list((context.settings.workspace / "locks").iterdir())
     complete = [row for row in rows if row["state"] == "complete"]
     assert len(epochs) == 4 * len(complete) + 2 * (3 - len(complete))  # no epoch is trained twice
     curves = pq.read_table(path / artifact_files.CURVES).to_pandas()
