@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PALE, _SOLID = 0.35, 0.9  # opacity of halved and of complete trials
-_SLICE_WIDTH = 3.2  # inches; several slices stand beside each other
+_WIDTH, _SLICE_WIDTH = 4.0, 3.2  # inches; several slices stand beside each other
 _MAX_KEY_WIDTH = 28  # characters of a setting beside its bar
 _MARGIN = 0.05  # of an axis, on both sides
 
@@ -73,12 +73,12 @@ def importance_plot(importance: SearchImportance) -> str:
         axes.set_yticks(range(len(names)), names, parse_math=False)
         axes.invert_yaxis()
         axes.set_xlim(left=0)
-        axes.set_xlabel("share of the importance; mark: 95 % of shuffled scores")
+        axes.set_xlabel("share of importance; mark: by chance")
         axes.grid(axis="x", color=GRID)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return svg(draw, 0.8 + 0.3 * len(importance.settings))
+    return svg(draw, 0.8 + 0.3 * len(importance.settings), _WIDTH)
 
 
 def slice_plot(trials: DrawnTrials, axis: SettingAxis) -> str:
@@ -138,7 +138,7 @@ def parallel_plot(trials: DrawnTrials, settings: Sequence[SettingAxis]) -> str:
         axes.set_ylim(len(settings) + 0.5, -0.6)
         axes.axis("off")
 
-    return svg(draw, 0.3 + 0.62 * (len(settings) + 1))
+    return svg(draw, 0.3 + 0.66 * (len(settings) + 1), _WIDTH)
 
 
 def curves_plot(trials: DrawnTrials, curves: Sequence[Mapping[str, Any]], unit: str) -> str:
@@ -173,13 +173,13 @@ def curves_plot(trials: DrawnTrials, curves: Sequence[Mapping[str, Any]], unit: 
         if trials.lower:
             axes.invert_yaxis()
 
-    return svg(draw, 3.0)
+    return svg(draw, 3.0, _WIDTH)
 
 
 def _mark(trials: DrawnTrials, number: int) -> tuple[str, int, str, int]:
     """Return colour, size, marker and order of drawing of a trial."""
     if number == trials.best:
-        return OURS_COLOR, 9, "o", 5
+        return OURS_COLOR, 9, "D" if number == CONFIGURED else "o", 5
     if number == CONFIGURED:
         return THIRD_COLOR, 8, "D", 4
     return OTHER_COLOR, 6, "o", 3
@@ -196,9 +196,13 @@ def _number_ticks(axes: "Axes", axis: SettingAxis) -> None:
 
     low, high = axis.ends
     if not axis.is_logarithmic:
+        margin = _MARGIN * (high - low)
+        axes.set_xlim(low - margin, high + margin)
         axes.locator_params(axis="x", nbins=4)
         return
     axes.set_xscale("log")
+    margin = (high / low) ** _MARGIN
+    axes.set_xlim(low / margin, high * margin)
     axes.xaxis.set_major_locator(FixedLocator([float(f"{tick:.1g}") for tick in np.geomspace(low, high, 4)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -207,8 +211,9 @@ def _number_ticks(axes: "Axes", axis: SettingAxis) -> None:
 def _axis_row(axes: "Axes", row: int, name: str, labels: Sequence[str], positions: Sequence[float]) -> None:
     """Draw one of several parallel axes: a line, its name above, and labels below it."""
     axes.plot([0, 1], [row, row], color=OTHER_COLOR, linewidth=0.8, zorder=1)
-    text: dict[str, Any] = {"parse_math": False, "color": INK, "zorder": 6}
-    axes.text(0, row - 0.12, name, fontsize=9, fontweight="bold", ha="left", va="bottom", **text)
+    behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5}  # lines cross the texts
+    text: dict[str, Any] = {"parse_math": False, "color": INK, "zorder": 6, "bbox": behind}
+    axes.text(0, row - 0.12, name, fontsize=10, fontweight="bold", ha="left", va="bottom", **text)
     for label, position in zip(labels, positions, strict=True):
         axes.plot([position], [row], "|", color=INK, markersize=6, zorder=1)
-        axes.text(position, row + 0.1, label, fontsize=8, ha="center", va="top", **text)
+        axes.text(position, row + 0.1, label, fontsize=9, ha="center", va="top", **text)

@@ -126,7 +126,7 @@ def test_changed_settings_are_shown_before_and_after(whole: str) -> None:
 
 
 def test_states_are_counted_and_little_data_draws_what_there_is(whole: str) -> None:
-    document, trials, curves = search()
+    document, trials, _ = search()
     text = re.sub(r"\s+", " ", whole)
     assert "6 of 18 trials were measured in full, 11 ended early because others were better, 1 failed" in text
     assert text.count("Nothing is said of importance") == 2  # of ease and biases
