@@ -23,7 +23,8 @@ def system_sentence(name: str, one: Mapping[str, Any]) -> str:
         f"{blend['gain']:+.4f} ({blend['ci_low']:+.4f} to {blend['ci_high']:+.4f})"
     )
     if one["confirmed"]:
-        return f"{told}, so the found settings are taken; the choice flattered their gain by {one['optimism']:+.4f}"
+        flattery = f"; the choice flattered their gain by {one['optimism']:.4f}" if one["optimism"] > 0 else ""
+        return f"{told}, so the found settings are taken{flattery}"
     return f"{told}, which does not confirm them, so the configured settings stay"
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PALE, _SOLID = 0.35, 0.9  # opacity of halved and of complete trials
 _WIDTH, _SLICE_WIDTH = 4.0, 3.2  # inches; several slices stand beside each other
 _MAX_KEY_WIDTH = 28  # characters of a setting beside its bar
+_MOST_TICKS = 8  # rungs that are labelled one by one
 _MARGIN = 0.05  # of an axis, on both sides
 
 
@@ -168,7 +169,9 @@ def curves_plot(trials: DrawnTrials, curves: Sequence[Mapping[str, Any]], unit: 
             )
         axes.set_xlabel(unit)
         axes.set_ylabel(trials.label)
-        axes.locator_params(axis="x", integer=True)
+        rungs = sorted({point["rung"] for point in curves})
+        if len(rungs) <= _MOST_TICKS:
+            axes.set_xticks(rungs)
         axes.grid(color=GRID)
         if trials.lower:
             axes.invert_yaxis()

@@ -74,7 +74,9 @@ def setting_name(key: str) -> str:
 
 
 def category_name(value: Any) -> str:
-    """Return the name of a value of a setting as a configuration writes it."""
+    """Return the name of a value of a setting as a configuration writes it, numbers with at most five digits."""
+    if isinstance(value, float):
+        return f"{value:.5g}"
     return shorten(value if isinstance(value, str) else json.dumps(value), _MAX_NAME_WIDTH)
 
 
