@@ -44,7 +44,8 @@ def test_importance_names_what_stands_out_and_what_it_rests_on() -> None:
     settings = [SettingImportance("rank.ease.l2", 0.8, 0.5, 0.01), SettingImportance("rank.ease.b", 0.2, 0.5, 0.9)]
     told = importance_sentence(SearchImportance(settings, 20, 25), "% of users")
     assert told == (
-        "By 20 trials, compared as fitted on 25 % of users, rank.ease.l2 matters by more than shuffled scores would show"
+        "By 20 trials, compared as fitted on 25 % of users, rank.ease.l2 matters by more than shuffled scores would "
+        "show"
     )
     told = importance_sentence(SearchImportance(settings[1:], 9, 2), "epochs")
     assert told == "By 9 trials, compared after 2 epochs, no setting matters by more than shuffled scores would show"
