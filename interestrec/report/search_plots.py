@@ -150,10 +150,14 @@ def curves_plot(trials: DrawnTrials, curves: Sequence[Mapping[str, Any]], unit: 
         unit: of rungs.
     """
     states = {row["trial"]: row["state"] for row in trials.rows}
+    # Before training all trials are alike, and so far off that their differences later would vanish.
+    learned = [point for point in curves if point["rung"] > 0]
 
     def draw(axes: "Axes") -> None:
         for number, state in states.items():
-            points = sorted((p["rung"], p["value"]) for p in curves if p["trial"] == number)
+            points = sorted((p["rung"], p["value"]) for p in learned if p["trial"] == number)
+            if not points:
+                continue
             color, _, _, order = _mark(trials, number)
             opacity = _SOLID if state == COMPLETE else _PALE
             width = 3.0 if number == trials.best else 1.3
@@ -169,7 +173,7 @@ def curves_plot(trials: DrawnTrials, curves: Sequence[Mapping[str, Any]], unit: 
             )
         axes.set_xlabel(unit)
         axes.set_ylabel(trials.label)
-        rungs = sorted({point["rung"] for point in curves})
+        rungs = sorted({point["rung"] for point in learned})
         if len(rungs) <= _MOST_TICKS:
             axes.set_xticks(rungs)
         axes.grid(color=GRID)

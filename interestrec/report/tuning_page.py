@@ -73,7 +73,7 @@ def _plots(
 ) -> dict[str, Any]:
     """Return the plots of a system by name; None where there is nothing to see."""
     axes = [drawn.axis(key, dimension) for key, dimension in space.items()]
-    has_curves = len({point["rung"] for point in curves}) > 1
+    has_curves = len({point["rung"] for point in curves if point["rung"] > 0}) > 1
     return {
         "importance": search_plots.importance_plot(importance) if importance else None,
         "slices": [search_plots.slice_plot(drawn, axis) for axis in axes],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interestrec.report.search_plots import DrawnTrials, parallel_plot, slice_plot
+from interestrec.report.search_plots import DrawnTrials, curves_plot, parallel_plot, slice_plot
 from interestrec.report.setting_axis import SettingAxis
 from interestrec.report.tuning_page import page
 
@@ -177,6 +177,12 @@ def test_better_is_up_and_right_also_where_lower_is_better(lower: bool) -> None:
     assert down == sorted(down, reverse=not lower)
     ends = re.findall(r">(0\.[579]000)<", parallel_plot(drawn, [axis]))
     assert ends == (["0.9000", "0.5000"] if lower else ["0.5000", "0.9000"])  # the right end is the second
+
+
+def test_learning_curves_begin_after_the_first_epoch() -> None:
+    drawn = DrawnTrials([row("model", 0, 0.7, {"finetune.width": 64}, best=True)], "auc", False)
+    curves = [{"trial": 0, "rung": rung, "value": value} for rung, value in ((0, 0.01), (1, 0.68), (2, 0.7))]
+    assert curves_plot(drawn, curves, "epochs") == curves_plot(drawn, curves[1:], "epochs")
 
 
 def test_an_axis_places_numbers_by_ratio_and_categories_by_their_order() -> None:
