@@ -15,6 +15,7 @@ FLOORS = [
     {"core"},
     {"io"},
     {"workspace"},
+    {"tracking"},
     {"rawfiles"},
     {"columns"},
     {"formats", "text"},

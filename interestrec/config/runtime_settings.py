@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from interestrec.core.section import Count, Positive, Section
+from interestrec.core.section import Choice, Count, Positive, Section
 from interestrec.encoding.encoder_settings import FLOAT32, ONNX_INT8
 from interestrec.io.keys import KeySource, is_descriptor
+from interestrec.tracking.trackers import TRACKERS
 
 
 class ClusterSettings(Section):
@@ -45,8 +46,10 @@ class RuntimeSettings(Section):
     encoder: Literal["float32", "onnx-int8"] = "float32"
     """What encodes texts with frozen weights: `float32` = TensorFlow, or `onnx-int8` = onnxruntime on the CPU, faster
     and less exact (`pip install 'interestrec[int8]'`); not for layers or a pooling that `finetune` trains."""
-    tensorboard: Path | None = None
-    """Directory for TensorBoard scalars of training; `null` = no scalars."""
+    tracking: list[Annotated[str, Choice(TRACKERS)]] = []
+    """Tools that get the figures of trainings and reports, each figure once, without a network; none by default."""
+    tracking_directory: Path | None = None
+    """Directory in which each of `tracking` has a directory of its name; `null` = `tracking` in the workspace."""
     threads: Count | None = None
     """Maximum number of CPU threads; `null` = one per core."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 60.0

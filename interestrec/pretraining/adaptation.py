@@ -68,9 +68,9 @@ def adapt(
     engine = Engine(execution.strategy, objective, weights, optimizer, execution.accumulate, plan.seed)
     measure = HeldOutTexts(objective, held_out, plan.batch_size, plan.seed).measure
     training = StepTraining(engine, RateSchedule(plan.steps, "linear", _WARM_UP), checkpoints, execution.watch)
-    if training.losses:
+    if training.done:
         before = training.notes["before"]
-        log.info("pretrain-adapt: resuming from step %d", len(training.losses))
+        log.info("pretrain-adapt: resuming from step %d", training.done)
     else:
         before = training.notes["before"] = measure()
         log.info("pretrain-adapt: held-out %s before", _format_figures(before))

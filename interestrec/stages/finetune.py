@@ -17,6 +17,7 @@ from interestrec.corpus.user_features import fit_user_features
 from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.io.encoder_files import weights_digest
 from interestrec.stages.run import RunContext, StageResult, item_encoders, produce
+from interestrec.tracking.run_tracking import RunTracking
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.reference_run import REFERENCE_INPUT, ReferenceRun, open_reference_run
@@ -50,14 +51,15 @@ def run(context: RunContext) -> StageResult:
     start = _start_model(context, recipe, encoder)
     if start is not None:
         recipe = replace(recipe, inputs={**recipe.inputs, START_INPUT: start.digest})
-    work = context.work(recipe)
+    work, tracking = context.work(recipe), context.tracking(recipe)
 
     def build(target: Path) -> dict[str, float]:
         pause_after = None if context.trial is None else context.trial.epochs
-        training = _Training(encoder.path, context.settings, start.path if start else None, reference, pause_after)
+        start_path = start.path if start else None
+        training = _Training(encoder.path, context.settings, tracking, start_path, reference, pause_after)
         return _build(target, training, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
-    return produce(context, recipe, build, _summarise, all_workers=True)
+    return produce(context, recipe, build, _summarise, all_workers=True, tracking=tracking)
 
 
 def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
@@ -79,13 +81,13 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
             "--folds needs a valid split for early stopping, but preprocess.split.method is none; choose another"
         )
     corpus, encoder, recipe = _inputs(context, "folds", {"folds": folds, "by": by})
-    work = context.work(recipe)
+    work, tracking = context.work(recipe), context.tracking(recipe)
 
     def build(target: Path) -> None:
         from interestrec.training.folds import FOLDS, measure
 
         train_part = pick(FOLDS, by, "--by")
-        training, rows = _Training(encoder.path, context.settings), []
+        training, rows = _Training(encoder.path, context.settings, tracking), []
         full_corpus, seed = Corpus(corpus.path, context.settings.data.relevant_at), context.settings.seed
         paths = [work / f"fold-{fold}.json" for fold in range(folds)]
         # Read before any fold is written, because all workers of a distributed run must skip the same folds.
@@ -94,7 +96,7 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
             if found is None:
                 fold_corpus = train_part(full_corpus, folds, fold, seed)
                 log.info("finetune: fold %d of %d", fold + 1, folds)
-                found = measure(*training.train(fold_corpus, work / f"fold-{fold}"))
+                found = measure(*training.train(fold_corpus, work / f"fold-{fold}", prefix=f"fold-{fold}/"))
                 if training.chief:
                     with commit.staged_file(paths[fold]) as partial:
                         files.write_json(partial, found)
@@ -102,7 +104,7 @@ def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
         table = pa.table(list(map(list, zip(*rows, strict=True))), names=schemas.FOLDS.names).cast(schemas.FOLDS)
         files.write_parquet(target / artifact_files.FOLDS, table, schemas.FOLDS)
 
-    return produce(context, recipe, build, _summarise_folds, all_workers=True)
+    return produce(context, recipe, build, _summarise_folds, all_workers=True, tracking=tracking)
 
 
 def _start_model(context: RunContext, recipe: Recipe, encoder: Artifact) -> StartModel | None:
@@ -158,6 +160,7 @@ class _Training:
         self,
         encoder: Path,
         settings: Settings,
+        tracking: RunTracking,
         start: Path | None = None,
         reference: ReferenceRun | None = None,
         pause_after: int | None = None,
@@ -171,17 +174,21 @@ class _Training:
                 "finetune.vector_cache keeps the vectors of one process; leave it out if several workers train"
             )
         self.encoder, self.settings, self.start, self.reference = encoder, settings, start, reference
+        self.tracking = tracking
         self.chief = worker_number(runtime.distribution) == 0
         strategy = device.prepare(
             runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
         )
-        self.execution = _execution(settings, strategy, self.chief, pause_after)
+        self.execution = _execution(settings, strategy, pause_after)
 
-    def train(self, corpus: Corpus, work: Path, member: int = 0) -> "tuple[TrainedModel, TrainingInputs]":
+    def train(
+        self, corpus: Corpus, work: Path, member: int = 0, prefix: str = ""
+    ) -> "tuple[TrainedModel, TrainingInputs]":
         """Train on a corpus, resuming from the checkpoints in `work`; return the result and its inputs.
 
         Args:
             member: number of the model in an ensemble, which is added to the seed.
+            prefix: begins the names of figures for trackers.
         """
         import keras
 
@@ -192,7 +199,8 @@ class _Training:
         keras.utils.set_random_seed(seed)  # a fold must not depend on earlier folds
         inputs = self._training_inputs(corpus, seed)
         checkpoints = CheckpointStore(work, self.settings.runtime.checkpoint_seconds, self.chief)
-        return finetune(inputs, self.execution, checkpoints), inputs
+        execution = replace(self.execution, watch=self.tracking.watch(prefix))
+        return finetune(inputs, execution, checkpoints), inputs
 
     def _training_inputs(self, corpus: Corpus, seed: int) -> "TrainingInputs":
         from interestrec.training.item_texts import item_texts, text_user
@@ -243,7 +251,7 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     encoder, seconds, examples = weights_digest(training.encoder), 0.0, 0
     for member in range(training.settings.finetune.seeds):
         name = artifact_files.MEMBER.format(member)
-        trained, inputs = training.train(corpus, work / name, member)
+        trained, inputs = training.train(corpus, work / name, member, f"{name}/" if member else "")
         target = directory / name if member else directory
         target.mkdir(exist_ok=True)
         write_model(target, trained, inputs, encoder)
@@ -251,16 +259,11 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     return {"training_seconds": seconds, "examples": examples}
 
 
-def _execution(settings: Settings, strategy: Any, chief: bool, pause_after: int | None) -> "ExecutionSettings":
+def _execution(settings: Settings, strategy: Any, pause_after: int | None) -> "ExecutionSettings":
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalar_writer
 
     return ExecutionSettings(
-        strategy,
-        settings.finetune.accumulate,
-        settings.runtime.precision == "float16",
-        scalar_writer(settings.runtime.tensorboard if chief else None, "finetune"),
-        pause_after,
+        strategy, settings.finetune.accumulate, settings.runtime.precision == "float16", pause_after=pause_after
     )
 
 

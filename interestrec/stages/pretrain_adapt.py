@@ -20,6 +20,7 @@ from interestrec.io.encoder_files import CONFIG, REQUIRED_FILES, WEIGHTS, requir
 from interestrec.pretraining.adaptation_findings import probe_finding
 from interestrec.stages.run import RunContext, StageResult, item_encoders, produce
 from interestrec.text.tokenizer import Tokenizer, load_tokenizer, tokenizer_digest, tokenizer_files
+from interestrec.tracking.run_tracking import RunTracking
 from interestrec.workspace.artifacts import Artifact, Recipe
 
 if TYPE_CHECKING:
@@ -58,13 +59,14 @@ def run(context: RunContext) -> StageResult:
         seed=settings.seed,
     )
     corpus_tables = Corpus(corpus.path, settings.data.relevant_at)
-    work = context.work(recipe)
+    work, tracking = context.work(recipe), context.tracking(recipe)
     return produce(
         context,
         recipe,
-        lambda directory: _build(directory, corpus_tables, settings, work),
+        lambda directory: _build(directory, corpus_tables, settings, work, tracking),
         _summarise,
         all_workers=True,
+        tracking=tracking,
     )
 
 
@@ -100,18 +102,22 @@ def _other_networks(settings: Settings) -> dict[str, AnyEncoder]:
     return {name: entry for name, entry in entries if name != settings.text_encoder and entry.kind != "vectors"}
 
 
-def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> None:
+def _build(directory: Path, corpus: Corpus, settings: Settings, work: Path, tracking: RunTracking) -> None:
     for name, entry in _other_networks(settings).items():
         target = encoder_directory(directory, name, settings.text_encoder)
         target.mkdir()
         tokenizer = tokenizer_files(entry.source) if entry.kind == "text" else []
         for path in [*(entry.source / file for file in REQUIRED_FILES[entry.kind]), *tokenizer]:
             shutil.copyfile(path, target / path.name)
-    report = {"steps": 0} if settings.text_encoder is None else _build_text(directory, corpus, settings, work)
+    report: dict[str, Any] = {"steps": 0}
+    if settings.text_encoder is not None:
+        report = _build_text(directory, corpus, settings, work, tracking)
     files.write_json(directory / artifact_files.ADAPTATION, report)
 
 
-def _build_text(directory: Path, corpus: Corpus, settings: Settings, work: Path) -> dict[str, Any]:
+def _build_text(
+    directory: Path, corpus: Corpus, settings: Settings, work: Path, tracking: RunTracking
+) -> dict[str, Any]:
     """Write the files of the first encoder of texts, and the weights of one of pictures that learns; return the report.
 
     Other weights in the file of an encoder of pictures, such as those of CLIP's own encoder of texts, no longer fit
@@ -138,7 +144,7 @@ def _build_text(directory: Path, corpus: Corpus, settings: Settings, work: Path)
         files.write_safetensors(directory / WEIGHTS, checkpoint.stored({}), {"format": "pt"})
         return report
     pictures = settings.adapted_pictures
-    adapted, figures = _adapt(checkpoint, corpus, tokenizer, settings, work)
+    adapted, figures = _adapt(checkpoint, corpus, tokenizer, settings, work, tracking)
     report.update(figures)
     for name, tensors in adapted.items():
         files.write_safetensors(_weights(directory, name, settings), tensors, {"format": "pt"})
@@ -182,7 +188,12 @@ def _text_settings(settings: Settings) -> TextEncoderSettings:
 
 
 def _adapt(
-    checkpoint: "StoredEncoder", corpus: Corpus, tokenizer: Tokenizer, settings: Settings, work: Path
+    checkpoint: "StoredEncoder",
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    settings: Settings,
+    work: Path,
+    tracking: RunTracking,
 ) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
     """Train one encoder or two; return per encoder its tensors by their names in the file, and figures to report."""
     from interestrec.model.pooling import POOLINGS
@@ -191,7 +202,6 @@ def _adapt(
     from interestrec.pretraining.text_objectives import OBJECTIVES
     from interestrec.training import device
     from interestrec.training.execution import ExecutionSettings
-    from interestrec.training.tensorboard import scalar_writer
     from interestrec.training.training_checkpoint import CheckpointStore
 
     section, runtime = settings.pretrain_adapt, settings.runtime
@@ -199,8 +209,7 @@ def _adapt(
         runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
     )
     chief = worker_number(runtime.distribution) == 0
-    writer = scalar_writer(runtime.tensorboard if chief else None, "pretrain-adapt")
-    execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", writer)
+    execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", tracking.watch())
     kind = OBJECTIVES[section.objective]
     # A learned pooling starts as the mean and is trained in finetune only.
     pooling = _text_settings(settings).pooling

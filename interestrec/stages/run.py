@@ -16,6 +16,9 @@ from interestrec.core.progress import log, reporting_to, track
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
 from interestrec.io import artifact_files, files
+from interestrec.tracking.artifact_figures import artifact_figures
+from interestrec.tracking.run_tracking import RunTracking
+from interestrec.tracking.tracker import TrackedRun
 from interestrec.workspace.artifacts import (
     Artifact,
     Recipe,
@@ -26,7 +29,7 @@ from interestrec.workspace.artifacts import (
     staged_version,
     up_to_date,
 )
-from interestrec.workspace.plan import BuildPlan, reasons, recipe_plan
+from interestrec.workspace.plan import BuildPlan, flat_config, reasons, recipe_plan
 from interestrec.workspace.work_parts import appears, part_digest, take_part
 
 if TYPE_CHECKING:
@@ -124,6 +127,22 @@ class RunContext:
         """Return the directory of a run's checkpoints, which exists until its artifact is committed."""
         return recipe.work_path(self.settings.workspace) if self.trial is None else self.trial.work / recipe.digest
 
+    def tracking(self, recipe: Recipe) -> RunTracking:
+        """Return what logs the figures of an artifact's run by `runtime.tracking`; nothing on workers but the chief.
+
+        Raises:
+            ConfigError: the package of a tracker is missing.
+        """
+        runtime = self.settings.runtime
+        names = () if worker_number(runtime.distribution) > 0 else runtime.tracking
+        return RunTracking(
+            TrackedRun(recipe.stage, recipe.kind, recipe.digest),
+            names,
+            runtime.tracking_directory or self.settings.workspace / "tracking",
+            {key: str(value) for key, value in {"seed": recipe.seed, **flat_config(recipe.config)}.items()},
+            self.force,
+        )
+
 
 @dataclass(frozen=True)
 class StageResult:
@@ -211,21 +230,44 @@ def produce(
     build: Callable[[Path], dict[str, float] | None],
     summarise: Callable[[Path], dict[str, Any]],
     all_workers: bool = False,
+    tracking: RunTracking | None = None,
 ) -> StageResult:
-    """Build the recipe's artifact unless it exists; an interrupted run resumes from its checkpoints.
+    """Build the recipe's artifact unless it exists, and complete what trackers have of its run.
+
+    An interrupted run resumes from its checkpoints.
 
     Args:
         build: writes the artifact's files into a directory; the figures that it returns go to the timing file.
         all_workers: whether all workers of a distributed run build together. In any case only the chief commits, and
             the other workers, which share its workspace, wait for the artifact.
         summarise: reads the summary from a committed artifact's directory.
+        tracking: what `build` logs its figures with; None if it logs none.
 
     Raises:
+        ConfigError: the package of a tracker is missing.
         LockedError: another process writes the same output.
         PeerLostError: the chief did not commit the artifact in time.
         DryRun: the context is that of a dry run.
         InputMissingError: the version does not exist, and the context is one of existing versions.
     """
+    tracking = tracking or context.tracking(recipe)
+    try:
+        result = _produced(context, recipe, build, summarise, all_workers)
+        with_counts = context.settings.evaluate.min_users == 1
+        tracking.record(lambda: artifact_figures(result.artifact.path, recipe.kind, result.summary, with_counts))
+    finally:
+        tracking.close()
+    return result
+
+
+def _produced(
+    context: RunContext,
+    recipe: Recipe,
+    build: Callable[[Path], dict[str, float] | None],
+    summarise: Callable[[Path], dict[str, Any]],
+    all_workers: bool,
+) -> StageResult:
+    """Return the result of `produce`, whose arguments these are."""
     workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
     if context.dry_run:

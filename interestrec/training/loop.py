@@ -142,12 +142,15 @@ class _Run:
             self.progress.decides = found.decides
             if self.model.task_heads is None:  # of tasks an untrained model knows nothing, so it is never the best
                 self.progress.best = found.values[found.decides]
-            self.history.add(0, 0, found.values)
+            self._note(0, found.values)
             log.info("finetune: start%s", _listed(found.values))
 
     def _resume(self, checkpoint: TrainingCheckpoint) -> None:
         self.progress = TrainingProgress.from_document(checkpoint.progress["run"])
         self.history = TrainingHistory(**checkpoint.progress["history"])
+        if self.execution.watch:
+            for step, figures in self.history.by_step().items():
+                self.execution.watch(step, figures)
         self.best_weights = checkpoint.groups["best"]
         self.epoch_start = EpochStart(self.variables, self.texts, checkpoint.groups.get("begun", []))
         assign(self.variables, checkpoint.groups["weights"])
@@ -203,9 +206,7 @@ class _Run:
             figures = self._step(engine, batch, self._rate(phase, epoch))
             if not engine.is_finite(figures):
                 raise self._not_finite(batch, phase)
-            self.history.add(progress.step, progress.epoch + 1, figures)
-            if self.execution.watch:
-                self.execution.watch(progress.step, figures)
+            self._note(progress.epoch + 1, figures)
             if self.checkpoints.is_due():
                 self._save(engine)
             interrupts.check()
@@ -245,9 +246,7 @@ class _Run:
         if self.texts.groups:
             figures["encoded_share"] = progress.encoded / max(progress.texts, 1)
         progress.end_epoch()
-        self.history.add(progress.step, progress.epoch, figures)
-        if self.execution.watch and figures:
-            self.execution.watch(progress.step, figures)
+        self._note(progress.epoch, figures)
         name, loss = f"{phase.name} epoch {progress.epoch_in_phase}", self.history.last("loss")
         log.info("finetune: %s, loss %.4f%s, %.0f examples/s", name, loss, _listed(figures), speed)
         score = None if progress.decides is None else figures.get(progress.decides)
@@ -257,6 +256,12 @@ class _Run:
             progress.best, progress.best_epoch = score, progress.epoch
             progress.epochs[phase.name] = progress.epoch_in_phase
             self.best_weights = values(self.variables)
+
+    def _note(self, epoch: int, figures: Mapping[str, float]) -> None:
+        """Add figures of the current step to the log."""
+        self.history.add(self.progress.step, epoch, figures)
+        if self.execution.watch:
+            self.execution.watch(self.progress.step, figures)
 
     def _save(self, engine: Engine) -> None:
         groups = {

@@ -1,6 +1,7 @@
 """Training for a fixed number of steps, with checkpoints; `loop` adds phases, epochs and early stopping."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ class StepTraining:
     """Steps of an engine, from its current weights or from the last checkpoint.
 
     Attributes:
-        losses: of all steps so far.
+        figures: of all steps so far, by name; None for a gradient norm that was not finite.
         notes: JSON values of the caller, which checkpoints keep.
     """
 
@@ -48,22 +49,36 @@ class StepTraining:
 
         Args:
             checkpoints: None: no checkpoint is read or saved.
-            watch: called with step and figures.
+            watch: see `ExecutionSettings`.
 
         Raises:
             PeerLostError: another worker is lost.
         """
         self.engine, self.schedule, self.checkpoints, self.watch = engine, schedule, checkpoints, watch
-        self.losses: list[float] = []
+        self.figures: dict[str, list[float | None]] = {}
         self.notes: dict[str, Any] = {}
         self._state = {"weights": engine.optimizer.variables, "optimizer": engine.optimizer.state}
         with raise_peer_loss():
             checkpoint = None if checkpoints is None else checkpoints.latest(engine.strategy)
         if checkpoint is not None:
             self.notes = dict(checkpoint.progress)
-            self.losses = self.notes.pop("losses")
+            self.figures = self.notes.pop("figures")
+            self._repeat(watch)
             for name, variables in self._state.items():
                 assign(variables, checkpoint.groups[name])
+
+    def _repeat(self, watch: Callable[[int, Mapping[str, float]], None] | None) -> None:
+        """Call `watch` with the figures of the completed steps."""
+        if watch is None:
+            return
+        for step in range(self.done):
+            row = {name: values[step] for name, values in self.figures.items()}
+            watch(step + 1, {name: value for name, value in row.items() if value is not None})
+
+    @property
+    def done(self) -> int:
+        """Number of completed steps."""
+        return len(self.figures.get("loss", []))
 
     def run(
         self,
@@ -85,21 +100,22 @@ class StepTraining:
             PeerLostError: another worker is lost.
             Interrupted: a signal ended the run; a checkpoint is saved.
         """
-        steps, remaining = self.schedule.steps, batches(len(self.losses))
+        steps, remaining = self.schedule.steps, batches(self.done)
         with raise_peer_loss(), interrupts.deferred():
-            for step in track(range(len(self.losses) + 1, steps + 1), description, unit="steps"):
+            for step in track(range(self.done + 1, steps + 1), description, unit="steps"):
                 batch = next(remaining)
                 figures = self._step(batch.arrays, step)
                 if not self.engine.is_finite(figures):
                     raise not_finite(step, batch.rows)
-                self.losses.append(figures["loss"])
+                for name, value in figures.items():
+                    self.figures.setdefault(name, []).append(value if isfinite(value) else None)
                 if self.watch:
                     self.watch(step, figures)
                 if self.checkpoints is not None and self.checkpoints.is_due():
                     groups = {name: values(variables) for name, variables in self._state.items()}
-                    self.checkpoints.save(step, groups, {**self.notes, "losses": self.losses})
+                    self.checkpoints.save(step, groups, {**self.notes, "figures": self.figures})
                 interrupts.check()
-        return self.losses
+        return [loss for loss in self.figures.get("loss", []) if loss is not None]  # all are finite
 
     def _step(self, arrays: Arrays, step: int) -> dict[str, float]:
         engine, (steps, decay, warm_up) = self.engine, self.schedule

@@ -48,6 +48,13 @@ class TrainingHistory:
         rows = zip(self.epoch, self.name, self.value, strict=True)
         return {epoch: value for epoch, figure, value in rows if figure == name}
 
+    def by_step(self) -> dict[int, dict[str, float]]:
+        """Return the figures of each step by name, in the order of steps."""
+        steps: dict[int, dict[str, float]] = {}
+        for step, name, value in zip(self.step, self.name, self.value, strict=True):
+            steps.setdefault(step, {})[name] = value
+        return steps
+
     def last(self, name: str) -> float:
         """Return the latest value of a figure."""
         return next(value for other, value in zip(self.name[::-1], self.value[::-1], strict=True) if other == name)

@@ -83,7 +83,7 @@ def reasons(workspace: Path, recipe: Recipe) -> tuple[str, ...]:
         return ("no version exists yet",)
     phrases = [
         *_differences("input", before.get("inputs", {}), dict(recipe.inputs), values=False),
-        *_differences("", _flat(before.get("config", {})), _flat(recipe.config), values=True),
+        *_differences("", flat_config(before.get("config", {})), flat_config(recipe.config), values=True),
     ]
     other = {"seed": recipe.seed, "schema_version": SCHEMA_VERSION, "package_version": __version__}
     phrases += _differences("", {name: before.get(name) for name in other}, other, values=True)
@@ -117,13 +117,13 @@ def _code_differences(before: Mapping[str, str], now: Mapping[str, str]) -> Iter
     yield f"the code of {separator.join(changed[:_MAX_FILES_NAMED])}{rest} changed since"
 
 
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+def flat_config(values: Any, prefix: str = "") -> dict[str, Any]:
     """Return the leaves of nested mappings by dotted key."""
     if not isinstance(values, Mapping) or not values:
         return {prefix: values} if prefix else {}
     leaves: dict[str, Any] = {}
     for key, value in values.items():
-        leaves.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+        leaves.update(flat_config(value, f"{prefix}.{key}" if prefix else str(key)))
     return leaves
 
 

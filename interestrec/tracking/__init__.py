@@ -1,0 +1,1 @@
+"""Figures of runs for tools that show and compare them: TensorBoard, Weights & Biases, MLflow."""
