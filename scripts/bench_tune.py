@@ -22,8 +22,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 _METRIC, _OURS, _RESAMPLES = "ndcg@10", "interestrec", 2000
 # Systems without a space take the same time in every run, so the longest of them is left out.
 _COMMON = ("finetune.epochs=1", "rank.deletion_users=0", "rank.ablation=none", "rank.systems=[interestrec]")
-_COMPONENTS = "rank.components=[intensity,item_item,collaborative,ease,session_knn,covisit,popularity,trending,"
-_COMPONENTS += "personal_trend,content,tfidf,bias]"
+_COMPONENTS = "intensity,item_item,collaborative,ease,session_knn,covisit,popularity,trending,personal_trend,content,"
+_COMPONENTS += "tfidf,bias"
 
 
 def add_parser(benches: Any) -> None:
@@ -33,6 +33,7 @@ def add_parser(benches: Any) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="directory of the data sets")
     parser.add_argument("--sets", default="online_retail,ml_latest_small", help="names of scripts/bench_quality.py")
     parser.add_argument("--seeds", type=int, default=5, help="5 by default")
+    parser.add_argument("--components", default=_COMPONENTS, help=f"{_COMPONENTS} by default")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         root = data_set.root(arguments.data)
         if data_set.name not in arguments.sets.split(",") or root is None:
             continue
-        keys = [f"data.root={root}", *data_set.overrides, *_COMMON, _COMPONENTS]
+        keys = [f"data.root={root}", *data_set.overrides, *_COMMON, f"rank.components=[{arguments.components}]"]
         config, runs = str(_ROOT / data_set.config), []
         for seed in range(1, arguments.seeds + 1):
             of_seed = [*keys, f"seed={seed}"]

@@ -67,11 +67,13 @@ class Brackets:
         not be measured do not go on.
         """
         numbers = [trial.number for trial in trials]
+        places = len(numbers)
         by_number = {trial.number: trial for trial in trials}
         for below in self.rungs[: list(self.rungs).index(rung)]:
             scores = {n: by_number[n].measured[below].score for n in numbers}
             best = sorted((n for n in numbers if not math.isnan(scores[n])), key=lambda n: (-scores[n], n))
-            kept = {*best[: math.ceil(len(numbers) / self.reduction)], CONFIGURED}
+            places = math.ceil(places / self.reduction)
+            kept = {*best[:places], CONFIGURED}
             numbers = [n for n in numbers if n in kept]
         return numbers
 
@@ -107,7 +109,7 @@ class Brackets:
 def rungs_of_epochs(first: int, last: int, reduction: int) -> list[int]:
     """Return the epochs of rungs, each `reduction` times the one before; the last one is all epochs.
 
-    Counted back from the last: of 5 epochs with a reduction of 3 those are 2 and 5, of 9 epochs 1, 3 and 9.
+    Counted back from the last: of 5 epochs with a reduction of 3 those are 1, 2 and 5, of 9 epochs 1, 3 and 9.
     """
     rungs = [last]
     while (below := math.ceil(rungs[0] / reduction)) < rungs[0] and below >= first:

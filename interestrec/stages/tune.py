@@ -83,14 +83,24 @@ class _Tuning:
 
     def search(self) -> None:
         """Search the settings of all systems, each by its own budget."""
-        systems = self.systems
+        systems = [system for system in self.systems if self.is_measured(system)]
         if not systems:
-            raise ConfigError("tune: no system has settings to search; see tune.systems and tune.space")
+            raise ConfigError(
+                "tune: no system has settings to search and lists in valid; see tune.systems and tune.space"
+            )
         for system in systems:
             search = self.search_of(system)
             log.info("tune: %s, %d settings, %s", system.name, len(system.space), search.budget)
             search.run(lambda values, rung, name=system.name: self.measure(name, values, rung))  # type: ignore[misc]
             self.found[system.name] = self.result(system)
+
+    def is_measured(self, system: TunedSystem) -> bool:
+        """Return whether both halves of valid have lists that measure a system, by the same metric; warn if not."""
+        select, blend = self.goals(system)
+        if select.metric == blend.metric and len(select.user) and len(blend.user):
+            return True
+        log.warning("tune: %s is left out, because valid has too few lists that measure it", system.name)
+        return False
 
     @cached_property
     def systems(self) -> list[TunedSystem]:

@@ -26,6 +26,15 @@ def test_one_in_three_goes_on_and_the_configured_trial_too() -> None:
     assert brackets.next_steps(trials, spent=False) == [Step(0, 3), Step(1, 3)]
 
 
+def test_the_configured_trial_takes_no_place_of_the_best() -> None:
+    brackets = Brackets([1, 2, 5], size=9, reduction=3)
+    trials = states({1: 0.0}, *[{1: n / 10} for n in range(1, 9)])
+    assert [step.trial for step in brackets.next_steps(trials, spent=False)] == [0, 6, 7, 8]
+    for number in (0, 6, 7, 8):
+        trials[number] = TrialState(number, measured({1: number / 10, 2: number / 10}))
+    assert brackets.next_steps(trials, spent=False) == [Step(0, 5), Step(8, 5)]
+
+
 def test_a_rung_begins_when_the_one_below_is_measured() -> None:
     brackets = Brackets([1, 3], size=3, reduction=3)
     assert brackets.next_steps(states({1: 0.1}, {}, {1: 0.9}), spent=False) == [Step(1, 1)]
