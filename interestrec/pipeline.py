@@ -31,7 +31,7 @@ STAGES = {
 }
 
 # The artifact that `run` builds with each stage: the stage's first kind.
-KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items())}
+KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items()) if stage in STAGES}
 
 
 def run(settings: Settings, stages: Collection[str] | None = None, force: bool = False) -> list[StageResult]:
@@ -164,6 +164,14 @@ def update_decision(
 
     with _stage_scope("update", context):
         return update.run(context, events, items, feedback)
+
+
+def replay(context: RunContext, jobs: int) -> StageResult:
+    """Replay policies over the windows of history; arguments and result are those of `stages.replay.run`."""
+    from interestrec.stages import replay as replay_stage
+
+    with _stage_scope("replay", context):
+        return replay_stage.run(context, jobs)
 
 
 @contextmanager

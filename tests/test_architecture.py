@@ -26,6 +26,7 @@ FLOORS = [
     {"pretraining"},
     {"scorers"},
     {"scoring", "evaluation"},
+    {"learning"},
     {"answering"},
     {"exporting", "serving"},
     {"report"},

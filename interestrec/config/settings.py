@@ -23,6 +23,7 @@ from interestrec.corpus.user_settings import UsersSettings
 from interestrec.encoding.encoder_settings import FLOAT32, AnyEncoder, TextEncoderSettings, first_of_texts
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.learning.replay_settings import ReplaySettings
 from interestrec.model.pooling import POOLINGS
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
@@ -72,6 +73,8 @@ class Settings(Section):
     """Systems to fit, and how lists are made."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """Metrics and the quality gate."""
+    replay: ReplaySettings = ReplaySettings()
+    """Policies that are replayed over history."""
     serve: ServeSettings = ServeSettings()
     """The web service."""
     runtime: RuntimeSettings = RuntimeSettings()

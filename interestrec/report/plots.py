@@ -64,7 +64,7 @@ def interval_plot(
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return _svg(draw, 0.8 + 0.28 * len(rows))
+    return figure_svg(draw, 0.8 + 0.28 * len(rows))
 
 
 def reliability_plot(bins: Reliability) -> str:
@@ -80,7 +80,7 @@ def reliability_plot(bins: Reliability) -> str:
         axes.set_ylabel("observed (mean of a bin)")
         axes.grid(color=GRID)
 
-    return _svg(draw, 3.4)
+    return figure_svg(draw, 3.4)
 
 
 def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
@@ -98,7 +98,7 @@ def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
         axes.grid(color=GRID)
         axes.legend(frameon=False)
 
-    return _svg(draw, 3.4)
+    return figure_svg(draw, 3.4)
 
 
 def deletion_plot(rows: Sequence[dict[str, Any]]) -> str:
@@ -123,7 +123,7 @@ def deletion_plot(rows: Sequence[dict[str, Any]]) -> str:
         axes.grid(color=GRID)
         axes.legend(frameon=False)
 
-    return _svg(draw, 3.2)
+    return figure_svg(draw, 3.2)
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
@@ -144,10 +144,11 @@ def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
             if name != shown[0][0]:  # each figure has a scale of its own
                 figure_axes.spines["right"].set_position(("outward", 44))
 
-    return _svg(draw, 3.0)
+    return figure_svg(draw, 3.0)
 
 
-def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
+def figure_svg(draw: "Callable[[Axes], None]", height: float) -> str:
+    """Return what a function draws as an SVG element that fits the page; `height` is in inches of a width of 4.8."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

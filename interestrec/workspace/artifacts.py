@@ -36,6 +36,7 @@ STAGE_OF_KIND = {
     "shard": "rank",
     "report": "evaluate",
     "windows": "evaluate",
+    "replay": "replay",
 }
 
 # Kind of artifact -> the module of `stages` that writes it, where its name is not that of the stage.
