@@ -7,16 +7,16 @@ from typing import Any
 from interestrec.evaluation.verdicts import FEW_USERS
 from interestrec.learning.replay_scores import HEADLINE_METRIC
 
+Rows = Sequence[Mapping[str, Any]]
+
 EVERY = "every {}"  # name of a policy that refits every N windows
 
 
-def age_rows(
-    ages: Sequence[int], metrics: Sequence[Mapping[str, Any]], comparisons: Sequence[Mapping[str, Any]]
-) -> Any:
+def age_rows(ages: Sequence[int], metrics: Rows, comparisons: Rows) -> list[dict[str, Any]]:
     """Return what each age loses by the headline metric over all windows, as JSON values.
 
-    `loss` is the share of the value at every window that is lost, from −∞ (better) to 1, with its 95 % interval, None
-    for unbounded ends.
+    `loss` is the share of the value at every window that is lost, negative where nothing is, with its 95 % interval,
+    None for unbounded ends.
 
     Args:
         ages: numbers of windows from one refit to the next, 1 first.
@@ -39,14 +39,12 @@ def age_rows(
     return rows
 
 
-def chosen_age(rows: Sequence[Mapping[str, Any]], tolerance: float) -> int:
+def chosen_age(rows: Rows, tolerance: float) -> int:
     """Return the largest age whose loss is below the tolerance with 97.5 % confidence, 1 where none is."""
     return max((row["every"] for row in rows if row["ci_high"] is not None and row["ci_high"] < tolerance), default=1)
 
 
-def age_sentence(
-    rows: Sequence[Mapping[str, Any]], tolerance: float, n_users: int, seconds: Mapping[int, float] | None = None
-) -> str:
+def age_sentence(rows: Rows, tolerance: float, n_users: int, seconds: Mapping[int, float] | None = None) -> str:
     """Return the advice on how often to refit as a sentence.
 
     Args:
@@ -68,8 +66,8 @@ def age_sentence(
             cost = f", and its fits take {seconds[age]:,.0f} instead of {seconds[1]:,.0f} seconds"
         once = " (the first decision throughout)" if age == rows[-1]["every"] else ""
         return (
-            f"Refitting every {age} windows{once} loses less than {allowed} of {HEADLINE_METRIC} ({_figures(row)}){cost}."
-            f"{few}"
+            f"Refitting every {age} windows{once} loses less than {allowed} of {HEADLINE_METRIC} "
+            f"({_figures(row)}){cost}.{few}"
         )
     row = rows[1]
     if row["ci_low"] is not None and row["ci_low"] > tolerance:
@@ -90,7 +88,7 @@ def _figures(row: Mapping[str, Any]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "unknown" if share is None else f"{100 * share:.1f} %".replace("-", "−")
+    return "unknown" if share is None else f"{100 * share:.1f} %"
 
 
 def _finite(value: float) -> float | None:

@@ -21,6 +21,7 @@ from interestrec.learning.step_process import StepProcesses
 
 REFIT, UPDATE, FROZEN = "refit", "update", "frozen"
 BUILT_IN = (REFIT, UPDATE, FROZEN)
+_AGED = "aged"  # answers of an earlier decision of `refit`
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class ReplayRun:
             place.prepare(self.forgotten)
         elif policy != FROZEN:
             place.begin_as(self.first)
-        for number, window in enumerate(self.windows):
+        for number in range(len(self.windows)):
             if self._scored(policy, number).exists() and policy != UPDATE and not self._ages_lack(policy, number):
                 continue
             decision, fitted = self._learn(policy, number)
@@ -122,9 +123,7 @@ class ReplayRun:
                 for earlier in decisions_needed(number, self.ages):
                     target = self._scored_aged(number, earlier)
                     if earlier != number and not target.exists():
-                        self._answer(
-                            place, "aged", number, self._refitted(earlier), self.windows[earlier].start, target
-                        )
+                        self._answer(place, _AGED, number, self._refitted(earlier), self.windows[earlier].start, target)
 
     def _ages_lack(self, policy: str, window: int) -> bool:
         """Return whether an older decision has not answered a window yet."""
@@ -161,7 +160,7 @@ class ReplayRun:
         answers = place.answer(name, window, at, decision, requests, self.top_k)
         lists = [list_of(document) for document in files.read_json_lines(answers)]
         counts = {"lists": len(users), "new_events": sum(new), "left_out": sum(left_out)}
-        if name != "aged":
+        if name != _AGED:
             files.write_json(self._counts(name, window), counts)
         write_scores(target, score_lists(users, lists, self.log.item_row, truth))
 

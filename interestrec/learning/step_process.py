@@ -89,7 +89,7 @@ class StepProcesses:
             if self._ended:
                 raise StepError("the replay was ended", 128 + signal.SIGTERM)
             arguments = [sys.executable, "-m", "interestrec", *command]
-            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=target, stderr=errors)  # noqa: S603
+            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=target, stderr=errors)
             process.returncode = 0  # it is waited for below, by `wait4`, which tells what it used
             self._running.add(process.pid)
             return process.pid

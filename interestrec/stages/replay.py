@@ -123,8 +123,8 @@ def _encoder_digests(policies: Mapping[str, Settings]) -> dict[str, str]:
 def _values(settings: Settings, of_log: bool) -> dict[str, Any]:
     """Return the configuration of a policy, or of the whole log, as JSON values.
 
-    The split is by time and has no test, as the windows test. In the whole log every event stands as it happened: truths
-    are no sums of several events, and do not fade.
+    The split is by time and has no test, as the windows test. In the whole log every event stands as it happened:
+    truths are no sums of several events, and do not fade.
     """
     values = settings.model_dump(mode="json")
     preprocess = values["preprocess"]
