@@ -102,10 +102,15 @@ def _result(of_window: Mapping[str, pa.Table], scores: ReplayScores) -> WindowRe
     return WindowResult(ProtocolResult(cells), list(of_window), scores.user_id.take(pa.array(users)))
 
 
-def withhold_small(rows: Rows, min_users: int) -> Rows:
-    """Return rows of report_schemas.REPLAY without the values behind which fewer than `min_users` users are."""
+def withhold_small(metrics: Rows, comparisons: Rows, min_users: int) -> tuple[Rows, Rows]:
+    """Return the rows of `replay_rows` without what fewer than `min_users` lists of a window are behind.
+
+    A list of a window is that of one user. Values become null, and comparisons are left out.
+    """
     hidden = {"value": None, "ci_low": None, "ci_high": None}
-    return [row if row["n"] >= min_users else {**row, **hidden} for row in rows]
+    small = {row["window"] for row in metrics if row["n"] < min_users}
+    shown = [{**row, **hidden} if row["window"] in small else row for row in metrics]
+    return shown, [row for row in comparisons if row["window"] not in small]
 
 
 def policy_sentences(metrics: Rows, comparisons: Rows) -> list[str]:

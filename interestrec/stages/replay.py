@@ -189,7 +189,7 @@ def _write(directory: Path, replay: ReplayRun, settings: Settings, jobs: int) ->
         age: sum(row["seconds"] for row in costs if _is_fit(row) and (row["window"] - 1) % age == 0)
         for age in replay.ages
     }
-    rows = withhold_small(metrics, min_users)
+    metrics, comparisons = withhold_small(metrics, comparisons, min_users)
     tolerance = settings.replay.tolerance
     document = {
         "windows": [
@@ -205,12 +205,12 @@ def _write(directory: Path, replay: ReplayRun, settings: Settings, jobs: int) ->
         "fit_seconds": {str(age): seconds[age] for age in replay.ages},
         "advice": age_sentence(aged, tolerance, n_users, seconds) if aged else None,
     }
-    _write_table(directory / artifact_files.REPLAY, rows, report_schemas.REPLAY)
+    _write_table(directory / artifact_files.REPLAY, metrics, report_schemas.REPLAY)
     _write_table(directory / artifact_files.COMPARISONS, comparisons, report_schemas.REPLAY_COMPARISONS)
     _write_table(directory / artifact_files.COSTS, costs, report_schemas.REPLAY_COSTS)
     files.write_json(directory / artifact_files.REPLAY_JSON, document)
     files.write_json(directory / artifact_files.COSTS_JSON, cost)
-    page = replay_page.page(rows, comparisons, costs, document, cost, settings.replay.window)
+    page = replay_page.page(metrics, comparisons, costs, document, cost, settings.replay.window)
     files.write_text(directory / artifact_files.REPORT_PAGE, page)
 
 

@@ -75,7 +75,8 @@ def test_a_seed_gives_the_same_rows() -> None:
 
 
 def test_values_of_few_users_are_withheld() -> None:
-    metrics, _ = replay_rows(TWO, "refit", 50, 1)
-    shown = withhold_small(metrics, 4)
+    metrics, comparisons = replay_rows(TWO, "refit", 50, 1)
+    shown, compared = withhold_small(metrics, comparisons, 4)
     assert [row["value"] is None for row in shown] == [row["window"] == 1 for row in shown]
-    assert withhold_small(metrics, 1) == metrics
+    assert {row["window"] for row in compared} == {None, 2}
+    assert withhold_small(metrics, comparisons, 1) == (metrics, comparisons)
