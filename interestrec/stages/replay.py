@@ -174,37 +174,30 @@ def _require_same_files(log: Artifact, corpus: Artifact) -> None:
 
 
 def _write(directory: Path, replay: ReplayRun, settings: Settings, jobs: int) -> None:
-    resamples, seed, min_users = settings.evaluate.bootstrap, settings.seed, settings.evaluate.min_users
-    numbers, names = range(len(replay.windows)), list(replay.policies)
-    scores = ReplayScores([{name: replay.scores(name, n) for name in names} for n in numbers], replay.log.user_id)
-    metrics, comparisons = replay_rows(scores, REFIT if REFIT in names else names[0], resamples, seed)
-    costs = [
-        {"window": n + 1, "policy": name, **{key: cost[key] for key in ("step", "seconds", "memory", "attempts")}}
-        for name in names
-        for n in numbers
-        for cost in replay.costs(name, n)
-    ]
+    """Write the tables, the documents and the page of a replay that is complete."""
+    resamples, seed = settings.evaluate.bootstrap, settings.seed
+    names = list(replay.policies)
+    windows = [{name: replay.scores(name, n) for name in names} for n in range(len(replay.windows))]
+    first = REFIT if REFIT in names else names[0]
+    metrics, comparisons = withhold_small(
+        *replay_rows(ReplayScores(windows, replay.log.user_id), first, resamples, seed), settings.evaluate.min_users
+    )
+    costs = _cost_rows(replay)
+    fits = [row for row in costs if (row["policy"], row["step"]) == (REFIT, "learn")]
+    seconds = {age: sum(row["seconds"] for row in fits if (row["window"] - 1) % age == 0) for age in replay.ages}
     aged, n_users = _ages(replay, resamples, seed)
-    seconds = {
-        age: sum(row["seconds"] for row in costs if _is_fit(row) and (row["window"] - 1) % age == 0)
-        for age in replay.ages
-    }
-    metrics, comparisons = withhold_small(metrics, comparisons, min_users)
-    tolerance = settings.replay.tolerance
+    advice = partial(age_sentence, aged, settings.replay.tolerance, n_users)
     document = {
         "windows": [
-            {"window": n + 1, "start": moment_text(window.start), "stop": moment_text(window.stop)}
-            for n, window in enumerate(replay.windows)
+            {"window": n, "start": moment_text(window.start), "stop": moment_text(window.stop)}
+            for n, window in enumerate(replay.windows, 1)
         ],
         "told": {name: replay.told(name) for name in names},
         "ages": aged,
-        "advice": age_sentence(aged, tolerance, n_users) if aged else None,
+        "advice": advice() if aged else None,
     }
-    cost = {
-        "jobs": jobs,
-        "fit_seconds": {str(age): seconds[age] for age in replay.ages},
-        "advice": age_sentence(aged, tolerance, n_users, seconds) if aged else None,
-    }
+    fit_seconds = {str(age): total for age, total in seconds.items()}
+    cost = {"jobs": jobs, "fit_seconds": fit_seconds, "advice": advice(seconds) if aged else None}
     _write_table(directory / artifact_files.REPLAY, metrics, report_schemas.REPLAY)
     _write_table(directory / artifact_files.COMPARISONS, comparisons, report_schemas.REPLAY_COMPARISONS)
     _write_table(directory / artifact_files.COSTS, costs, report_schemas.REPLAY_COSTS)
@@ -214,8 +207,14 @@ def _write(directory: Path, replay: ReplayRun, settings: Settings, jobs: int) ->
     files.write_text(directory / artifact_files.REPORT_PAGE, page)
 
 
-def _is_fit(row: Mapping[str, Any]) -> bool:
-    return (row["policy"], row["step"]) == (REFIT, "learn")
+def _cost_rows(replay: ReplayRun) -> list[dict[str, Any]]:
+    """Return rows of report_schemas.REPLAY_COSTS."""
+    return [
+        {"window": n + 1, "policy": name, **{key: cost[key] for key in ("step", "seconds", "memory", "attempts")}}
+        for name in replay.policies
+        for n in range(len(replay.windows))
+        for cost in replay.costs(name, n)
+    ]
 
 
 def _ages(replay: ReplayRun, resamples: int, seed: int) -> tuple[list[dict[str, Any]], int]:
