@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from interestrec.core.errors import DataError
 from interestrec.evaluation.list_metrics import ListTruth
 from interestrec.io import files
 from interestrec.learning.replay_policy import PolicyWorkspace
 from interestrec.learning.replay_requests import KnownNames, ReplayLog
-from interestrec.learning.replay_scores import list_of, read_scores, score_lists, write_scores
+from interestrec.learning.replay_scores import LONGEST, list_of, read_scores, score_lists, write_scores
 from interestrec.learning.replay_windows import ReplayWindow, ages, decisions_needed, window_truth
 from interestrec.learning.step_process import StepProcesses
 
@@ -34,7 +33,6 @@ class ReplayRun:
     policies: Mapping[str, Mapping[str, Any]]  # name -> configuration as JSON values
     forgotten: Path  # see PolicyWorkspace.prepare
     root: Path  # of the raw files, which updates read
-    top_k: int
     keeps_seen: bool  # see window_truth
     processes: StepProcesses = field(default_factory=StepProcesses)
 
@@ -92,19 +90,10 @@ class ReplayRun:
         return PolicyWorkspace(self.work / "first", values, self.processes)
 
     def truth(self, window: int) -> tuple[np.ndarray, ListTruth]:
-        """Return the users with a true item in a window, ascending, and the true items.
-
-        Raises:
-            DataError: there is no such user.
-        """
+        """Return the users with a true item in a window, ascending, and the true items."""
         corpus = self.log.corpus
         truth = window_truth(self.log.events, self.windows[window], corpus.users.num_rows, self.keeps_seen)
-        users = np.flatnonzero(np.diff(truth.offsets))
-        if not len(users):
-            raise DataError(
-                f"window {window + 1} has no relevant event that a list may hold; choose a longer replay.window"
-            )
-        return users, truth
+        return np.flatnonzero(np.diff(truth.offsets)), truth
 
     def _walk(self, policy: str) -> None:
         place = self._place(policy)
@@ -157,7 +146,7 @@ class ReplayRun:
         lines, new, left_out = zip(*self.log.request_lines(users, fitted, at, known), strict=True)
         requests = place.directory / f"{name}-requests.jsonl"
         files.write_text(requests, "\n".join(lines) + "\n")
-        answers = place.answer(name, window, at, decision, requests, self.top_k)
+        answers = place.answer(name, window, at, decision, requests, LONGEST)
         lists = [list_of(document) for document in files.read_json_lines(answers)]
         counts = {"lists": len(users), "new_events": sum(new), "left_out": sum(left_out)}
         if name != _AGED:

@@ -39,14 +39,13 @@ class LoggedEvents:
         return cls(timelines.user[rows], timelines.item[rows], timelines.time[rows], relevant, rows)
 
 
-def replay_windows(time: np.ndarray, start: float, length: int, most: int | None) -> list[ReplayWindow]:
+def replay_windows(time: np.ndarray, start: float, length: int) -> list[ReplayWindow]:
     """Return the windows that are complete before the last event and have one; the first begins at a share of events.
 
     Args:
         time: int64 [events], microseconds, in any order.
         start: share of the events before the first window; of equal times, all are in it.
         length: microseconds.
-        most: largest number of windows; None: all.
 
     Raises:
         DataError: the log has no complete window after the start.
@@ -64,7 +63,24 @@ def replay_windows(time: np.ndarray, start: float, length: int, most: int | None
             f"no window of {length / 3_600_000_000:g} hours is complete after the first {start:.0%} of the events; "
             "choose a shorter replay.window or a smaller replay.start"
         )
-    return windows[:most]
+    return windows
+
+
+def windows_with_targets(
+    events: LoggedEvents, windows: Sequence[ReplayWindow], n_users: int, seen_count: bool, most: int | None
+) -> list[ReplayWindow]:
+    """Return the first windows in which somebody has a target, at most `most`; other arguments as of `window_truth`.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = [window for window in windows if len(window_truth(events, window, n_users, seen_count).item)]
+    if not found:
+        raise DataError(
+            "no window has a relevant event that a list may hold; check data.relevant_at and rank.rules.seen, or use a "
+            "longer replay.window"
+        )
+    return found[:most]
 
 
 def window_truth(events: LoggedEvents, window: ReplayWindow, n_users: int, seen_count: bool) -> ListTruth:

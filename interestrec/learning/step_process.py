@@ -75,6 +75,8 @@ class StepProcesses:
     def _run(self, command: Sequence[str], log: Path, output: Path | None) -> StepCost:
         started = time.monotonic()
         try:
+            if output is not None:
+                output.unlink(missing_ok=True)  # what a killed replay has left running may still write it
             with log.open("ab") as errors, (output or Path(os.devnull)).open("wb") as target:
                 position = errors.tell()
                 status, memory = self._wait(self._start(command, errors.fileno(), target.fileno()))
@@ -89,7 +91,10 @@ class StepProcesses:
             if self._ended:
                 raise StepError("the replay was ended", 128 + signal.SIGTERM)
             arguments = [sys.executable, "-m", "interestrec", *command]
-            process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=target, stderr=errors)
+            environment = {**os.environ, "INTERESTREC_LOG": "text"}  # its last line is the message of an error
+            process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=target, stderr=errors, env=environment
+            )
             process.returncode = 0  # it is waited for below, by `wait4`, which tells what it used
             self._running.add(process.pid)
             return process.pid

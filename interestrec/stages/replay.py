@@ -30,7 +30,7 @@ from interestrec.learning.replay_statistics import (
     replay_rows,
     withhold_small,
 )
-from interestrec.learning.replay_windows import decision_of, replay_windows
+from interestrec.learning.replay_windows import decision_of, replay_windows, windows_with_targets
 from interestrec.learning.step_process import StepProcesses
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.report import replay_page
@@ -149,16 +149,16 @@ def _build(
     whole.prepare(forgotten)
     log = ReplayLog(Corpus(whole.log_once(), settings.data.relevant_at))
     _require_same_files(open_artifact(whole.workspace / "corpus", "corpus"), corpus)
-    options = settings.replay
+    options, keeps_seen, users = settings.replay, settings.rank.rules.seen != "out", log.corpus.users.num_rows
+    windows = replay_windows(log.events.time, options.start, options.window_length)
     replay = ReplayRun(
         work=work,
         log=log,
-        windows=replay_windows(log.events.time, options.start, options.window_length, options.windows),
+        windows=windows_with_targets(log.events, windows, users, keeps_seen, options.windows),
         policies={name: _values(of_policy, of_log=False) for name, of_policy in policies.items()},
         forgotten=forgotten,
         root=settings.data.root,
-        top_k=max(settings.rank.top_k, LONGEST),
-        keeps_seen=settings.rank.rules.seen != "out",
+        keeps_seen=keeps_seen,
         processes=processes,
     )
     replay.run(jobs)

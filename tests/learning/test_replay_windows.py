@@ -19,6 +19,7 @@ from interestrec.learning.replay_windows import (
     decisions_needed,
     replay_windows,
     window_truth,
+    windows_with_targets,
 )
 
 
@@ -29,30 +30,29 @@ def starts(windows: list[ReplayWindow]) -> list[int]:
 def test_windows_begin_after_the_share_and_end_before_the_last_event() -> None:
     time = np.array([9, 0, 1, 2, 5, 6, 7, 8, 3, 4])
     # Half of ten events are known before 5; [5, 7) and [7, 9) are complete, [9, 11) is not.
-    assert starts(replay_windows(time, 0.5, 2, None)) == [5, 7]
-    assert starts(replay_windows(time, 0.5, 2, 1)) == [5]
-    assert replay_windows(time, 0.5, 5, None) == [ReplayWindow(5, 10)]
+    assert starts(replay_windows(time, 0.5, 2)) == [5, 7]
+    assert replay_windows(time, 0.5, 5) == [ReplayWindow(5, 10)]
 
 
 def test_windows_without_an_event_are_left_out() -> None:
-    assert starts(replay_windows(np.array([0, 1, 2, 3, 20, 21]), 0.5, 2, None)) == [3, 19]
+    assert starts(replay_windows(np.array([0, 1, 2, 3, 20, 21]), 0.5, 2)) == [3, 19]
 
 
 def test_equal_times_are_in_the_first_window_together() -> None:
-    assert starts(replay_windows(np.array([0, 5, 5, 5, 5, 9]), 0.5, 2, None)) == [5]
+    assert starts(replay_windows(np.array([0, 5, 5, 5, 5, 9]), 0.5, 2)) == [5]
 
 
 @pytest.mark.parametrize("time", [np.zeros(0, np.int64), np.array([0, 1, 2])])
 def test_a_log_without_a_complete_window_is_refused(time: np.ndarray) -> None:
     with pytest.raises(DataError, match=r"shorter replay\.window or a smaller replay\.start"):
-        replay_windows(time, 0.5, 100, None)
+        replay_windows(time, 0.5, 100)
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=60), st.floats(0.05, 0.95), st.integers(1, 10**5))
 def test_windows_do_not_overlap_and_hold_events(times: list[int], share: float, length: int) -> None:
     time = np.array(times)
     try:
-        windows = replay_windows(time, share, length, None)
+        windows = replay_windows(time, share, length)
     except DataError:
         return
     for window in windows:
@@ -91,6 +91,16 @@ def test_truth_of_a_window_by_hand(seen_count: bool, expected: dict[int, list[in
     found = {user: truth.item[truth.offsets[user] : truth.offsets[user + 1]].tolist() for user in range(3)}
     assert found == expected
     assert truth.relevant.all()
+
+
+def test_windows_without_a_target_are_left_out() -> None:
+    windows = [ReplayWindow(start, start + 2) for start in (4, 6, 8)]
+    # From 4 to 6 nobody has something new, with seen items two users have; at 9 user 2 has item 0.
+    assert starts(windows_with_targets(EVENTS, windows, 3, False, None)) == [6, 8]
+    assert starts(windows_with_targets(EVENTS, windows, 3, False, 1)) == [6]
+    assert starts(windows_with_targets(EVENTS, windows, 3, True, None)) == [4, 6, 8]
+    with pytest.raises(DataError, match=r"longer replay\.window"):
+        windows_with_targets(EVENTS, windows[:1], 3, False, None)
 
 
 def test_events_without_a_time_and_logged_histories_are_no_events() -> None:
