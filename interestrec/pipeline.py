@@ -189,6 +189,14 @@ def update_decision(
         return update.run(context, events, items, feedback)
 
 
+def replay(context: RunContext, jobs: int) -> StageResult:
+    """Replay policies over the windows of history; arguments and result are those of `stages.replay.run`."""
+    from interestrec.stages import replay as replay_stage
+
+    with _stage_scope("replay", context):
+        return replay_stage.run(context, jobs)
+
+
 @contextmanager
 def open_answers(
     context: RunContext,

@@ -102,6 +102,10 @@ _INIT_EXAMPLES = (
     "interestrec init news --to news.yaml; interestrec init --from orders.csv --from products.csv; "
     "interestrec init --from data/my-shop --to my-shop.yaml --yes"
 )
+_REPLAY_EXAMPLES = (
+    "interestrec replay --config shop --window 1w --windows 8; "
+    "interestrec replay --config shop --policy refit --policy frozen --policy small.yaml --jobs 3"
+)
 _SHOW_EXAMPLE = "Example: interestrec config show --config news.yaml --set seed=7"
 
 # `--help` lists the commands in this order.
@@ -123,6 +127,7 @@ app.command(
     epilog="Examples: interestrec update --config shop --events today.csv; interestrec update --config shop --events "
     "new/ --quiet; interestrec forget --config shop --user u17 && interestrec update --config shop"
 )(answer_commands.update)
+app.command(epilog=f"Examples: {_REPLAY_EXAMPLES}")(learning_commands.replay)
 app.command(
     epilog="Examples: interestrec tune --config shop --budget 2h; interestrec tune --config news.yaml --budget "
     "60trials --systems all; interestrec tune --budget 30trials --json | jq -r .summary.configuration"

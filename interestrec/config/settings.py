@@ -23,6 +23,7 @@ from interestrec.corpus.user_settings import UsersSettings
 from interestrec.encoding.encoder_settings import FLOAT32, AnyEncoder, TextEncoderSettings, first_of_texts
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.learning.replay_settings import ReplaySettings
 from interestrec.learning.tune_settings import TuneSettings
 from interestrec.model.pooling import POOLINGS
 from interestrec.model.user_towers import USER_TOWERS
@@ -75,6 +76,8 @@ class Settings(Section):
     """Metrics and the quality gate."""
     tune: TuneSettings = TuneSettings()
     """Search of settings of the model and of scorers."""
+    replay: ReplaySettings = ReplaySettings()
+    """Policies that are replayed over history."""
     serve: ServeSettings = ServeSettings()
     """The web service."""
     runtime: RuntimeSettings = RuntimeSettings()

@@ -62,5 +62,11 @@ CURVES = "curves.parquet"
 TUNING = "tuning.json"
 TUNED = "tuned.yaml"  # the configuration with the chosen settings
 
+# Replay, beside a page and COMPARISONS of policies; what steps took is as measured, and differs between runs
+REPLAY = "replay.parquet"
+REPLAY_JSON = "replay.json"
+COSTS = "costs.parquet"
+COSTS_JSON = "costs.json"
+
 # Windows, beside a page and tables of METRICS and COMPARISONS that name the window
 WINDOWS = "windows.json"

@@ -37,6 +37,7 @@ STAGE_OF_KIND = {
     "report": "evaluate",
     "windows": "evaluate",
     "tuning": "tune",
+    "replay": "replay",
 }
 
 # Kind of artifact -> the module of `stages` that writes it, where its name is not that of the stage.
