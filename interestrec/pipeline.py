@@ -13,13 +13,14 @@ from interestrec.core.choices import pick
 from interestrec.core.logs import log_stage
 from interestrec.core.progress import log
 from interestrec.io import encryption
-from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult
+from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult, TrialRequest
 from interestrec.tracking.trackers import require_installed
 from interestrec.workspace.artifacts import STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, current_version
 
 if TYPE_CHECKING:
     from interestrec.answering.answer_service import AnswerService
+    from interestrec.learning.budget import Budget
 
 # Modules by subcommand, in the order of a run. A module is imported when its stage runs, so that no stage loads the
 # libraries of another.
@@ -31,8 +32,10 @@ STAGES = {
     "evaluate": "interestrec.stages.evaluate",
 }
 
+_BEFORE_TRIALS = ("preprocess", "pretrain-adapt", "finetune")
+
 # The artifact that `run` builds with each stage: the stage's first kind.
-KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items())}
+KINDS = {stage: kind for kind, stage in reversed(STAGE_OF_KIND.items()) if stage in STAGES}
 
 
 def run(settings: Settings, stages: Collection[str] | None = None, force: bool = False) -> list[StageResult]:
@@ -130,6 +133,26 @@ def run_stage(name: str, context: RunContext) -> StageResult:
         return import_module(pick(STAGES, name, "stage")).run(of_run)
 
 
+def tune(context: RunContext, budget: "Budget") -> StageResult:
+    """Search settings by trials; the artifacts of the configured settings are built first if need be.
+
+    The current model of the workspace stays that of the configured settings. See `stages.tune.run`.
+    """
+    from interestrec.stages import tune as tune_stage
+
+    finetune = import_module(STAGES["finetune"])
+    built = {stage: run_stage(stage, replace(context, force=False)).artifact for stage in _BEFORE_TRIALS}
+    pinned = replace(context, paths={artifact.kind: artifact.path for artifact in built.values()})
+
+    def train(settings: Settings, request: TrialRequest) -> StageResult:
+        trial = replace(pinned, settings=settings, trial=request, force=False)
+        with _stage_scope("finetune", trial):
+            return finetune.run(trial)
+
+    with _stage_scope("tune", context):
+        return tune_stage.run(pinned, budget, train)
+
+
 def cross_validate(context: RunContext, folds: int, by: str) -> StageResult:
     """Run the finetune stage once per fold; arguments are those of `stages.finetune.cross_validate`."""
     from interestrec.stages import finetune
@@ -170,6 +193,14 @@ def update_decision(
 
     with _stage_scope("update", context):
         return update.run(context, events, items, feedback)
+
+
+def replay(context: RunContext, jobs: int) -> StageResult:
+    """Replay policies over the windows of history; arguments and result are those of `stages.replay.run`."""
+    from interestrec.stages import replay as replay_stage
+
+    with _stage_scope("replay", context):
+        return replay_stage.run(context, jobs)
 
 
 @contextmanager

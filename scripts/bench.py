@@ -16,6 +16,7 @@
     scripts/bench.py cluster --to workspace/bench                     # see bench_cluster.py
     scripts/bench.py scale --to workspace/bench                       # see bench_scale.py
     scripts/bench.py serve --config shop --to workspace/serve         # see bench_serve.py
+    scripts/bench.py tune --to workspace/tune --data /mnt/sets        # see bench_tune.py
 
 The benchmarks need psutil (`pip install interestrec[bench]`). Memory is the resident set, sampled twenty times per
 second and summed over the processes that the command starts; pages shared by processes count once per process. Every
@@ -47,6 +48,7 @@ import bench_scale
 import bench_search
 import bench_serve
 import bench_train
+import bench_tune
 import bench_vectors
 import psutil
 
@@ -269,10 +271,11 @@ def main() -> None:
     bench_pictures.add_parser(benches)
     bench_cluster.add_parser(benches, _ENCODER)
     bench_scale.add_parser(benches)
+    bench_tune.add_parser(benches)
     arguments = parser.parse_args()
     modules = {"encode": bench_encode, "train": bench_train, "rank": bench_rank, "search": bench_search}
     modules |= {"memory": bench_memory, "vectors": bench_vectors, "pictures": bench_pictures, "serve": bench_serve}
-    modules |= {"cluster": bench_cluster}
+    modules |= {"cluster": bench_cluster, "tune": bench_tune}
     if arguments.bench in modules:
         modules[arguments.bench].run(arguments)
         return

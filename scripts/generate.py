@@ -4,10 +4,12 @@
     scripts/generate.py mind --to DIR --impressions 2200000 --items 160000 --users 700000
     scripts/generate.py events --to DIR --events 100000000 --users 2000000 --items 500000
     scripts/generate.py social --to DIR --users 500 --posts 2000
+    scripts/generate.py stream --to DIR --users 1000 --events 40000 --drift 5 --change 70
 
 `mind` has the size and layout of MIND-large, `events` is a shop's log in Parquet, `social` a small product with views,
-likes and dislikes. Item texts depend on topics, every user has favourite topics, and events follow these. Files are
-written in blocks; memory grows mainly with the histories of the users of `mind`.
+likes and dislikes, `stream` a log whose tastes drift and change at once. Item texts depend on topics, every user has
+favourite topics, and events follow these. Files are written in blocks; memory grows mainly with the histories of the
+users of `mind`.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from generated_stream import write_stream
 from generated_texts import FILLER, SPANISH, SPANISH_FILLER, TOPICS, join, texts
 
 BLOCK = 50_000  # users, items or impressions per block
@@ -272,6 +275,10 @@ SHAPES: dict[str, tuple[Callable[..., None], dict[str, int]]] = {
     "mind": (write_mind, {"impressions": 2_200_000, "items": 160_000, "users": 700_000}),
     "events": (write_events, {"events": 100_000_000, "users": 2_000_000, "items": 500_000}),
     "social": (write_social, {"users": 500, "posts": 2_000}),
+    "stream": (
+        write_stream,
+        {"events": 40_000, "users": 1_000, "items": 576, "days": 84, "drift": 5, "change": 70, "shuffle": 0},
+    ),
 }
 
 

@@ -27,6 +27,7 @@ FLOORS = [
     {"pretraining"},
     {"scorers"},
     {"scoring", "evaluation"},
+    {"learning"},
     {"answering"},
     {"exporting", "serving"},
     {"report"},

@@ -14,6 +14,7 @@ from interestrec.cli import (
     explain_command,
     export_commands,
     inspect,
+    learning_commands,
     serve_command,
     stage_commands,
     workspace,
@@ -101,6 +102,10 @@ _INIT_EXAMPLES = (
     "interestrec init news --to news.yaml; interestrec init --from orders.csv --from products.csv; "
     "interestrec init --from data/my-shop --to my-shop.yaml --yes"
 )
+_REPLAY_EXAMPLES = (
+    "interestrec replay --config shop --window 1w --windows 8; "
+    "interestrec replay --config shop --policy refit --policy frozen --policy small.yaml --jobs 3"
+)
 _SHOW_EXAMPLE = "Example: interestrec config show --config news.yaml --set seed=7"
 
 # `--help` lists the commands in this order.
@@ -122,6 +127,11 @@ app.command(
     epilog="Examples: interestrec update --config shop --events today.csv; interestrec update --config shop --events "
     "new/ --quiet; interestrec forget --config shop --user u17 && interestrec update --config shop"
 )(answer_commands.update)
+app.command(epilog=f"Examples: {_REPLAY_EXAMPLES}")(learning_commands.replay)
+app.command(
+    epilog="Examples: interestrec tune --config shop --budget 2h; interestrec tune --config news.yaml --budget "
+    "60trials --systems all; interestrec tune --budget 30trials --json | jq -r .summary.configuration"
+)(learning_commands.tune)
 app.command(
     epilog="Examples: interestrec serve --config shop; interestrec serve --config shop --port 0 --set "
     "serve.update_seconds=300; interestrec serve --config shop --host 0.0.0.0 --set serve.token_file=tokens.txt"

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from interestrec.config.problems import explain, written_location
@@ -110,6 +111,35 @@ def load_effective(path: Path, overrides: Sequence[str] = (), workspace: Path | 
         return EffectiveSettings(Settings.model_validate(values), values, origins)
     except ValidationError as error:
         raise ConfigError("\n".join(explain(error, values, origins, f"{path}:1:1"))) from None
+
+
+def changed_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Return the settings with other values, by dotted key.
+
+    Raises:
+        ConfigError: they do not go with the others.
+    """
+    document = settings.model_dump(mode="json")
+    for key, value in values.items():
+        *above, last = key.split(".")
+        target = document
+        for part in above:
+            target = target[part]
+        target[last] = value
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(f"{', '.join(values)}: {error.errors()[0]['msg']}") from None
+
+
+def changed_yaml(settings: Settings, values: Mapping[str, Any]) -> str:
+    """Return a configuration as YAML with other values, by dotted key; keys with their default are left out.
+
+    Raises:
+        ConfigError: see `changed_settings`.
+    """
+    changed = changed_settings(settings, values).model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(changed, sort_keys=False, allow_unicode=True, width=120)
 
 
 def dump_effective(effective: EffectiveSettings) -> str:

@@ -23,6 +23,8 @@ from interestrec.corpus.user_settings import UsersSettings
 from interestrec.encoding.encoder_settings import FLOAT32, AnyEncoder, TextEncoderSettings, first_of_texts
 from interestrec.evaluation.evaluate_settings import EvaluateSettings
 from interestrec.formats.readers import AnyData
+from interestrec.learning.replay_settings import ReplaySettings
+from interestrec.learning.tune_settings import TuneSettings
 from interestrec.model.pooling import POOLINGS
 from interestrec.model.user_towers import USER_TOWERS
 from interestrec.pretraining.pretrain_adapt_settings import PretrainAdaptSettings
@@ -72,6 +74,10 @@ class Settings(Section):
     """Systems to fit, and how lists are made."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """Metrics and the quality gate."""
+    tune: TuneSettings = TuneSettings()
+    """Search of settings of the model and of scorers."""
+    replay: ReplaySettings = ReplaySettings()
+    """Policies that are replayed over history."""
     serve: ServeSettings = ServeSettings()
     """The web service."""
     runtime: RuntimeSettings = RuntimeSettings()
@@ -84,6 +90,7 @@ class Settings(Section):
         self._check_arithmetic()
         self._check_columns("items", KINDS)
         self._check_columns("users", ())
+        self._check_space()
         if self.preprocess.intensity.values and self.data.relevant_at is None:
             raise ValueError("data.relevant_at: must be set if preprocess.intensity.values maps values to intensities")
         if self.finetune.warm_start and not SPLIT_METHODS[self.preprocess.split.method].by_time:
@@ -152,6 +159,21 @@ class Settings(Section):
                 raise ValueError(
                     f"runtime.encoder: {self.runtime.encoder} encodes the texts of items with frozen weights, but "
                     f"{what}; set runtime.encoder to {FLOAT32}"
+                )
+
+    def _check_space(self) -> None:
+        """Check that `tune.space` names keys of the model or of scorers."""
+        for key in self.tune.space:
+            section: Any = self
+            for part in key.split("."):
+                names = type(section).model_fields if isinstance(section, Section) else {}
+                if part not in names:
+                    raise ValueError(f"tune.space.{key}: no such key{suggestion(part, names)}")
+                section = getattr(section, part)
+            is_searched = key.startswith("finetune.") or (key.startswith("rank.") and key.count(".") > 1)
+            if isinstance(section, Section) or not is_searched:
+                raise ValueError(
+                    f"tune.space.{key}: expected a key of finetune or of a scorer, such as rank.ease.half_life"
                 )
 
     def _check_columns(self, table: Literal["items", "users"], built_in: Collection[str]) -> None:

@@ -132,6 +132,18 @@ class AccessError(InterestrecError):
     exit_status = 77
 
 
+class StepError(InterestrecError):
+    """A process that the command started for one of its steps ended with an error, whose status is the command's."""
+
+    def __init__(self, reason: str = "", exit_status: int = 70) -> None:
+        super().__init__(reason)
+        self.exit_status = exit_status
+
+    def without_value(self) -> "StepError":
+        """Return the error as it is: the step has withheld its value."""
+        return self
+
+
 class ReaderGoneError(InterestrecError):
     """The reader closed standard output, as `head` does; the command ends without a message."""
 

@@ -13,6 +13,7 @@ from interestrec.core.errors import TooFewRowsError
 from interestrec.core.progress import log as logger
 from interestrec.corpus import assemble, cleaning, grading
 from interestrec.corpus.event_codes import code_events
+from interestrec.corpus.log_period import keep_period
 from interestrec.corpus.numbering import assign_numbers, item_table, user_table
 from interestrec.corpus.own_columns import with_item_attributes
 from interestrec.corpus.preprocess_settings import PreprocessSettings
@@ -80,6 +81,7 @@ def prepare(
         ConfigError, DataError: see the steps.
         TooFewRowsError: no event is left, a split is empty, or no train event is positive.
     """
+    keep_period(log, settings.since, settings.until)
     code_events(log)
     if settings.duplicates == "drop":
         cleaning.drop_repeated_events(log)

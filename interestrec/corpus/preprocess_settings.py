@@ -1,11 +1,12 @@
 """The `preprocess` section: cleaning, split and intensity."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from interestrec.core.section import Count, Fraction, OpenFraction, Positive, Section
+from interestrec.core.section import BelowOne, Count, Fraction, OpenFraction, Positive, Section
 from interestrec.corpus.combine import COMBINATIONS
 from interestrec.corpus.split import SPLIT_METHODS, windows_refusal
 from interestrec.corpus.value_maps import MAPS
@@ -28,9 +29,10 @@ class SplitSettings(Section):
     all is train, for production, with the choices of `verified`."""
     valid: OpenFraction = 0.1
     """Share of the events for valid, on which settings are chosen. Too few users there make choices unsure."""
-    test: OpenFraction = 0.2
-    """Share of the events for test, which is only evaluated. A share of a user's events that is no whole number is
-    rounded up or down at random, so that it holds on average for short histories as well."""
+    test: BelowOne = 0.2
+    """Share of the events for test, which is only evaluated. A share of a user's events is rounded up or down at
+    random, so that it holds on average for short histories too. 0, with `method: global_time`, leaves none: for
+    decisions of `rank --as-of`."""
     k: Count = 1
     """With `method: leave_last`: the last `k` events of each user are test and the `k` before them valid; users with
     fewer than 2 `k` + 1 events stay in train and are counted."""
@@ -47,6 +49,8 @@ class SplitSettings(Section):
     def _consistent(self) -> "SplitSettings":
         if self.valid + self.test >= 1:
             raise ValueError("valid + test must be less than 1; lower one of them")
+        if self.test == 0 and (self.method != "global_time" or self.window > 1):
+            raise ValueError("test: 0 belongs to method: global_time and window: 1; give a share above 0")
         default = type(self).model_fields
         if self.k != default["k"].default and self.method != "leave_last":
             raise ValueError(f"k belongs to method: leave_last, not to {self.method}")
@@ -162,6 +166,12 @@ class PreprocessSettings(Section):
     pseudonym_key: KeySource | None = None
     """File of the key (mode 0600, at least 32 bytes), or `fd:N` for an open descriptor, under which user ids become
     pseudonyms; `null` = ids stay as they are."""
+    since: datetime | None = None
+    """Events and impressions before this time, such as `2026-11-14`, are left out; UTC without a zone. `null` = none
+    are."""
+    until: datetime | None = None
+    """Events and impressions at or after this time are left out, with the items that were first seen then: the log as
+    it was. `null` = none are."""
     duplicates: Literal["drop", "keep"] = "drop"
     """What happens to events equal in user, item, time, type and value: `drop` keeps the first, `keep` keeps all."""
     near_duplicate_items: Literal["keep", "merge"] = "keep"
@@ -180,3 +190,17 @@ class PreprocessSettings(Section):
     """How events are divided into train, valid and test."""
     intensity: IntensitySettings = IntensitySettings()
     """How an event becomes a number in [0, 1]."""
+
+    @field_validator("since", "until")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        """Return the moment in UTC, so that one time has one text in recipes."""
+        if moment is None:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _check_period(self) -> "PreprocessSettings":
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("since must be earlier than until")
+        return self

@@ -61,7 +61,7 @@ def split(log: RawLog, settings: SplitSettings, seed: int) -> None:
     method.assign(log, table, settings, seed)
     if table == "impressions":  # a click is in the split of its impression
         log.replace_table("events", "SELECT e.* EXCLUDE (split), i.split FROM events e JOIN impressions i USING (ord)")
-    _require_rows(log, table, method)
+    _require_rows(log, table, method, settings)
 
 
 def _end_at_window(log: RawLog, table: str, settings: SplitSettings, seed: int) -> None:
@@ -227,13 +227,13 @@ def _require_times(log: RawLog, table: str, method: str) -> None:
         )
 
 
-def _require_rows(log: RawLog, table: str, method: SplitMethod) -> None:
+def _require_rows(log: RawLog, table: str, method: SplitMethod, settings: SplitSettings) -> None:
     from interestrec.io.schemas import SPLITS  # it loads pyarrow, and the configuration imports this module
 
     counts = dict(log.sql(f"SELECT split, count(*) FROM {table} GROUP BY split"))
     for name in SPLITS:
         # Without test files the method `given` has no test on purpose: a model can be trained, but not evaluated.
-        if not counts.get(name) and name not in method.may_lack:
+        if not counts.get(name) and name not in method.may_lack and not (name == "test" and settings.test == 0):
             raise TooFewRowsError(
                 f"the {name} split is empty ({counts or 'no rows'}); check preprocess.split and the log"
             )

@@ -56,5 +56,17 @@ TASK_METRICS = "task_metrics.parquet"  # of rankings with TASK_PREDICTIONS
 DELETION_CURVES = "deletion_curves.json"  # of rankings with DELETIONS
 REPORT_PAGE = "report.html"
 
+# Tuning, beside a page
+TRIALS = "trials.parquet"
+CURVES = "curves.parquet"
+TUNING = "tuning.json"
+TUNED = "tuned.yaml"  # the configuration with the chosen settings
+
+# Replay, beside a page and COMPARISONS of policies; what steps took is as measured, and differs between runs
+REPLAY = "replay.parquet"
+REPLAY_JSON = "replay.json"
+COSTS = "costs.parquet"
+COSTS_JSON = "costs.json"
+
 # Windows, beside a page and tables of METRICS and COMPARISONS that name the window
 WINDOWS = "windows.json"

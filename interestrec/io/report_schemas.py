@@ -40,6 +40,50 @@ _WINDOW = pa.field("window", pa.int32())
 WINDOW_METRICS = pa.schema([_WINDOW, *METRICS, pa.field("window_sd", pa.float64())])
 WINDOW_COMPARISONS = pa.schema([_WINDOW, *COMPARISONS])
 
+# A replay: by policy over all windows (`window` null), and by window from 1 in order of time.
+REPLAY = pa.schema(
+    [
+        _WINDOW,
+        required("policy", pa.string()),
+        required("metric", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        required("n", pa.int64()),  # lists
+    ]
+)
+REPLAY_COMPARISONS = pa.schema(
+    [
+        _WINDOW,
+        required("metric", pa.string()),
+        required("policy_a", pa.string()),
+        required("policy_b", pa.string()),
+        required("difference", pa.float64()),
+        required("ci_low", pa.float64()),
+        required("ci_high", pa.float64()),
+        required("p", pa.float64()),
+        required("p_holm", pa.float64()),
+    ]
+)
+# What the steps of a replay took, as measured. A step is `learn` or `answer`; steps that policies share are in each.
+REPLAY_COSTS = pa.schema(
+    [
+        required("window", pa.int32()),
+        required("policy", pa.string()),
+        required("step", pa.string()),
+        required("seconds", pa.float64()),
+        required("memory", pa.int64()),  # bytes, the most that one of its processes used
+        required("attempts", pa.int64()),  # above 1: it was interrupted, and the seconds are those of the last attempt
+    ]
+)
+# The metrics of each user's list in one window, which a replay keeps until it is complete.
+REPLAY_SCORES = pa.schema(
+    [
+        required("user", pa.int64()),
+        *(required(name, pa.float64()) for name in ("ndcg@10", "recall@10", "hit@10")),
+    ]
+)
+
 # Difference between the best and the worst slice of users per system; a family is `activity` or a user attribute.
 GAPS = pa.schema(
     [
@@ -89,5 +133,31 @@ TASK_METRICS = pa.schema(
         pa.field("ci_high", pa.float64()),
         required("n", pa.int64()),  # events
         required("users", pa.int64()),
+    ]
+)
+
+# Trials of `tune`; a rung is a number of epochs, or of percent of the users that a scorer is fitted on.
+TRIALS = pa.schema(
+    [
+        required("system", pa.string()),  # "model" or a scorer
+        required("trial", pa.int32()),  # 0 = the configured settings
+        required("bracket", pa.int32()),
+        required("rung", pa.int32()),  # the last one that it reached
+        required("metric", pa.string()),
+        pa.field("value", pa.float64()),  # on valid_select, on that rung; null where it could not be measured
+        required("state", pa.string()),  # complete, halved or failed
+        required("seconds", pa.float64()),  # of all rungs
+        required("settings", pa.string()),  # JSON, values by dotted key
+        required("best", pa.bool_()),  # whether it is the best complete trial of its system
+    ]
+)
+
+# The metric on valid_select by rung, and of the model by epoch; 0 = before training.
+CURVES = pa.schema(
+    [
+        required("system", pa.string()),
+        required("trial", pa.int32()),
+        required("rung", pa.int32()),
+        required("value", pa.float64()),
     ]
 )

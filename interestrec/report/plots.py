@@ -64,7 +64,7 @@ def interval_plot(
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return _svg(draw, 0.8 + 0.28 * len(rows))
+    return svg(draw, 0.8 + 0.28 * len(rows))
 
 
 def reliability_plot(bins: Reliability) -> str:
@@ -80,7 +80,7 @@ def reliability_plot(bins: Reliability) -> str:
         axes.set_ylabel("observed (mean of a bin)")
         axes.grid(color=GRID)
 
-    return _svg(draw, 3.4)
+    return svg(draw, 3.4)
 
 
 def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
@@ -98,7 +98,7 @@ def rank_plot(shares: Mapping[str, np.ndarray], our_system: str) -> str:
         axes.grid(color=GRID)
         axes.legend(frameon=False)
 
-    return _svg(draw, 3.4)
+    return svg(draw, 3.4)
 
 
 def deletion_plot(rows: Sequence[dict[str, Any]]) -> str:
@@ -123,7 +123,7 @@ def deletion_plot(rows: Sequence[dict[str, Any]]) -> str:
         axes.grid(color=GRID)
         axes.legend(frameon=False)
 
-    return _svg(draw, 3.2)
+    return svg(draw, 3.2)
 
 
 def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
@@ -144,23 +144,29 @@ def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
             if name != shown[0][0]:  # each figure has a scale of its own
                 figure_axes.spines["right"].set_position(("outward", 44))
 
-    return _svg(draw, 3.0)
+    return svg(draw, 3.0)
 
 
-def _svg(draw: "Callable[[Axes], None]", height: float) -> str:
+def svg(draw: "Callable[[Axes], None]", height: float, width: float = 4.8) -> str:
+    """Return what is drawn on axes as an SVG element that fits the page.
+
+    Args:
+        height: in inches.
+        width: in inches; texts are larger in a narrow plot, which is meant to stand beside others.
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.8, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         draw(axes)
         target = io.StringIO()
         FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
-    svg = target.getvalue()
-    svg = svg[svg.index("<svg") :]
+    text = target.getvalue()
+    element = text[text.index("<svg") :]
     # Without a fixed size the plot fits the page; the viewBox keeps the proportions.
-    return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
+    return re.sub(r' (?:width|height)="[\d.]+pt"', "", element, count=2)

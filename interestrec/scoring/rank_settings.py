@@ -167,8 +167,8 @@ class RankSettings(_ScorerSections):
     """How `retrieve` finds the nearest items: `exact` compares with all of them; `approximate` walks along a graph of
     items and misses some, which pays towards a million items (`pip install 'interestrec[search]'`)."""
     exact: bool | None = None
-    """With `true` every item is scored for every list, with `false` the `candidates` of each component, which is many
-    times faster on large catalogues; `null` = exact for up to 20,000 items, and with `rules.seen: down`."""
+    """With `true` every item is scored for every list, with `false` the `candidates` of each component, which takes
+    less time on large catalogues; `null` = exact for up to 20,000 items, and with `rules.seen: down`."""
     candidates: Count = 500
     """Where lists are not exact: best items of each component that are scored in full, at least `top_k`. More find more
     of the exact lists, and take longer; `systems.json` has the measured recall."""

@@ -9,33 +9,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from interestrec.core import ragged
 from interestrec.core.prefetch import prefetch
 from interestrec.core.row_products import one_blas_thread
 from interestrec.corpus.store import NO_TIME, Corpus
-from interestrec.metrics import ranked_lists, ranking
-from interestrec.scorers import queries
 from interestrec.scorers.definition import EVENTS, GRADED_EVENTS, ScorerDefinition
 from interestrec.scorers.requests import Scorer
-from interestrec.scoring.catalogue_lists import METRIC, CatalogueLists
-from interestrec.scoring.impression_scores import impression_scores
+from interestrec.scoring.catalogue_lists import CatalogueLists
+from interestrec.scoring.search_goals import SearchGoal, intensity_goal, ranking_goal
 
 _SHARE = 0.25  # of the users, on which the first rung fits
 _LEAST_TRIALS = 4  # budget of a search in rungs
 _DRAWS = 64  # points of the sequence per distinct point of the grid
-
-
-@dataclass(frozen=True)
-class SearchGoal:
-    """The metric on valid_select that compares trials, and whether lower is better."""
-
-    metric: str
-    lower: bool
-    measure: Callable[[Scorer], float]  # NaN if valid_select has no data for the metric
-
-    def describe(self, settings: Mapping[str, Any], share: float, value: float) -> dict[str, Any]:
-        """Return a trial, its settings, the share of users that it was fitted on, and its metric, for systems.json."""
-        return {**settings, "share_of_users": share, self.metric: None if np.isnan(value) else round(value, 6)}
 
 
 @dataclass(frozen=True)
@@ -83,11 +67,11 @@ class SettingsSearch:
             scorer: its space; a scorer without a space is fitted once.
             configured: the configured settings of the scorer.
         """
-        space = self._effective_space(scorer)
+        space = self.effective_space(scorer)
         start = {key: configured[key] for key in space}
         if not space or self.trials == 1:
             return SearchResult({**configured}, fits.prepare(configured, 1.0)(), [])
-        goal = self.intensity if scorer.predicts_intensity else self.ranking
+        goal = self.goal(scorer)
         measure = partial(_measure, goal, scorer.per_user_settings, fits, configured)
         has_first_rung = scorer.fitted_on in (EVENTS, GRADED_EVENTS) and self.trials >= _LEAST_TRIALS
         first_rung = round(self.trials / 2 / _SHARE) if has_first_rung else 0
@@ -101,7 +85,11 @@ class SettingsSearch:
         rung = measure(points, 1.0)
         return SearchResult({**configured, **points[rung.best]}, rung.scorer, [*trials, *rung.trials])
 
-    def _effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
+    def goal(self, scorer: ScorerDefinition) -> SearchGoal:
+        """Return what trials of a scorer are compared by."""
+        return self.intensity if scorer.predicts_intensity else self.ranking
+
+    def effective_space(self, scorer: ScorerDefinition) -> dict[str, Sequence[Any]]:
         """Return the scorer's space without the settings that have no effect on this log."""
         without_effect = {
             *(() if self.has_times else scorer.time_settings),
@@ -187,45 +175,10 @@ def settings_search(corpus: Corpus, lists: CatalogueLists, trials: int, seed: in
     """
     intensity = corpus.timelines.intensity
     return SettingsSearch(
-        ranking=_ranking_goal(corpus, lists),
-        intensity=_intensity_goal(corpus),
+        ranking=ranking_goal(corpus, lists, select=True),
+        intensity=intensity_goal(corpus, select=True),
         trials=trials,
         has_times=bool((corpus.timelines.time != NO_TIME).any()),
         has_weak_events=bool(((intensity > 0) & ~corpus.relevant(intensity)).any()),
         seed=seed,
     )
-
-
-def _ranking_goal(corpus: Corpus, lists: CatalogueLists) -> SearchGoal:
-    """Return `auc` within impressions if any has both classes, otherwise `ndcg@10` over the catalogue."""
-    shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
-    query = queries.impression_queries(corpus, impression)
-    relevant = corpus.relevant(shown.label[query.rows])
-    positives = np.bincount(ragged.owner(query.offsets)[relevant], minlength=len(query.offsets) - 1)
-    if ((positives > 0) & (positives < np.diff(query.offsets))).any():
-
-        def auc(scorer: Scorer) -> float:
-            score = impression_scores(corpus, scorer, impression).astype(np.float64)
-            return _mean(
-                ranking.auc(ranked_lists.rank_lists(query.offsets, score, relevant, relevant.astype(np.float64)))
-            )
-
-        return SearchGoal("auc", lower=False, measure=auc)
-    return SearchGoal(METRIC, lower=False, measure=lambda scorer: _mean(lists.scorer_values(scorer)))
-
-
-def _intensity_goal(corpus: Corpus) -> SearchGoal:
-    """Return `rmse` of the predicted intensities of candidates with a known label."""
-    shown, impression = corpus.impressions, queries.valid_impressions(corpus, select=True)
-    label = shown.label[queries.impression_queries(corpus, impression).rows].astype(np.float64)
-    known = ~np.isnan(label)
-
-    def rmse(scorer: Scorer) -> float:
-        error = impression_scores(corpus, scorer, impression)[known] - label[known]
-        return float(np.sqrt((error**2).mean())) if len(error) else np.nan
-
-    return SearchGoal("rmse", lower=True, measure=rmse)
-
-
-def _mean(values: np.ndarray) -> float:
-    return np.nan if np.isnan(values).all() else float(np.nanmean(values))

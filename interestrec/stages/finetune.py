@@ -41,6 +41,7 @@ def run(context: RunContext) -> StageResult:
         UsageError, DeviceError: the devices of `runtime` cannot be used.
         DataError: there is too little to train on.
         NumericError: the loss is not finite.
+        TrainingPaused: the epochs of the context's trial are over, and there are more.
     """
     corpus, encoder, recipe = _inputs(context, "model", {})
     reference_workspace = context.settings.preprocess.split.verified
@@ -53,7 +54,9 @@ def run(context: RunContext) -> StageResult:
     work, tracking = context.work(recipe), context.tracking(recipe)
 
     def build(target: Path) -> dict[str, float]:
-        training = _Training(encoder.path, context.settings, tracking, start.path if start else None, reference)
+        pause_after = None if context.trial is None else context.trial.epochs
+        start_path = start.path if start else None
+        training = _Training(encoder.path, context.settings, tracking, start_path, reference, pause_after)
         return _build(target, training, Corpus(corpus.path, context.settings.data.relevant_at), work)
 
     return produce(context, recipe, build, _summarise, all_workers=True, tracking=tracking)
@@ -132,7 +135,8 @@ def _inputs(context: RunContext, kind: str, extra_config: dict[str, Any]) -> tup
         **extra_config,
     }
     inputs = {"corpus": corpus.digest, "encoder": encoder.digest}
-    return corpus, encoder, Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed)
+    recipe = Recipe(kind=kind, inputs=inputs, config=config, seed=settings.seed, linked=context.trial is None)
+    return corpus, encoder, recipe
 
 
 def _require_split(corpus: Artifact, method: str) -> None:
@@ -159,6 +163,7 @@ class _Training:
         tracking: RunTracking,
         start: Path | None = None,
         reference: ReferenceRun | None = None,
+        pause_after: int | None = None,
     ) -> None:
         # TensorFlow is imported only if there is something to build.
         from interestrec.training import device
@@ -174,7 +179,7 @@ class _Training:
         strategy = device.prepare(
             runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
         )
-        self.execution = _execution(settings, strategy)
+        self.execution = _execution(settings, strategy, pause_after)
 
     def train(
         self, corpus: Corpus, work: Path, member: int = 0, prefix: str = ""
@@ -254,10 +259,12 @@ def _build(directory: Path, training: _Training, corpus: Corpus, work: Path) -> 
     return {"training_seconds": seconds, "examples": examples}
 
 
-def _execution(settings: Settings, strategy: Any) -> "ExecutionSettings":
+def _execution(settings: Settings, strategy: Any, pause_after: int | None) -> "ExecutionSettings":
     from interestrec.training.execution import ExecutionSettings
 
-    return ExecutionSettings(strategy, settings.finetune.accumulate, settings.runtime.precision == "float16")
+    return ExecutionSettings(
+        strategy, settings.finetune.accumulate, settings.runtime.precision == "float16", pause_after=pause_after
+    )
 
 
 def _summarise(directory: Path) -> dict[str, Any]:

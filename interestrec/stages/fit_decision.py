@@ -1,6 +1,5 @@
 """The first step of `rank`: fit every system and keep it as the artifact `decision`, which all lists are made from."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interestrec.core.errors import LockedError
-from interestrec.core.progress import log
 from interestrec.corpus.identities import PSEUDONYMS
 from interestrec.corpus.log_merge import KnownLog
 from interestrec.corpus.store import NO_TIME, Corpus
@@ -38,7 +35,7 @@ from interestrec.scoring.fit_systems import (
 )
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.shards import upcoming_requests
-from interestrec.stages.run import RunContext, StageResult, placed_whole, produce
+from interestrec.stages.run import RunContext, StageResult, placed_whole, produce, produce_in_turn
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import reference_decision
 
@@ -46,7 +43,6 @@ if TYPE_CHECKING:
     from interestrec.training.training_checkpoint import CheckpointStore
 
 _KNOWN_BEFORE = "known_before"  # key of the configuration of a decision for a time
-_WAIT = 1.0  # seconds between attempts of a shard while another process fits
 
 
 def fit(context: RunContext) -> StageResult:
@@ -130,16 +126,9 @@ def _updated_decision(context: RunContext, recipe: Recipe) -> Artifact | None:
 
 def _produce(context: RunContext, recipe: Recipe, fit: "_DecisionFit") -> StageResult:
     """Produce the decision; a shard waits while the process of another one fits it."""
-    waits = context.rank_request.shard[1] > 1
     build = fit.build if context.placement is None else partial(placed_whole, context, "fit_decision", recipe)
-    while True:
-        try:
-            return produce(context, recipe, build, _summarise)
-        except LockedError as error:
-            if not waits:
-                raise
-            log.info("rank: waiting, because %s", error)
-        time.sleep(_WAIT)
+    is_shard = context.rank_request.shard[1] > 1
+    return (produce_in_turn if is_shard else produce)(context, recipe, build, _summarise)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from interestrec.answering.deletions import measure_deletions, sampled_requests
 from interestrec.answering.recommender import Recommender
 from interestrec.config.settings import Settings
+from interestrec.core.errors import ConfigError
 from interestrec.corpus.identities import user_id_mapper
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, files, schemas
@@ -55,8 +56,14 @@ def run(context: RunContext) -> StageResult:
         ArtifactError: the model was built from another corpus or encoder.
         DataError: the corpus has no test impressions or no positive event, or the file of users has an unknown id.
         DeviceError: `runtime.device` is `gpu` and there is none.
+        ConfigError: the split has no test, and the request is not for a point in time.
     """
     settings, request = context.settings, context.rank_request
+    if request.as_of is None and settings.preprocess.split.test == 0:
+        raise ConfigError(
+            "preprocess.split.test is 0, so there is no test split to rank; ask for lists with `interestrec rank "
+            "--as-of TIME`, or give test a share"
+        )
     _require_device(settings)
     try:
         decision = fit(context).artifact

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from interestrec.encoding.item_encoders import ItemEncoders
 
+_TURN = 1.0  # seconds between attempts while another process writes
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
 PARTS = "parts"  # directory below the work of a recipe
 _MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
@@ -67,6 +68,14 @@ class RankRequest:
         """The request in a recipe's configuration; empty for the whole test split."""
         part = {} if self.shard[1] == 1 else {"shard": f"{self.shard[0]}/{self.shard[1]}"}
         return part if self.as_of is None else {**part, "as_of": self.as_of}
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """A trial of settings: its artifact is built beside the workspace's current one, which stays linked."""
+
+    work: Path  # directory of the checkpoints of all trials
+    epochs: int | None = None  # after which a training that has more pauses; None = it does not pause
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ class RunContext:
     seeds: tuple[Path, ...] = ()  # rankings, or their workspaces, to average over
     paths: Mapping[str, Path] = field(default_factory=dict)  # artifact kind -> directory; replaces the workspace's
     dry_run: bool = False  # raise `DryRun` with the plan instead of building
+    trial: TrialRequest | None = None  # None = the artifacts become the workspace's current ones
     existing: bool = False  # link the version that exists and refuse to build one
     placement: TaskPlacement | None = None  # None = this process does all
 
@@ -115,7 +125,7 @@ class RunContext:
 
     def work(self, recipe: Recipe) -> Path:
         """Return the directory of a run's checkpoints, which exists until its artifact is committed."""
-        return recipe.work_path(self.settings.workspace)
+        return recipe.work_path(self.settings.workspace) if self.trial is None else self.trial.work / recipe.digest
 
     def tracking(self, recipe: Recipe) -> RunTracking:
         """Return what logs the figures of an artifact's run by `runtime.tracking`; nothing on workers but the chief.
@@ -189,6 +199,21 @@ def placed_whole(context: RunContext, task: str, recipe: Recipe, directory: Path
     """Let one worker make all files of a version, into a directory."""
     (whole,) = placed_parts(context, task, context.work(recipe) / PARTS, {"whole": {}})
     take_part(whole, directory)
+
+
+def produce_in_turn(
+    context: RunContext,
+    recipe: Recipe,
+    build: Callable[[Path], dict[str, float] | None],
+    summarise: Callable[[Path], dict[str, Any]],
+) -> StageResult:
+    """Produce the recipe's artifact, after waiting for another process that writes the same output; see `produce`."""
+    while True:
+        try:
+            return produce(context, recipe, build, summarise)
+        except LockedError as error:
+            log.info("%s: waiting, because %s", recipe.stage, error)
+        time.sleep(_TURN)
 
 
 class DryRun(Exception):
@@ -271,7 +296,8 @@ def _produced(
                 figures |= build(directory) or {}
         else:
             link(workspace, recipe)
-        artifact = open_artifact(workspace / recipe.kind, recipe.kind)
+        place = workspace / recipe.kind if recipe.linked else recipe.version_path(workspace)
+        artifact = open_artifact(place, recipe.kind)
     return StageResult(artifact, built, summarise(artifact.path))
 
 

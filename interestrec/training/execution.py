@@ -17,3 +17,4 @@ class ExecutionSettings:
     accumulate: int = 1  # slices per batch and replica, processed one after another
     loss_scaling: bool = False  # loss scaling, for float16
     watch: Callable[[int, Mapping[str, float]], None] | None = None
+    pause_after: int | None = None  # epochs after which a training that has more pauses; None = it does not pause

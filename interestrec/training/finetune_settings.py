@@ -1,6 +1,7 @@
 """The `finetune` section: how the intensity model is trained."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, create_model, model_validator
 
@@ -118,6 +119,17 @@ class VectorCacheSettings(Section):
 
 class FinetuneSettings(Section):
     """How the intensity model is trained."""
+
+    # What `tune` searches, see learning/search_space.py.
+    SPACE: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "learning_rate": [3e-4, 1e-3, 3e-3, 1e-2],
+        "weight_decay": [1e-3, 1e-2, 3e-2, 1e-1],
+        "dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
+        "batch_size": [16, 32, 64, 128],
+        "width": [64, 128, 256],
+        "label_smoothing": [0.0, 0.05, 0.1],
+        "negatives.count": [10, 20, 50, 100],
+    }
 
     epochs: CountOrZero = 5
     """Most passes over the impressions, or over the events of a log without impressions; `patience` may stop

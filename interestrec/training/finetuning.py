@@ -59,6 +59,7 @@ def finetune(inputs: TrainingInputs, execution: ExecutionSettings, checkpoints: 
         DataError: as in `example_sets.corpus_examples`.
         NumericError: a loss became NaN.
         PeerLostError: another worker is lost.
+        TrainingPaused: see `loop.fit`.
     """
     setup = prepare(inputs, execution)
     outcome = _fit(setup, execution, checkpoints)

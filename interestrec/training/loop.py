@@ -26,7 +26,7 @@ from interestrec.training.phases import Epoch, Phase
 from interestrec.training.schedule import DECAYS, rate_share
 from interestrec.training.task_settings import single_tasks
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint, assign, values
-from interestrec.training.training_log import TrainingHistory, TrainingProgress
+from interestrec.training.training_log import TrainingHistory, TrainingPaused, TrainingProgress
 from interestrec.training.validation import ValidFigures
 
 
@@ -77,6 +77,7 @@ def fit(
     Raises:
         NumericError: a loss or a gradient is not finite; the message names the step and the batch's examples.
         PeerLostError: another worker is lost.
+        TrainingPaused: the epochs of `execution.pause_after` are over; a checkpoint is saved.
         Interrupted: a signal ended the run; a checkpoint is saved.
     """
     run = _Run(model, texts, codes, user_features, settings, execution, validate, checkpoints, seed, epochs_by_phase)
@@ -167,11 +168,18 @@ class _Run:
             assign(engine.optimizer.state, checkpoint.groups["optimizer"])
         epochs = phase.epochs if self.epochs_by_phase is None else self.epochs_by_phase.get(phase.name, 0)
         while progress.epoch_in_phase < epochs and progress.epochs_without_gain < self.settings.patience:
+            self._pause_if_asked()
             seconds, examples = self.seconds, self.examples
             self._epoch(phase, engine)
             self._end_epoch(phase, (self.examples - examples) / max(self.seconds - seconds, 1e-9))
             self._save(engine)
             interrupts.check()
+
+    def _pause_if_asked(self) -> None:
+        """Raise where an epoch is to begin that is left for later."""
+        progress, after = self.progress, self.execution.pause_after
+        if after is not None and progress.epoch >= after and not progress.step_in_epoch:
+            raise TrainingPaused(self.history.curve(str(progress.decides)))
 
     def _engine(self, phase: Phase) -> Engine:
         """Create an engine with a new optimizer and the losses that the phase has labels for."""

@@ -14,6 +14,14 @@ _STORED_NAMES = {
 }
 
 
+class TrainingPaused(Exception):
+    """Raised where a training is to go on later; carries the validation score by epoch, 0 = before training."""
+
+    def __init__(self, curve: Mapping[int, float]) -> None:
+        super().__init__(curve)
+        self.curve = curve
+
+
 @dataclass
 class TrainingHistory:
     """All figures of a run, as the columns of the training log."""
@@ -44,6 +52,11 @@ class TrainingHistory:
         """Return the validation figures after an epoch; 0 = before training."""
         rows = zip(self.epoch, self.name, self.value, strict=True)
         return {name: value for number, name, value in rows if number == epoch and name.startswith("valid_")}
+
+    def curve(self, name: str) -> dict[int, float]:
+        """Return a validation figure by epoch; 0 = before training."""
+        rows = zip(self.epoch, self.name, self.value, strict=True)
+        return {epoch: value for epoch, figure, value in rows if figure == name}
 
     def by_step(self) -> dict[int, dict[str, float]]:
         """Return the figures of each step by name, in the order of steps."""

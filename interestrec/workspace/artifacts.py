@@ -36,6 +36,8 @@ STAGE_OF_KIND = {
     "shard": "rank",
     "report": "evaluate",
     "windows": "evaluate",
+    "tuning": "tune",
+    "replay": "replay",
 }
 
 # Kind of artifact -> the module of `stages` that writes it, where its name is not that of the stage.
@@ -90,6 +92,7 @@ class Recipe:
     inputs: Mapping[str, str]  # name -> SHA-256, taken before the run
     config: Mapping[str, Any]
     seed: int
+    linked: bool = True  # whether the version becomes the workspace's current one; no part of the digest
     code: Mapping[str, str] = field(init=False)  # source file -> digest; empty in an installed release
     digest: str = field(init=False)
 
@@ -113,8 +116,8 @@ class Recipe:
 
     @property
     def output(self) -> str:
-        """Name of the lock: the kind, whose versions share one link, or a single shard of it."""
-        return f"{self.kind}-{self.digest}" if self.kind == "shard" else self.kind
+        """Name of the lock: the kind, whose versions share one link, or a single version where none is linked."""
+        return self.kind if self.linked and self.kind != "shard" else f"{self.kind}-{self.digest}"
 
     def version_path(self, workspace: Path) -> Path:
         """Return the directory of the committed version."""
@@ -195,7 +198,7 @@ def _read(path: Path, real: Path, kind: str, contents: bool) -> Artifact:
 
 
 def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
-    """Return the version of a recipe when it exists and is linked as current, else None; nothing is changed.
+    """Return the version of a recipe when it exists and is linked as it should be, else None; nothing is changed.
 
     Names and sizes of files are compared. Contents are verified by the next stage, when it opens the artifact.
 
@@ -203,7 +206,7 @@ def up_to_date(workspace: Path, recipe: Recipe) -> Artifact | None:
         ArtifactError: a file of the version is missing, of another size, or not listed.
     """
     version = recipe.version_path(workspace)
-    if not version.exists() or not _is_linked(workspace, recipe.kind, version):
+    if not version.exists() or (recipe.linked and not _is_linked(workspace, recipe.kind, version)):
         return None
     return _open(version, recipe.kind, contents=False)
 
@@ -231,7 +234,7 @@ def leftovers(workspace: Path, recipe: Recipe) -> list[Path]:
 
 @contextmanager
 def staged_version(workspace: Path, recipe: Recipe) -> Iterator[Path]:
-    """Yield a directory for the version's files; it is committed and linked when the block ends without error.
+    """Yield a directory for the version's files; it is committed, and linked, when the block ends without error.
 
     When the block raises, the directory is removed and the link stays unchanged. Call it within `exclusive_writer`.
 
@@ -271,11 +274,13 @@ def _manifest(recipe: Recipe, directory: Path) -> dict[str, Any]:
 def link(workspace: Path, recipe: Recipe) -> None:
     """Atomically replace the link `workspace/<kind>`; its target is relative, so that a workspace can be moved.
 
+    The version of a recipe that is not `linked` gets no link.
+
     Raises:
         CannotCreateError: a file or directory has the name of the link.
     """
     version, link = recipe.version_path(workspace), workspace / recipe.kind
-    if _is_linked(workspace, recipe.kind, version):
+    if not recipe.linked or _is_linked(workspace, recipe.kind, version):
         return
     if link.exists() and not link.is_symlink():
         raise CannotCreateError(f"{link}: has the name of the {recipe.kind} link but is not a link; move it elsewhere")

@@ -16,8 +16,9 @@ from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.fit_scorers import FitData, fit_scorer, fit_scorers
-from interestrec.scoring.search import SearchGoal, SettingsSearch
+from interestrec.scoring.search import SettingsSearch
 from tests.scoring.corpora import Event, write_event_log
+from tests.scoring.goals import goal_by
 
 DEFINITION = ScorerDefinition(
     fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
@@ -80,7 +81,7 @@ def test_a_scorer_may_be_fitted_on_another_and_be_searched(
         pass
 
     add(monkeypatch, fitted_on="random", fit=lambda base, level: Twice(base.item_hash[:1].astype(np.float32) * level))
-    goal = SearchGoal("mean", lower=True, measure=level)
+    goal = goal_by("mean", lower=True, measure=level)
     search = SettingsSearch(goal, goal, trials=3, has_times=False, has_weak_events=False, seed=1)
     fitted = fit_scorers(["random", "level"], data, inputs, {"random": {}, "level": {"level": 2.0}}, search)
     assert fitted.settings == {"level": {"level": 1.0}}
@@ -105,7 +106,7 @@ def test_settings_without_an_effect_are_not_searched(has_times: bool, has_weak_e
         def prepare(self, settings: object, share: float) -> Callable[[], Scorer]:
             return lambda: ItemScores(np.ones(1, np.float32))
 
-    goal = SearchGoal("m", lower=False, measure=lambda _: 0.0)
+    goal = goal_by("m", lower=False, measure=lambda _: 0.0)
     configured = {"level": 1.0, "half_life": None, "weak_evidence": 0.0}
     found = SettingsSearch(goal, goal, 4, has_times, has_weak_events, seed=2).run(DEFINITION, Constant(), configured)
     assert all(set(trial) == {*keys, "share_of_users", "m"} for trial in found.trials)
@@ -133,7 +134,7 @@ def test_a_search_counts_once_per_share_and_settings_of_the_tally(
     tally = TallyDefinition(count, ("half_life",), finish, ("level",))  # type: ignore[arg-type]
     levels = [float(level) for level in range(1, 31)]
     add(monkeypatch, tally=tally, space={"level": levels, "half_life": [1.0, 2.0]}, evidence_settings=())
-    goal = SearchGoal("m", lower=True, measure=level)
+    goal = goal_by("m", lower=True, measure=level)
     search = SettingsSearch(goal, goal, trials=8, has_times=True, has_weak_events=True, seed=1)
     found = fit_scorers(["level"], data, inputs, {"level": {"level": 9.0, "half_life": 2.0}}, search)
     trials = found.trials["level"]

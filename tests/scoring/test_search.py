@@ -17,8 +17,9 @@ from interestrec.scorers.registry import SCORERS
 from interestrec.scorers.requests import Events, Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
 from interestrec.scoring.fit_scorers import FitData, fit_scorers
-from interestrec.scoring.search import SearchGoal, SettingsSearch, low_discrepancy_points
+from interestrec.scoring.search import SettingsSearch, low_discrepancy_points
 from tests.scoring.corpora import Event, write_event_log
+from tests.scoring.goals import goal_by
 
 DEFINITION = ScorerDefinition(
     fit=lambda events, level: ItemScores(np.full(events.n_items, level, np.float32)),
@@ -59,7 +60,7 @@ def distance(scorer: Scorer) -> float:
 
 
 def search(trials: int, lower: bool = True) -> SettingsSearch:
-    goal = SearchGoal("m", lower, distance if lower else lambda scorer: -distance(scorer))
+    goal = goal_by("m", lower, distance if lower else lambda scorer: -distance(scorer))
     return SettingsSearch(goal, goal, trials, has_times=True, has_weak_events=True, seed=1)
 
 
@@ -106,7 +107,7 @@ def test_settings_that_grow_with_the_number_of_users_are_those_of_the_share() ->
 
 
 def test_without_data_for_the_metric_the_configured_settings_stay() -> None:
-    goal = SearchGoal("m", lower=False, measure=lambda _: np.nan)
+    goal = goal_by("m", lower=False, measure=lambda _: np.nan)
     found = SettingsSearch(goal, goal, 8, True, True, seed=1).run(DEFINITION, Fits(), {"x": 4, "y": 4})
     assert found.settings == {"x": 4, "y": 4}
 
@@ -155,7 +156,7 @@ def test_the_first_rung_sees_whole_users(tmp_path: Path, monkeypatch: pytest.Mon
         return ItemScores(np.full(3, x, np.float32))
 
     monkeypatch.setitem(SCORERS, "counted", replace(DEFINITION, fit=counted))
-    goal = SearchGoal("m", lower=False, measure=lambda scorer: float(scorer.score[0]))  # type: ignore[attr-defined]
+    goal = goal_by("m", lower=False, measure=lambda scorer: float(scorer.score[0]))  # type: ignore[attr-defined]
     inputs = ScorerInputs(tmp_path, tmp_path, corpus, tmp_path, (), seed=1)
     data = FitData.before_split(corpus, queries.VALID)
     settings = {"counted": {"x": 0, "y": 0}}

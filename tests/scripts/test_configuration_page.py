@@ -49,7 +49,7 @@ def test_no_two_headings_are_equal(page: str) -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        "| `test` | number > 0, < 1 | `0.2` |",
+        "| `test` | number ≥ 0, < 1 | `0.2` |",
         "| `losses` | section | `{intensity: 1.0, softmax: 1.0}` |",
         "| `events` | section or list of sections |  |",
         "| `targets` | some of `qkv`, `output`, `up`, `down` | `[qkv]` |",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,7 @@ SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 MIND = ["mind", "--impressions", "300", "--items", "120", "--users", "60"]
 EVENTS = ["events", "--events", "2000", "--users", "50", "--items", "40"]
 SOCIAL = ["social", "--users", "30", "--posts", "80"]
+STREAM = ["stream", "--events", "6000", "--users", "40", "--items", "144"]
 
 MIND_DATA = """
   format: mind
@@ -69,7 +71,7 @@ def bytes_of(directory: Path) -> dict[str, str]:
 
 
 def test_a_seed_gives_the_same_files_and_another_seed_others(tmp_path: Path, generate: Callable[..., None]) -> None:
-    for shape in (MIND, EVENTS, SOCIAL):
+    for shape in (MIND, EVENTS, SOCIAL, STREAM):
         first, again, other = (tmp_path / f"{shape[0]}-{name}" for name in ("first", "again", "other"))
         generate(*shape, "--to", first)
         generate(*shape, "--to", again)
@@ -133,3 +135,40 @@ def test_social_events_follow_the_users_topics(
     refused = frame[frame["kind"].isin(["skip", "dislike"])]
     assert (refused["topic"] == refused["user"].map(liked)).mean() < 0.1
     assert preprocess(tmp_path, SOCIAL_DATA, tiny_encoder).summary["items"] == 80
+
+
+def likeness_within_topics(directory: Path, first: float, last: float) -> float:
+    """How often two consecutive events of a user, in a span of shares of the log, are of items of one topic."""
+    log = pd.read_parquet(directory / "events.parquet")
+    assert log.time.is_monotonic_increasing
+    log = log.iloc[int(first * len(log)) : int(last * len(log))].sort_values(["user", "time"], kind="stable")
+    topic = log.item.str[1:].astype(int) % 12
+    same_user = log.user.eq(log.user.shift())
+    return float(topic.eq(topic.shift())[same_user].mean())
+
+
+def test_a_stream_changes_at_once_and_a_shuffled_one_never(tmp_path: Path, generate: Callable[..., None]) -> None:
+    generate(*STREAM, "--drift", "0", "--change", "70", "--to", tmp_path / "changed")
+    generate(*STREAM, "--drift", "0", "--change", "70", "--shuffle", "1", "--to", tmp_path / "still")
+    # Of two events, both are of the taste with 0.7², and else agree in one of 12 cases.
+    assert likeness_within_topics(tmp_path / "changed", 0, 0.7) == pytest.approx(0.49 + 0.51 / 12, abs=0.03)
+    # Then a taste has one item of each topic, and two events agree if they are of the same place in their groups.
+    place = np.diff(np.linspace(0, 1, 13) ** (1 / 2.5))
+    assert likeness_within_topics(tmp_path / "changed", 0.71, 1) == pytest.approx((place**2).sum(), abs=0.03)
+    halves = [likeness_within_topics(tmp_path / "still", *span) for span in ((0, 0.5), (0.5, 1))]
+    assert halves[0] == pytest.approx(halves[1], abs=0.08)
+
+
+def test_a_drifting_stream_moves_tastes(tmp_path: Path, generate: Callable[..., None]) -> None:
+    shares = {}
+    for drift in ("0", "40"):
+        generate(*STREAM, "--drift", drift, "--change", "0", "--to", tmp_path / drift)
+        log = pd.read_parquet(tmp_path / drift / "events.parquet")
+        topic = log.item.str[1:].astype(int) % 12
+        first, last = (
+            part.groupby(log.user).agg(lambda of_user: of_user.mode()[0])
+            for part in (topic.iloc[:3000], topic.iloc[3000:])
+        )
+        shares[drift] = float((first == last).mean())
+    assert shares["0"] > 0.95
+    assert shares["40"] < 0.5

@@ -5,6 +5,6 @@ import tensorflow as tf
 from interestrec.training.execution import ExecutionSettings
 
 
-def execution(accumulate: int = 1, scaled: bool = False) -> ExecutionSettings:
+def execution(accumulate: int = 1, scaled: bool = False, pause_after: int | None = None) -> ExecutionSettings:
     """The strategy of a process without distribution."""
-    return ExecutionSettings(tf.distribute.get_strategy(), accumulate, scaled)
+    return ExecutionSettings(tf.distribute.get_strategy(), accumulate, scaled, pause_after=pause_after)

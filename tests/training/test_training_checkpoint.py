@@ -19,6 +19,7 @@ from interestrec.training import device, training_checkpoint
 from interestrec.training.finetune_settings import VectorCacheSettings
 from interestrec.training.loop import TrainingOutcome, fit
 from interestrec.training.training_checkpoint import CheckpointStore, TrainingCheckpoint
+from interestrec.training.training_log import TrainingPaused
 from tests.faults import PowerCut as PowerLoss
 from tests.faults import faults
 from tests.kin import load_bert
@@ -150,7 +151,11 @@ def test_a_signal_is_waited_for_by_a_checkpoint(tmp_path: Path, monkeypatch: pyt
 
 
 def train(
-    encoder: Path, checkpoints: CheckpointStore, reuse: VectorCacheSettings, exactly: dict[str, int] | None = None
+    encoder: Path,
+    checkpoints: CheckpointStore,
+    reuse: VectorCacheSettings,
+    exactly: dict[str, int] | None = None,
+    pause_after: int | None = None,
 ) -> tuple[TrainingOutcome, list[np.ndarray]]:
     """Two phases with dropout in the towers and in the encoder's top layer."""
     device.prepare("cpu", None, 5)
@@ -163,7 +168,14 @@ def train(
 
     phases = [replace(test_loop.phase(2), name="histories"), test_loop.phase(2)]
     rates, chosen = test_loop.settings(9), test_loop.never if exactly else validate
-    given = (test_loop.CODES, test_loop.NO_FEATURES, phases, rates, execution(), test_loop.by_auc(chosen))
+    given = (
+        test_loop.CODES,
+        test_loop.NO_FEATURES,
+        phases,
+        rates,
+        execution(pause_after=pause_after),
+        test_loop.by_auc(chosen),
+    )
     outcome = fit(model, texts, *given, checkpoints, 5, exactly)
     return outcome, [*test_loop.weights(model), *export(bert).values()]
 
@@ -214,6 +226,27 @@ def test_training_goes_on_bit_by_bit(
 ) -> None:
     reuse, whole, weights = undisturbed
     outcome, resumed = train(tiny_encoder, CheckpointStore(cut_off(name, at, tmp_path), 0.0), reuse)
+    assert outcome == whole
+    for ours, theirs in zip(resumed, weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("undisturbed", ["encoded"], indirect=True)
+def test_a_training_that_paused_goes_on_bit_by_bit(
+    tiny_encoder: Path,
+    tmp_path: Path,
+    undisturbed: tuple[VectorCacheSettings, TrainingOutcome, list[np.ndarray]],
+) -> None:
+    reuse, whole, weights = undisturbed
+    figures = {epoch: whole.history.at_epoch(epoch)["valid_auc"] for epoch in range(5)}
+    steps = {}
+    for epochs in (1, 1, 3):  # within each phase; a pause that was asked for twice trains nothing
+        with pytest.raises(TrainingPaused) as paused:
+            train(tiny_encoder, CheckpointStore(tmp_path, 0.0), reuse, pause_after=epochs)
+        assert paused.value.curve == {epoch: figures[epoch] for epoch in range(epochs + 1)}
+        steps[epochs] = max(path.name for path in tmp_path.iterdir())
+    assert steps == {1: "step-000000000005", 3: "step-000000000015"}
+    outcome, resumed = train(tiny_encoder, CheckpointStore(tmp_path, 0.0), reuse, pause_after=4)  # the last epoch
     assert outcome == whole
     for ours, theirs in zip(resumed, weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
