@@ -14,6 +14,7 @@ from interestrec.core.logs import log_stage
 from interestrec.core.progress import log
 from interestrec.io import encryption
 from interestrec.stages.run import DryRun, GateRequest, RunContext, StageResult, TrialRequest
+from interestrec.tracking.trackers import require_installed
 from interestrec.workspace.artifacts import STAGE_OF_KIND
 from interestrec.workspace.plan import BuildPlan, current_version
 
@@ -122,7 +123,12 @@ def run_windows(context: RunContext, windows: int, stages: Collection[str] | Non
 
 
 def run_stage(name: str, context: RunContext) -> StageResult:
-    """Run one stage by the name of its subcommand."""
+    """Run one stage by the name of its subcommand.
+
+    Raises:
+        ConfigError: the package of a tracker is missing.
+    """
+    require_installed(context.settings.runtime.tracking)  # before inputs are hashed
     with _stage_scope(name, context), _placed(context) as of_run:
         return import_module(pick(STAGES, name, "stage")).run(of_run)
 

@@ -15,6 +15,8 @@ from interestrec.model.task_kind import TaskKind
 from interestrec.model.tasks import TASKS
 from interestrec.pretraining.text_objective import TextObjective
 from interestrec.pretraining.text_objectives import OBJECTIVES
+from interestrec.tracking.tracker import TrackerKind
+from interestrec.tracking.trackers import TRACKERS
 from interestrec.training.negative_source import NegativeSource
 from interestrec.training.negatives import NEGATIVE_SOURCES
 
@@ -24,6 +26,7 @@ REGISTRIES: list[tuple[str, Mapping[str, Any], str, type]] = [
     ("LOSSES in model/losses.py", LOSSES, "model/*_loss.py", CandidateLoss),
     ("OBJECTIVES in pretraining/text_objectives.py", OBJECTIVES, "pretraining/*_objective.py", TextObjective),
     ("TASKS in model/tasks.py", TASKS, "model/*_task.py", TaskKind),
+    ("TRACKERS in tracking/trackers.py", TRACKERS, "tracking/*_tracker.py", TrackerKind),
     ("NEGATIVE_SOURCES in training/negatives.py", NEGATIVE_SOURCES, "training/*_negatives.py", NegativeSource),
 ]
 FILES = [

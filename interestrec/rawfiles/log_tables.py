@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # Times are read and stored in UTC, whatever the time zone of the machine.
 _SETTINGS = (
-    "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET enable_progress_bar = false; "
+    "SET TimeZone = 'UTC'; SET preserve_insertion_order = true; "
     "SET allocator_background_threads = false; SET wal_autocheckpoint = '512MB'; "
     "PRAGMA disable_checkpoint_on_shutdown;"
 )
@@ -67,5 +67,8 @@ def open_database(directory: Path | None, memory: float | None, threads: int | N
     # within a process DuckDB hands out a database of the same name again until nothing refers to it.
     place = ":memory:" if directory is None else str(directory / f"{uuid4().hex}.duckdb")
     db = duckdb.connect(place, config=config)
+    if db.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+        # In a notebook without ipywidgets it is off, and even to turn it off is refused.
+        db.execute("SET enable_progress_bar = false")
     db.execute(_SETTINGS + _TABLES)
     return db

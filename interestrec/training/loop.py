@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -147,7 +147,7 @@ class _Run:
 
     def _resume(self, checkpoint: TrainingCheckpoint) -> None:
         self.progress = TrainingProgress.from_document(checkpoint.progress["run"])
-        self.history = TrainingHistory(**checkpoint.progress["history"])
+        self.history = TrainingHistory.from_document(checkpoint.progress["history"])
         if self.execution.watch:
             for step, figures in self.history.by_step().items():
                 self.execution.watch(step, figures)
@@ -271,7 +271,7 @@ class _Run:
             "texts": self.texts.state(),
             "begun": self.epoch_start.weights if self.progress.step_in_epoch else [],
         }
-        position = {"run": self.progress.document(), "history": asdict(self.history)}
+        position = {"run": self.progress.document(), "history": self.history.document()}
         self.checkpoints.save(self.progress.step, groups, position)
 
     def _not_finite(self, batch: Batch, phase: Phase) -> NumericError:

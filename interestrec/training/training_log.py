@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 # Checkpoints of older versions are read too; they store a few counters under shorter names.
@@ -29,6 +30,15 @@ class TrainingHistory:
     epoch: list[int] = field(default_factory=list)
     name: list[str] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "TrainingHistory":
+        """Read the output of `document`."""
+        return cls(**{**document, "value": [float(value) for value in document["value"]]})
+
+    def document(self) -> dict[str, Any]:
+        """Return JSON values for a checkpoint; the norm of a gradient that overflowed is a text, such as `inf`."""
+        return {**asdict(self), "value": [value if isfinite(value) else str(value) for value in self.value]}
 
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append one row per value."""

@@ -237,7 +237,7 @@ def test_adapters_remembered_vectors_and_slices_together(
         "label_smoothing": 0.1,
     }
     encoders = {"text": {"source": str(tiny_encoder), "pooling": "attention"}}
-    runtime = {"precision": "bfloat16", "tensorboard": str(tmp_path / "board")}
+    runtime = {"precision": "bfloat16"}
     context = workspace(tmp_path, tiny_encoder, finetune=chosen, encoders=encoders, runtime=runtime)
     encoder = pretrain_adapt.run(context).artifact
     with caplog.at_level(logging.INFO, "interestrec"):
@@ -246,7 +246,6 @@ def test_adapters_remembered_vectors_and_slices_together(
     share = log.loc[log["name"] == "encoded_share", "value"]
     assert len(share) == 2
     assert share.between(0.2, 0.7).all()
-    assert list((tmp_path / "board" / "finetune").iterdir())
     before = files.read_safetensors(encoder.path / "model.safetensors")
     after = files.read_safetensors(model.path / "weights.safetensors")
     assert after.pop("encoder.pooling.query").any()  # no part of the encoder as it came

@@ -15,6 +15,7 @@ from interestrec.tracking.mlflow_tracker import MLFLOW, mlflow_name, written_nam
 from interestrec.tracking.run_tracking import RunTracking
 from interestrec.tracking.tracker import TrackedRun
 from interestrec.tracking.trackers import TRACKERS
+from tests.offline import offline
 from tests.tracking.reading import READ
 
 RUN = TrackedRun("finetune", "model", "0123456789abcdef01234567")
@@ -65,6 +66,14 @@ def test_figures_are_read_back_under_their_names(directory: Path, name: str, lis
     assert figures == {**expected, ("impressions/all/auc/interestrec", 0): [0.625]}
     with pytest.raises(BlockingIOError):
         listener.accept()
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])  # wandb asks a process of its own, through a socket
+def test_no_other_address_is_sought(directory: Path, name: str) -> None:
+    with offline() as attempts:
+        tracking(directory, name).record(lambda: [(1, {"loss": 1.0})])
+    assert attempts == []
+    assert READ[name](directory) == {RUN.name: {("loss", 1): [1.0]}}
 
 
 @pytest.mark.parametrize("name", TRACKERS)

@@ -1,6 +1,8 @@
 """Where a run stands, and how a checkpoint says it."""
 
-from interestrec.training.training_log import TrainingProgress
+import json
+
+from interestrec.training.training_log import TrainingHistory, TrainingProgress
 
 STORED = {
     "phase": 1,
@@ -47,3 +49,12 @@ def test_the_next_phase_begins_at_its_first_epoch() -> None:
     progress = stored()
     progress.end_phase()
     assert progress.document() == {**STORED, "phase": 2, "within": 0, "taken": 0, "waited": 0}
+
+
+def test_the_log_of_a_gradient_that_overflowed_survives_a_checkpoint() -> None:
+    history = TrainingHistory()
+    history.add(1, 1, {"loss": 0.5, "gradient_norm": float("inf")})
+    history.add(2, 1, {"loss": 0.25})
+    written = json.dumps(history.document(), allow_nan=False)
+    assert TrainingHistory.from_document(json.loads(written)) == history
+    assert history.by_step() == {1: {"loss": 0.5, "gradient_norm": float("inf")}, 2: {"loss": 0.25}}
