@@ -147,14 +147,19 @@ def training_plot(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
     return svg(draw, 3.0)
 
 
-def svg(draw: "Callable[[Axes], None]", height: float) -> str:
-    """Return what is drawn on axes as an SVG element that fits the page; `height` is in inches of a width of 4.8."""
+def svg(draw: "Callable[[Axes], None]", height: float, width: float = 4.8) -> str:
+    """Return what is drawn on axes as an SVG element that fits the page.
+
+    Args:
+        height: in inches.
+        width: in inches; texts are larger in a narrow plot, which is meant to stand beside others.
+    """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.8, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
