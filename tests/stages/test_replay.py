@@ -2,11 +2,9 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,58 +12,24 @@ import pytest
 
 from interestrec.cli.app import app
 from interestrec.config.settings import Settings
-from interestrec.core.errors import ArtifactError, ConfigError, StepError
+from interestrec.core.errors import ArtifactError, ConfigError
 from interestrec.io import files
 from interestrec.learning.replay_policy import moment_text
-from interestrec.learning.step_process import StepCost
 from interestrec.stages import preprocess, replay
 from interestrec.stages.run import RunContext, StageResult
 from tests.generated import write_shop
 from tests.stages.learning import shop_sections
+from tests.stages.replay_steps import Killed, StepsHere
 
 pytestmark = pytest.mark.slow
 
 RESULTS = ("replay.parquet", "comparisons.parquet", "replay.json")
 
 
-class Killed(BaseException):
-    """What a test kills a replay with; nothing catches it."""
-
-
-class StepsHere:
-    """Runs the commands in this process, which spares their start; ends at the n-th if a test says so."""
-
-    before: ClassVar[set[int]] = set()  # numbers of the commands, from 1, before which the replay is killed
-    after: ClassVar[set[int]] = set()
-    commands: ClassVar[list[Sequence[str]]] = []
-    watch: ClassVar[Any] = None  # called after each command
-
-    def run(self, commands: Sequence[Sequence[str]], log: Path, output: Path | None = None) -> StepCost:
-        for command in commands:
-            StepsHere.commands.append(command)
-            count = len(StepsHere.commands)
-            if count in StepsHere.before:
-                raise Killed
-            with (output or Path(os.devnull)).open("w") as target, redirect_stdout(target):
-                try:
-                    app(list(command), standalone_mode=False)
-                except SystemExit as ended:
-                    if ended.code:
-                        raise StepError(f"{command} ended with {ended.code}") from None
-            if StepsHere.watch is not None:
-                StepsHere.watch(command)
-            if count in StepsHere.after:
-                raise Killed
-        return StepCost(1.0, 1 << 20)
-
-    def end(self) -> None:
-        """Nothing runs beside the caller."""
-
-
 @pytest.fixture(autouse=True)
 def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[StepsHere]]:
     monkeypatch.setattr(replay, "StepProcesses", StepsHere)
-    StepsHere.before, StepsHere.after, StepsHere.commands, StepsHere.watch = set(), set(), [], None
+    StepsHere.reset()
     yield StepsHere
 
 
@@ -168,7 +132,7 @@ def undisturbed(
     """A replay of which the number of commands and the results are known."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(replay, "StepProcesses", StepsHere)
-        StepsHere.before, StepsHere.after, StepsHere.commands, StepsHere.watch = set(), set(), [], None
+        StepsHere.reset()
         made = with_workspace(
             context(raw, tiny_encoder, policies=["update", "refit"]), tmp_path_factory.mktemp("whole") / "work"
         )
