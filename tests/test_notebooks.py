@@ -126,6 +126,26 @@ def test_recommend_and_explain(work: Path) -> None:
     assert numbers["events_of_history"] == pc.sum(pc.equal(timelines["user"], user)).as_py()
 
 
+def test_tune_and_replay(work: Path) -> None:
+    numbers = printed("4_tune_and_replay.py")
+    tuning = work / "tuned" / "tuning"
+    trials = pq.read_table(tuning / "trials.parquet").to_pylist()
+    of_knn = json.loads((tuning / "tuning.json").read_text())["systems"]["item_knn"]["blend"]
+    curve = pq.read_table(work / "tuned" / "replay" / "replay.parquet").to_pylist()
+    windows: dict[str, list[float]] = {}
+    for row in curve:
+        if row["window"] is not None and row["metric"] == "ndcg@10":
+            windows.setdefault(row["policy"], []).append(row["value"])
+    assert [len(values) for values in windows.values()] == [2, 2]
+    assert numbers == {
+        "trials": 24,
+        "complete_trials": sum(row["state"] == "complete" for row in trials),
+        "gain_of_item_knn": pytest.approx(of_knn["found"] - of_knn["configured"], abs=1e-5),
+        "ndcg_update": pytest.approx(np.mean(windows["update"]), abs=1e-5),  # every window counts the same
+        "ndcg_frozen": pytest.approx(np.mean(windows["frozen"]), abs=1e-5),
+    }
+
+
 def test_every_notebook_is_tested() -> None:
     tested = re.findall(r'printed\("(\w+\.py)"\)', Path(__file__).read_text())
     assert tested == [path.name for path in NOTEBOOKS]

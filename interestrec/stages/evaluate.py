@@ -34,7 +34,8 @@ from interestrec.io import artifact_files, files, report_schemas, schemas
 from interestrec.io.schemas import OURS
 from interestrec.metrics.ranking import cutoff
 from interestrec.report import html, page_data
-from interestrec.stages.run import RunContext, StageResult, placed_whole, produce
+from interestrec.stages.placed_work import placed_whole
+from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe, open_within
 
 

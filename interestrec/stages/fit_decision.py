@@ -35,7 +35,8 @@ from interestrec.scoring.fit_systems import (
 )
 from interestrec.scoring.rank_settings import RankSettings
 from interestrec.scoring.shards import upcoming_requests
-from interestrec.stages.run import RunContext, StageResult, placed_whole, produce, produce_in_turn
+from interestrec.stages.placed_work import placed_whole
+from interestrec.stages.run import RunContext, StageResult, produce, produce_in_turn
 from interestrec.workspace.artifacts import Artifact, Recipe, open_artifact
 from interestrec.workspace.reference_run import reference_decision
 

@@ -29,7 +29,8 @@ from interestrec.rawfiles.parse_range import write_range
 from interestrec.rawfiles.raw_log import DivideFiles, RawLog
 from interestrec.rawfiles.remote_files import remote_cache
 from interestrec.rawfiles.text_layout import TextLayout
-from interestrec.stages.run import PARTS, RunContext, StageResult, placed_parts, produce
+from interestrec.stages.placed_work import PARTS, placed_parts
+from interestrec.stages.run import RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.forgotten import read_forgotten
 

@@ -41,7 +41,8 @@ from interestrec.scoring.write_lists import (
     write_truth,
 )
 from interestrec.stages.fit_decision import fit
-from interestrec.stages.run import PARTS, DryRun, RunContext, StageResult, placed_parts, produce
+from interestrec.stages.placed_work import PARTS, placed_parts
+from interestrec.stages.run import DryRun, RunContext, StageResult, produce
 from interestrec.workspace.artifacts import Artifact, Recipe
 from interestrec.workspace.plan import current_version
 from interestrec.workspace.work_parts import take_part

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from interestrec.config.settings import Settings
-from interestrec.core.errors import DeviceError, InputMissingError, LockedError, PeerLostError
-from interestrec.core.progress import log, reporting_to, track
+from interestrec.core.errors import InputMissingError, LockedError, PeerLostError
+from interestrec.core.progress import log, reporting_to
 from interestrec.core.workers import worker_number
 from interestrec.evaluation.requirements import MetricBound
 from interestrec.io import artifact_files, files
@@ -30,7 +30,6 @@ from interestrec.workspace.artifacts import (
     up_to_date,
 )
 from interestrec.workspace.plan import BuildPlan, flat_config, reasons, recipe_plan
-from interestrec.workspace.work_parts import appears, part_digest, take_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 _TURN = 1.0  # seconds between attempts while another process writes
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
-PARTS = "parts"  # directory below the work of a recipe
 _MAX_REASONS = 3  # reasons in the log line of a stage; `--dry-run` shows all
 
 
@@ -164,41 +162,6 @@ def item_encoders(settings: Settings, artifact: Path | None) -> "ItemEncoders":
     return ItemEncoders(
         settings.encoders, settings.items, artifact, settings.workspace, runtime.precision, root, runtime.encoder
     )
-
-
-def placed_parts(
-    context: RunContext, task: str, directory: Path, parts: Mapping[str, Mapping[str, str | int]]
-) -> list[Path]:
-    """Let workers make the parts that are not there yet; return their directories in the order of `parts`.
-
-    Args:
-        directory: of the parts, below the work of the recipe; it is created.
-        parts: arguments of the task by the name of the part.
-
-    Raises:
-        DeviceError: a worker has written to another file system.
-        InterestrecError: see `ClusterPlacement.results`.
-    """
-    assert context.placement is not None
-    directory.mkdir(parents=True, exist_ok=True)
-    targets = {directory / name: arguments for name, arguments in parts.items()}
-    missing = [PlacedPart(arguments, path) for path, arguments in targets.items() if part_digest(path) is None]
-    if len(missing) < len(targets):
-        log.info("%s: %d of %d parts are there", task, len(targets) - len(missing), len(targets))
-    results = context.placement.results(task, context, missing) if missing else iter(())
-    for result in track(results, task, total=len(missing), unit="parts"):
-        if not appears(Path(result["path"]), result["digest"]):
-            raise DeviceError(
-                f"{result['path']}: a worker wrote this part, but it is not here; the workspace must be on a file "
-                "system that all machines share"
-            )
-    return list(targets)
-
-
-def placed_whole(context: RunContext, task: str, recipe: Recipe, directory: Path) -> None:
-    """Let one worker make all files of a version, into a directory."""
-    (whole,) = placed_parts(context, task, context.work(recipe) / PARTS, {"whole": {}})
-    take_part(whole, directory)
 
 
 def produce_in_turn(

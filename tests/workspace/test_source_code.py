@@ -97,7 +97,7 @@ def test_every_import_statement_is_seen(path: Path) -> None:
 
 
 def test_every_stage_has_source_files() -> None:
-    assert len(STAGES) == 6
+    assert len(STAGES) == 7
     for stage in STAGES:
         found = source_digests(stage)
         assert f"stages/{stage}.py" in found
