@@ -82,8 +82,9 @@ of_knn[["trial", "rung", "value", "state", "settings"]].sort_values("value", asc
 #
 # ## How often must the fits be made again?
 #
-# `replay` goes back to the middle of the log and walks forward three days at a time. `update` lets the first decision follow
-# the events of each window, and `frozen` leaves it as it is; `refit` would train again at each window, which takes longer.
+# `replay` goes back to the middle of the log and walks forward three days at a time. `update` lets the first decision
+# follow the events of each window, and `frozen` leaves it as it is; `refit` would train again at each window, which
+# takes longer.
 
 # %%
 replayed = interestrec(

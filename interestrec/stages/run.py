@@ -213,24 +213,36 @@ def produce(
         DryRun: the context is that of a dry run.
         InputMissingError: the version does not exist, and the context is one of existing versions.
     """
-    tracking = tracking or context.tracking(recipe)
+    workspace, tracking = context.settings.workspace, tracking or context.tracking(recipe)
     try:
-        result = _produced(context, recipe, build, summarise, all_workers)
+        result = _made_elsewhere(context, recipe, build, summarise, all_workers)
+        if result is None:
+            with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
+                built = context.force or not recipe.version_path(workspace).exists()
+                if built:
+                    with _new_version(context, recipe) as (directory, figures):
+                        figures |= build(directory) or {}
+                else:
+                    link(workspace, recipe)
+                place = workspace / recipe.kind if recipe.linked else recipe.version_path(workspace)
+                artifact = open_artifact(place, recipe.kind)
+            result = StageResult(artifact, built, summarise(artifact.path))
         with_counts = context.settings.evaluate.min_users == 1
-        tracking.record(lambda: artifact_figures(result.artifact.path, recipe.kind, result.summary, with_counts))
+        path, summary = result.artifact.path, result.summary
+        tracking.record(lambda: artifact_figures(path, recipe.kind, summary, with_counts))
     finally:
         tracking.close()
     return result
 
 
-def _produced(
+def _made_elsewhere(
     context: RunContext,
     recipe: Recipe,
     build: Callable[[Path], dict[str, float] | None],
     summarise: Callable[[Path], dict[str, Any]],
     all_workers: bool,
-) -> StageResult:
-    """Return the result of `produce`, whose arguments these are."""
+) -> StageResult | None:
+    """Return the result of `produce` where the artifact is there or the chief makes it; None: this process makes it."""
     workspace = context.settings.workspace
     found = None if context.force else up_to_date(workspace, recipe)
     if context.dry_run:
@@ -246,22 +258,13 @@ def _produced(
         raise InputMissingError(
             f"{workspace}: no {recipe.kind} of window {window} with these settings; use `interestrec run --windows N`"
         )
-    if worker_number(context.settings.runtime.distribution) > 0:
-        if all_workers:
-            with tempfile.TemporaryDirectory() as scratch:
-                build(Path(scratch))
-        artifact = _wait_for_artifact(workspace, recipe)
-        return StageResult(artifact, False, summarise(artifact.path))
-    with exclusive_writer(workspace, recipe) as lock, reporting_to(lock.record_progress):
-        built = context.force or not recipe.version_path(workspace).exists()
-        if built:
-            with _new_version(context, recipe) as (directory, figures):
-                figures |= build(directory) or {}
-        else:
-            link(workspace, recipe)
-        place = workspace / recipe.kind if recipe.linked else recipe.version_path(workspace)
-        artifact = open_artifact(place, recipe.kind)
-    return StageResult(artifact, built, summarise(artifact.path))
+    if worker_number(context.settings.runtime.distribution) == 0:
+        return None
+    if all_workers:
+        with tempfile.TemporaryDirectory() as scratch:
+            build(Path(scratch))
+    artifact = _wait_for_artifact(workspace, recipe)
+    return StageResult(artifact, False, summarise(artifact.path))
 
 
 @contextmanager
