@@ -140,6 +140,7 @@ def tune(context: RunContext, budget: "Budget") -> StageResult:
     """
     from interestrec.stages import tune as tune_stage
 
+    tune_stage.check_search(context.settings)
     finetune = import_module(STAGES["finetune"])
     built = {stage: run_stage(stage, replace(context, force=False)).artifact for stage in _BEFORE_TRIALS}
     pinned = replace(context, paths={artifact.kind: artifact.path for artifact in built.values()})

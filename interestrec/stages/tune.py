@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,21 @@ from interestrec.workspace.artifacts import Recipe
 Train = Callable[[Settings, TrialRequest], StageResult]
 
 
+def check_search(settings: Settings) -> None:
+    """Check that settings can be searched, before anything is built.
+
+    Raises:
+        ConfigError: there is no valid split, or the extra `tune` is missing.
+    """
+    if settings.preprocess.split.method == "none":
+        raise ConfigError("preprocess.split.method is none, so nothing is held out that settings could be chosen by")
+    try:
+        import cmaes  # noqa: F401
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(f"tune needs the package {error.name}; run: pip install 'interestrec[tune]'") from None
+
+
 def run(context: RunContext, budget: Budget, train: Train) -> StageResult:
     """Search until the budget is spent, alone or beside processes with the same command; the artifact is `tuning`.
 
@@ -42,13 +57,10 @@ def run(context: RunContext, budget: Budget, train: Train) -> StageResult:
         train: trains the model of a trial beside the workspace's current one.
 
     Raises:
-        ConfigError: there is no valid split, nothing to search, or the extra `tune` is missing.
+        ConfigError: there is nothing to search.
         NumericError: the configured settings cannot be trained with.
     """
     settings = context.settings
-    _require_extra()
-    if settings.preprocess.split.method == "none":
-        raise ConfigError("preprocess.split.method is none, so nothing is held out that settings could be chosen by")
     inputs = {kind: context.open(kind).digest for kind in ("corpus", "encoder", "model")}
     config = {
         **settings.lineage("items", "users", "encoders", "finetune", "rank", "tune"),
@@ -63,14 +75,6 @@ def run(context: RunContext, budget: Budget, train: Train) -> StageResult:
     if context.force or not recipe.version_path(settings.workspace).exists():
         tuning.search()
     return produce_in_turn(context, recipe, tuning.build, _summarise)
-
-
-def _require_extra() -> None:
-    try:
-        import cmaes  # noqa: F401
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(f"tune needs the package {error.name}; run: pip install 'interestrec[tune]'") from None
 
 
 @dataclass
@@ -91,7 +95,7 @@ class _Tuning:
         for system in systems:
             search = self.search_of(system)
             log.info("tune: %s, %d settings, %s", system.name, len(system.space), search.budget)
-            search.run(lambda values, rung, name=system.name: self.measure(name, values, rung))  # type: ignore[misc]
+            search.run(partial(self.measure, system.name))
             self.found[system.name] = self.result(system)
 
     def is_measured(self, system: TunedSystem) -> bool:

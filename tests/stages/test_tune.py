@@ -157,7 +157,7 @@ def test_without_anything_held_out_nothing_is_searched(tmp_path: Path) -> None:
     split = {"method": "none", "verified": str(tmp_path / "other")}
     document = {**context.settings.model_dump(mode="json"), "preprocess": {"split": split}}
     with pytest.raises(ConfigError, match="nothing is held out"):
-        tune.run(replace(context, settings=Settings.model_validate(document)), Budget(trials=2), no_model)
+        pipeline.tune(replace(context, settings=Settings.model_validate(document)), Budget(trials=2))
 
 
 @pytest.mark.parametrize(
