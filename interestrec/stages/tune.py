@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from interestrec.config.loading import changed_settings, changed_yaml
@@ -90,7 +91,7 @@ class _Tuning:
         systems = [system for system in self.systems if self.is_measured(system)]
         if not systems:
             raise ConfigError(
-                "tune: no system has settings to search and lists in valid; see tune.systems and tune.space"
+                "tune: no system has settings to search and enough users in valid; see tune.systems and tune.space"
             )
         for system in systems:
             search = self.search_of(system)
@@ -99,11 +100,15 @@ class _Tuning:
             self.found[system.name] = self.result(system)
 
     def is_measured(self, system: TunedSystem) -> bool:
-        """Return whether both halves of valid have lists that measure a system, by the same metric; warn if not."""
+        """Return whether both halves of valid have users who measure a system, by the same metric; warn if not.
+
+        Figures of fewer users than `evaluate.min_users` may not be told, so nothing is chosen by them either.
+        """
         select, blend = self.goals(system)
-        if select.metric == blend.metric and len(select.user) and len(blend.user):
+        users = min(len(np.unique(goal.user)) for goal in (select, blend))
+        if select.metric == blend.metric and users >= self.context.settings.evaluate.min_users:
             return True
-        log.warning("tune: %s is left out, because valid has too few lists that measure it", system.name)
+        log.warning("tune: %s is left out, because valid has too few users who measure it", system.name)
         return False
 
     @cached_property

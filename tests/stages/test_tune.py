@@ -152,6 +152,13 @@ def test_what_happens_in_test_changes_no_trial(tmp_path: Path) -> None:
     assert found[0] != found[2]
 
 
+def test_figures_of_too_few_users_choose_nothing(tmp_path: Path) -> None:
+    context = scorers(tmp_path)
+    document = {**context.settings.model_dump(mode="json"), "evaluate": {"min_users": 50}}
+    with pytest.raises(ConfigError, match="enough users in valid"):
+        tune.run(replace(context, settings=Settings.model_validate(document)), Budget(trials=2), no_model)
+
+
 def test_without_anything_held_out_nothing_is_searched(tmp_path: Path) -> None:
     context = scorers(tmp_path)
     split = {"method": "none", "verified": str(tmp_path / "other")}
