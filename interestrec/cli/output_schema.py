@@ -153,6 +153,7 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
     "forget": [_object(file=_TEXT, added=_COUNT, users=_COUNT)],
     "update": [_object(artifact=_TEXT, digest=_DIGEST, built=_FLAG, summary=_COUNTS)],
     "replay": [_object(**_STAGE)],
+    "tune": [_object(**_STAGE)],
     "check": [_object(findings=_FINDINGS)],
     "describe": [_object(**_DESCRIBED)],
     "inspect": [_object(**{kind: shape}) for kind, shape in _LOOKED_UP.items()],

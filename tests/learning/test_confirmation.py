@@ -97,7 +97,7 @@ def entry(**changes: Any) -> dict[str, Any]:
 def test_sentences_say_what_becomes_of_the_settings() -> None:
     taken = system_sentence("ease", entry())
     assert "+0.0200 (+0.0100 to +0.0300), so the found settings are taken" in taken
-    assert "flattered their gain by +0.0300" in taken
+    assert "flattered their gain by 0.0300" in taken
     assert "does not confirm them, so the configured settings stay" in system_sentence("ease", entry(confirmed=False))
     assert "nothing was better" in system_sentence("ease", entry(found={"a": 1}))
     assert "in 1 trial nothing" in system_sentence("ease", entry(found={"a": 1}, trials=1))

@@ -49,11 +49,11 @@ def test_folds_go_on_where_they_were_cut_off(learning: RunContext, monkeypatch: 
     context = with_finetune(learning, dropout=0.2)
     calls = []
 
-    def counted(run: finetune._Training, *arguments: object) -> object:
+    def counted(run: finetune._Training, *arguments: object, **named: object) -> object:
         calls.append(1)
         if len(calls) == 2:
             raise PowerCut
-        return original(run, *arguments)
+        return original(run, *arguments, **named)
 
     original = finetune._Training.train
     monkeypatch.setattr(finetune._Training, "train", counted)
