@@ -14,7 +14,8 @@ from interestrec.cluster.task_messages import raise_error, task_head
 from interestrec.cluster.worker_tasks import encoded, perform
 from interestrec.config.runtime_settings import RuntimeSettings
 from interestrec.core.errors import PeerLostError
-from interestrec.stages.run import PlacedPart, RunContext
+from interestrec.stages.placed_work import PlacedPart
+from interestrec.stages.run import RunContext
 
 if TYPE_CHECKING:
     from distributed import Future

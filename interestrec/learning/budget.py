@@ -51,4 +51,6 @@ class Budget:
         return self.seconds is not None and self.is_spent(trials)
 
     def __str__(self) -> str:
-        return f"{self.trials} trials" if self.seconds is None else f"{self.seconds:g} s"
+        if self.seconds is not None:
+            return f"{self.seconds:g} s"
+        return f"{self.trials} trial{'' if self.trials == 1 else 's'}"

@@ -114,6 +114,4 @@ def rungs_of_epochs(first: int, last: int, reduction: int) -> list[int]:
     rungs = [last]
     while (below := math.ceil(rungs[0] / reduction)) < rungs[0] and below >= first:
         rungs.insert(0, below)
-        if below == 1:
-            break
     return rungs

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ from interestrec.scorers.random import id_hashes
 from interestrec.scorers.registry import SCORERS, scorer_definition
 from interestrec.scorers.requests import Scorer
 from interestrec.scorers.scorer_inputs import ScorerInputs
-from interestrec.scoring.catalogue_lists import catalogue_lists
+from interestrec.scoring.catalogue_lists import CatalogueLists
 from interestrec.scoring.fit_scorers import FitData, TrialFits, fit_scorer
-from interestrec.scoring.fit_systems import tie_order, train_data, validation_start
+from interestrec.scoring.fit_systems import train_data, validation_lists
 from interestrec.scoring.rank_settings import RankSettings
-from interestrec.scoring.rules import load_rules
 from interestrec.scoring.search import SettingsSearch, settings_search
 from interestrec.scoring.search_goals import SearchGoal, intensity_goal, ranking_goal
 
@@ -62,10 +61,8 @@ class ScorerTrials:
     def _blend_goal(self) -> SearchGoal:
         return ranking_goal(self.inputs.corpus, self._lists(select=False), select=False)
 
-    def _lists(self, select: bool) -> Any:
-        corpus, seed = self.inputs.corpus, self.inputs.seed
-        rules = load_rules(corpus, self.rank.without_files(), validation_start(corpus))
-        return catalogue_lists(corpus, rules, tie_order(corpus, seed), self.rank, select=select, seed=seed)
+    def _lists(self, select: bool) -> CatalogueLists:
+        return validation_lists(self.inputs.corpus, self.rank, select=select, seed=self.inputs.seed)
 
     def measure(self, name: str, values: Mapping[str, Any], rung: int) -> TrialScore:
         """Fit a scorer on a share of the users and measure it on valid_select.
@@ -119,7 +116,3 @@ class ScorerTrials:
     def model_scorer(self, model: Path) -> Scorer:
         """Return the scorer of a trained model by its directory."""
         return fit_scorer("intensity", None, replace(self.inputs, model=model), {}, {})
-
-    def measure_by(self, name: str) -> Any:
-        """Return the function that measures trials of a scorer; see `TrialSearch.run`."""
-        return partial(self.measure, name)

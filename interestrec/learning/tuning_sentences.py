@@ -37,7 +37,7 @@ def budget_sentence(budget: str, systems: int) -> str:
     """
     if systems == 1:
         return f"The budget was {budget}, for one system"
-    if budget.endswith("trials"):
+    if "trial" in budget:
         return f"The budget was {budget} for each of {systems} systems, the same for every one"
     return f"The budget was {budget} of measurements, in {systems} equal parts, one for every system"
 

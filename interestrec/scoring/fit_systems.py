@@ -89,8 +89,7 @@ def select_systems(train: FitData, inputs: ScorerInputs, settings: RankSettings)
         names += [*voters(components).values(), *settings.estimators]
         if settings.ablation != "none" and "intensity" in names:
             names += modality_names(inputs.model_modalities)
-    rules = load_rules(corpus, settings.without_files(), validation_start(corpus))
-    lists = partial(catalogue_lists, corpus, rules, tie_order(corpus, inputs.seed), settings, seed=inputs.seed)
+    lists = partial(validation_lists, corpus, settings, seed=inputs.seed)
     search = settings_search(corpus, lists(select=True), settings.trials, inputs.seed)
     names = required_scorers(names)
     configured = {name: settings.scorer_settings(name) for name in names}
@@ -125,6 +124,12 @@ def validation_start(corpus: Corpus) -> int:
     """Time of the lists that choices are made by: the start of the validation split, in microseconds."""
     shown = corpus.impressions
     return int(shown.time[shown.split == queries.VALID].min(initial=np.iinfo(np.int64).max))
+
+
+def validation_lists(corpus: Corpus, settings: RankSettings, *, select: bool, seed: int) -> CatalogueLists:
+    """Return the lists of users of one half of valid that choices are made by; see `catalogue_lists`."""
+    rules = load_rules(corpus, settings.without_files(), validation_start(corpus))
+    return catalogue_lists(corpus, rules, tie_order(corpus, seed), settings, select=select, seed=seed)
 
 
 def _with_enough_new_users(lists: CatalogueLists) -> CatalogueLists:

@@ -14,10 +14,9 @@ from interestrec.model.two_tower_config import ItemArrays
 from interestrec.scorers.intensity import Intensity
 from interestrec.scorers.two_tower_model import TwoTowerModel
 from interestrec.scorers.user_inputs import ItemUserInputs, KnownUsers
-from interestrec.scoring.catalogue_lists import CatalogueLists, catalogue_lists
-from interestrec.scoring.fit_systems import tie_order, validation_start
+from interestrec.scoring.catalogue_lists import CatalogueLists
+from interestrec.scoring.fit_systems import validation_lists
 from interestrec.scoring.rank_settings import RankSettings
-from interestrec.scoring.rules import load_rules
 
 _USERS = 1000  # whose lists are scored after every epoch; the standard error of their ndcg@10 is about 0.005
 
@@ -32,10 +31,7 @@ def training_judge(corpus: Corpus, settings: RankSettings, user_features: np.nda
     Args:
         user_features: int32 [users, columns], packed.
     """
-    start = validation_start(corpus)
-    rules = load_rules(corpus, settings.without_files(), start)
-    lists = catalogue_lists(corpus, rules, tie_order(corpus, seed), settings, select=True, seed=seed)
-    lists = _sample(lists)
+    lists = _sample(validation_lists(corpus, settings, select=True, seed=seed))
     users = KnownUsers(user_features, Moments.of(corpus))
 
     def judge(model: TwoTower, items: ItemArrays) -> float | None:

@@ -14,7 +14,8 @@ from interestrec.core.progress import log, track
 from interestrec.corpus.store import Corpus
 from interestrec.io import artifact_files, commit, files, schemas
 from interestrec.io.vector_columns import vector_column
-from interestrec.stages.run import PlacedPart, RunContext, item_encoders
+from interestrec.stages.placed_work import PlacedPart
+from interestrec.stages.run import RunContext, item_encoders
 from interestrec.workspace.artifacts import Artifact
 
 if TYPE_CHECKING:

@@ -1,15 +1,33 @@
 """Parts of a stage's work that the workers of `runtime.cluster` make."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from interestrec.core.errors import DeviceError
 from interestrec.core.progress import log, track
-from interestrec.stages.run import PlacedPart, RunContext
+from interestrec.stages.run import RunContext
 from interestrec.workspace.artifacts import Recipe
 from interestrec.workspace.work_parts import appears, part_digest, take_part
 
 PARTS = "parts"  # directory below the work of a recipe
+
+
+class PlacedPart(NamedTuple):
+    """A part of a stage's work for a worker."""
+
+    arguments: Mapping[str, str | int]  # which part it is
+    target: Path | None = None  # directory that it is written to; None where the task has another place for its output
+
+
+class TaskPlacement(Protocol):
+    """The workers of `runtime.cluster`."""
+
+    def workers(self) -> int:
+        """Return their number."""
+
+    def results(self, task: str, context: RunContext, parts: Sequence[PlacedPart]) -> Iterator[Mapping[str, Any]]:
+        """Make parts in any order, and yield path and digest of each when it is finished."""
 
 
 def placed_parts(

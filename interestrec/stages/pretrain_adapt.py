@@ -208,7 +208,6 @@ def _adapt(
     strategy = device.prepare(
         runtime.device, runtime.threads, settings.seed, runtime.distribution, runtime.tensor_float_32
     )
-    chief = worker_number(runtime.distribution) == 0
     execution = ExecutionSettings(strategy, section.accumulate, runtime.precision == "float16", tracking.watch())
     kind = OBJECTIVES[section.objective]
     # A learned pooling starts as the mean and is trained in finetune only.
@@ -222,7 +221,7 @@ def _adapt(
     head_from_checkpoint = head is not None and head.assign(checkpoint.tensors)
     train, held_out = _passages(corpus, kind.sides, tokenizer, settings, encoder, pictures)
     plan = Schedule(section.steps, section.batch_size, section.learning_rate, section.weight_decay, settings.seed)
-    checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, chief)
+    checkpoints = CheckpointStore(work, runtime.checkpoint_seconds, writes=worker_number(runtime.distribution) == 0)
     adapted = adapt(objective, train, held_out, plan, execution, checkpoints)
     text, images = settings.text_encoder, settings.adapted_pictures
     assert text is not None

@@ -3,12 +3,12 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 from interestrec.config.settings import Settings
 from interestrec.core.errors import InputMissingError, LockedError, PeerLostError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from interestrec.encoding.item_encoders import ItemEncoders
+    from interestrec.stages.placed_work import TaskPlacement
 
 _TURN = 1.0  # seconds between attempts while another process writes
 _MAX_WAIT = 600.0  # seconds that a worker waits for the chief's artifact
@@ -84,23 +85,6 @@ class GateRequest:
     not_worse_than: Path | None = None  # a report or workspace; replaces that of the configuration
 
 
-class PlacedPart(NamedTuple):
-    """A part of a stage's work for a worker."""
-
-    arguments: Mapping[str, str | int]  # which part it is
-    target: Path | None = None  # directory that it is written to; None where the task has another place for its output
-
-
-class TaskPlacement(Protocol):
-    """The workers of `runtime.cluster`."""
-
-    def workers(self) -> int:
-        """Return their number."""
-
-    def results(self, task: str, context: "RunContext", parts: Sequence[PlacedPart]) -> Iterator[Mapping[str, Any]]:
-        """Make parts in any order, and yield path and digest of each when it is finished."""
-
-
 @dataclass(frozen=True)
 class RunContext:
     """The settings of a run, the paths of its input artifacts, and whether to build what is up to date."""
@@ -115,7 +99,7 @@ class RunContext:
     dry_run: bool = False  # raise `DryRun` with the plan instead of building
     trial: TrialRequest | None = None  # None = the artifacts become the workspace's current ones
     existing: bool = False  # link the version that exists and refuse to build one
-    placement: TaskPlacement | None = None  # None = this process does all
+    placement: "TaskPlacement | None" = None  # None = this process does all
 
     def open(self, kind: str) -> Artifact:
         """Open the input artifact of this kind: the one in `paths`, else the workspace's current one."""

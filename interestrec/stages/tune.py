@@ -39,8 +39,13 @@ def check_search(settings: Settings) -> None:
     """Check that settings can be searched, before anything is built.
 
     Raises:
-        ConfigError: there is no valid split, or the extra `tune` is missing.
+        ConfigError: there is no valid split, trials would not begin alike, or the extra `tune` is missing.
     """
+    if settings.finetune.warm_start:
+        raise ConfigError(
+            "finetune.warm_start: the configured model would begin where an earlier one ended, and other trials from "
+            "nothing; search with `--set finetune.warm_start=false`"
+        )
     if settings.preprocess.split.method == "none":
         raise ConfigError("preprocess.split.method is none, so nothing is held out that settings could be chosen by")
     try:
@@ -88,12 +93,11 @@ class _Tuning:
 
     def search(self) -> None:
         """Search the settings of all systems, each by its own budget."""
-        systems = [system for system in self.systems if self.is_measured(system)]
-        if not systems:
+        if not self.systems:
             raise ConfigError(
                 "tune: no system has settings to search and enough users in valid; see tune.systems and tune.space"
             )
-        for system in systems:
+        for system in self.systems:
             search = self.search_of(system)
             log.info("tune: %s, %d settings, %s", system.name, len(system.space), search.budget)
             search.run(partial(self.measure, system.name))
@@ -113,11 +117,13 @@ class _Tuning:
 
     @cached_property
     def systems(self) -> list[TunedSystem]:
-        """What is searched: scorers, each after the one that it is fitted on, then the model."""
+        """What is searched and can be measured: scorers, each after the one that it is fitted on, then the model."""
         settings = self.context.settings
-        scorers = tuned_scorers(settings.rank, settings.tune, self.trials.search)
+        found = tuned_scorers(settings.rank, settings.tune, self.trials.search)
         model = tuned_model(settings.finetune, settings.tune)
-        return [*scorers, *([model] if model.space and "intensity" in settings.rank.components else [])]
+        if model.space and model.rungs[-1] and "intensity" in settings.rank.components:
+            found.append(model)
+        return [system for system in found if self.is_measured(system)]
 
     @cached_property
     def trials(self) -> ScorerTrials:
@@ -170,7 +176,8 @@ class _Tuning:
             curve = _curve(self.train(settings, TrialRequest(self.checkpoints, rung)).artifact.path)
         except TrainingPaused as paused:
             curve = dict(paused.curve)
-        reached = {epoch: score for epoch, score in curve.items() if epoch <= rung}
+        first = 1 if settings.finetune.tasks else 0  # of tasks an untrained model knows nothing
+        reached = {epoch: score for epoch, score in curve.items() if first <= epoch <= rung}
         return TrialScore(max(reached.values()), reached)
 
     def result(self, system: TunedSystem) -> "_Found":
@@ -182,7 +189,8 @@ class _Tuning:
         number = CONFIGURED if best is None else best.number
         values = journal.settings(number)
         goals = self.goals(system)
-        before, after = (self.scorer(system, of) for of in (system.configured, values))
+        before = self.scorer(system, system.configured)
+        after = before if values == system.configured else self.scorer(system, values)
         told = confirm(goals, before, after, self.context.settings.seed)
         chosen = values if told.is_confirmed else dict(system.configured)
         if system.name != MODEL:

@@ -12,7 +12,8 @@ from typing import Any
 
 from interestrec.cluster.task_messages import raise_error, task_head
 from interestrec.cluster.worker_tasks import encoded, perform, release_memory
-from interestrec.stages.run import PlacedPart, RunContext
+from interestrec.stages.placed_work import PlacedPart
+from interestrec.stages.run import RunContext
 
 REPOSITORY = Path(__file__).parents[2]
 CELLS = 200  # requests × items of a block, so that small logs have several

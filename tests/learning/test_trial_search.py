@@ -183,11 +183,14 @@ def started(directory: Path) -> subprocess.Popen[bytes]:
 
 def test_processes_that_share_a_search_and_are_killed_find_what_one_finds(tmp_path: Path) -> None:
     whole = outcome(ran(tmp_path / "whole"))
-    for wait in (0.5, 0.9, 1.3):  # seconds until the first one is killed, wherever it is then
-        directory = tmp_path / f"shared-{wait}"
+    for records in (3, 40, 90):  # of the journal, when the first one is killed
+        directory = tmp_path / f"shared-{records}"
         first, second = started(directory), started(directory)
-        time.sleep(wait)
+        journal = directory / "journal.log"
+        while not journal.exists() or journal.read_bytes().count(b"\n") < records:
+            assert first.poll() is None
+            time.sleep(0.005)
         first.send_signal(signal.SIGKILL)
-        first.wait()
+        assert first.wait(PATIENCE) == -signal.SIGKILL
         assert second.wait(PATIENCE) == 0
         assert outcome(search(directory)) == whole

@@ -1,7 +1,6 @@
 """`tune`: trials beside the current model, killed searches, a test split that is never read, and a configuration."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from interestrec.core.errors import ConfigError
 from interestrec.io import artifact_files, files
 from interestrec.learning.budget import Budget
 from interestrec.learning.tuned_systems import tuned_model
-from interestrec.scorers import item_knn
 from interestrec.stages import tune
 from interestrec.stages.run import RunContext, StageResult, TrialRequest
 from interestrec.training import finetuning, loop
@@ -87,27 +85,23 @@ def test_a_finished_search_is_up_to_date_and_a_larger_budget_goes_on(
 ) -> None:
     context = scorers(tmp_path)
     first = tune.run(context, Budget(trials=4), no_model)
-    fits = counted_fits(monkeypatch)
+    measure, measured = tune.ScorerTrials.measure, []
+
+    def counted(self: tune.ScorerTrials, *asked: Any) -> Any:
+        measured.append(asked)
+        return measure(self, *asked)
+
+    monkeypatch.setattr(tune.ScorerTrials, "measure", counted)
     assert not tune.run(context, Budget(trials=4), no_model).built
-    assert next(fits) == 0
+    assert not measured
     longer = tune.run(context, Budget(trials=6), no_model)
-    rows = {name: [row for row in trials(longer.artifact.path) if row["system"] == name] for name in ("item_knn",)}
-    before = [row["settings"] for row in trials(first.artifact.path) if row["system"] == "item_knn"]
-    assert [row["settings"] for row in rows["item_knn"]][:4] == before
-
-
-def counted_fits(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Count the fits of item_knn from now on."""
-    made: list[int] = []
-    prepare = item_knn.ItemKnn.score_catalogue
-
-    def counted(self: item_knn.ItemKnn, requests: Any) -> np.ndarray:
-        made.append(1)
-        return prepare(self, requests)
-
-    monkeypatch.setattr(item_knn.ItemKnn, "score_catalogue", counted)
-    while True:
-        yield len(made)
+    before, after = (
+        [row["settings"] for row in trials(result.artifact.path) if row["system"] == "item_knn"]
+        for result in (first, longer)
+    )
+    assert len(after) == 6
+    assert after[:4] == before
+    assert 2 <= sum(name == "item_knn" for name, *_ in measured) <= 4  # the two new trials, and what goes on
 
 
 def test_a_search_that_was_killed_has_the_trials_of_an_undisturbed_one(
@@ -157,6 +151,13 @@ def test_figures_of_too_few_users_choose_nothing(tmp_path: Path) -> None:
     document = {**context.settings.model_dump(mode="json"), "evaluate": {"min_users": 50}}
     with pytest.raises(ConfigError, match="enough users in valid"):
         tune.run(replace(context, settings=Settings.model_validate(document)), Budget(trials=2), no_model)
+
+
+def test_trials_that_would_not_begin_alike_are_refused(tmp_path: Path) -> None:
+    context = scorers(tmp_path)
+    document = {**context.settings.model_dump(mode="json"), "finetune": {"warm_start": True}}
+    with pytest.raises(ConfigError, match=r"finetune\.warm_start=false"):
+        pipeline.tune(replace(context, settings=Settings.model_validate(document)), Budget(trials=2))
 
 
 def test_without_anything_held_out_nothing_is_searched(tmp_path: Path) -> None:
