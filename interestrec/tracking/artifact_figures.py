@@ -3,16 +3,38 @@
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from interestrec.io import artifact_files, files, report_schemas, schemas
+from interestrec.io import artifact_files, files, schemas
 
 Figures = tuple[int | None, dict[str, float]]
-_BOUNDS = ("ci_low", "ci_high")
+_INTERVAL = ("ci_low", "ci_high")
+
+
+class _FigureTable(NamedTuple):
+    """A table of a report whose rows are figures."""
+
+    file: str
+    prefix: str  # of the names; empty for none
+    parts: tuple[str, ...]  # columns whose values are the parts of a name
+    values: tuple[str, ...]  # columns of figures; all but the first stand behind the name
+
+
+_OF_REPORT = (
+    _FigureTable(artifact_files.METRICS, "", ("protocol", "slice", "metric", "system"), ("value", *_INTERVAL)),
+    _FigureTable(
+        artifact_files.COMPARISONS,
+        "comparisons",
+        ("protocol", "slice", "metric", "system_a", "system_b"),
+        ("difference", *_INTERVAL, "p_holm"),
+    ),
+    _FigureTable(artifact_files.GAPS, "gaps", ("protocol", "family", "metric", "system"), ("gap", *_INTERVAL)),
+    _FigureTable(artifact_files.TASK_METRICS, "tasks", ("task", "metric"), ("value", *_INTERVAL)),
+)
 
 
 def artifact_figures(directory: Path, kind: str, summary: Mapping[str, Any], with_counts: bool) -> Iterator[Figures]:
-    """Yield steps and figures: the training log, numbers of the summary, timings, and the rows of a report.
+    """Yield steps and figures: the training log, numbers of the summary, timings, and the rows of a report's tables.
 
     Args:
         summary: of the stage; a report's is made of its rows, and left out.
@@ -22,12 +44,12 @@ def artifact_figures(directory: Path, kind: str, summary: Mapping[str, Any], wit
         yield from _training_figures(directory)
     if kind == "encoder":
         yield from _adaptation_figures(directory)
-    if kind == "report":
-        rows = files.read_parquet(directory / artifact_files.METRICS, report_schemas.METRICS).to_pylist()
-        yield None, _row_figures(rows)
-    elif kind == "windows":
-        rows = files.read_parquet(directory / artifact_files.METRICS, report_schemas.WINDOW_METRICS).to_pylist()
-        yield None, _row_figures(rows)
+    if kind in ("report", "windows"):
+        yield from (
+            (None, _table_figures(table, files.read_parquet(directory / table.file).to_pylist()))
+            for table in _OF_REPORT
+            if (directory / table.file).exists()
+        )
     elif with_counts:
         yield None, {f"summary/{name}": value for name, value in flat_numbers(summary).items()}
     timing = files.read_json_lines(directory / artifact_files.TIMING)
@@ -36,15 +58,14 @@ def artifact_figures(directory: Path, kind: str, summary: Mapping[str, Any], wit
         yield None, {f"timing/{name}": value for name, value in numbers if with_counts or name.endswith("seconds")}
 
 
-def report_name(row: Mapping[str, Any]) -> str:
-    """Return the name of a row of a report: `<protocol>/<slice>/<metric>/<system>`.
+def _name(table: _FigureTable, row: Mapping[str, Any]) -> str:
+    """Return the name of a row of a report, such as `<protocol>/<slice>/<metric>/<system>`.
 
-    In a part `%` is written `%25` and `/` is written `%2F`, so that every name has four parts. A row of one of several
-    test windows begins with `window-<number>/`.
+    In a part `%` is written `%25` and `/` is written `%2F`, so that a table's names have equally many parts. A row of
+    one of several test windows begins with `window-<number>/`.
     """
-    parts = [row["protocol"], row["slice"], row["metric"], row["system"]]
-    if row.get("window") is not None:
-        parts = [f"window-{row['window']}", *parts]
+    window = [] if row.get("window") is None else [f"window-{row['window']}"]
+    parts = [*window, *([table.prefix] if table.prefix else []), *(row[column] for column in table.parts)]
     return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
 
 
@@ -59,11 +80,12 @@ def flat_numbers(values: Mapping[str, Any], prefix: str = "") -> dict[str, float
     return numbers
 
 
-def _row_figures(rows: list[dict[str, Any]]) -> dict[str, float]:
+def _table_figures(table: _FigureTable, rows: list[dict[str, Any]]) -> dict[str, float]:
     figures: dict[str, float | None] = {}
+    first, *others = table.values
     for row in rows:
-        name = report_name(row)
-        figures |= {name: row["value"], **{f"{name} {bound}": row[bound] for bound in _BOUNDS}}
+        name = _name(table, row)
+        figures |= {name: row[first], **{f"{name} {column}": row[column] for column in others}}
     return {name: value for name, value in figures.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -103,15 +104,27 @@ def test_every_figure_of_a_report_is_there_under_its_name(tmp_path: Path, monkey
     later = evaluate.run(tracked(plain, ALL))  # turned on when the report exists
     assert not later.built
     assert later.artifact.digest == report.digest
-    rows = pq.read_table(report.path / artifact_files.METRICS).to_pylist()
-    assert len(rows) > 50
+    tables = {
+        artifact_files.METRICS: ("", "protocol slice metric system", "value ci_low ci_high"),
+        artifact_files.COMPARISONS: (
+            "comparisons/",
+            "protocol slice metric system_a system_b",
+            "difference ci_low ci_high p_holm",
+        ),
+        artifact_files.GAPS: ("gaps/", "protocol family metric system", "gap ci_low ci_high"),
+    }
+    rows = {file: pq.read_table(report.path / file).to_pylist() for file in tables}
+    assert len(rows[artifact_files.METRICS]) > 50
+    assert rows[artifact_files.COMPARISONS]
     for tracker in ALL:
         (figures,) = READ[tracker](tmp_path / "figures").values()
-        for row in rows:
-            name = "/".join((row["protocol"], row["slice"], row["metric"], row["system"]))
-            for key in ("value", "ci_low", "ci_high"):
-                found = figures.pop((name if key == "value" else f"{name} {key}", 0), None)
-                assert found == (None if row[key] is None else [pytest.approx(row[key], rel=1e-6)]), (tracker, name)
+        for file, (prefix, parts, columns) in tables.items():
+            for row in rows[file]:
+                name = prefix + "/".join(row[part] for part in parts.split())
+                for position, key in enumerate(columns.split()):
+                    found = figures.pop((f"{name} {key}" if position else name, 0), None)
+                    told = row[key] is not None and np.isfinite(row[key])
+                    assert found == ([pytest.approx(row[key], rel=1e-6)] if told else None), (tracker, name)
         assert [name for name, _ in figures] == ["timing/seconds"]
 
 
@@ -121,7 +134,8 @@ def test_what_a_report_suppresses_is_told_to_nobody(tmp_path: Path, monkeypatch:
     path = evaluate.run(context).artifact.path
     rows = pq.read_table(path / artifact_files.METRICS).to_pylist()
     (figures,) = READ["tensorboard"](tmp_path / "figures").values()
-    assert {name.rpartition(" ci_")[0] or name for name, _ in figures} == {
+    of_metrics = [name for name, _ in figures if not name.startswith(("comparisons/", "gaps/"))]
+    assert {name.rpartition(" ci_")[0] or name for name in of_metrics} == {
         *(
             "/".join((row["protocol"], row["slice"], row["metric"], row["system"]))
             for row in rows
